@@ -72,6 +72,7 @@ def load_any(folder: str | Path) -> Model:
         words = b"" if words_name is None else _words(_file_inside(place, words_name), description)
         _require_affordable(path, description)
         model = _with_detector(place, description, _with_weights(place, description, words))
+        model = model.with_joined_columns(description.joined_columns)
         require_answers(model, str(place))
         return _with_held_out(place, description, model)
     except MemoryError as error:

@@ -18,6 +18,7 @@ from pellucid.data.reading.folders import (
 from pellucid.data.reading.forms import KNOWN_FORMS, Form, form_of, require_local
 from pellucid.data.reading.idx import read_idx_folder
 from pellucid.data.reading.labelled_tables import list_images, list_texts_of
+from pellucid.data.reading.named_files import read_named_files
 from pellucid.data.reading.npz import read_npz
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.splits.targets import with_target
@@ -84,6 +85,10 @@ def _read(place: str, settings: Settings) -> Listing:
     form, path = form_of(place), Path(place)
     if form is not Form.SAMPLE and not path.exists():
         raise DataError(f"{place}: no such file or folder")
+    if settings.label_from_name is not None and form is not Form.FOLDER:
+        raise UsageError(
+            f"--label-from-name: belongs to folders of files, but {place} is a {form.value}; leave it out"
+        )
     listing = _READERS[form](path, place, settings)
     kind = listing.input_kind
     if settings.task not in ("auto", kind.task):
@@ -104,8 +109,11 @@ def _idx(path: Path, place: str, settings: Settings) -> Listing:
 
 
 def _folder(path: Path, place: str, settings: Settings) -> Listing:
-    """List class folders of images or of texts, whichever lie there."""
-    if settings.task == "text" or (settings.task == "auto" and holds_texts(path)):
+    """List images or texts, whichever lie there, in class folders or with the class in their names."""
+    are_texts = settings.task == "text" or (settings.task == "auto" and holds_texts(path))
+    if settings.label_from_name is not None:
+        return read_named_files(path, place, settings, are_texts=are_texts)
+    if are_texts:
         return read_text_folder(path, place, settings)
     if settings.generates and not has_class_folders(path):
         return read_unlabelled(path, place)
@@ -192,6 +200,7 @@ def _with_test(listing: Listing, test: Listing) -> Listing:
             if name in test.columns_of_sources
         },
         slices=None if listing.slices is None or test.slices is None else [*listing.slices, *test.slices],
+        joined_columns=listing.joined_columns,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pellucid.data.labels.texts import is_encodable
 from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDATION, Listing
+from pellucid.data.reading.named_files import suggested_pattern
 from pellucid.data.reading.text_values import TextTaker
 from pellucid.data.tables.encodings import require_known
 from pellucid.data.tables.file_kinds import (
@@ -220,7 +221,9 @@ def _no_class_folders(folder: Path, place: str, kind: FileKind) -> str:
     wanted, others = files_of(folder, kind)
     if wanted:
         number = count_of(len(wanted), kind.noun)
-        return f"{place}: {number} but no class folders; make one sub-folder for each class"
+        pattern = suggested_pattern([path.name for path in wanted])
+        more = f", or give --label-from-name {pattern!r}" if pattern else ""
+        return f"{place}: {number} but no class folders; make one sub-folder for each class{more}"
     if are_texts(others):
         return f"{place}: {_TEXTS_ONLY}"
     return f"{place}: holds no class folders; make one sub-folder of {kind.noun}s for each class"
