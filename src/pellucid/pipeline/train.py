@@ -20,6 +20,7 @@ from pellucid.pipeline.run.configuration import settings_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.finished import Run
 from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.frames import keep_frame, place_of
 from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.sharing import free_cores
 from pellucid.pipeline.run.signals import interruptible
@@ -29,7 +30,7 @@ from pellucid.training.determinism import choose_threads, pinned
 
 
 def train(
-    data: str | os.PathLike[str],
+    data: Any,
     *,
     out: str | os.PathLike[str],
     resume: bool = False,
@@ -41,7 +42,8 @@ def train(
     """Check the data, split it, train a network and its classical baselines, test them once, report.
 
     Args:
-        data: DATA: a folder, a table, an IDX folder, an `.npz` file or `sample:fashion`.
+        data: DATA: a folder, a table, an IDX folder, an `.npz` file or `sample:fashion`; or a data frame of
+            pandas or polars or a table of Arrow, which the run keeps as `frame.jsonl`.
         out: folder for everything the run leaves.
         resume: go on from what is finished in `out`; without a checkpoint, start afresh.
         overwrite: replace what a former run left in `out`.
@@ -62,7 +64,7 @@ def train(
         InterruptedRun: a signal came; what was finished is kept.
     """
     folder = RunFolder(Path(out))
-    place = os.fspath(data)
+    place = place_of(data, folder)
     checked = Settings.from_mapping(given, "settings")
     given = {name: value for name in map(name_of, given) if (value := getattr(checked, name)) is not None}
     require_place_of_its_own(checked, folder.path, is_network=checked.model not in CLASSICAL)
@@ -77,6 +79,7 @@ def train(
         settings = settings_of(given, journal)
         require_precision_of_run(settings, journal)
         stages = Stages(quiet=quiet, began=began)
+        keep_frame(data, place, resume=resume)
         with free_cores(settings, journal, stages), pinned(choose_threads(settings)):
             _work(place, given, settings, journal, folder, stages)
     return Run(folder.path)

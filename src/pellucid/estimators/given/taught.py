@@ -9,6 +9,7 @@ from jaxtyping import Float64, Int64, Shaped
 from pellucid.data import Listing, Preprocessing, prepare, read_data
 from pellucid.data.listing import TEST, UNDECIDED, VALIDATION
 from pellucid.data.splits.splitting import split
+from pellucid.data.tables.forms.frames import plain_values
 from pellucid.data.texts.store import Texts
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.given.labels import Labels, read_labels, read_numbers
@@ -28,10 +29,12 @@ class Taught:
     Attributes:
         material: for training.
         labels: the classes in the caller's own type; `None` where numbers are learnt.
+        joined_columns: columns of a table whose texts are joined; none elsewhere.
     """
 
     material: Material
     labels: Labels | None
+    joined_columns: tuple[str, ...] = ()
 
 
 def taught_at_place(place: str, settings: Settings, kind: InputKind) -> Taught:
@@ -41,7 +44,15 @@ def taught_at_place(place: str, settings: Settings, kind: InputKind) -> Taught:
 
     Raises: `DataError` if the data is refused, or of another kind.
     """
-    listing = _listing(place, settings, kind)
+    return taught_by_listing(_listing(place, settings, kind), settings, kind)
+
+
+def taught_by_listing(listing: Listing, settings: Settings, kind: InputKind) -> Taught:
+    """Take labelled examples that were read; their own splits stand, and a test split is left alone.
+
+    Raises: `DataError` if they are refused.
+    """
+    place = listing.place
     if settings.target is None and listing.values is not None:
         raise DataError(
             f"{place}: its labels are numbers with fractions; learn them with "
@@ -60,7 +71,7 @@ def taught_at_place(place: str, settings: Settings, kind: InputKind) -> Taught:
     labels = None
     if names:
         labels = Labels(np.array(names), names, np.arange(len(names)), dataset.labels)
-    return Taught(material_of(dataset), labels)
+    return Taught(material_of(dataset), labels, dataset.joined_columns)
 
 
 def _listing(place: str, settings: Settings, kind: InputKind) -> Listing:
@@ -91,6 +102,7 @@ def read_targets(
 
     Raises: `UsageError` if there are none; `DataError` if one is unfit, or there are not as many as examples.
     """
+    y = plain_values(y)
     if settings.target == "number":
         return read_numbers(y, count, estimator_of(kind, "Classifier"))
     return read_labels(y, count)
