@@ -19,6 +19,7 @@ from pyarrow import parquet
 
 from every_model import MODELS
 from fuzz.mutating import NAUGHTY, ODD_WHOLES, mutate_bytes, mutate_json, mutate_tensors
+from fuzz.tables import FORMS
 from generators import trained_generator
 from pellucid.answering.answers import Answer, answers_to, columns_of
 from pellucid.bundle import Generator, Model, load_any, save
@@ -348,6 +349,8 @@ def table_trial(form: str) -> Callable[[random.Random, Path], str]:
 
 
 def _written(form: str, columns: Mapping[str, list], draw: random.Random) -> bytes:
+    if form in FORMS:
+        return FORMS[form](draw, columns)
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if form == "jsonl":
         return "\n".join(

@@ -41,8 +41,10 @@ def test_runs(tmp_path):
     fuzz("runs", run_trial, 25, tmp_path)
 
 
-@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet", "json", "tab", "txt", "xlsx"])
 def test_tables(form, tmp_path):
+    if form == "xlsx":
+        pytest.importorskip("openpyxl")
     fuzz(f"tables: {form}", table_trial(form), 30, tmp_path)
 
 

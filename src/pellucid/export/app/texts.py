@@ -71,7 +71,11 @@ def text_facts(model: Model, tensors: Tensors) -> dict[str, Any]:
         "encoder": None if model.encoder is None else told_encoder(model.encoder),
         "terms": None if terms is None else told_terms(terms),
         "predictor": None if predictor is None else _told_predictor(predictor),
-        "columns": {"texts": [*TEXT_NAMES, *LESSER_TEXT_NAMES], "labels": [*LABEL_NAMES]},
+        "columns": {
+            "texts": [*TEXT_NAMES, *LESSER_TEXT_NAMES],
+            "labels": [*LABEL_NAMES],
+            "joined": [*model.joined_columns],
+        },
     }
 
 
