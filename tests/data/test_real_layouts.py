@@ -1,6 +1,7 @@
 """Tables as the tools of the field write them: read right, or refused with the one flag that helps."""
 
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 
 from pellucid.data import Listing, read_data
+from pellucid.data.reading.inputs.texts import list_texts
+from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
 pandas = pytest.importorskip("pandas")
@@ -125,3 +128,159 @@ def test_layouts_are_read_without_a_flag(tmp_path: Path, name: str) -> None:
     flat = [(text.replace("\n", " "), label) for text, label in REVIEWS] if is_flat else REVIEWS
     expected = [(text.replace('"', "'"), label) for text, label in flat] if "Orange" in name else flat
     assert rows_of(read(path)) == expected
+
+
+# --- refused, with what helps
+
+
+def written(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("t.json", '[{"text": "a", "label": "x"}, {"text": "b", "label": "y"', "the file ends inside row 2"),
+        ("t.json", '[{"text": "a", "label": "x"}, {"text": "b', "the file ends inside row 2"),
+        ("t.json", '[{"text": "a"} {"text": "b"}]', "'{' stands behind row 1"),
+        ("t.json", '[{"text": "a", "label": "x"}] []', "goes on behind its array"),
+        ("t.json", '[{"text": "a", "label": 1}, {"text": "b", "label": "1"}]', "mixed kinds.*row 1.*row 2"),
+        ("t.json", '[{"text": "a", "text": "b"}]', "row 1 is not JSON .the key 'text' stands twice"),
+        ("t.json", '[{"text": "a", "label": 1e400}]', "row 1 is not JSON .1e400 is too large"),
+        ("t.json", '[["a", "x"], ["b", "y"]]', "row 1 is not an object such as"),
+        (
+            "t.json",
+            '{"0": {"1": "a"}, "1": {"1": "b"}}',
+            r"cannot be told apart.*to_json\(orient=\"records\"\)",
+        ),
+        ("t.json", '{"columns": ["text", "label"], "data": [["a"]]}', "row 1 of 'data' has not the 2 values"),
+        ("t.json", '{"a": [1, 2], "b": {"c": 3}}', "holds no table; give an array of objects"),
+        ("t.json", "[" * 200_000, "the file ends inside row 1"),
+        ("t.json", "[]", "the table has no rows"),
+        (
+            "t.json",
+            b'[{"text": "caf\xe9", "label": "x"}]',
+            "line 1, byte 14: not UTF-8 .found 0xe9.*--encoding",
+        ),
+        ("t.txt", "__label__a one\n__label__a __label__b two\n", "row 2 has 2 labels, 'a' and 'b'"),
+        ("t.txt", "__label__a one\n\nno label here\n", "empty label at row 3"),
+        ("t.xlsx", b"PK no archive", "not a readable workbook|not a ZIP archive"),
+        ("t.xls", b"\xd0\xcf", "tables that end in .xls are not read; save it as .xlsx"),
+        ("t.feather", b"ARROW1", "write it as .parquet"),
+        ("t.tab", "a\ttext\nd\tstring\nclass\t\n?\tsome text\nx\tmore text\n", "empty label at row 4"),
+    ],
+)
+def test_damaged_tables_are_refused_with_their_row(
+    tmp_path: Path, name: str, content: str | bytes, words: str
+) -> None:
+    if name.endswith("x"):
+        pytest.importorskip("openpyxl")
+    with pytest.raises(DataError, match=words) as refused:
+        read(written(tmp_path / name, content))
+    assert len(str(refused.value)) < 2_000
+
+
+def test_addresses_on_a_network_are_refused() -> None:
+    for ask in (lambda place: read_data(place, Settings()), lambda place: list_texts([place], Settings())):
+        with pytest.raises(DataError, match="uses no network; download it and give the file"):
+            ask("https://example.org/reviews.csv")
+
+
+def test_sheets_of_the_same_columns_and_bombs_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for sheet in (book.active, book.create_sheet("more")):
+        for row in [("text", "label"), *REVIEWS]:
+            sheet.append(row)
+    book.save(tmp_path / "two.xlsx")
+    with pytest.raises(DataError, match="sheets 'Sheet' and 'more' have the same columns"):
+        read(tmp_path / "two.xlsx")
+    monkeypatch.setenv("PELLUCID_UNPACKED_GB", "0.01")
+    parts = {
+        "zeros": ("xl/media/x.bin", b"\0" * 30_000_000, r"unpacks to more than 1\d MB"),
+        "entity": ("xl/workbook.xml", b'<!DOCTYPE a [<!ENTITY b "c">]><a/>', "declares entities"),
+        "cells": ("xl/worksheets/sheet1.xml", b"<row>" + b"<c/>" * 500_000, "larger than any that Excel"),
+        "endless": ("xl/styles.xml", b"<a " + b"b" * 3_000_000, "larger than any that Excel"),
+    }
+    for name, (part, content, words) in parts.items():
+        with zipfile.ZipFile(tmp_path / f"{name}.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(part, content)
+        with pytest.raises(DataError, match=words):
+            read(tmp_path / f"{name}.xlsx")
+
+
+# --- columns
+
+
+def table_of(path: Path, rows: list[tuple[object, ...]]) -> Path:
+    pandas.DataFrame(rows[1:], columns=list(rows[0])).to_csv(path, index=False)
+    return path
+
+
+def test_the_column_of_labels_is_found_where_only_one_can_be_it(tmp_path: Path) -> None:
+    rows = [(7 * at, text, label) for at, (text, label) in enumerate(REVIEWS)]
+    listing = read(table_of(tmp_path / "t.csv", [("id", "review", "sentiment"), *rows]))
+    assert listing.labels == LABELS
+    assert listing.warnings[-1].endswith(
+        "labels from column 'sentiment' (the only one left whose values repeat; --label-column names another)"
+    )
+    rows = [(at % 2, *row) for at, row in enumerate(rows)]
+    with pytest.raises(
+        DataError, match=r"which column holds the labels, 'lang', 'sentiment'.*--label-column"
+    ):
+        read(table_of(tmp_path / "t.csv", [("lang", "id", "review", "sentiment"), *rows]))
+    rows = [(text, at // 2, f"who {at}") for at, (text, _) in enumerate(REVIEWS)]
+    with pytest.raises(DataError, match=r"which column holds the labels\? Columns are 'text', 'id', 'who'"):
+        read(table_of(tmp_path / "t.csv", [("text", "id", "who"), *[(a, f"{b}{c}", c) for a, b, c in rows]]))
+    by_author = [(f"u{at % 2}", text, label) for at, (text, label) in enumerate(REVIEWS)]
+    assert read(table_of(tmp_path / "t.csv", [("user_id", "text", "mood"), *by_author])).labels == LABELS
+
+
+def test_texts_of_several_columns_are_joined_with_their_names(tmp_path: Path) -> None:
+    rows = [(f"title {at}", "" if at == 2 else text, label) for at, (text, label) in enumerate(REVIEWS)]
+    path = table_of(tmp_path / "t.csv", [("title", "body", "label"), *rows])
+    listing = read(path, input_column="title, body")
+    assert listing.texts is not None
+    assert listing.texts[0] == f"title: title 0\nbody: {TEXTS[0]}"
+    assert listing.texts[2] == "title: title 2"
+    assert listing.joined_columns == ("title", "body")
+    assert list_texts([str(path)], Settings(input_column="title,body")).texts[:3] == listing.texts[:3]
+    with pytest.raises(DataError, match="there is no column 'text', whose texts are to be joined"):
+        read(path, input_column="title,text")
+    with pytest.raises(UsageError, match="has the labels in 'label'; leave it out"):
+        read(path, input_column="title,label", label_column="label")
+    with pytest.raises(UsageError, match="images are not joined"):
+        read(path, input_column="title,body", task="image")
+
+
+# --- labels in names
+
+
+def test_labels_are_taken_from_names(tmp_path: Path) -> None:
+    for name in ("cat.1.txt", "cat.20.txt", "dog.3.TXT", "dog.4.txt"):
+        written(tmp_path / name, f"about a {name[:3]} {name}")
+    with pytest.raises(
+        DataError, match=r"but no class folders.* or give --label-from-name '\{label\}.\*.txt'"
+    ):
+        read(tmp_path)
+    assert rows_of(read(tmp_path, label_from_name="{label}.*.txt"))[2] == ("about a dog dog.3.TXT", "dog")
+    assert read(tmp_path, label_from_name=r"(?P<label>.)[a-z]+\..*").labels == ["c", "c", "d", "d"]
+    written(tmp_path / "great_dane_7.txt", "one more")
+    with pytest.raises(
+        DataError, match=r"1 text of 5 whose name does not fit .*: 'great_dane_7.txt'; change"
+    ):
+        read(tmp_path, label_from_name="{label}.*.txt")
+    (tmp_path / "great_dane_7.txt").rename(tmp_path / "train.7.txt")
+    (tmp_path / "train").mkdir()
+    written(tmp_path / "train" / "great_dane_7.txt", "one more")
+    with pytest.raises(DataError, match="5 texts beside the split folders"):
+        read(tmp_path, label_from_name="{label}[._]?*.txt".replace("[._]", "?"))
+    assert read(tmp_path / "train", label_from_name="{label}_*.txt").labels == ["great_dane"]
+    for pattern in ("*.txt", "(?P<label>", "{label}{label}"):
+        with pytest.raises(UsageError, match=r"--label-from-name: .*(does not hold|no regular expression)"):
+            Settings(label_from_name=pattern)
+    with pytest.raises(UsageError, match="belongs to folders of files"):
+        read(written(tmp_path / "t.csv", "text,label\na,b\n"), label_from_name="{label}_*")

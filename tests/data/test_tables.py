@@ -217,7 +217,8 @@ def test_columns_can_be_named(write_table: Write) -> None:
     rows = ["photos/cat/0.png,photos/dog/0.png,x,g,train", "photos/cat/1.png,photos/dog/1.png,y,g,val"]
     path = write_table("t.csv", "\n".join(["a,b,c,d,e", *rows]))
     with pytest.raises(
-        DataError, match=r"which column holds the labels\? Columns are 'a', 'b'.*--label-column"
+        DataError,
+        match=r"which column holds the labels, 'b', 'c', 'd', 'e'\? Columns are 'a', 'b'.*--label-column",
     ):
         read(path)
     listing = read(path, input_column="b", label_column="c", group_column="d", split_column="e")

@@ -166,11 +166,15 @@ def test_otherwise_the_longest_texts_are_taken(tmp_path: Path) -> None:
         ("2", "spam", "You have won a prize", "2020-01-02"),
     ]
     path = write(tmp_path / "t.csv", as_csv(rows, ("id", "v1", "v2", "when")))
-    with pytest.raises(DataError, match=r"which column holds the labels\? Columns are 'id', 'v1'"):
+    with pytest.raises(
+        DataError, match=r"which column holds the labels, 'id', 'v1', 'when'\? Columns are 'id', 'v1'"
+    ):
         read(path)
     listing = read(path, label_column="v1")
     assert texts_of(listing) == ["Ok, see you then", "You have won a prize"]
-    assert "texts from column 'v2', labels from column 'v1'" in listing.warnings[-1]
+    assert (
+        "texts from column 'v2' (the longest texts; --input-column names another), " in listing.warnings[-1]
+    )
 
 
 def test_a_title_gives_way_to_longer_texts_and_decides_between_equals(tmp_path: Path) -> None:
@@ -272,7 +276,8 @@ def test_a_table_of_texts_without_a_header(tmp_path: Path) -> None:
     assert listing.sources[0] == f"{path}:1"
     assert listing.warnings == (
         f"{path}: the first row holds 'ham' as rows below it do, so the table has no header",
-        f"{path}: texts from column 'column 2', labels from column 'column 1'",
+        f"{path}: texts from column 'column 2' (the longest texts; --input-column names another), "
+        "labels from column 'column 1'",
     )
     numbers = "\n".join(f"{number % 2},text {number} of many" for number in range(6))
     listing = read(write(tmp_path / "n.csv", numbers.replace("0,text 0", "4,text 0")))

@@ -48,8 +48,10 @@ def _as_said(content):
 
 
 def _image(content, *given, real=decoding.decode_content):
-    with decoding._plain_reasons(content):
+    try:
         _as_said(content)
+    except Exception as error:
+        raise decoding._plain_reason(error, content) from error
     return real(content, *given)
 
 

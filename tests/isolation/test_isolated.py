@@ -14,7 +14,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from fuzz.mutating import mutate_bytes
-from fuzz.targets.images import IMAGE_FORMATS, _images
+from fuzz.targets.images import IMAGE_FORMATS, images
 from pellucid.bundle import save
 from pellucid.cli.main import main
 from pellucid.data.images.decoding import decode_image, read_header
@@ -64,7 +64,7 @@ def assert_same(one, other):
 @pytest.mark.parametrize("form", IMAGE_FORMATS)
 def test_images_of_every_format_and_damaged_ones(form, here):
     draw = random.Random(form)
-    whole = _images(form)
+    whole = images(form)
     for content in [*whole, *(mutate_bytes(draw, draw.choice(whole)) for _ in range(20))]:
         assert_same(here(decode_image, content), outcome(decode_image, content))
         assert here(read_header, content) == outcome(read_header, content)

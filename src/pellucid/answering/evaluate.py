@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float64, Int64
 from pellucid.answering.answered import REASON, answered
 from pellucid.answering.deciding import Decider, Wishes
 from pellucid.answering.evaluated import Abstention, Evaluation
-from pellucid.answering.incoming.blocks import first_few, incoming_rows
+from pellucid.answering.incoming.blocks import first_few, incoming_rows, with_columns_of
 from pellucid.answering.training_examples import is_data_of
 from pellucid.bundle import Model, load
 from pellucid.data.labels.numbers import read_number
@@ -126,7 +126,8 @@ def _listing(model: Model, place: str, settings: Settings) -> Listing:
     Raises: `DataError` if it holds something else, or cannot be read.
     """
     try:
-        return read_data(place, dataclasses.replace(settings, task=model.input_kind.task, target="class"))
+        asked = with_columns_of(model, settings)
+        return read_data(place, dataclasses.replace(asked, task=model.input_kind.task, target="class"))
     except UsageError as error:
         if not str(error).startswith("--task"):
             raise

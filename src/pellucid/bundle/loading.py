@@ -75,6 +75,7 @@ def load_any(folder: str | Path) -> Model:
         _require_forms(_file_inside(place, WEIGHTS_NAME), forms)
         _require_affordable(path, description)
         model = _with_detector(place, description, _with_weights(place, description, words, forms))
+        model = model.with_joined_columns(description.joined_columns)
         require_answers(model, str(place))
         return _with_held_out(place, description, model)
     except MemoryError as error:

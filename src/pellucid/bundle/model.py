@@ -47,6 +47,7 @@ class Model:
         temperature: of the probabilities, 0.01 to 100; 1 leaves them as they are.
         detector: of inputs that are unlike the training data; `None` where there is none.
         held_out: answers about examples that it did not learn from; `None` where none were kept.
+        joined_columns: columns of a table whose texts it reads as one, each behind its name; none elsewhere.
     """
 
     input_kind: InputKind
@@ -55,6 +56,7 @@ class Model:
     temperature: float
     detector: Detector | None = None
     held_out: HeldOut | None = None
+    joined_columns: tuple[str, ...] = ()
 
     @property
     def novelty_rate(self) -> float | None:
@@ -172,6 +174,12 @@ class Model:
                 raise ValueError("the held-out answers have a novelty, but the model has no detector")
         model = copy.copy(self)
         model.held_out = held_out
+        return model
+
+    def with_joined_columns(self: Own, names: tuple[str, ...]) -> Own:
+        """The same model, which reads these columns of a table as one text; this one stays as it is."""
+        model = copy.copy(self)
+        model.joined_columns = names
         return model
 
     def at(self: Own, temperature: float) -> Own:

@@ -63,6 +63,7 @@ def save(model: Model, folder: Path, facts: Mapping[str, Any]) -> None:
         mirror=isinstance(model, ImageModel) and model.mirror,
         novelty=None if model.detector is None else model.detector.to_json(),
         held_out=None if model.held_out is None else model.held_out.to_json(),
+        joined_columns=model.joined_columns,
         origin=None if parts.network is None else parts.network.origin,
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
     )

@@ -27,7 +27,16 @@ def add_parser(subparsers: Any) -> None:
     )
     add_table_flags(
         parser,
-        ("input_column", "label_column", "split_column", "slice_column", "encoding", "skip_bad", "seed"),
+        (
+            "input_column",
+            "label_column",
+            "label_from_name",
+            "split_column",
+            "slice_column",
+            "encoding",
+            "skip_bad",
+            "seed",
+        ),
     )
     parser.set_defaults(run=run)
 

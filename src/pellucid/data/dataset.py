@@ -43,6 +43,7 @@ class Dataset:
             among them; only where the splits are the user's.
         slices: value of each example in the column by which scores are taken apart; `None` without one.
         is_labelled: whether there are labels; without, all are 0, and only a generator can learn from it.
+        joined_columns: columns of a table whose texts were joined to one text; none elsewhere.
     """
 
     inputs: UInt8[np.ndarray, "n height width channels"] | Texts
@@ -59,6 +60,7 @@ class Dataset:
     with_sibling: Int64[np.ndarray, " with_sibling"]
     slices: Sequence[str] | None = None
     is_labelled: bool = True
+    joined_columns: tuple[str, ...] = ()
 
     @property
     def target(self) -> Target:
@@ -132,6 +134,7 @@ def build_dataset(
         with_sibling=test[np.isin(sets[test], sets[fitted_on])],
         slices=listing.slices,
         is_labelled=listing.is_labelled,
+        joined_columns=listing.joined_columns,
     )
 
 

@@ -49,6 +49,7 @@ class Listing:
         times: seconds since 1970 of each example, where a column of times was asked for.
         slices: value of each example in the column by which scores are taken apart, where one was asked for.
         is_labelled: whether there are labels; without, each stands as an empty text.
+        joined_columns: columns of a table whose texts were joined to one text; none elsewhere.
     """
 
     place: str
@@ -69,6 +70,7 @@ class Listing:
     times: np.ndarray | None = None
     slices: Sequence[str] | None = None
     is_labelled: bool = True
+    joined_columns: tuple[str, ...] = ()
 
     @property
     def input_kind(self) -> InputKind:

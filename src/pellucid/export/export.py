@@ -94,6 +94,7 @@ def metadata_of(model: Model, name: str) -> Metadata:
         novelty_rate=model.novelty_rate,
         abstention=thresholds_of(model.held_out, model.classes, model.novelty_rate),
         held_out=model.held_out,
+        joined_columns=model.joined_columns,
     )
 
 

@@ -4,14 +4,14 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.data import Check, write_ledger
+from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.wording import count_of
 from pellucid.pipeline.adding.judging import judged
 from pellucid.pipeline.comparing.folds import scores_of_folds
 from pellucid.pipeline.continual.metrics import continual_metrics
-from pellucid.pipeline.continual.training import recommended_on
+from pellucid.pipeline.continual.training import ContinualTraining, recommended_on
 from pellucid.pipeline.judging.detectors import with_detectors
-from pellucid.pipeline.judging.held_out import with_held_out
+from pellucid.pipeline.judging.held_out import with_held_out, with_joined_columns
 from pellucid.pipeline.judging.label_issues import judge_labels
 from pellucid.pipeline.judging.learning_curve import draw_curve
 from pellucid.pipeline.judging.outcome import Outcome
@@ -45,6 +45,7 @@ def conclude(
     with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
         candidates = with_detectors(candidates, material_of(folds.learning), settings.seed)
         candidates = with_held_out(candidates, dataset, settings.seed)
+    candidates = with_joined_columns(candidates, _joined_columns(dataset, continual))
     recommendation = recommended_on(continual, candidates, dataset, settings)
     curve = None
     if has_curve(settings) and (network is not None or has_baselines(settings, dataset)):
@@ -76,6 +77,11 @@ def conclude(
         else judged(learned.added, candidates, recommendation.name, tested, dataset, settings),
     )
     return _with_backbone(outcome, learned.built)
+
+
+def _joined_columns(dataset: Dataset, continual: ContinualTraining | None) -> tuple[str, ...]:
+    """Columns whose texts the data joins, or joined for a network that continues training."""
+    return dataset.joined_columns or (() if continual is None else continual.start.model.joined_columns)
 
 
 def _tested(

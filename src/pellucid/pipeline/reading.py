@@ -32,8 +32,8 @@ def data_given(data: Any, settings: Settings) -> str | Listing:
         return os.fspath(data)
     if not is_handed(data):
         raise UsageError(
-            f"data: {type(data).__name__} is neither a path nor a data set of datasets or PyTorch; give one, "
-            "or fit an estimator with arrays"
+            f"data: {type(data).__name__} is neither a path, a data frame, nor a data set of datasets or "
+            "PyTorch; give one, or fit an estimator with arrays"
         )
     for name in ("from_", "add_generated"):
         if getattr(settings, name) is not None:

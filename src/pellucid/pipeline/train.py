@@ -21,6 +21,7 @@ from pellucid.pipeline.run.configuration import settings_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.finished import Run
 from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.frames import keep_frame, place_of
 from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.sharing import free_cores
 from pellucid.pipeline.run.signals import interruptible
@@ -42,8 +43,9 @@ def train(
     """Check the data, split it, train a network and its classical baselines, test them once, report.
 
     Args:
-        data: DATA: a path as the command takes it, `sample:fashion`, a `datasets.Dataset`, a PyTorch
-            `Dataset` of pairs, or a mapping of splits to such.
+        data: DATA: a path as the command takes it, or `sample:fashion`; a data frame of pandas or polars or a
+            table of Arrow, which the run keeps as `frame.jsonl`; a `datasets.Dataset`, a PyTorch `Dataset` of
+            pairs, or a mapping of splits to such.
         out: folder for everything the run leaves.
         resume: go on from what is finished in `out`; without a checkpoint, start afresh.
         overwrite: replace what a former run left in `out`.
@@ -64,6 +66,7 @@ def train(
         InterruptedRun: a signal came; what was finished is kept.
     """
     folder = RunFolder(Path(out))
+    given_data, data = data, place_of(data, folder)
     checked = Settings.from_mapping(given, "settings")
     given = {name: value for name in map(name_of, given) if (value := getattr(checked, name)) is not None}
     require_place_of_its_own(checked, folder.path, is_network=checked.model not in CLASSICAL)
@@ -78,6 +81,7 @@ def train(
         settings = settings_of(given, journal)
         require_precision_of_run(settings, journal)
         stages = Stages(quiet=quiet, began=began)
+        keep_frame(given_data, data, resume=resume)
         with free_cores(settings, journal, stages), pinned(choose_threads(settings)):
             _work(data_given(data, settings), given, settings, journal, folder, stages)
     return Run(folder.path)

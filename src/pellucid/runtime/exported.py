@@ -70,6 +70,11 @@ class ExportedModel:
         return self.metadata.preprocessing
 
     @property
+    def joined_columns(self) -> tuple[str, ...]:
+        """Columns of a table whose texts the model reads as one; none where it reads one."""
+        return self.metadata.joined_columns
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Class names in the order of the probabilities; none where a number is predicted."""
         return self.metadata.classes

@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.bundle.held_out import HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.tables.choosing.joining import joined_columns_of
 from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.limits import MOST_BYTES
 from pellucid.encoding.ngrams.term_weights import TermWeights
@@ -33,7 +34,16 @@ _DETAILS: Fields = {
     "novelty_rate": Anything(),
     "abstention": Anything(),
 }
-_KEYS = {"format", "classes", "preprocessing", "encoder", "vocabulary", "details", "held_out"}
+_KEYS = {
+    "format",
+    "classes",
+    "preprocessing",
+    "encoder",
+    "vocabulary",
+    "details",
+    "held_out",
+    "joined_columns",
+}
 
 
 class Threshold(NamedTuple):
@@ -64,6 +74,7 @@ class Metadata:
         abstention: thresholds of trust, by the error that they promise.
         held_out: answers about examples that the model did not learn from, from which every other promise
             is made; `None` where none were kept.
+        joined_columns: columns of a table whose texts the model reads as one; none where it reads one.
     """
 
     model: str
@@ -76,6 +87,7 @@ class Metadata:
     novelty_rate: float | None
     abstention: tuple[Threshold, ...]
     held_out: HeldOut | None = None
+    joined_columns: tuple[str, ...] = ()
 
     def to_properties(self) -> dict[str, str]:
         """The texts of the file's metadata by their keys."""
@@ -92,6 +104,8 @@ class Metadata:
             found["preprocessing"] = _json(self.preprocessing.to_json())
         if self.held_out is not None:
             found["held_out"] = to_text(self.held_out)
+        if self.joined_columns:
+            found["joined_columns"] = _json(list(self.joined_columns))
         if self.encoder is not None:
             if isinstance(self.encoder, TermWeights):
                 idf = self.encoder.idf.astype("<f4").tobytes().hex()
@@ -121,6 +135,9 @@ class Metadata:
             raise ValueError("preprocessing: there without images, or missing with them")
         if encoder is not None and input_kind.name != "texts":
             raise ValueError("encoder: there without texts")
+        joined = joined_columns_of(_parsed(found, "joined_columns")) if "joined_columns" in found else ()
+        if joined and input_kind.name != "texts":
+            raise ValueError("joined_columns: there without texts")
         classes = _classes(_parsed(found, "classes"))
         return cls(
             model=read["model"],
@@ -133,6 +150,7 @@ class Metadata:
             novelty_rate=_rate(read["novelty_rate"]),
             abstention=_thresholds(read["abstention"]),
             held_out=from_text(found["held_out"], classes) if "held_out" in found else None,
+            joined_columns=joined,
         )
 
 

@@ -1,4 +1,4 @@
-"""Settings that are texts with a form of their own: sizes of images, durations."""
+"""Settings that are texts with a form of their own: sizes of images, durations, patterns of names."""
 
 import re
 
@@ -46,3 +46,33 @@ def parse_duration(text: str | None) -> float | None:
     if match is None or float(match[1]) <= 0:
         raise UsageError(f"--time-limit: {text!r} is not a duration such as 90s, 10m or 1h")
     return float(match[1]) * {"s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}[match[2]]
+
+
+_WILD = {"{label}": "(?P<label>[^/]+)", "*": "[^/]*", "?": "[^/]"}
+
+
+def parse_name_pattern(text: str) -> re.Pattern[str]:
+    """Read a pattern of file names with the label in them.
+
+    Args:
+        text: `{label}` once, among `*`, `?` and plain characters; or a regular expression with a group of the
+            name `label`.
+
+    Returns:
+        What a whole name has to fit, capitals or not, with the group `label`.
+
+    Raises:
+        UsageError: there is no label in it, or it is no regular expression.
+    """
+    if "(?P<label>" in text:
+        try:
+            return re.compile(text, re.IGNORECASE)
+        except re.error as error:
+            raise UsageError(f"--label-from-name: {text!r} is no regular expression ({error})") from error
+    if text.count("{label}") != 1:
+        raise UsageError(
+            f"--label-from-name: {text!r} does not hold {{label}} once; write one such as '{{label}}_*.jpg', "
+            "or a regular expression with a group (?P<label>...)"
+        )
+    parts = re.split(r"(\{label\}|[*?])", text)
+    return re.compile("".join(_WILD.get(part, re.escape(part)) for part in parts), re.IGNORECASE)

@@ -7,7 +7,7 @@ from typing import Any
 from pellucid.errors import UsageError
 from pellucid.settings.metrics import CHOICES
 from pellucid.settings.models import CLASSICAL, GENERATIVE, NEURAL, NO_BACKBONE
-from pellucid.settings.parsing import parse_duration, parse_image_size
+from pellucid.settings.parsing import parse_duration, parse_image_size, parse_name_pattern
 from pellucid.settings.row import Row, checked, row, rows_of
 
 
@@ -25,8 +25,18 @@ class Settings:
         choices=("class", "number"),
     )
     test: str | None = row(None, "data", "Separate labelled DATA that becomes the test split")
-    input_column: str | None = row(None, "data", "Table column holding the texts or image paths")
+    input_column: str | None = row(
+        None,
+        "data",
+        "Table column holding the texts or image paths; several of texts, parted by commas, are joined",
+    )
     label_column: str | None = row(None, "data", "Table column holding the labels")
+    label_from_name: str | None = row(
+        None,
+        "data",
+        "Pattern of file names with the class in them, such as '{label}_*.jpg', or a regular expression with "
+        "a group (?P<label>...)",
+    )
     group_column: str | None = row(None, "data", "Table column whose equal values never stand in two splits")
     groups: bool = row(
         True,
@@ -253,6 +263,8 @@ class Settings:
             raise UsageError("--weights: belongs to --backbone NAME; give it, or leave this out")
         if self.time_column is not None:
             self._require_split_by_time()
+        if self.label_from_name is not None:
+            parse_name_pattern(self.label_from_name)
         parse_image_size(self.image_size)
         parse_duration(self.time_limit)
 

@@ -11,7 +11,7 @@ from pellucid.data.tables.headers import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NA
 from pellucid.settings import Settings
 
 READ = 'import { textsOfFile } from "./pellucid/export/app/script/inputs/texts/page/tables.js";'
-USUAL = {"texts": [*TEXT_NAMES, *LESSER_TEXT_NAMES], "labels": [*LABEL_NAMES]}
+USUAL = {"texts": [*TEXT_NAMES, *LESSER_TEXT_NAMES], "labels": [*LABEL_NAMES], "joined": []}
 TABLES = {
     "plain.csv": "label,text\nham,see you at noon\nspam,FREE money\n",
     "quoted.csv": 'id,review,label\n1,"a ""fine"" room,\nand quiet",good\n2,"",bad\n3,"quotes" inside,bad\n',
@@ -34,6 +34,26 @@ def test_rows_are_those_of_predict(node: Node, tmp_path: Path, name: str) -> Non
     theirs = node.run(READ, "return textsOfFile(given.name, given.content, given.usual);", given)
     assert [f"{tmp_path}/{each['name']}" for each in theirs] == [*ours.names]
     assert [each["text"] for each in theirs] == [*ours.texts]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", 'id,title,body,label\n1,one,"two, and\nthree",a\n2,,four,b\n3,five, ,a\n'),
+        ("t.jsonl", '{"title": "one", "body": "two"}\n{"body": 3}\n{"title": null, "body": "four"}\n'),
+    ],
+)
+def test_columns_are_joined_as_predict_joins_them(
+    node: Node, tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    ours = list_texts([str(tmp_path / name)], Settings(input_column="title,body"))
+    code = "return textsOfFile(given.name, given.content, given.usual);"
+    given = {"name": name, "content": content, "usual": {**USUAL, "joined": ["title", "body"]}}
+    theirs = node.run(READ, code, given)
+    assert [each["text"] for each in theirs] == [*ours.texts]
+    given["usual"]["joined"] = ["title", "text"]
+    assert {each["error"] for each in node.run(READ, code, given)} == {"has no column text"}
 
 
 def test_without_usual_names_the_longest_column_holds_the_texts(node: Node) -> None:

@@ -11,6 +11,7 @@ from fuzz.targets.models import MODEL_KINDS, QUICK_KINDS, model_trial
 from fuzz.targets.names import name_trial
 from fuzz.targets.runs import checkpoint_trial, run_trial
 from fuzz.targets.tables import table_trial
+from fuzz.targets.written import FORMS
 
 MODELS, RUNS, DATA = "models", "runs", "data"
 
@@ -38,7 +39,7 @@ TARGETS: dict[str, Target] = {
     "runs": Target(RUNS, lambda: run_trial, 25),
     **{
         f"tables: {form}": Target(DATA, lambda form=form: table_trial(form), 30)
-        for form in ("csv", "tsv", "jsonl", "parquet")
+        for form in ("csv", "tsv", "jsonl", "parquet", *FORMS)
     },
     "npz": Target(DATA, lambda: npz_trial, 30),
     "idx": Target(DATA, lambda: idx_trial, 30),

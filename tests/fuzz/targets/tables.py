@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from fuzz.mutating import NAUGHTY, ODD_WHOLES, mutate_bytes, mutate_json
+from fuzz.targets.written import FORMS
 from pellucid.data.reading.dispatch import read_data
 from pellucid.settings import Settings
 
@@ -66,6 +67,8 @@ def table_trial(form: str) -> Callable[[random.Random, Path], str]:
 
 
 def _written(form: str, columns: Mapping[str, list], draw: random.Random) -> bytes:
+    if form in FORMS:
+        return FORMS[form](draw, columns)
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if form == "jsonl":
         return "\n".join(

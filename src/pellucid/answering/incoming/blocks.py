@@ -3,6 +3,7 @@
 Nothing here stops at one bad input: what cannot be used carries its reason along.
 """
 
+import dataclasses
 import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,6 +33,11 @@ class Taker(Protocol):
     @property
     def preprocessing(self) -> Preprocessing | None:
         """From an image of any size to pixels; `None` where no images are taken."""
+        ...
+
+    @property
+    def joined_columns(self) -> tuple[str, ...]:
+        """Columns of a table whose texts it reads as one; none where it reads one."""
         ...
 
 
@@ -151,7 +157,7 @@ def incoming(model: Taker, places: Sequence[str], settings: Settings, *, may_pip
 
     # There is none where a program runs without a terminal; then `-` is a file that does not exist.
     stdin = getattr(sys.stdin, "buffer", None) if may_pipe and STANDARD_INPUT in places else None
-    opened = open_places(places, settings, model.input_kind, stdin)
+    opened = open_places(places, with_columns_of(model, settings), model.input_kind, stdin)
     # Each kind of input loads libraries of its own, which would cost the other a second at the start.
     if model.input_kind is TEXTS:
         from pellucid.answering.incoming.texts import blocks_of_texts
@@ -166,6 +172,13 @@ def incoming(model: Taker, places: Sequence[str], settings: Settings, *, may_pip
             return blocks_of_images(model, opened.inputs, before)
 
     return Incoming(blocks, opened.how_many, opened.warnings)
+
+
+def with_columns_of(model: Taker, settings: Settings) -> Settings:
+    """Settings that name the columns that a model reads as one, unless the user names another."""
+    if not model.joined_columns or settings.input_column is not None:
+        return settings
+    return dataclasses.replace(settings, input_column=",".join(model.joined_columns))
 
 
 def incoming_rows(model: Taker, listing: Listing, rows: Sequence[int]) -> Incoming:

@@ -31,12 +31,13 @@ _KEYS = (
     "mirror",
     "novelty",
     "held_out",
+    "joined_columns",
     "origin",
     "sha256",
     "own_sha256",
 )
-_OPTIONAL = ("novelty", "held_out", "origin")
-"""Models that have no detector, held-out answers, or weights of others do not speak of them."""
+_OPTIONAL = ("novelty", "held_out", "joined_columns", "origin")
+"""Models without a detector, held-out answers, joined columns or weights of others do not speak of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ class Description:
         novelty: what its detector's `to_json` gave; checked by the detector itself. `None` in a model
             without one.
         held_out: what its held-out answers' `to_json` gave; checked by them. `None` in a model without.
+        joined_columns: columns of a table whose texts it reads as one; none where it reads one.
         origin: where weights in it come from that others trained; `None` where there are none.
     """
 
@@ -73,6 +75,7 @@ class Description:
     sha256: Mapping[str, str]
     novelty: Any = None
     held_out: Any = None
+    joined_columns: tuple[str, ...] = ()
     origin: Origin | None = None
 
     @property
@@ -98,6 +101,7 @@ class Description:
                 "mirror": self.mirror,
                 **({} if self.novelty is None else {"novelty": self.novelty}),
                 **({} if self.held_out is None else {"held_out": self.held_out}),
+                **({"joined_columns": list(self.joined_columns)} if self.joined_columns else {}),
                 **({} if self.origin is None else {"origin": self.origin.to_json()}),
                 "sha256": dict(self.sha256),
             }
@@ -153,6 +157,7 @@ class Description:
             sha256=fields.read_hashes(document["sha256"], [WEIGHTS_NAME, *files]),
             novelty=novelty,
             held_out=held_out,
+            joined_columns=fields.read_joined_columns(document.get("joined_columns"), kind),
             origin=Origin.from_json(document["origin"]) if "origin" in document else None,
         )
 

@@ -12,6 +12,7 @@ from pellucid.bundle.format.encodings import EncodingPlan, read_encoding
 from pellucid.bundle.kinds import Kind
 from pellucid.classical import FEATURES, HIDDEN, PREDICTORS, TF_IDF, VALUES
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.tables.choosing.joining import joined_columns_of
 from pellucid.networks import NetworkConfig
 from pellucid.networks.config import MOST_FEATURES
 from pellucid.strict import Anything, Fields, Number, OneOf, Truth, Whole, read_object
@@ -113,6 +114,18 @@ def read_length(value: object, kind: Kind) -> int | None:
         _require_null("length", value, kind)
         return None
     return Whole(0, MOST_FEATURES).read("length", value)
+
+
+def read_joined_columns(value: object, kind: Kind) -> tuple[str, ...]:
+    """Read `joined_columns`: the names of two or more columns of texts, nothing where one is read.
+
+    Raises: `ValueError` if it does not fit the kind, or no flag could name these columns.
+    """
+    if value is None:
+        return ()
+    if kind.input_kind is not TEXTS:
+        raise ValueError(f"joined_columns: a model of the kind {kind.name} reads no columns of texts")
+    return joined_columns_of(value)
 
 
 def read_classes(value: object, kind: Kind) -> tuple[str, ...]:

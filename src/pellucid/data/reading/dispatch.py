@@ -13,9 +13,11 @@ from pellucid.data.reading.containers.archives import (
 )
 from pellucid.data.reading.containers.folders import read_any_folder, read_table
 from pellucid.data.reading.containers.handed import read_handed
+from pellucid.data.reading.folders import holds_texts
 from pellucid.data.reading.forms import KNOWN_FORMS, Form, form_of, require_local
 from pellucid.data.reading.idx import read_idx_folder
 from pellucid.data.reading.joining import with_test
+from pellucid.data.reading.named_files import read_named_files
 from pellucid.data.reading.npz import read_npz
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.splits.targets import with_target
@@ -87,6 +89,10 @@ def _read(place: str, settings: Settings) -> Listing:
     form, path = form_of(place), Path(place)
     if form not in (Form.SAMPLE, Form.PATTERN) and not path.exists():
         raise DataError(f"{place}: no such file or folder")
+    if settings.label_from_name is not None and form is not Form.FOLDER:
+        raise UsageError(
+            f"--label-from-name: belongs to folders of files, but {place} is a {form.value}; leave it out"
+        )
     return _of_task(_READERS[form](path, place, settings), settings)
 
 
@@ -127,6 +133,9 @@ def _folder(path: Path, place: str, settings: Settings) -> Listing:
     archives = archives_alone(path)
     if archives:
         return read_archives(archives, place, settings)
+    if settings.label_from_name is not None:
+        are_texts = settings.task == "text" or (settings.task == "auto" and holds_texts(path))
+        return read_named_files(path, place, settings, are_texts=are_texts)
     return read_any_folder(path, place, settings)
 
 

@@ -5,6 +5,7 @@ system say. Files of another kind are left out with a warning that counts them.
 """
 
 import dataclasses
+import posixpath
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from pellucid.data.archives.stored import File, Stored, contents
 from pellucid.data.labels.texts import is_encodable
 from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDATION, Listing
+from pellucid.data.reading.named_files import suggested_pattern
 from pellucid.data.reading.text_values import TextTaker
 from pellucid.data.tables.encodings import require_known
 from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_KIND, TEXT_SUFFIX, FileKind
@@ -247,7 +249,9 @@ def _no_class_folders(folder: Folder, place: str, kind: FileKind) -> str:
     wanted, others = files_of(folder, kind)
     if wanted:
         number = count_of(len(wanted), kind.noun)
-        return f"{place}: {number} but no class folders; make one sub-folder for each class"
+        pattern = suggested_pattern([posixpath.basename(str(path)) for path in wanted])
+        more = f", or give --label-from-name {pattern!r}" if pattern else ""
+        return f"{place}: {number} but no class folders; make one sub-folder for each class{more}"
     if are_texts(others):
         return f"{place}: {_TEXTS_ONLY}"
     return f"{place}: holds no class folders; make one sub-folder of {kind.noun}s for each class"

@@ -63,6 +63,7 @@ def joined(parts: Sequence[Listing]) -> Listing:
         },
         times=np.concatenate(times) if len(times) == len(parts) else None,
         slices=_chained(slices) if len(slices) == len(parts) else None,
+        joined_columns=first.joined_columns,
     )
 
 

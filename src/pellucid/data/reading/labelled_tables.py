@@ -110,6 +110,7 @@ def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settin
         times=rows.times,
         slices=rows.slices,
         texts=taker.finish(),
+        joined_columns=columns.joined,
         problems=taker.problems(rows.sources),
         warnings=(
             *table.warnings,

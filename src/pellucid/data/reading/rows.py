@@ -75,7 +75,7 @@ class RowReader:
                 self._times += block.columns[columns.time]
             if columns.slice is not None:
                 self._slices += map(self._group_of, block.columns[columns.slice])
-            yield block.columns[columns.input]
+            yield columns.inputs(block.columns)
 
     def rows(self) -> Rows:
         """All that was read beside the inputs.

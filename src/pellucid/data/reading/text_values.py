@@ -10,10 +10,11 @@ import numpy as np
 from pellucid.budgets import MEMORY
 from pellucid.data.labels.texts import is_encodable
 from pellucid.data.listing import Problem
+from pellucid.data.tables.choosing.joining import Joined
 from pellucid.data.tables.encodings import decode_text
 from pellucid.data.tables.signatures import is_image_start
 from pellucid.data.texts.store import Texts, TextWriter
-from pellucid.data.wording import count_of
+from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError
 from pellucid.regular import read_regular
 
@@ -29,6 +30,8 @@ def text_or_reason(value: object) -> tuple[str, str]:
     Numbers count as the text they are written with. A value is none where it is blank, of another kind, or
     holds half of a pair of surrogates, which no file of texts can hold.
     """
+    if isinstance(value, Joined):
+        return _joined(value)
     if isinstance(value, bytes):
         return _from_bytes(value, None)[:2]
     if isinstance(value, np.generic):
@@ -45,6 +48,18 @@ def text_or_reason(value: object) -> tuple[str, str]:
         at = next(index for index, character in enumerate(value) if "\ud800" <= character <= "\udfff")
         return "", f"holds a lone surrogate (\\u{ord(value[at]):04x}, character {at + 1}), which is no text"
     return value, ""
+
+
+def _joined(row: Joined) -> tuple[str, str]:
+    """Join the texts of a row, each on a line behind the name of its column; what is blank is left out."""
+    parts = []
+    for name, value in zip(*row, strict=True):
+        text, reason = text_or_reason(value)
+        if reason and reason != BLANK:
+            return "", f"{reason} in column {quoted(name)}"
+        if text:
+            parts.append(f"{name}: {text}")
+    return "\n".join(parts), "" if parts else BLANK
 
 
 def is_blank(text: str) -> bool:

@@ -7,16 +7,27 @@ The rule for the inputs:
 3. Otherwise a column of a usual name for texts holds the texts; failing that, the one whose values
    are longest by far; numbers, the usual names of labels, and columns of few different values aside.
 
-Columns are chosen from the first rows; later rows never change the choice.
+Columns are chosen from the first rows; later rows never change the choice. `choosing.labels` has the rule for
+the labels.
 """
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pellucid.data.labels.numbers import read_number
+from pellucid.data.tables.choosing.asked import (
+    joined_names,
+    listed,
+    named_column,
+    named_inputs,
+    named_otherwise,
+)
+from pellucid.data.tables.choosing.joining import inputs_of
+from pellucid.data.tables.choosing.labels import choose_label
 from pellucid.data.tables.file_kinds import TEXT_SUFFIX, ends_like_image
 from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.headers import (
@@ -46,13 +57,16 @@ class Columns:
 
     Attributes:
         holds: what the inputs are: `IMAGES`, `TEXTS` or `TEXT_FILES`.
-        input: column of the images or texts.
+        input: column of the images or texts; several names, parted by commas, of texts that are joined.
         label: column of the labels.
         split: column of the splits, if any.
         group: column of the groups, if any.
         sources: columns that say which examples belong together, if any.
         time: column of the times, if any.
         slice: column by whose values scores are taken apart, if any.
+        joined: the columns whose texts are joined; none where one column holds the inputs.
+        reasons: why a column was chosen that neither the user nor its name told, and the flag that names
+            another, by `input` and `label`.
     """
 
     holds: str
@@ -63,22 +77,43 @@ class Columns:
     sources: tuple[str, ...] = ()
     time: str | None = None
     slice: str | None = None
+    joined: tuple[str, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> Sequence[str]:
         """The columns, each once."""
-        chosen = (self.input, self.label, self.split, self.group, *self.sources, self.time, self.slice)
+        chosen = (*self.parts, self.label, self.split, self.group, *self.sources, self.time, self.slice)
         return list(dict.fromkeys(name for name in chosen if name is not None))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The columns that an input is made of."""
+        return self.joined or (self.input,)
+
+    def inputs(self, columns: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
+        """Inputs of some rows: values of a column, or of several that are joined."""
+        return inputs_of(columns, self.parts)
 
     def sentence(self) -> str:
         """The choice, for people."""
+        reasons = {use: self.reasons.get(role) for use, role in ((self.holds, "input"), ("labels", "label"))}
         chosen = {
-            self.holds: self.input, "labels": self.label, "splits": self.split, "groups": self.group,
-            "times": self.time, "slices": self.slice,
+            self.holds: None if self.joined else self.input, "labels": self.label, "splits": self.split,
+            "groups": self.group, "times": self.time, "slices": self.slice,
         }  # fmt: skip
-        return ", ".join(
-            f"{use} from column {quoted(name)}" for use, name in chosen.items() if name is not None
+        said = [f"{self.holds} joined from columns {' and '.join(map(quoted, self.joined))}"] * bool(
+            self.joined
         )
+        for use, name in chosen.items():
+            if name is not None:
+                said.append(f"{use} from column {quoted(name)}{because(reasons.get(use))}")
+        return ", ".join(said)
+
+
+def because(reason: str | None) -> str:
+    """A reason in brackets; nothing without one."""
+    return f" ({reason})" if reason else ""
 
 
 def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
@@ -89,31 +124,56 @@ def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
     Raises: `DataError` if a column asked for is not there, or one cannot be told.
     """
     holds, name = choose_input(table, folder, settings)
+    parts = joined_names(table.names, name)
+    label, why_label = choose_label(table, parts, settings)
     chosen = Columns(
         holds=holds,
         input=name,
-        label=_label_column(table, name, settings),
-        split=_named_column(table, settings.split_column, "--split-column", SPLIT_NAME),
-        group=_named_column(table, settings.group_column, "--group-column", GROUP_NAME),
-        time=_named_column(table, settings.time_column, "--time-column", ""),
-        slice=_named_column(table, settings.slice_column, "--slice-column", ""),
+        label=label,
+        joined=parts if len(parts) > 1 else (),
+        reasons=_reasons(why_input(table, holds, name, settings), why_label),
+        split=named_column(table, settings.split_column, "--split-column", SPLIT_NAME),
+        group=named_column(table, settings.group_column, "--group-column", GROUP_NAME),
+        time=named_column(table, settings.time_column, "--time-column", ""),
+        slice=named_column(table, settings.slice_column, "--slice-column", ""),
     )
     _require_apart(table, chosen)
     if not settings.groups:
         return chosen
-    left = [name for name in table.names if name not in chosen.names[:2] and name != chosen.split]
+    taken = (*chosen.parts, chosen.label, chosen.split)
+    left = [name for name in table.names if name not in taken]
     sources = tuple(name for name in left if names_source(name) and name != chosen.group)
     return dataclasses.replace(chosen, sources=sources)
 
 
+def _reasons(of_input: str, of_label: str) -> dict[str, str]:
+    """Reasons with the flags that name another column."""
+    given = {"input": (of_input, "--input-column"), "label": (of_label, "--label-column")}
+    return {role: f"{reason}; {flag} names another" for role, (reason, flag) in given.items() if reason}
+
+
+def why_input(table: Table, holds: str, name: str, settings: Settings) -> str:
+    """Reason for a column of texts that neither the user nor its name told; empty elsewhere."""
+    if settings.input_column is not None or holds != TEXTS or len(table.names) == 1:
+        return ""
+    if name == table.marked.get("input"):
+        return "marked so in the file"
+    return "" if name.lower() in TEXT_NAMES else "the longest texts"
+
+
 def _require_apart(table: Table, columns: Columns) -> None:
-    """Refuse a column of times or slices that holds inputs or labels.
+    """Refuse a column of times or slices that holds inputs or labels, and inputs that hold the labels.
 
     Raises: `UsageError` naming it.
     """
+    if columns.joined and columns.label in columns.joined:
+        raise UsageError(
+            f"--input-column {columns.input}: {table.place} has the labels in {quoted(columns.label)}; "
+            "leave it out"
+        )
     for flag, name in (("--time-column", columns.time), ("--slice-column", columns.slice)):
-        for what, other in ((columns.holds, columns.input), ("labels", columns.label)):
-            if name is not None and name == other:
+        for what, other in ((columns.holds, columns.parts), ("labels", (columns.label,))):
+            if name is not None and name in other:
                 raise UsageError(f"{flag} {quoted(name)}: {table.place} has the {what} in it; name another")
 
 
@@ -124,7 +184,11 @@ def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, s
 
     Raises: `DataError` if the column asked for is not there, or none can be told.
     """
-    asked = _named_column(table, settings.input_column, "--input-column", "")
+    asked = named_inputs(table, settings.input_column)
+    if asked is not None and len(joined_names(table.names, asked)) > 1:
+        if settings.task == "image":
+            raise UsageError(f"--input-column {asked}: images are not joined; name one column")
+        return TEXTS, asked
     if settings.task == "image":
         return IMAGES, asked or _require_image_column(table, folder)
     if asked is None and settings.task == "auto":
@@ -137,27 +201,6 @@ def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, s
     return (TEXT_FILES if _share(table, name, _ends_like_text) > 0.5 else TEXTS), name
 
 
-def _named_otherwise(settings: Settings) -> set[str | None]:
-    """Columns that the settings name, and that therefore hold neither inputs nor labels."""
-    return {settings.split_column, settings.group_column, settings.time_column, settings.slice_column}
-
-
-def _named_column(table: Table, asked: str | None, flag: str, usual: str) -> str | None:
-    """The column asked for; otherwise one with the usual name, if it has one; otherwise none.
-
-    Raises: `DataError` if there is no column of the name asked for.
-    """
-    if asked is None:
-        return next((name for name in table.names if usual and name.lower() == usual), None)
-    if asked not in table.names:
-        raise DataError(f"{table.place}: {flag} {quoted(asked)} is not there; columns are {_listed(table)}")
-    return asked
-
-
-def _listed(table: Table) -> str:
-    return ", ".join(map(quoted, table.names))
-
-
 def _require_image_column(table: Table, folder: Path) -> str:
     """The column of image paths.
 
@@ -167,7 +210,7 @@ def _require_image_column(table: Table, folder: Path) -> str:
     named = [name for name in table.names if name.lower() in IMAGE_NAMES]
     if not fitting and not named:
         raise DataError(
-            f"{table.place}: no column holds paths of images; columns are {_listed(table)}; "
+            f"{table.place}: no column holds paths of images; columns are {listed(table)}; "
             "name one with --input-column"
         )
     return (fitting or named)[0]
@@ -234,7 +277,10 @@ def _text_column(table: Table, settings: Settings) -> str:
 
     Raises: `DataError` if none holds texts, or several could.
     """
-    taken = {settings.label_column, *_named_otherwise(settings)}
+    marked = table.marked.get("input")
+    if marked in table.names:
+        return str(marked)
+    taken = {settings.label_column, *named_otherwise(settings)}
     lengths = {
         name: _typical_length(values)
         for name, values in table.head.columns.items()
@@ -250,7 +296,7 @@ def _text_column(table: Table, settings: Settings) -> str:
     if not left:
         what = "paths of images or texts" if settings.task == "auto" else "texts"
         raise DataError(
-            f"{table.place}: no column holds {what}; columns are {_listed(table)}; "
+            f"{table.place}: no column holds {what}; columns are {listed(table)}; "
             "name one with --input-column"
         )
     close = [name for name in left if lengths[name] >= _NEARLY_AS_LONG * lengths[left[0]]]
@@ -258,7 +304,7 @@ def _text_column(table: Table, settings: Settings) -> str:
     if len(close) > 1 and len(named) != 1:
         raise DataError(
             f"{table.place}: which column holds the texts, {some(list(map(quoted, close)), 10)}? "
-            f"Columns are {_listed(table)}; name one with --input-column"
+            f"Columns are {listed(table)}; name one with --input-column, or several parted by commas"
         )
     return (named if len(close) > 1 else close)[0]
 
@@ -279,30 +325,3 @@ def _holds_numbers(values: Sequence[object]) -> bool:
     return bool(filled) and all(
         not isinstance(value, str) or read_number(value) is not None for value in filled
     )
-
-
-def _label_column(table: Table, input_column: str, settings: Settings) -> str:
-    """The column of labels: asked for, or of a usual name, or the only one left.
-
-    Raises: `DataError` if none can be told.
-    """
-    asked = _named_column(table, settings.label_column, "--label-column", "")
-    if asked is not None:
-        return asked
-    taken = {input_column, *_named_otherwise(settings)}
-    left = [
-        name for name in table.names if name not in taken and name.lower() not in (SPLIT_NAME, GROUP_NAME)
-    ]
-    for usual in LABEL_NAMES:
-        named = [name for name in left if name.lower() == usual]
-        if named:
-            return named[0]
-    filled = [name for name in left if any(value not in (None, "") for value in table.head.columns[name])]
-    if len(left) > 1 and len(filled) == 1:
-        return filled[0]
-    if len(left) != 1:
-        raise DataError(
-            f"{table.place}: which column holds the labels? Columns are {_listed(table)}; "
-            "name one with --label-column"
-        )
-    return left[0]

@@ -14,6 +14,7 @@ from sklearn.utils.validation import assert_all_finite, column_or_1d
 from pellucid.data.labels.numbers import LARGEST
 from pellucid.data.labels.texts import label_texts
 from pellucid.data.splits.targets import require_spread
+from pellucid.data.tables.forms.frames import plain_values
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
 
@@ -122,6 +123,7 @@ def texts_of(y: object) -> list[str]:
 
     Raises: `DataError` if a label is missing or of another kind than the others.
     """
+    y = plain_values(y)
     values = y if isinstance(y, (list, tuple)) and np.ndim(y) == 1 else column_or_1d(y, warn=True)
     plain = [value.item() if isinstance(value, np.generic) else value for value in values]
     return label_texts(plain, "y", lambda index: f"position {index}")

@@ -14,6 +14,7 @@ from pellucid.data.listing import TEST, UNDECIDED, VALIDATION
 from pellucid.data.reading.containers.handed import name_of
 from pellucid.data.reading.dispatch import read_dataset
 from pellucid.data.splits.splitting import split
+from pellucid.data.tables.forms.frames import plain_values
 from pellucid.data.texts.store import Texts
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.given.labels import Labels, read_labels, read_numbers
@@ -33,10 +34,12 @@ class Taught:
     Attributes:
         material: for training.
         labels: the classes in the caller's own type; `None` where numbers are learnt.
+        joined_columns: columns of a table whose texts are joined; none elsewhere.
     """
 
     material: Material
     labels: Labels | None
+    joined_columns: tuple[str, ...] = ()
 
 
 def taught_at_place(data: Any, settings: Settings, kind: InputKind) -> Taught:
@@ -46,7 +49,14 @@ def taught_at_place(data: Any, settings: Settings, kind: InputKind) -> Taught:
 
     Raises: `DataError` if the data is refused, or of another kind.
     """
-    listing = _listing(data, settings, kind)
+    return taught_by_listing(_listing(data, settings, kind), settings, kind)
+
+
+def taught_by_listing(listing: Listing, settings: Settings, kind: InputKind) -> Taught:
+    """Take labelled examples that were read; their own splits stand, and a test split is left alone.
+
+    Raises: `DataError` if they are refused.
+    """
     place = listing.place
     if settings.target is None and listing.values is not None:
         raise DataError(
@@ -66,7 +76,7 @@ def taught_at_place(data: Any, settings: Settings, kind: InputKind) -> Taught:
     labels = None
     if names:
         labels = Labels(np.array(names), names, np.arange(len(names)), dataset.labels)
-    return Taught(material_of(dataset), labels)
+    return Taught(material_of(dataset), labels, dataset.joined_columns)
 
 
 def _listing(data: Any, settings: Settings, kind: InputKind) -> Listing:
@@ -100,6 +110,7 @@ def read_targets(
 
     Raises: `UsageError` if there are none; `DataError` if one is unfit, or there are not as many as examples.
     """
+    y = plain_values(y)
     if settings.target == "number":
         return read_numbers(y, count, estimator_of(kind, "Classifier"))
     return read_labels(y, count)

@@ -10,6 +10,7 @@ from pellucid.data.copies.duplicates import first_with_content
 from pellucid.data.copies.text_copies import text_digests
 from pellucid.data.reading.inputs.texts import list_texts
 from pellucid.data.reading.text_values import is_blank
+from pellucid.data.tables.forms.frames import plain_values
 from pellucid.data.texts.store import Texts
 from pellucid.errors import DataError
 from pellucid.estimators.given.taught import Taught, read_targets, taught_in_memory
@@ -22,6 +23,7 @@ def as_texts(inputs: Any) -> Sequence[str]:
 
     Raises: `DataError` if it is of another form, or an element is no text, with its position, from 0.
     """
+    inputs = plain_values(inputs)
     if isinstance(inputs, (str, bytes, list, tuple, Texts)):
         return require_texts(inputs)
     sides = getattr(inputs, "ndim", None)
@@ -54,13 +56,15 @@ def taught_by_texts(texts: Sequence[str], y: object, settings: Settings) -> Taug
     return taught_in_memory(store, labels, settings, first=first)
 
 
-def read_places(places: Sequence[str]) -> Sequence[str]:
+def read_places(places: Sequence[str], joined: tuple[str, ...] = ()) -> Sequence[str]:
     """Read the texts of files, folders and tables.
 
     A folder stands for its `.txt` files, those of sub-folders included, in the order of their paths, a table
-    for its rows. Raises: `DataError` if one cannot be read.
+    for its rows, of which the columns named in `joined` make one text.
+
+    Raises: `DataError` if one cannot be read.
     """
-    found = list_texts(places, Settings())
+    found = list_texts(places, Settings(input_column=",".join(joined) or None))
     for name, error in zip(found.names, found.errors, strict=True):
         if error:
             raise DataError(f"{name}: {error}; leave it out")

@@ -62,7 +62,7 @@ class Classifying(
         fitted = learner.fit(taught.material, allowance_of(settings, began))
         watched = with_detectors([fitted], taught.material, settings.seed)
         (finished,) = with_held_out(watched, taught.material, settings.seed)
-        self._take(finished.model, labels.classes)
+        self._take(finished.model.with_joined_columns(taught.joined_columns), labels.classes)
         self.history_ = [dict(record) for record in fitted.history]
         return self
 

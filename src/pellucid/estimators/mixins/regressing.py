@@ -43,11 +43,12 @@ class Regressing(
         """
         began = time.monotonic()
         settings = self._settings()
-        material = self._taught(X, y, settings).material
+        taught = self._taught(X, y, settings)
+        material = taught.material
         fitted = learner_of(settings, material).fit(material, allowance_of(settings, began))
         watched = with_detectors([fitted], material, settings.seed)
         (finished,) = with_held_out(watched, material, settings.seed)
-        self._become(finished.model)
+        self._become(finished.model.with_joined_columns(taught.joined_columns))
         self.history_ = [dict(record) for record in fitted.history]
         return self
 

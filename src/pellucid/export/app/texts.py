@@ -103,7 +103,11 @@ def text_facts(model: Model, tensors: Tensors) -> dict[str, Any]:
         "terms": None if terms is None else told_terms(terms),
         # Of a linear model on words a table beside the words says what each of them adds.
         "predictor": told_predictor(model, tensors, is_opened=not shows_words),
-        "columns": {"texts": [*TEXT_NAMES, *LESSER_TEXT_NAMES], "labels": [*LABEL_NAMES]},
+        "columns": {
+            "texts": [*TEXT_NAMES, *LESSER_TEXT_NAMES],
+            "labels": [*LABEL_NAMES],
+            "joined": [*model.joined_columns],
+        },
     }
 
 

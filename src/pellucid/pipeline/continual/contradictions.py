@@ -54,6 +54,12 @@ def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> 
 
     Raises: `UsageError` naming them, and how it is there.
     """
+    joined = ",".join(start.model.joined_columns)
+    if joined and given.get("input_column") is None:
+        raise UsageError(
+            f"--from {start.place}: its network reads texts that are joined from columns; "
+            f"give --input-column {joined!r}"
+        )
     found = [row for row in _OF_THE_NETWORK if row.name in given and not _agrees(row, given[row.name], start)]
     if not found:
         return

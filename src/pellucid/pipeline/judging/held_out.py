@@ -22,6 +22,11 @@ def with_held_out(candidates: Sequence[Candidate], dataset: Dataset | Material, 
     ]
 
 
+def with_joined_columns(candidates: Sequence[Candidate], names: tuple[str, ...]) -> list[Candidate]:
+    """Let every model know the columns of a table whose texts it reads as one."""
+    return [dataclasses.replace(each, model=each.model.with_joined_columns(names)) for each in candidates]
+
+
 def held_out_of(candidate: Candidate, dataset: Dataset | Material, seed: int) -> bundle.HeldOut | None:
     """Answers of a model, at its temperature, about examples that it did not learn from; `None` without any.
 

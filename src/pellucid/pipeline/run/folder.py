@@ -10,6 +10,9 @@ from pellucid.errors import StorageError, UsageError
 from pellucid.files import locked, make_folder, require_space, resumable, write_file, write_json
 from pellucid.strict import read_sealed, sealed
 
+FRAME_NAME = "frame.jsonl"
+"""A data frame that was handed over in Python: the run's own DATA."""
+
 _NAMES = (
     "report.html",
     "metrics.json",
@@ -17,6 +20,7 @@ _NAMES = (
     "config.json",
     "data.jsonl",
     "data.jsonl.gz",
+    FRAME_NAME,
     "model",
     "models",
     "checkpoints",

@@ -71,10 +71,13 @@ def tables_alone(folder: Folder) -> list[File]:
     return found
 
 
+_OF_DATASETS = ("dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json")
+
+
 def _is_left_by_datasets(file: File) -> bool:
     """Tell what `datasets` keeps for itself beside a saved data set, such as row numbers after a shuffle."""
     name = posixpath.basename(str(file))
-    return name.startswith("cache-") and name.endswith(".arrow")
+    return name in _OF_DATASETS or (name.startswith("cache-") and name.endswith(".arrow"))
 
 
 def _read_tables(folder: Folder, tables: list[File], place: str, settings: Settings) -> Listing:

@@ -19,7 +19,9 @@ from pellucid.data.reading.forms import Form, form_of, require_local
 from pellucid.data.reading.inputs.packed import count_packed, packed_inputs
 from pellucid.data.reading.inputs.piped import piped_inputs
 from pellucid.data.reading.inputs.single import Cell, Input, stamp_of
-from pellucid.data.tables.columns import IMAGES, TEXT_FILES, choose_input
+from pellucid.data.tables.choosing.asked import joined_names
+from pellucid.data.tables.choosing.joining import inputs_of
+from pellucid.data.tables.columns import IMAGES, TEXT_FILES, because, choose_input, why_input
 from pellucid.data.tables.encodings import require_known
 from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_KIND, FileKind, walk
 from pellucid.data.tables.forms.table import Table
@@ -227,14 +229,18 @@ def _table(place: str, asked: _Asked) -> Opened:
         return _packed(place, table, packed, settings)
     task = "text" if asked.is_of_texts else "image"
     holds, column = choose_input(table, path.parent, dataclasses.replace(settings, task=task))
-    said = f"{place}: {holds if asked.is_of_texts else 'images'} from column {quoted(column)}"
+    names = joined_names(table.names, column)
+    why = because(why_input(table, holds, column, settings))
+    said = f"{place}: {holds if asked.is_of_texts else 'images'} from column {quoted(column)}{why}"
+    if len(names) > 1:
+        said = f"{place}: texts joined from columns {' and '.join(map(quoted, names))}"
 
     def count() -> int:
-        rows = open_table(path, place, settings.encoding).read([column])
+        rows = open_table(path, place, settings.encoding).read(names)
         return sum(len(block.numbers) for block in rows)
 
     names_files = holds in (IMAGES, TEXT_FILES)
-    inputs = _named_files(table, column, asked) if names_files else _cells(table, column)
+    inputs = _named_files(table, column, asked) if names_files else _cells(table, names)
     return Opened(inputs, count, [*table.warnings, said])
 
 
@@ -259,11 +265,11 @@ def _packed(place: str, table: Table, column: str, settings: Settings) -> Opened
     return Opened(inputs(), lambda: sum(1 for _ in rows()), [*table.warnings, said])
 
 
-def _cells(table: Table, column: str) -> Iterator[Input]:
-    """The values of a column."""
+def _cells(table: Table, names: tuple[str, ...]) -> Iterator[Input]:
+    """The values of a column, or of several that are joined."""
     stamp = stamp_of(Path(table.place))
-    for block in table.read([column]):
-        for number, value in zip(block.numbers, block.columns[column], strict=True):
+    for block in table.read(names):
+        for number, value in zip(block.numbers, inputs_of(block.columns, names), strict=True):
             yield Input(f"{table.place}:{number}", Cell(value), stamp=stamp)
 
 

@@ -3,6 +3,7 @@
 Source: https://fasttext.cc/docs/en/supervised-tutorial.html
 """
 
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +28,7 @@ def is_fasttext(path: Path) -> bool:
     try:
         with open_binary(path) as file:
             start = file.read(_LOOKED_AT)
-    except (OSError, EOFError, DataError):
+    except (OSError, EOFError, zlib.error, DataError):
         return False
     return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_MARK.encode())
 

@@ -6,7 +6,8 @@
  */
 
 /**
- * @typedef {{ texts: string[], labels: string[] }} ColumnNames usual names of columns, in small letters
+ * @typedef {{ texts: string[], labels: string[], joined: string[] }} ColumnNames usual names of columns, in small
+ *   letters; and those whose texts the model reads as one, of which there may be none
  */
 
 /**
@@ -56,6 +57,13 @@ function textsOfObjects(content, usual) {
   });
   const objects = rows.map(({ value }) => value).filter((value) => isObject(value));
   const names = [...new Set(objects.slice(0, LOOKED_AT).flatMap((value) => Object.keys(value)))];
+  if (usual.joined.length) {
+    const missing = missingOf(usual.joined, names);
+    return rows.map(({ row, error, value }) => {
+      const text = joinedText(usual.joined, (name) => (isObject(value) ? value[name] : null));
+      return { row, text, error: error || missing || (text ? "" : "holds no text") };
+    });
+  }
   const column = chosenColumn(
     names,
     objects.slice(0, LOOKED_AT).map((value) => names.map((name) => String(value[name] ?? ""))),
@@ -85,6 +93,7 @@ function textsOfRows(content, usual) {
   const plain = content.replace(/^\ufeff/, "");
   const rows = rowsOfValues(plain, separatorOf(plain));
   if (!rows.length) return [];
+  if (usual.joined.length) return joinedRows(rows, usual.joined);
   const first = rows[0].values.map((value) => value.trim().toLowerCase());
   const isHeader = first.some((value) => usual.texts.includes(value) || usual.labels.includes(value));
   const below = isHeader ? rows.slice(1) : rows;
@@ -94,6 +103,44 @@ function textsOfRows(content, usual) {
     usual,
   );
   return below.map(({ row, values }) => ({ row, text: values[column] ?? "", error: "" }));
+}
+
+/**
+ * The rows below a header, of each of which several columns make one text.
+ * @param {{ row: number, values: string[] }[]} rows
+ * @param {string[]} joined
+ * @returns {RowText[]}
+ */
+function joinedRows([header, ...below], joined) {
+  const names = header.values.map((value) => value.trim());
+  const missing = missingOf(joined, names);
+  return below.map(({ row, values }) => {
+    const text = joinedText(joined, (name) => values[names.indexOf(name)]);
+    return { row, text, error: missing || (text ? "" : "holds no text") };
+  });
+}
+
+/**
+ * What is wrong with a table that lacks one of the columns; empty where it has them all.
+ * @param {string[]} joined
+ * @param {string[]} names
+ */
+function missingOf(joined, names) {
+  const missing = joined.find((name) => !names.includes(name));
+  return missing === undefined ? "" : `has no column ${missing}`;
+}
+
+/**
+ * Values as one text, each on a line behind the name of its column; blank ones are left out, as in Python.
+ * @param {string[]} names
+ * @param {(name: string) => unknown} valueOf
+ */
+function joinedText(names, valueOf) {
+  const parts = names.map((name) => ({ name, value: valueOf(name) }));
+  const filled = parts.filter(
+    ({ value }) => typeof value === "number" || (typeof value === "string" && value.trim()),
+  );
+  return filled.map(({ name, value }) => `${name}: ${value}`).join("\n");
 }
 
 /**

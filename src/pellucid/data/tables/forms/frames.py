@@ -1,0 +1,133 @@
+"""Data frames of pandas and polars, and tables of Arrow, taken as they are without importing any of them."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from pellucid.data.tables.file_kinds import ends_like_image
+from pellucid.data.tables.forms.table import Table, table_of_columns
+from pellucid.data.wording import quoted
+from pellucid.errors import DataError
+
+_LIBRARIES = ("pandas", "polars", "pyarrow")
+_FRAMES = ("DataFrame", "Table")
+_MISSING = ("NAType", "NaTType")
+_LOOKED_AT = 20
+_ROWS = 10_000
+
+
+def _library_of(value: object) -> str:
+    """Library that the type of a value, or one that it is derived from, belongs to; empty for any other."""
+    homes = (kind.__module__.partition(".")[0] for kind in type(value).__mro__)
+    return next((home for home in homes if home in _LIBRARIES), "")
+
+
+def is_frame(value: object) -> bool:
+    """Tell a data frame of pandas or polars, or a table of Arrow."""
+    return bool(_library_of(value)) and any(kind.__name__ in _FRAMES for kind in type(value).__mro__)
+
+
+def is_lazy(value: object) -> bool:
+    """Tell a frame of polars that is still to be computed."""
+    return _library_of(value) == "polars" and type(value).__name__ == "LazyFrame"
+
+
+def plain_values(column: Any) -> Any:
+    """Values of a column of such a library as a list, `None` where one is missing.
+
+    What is no column, or one of pandas that holds NumPy's values, none of them missing, stays as it is.
+    """
+    library = _library_of(column)
+    if library == "pandas" and getattr(column, "ndim", 0) == 1:
+        values = column.tolist()
+        known = _known(values)
+        is_of_numpy = hasattr(getattr(column, "dtype", None), "str")
+        return column if is_of_numpy and known == values else known
+    if library == "polars" and hasattr(column, "to_list"):
+        return column.to_list()
+    if library == "pyarrow" and hasattr(column, "to_pylist"):
+        return column.to_pylist()
+    return column
+
+
+def _known(values: list[Any]) -> list[Any]:
+    """Values of pandas, `None` in the place of its signs for a missing one."""
+    return [None if type(value).__name__ in _MISSING else value for value in values]
+
+
+def columns_of_frame(frame: Any, place: str) -> dict[str, list[Any]]:
+    """Every column of a frame as Python's own values; the index of pandas is no column.
+
+    Raises: `DataError` if it has no rows, or two columns share a name.
+    """
+    library = _library_of(frame)
+    names = list(map(str, frame.column_names if library == "pyarrow" else frame.columns))
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(f"{place}: two columns are named {quoted(min(repeated))}; rename one")
+    if len(frame) == 0 or not names:
+        raise DataError(f"{place}: the frame has no rows; give some")
+    if library == "pandas":
+        columns = [_known(frame.iloc[:, at].tolist()) for at in range(len(names))]
+    elif library == "polars":
+        columns = [column.to_list() for column in frame.get_columns()]
+    else:
+        columns = [column.to_pylist() for column in frame.columns]
+    return dict(zip(names, columns, strict=True))
+
+
+def table_of_frame(frame: Any, place: str) -> Table:
+    """A frame as a table; rows count from 1, whatever its index says.
+
+    Raises: `DataError` as `columns_of_frame`.
+    """
+    return table_of_columns(place, columns_of_frame(frame, place))
+
+
+def json_lines_of_frame(frame: Any, place: str) -> Iterator[bytes]:
+    """A frame as JSON, one object a line, some at a time; always the same bytes for the same frame.
+
+    Paths of images that lie in the working folder become absolute: the lines may stand elsewhere.
+
+    Raises: `DataError` as `columns_of_frame`, or if a value is of a kind that JSON has not.
+    """
+    columns = {
+        name: list(map(os.path.abspath, values)) if _are_image_paths(values) else values
+        for name, values in columns_of_frame(frame, place).items()
+    }
+    rows = zip(*columns.values(), strict=True)
+    waiting: list[str] = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            waiting.append(json.dumps(dict(zip(columns, row, strict=True)), default=_as_json))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{place}: row {number} holds {error}; leave the column out") from error
+        if len(waiting) == _ROWS:
+            yield ("\n".join(waiting) + "\n").encode()
+            waiting = []
+    if waiting:
+        yield ("\n".join(waiting) + "\n").encode()
+
+
+def _are_image_paths(values: Sequence[Any]) -> bool:
+    first = [value for value in values[:_LOOKED_AT] if isinstance(value, str)]
+    fitting = [value for value in first if ends_like_image(value) and Path(value).is_file()]
+    return all(isinstance(value, str) for value in values) and 0 < len(first) < 2 * len(fitting)
+
+
+def _as_json(value: Any) -> Any:
+    """A value that JSON has not, as the table readers have it.
+
+    Raises: `TypeError` naming its kind.
+    """
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"a value of the kind {type(value).__name__}")

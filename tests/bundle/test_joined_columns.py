@@ -1,0 +1,45 @@
+"""Names of joined columns in model folders and exported files: kept, and trusted in nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from forged_folders import document_of
+from pellucid.bundle import load, save
+from pellucid.bundle.format.fields import read_joined_columns
+from pellucid.bundle.kinds import KINDS
+from pellucid.errors import ModelFileError
+from pellucid.export.export import metadata_of
+from pellucid.runtime.metadata import Metadata
+from small_models import sealed
+from text_models import text_model
+
+NAMES = ("title", "body text", "größe")
+
+
+def test_they_are_kept_in_folders_and_exported_files(tmp_path: Path) -> None:
+    model = text_model("bag").with_joined_columns(NAMES)
+    save(model, tmp_path / "model", {})
+    assert load(tmp_path / "model").joined_columns == NAMES
+    found = metadata_of(model, "bag").to_properties()
+    assert Metadata.from_properties(found).joined_columns == NAMES
+    with pytest.raises(ValueError, match="joined_columns: a name stands twice"):
+        Metadata.from_properties({**found, "joined_columns": '["a", "a"]'})
+    document = document_of(tmp_path / "model")
+    (tmp_path / "model" / "model.json").write_bytes(sealed({**document, "joined_columns": ["a,b", "c"]}))
+    with pytest.raises(ModelFileError, match="joined_columns: not every one is a name of a column"):
+        load(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], ["one"], "ab", {"a": 1}, ["a", 1], ["a", ""], ["a", " b"], ["a", "b" * 1001], ["a"] * 101, 7],
+)
+def test_what_no_flag_could_name_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="joined_columns: "):
+        read_joined_columns(value, KINDS["text-classifier"])
+
+
+def test_models_of_images_have_none() -> None:
+    with pytest.raises(ValueError, match="a model of the kind image-classifier reads no columns of texts"):
+        read_joined_columns(["a", "b"], KINDS["image-classifier"])
