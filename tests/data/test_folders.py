@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from made_images import context, encoded
+from pellucid.data.reading.dispatch import read_data
 from pellucid.data.reading.folders import read_folder
 from pellucid.data.tables.file_kinds import IMAGE_KIND, files_of
 from pellucid.errors import DataError
+from pellucid.settings import Settings
 
 IMAGE = encoded(context())
 
@@ -205,3 +207,14 @@ def test_links_are_followed_once(class_folders: Path, tmp_path: Path) -> None:
 def test_pipes_are_not_opened(class_folders: Path) -> None:
     os.mkfifo(class_folders / "cat" / "pipe.png")
     assert len(read_folder(class_folders, "photos")) == 6
+
+
+def test_a_folder_that_holds_nothing_but_another_is_looked_through(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        for name in ("cat", "dog"):
+            put(tmp_path / "top" / "archive" / "pets", f"{split}/{name}/1.png")
+    listing = read_data(str(tmp_path / "top"), Settings())
+    assert (listing.form, set(listing.labels)) == ("split folders", {"cat", "dog"})
+    assert listing.warnings[0].endswith(f"so {tmp_path / 'top' / 'archive' / 'pets'} was read")
+    alone = read_data(str(tmp_path / "top" / "archive" / "pets" / "train"), Settings())
+    assert alone.warnings == ()

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
+from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.reading.containers.archives import (
     archives_alone,
     read_archive,
@@ -21,6 +21,7 @@ from pellucid.data.reading.named_files import read_named_files
 from pellucid.data.reading.npz import read_npz
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.splits.targets import with_target
+from pellucid.data.tables.trees import enclosed
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -129,13 +130,18 @@ def _idx(path: Path, place: str, settings: Settings) -> Listing:
 
 
 def _folder(path: Path, place: str, settings: Settings) -> Listing:
-    """List what lies in a folder; archives alone are shards of one data set."""
+    """List what lies in a folder, or in the only one in it; archives alone are shards of one data set."""
     archives = archives_alone(path)
     if archives:
         return read_archives(archives, place, settings)
     if settings.label_from_name is not None:
         are_texts = settings.task == "text" or (settings.task == "auto" and holds_texts(path))
         return read_named_files(path, place, settings, are_texts=are_texts)
+    inner = enclosed(path, SPLIT_OF_NAME)
+    if inner != path:
+        listing = _READERS[form_of(str(inner))](inner, str(inner), settings)
+        said = f"{place}: holds nothing but a folder, so {inner} was read"
+        return dataclasses.replace(listing, warnings=(said, *listing.warnings))
     return read_any_folder(path, place, settings)
 
 

@@ -7,7 +7,7 @@ one) stands in its folder all the same, and reading it says why.
 
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +72,19 @@ def files_in(folder: Folder) -> dict[str, File]:
         return {name: folder.files[name] for name in sorted(folder.files)}
     entries = file_kinds.entries_of(folder)
     return {entry.name: folder / entry.name for entry in entries if not os.path.isdir(entry.path)}
+
+
+def enclosed(folder: Path, splits: Collection[str]) -> Path:
+    """The folder inside one that holds nothing else, if it holds folders and is no split; else the folder."""
+    for _ in range(FOLDERS_DEEP):
+        inner = sub_folders(folder)
+        if len(inner) != 1 or files_in(folder):
+            return folder
+        name, only = next(iter(inner.items()))
+        if not isinstance(only, Path) or name.lower() in splits or not sub_folders(only):
+            return folder
+        folder = only
+    return folder
 
 
 def walk(folder: Folder, kind: FileKind) -> Iterator[tuple[File, bool]]:
