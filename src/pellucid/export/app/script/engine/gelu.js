@@ -14,7 +14,7 @@ const curve = { pieces: null };
  * Pieces that meet the function and its slope at both ends.
  * @param {Layer<"gelu">} layer
  */
-function piecesOf(layer) {
+function curveOf(layer) {
   const count = 2 * REACH * PIECES;
   /** @param {number} at */
   const placeOf = (at) => at / PIECES - REACH;
@@ -38,7 +38,7 @@ function piecesOf(layer) {
  * @param {Whole[]} sources
  */
 export function geluLayer(layer, [{ data }]) {
-  curve.pieces = curve.pieces || piecesOf(layer);
+  curve.pieces = curve.pieces || curveOf(layer);
   const { pieces } = curve;
   const made = new Float32Array(data.length);
   for (let at = 0; at < data.length; at += 1) {
