@@ -281,10 +281,14 @@ def locked(folder: Path) -> Iterator[None]:
             raise RunLockedError(
                 f"{folder}: process {holder} is writing here; wait for it or choose another --out"
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        except OSError as error:
+            raise storage_error(path, error) from error
         yield
-        os.ftruncate(descriptor, 0)
+        with contextlib.suppress(OSError):  # the lock goes with the descriptor, whatever the file says
+            os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 

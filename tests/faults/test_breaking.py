@@ -30,7 +30,7 @@ KILLS = int(os.environ.get("KILLS", "2"))
 FEW = ("--epochs", "2", "--threads", "1", "--seed", "5")
 ALONE = "--no-baselines"
 TINY = (*FEW, "--model", "mlp", "--width", "8", "--batch-size", "32")
-_CLOCK = re.compile(r"seconds|milliseconds|_at$|examples_per")
+_CLOCK = re.compile(r"seconds|_per_second$")
 
 
 def results(run: Path) -> dict[str, object]:
@@ -41,6 +41,8 @@ def results(run: Path) -> dict[str, object]:
         assert not name.endswith((".tmp", ".old")), f"left behind: {name}"
         if path.suffix in (".safetensors", ".jsonl") and path.name != "history.jsonl":
             found[name] = path.read_bytes()
+        if path.name == "history.jsonl":
+            found[name] = [_without_clock(json.loads(line)) for line in path.read_text().splitlines()]
         if path.name == "metrics.json":
             found[name] = _without_clock(json.loads(path.read_text()))
     assert "metrics.json" in found

@@ -321,3 +321,19 @@ def test_a_child_process_does_not_keep_the_lock(tmp_path):
     finally:
         child.kill()
         child.wait()
+
+
+@pytest.mark.parametrize("name", ["ftruncate", "pwrite"])
+def test_a_lock_that_cannot_be_written_is_a_fault_of_the_disk(name, tmp_path, monkeypatch):
+    """Found by failing every call of a run one by one: it was told as a fault of Pellucid."""
+    real = getattr(os, name)
+
+    def failing(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, name, failing)
+    with pytest.raises(StorageError, match=r"\.lock: cannot write: no space left on device"):
+        files.locked(tmp_path).__enter__()
+    monkeypatch.setattr(os, name, real)
+    with files.locked(tmp_path):
+        monkeypatch.setattr(os, name, failing)  # what was done under the lock is not lost by its end

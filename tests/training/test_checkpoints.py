@@ -33,6 +33,25 @@ def test_a_resumed_run_ends_in_the_same_bytes(begin, tmp_path, given, stop):
     assert all(torch.equal(whole[name], weights[name]) for name in whole)
 
 
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_checkpoint_of_the_very_last_step_still_has_its_epoch_judged(begin, tmp_path, epochs):
+    """Killed before the last epoch was validated, a resumed run once kept an earlier epoch for the best."""
+    given = {"model": "mlp", "epochs": epochs}
+    unbroken = begin(**given)
+    whole = unbroken.run().state_dict()
+    last = unbroken.state.step
+    with pytest.raises(InterruptedRun):
+        begin(**given).run([KillAt(last, tmp_path, every=last)])
+    resumed = begin(**given)
+    load_checkpoint(tmp_path, resumed.state)
+    assert (resumed.state.step, len(resumed.state.history)) == (last, epochs - 1)
+    weights = resumed.run().state_dict()
+    assert all(torch.equal(whole[name], weights[name]) for name in whole)
+    assert resumed.state.step == last
+    assert len(resumed.state.history) == epochs
+    assert resumed.state.best.epoch == unbroken.state.best.epoch
+
+
 def test_patience_goes_on_counting_where_the_killed_run_stood(begin, tmp_path):
     """Nothing is learnt at this rate: the first epoch stays the best, and the third after it is the last."""
     given = {"epochs": 9, "patience": 3, "learning_rate": 1e-9, "schedule": "constant", "batch_norm": False}

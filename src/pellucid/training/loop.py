@@ -1,5 +1,6 @@
 """Training loop, the only one."""
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
@@ -45,10 +46,12 @@ def fit(
         DivergedError: the loss or a gradient stopped being finite.
     """
     recipe = batches.recipe
-    while state.step < recipe.total_steps and not state.stopped:
+    # An epoch is open until it is closed: a checkpoint may be of its last step, which may be the last of all.
+    while (state.step < recipe.total_steps or state.sums.examples > 0) and not state.stopped:
         epoch = len(state.history)
         state.network.train()
-        for batch in batches.epoch(epoch, start=state.step - epoch * batches.per_epoch):
+        left = batches.epoch(epoch, start=state.step - epoch * batches.per_epoch)
+        for batch in itertools.islice(left, recipe.total_steps - state.step):
             began = time.perf_counter()
             seed_torch(torch_seed(recipe.seed, Purpose.DROPOUT, state.step), recipe.device)
             rate = learning_rate(recipe.schedule, recipe.learning_rate, state.step, recipe.total_steps)
@@ -62,8 +65,6 @@ def fit(
             state.sums.seconds += time.perf_counter() - began
             for observer in observers:
                 observer.after_step(state)
-            if state.step >= recipe.total_steps:
-                break
         _close_epoch(state, batches, validate())
         for observer in observers:
             observer.after_epoch(state)
