@@ -235,6 +235,10 @@ def test_the_column_of_labels_is_found_where_only_one_can_be_it(tmp_path: Path) 
     rows = [(text, at // 2, f"who {at}") for at, (text, _) in enumerate(REVIEWS)]
     with pytest.raises(DataError, match=r"which column holds the labels\? Columns are 'text', 'id', 'who'"):
         read(table_of(tmp_path / "t.csv", [("text", "id", "who"), *[(a, f"{b}{c}", c) for a, b, c in rows]]))
+    spam = [(label, text, "more" if at == 3 else None, None) for at, (text, label) in enumerate(REVIEWS)]
+    assert (
+        read(table_of(tmp_path / "t.csv", [("v1", "v2", "Unnamed: 2", "Unnamed: 3"), *spam])).labels == LABELS
+    )
     by_author = [(f"u{at % 2}", text, label) for at, (text, label) in enumerate(REVIEWS)]
     assert read(table_of(tmp_path / "t.csv", [("user_id", "text", "mood"), *by_author])).labels == LABELS
 

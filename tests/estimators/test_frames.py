@@ -8,6 +8,8 @@ import pyarrow as pa
 import pytest
 
 import pellucid
+from pellucid.answering.predict import predict
+from pellucid.settings import Settings
 
 COUNT = 24
 LABELS = ["good", "bad"] * (COUNT // 2)
@@ -95,6 +97,14 @@ def test_a_frame_is_trained_on_and_kept(tmp_path: Any) -> None:
     assert run.metrics["recommended"] == "logistic-regression"
     model = pellucid.load(tmp_path / "run").model_
     assert model.joined_columns == ("title", "body")
+    table = tmp_path / "new.csv"
+    FRAME.drop(columns="opinion").to_csv(table)
+    done = predict(tmp_path / "run", [str(table)], tmp_path / "answers.csv", Settings())
+    assert f"{table}: texts joined from columns 'title' and 'body'" in done.warnings
+    assert pandas.read_csv(tmp_path / "answers.csv").label.tolist() == LABELS
+    FRAME[["title", "opinion"]].to_csv(table)
+    with pytest.raises(pellucid.DataError, match="there is no column 'body', whose texts are to be joined"):
+        predict(tmp_path / "run", [str(table)], tmp_path / "answers.csv", Settings())
     again = pandas.read_json(tmp_path / "run" / "frame.jsonl", lines=True)
     pandas.testing.assert_frame_equal(again, FRAME.reset_index(drop=True), check_dtype=False)
     (tmp_path / "run" / "metrics.json").unlink()

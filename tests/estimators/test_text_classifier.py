@@ -172,9 +172,9 @@ def test_images_belong_elsewhere(folder: Path) -> None:
             r"of shape \(4, 1\), but texts have one dimension.* X\[:, 0\]",
         ),
         (
-            pandas.DataFrame({"one": TEXTS[:8], "two": TEXTS[8:16]}),
+            pandas.DataFrame({"one": TEXTS[:8]}),
             None,
-            r"which column holds the texts, .*give both by themselves, as in fit\(frame\['text'\]",
+            r"which column holds the labels\? .*give both by themselves, as in fit\(frame\['text'\]",
         ),
         (TEXTS[:4], KINDS[:3], "y: 3 labels for 4 examples; give one each"),
         ([*TEXTS[:3], 7], KINDS[:4], "texts: int at position 3, expected a text"),

@@ -23,7 +23,7 @@ FOLDER = "pellucid_runtime"
 
 ENTRANCES = ("pellucid.runtime.__main__", "pellucid.runtime.exported")
 LIBRARIES = {"numpy", "PIL", "onnxruntime"}
-ON_REQUEST = {"pyarrow", "tokenizers"}
+ON_REQUEST = {"openpyxl", "pyarrow", "tokenizers"}
 """Libraries that only some answers need, imported where they do."""
 
 STAND_IN = {"jaxtyping"}

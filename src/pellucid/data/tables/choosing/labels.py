@@ -3,7 +3,8 @@
 1. What the user asked for, and then what the file itself marks, stands.
 2. A column of a usual name; or the only one left, empty ones aside.
 3. Otherwise the only one that can hold labels: values that differ in every row are names of rows, long ones
-   are texts, and a column such as `user_id` says which examples belong together. Where two can, none is.
+   are texts, what is mostly empty is something else, and a column such as `user_id` says which examples
+   belong together. Where two can, none is.
 """
 
 import math
@@ -64,9 +65,9 @@ def _filled(values: Sequence[object]) -> list[object]:
 
 
 def _can_be(values: Sequence[object]) -> bool:
-    """Tell whether values may be labels: single ones, short, and not different in every row."""
+    """Tell whether values may be labels: single ones, short, not different in every row, and mostly there."""
     filled = _filled(values)
-    if not all(isinstance(value, (str, int, float)) for value in filled):
+    if 2 * len(filled) < len(values) or not all(isinstance(value, (str, int, float)) for value in filled):
         return False
     if sum(len(str(value)) for value in filled) > _LONG * len(filled):
         return False

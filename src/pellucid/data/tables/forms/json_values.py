@@ -8,7 +8,7 @@ from pellucid.errors import DataError
 _MARK = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
 """A text, in which nothing else counts; the beginning of one that goes on; or what parts values."""
 
-_BLANK = " \t\r\n"
+_FILLED = re.compile(r"[^ \t\r\n]")
 
 
 class JsonValues:
@@ -23,10 +23,10 @@ class JsonValues:
     def next_sign(self) -> str:
         """The next character that is not blank, which stays; empty at the end."""
         while True:
-            rest = self._text[self._at :].lstrip(_BLANK)
-            if rest:
-                self._at = len(self._text) - len(rest)
-                return rest[0]
+            found = _FILLED.search(self._text, self._at)
+            if found is not None:
+                self._at = found.start()
+                return found[0]
             self._at = len(self._text)
             if not self._more():
                 return ""

@@ -17,7 +17,7 @@ from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.regular import open_regular
 
-INSTALL = 'pip install "pellucid[excel]"'
+INSTALL = 'pip install "pellucid[excel]", or openpyxl alone'
 
 
 class _Row(NamedTuple):
@@ -33,8 +33,9 @@ def open_workbook(path: Path, place: str) -> Table:
     Raises: `UsageError` if the reader is not installed; `DataError` if the file is damaged or larger than it
     may be, holds no rows, or another sheet has the same columns.
     """
-    with _opened(path, place) as book:
-        sheets = {sheet.title: header for sheet in _visible(book) if (header := _header_of(sheet, place))}
+    rows = _sheets_and_rows(path, place)
+    sheets = next(rows)
+    assert isinstance(sheets, dict)  # what comes first
     if not sheets:
         raise DataError(f"{place}: holds no rows; fill in a sheet, the names of columns first")
     name, others = next(iter(sheets)), list(sheets)[1:]
@@ -45,8 +46,7 @@ def open_workbook(path: Path, place: str) -> Table:
             "one sheet, or save the one that is meant as a file of its own"
         )
     header = sheets[name]
-    rows = itertools.islice(_filled_rows(path, place, name), 1, None)
-    batches = _batches(rows, header, place)
+    batches = _batches(itertools.islice(rows, 1, None), header, place)
     first = next(batches, Block({}, []))
 
     def read(names: Sequence[str]) -> Iterator[Block]:
@@ -80,13 +80,12 @@ def _opened(path: Path, place: str) -> Generator[Any, None, None]:
             f"{place}: workbooks are read by openpyxl, which is not installed; {INSTALL}"
         ) from error
     try:
-        with open_regular(path) as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of colours and checks that are not kept
+        with open_regular(path) as file:
             require_bounded(file, os.fstat(file.fileno()).st_size)
             file.seek(0)
-            with contextlib.closing(
-                openpyxl.load_workbook(file, True, data_only=True, keep_links=False)
-            ) as book:
+            with _silently():
+                book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            with contextlib.closing(book):
                 yield book
     except DataError as error:
         known = str(error)
@@ -98,10 +97,24 @@ def _opened(path: Path, place: str) -> Generator[Any, None, None]:
         ) from error
 
 
-def _filled_rows(path: Path, place: str, name: str) -> Iterator[_Row]:
-    """The rows of a sheet that are not blank."""
+@contextlib.contextmanager
+def _silently() -> Generator[None, None, None]:
+    """Without the reader's warnings of colours and checks that it does not keep, and of odd dates."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _sheets_and_rows(path: Path, place: str) -> Iterator[Any]:
+    """Headers of all sheets with rows, by name; then the rows of the first of them, the header among them.
+
+    Both in one go: to open a workbook is the longest part of reading a small one.
+    """
     with _opened(path, place) as book:
-        yield from _rows_of(book[name], place)
+        sheets = {sheet.title: header for sheet in _visible(book) if (header := _header_of(sheet, place))}
+        yield sheets
+        if sheets:
+            yield from _rows_of(book[next(iter(sheets))], place)
 
 
 def _rows_of(sheet: Any, place: str) -> Iterator[_Row]:
@@ -110,7 +123,13 @@ def _rows_of(sheet: Any, place: str) -> Iterator[_Row]:
     Raises: `DataError` if there are more than Excel admits.
     """
     sheet.reset_dimensions()  # the file's word is not taken
-    for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
+    rows = enumerate(sheet.iter_rows(values_only=True), start=1)
+    while True:
+        with _silently():
+            found = next(rows, None)
+        if found is None:
+            return
+        number, values = found
         if number > MOST_ROWS:
             raise DataError(f"{place}: more than {MOST_ROWS:,} rows; use an undamaged copy")
         if any(value is not None and value != "" for value in values):
