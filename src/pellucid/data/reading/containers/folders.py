@@ -35,7 +35,7 @@ from pellucid.data.reading.folders import (
 from pellucid.data.reading.labelled_tables import list_table
 from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_SUFFIX
 from pellucid.data.tables.stream import Table, is_table, open_table
-from pellucid.data.tables.trees import Folder, files_in, place_of, suffix_of, walk
+from pellucid.data.tables.trees import Folder, place_of, suffix_of, walk
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
@@ -61,9 +61,9 @@ def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
 def tables_alone(folder: Folder) -> list[File]:
     """Tables in a folder and its sub-folders, where there is neither an image nor a text file beside them."""
     found = []
-    loose = set(files_in(folder).values())
     for file, is_image in walk(folder, IMAGE_KIND):
-        if is_image or (suffix_of(file) == TEXT_SUFFIX and file not in loose):
+        is_loose = "/" not in place_of(file).removeprefix(f"{folder}/")
+        if is_image or (suffix_of(file) == TEXT_SUFFIX and not is_loose):
             return []
         if is_table(Path(str(file))) and not is_submission(str(file)) and not _is_left_by_datasets(file):
             found.append(file)
