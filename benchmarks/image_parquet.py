@@ -119,7 +119,7 @@ def main() -> int:
                 for form in FORMS:
                     found[form].append(two_starts(places[form]))
             memory = {form: most_memory(places[form]) for form in FORMS}
-        print(f"\n{arguments.images:,} JPEG images {side} pixels high, {size:.0f} MB, n = {arguments.runs}")
+        print(f"\n{arguments.images:,} JPEG images {side} pixels high, {size:.1f} MB, n = {arguments.runs}")
         rows, base = [], statistics.median(first for first, _ in found["folders"])
         for form, times in found.items():
             first, second = ([pair[at] for pair in times] for at in (0, 1))

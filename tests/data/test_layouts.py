@@ -488,6 +488,15 @@ def test_loose_images_beside_archives_are_not_passed_over(tmp_path: Path) -> Non
         read(tmp_path)
 
 
+def test_labels_that_could_be_names_are_labels(tmp_path: Path, own_cache: Path) -> None:
+    names = save_all(tmp_path / "made", 12)
+    for row, name in enumerate(names):
+        (tmp_path / "made" / f"{name}.png").rename(tmp_path / "made" / f"{row}.png")
+    rows = {"label": [row % 2 for row in range(12)], "id": range(12)}
+    pd.DataFrame(rows).to_csv(tmp_path / "made/labels.csv", index=False)
+    require_whole(read(tmp_path / "made"), {"": 12})
+
+
 def test_class_folders_come_before_a_table_beside_them(tmp_path: Path) -> None:
     folder = class_folders(tmp_path / "made")
     table(folder / "labels.csv", "name", [f"{name}/{name}{row}.png" for row in range(6) for name in NAMES])

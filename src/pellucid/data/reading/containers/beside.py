@@ -158,14 +158,18 @@ def read_beside(tables: Sequence[Beside], images: Images, place: str, settings: 
 
 
 def naming_column(beside: Beside, images: Images, settings: Settings) -> str | None:
-    """The column of a table that names images: asked for, or the first that mostly does."""
+    """The column of a table that names images: asked for, or of those that mostly do the one that tells most.
+
+    Labels such as 0 and 1 may name images too, yet the same ones again and again.
+    """
     if settings.input_column is not None:
         return settings.input_column if settings.input_column in beside.table.names else None
+    different: dict[str, int] = {}
     for name, values in beside.table.head.columns.items():
-        first = values[:_LOOKED_AT]
-        if 2 * sum(images.find(value, beside.near) is not None for value in first) > len(first):
-            return name
-    return None
+        first = [images.find(value, beside.near) for value in values[:_LOOKED_AT]]
+        if 2 * sum(path is not None for path in first) > len(first):
+            different[name] = len(set(first))
+    return max(different, key=lambda name: different[name]) if different else None
 
 
 def list_named(beside: Beside, images: Images, settings: Settings) -> tuple[Listing, str]:
