@@ -488,6 +488,17 @@ def test_loose_images_beside_archives_are_not_passed_over(tmp_path: Path) -> Non
         read(tmp_path)
 
 
+def test_a_file_beside_images_that_is_no_table_does_not_stop_them(tmp_path: Path, own_cache: Path) -> None:
+    folder = flat(tmp_path / "made")
+    (folder / "notes.jsonl").write_text("none\n")
+    listing = read(folder)
+    require_whole(listing, {"": 12})
+    assert any("left out: " in each and "notes.jsonl: row 1 is not JSON" in each for each in listing.warnings)
+    (folder / "labels.csv").unlink()
+    with pytest.raises(DataError, match=r"notes\.jsonl: row 1 is not JSON"):
+        read(folder)
+
+
 def test_labels_that_could_be_names_are_labels(tmp_path: Path, own_cache: Path) -> None:
     names = save_all(tmp_path / "made", 12)
     for row, name in enumerate(names):
