@@ -488,6 +488,15 @@ def test_loose_images_beside_archives_are_not_passed_over(tmp_path: Path) -> Non
         read(tmp_path)
 
 
+def test_splits_without_labels_are_no_classes(tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):
+        save_all(tmp_path / "made" / split, 4)
+    with pytest.raises(
+        DataError, match="'test', 'train', 'valid' are named as splits, but hold images without"
+    ):
+        read(tmp_path / "made")
+
+
 def test_a_file_beside_images_that_is_no_table_does_not_stop_them(tmp_path: Path, own_cache: Path) -> None:
     folder = flat(tmp_path / "made")
     (folder / "notes.jsonl").write_text("none\n")
