@@ -488,6 +488,35 @@ def test_loose_images_beside_archives_are_not_passed_over(tmp_path: Path) -> Non
         read(tmp_path)
 
 
+def test_splits_without_labels_are_no_classes(tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):
+        save_all(tmp_path / "made" / split, 4)
+    with pytest.raises(
+        DataError, match="'test', 'train', 'valid' are named as splits, but hold images without"
+    ):
+        read(tmp_path / "made")
+
+
+def test_a_file_beside_images_that_is_no_table_does_not_stop_them(tmp_path: Path, own_cache: Path) -> None:
+    folder = flat(tmp_path / "made")
+    (folder / "notes.jsonl").write_text("none\n")
+    listing = read(folder)
+    require_whole(listing, {"": 12})
+    assert any("left out: " in each and "notes.jsonl: row 1 is not JSON" in each for each in listing.warnings)
+    (folder / "labels.csv").unlink()
+    with pytest.raises(DataError, match=r"notes\.jsonl: row 1 is not JSON"):
+        read(folder)
+
+
+def test_labels_that_could_be_names_are_labels(tmp_path: Path, own_cache: Path) -> None:
+    names = save_all(tmp_path / "made", 12)
+    for row, name in enumerate(names):
+        (tmp_path / "made" / f"{name}.png").rename(tmp_path / "made" / f"{row}.png")
+    rows = {"label": [row % 2 for row in range(12)], "id": range(12)}
+    pd.DataFrame(rows).to_csv(tmp_path / "made/labels.csv", index=False)
+    require_whole(read(tmp_path / "made"), {"": 12})
+
+
 def test_class_folders_come_before_a_table_beside_them(tmp_path: Path) -> None:
     folder = class_folders(tmp_path / "made")
     table(folder / "labels.csv", "name", [f"{name}/{name}{row}.png" for row in range(6) for name in NAMES])

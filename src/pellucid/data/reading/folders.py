@@ -78,6 +78,7 @@ def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND) -> List
     """
     splits = split_folders(folder)
     if not splits:
+        _require_classes(folder, place, kind)
         return _class_folders(folder, place, UNDECIDED, kind)
     parts = [
         _class_folders(splits[split], str(splits[split]), split, kind)
@@ -101,6 +102,26 @@ def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND) -> List
         paths=[path for part in parts for path in part.paths or ()],
         warnings=tuple(warnings),
     )
+
+
+def _require_classes(folder: Folder, place: str, kind: FileKind) -> None:
+    """Refuse folders that are all named as splits and hold no class folders: they would be taken for classes.
+
+    Raises: `DataError` with what is missing.
+    """
+    folders = sub_folders(folder)
+    splits = {SPLIT_OF_NAME.get(name.lower()) for name in folders}
+    if (
+        len(folders) > 1
+        and None not in splits
+        and TRAIN in splits
+        and not any(map(sub_folders, folders.values()))
+    ):
+        names = some([quoted(name) for name in folders])
+        raise DataError(
+            f"{place}: {names} are named as splits, but hold {kind.noun}s without labels; make a sub-folder "
+            "for each class in them, or put a table with the labels beside them, such as train.csv"
+        )
 
 
 def _require_unlabelled(folder: Folder, place: str, extra: list[str], kind: FileKind) -> None:

@@ -15,7 +15,7 @@ from pellucid.data.reading.containers.webdataset import is_about_samples, list_s
 from pellucid.data.reading.folders import in_stored_order
 from pellucid.data.reading.idx import is_idx_folder, read_idx_folder
 from pellucid.data.reading.joining import joined
-from pellucid.data.tables.file_kinds import ends_like_image
+from pellucid.data.tables.file_kinds import ends_like_image, entries_of
 from pellucid.data.tables.stream import is_table, open_table
 from pellucid.data.tables.trees import open_archive
 from pellucid.data.wording import count_of, quoted, some
@@ -38,14 +38,20 @@ def read_archive(path: Path, place: str, settings: Settings) -> Listing:
 
 
 def archives_alone(folder: Path) -> list[Path]:
-    """Archives in a folder that holds nothing else but files of notes; empty where it does."""
+    """Archives in a folder that holds nothing else but files of notes; empty where it does.
+
+    Raises: `DataError` if the folder cannot be read.
+    """
     if not folder.is_dir():
         return []
-    found = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    archives = [path for path in found if is_archive(path) and path.is_file()]
-    others = [path for path in found if path not in archives]
-    is_alone = not any(path.is_dir() or is_table(path) or ends_like_image(path.name) for path in others)
-    return archives if is_alone else []
+    archives = []
+    for entry in entries_of(folder):
+        path = folder / entry.name
+        if ends_like_image(path.name) or is_table(path) or path.is_dir():
+            return []
+        if is_archive(path):
+            archives.append(path)
+    return archives
 
 
 def read_archives(paths: Sequence[Path], place: str, settings: Settings) -> Listing:

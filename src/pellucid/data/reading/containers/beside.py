@@ -23,13 +23,14 @@ from pellucid.data.tables.columns import choose_columns
 from pellucid.data.tables.file_kinds import IMAGE_KIND, IMAGE_SUFFIXES, ends_like_image
 from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.packed import FLAGS
-from pellucid.data.tables.stream import is_table
-from pellucid.data.tables.trees import Folder, files_in, place_of, sub_folders, walk
+from pellucid.data.tables.stream import TABLE_SUFFIXES, is_table
+from pellucid.data.tables.trees import Folder, PackedFolder, files_in, place_of, sub_folders, walk
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
 _METADATA = "metadata"
+_METADATA_FILES = tuple(_METADATA + suffix for suffix in TABLE_SUFFIXES)
 _OF_IMAGES = frozenset(
     "image images img imgs picture pictures photo photos jpg jpeg png data files crops frames".split()
 )
@@ -98,10 +99,10 @@ def tables_beside(folder: Folder) -> dict[str, File]:
     """
     folders = sub_folders(folder)
     below = {
-        f"{name}/{other}": file
+        f"{name}/{file_name}": file
         for name, sub in folders.items()
-        for other, file in files_in(sub).items()
-        if is_table(Path(other)) and _stem(other).lower() == _METADATA
+        for file_name in _METADATA_FILES
+        if (file := _file_in(sub, file_name)) is not None
     }
     own = {name: file for name, file in files_in(folder).items() if is_table(Path(name))}
     metadata = {name: file for name, file in own.items() if _stem(name).lower() == _METADATA}
@@ -112,6 +113,13 @@ def tables_beside(folder: Folder) -> dict[str, File]:
     if any(sub_folders(sub) for name, sub in folders.items() if name.lower() in SPLIT_OF_NAME):
         return {}
     return {name: file for name, file in own.items() if not is_submission(name)}
+
+
+def _file_in(folder: Folder, name: str) -> File | None:
+    """A file of a name in a folder, of which nothing else is looked at."""
+    if isinstance(folder, PackedFolder):
+        return folder.files.get(name)
+    return folder / name if (folder / name).is_file() else None
 
 
 def _is_of_images(name: str) -> bool:
@@ -151,14 +159,18 @@ def read_beside(tables: Sequence[Beside], images: Images, place: str, settings: 
 
 
 def naming_column(beside: Beside, images: Images, settings: Settings) -> str | None:
-    """The column of a table that names images: asked for, or the first that mostly does."""
+    """The column of a table that names images: asked for, or of those that mostly do the one that tells most.
+
+    Labels such as 0 and 1 may name images too, yet the same ones again and again.
+    """
     if settings.input_column is not None:
         return settings.input_column if settings.input_column in beside.table.names else None
+    different: dict[str, int] = {}
     for name, values in beside.table.head.columns.items():
-        first = values[:_LOOKED_AT]
-        if 2 * sum(images.find(value, beside.near) is not None for value in first) > len(first):
-            return name
-    return None
+        first = [images.find(value, beside.near) for value in values[:_LOOKED_AT]]
+        if 2 * sum(path is not None for path in first) > len(first):
+            different[name] = len(set(first))
+    return max(different, key=lambda name: different[name]) if different else None
 
 
 def list_named(beside: Beside, images: Images, settings: Settings) -> tuple[Listing, str]:

@@ -36,9 +36,11 @@ from pellucid.data.reading.labelled_tables import list_table
 from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_SUFFIX
 from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.stream import is_table, open_table
-from pellucid.data.tables.trees import Folder, files_in, place_of, suffix_of, walk
+from pellucid.data.tables.trees import Folder, place_of, suffix_of, walk
 from pellucid.errors import DataError
 from pellucid.settings import Settings
+
+_DESCRIPTIONS = frozenset({"dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json"})
 
 
 def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
@@ -62,22 +64,19 @@ def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
 def tables_alone(folder: Folder) -> list[File]:
     """Tables in a folder and its sub-folders, where there is neither an image nor a text file beside them."""
     found = []
-    loose = set(files_in(folder).values())
     for file, is_image in walk(folder, IMAGE_KIND):
-        if is_image or (suffix_of(file) == TEXT_SUFFIX and file not in loose):
+        is_loose = "/" not in place_of(file).removeprefix(f"{folder}/")
+        if is_image or (suffix_of(file) == TEXT_SUFFIX and not is_loose):
             return []
         if is_table(Path(str(file))) and not is_submission(str(file)) and not _is_left_by_datasets(file):
             found.append(file)
     return found
 
 
-_OF_DATASETS = ("dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json")
-
-
 def _is_left_by_datasets(file: File) -> bool:
-    """Tell what `datasets` keeps for itself beside a saved data set, such as row numbers after a shuffle."""
+    """Tell what `datasets` keeps for itself beside a data set: descriptions, row numbers after a shuffle."""
     name = posixpath.basename(str(file))
-    return name in _OF_DATASETS or (name.startswith("cache-") and name.endswith(".arrow"))
+    return name in _DESCRIPTIONS or (name.startswith("cache-") and name.endswith(".arrow"))
 
 
 def _read_tables(folder: Folder, tables: list[File], place: str, settings: Settings) -> Listing:
@@ -123,11 +122,21 @@ def _read_beside(folder: Folder, place: str, settings: Settings) -> Listing | No
         return None
     images = Images(folder)
     with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
-        tables = []
+        tables, unreadable = [], []
         for number, (name, file) in enumerate(found.items()):
-            table = _opened(on_disk(file, Path(temporary), number), file, settings)
-            tables.append(Beside(name, table, near_of(name)))
-        return read_beside(tables, images, place, settings)
+            try:
+                table = _opened(on_disk(file, Path(temporary), number), file, settings)
+            except DataError as error:  # perhaps it is no table of images at all
+                unreadable.append(error)
+            else:
+                tables.append(Beside(name, table, near_of(name)))
+        listing = read_beside(tables, images, place, settings)
+    if listing is None and unreadable and not has_class_folders(folder):
+        raise unreadable[0]
+    if listing is None:
+        return None
+    said = (f"left out: {error}" for error in unreadable)
+    return dataclasses.replace(listing, warnings=(*listing.warnings, *said))
 
 
 def on_disk(file: File, temporary: Path, number: int) -> Path:
