@@ -114,9 +114,7 @@ def predict(
         StorageError: `out` cannot be written; a former file is then intact, and `resume` goes on from what
             was written.
     """
-    check_ending(out)
-    if resume and out is None:
-        raise UsageError("--resume: what was written to standard output cannot be gone on with; give --out")
+    _require_file(out, resume=resume)
     model = load(run)
     name = model_of(run).name or model.name
     asked = incoming(model, inputs, settings, may_pipe=True)
@@ -138,6 +136,16 @@ def predict(
     tally = labelling.tally
     told = (*asked.warnings, *first_few(tally.warnings, noun, tally.warned), *_same_for_all(Path(run), noun))
     return _predicted(name, decider, labelling.gathering, tally, told)
+
+
+def _require_file(out: Path | None, *, resume: bool) -> None:
+    """Refuse a file of another ending, and to go on with what was written elsewhere.
+
+    Raises: `UsageError` with what to give.
+    """
+    check_ending(out)
+    if resume and out is None:
+        raise UsageError("--resume: what was written to standard output cannot be gone on with; give --out")
 
 
 def _asked(run: str | Path, inputs: Sequence[str], settings: Settings, wishes: Wishes) -> dict[str, Any]:

@@ -5,56 +5,12 @@ that only an input decides is refused: no export holds it.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from pellucid.runtime.costing.given import Given, Rule, Shape, axis_of, broadcast, known, needed
 from pellucid.runtime.costing.graph import SIZES, Node, Tensor
+from pellucid.runtime.costing.rearranging import REARRANGING
 from pellucid.runtime.costing.values import shape_read
-
-Shape = tuple[int, ...]
-Given = Sequence[Tensor | None]
-Rule = Callable[[Node, Given], tuple[list[Shape], int]]
-"""From an operator and what it takes to the shapes of its outputs, and its multiply-adds."""
-
-
-def _needed(given: Given, place: int) -> Tensor:
-    tensor = given[place] if place < len(given) else None
-    if tensor is None:
-        raise ValueError("an operator lacks an input")
-    return tensor
-
-
-def _known(given: Given, place: int) -> list[int]:
-    """Whole numbers that decide a shape.
-
-    Raises: `ValueError` if only the inputs of the graph decide them.
-    """
-    values = _needed(given, place).values
-    if values is None:
-        raise ValueError("a shape depends on what the inputs hold")
-    found: list[int] = values.ravel().tolist()
-    return found
-
-
-def _axis(axis: int, axes: int) -> int:
-    place = axis + axes if axis < 0 else axis
-    if not 0 <= place < axes:
-        raise ValueError("an axis that is not there")
-    return place
-
-
-def broadcast(*shapes: Shape) -> Shape:
-    """Shape of operands that are stretched to each other's.
-
-    Raises: `ValueError` if they cannot be.
-    """
-    axes = max(map(len, shapes))
-    found = []
-    for lengths in zip(*((1,) * (axes - len(shape)) + shape for shape in shapes), strict=True):
-        others = {length for length in lengths if length != 1}
-        if len(others) > 1:
-            raise ValueError("shapes that do not fit to each other")
-        found.append(others.pop() if others else 1)
-    return tuple(found)
 
 
 def _each(node: Node, given: Given) -> tuple[list[Shape], int]:
@@ -65,12 +21,12 @@ def _each(node: Node, given: Given) -> tuple[list[Shape], int]:
 
 def _first(node: Node, given: Given) -> tuple[list[Shape], int]:
     """The output has the shape of the first input; the others are its parameters."""
-    shape = _needed(given, 0).shape
+    shape = needed(given, 0).shape
     return [shape] * len(node.outputs), math.prod(shape)
 
 
 def _matrices(node: Node, given: Given) -> tuple[list[Shape], int]:
-    a, b = _needed(given, 0).shape, _needed(given, 1).shape
+    a, b = needed(given, 0).shape, needed(given, 1).shape
     if len(a) < 2 or len(b) < 2 or a[-1] != b[-2]:
         raise ValueError("matrices that do not fit to each other")
     shape = (*broadcast(a[:-2], b[:-2]), a[-2], b[-1])
@@ -78,7 +34,7 @@ def _matrices(node: Node, given: Given) -> tuple[list[Shape], int]:
 
 
 def _gemm(node: Node, given: Given) -> tuple[list[Shape], int]:
-    a, b = _needed(given, 0).shape, _needed(given, 1).shape
+    a, b = needed(given, 0).shape, needed(given, 1).shape
     rows, inner = a[::-1] if node.attributes.get("transA", 0) else a
     other, columns = b[::-1] if node.attributes.get("transB", 0) else b
     if inner != other:
@@ -93,7 +49,7 @@ def _einsum(node: Node, given: Given) -> tuple[list[Shape], int]:
     if not arrow or "." in taken or len(terms) != len(given):
         raise ValueError("an equation of another form")
     for letters, place in zip(terms, range(len(given)), strict=True):
-        shape = _needed(given, place).shape
+        shape = needed(given, place).shape
         for letter, length in zip(letters, shape, strict=True):
             if sizes.setdefault(letter, length) != length:
                 raise ValueError("shapes that do not fit to each other")
@@ -121,28 +77,28 @@ def _windows(node: Node, lengths: Shape, kernel: Sequence[int]) -> Shape:
 
 
 def _conv(node: Node, given: Given) -> tuple[list[Shape], int]:
-    images, weights = _needed(given, 0).shape, _needed(given, 1).shape
+    images, weights = needed(given, 0).shape, needed(given, 1).shape
     shape = (images[0], weights[0], *_windows(node, images[2:], weights[2:]))
     return [shape], math.prod(shape) * math.prod(weights[1:])
 
 
 def _pool(node: Node, given: Given) -> tuple[list[Shape], int]:
-    images, kernel = _needed(given, 0).shape, node.attributes["kernel_shape"]
+    images, kernel = needed(given, 0).shape, node.attributes["kernel_shape"]
     shape = (*images[:2], *_windows(node, images[2:], kernel))
     return [shape] * len(node.outputs), math.prod(shape) * math.prod(kernel)
 
 
 def _global_pool(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shape = _needed(given, 0).shape
+    shape = needed(given, 0).shape
     return [shape[:2] + (1,) * (len(shape) - 2)], math.prod(shape)
 
 
 def _recurrent(gates: int) -> Rule:
     def rule(node: Node, given: Given) -> tuple[list[Shape], int]:
-        length, batch, width = _needed(given, 0).shape
+        length, batch, width = needed(given, 0).shape
         hidden = node.attributes["hidden_size"]
         directions = 2 if node.attributes.get("direction") == b"bidirectional" else 1
-        if node.attributes.get("layout") or _needed(given, 1).shape != (directions, gates * hidden, width):
+        if node.attributes.get("layout") or needed(given, 1).shape != (directions, gates * hidden, width):
             raise ValueError("a recurrent layer of another form")
         last = (directions, batch, hidden)
         work = length * batch * directions * gates * hidden * (width + hidden)
@@ -151,119 +107,12 @@ def _recurrent(gates: int) -> Rule:
     return rule
 
 
-def _concat(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shapes = [_needed(given, place).shape for place in range(len(given))]
-    axis = _axis(node.attributes["axis"], len(shapes[0]))
-    shape = list(shapes[0])
-    shape[axis] = sum(each[axis] for each in shapes)
-    return [tuple(shape)], math.prod(shape)
-
-
-def _split(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shape, axis = _needed(given, 0).shape, node.attributes.get("axis", 0)
-    place, count = _axis(axis, len(shape)), len(node.outputs)
-    part = -(-shape[place] // count)
-    equal = [part] * (count - 1) + [shape[place] - part * (count - 1)]
-    lengths = _known(given, 1) if len(given) > 1 else equal
-    if sum(lengths) != shape[place]:
-        raise ValueError("parts that are not the whole")
-    return [(*shape[:place], each, *shape[place + 1 :]) for each in lengths], math.prod(shape)
-
-
-def _transpose(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shape = _needed(given, 0).shape
-    order = node.attributes.get("perm") or range(len(shape))[::-1]
-    return [tuple(shape[axis] for axis in order)], math.prod(shape)
-
-
-def _reshape(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shape, wanted = _needed(given, 0).shape, _known(given, 1)
-    if not node.attributes.get("allowzero", 0):
-        wanted = [shape[place] if length == 0 else length for place, length in enumerate(wanted)]
-    if wanted.count(-1) == 1:
-        rest = math.prod(length for length in wanted if length != -1)
-        wanted[wanted.index(-1)] = math.prod(shape) // rest if rest else 0
-    if math.prod(wanted) != math.prod(shape) or min([*wanted, 0]) < 0:
-        raise ValueError("a shape of another number of elements")
-    return [tuple(wanted)], 0
-
-
-def _unsqueeze(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shape, axes = list(_needed(given, 0).shape), _known(given, 1)
-    for axis in sorted(_axis(axis, len(shape) + len(axes)) for axis in axes):
-        shape.insert(axis, 1)
-    return [tuple(shape)], 0
-
-
-def _squeeze(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shape = _needed(given, 0).shape
-    axes = _known(given, 1) if len(given) > 1 else [at for at, length in enumerate(shape) if length == 1]
-    dropped = {_axis(axis, len(shape)) for axis in axes}
-    return [tuple(length for place, length in enumerate(shape) if place not in dropped)], 0
-
-
-def _flatten(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shape = _needed(given, 0).shape
-    axis = node.attributes.get("axis", 1)
-    return [(math.prod(shape[:axis]), math.prod(shape[axis:]))], 0
-
-
-def _gather(node: Node, given: Given) -> tuple[list[Shape], int]:
-    data, places = _needed(given, 0).shape, _needed(given, 1).shape
-    axis = _axis(node.attributes.get("axis", 0), len(data))
-    shape = (*data[:axis], *places, *data[axis + 1 :])
-    return [shape], math.prod(shape)
-
-
-def _gather_elements(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shape = _needed(given, 1).shape
-    return [shape], math.prod(shape)
-
-
-def _gather_slices(node: Node, given: Given) -> tuple[list[Shape], int]:
-    data, places = _needed(given, 0).shape, _needed(given, 1).shape
-    shape = (*places[:-1], *data[node.attributes.get("batch_dims", 0) + places[-1] :])
-    return [shape], math.prod(shape)
-
-
-def _expand(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shape = broadcast(_needed(given, 0).shape, tuple(_known(given, 1)))
-    return [shape], math.prod(shape)
-
-
-def _tile(node: Node, given: Given) -> tuple[list[Shape], int]:
-    pairs = zip(_needed(given, 0).shape, _known(given, 1), strict=True)
-    shape = tuple(length * times for length, times in pairs)
-    return [shape], math.prod(shape)
-
-
-def _pad(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shape, pads = list(_needed(given, 0).shape), _known(given, 1)
-    has_axes = len(given) > 3 and given[3] is not None
-    axes = [_axis(axis, len(shape)) for axis in (_known(given, 3) if has_axes else range(len(shape)))]
-    for place, axis in enumerate(axes):
-        shape[axis] = max(0, shape[axis] + pads[place] + pads[place + len(axes)])
-    return [tuple(shape)], math.prod(shape)
-
-
-def _slice(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shape, starts, ends = list(_needed(given, 0).shape), _known(given, 1), _known(given, 2)
-    axes = _known(given, 3) if len(given) > 3 and given[3] is not None else range(len(starts))
-    steps = _known(given, 4) if len(given) > 4 else [1] * len(starts)
-    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        place = _axis(axis, len(shape))
-        length = shape[place]
-        stop = end if step > 0 or end >= -length else None
-        shape[place] = len(range(length)[slice(start, stop, step)])
-    return [tuple(shape)], math.prod(shape)
-
-
 def _reduce(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shape = _needed(given, 0).shape
-    axes = _known(given, 1) if len(given) > 1 and given[1] is not None else node.attributes.get("axes") or []
+    shape = needed(given, 0).shape
+    axes = known(given, 1) if len(given) > 1 and given[1] is not None else node.attributes.get("axes") or []
     if not axes and not node.attributes.get("noop_with_empty_axes", 0):
         axes = list(range(len(shape)))
-    dropped = {_axis(axis, len(shape)) for axis in axes}
+    dropped = {axis_of(axis, len(shape)) for axis in axes}
     if node.attributes.get("keepdims", 1):
         reduced = tuple(1 if place in dropped else length for place, length in enumerate(shape))
     else:
@@ -273,16 +122,16 @@ def _reduce(node: Node, given: Given) -> tuple[list[Shape], int]:
 
 def _best(node: Node, given: Given) -> tuple[list[Shape], int]:
     """`ArgMax`: the place of the largest along one axis."""
-    shape = _needed(given, 0).shape
-    place = _axis(node.attributes.get("axis", 0), len(shape))
+    shape = needed(given, 0).shape
+    place = axis_of(node.attributes.get("axis", 0), len(shape))
     kept = (1,) if node.attributes.get("keepdims", 1) else ()
     return [(*shape[:place], *kept, *shape[place + 1 :])], math.prod(shape)
 
 
 def _top(node: Node, given: Given) -> tuple[list[Shape], int]:
-    shape, (count,) = list(_needed(given, 0).shape), _known(given, 1)
+    shape, (count,) = list(needed(given, 0).shape), known(given, 1)
     work = math.prod(shape) * max(1, count.bit_length())
-    shape[_axis(node.attributes.get("axis", -1), len(shape))] = count
+    shape[axis_of(node.attributes.get("axis", -1), len(shape))] = count
     return [tuple(shape)] * 2, work
 
 
@@ -294,7 +143,7 @@ def _constant(node: Node, given: Given) -> tuple[list[Shape], int]:
 
 
 def _range(node: Node, given: Given) -> tuple[list[Shape], int]:
-    (start,), (end,), (step,) = (_known(given, place) for place in range(3))
+    (start,), (end,), (step,) = (known(given, place) for place in range(3))
     if step == 0:
         raise ValueError("a range without an end")
     length = len(range(start, end, step))
@@ -311,36 +160,23 @@ _REDUCE = "ReduceL2 ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSu
 RULES: dict[str, Rule] = {
     **dict.fromkeys(_EACH.split(), _each),
     **dict.fromkeys(_FIRST.split(), _first),
+    **REARRANGING,
     **dict.fromkeys(_REDUCE.split(), _reduce),
     "ArgMax": _best,
     "AveragePool": _pool,
-    "Concat": _concat,
     "Constant": _constant,
     "Conv": _conv,
     "Einsum": _einsum,
-    "Expand": _expand,
-    "Flatten": _flatten,
     "GRU": _recurrent(3),
-    "Gather": _gather,
-    "GatherElements": _gather_elements,
-    "GatherND": _gather_slices,
     "Gemm": _gemm,
     "GlobalAveragePool": _global_pool,
     "GlobalMaxPool": _global_pool,
     "LSTM": _recurrent(4),
     "MatMul": _matrices,
     "MaxPool": _pool,
-    "Pad": _pad,
     "Range": _range,
-    "Reshape": _reshape,
     "Shape": lambda node, given: ([(len(shape_read(node, given)),)], 0),
-    "Slice": _slice,
-    "Split": _split,
-    "Squeeze": _squeeze,
-    "Tile": _tile,
     "TopK": _top,
-    "Transpose": _transpose,
-    "Unsqueeze": _unsqueeze,
 }
 """Every operator that an export may contain; none runs a graph of its own, and none draws random numbers."""
 
