@@ -129,7 +129,7 @@ def test_a_data_set_of_python_trains_and_repeats(tmp_path: Path, monkeypatch: py
     assert classifier.predict(tmp_path / "one.png").tolist() == ["of 0"]
     with pytest.raises(package.UsageError, match="brings its own labels"):
         classifier.fit(Digits(), ["of 0"] * 200)
-    with pytest.raises(package.UsageError, match="neither a path nor a data set"):
+    with pytest.raises(package.UsageError, match="data: object is neither a path"):
         package.train(object(), out=tmp_path / "other")
     with pytest.raises(package.UsageError, match="from_: reads the data again later"):
         package.train(Digits(), out=tmp_path / "other", from_=str(tmp_path / "run"))
