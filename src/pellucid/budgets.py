@@ -101,7 +101,7 @@ ROWS_PER_BYTE, ROWS_ANYWAY = 8, 10_000_000
 of equal rows, each of which takes memory once it is read."""
 
 DOCUMENT = 64 << 20
-"""Characters of a JSON document that holds its table in one object: the values take ten times as much memory."""
+"""Characters of a JSON document that holds its table in one object: the values take ten times the memory."""
 
 SHEET_ROWS = 1 << 20
 """Rows of a sheet of a workbook, as many as Excel admits."""
