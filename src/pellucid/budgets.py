@@ -105,6 +105,21 @@ ROWS_PER_BYTE, ROWS_ANYWAY = 8, 10_000_000
 """Rows that a Parquet file may have for each of its bytes, beyond ten million: run lengths stand for billions
 of equal rows, each of which takes memory once it is read."""
 
+DOCUMENT = 64 << 20
+"""Characters of a JSON document that holds its table in one object: the values take ten times the memory."""
+
+SHEET_ROWS = 1 << 20
+"""Rows of a sheet of a workbook, as many as Excel admits."""
+
+PARTS = 10_000
+"""Files inside a workbook, which has a dozen and one for each sheet and picture."""
+
+TAGS = 100_000
+"""Tags of a row of a sheet, or of another part of a workbook: Excel has rows of 16,384 cells of four tags."""
+
+TAG_BYTES = 1 << 20
+"""Bytes of a workbook without the end of a tag: a cell holds 32,767 characters."""
+
 DECODING_BYTES = 600 << 20
 """Memory that decoders of images share: large images are decoded one after the other."""
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pellucid.budgets import COLUMNS, LINE_BYTES
+from pellucid.budgets import COLUMNS, DOCUMENT, LINE_BYTES
 from pellucid.data.tables.encodings import TextFile
 from pellucid.data.tables.forms.json_values import JsonValues
 from pellucid.data.tables.forms.objects import open_json_lines, open_objects
@@ -18,7 +18,6 @@ from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 from pellucid.strict import parse_line
 
-_DOCUMENT = 64 << 20  # its values take some ten times as much memory
 _FITTING = (
     'give an array of objects such as [{"text": ..., "label": ...}], '
     'or one object a line; pandas writes them with to_json(orient="records")'
@@ -34,7 +33,7 @@ def open_json(file: TextFile) -> Table:
         values = JsonValues(pieces, file.place)
         sign = values.next_sign()
         if sign != "[":
-            document = values.take(_DOCUMENT, "the document") if sign else ""
+            document = values.take(DOCUMENT, "the document") if sign else ""
             table = None if values.next_sign() else _table_of(document, file.place)
             return table or open_json_lines(file)
     return open_objects(_elements(file), file.place)

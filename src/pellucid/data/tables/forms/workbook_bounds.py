@@ -8,17 +8,20 @@ import re
 import zipfile
 from typing import BinaryIO
 
-from pellucid.budgets import MEMORY, ROWS_BYTES, UNPACKED, unpacked_limit
+from pellucid.budgets import (
+    MEMORY,
+    PARTS,
+    ROWS_BYTES,
+    SHEET_ROWS,
+    TAG_BYTES,
+    TAGS,
+    UNPACKED,
+    unpacked_limit,
+)
 from pellucid.data.archives.zips import zip_members
 from pellucid.errors import DataError
 
-MOST_ROWS = 1 << 20
-"""Rows of a sheet, as many as Excel admits."""
-
-_PARTS = 10_000
-_UNITS = 2 * MOST_ROWS  # each is built by the reader: a million takes seven seconds
-_TAGS = 100_000  # a row of Excel has at most 16,384 cells, a cell four tags
-_TEXT = 1 << 20  # a cell holds at most 32,767 characters
+_UNITS = 2 * SHEET_ROWS  # each is built by the reader: a million takes seven seconds
 _PIECE = 1 << 20
 _UNIT = re.compile(rb"<(?:\w{1,20}:)?(?:row|si)[\s/>]")
 _LONGEST_UNIT = 32
@@ -32,8 +35,8 @@ def require_bounded(file: BinaryIO, size: int) -> None:
     limit, unpacked = unpacked_limit(size), 0
     for number, member in enumerate(zip_members(file)):  # type: ignore[arg-type]  # it is buffered
         unpacked += member.size
-        if number >= _PARTS:
-            raise DataError(f"more than {_PARTS:,} parts; save it again")
+        if number >= PARTS:
+            raise DataError(f"more than {PARTS:,} parts; save it again")
         if unpacked > limit:
             raise DataError(f"unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
     file.seek(0)
@@ -65,7 +68,7 @@ def _measure(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
             units += len(starts)
             tags, read = _after(plain, looked_at, starts, tags, read)
             text = _unclosed(plain, text)
-            if units > _UNITS or tags > _TAGS or read > ROWS_BYTES or text > _TEXT:
+            if units > _UNITS or tags > TAGS or read > ROWS_BYTES or text > TAG_BYTES:
                 raise DataError("a row or a part of it is larger than any that Excel writes; save it again")
             # A row that began in the last bytes is not counted twice.
             behind = starts[-1] + 1 if starts else 0
@@ -81,7 +84,7 @@ def _after(plain: bytes, looked_at: bytes, starts: list[int], tags: int, read: i
     for start, end in zip(starts, [*starts[1:], len(looked_at)], strict=True):
         tags, read = looked_at.count(b"<", start, end), end - start
         most_tags, most_read = max(most_tags, tags), max(most_read, read)
-    if most_tags > _TAGS or most_read > ROWS_BYTES:
+    if most_tags > TAGS or most_read > ROWS_BYTES:
         return most_tags, most_read
     return tags, read
 

@@ -9,10 +9,10 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pellucid.budgets import BLOCK_BYTES, CELLS
+from pellucid.budgets import BLOCK_BYTES, CELLS, SHEET_ROWS
 from pellucid.data.tables.csv_rows import ROWS_FIRST, ROWS_LATER
 from pellucid.data.tables.forms.table import Block, Table
-from pellucid.data.tables.forms.workbook_bounds import MOST_ROWS, require_bounded
+from pellucid.data.tables.forms.workbook_bounds import require_bounded
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.regular import open_regular
@@ -130,8 +130,8 @@ def _rows_of(sheet: Any, place: str) -> Iterator[_Row]:
         if found is None:
             return
         number, values = found
-        if number > MOST_ROWS:
-            raise DataError(f"{place}: more than {MOST_ROWS:,} rows; use an undamaged copy")
+        if number > SHEET_ROWS:
+            raise DataError(f"{place}: more than {SHEET_ROWS:,} rows; use an undamaged copy")
         if any(value is not None and value != "" for value in values):
             yield _Row(number, values)
 
