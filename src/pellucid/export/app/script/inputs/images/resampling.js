@@ -41,13 +41,14 @@ export function resampled(image, height, width) {
 }
 
 /**
- * Whether columns are resampled before rows. Both orders mean the same, but the numbers between them are rounded;
- * found by trying Pillow 13 on images of noise: it goes by how many rows and columns there will be less.
+ * Whether columns are resampled before rows. Both orders mean the same, but the numbers between them are rounded.
+ * Pillow 13 goes by how many rows and columns there will be less, where there will be less rows at all.
  * @param {Image8} image
  * @param {number} height
  * @param {number} width
  */
-const isColumnsFirst = (image, height, width) => image.height - height > 2 * (image.width - width);
+const isColumnsFirst = (image, height, width) =>
+  image.height > height && image.height - height > 2 * (image.width - width);
 
 /**
  * Means of blocks of pixels; those at the right and lower border may be smaller.
