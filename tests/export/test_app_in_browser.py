@@ -79,6 +79,7 @@ FILES = {
     "colour, tall": lambda: file_of(photograph(233, 120)),
     "colour, reduced first": lambda: file_of(photograph(399, 390)),
     "smaller": lambda: file_of(photograph(5, 3)),
+    "enlarged noise": lambda: file_of(np.random.default_rng(0).integers(0, 256, (6, 7), np.uint8)),
     "one row": lambda: file_of(photograph(1, 60)),
     "with a hole": lambda: file_of(np.dstack([photograph(64, 64), np.tile(np.uint8([0, 255]), (64, 32))])),
     "palette": lambda: palette(),

@@ -1,4 +1,5 @@
 // Resizing of images exactly as Pillow does it, in its fixed-point arithmetic: reduced first, then by a Lanczos filter.
+import { app } from "../../facts/app.js";
 
 /**
  * An image of 8 bits a channel: rows of pixels, the channels of each pixel side by side.
@@ -41,13 +42,15 @@ export function resampled(image, height, width) {
 }
 
 /**
- * Whether columns are resampled before rows. Both orders mean the same, but the numbers between them are rounded;
- * found by trying Pillow 13 on images of noise: it goes by how many rows and columns there will be less.
+ * Whether columns are resampled before rows. Both orders mean the same, but the numbers between them are rounded.
+ * Newer versions of Pillow go by how many rows and columns there will be less, where there will be less rows at
+ * all; older ones always take rows first.
  * @param {Image8} image
  * @param {number} height
  * @param {number} width
  */
-const isColumnsFirst = (image, height, width) => image.height - height > 2 * (image.width - width);
+const isColumnsFirst = (image, height, width) =>
+  app.input.columnsMayBeFirst && image.height > height && image.height - height > 2 * (image.width - width);
 
 /**
  * Means of blocks of pixels; those at the right and lower border may be smaller.
