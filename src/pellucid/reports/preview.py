@@ -17,7 +17,7 @@ SHOWN = 10
 
 
 class About(NamedTuple):
-    """What is known of an example.
+    """Facts about an example.
 
     Attributes:
         source: where it stands.

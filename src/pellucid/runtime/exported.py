@@ -151,7 +151,7 @@ class ExportedModel:
         return answers
 
     def computed(self, inputs: Inputs) -> Answers:
-        """What the graph gives for inputs as `answer` takes them, finite or not."""
+        """Outputs of the graph for inputs as `answer` takes them, finite or not."""
         found, order = [], []
         for batch, places in self.batches(inputs):
             found.append(self.asked(batch))

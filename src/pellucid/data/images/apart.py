@@ -28,7 +28,7 @@ _IMAGE: Fields = {
 
 
 class Found(NamedTuple):
-    """What a child makes of an image: as `Decoded`, but for the types of `size` and `taken`."""
+    """Image as a child decoded it: as `Decoded`, but for the types of `size` and `taken`."""
 
     pixels: UInt8[np.ndarray, "height width channels"]
     mode: str

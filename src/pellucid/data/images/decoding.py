@@ -231,7 +231,7 @@ def _not_empty(content: bytes) -> bytes:
 
 
 def _unreadable(error: OSError | ValueError) -> DataError:
-    """What the system says about a file, as a plain reason."""
+    """Turn what the system says about a file into a plain reason."""
     if isinstance(error, FileNotFoundError):
         return DataError("no such file")
     reason = getattr(error, "strerror", None) or str(error)

@@ -9,7 +9,7 @@ from pellucid.errors import DataError
 from pellucid.settings import Settings
 
 FLAGS = "--input-column and --label-column name others"
-"""What would change a choice of columns, for the end of a sentence about it."""
+"""Flags that change a choice of columns, for the end of a sentence about it."""
 
 
 def packed_column(table: Table, settings: Settings) -> str | None:

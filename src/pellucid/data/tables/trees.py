@@ -109,7 +109,7 @@ def files_of(folder: Folder, kind: FileKind) -> tuple[list[File], list[File]]:
 
 
 def place_of(file: File) -> str:
-    """Where a file stands, as text that can be written as UTF-8."""
+    """Place of a file, as text that can be written as UTF-8."""
     return source_of(file) if isinstance(file, Path) else str(file)
 
 

@@ -12,7 +12,7 @@ from pellucid.networks.layers.transformer import UnitLength
 
 
 class KnownWords(nn.Module):
-    """What `MeanAndMax` gives, of texts that hold known words alone, or one unknown word.
+    """Output of `MeanAndMax` for texts that hold known words alone, or one unknown word.
 
     The weighted mean is brought to length 1, so that it may be that of vectors times their weights.
 

@@ -165,7 +165,7 @@ def _key(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> s
 
 
 def _identity(absolute: str) -> bytes:
-    """What changes when a file does: its path, size and time."""
+    """Marks of a file that change with it: its path, size and time."""
     try:
         status = os.stat(absolute)
         identity = (status.st_size, status.st_mtime_ns)

@@ -55,7 +55,7 @@ def _expanded(place: str) -> Iterator[str]:
 
 
 def _values(inside: str, place: str) -> list[str]:
-    """What stands for a pair of braces: `000..003` counts, `a,b` lists.
+    """Expand a pair of braces: `000..003` counts, `a,b` lists.
 
     Raises: `DataError` if there are too many.
     """

@@ -145,7 +145,7 @@ def is_about_samples(warning: str) -> bool:
 
 
 def _sentence(samples: Samples, label: str) -> str:
-    """What was taken, for people."""
+    """Name what was taken, for people."""
     where = f".{label} files" if label in (_CLASS, _TEXT) else f"key {quoted(label)} of .{_OBJECT} files"
     nouns = "images" if samples.are_images else "texts"
     return f"{nouns} from .{samples.input} files, labels from {where} (--label-column names another)"
@@ -214,7 +214,7 @@ def _blocks(samples: Samples) -> Iterator[list[dict[str, object]]]:
 def _row(
     pairs: Iterator[tuple[tuple[str, str, Stored], Path | bytes | DataError]],
 ) -> dict[str, object]:
-    """What the files of one example say.
+    """Contents of the files of one example.
 
     Raises: `DataError` if one is damaged.
     """

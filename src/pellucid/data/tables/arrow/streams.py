@@ -90,7 +90,7 @@ def _is_compressed(header: bytes) -> bool:
 
 
 def _field(header: bytes, table: int, number: int) -> int | None:
-    """Where a field of a table begins; `None` where it has none."""
+    """Start of a field of a table; `None` where it has none."""
     fields = table - struct.unpack_from("<i", header, table)[0]
     at = 4 + 2 * number
     if at >= struct.unpack_from("<H", header, fields)[0]:

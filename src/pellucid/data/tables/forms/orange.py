@@ -36,7 +36,7 @@ _CLASS, _IGNORED, _WEIGHT = "c", "i", "w"
 
 
 class OrangeHeader(NamedTuple):
-    """What the header says of the columns.
+    """Columns as the header describes them.
 
     Attributes:
         names: of all columns.
