@@ -15,7 +15,7 @@ from pellucid.budgets import CELLS, COLUMNS, ROWS_ANYWAY, ROWS_PER_BYTE, UNPACKE
 from pellucid.data.tables.apart import Block, blocks_apart
 from pellucid.data.tables.encodings import naming_unreadable, open_binary
 from pellucid.data.tables.parquet_dictionaries import growing_columns
-from pellucid.data.tables.parquet_pages import require_small_pages
+from pellucid.data.tables.parquet_pages import columns_of, require_small_pages
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 from pellucid.isolation import current
@@ -54,13 +54,16 @@ def blocks_here(file: IO[bytes], place: str, names: Sequence[str] | None, rows: 
         metadata = parquet.read_metadata(file)
         schema = metadata.schema.to_arrow_schema()
         _require_honest(schema.names, metadata, size, place)
-        require_small_pages(file, metadata, size)
+        groups = columns_of(file, size)
+        if [len(columns) for columns in groups] != [metadata.num_columns] * metadata.num_row_groups:
+            raise ValueError("its footer can be read in two ways")
+        require_small_pages(file, groups, size)
         wanted = schema.names if names is None else list(names)
         plain = [name for name in wanted if not _is_nested(schema.field(name).type)]
         flat = set(plain)
         leaves = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
         texts = [at for at, name in enumerate(leaves) if name in flat and _is_text(schema.field(name).type)]
-        growing = growing_columns(file, metadata, size, texts, unpacked_limit(size))
+        growing = growing_columns(file, groups, size, texts, unpacked_limit(size))
         stored = parquet.ParquetFile(
             file, buffer_size=_BUFFER, read_dictionary=[leaves[number] for number in growing]
         )
