@@ -78,9 +78,11 @@ def columns_of(file: Seekable, size: int) -> list[list[Column]]:
     if length > size - _TAIL_BYTES:
         raise ValueError("the footer is longer than the file")
     file.seek(size - _TAIL_BYTES - length)
-    groups = _Compact(file.read(length)).fields().get(_GROUPS)
+    footer = _Compact(file.read(length)).fields()
     file.seek(0)
-    return [[_column(each) for each in _structures(group, _COLUMNS)] for group in groups or ()]
+    return [
+        [_column(each) for each in _structures(group, _COLUMNS)] for group in _structures(footer, _GROUPS)
+    ]
 
 
 def _structures(holder: dict[int, Any], number: int) -> list[dict[int, Any]]:
