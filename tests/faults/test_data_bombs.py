@@ -15,6 +15,7 @@ from pyarrow import parquet
 from fuzz.harness import try_all
 from limited import within_limits
 from pellucid.data.reading.dispatch import read_data
+from pellucid.data.tables.parquet_pages import Column, pages_of
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
@@ -316,3 +317,11 @@ def test_a_member_of_an_archive_with_two_names(tmp_path):
     (tmp_path / "t.npz").write_bytes(content)
     with pytest.raises(DataError, match=r"t\.npz: .*'x_train\.npy'.* has two names; use an undamaged copy"):
         read_data(str(tmp_path / "t.npz"), Settings())
+
+
+def test_the_header_of_a_page_whose_kind_is_a_structure():
+    header = bytes(
+        [0x1C, 0x00, 0x15, 0x00, 0x15, 0x00, 0x00]
+    )  # field 1 a structure, fields 2 and 3 whole numbers
+    column = Column(1, 1, len(header), 0, None, "UNCOMPRESSED")
+    assert [page.unpacked for page in pages_of(io.BytesIO(header), column, len(header))] == [0]

@@ -146,7 +146,7 @@ def pages_of(file: Seekable, column: Column, size: int) -> Iterator[Page]:
 
 
 def _page(fields: dict[int, Any], at: int) -> Page:
-    kind = fields.get(_KIND, _DATA)
+    kind = _whole(fields.get(_KIND, _DATA))
     about = fields.get(_ABOUT.get(kind, 0), {})
     about = about if isinstance(about, dict) else {}
     return Page(
