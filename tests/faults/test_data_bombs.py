@@ -12,8 +12,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from fuzz.harness import try_all
 from limited import within_limits
 from pellucid.data.reading.dispatch import read_data
+from pellucid.data.tables.arrow.parquet_pages import Column, pages_of
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
@@ -287,3 +289,39 @@ def test_a_date_is_no_label(tmp_path):
     )
     with pytest.raises(DataError, match="is a date; use text or a number"):
         read_data(str(path), Settings())
+
+
+# What the fuzzer found
+
+
+def test_a_footer_that_contradicts_itself_does_not_end_the_process(tmp_path):
+    """Arrow does that where it is asked to describe a column that counts levels which it lacks."""
+    parquet.write_table(pa.table({"text": ["a", "b"], "label": ["c", "d"]}), tmp_path / "t.parquet")
+    content = (tmp_path / "t.parquet").read_bytes()
+    footer = content.rindex(b"\x15\x0c\x25\x02")  # a column of texts that may be missing: now it may not
+    (tmp_path / "t.parquet").write_bytes(content[: footer + 3] + b"\x00" + content[footer + 4 :])
+
+    def trial(draw, place):
+        read_data(str(tmp_path / "t.parquet"), Settings())
+        return "read"
+
+    tally = try_all("parquet", trial, [0], tmp_path)
+    assert dict(tally.outcomes) == {"refused with 3": 1}, tally.finds
+
+
+def test_a_member_of_an_archive_with_two_names(tmp_path):
+    np.savez(tmp_path / "t.npz", x_train=np.zeros((4, 8, 8), np.uint8), y_train=np.arange(4))
+    content = bytearray((tmp_path / "t.npz").read_bytes())
+    content[7] |= 8  # the name in front of the array is UTF-8, which it is not
+    content[30] = 0x80
+    (tmp_path / "t.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"t\.npz: .*'x_train\.npy'.* has two names; use an undamaged copy"):
+        read_data(str(tmp_path / "t.npz"), Settings())
+
+
+def test_the_header_of_a_page_whose_kind_is_a_structure():
+    header = bytes(
+        [0x1C, 0x00, 0x15, 0x00, 0x15, 0x00, 0x00]
+    )  # field 1 a structure, fields 2 and 3 whole numbers
+    column = Column(1, 1, len(header), 0, None, "UNCOMPRESSED")
+    assert [page.unpacked for page in pages_of(io.BytesIO(header), column, len(header))] == [0]

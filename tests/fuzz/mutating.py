@@ -113,7 +113,8 @@ def mutate_tensors(draw: random.Random, content: bytes) -> bytes:
         kind = {"F32": np.float32, "F64": np.float64, "I64": np.int64, "I32": np.int32}.get(
             entry["dtype"], np.uint8
         )
-        end -= (end - first) % np.dtype(kind).itemsize
+        end = min(end, len(data))
+        end -= max(0, end - first) % np.dtype(kind).itemsize
         values = np.frombuffer(bytes(data[first:end]), kind).copy()
         if len(values):
             values[_chosen(draw, len(values))] = _odd_number(draw, kind, values)

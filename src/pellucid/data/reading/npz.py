@@ -98,7 +98,11 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Mem
     Raises: `DataError` as `_members` does.
     """
     name = quoted(info.filename)
-    with archive.open(info) as file:
+    try:
+        opened = archive.open(info)
+    except UnicodeDecodeError as error:  # of its name, which stands there once more
+        raise DataError(f"{place}: {name} has two names; use an undamaged copy") from error
+    with opened as file:
         try:
             version = np.lib.format.read_magic(file)
             is_short = version == (1, 0)

@@ -15,7 +15,7 @@ from pellucid.budgets import MEMORY, UNPACKED, unpacked_limit
 from pellucid.data.archives.stored import Container, Read
 from pellucid.data.tables.arrow.parquet import BUFFER, OpenParquet, open_parquet
 from pellucid.data.tables.arrow.parquet_dictionaries import longest_value
-from pellucid.data.tables.arrow.parquet_pages import Page, pages_of
+from pellucid.data.tables.arrow.parquet_pages import Column, Page, pages_of
 from pellucid.data.tables.signatures import is_image_start
 from pellucid.errors import DataError
 
@@ -210,8 +210,8 @@ class _Reader:
             )
         return pages
 
-    def _column(self, group: int) -> Any:
-        return self._opened.metadata.row_group(group).column(self._number)
+    def _column(self, group: int) -> Column:
+        return self._opened.groups[group][self._number]
 
     def _rows_at_a_time(self, group: int) -> int:
         """Rows whose images take some megabytes at most, one at least, by the pages themselves."""

@@ -15,7 +15,7 @@ import numpy as np
 from pellucid.budgets import CELLS, COLUMNS, ROWS_ANYWAY, ROWS_PER_BYTE, UNPACKED, unpacked_limit
 from pellucid.data.tables.arrow.apart import Block, blocks_apart
 from pellucid.data.tables.arrow.parquet_dictionaries import growing_columns
-from pellucid.data.tables.arrow.parquet_pages import require_small_pages
+from pellucid.data.tables.arrow.parquet_pages import Column, columns_of, require_small_pages
 from pellucid.data.tables.encodings import naming_unreadable, open_binary
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
@@ -47,12 +47,14 @@ class OpenParquet(NamedTuple):
         size: how many they are.
         metadata: its footer.
         schema: its columns, as Arrow has them.
+        groups: columns of each group of rows, as they are stored.
     """
 
     file: IO[bytes]
     size: int
     metadata: Any
     schema: Any
+    groups: list[list[Column]]
 
     def leaves(self) -> list[str]:
         """Paths of the columns as they are stored, those of structures one by one."""
@@ -80,7 +82,10 @@ def opened_parquet(file: IO[bytes], place: str) -> Iterator[OpenParquet]:
         metadata = parquet.read_metadata(file)
         schema = metadata.schema.to_arrow_schema()
         require_honest(schema.names, metadata.num_rows, size, place)
-        yield OpenParquet(file, size, metadata, schema)
+        groups = columns_of(file, size)
+        if [len(columns) for columns in groups] != [metadata.num_columns] * metadata.num_row_groups:
+            raise ValueError("its footer can be read in two ways")
+        yield OpenParquet(file, size, metadata, schema, groups)
 
 
 def _blocks(
@@ -101,14 +106,14 @@ def blocks_here(
     from pyarrow import parquet
 
     with opened_parquet(file, place) as opened:
-        size, metadata, schema = opened[1:]
+        size, metadata, schema, groups = opened[1:]
         wanted = schema.names if names is None else list(names)
         plain = [name for name in wanted if name not in unread and not _is_nested(schema.field(name).type)]
         flat = set(plain)
         leaves = opened.leaves()
-        require_small_pages(file, metadata, size, [at for at, name in enumerate(leaves) if name in flat])
+        require_small_pages(file, groups, size, [at for at, name in enumerate(leaves) if name in flat])
         texts = [at for at, name in enumerate(leaves) if name in flat and _is_text(schema.field(name).type)]
-        growing = growing_columns(file, metadata, size, texts, unpacked_limit(size))
+        growing = growing_columns(file, groups, size, texts, unpacked_limit(size))
         stored = parquet.ParquetFile(
             file, buffer_size=BUFFER, read_dictionary=[leaves[number] for number in growing]
         )

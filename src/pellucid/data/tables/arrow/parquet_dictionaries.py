@@ -7,9 +7,8 @@ its longest text is decides.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from pellucid.data.tables.arrow.parquet_pages import Page, pages_of
+from pellucid.data.tables.arrow.parquet_pages import Column, Page, pages_of
 from pellucid.regular import Seekable
 
 _PLAIN = 0
@@ -20,17 +19,18 @@ _LITTLE = 1 << 16
 """Bytes of values times bytes of pages: a column below it is not looked at."""
 
 
-def growing_columns(file: Seekable, metadata: Any, size: int, texts: Sequence[int], limit: int) -> set[int]:
+def growing_columns(
+    file: Seekable, groups: Sequence[Sequence[Column]], size: int, texts: Sequence[int], limit: int
+) -> set[int]:
     """Those of the columns of texts, by number, that written out may take more than `limit` bytes.
 
     The file is left at its beginning. Raises: `ValueError` if a header is damaged.
     """
     grown = dict.fromkeys(texts, 0)
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
+    for columns in groups:
         for number in texts:
-            column = row_group.column(number)
-            if 0 <= (most := column.num_values * column.total_uncompressed_size) <= _LITTLE:
+            column = columns[number]
+            if 0 <= (most := column.num_values * column.unpacked) <= _LITTLE:
                 grown[number] += most
                 continue
             pages = list(pages_of(file, column, size))
@@ -44,7 +44,7 @@ def growing_columns(file: Seekable, metadata: Any, size: int, texts: Sequence[in
     return {number for number, bytes_ in grown.items() if not 0 <= bytes_ <= limit}
 
 
-def longest_value(file: Seekable, page: Page, column: Any) -> int:
+def longest_value(file: Seekable, page: Page, column: Column) -> int:
     """Bytes of the longest text of a dictionary; of one that cannot be looked through, those of all."""
     import pyarrow as pa
 

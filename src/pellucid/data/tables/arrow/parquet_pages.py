@@ -7,7 +7,7 @@ with its kind and the distance of its number from the former one, then its value
 Source: the Parquet format's `parquet.thrift` and Thrift's compact protocol.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from pellucid.budgets import PAGE_BYTES
@@ -21,6 +21,29 @@ _ABOUT = {_DATA: 5, _DICTIONARY: 7, _DATA_2: 8}
 _ENCODING = {_DATA: 2, _DICTIONARY: 2, _DATA_2: 4}
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
 _DEEPEST = 16
+_TAIL_BYTES = 8
+_GROUPS, _COLUMNS, _ABOUT_COLUMN = 4, 1, 3
+_PACKINGS = dict(enumerate(("UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4")))
+
+
+class Column(NamedTuple):
+    """A column in one group of rows, as the footer describes it.
+
+    Attributes:
+        num_values: its values.
+        unpacked: bytes that its pages unpack to.
+        packed: bytes that they take in the file.
+        first_page: where the first page of values begins.
+        dictionary_page: where its dictionary begins; `None` where it has none.
+        compression: how the pages are packed, as Arrow names it.
+    """
+
+    num_values: int
+    unpacked: int
+    packed: int
+    first_page: int
+    dictionary_page: int | None
+    compression: str
 
 
 class Page(NamedTuple):
@@ -43,15 +66,55 @@ class Page(NamedTuple):
     encoding: int
 
 
-def require_small_pages(file: Seekable, metadata: Any, size: int, columns: Sequence[int]) -> None:
+def columns_of(file: Seekable, size: int) -> list[list[Column]]:
+    """Columns of each group of rows, from a footer that Arrow has read; the file is left at its beginning.
+
+    Arrow would describe them too, and ends the process where a footer contradicts itself.
+
+    Raises: `ValueError` if it is damaged.
+    """
+    file.seek(max(0, size - _TAIL_BYTES))
+    length = int.from_bytes(file.read(4), "little")
+    if length > size - _TAIL_BYTES:
+        raise ValueError("the footer is longer than the file")
+    file.seek(size - _TAIL_BYTES - length)
+    footer = _Compact(file.read(length)).fields()
+    file.seek(0)
+    return [
+        [_column(each) for each in _structures(group, _COLUMNS)] for group in _structures(footer, _GROUPS)
+    ]
+
+
+def _structures(holder: dict[int, Any], number: int) -> list[dict[int, Any]]:
+    found = holder.get(number)
+    return found if isinstance(found, list) else []
+
+
+def _column(chunk: dict[int, Any]) -> Column:
+    about = chunk.get(_ABOUT_COLUMN)
+    if not isinstance(about, dict):
+        raise ValueError("a column is not described")
+    dictionary = about.get(11)
+    return Column(
+        num_values=_whole(about.get(5)),
+        unpacked=_whole(about.get(6)),
+        packed=_whole(about.get(7)),
+        first_page=_whole(about.get(9)),
+        dictionary_page=dictionary if isinstance(dictionary, int) else None,
+        compression=_PACKINGS.get(_whole(about.get(4)), "UNKNOWN"),
+    )
+
+
+def require_small_pages(
+    file: Seekable, groups: list[list[Column]], size: int, wanted: Collection[int]
+) -> None:
     """Read the headers of all pages of the columns that will be read; the file is left at its beginning.
 
     Raises: `ValueError` if a header is damaged, or a page unpacks to more than `PAGE_BYTES`.
     """
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for number in columns:
-            column = row_group.column(number)
+    for columns in groups:
+        for number in wanted:
+            column = columns[number]
             for page in pages_of(file, column, size):
                 if page.unpacked > PAGE_BYTES:
                     raise ValueError(
@@ -61,14 +124,14 @@ def require_small_pages(file: Seekable, metadata: Any, size: int, columns: Seque
     file.seek(0)
 
 
-def pages_of(file: Seekable, column: Any, size: int) -> Iterator[Page]:
+def pages_of(file: Seekable, column: Column, size: int) -> Iterator[Page]:
     """Headers of the pages of one column in one group of rows, whose bytes follow each other.
 
     Raises: `ValueError` if a header is damaged.
     """
-    start, length = column.data_page_offset, column.total_compressed_size
-    if column.has_dictionary_page and 0 < (column.dictionary_page_offset or 0) < start:
-        start = column.dictionary_page_offset
+    start, length = column.first_page, column.packed
+    if column.dictionary_page is not None and 0 < column.dictionary_page < start:
+        start = column.dictionary_page
     end = start + length
     if start < 0 or length < 0 or end > size:
         raise ValueError("a column lies outside the file")
@@ -111,7 +174,7 @@ class _Compact:
         self.at = 0
 
     def fields(self, depth: int = 0) -> dict[int, Any]:
-        """Whole numbers and structures in a structure by the numbers of their fields."""
+        """Whole numbers, structures and lists of structures in a structure by the numbers of their fields."""
         found: dict[int, Any] = {}
         number = 0
         while True:
@@ -139,20 +202,20 @@ class _Compact:
             length = self._unsigned()
             self.at += length
         elif kind in (_LIST, _SET):
-            self._list(depth)
+            return self._list(depth)
         elif kind == _STRUCT:
             return self.fields(depth + 1)
         else:
             raise ValueError("a page's header is damaged")
         return None
 
-    def _list(self, depth: int) -> None:
+    def _list(self, depth: int) -> list[dict[int, Any]] | None:
         start = self._byte()
         count = start >> 4 if start >> 4 < 15 else self._unsigned()
         if count > len(self._content):
             raise ValueError("a page's header is damaged")
-        for _ in range(count):
-            self._value(start & 15, depth + 1, in_list=True)
+        found = [self._value(start & 15, depth + 1, in_list=True) for _ in range(count)]
+        return found if start & 15 == _STRUCT else None
 
     def _byte(self) -> int:
         if self.at >= len(self._content):
