@@ -39,7 +39,7 @@ _BYTES, _PATH = "bytes", "path"
 
 def is_handed(data: object) -> bool:
     """Tell a data set of one of the two libraries, or a mapping of splits to such."""
-    if isinstance(data, Mapping):  # so are some sparse matrices, of which nobody can say whether they are empty
+    if isinstance(data, Mapping):  # so are some sparse matrices, of which none says whether it is empty
         parts = list(data.items())
         return bool(parts) and all(isinstance(name, str) and is_handed(part) for name, part in parts)
     return _is_hugging_face(data) or _is_of_torch(data)
