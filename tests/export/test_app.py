@@ -20,8 +20,10 @@ from pellucid.export.app.card import card_of
 from pellucid.export.app.content import page_of, refusal, script_of
 from pellucid.export.app.exporting import export_app
 from pellucid.export.app.kinds import KINDS
+from pellucid.export.app.proving import AppProof
 from pellucid.export.app.tensors import Tensors, stepped
 from pellucid.export.export import metadata_of
+from pellucid.export.proof import DisagreeingError
 from pellucid.pipeline.train import train
 from small_models import DIGITS, number_model, untrained_model, vector_model, write_digits
 from watched_models import watched
@@ -138,6 +140,24 @@ def test_without_a_browser_the_page_says_that_it_was_not_proved(run, tmp_path, m
     assert packed is not None
     documents = json.loads(zlib.decompress(b64decode(packed[1])))["documents"]
     assert json.loads(documents["app"])["proof"] is None
+
+
+def test_where_16_bits_change_an_answer_weights_have_32(run, tmp_path, monkeypatch):
+    asked = []
+
+    def prove(model, kind, content, examples, program):
+        asked.append(len(content))
+        if len(asked) == 1:
+            raise DisagreeingError("the page disagrees")
+        return AppProof(20, 1e-6, "a browser")
+
+    monkeypatch.setattr(exporting, "find_browser", lambda: "browser")
+    monkeypatch.setattr(exporting, "prove_app", prove)
+    heard = []
+    done = export_app(str(run), tmp_path / "app.html", "mlp", heard.append)
+    assert asked[1] > asked[0]
+    assert done.bytes > asked[1]
+    assert heard[-1] == "an answer differs by too much where weights have 16 bits; writing all 32 of them"
 
 
 def test_the_card_says_what_the_run_found(run):

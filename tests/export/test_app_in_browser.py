@@ -265,6 +265,13 @@ def test_a_page_that_answers_otherwise_is_refused_with_examples(chromium: str, r
             path.with_suffix(".gone").rename(path)
 
 
+def test_a_page_that_crashes_is_told(chromium: str) -> None:
+    with browsing(chromium) as tab:
+        tab.open("about:blank")
+        with pytest.raises(BrowserFailed, match="the page crashed"):
+            tab.call("Page.crash", 20.0)
+
+
 def test_a_program_that_is_no_browser_is_told() -> None:
     with pytest.raises(BrowserFailed, match="the browser"), browsing("/bin/true"):
         pass

@@ -48,6 +48,10 @@ class Proof(NamedTuple):
     difference: float
 
 
+class DisagreeingError(ModelFileError):
+    """An exported file answers held-out examples otherwise than its model."""
+
+
 class _Differing(NamedTuple):
     """An example about which file and model disagree."""
 
@@ -100,7 +104,7 @@ def compare(
 ) -> float:
     """Largest difference of the answers of a model and of a file, which `engine` answers.
 
-    Raises: `ModelFileError` if it is too large, a label is another, or novelty is.
+    Raises: `DisagreeingError` if it is too large, a label is another, or novelty is.
     """
     if ours.said.shape != theirs.said.shape:
         raise ModelFileError(f"export: {engine} gives answers of the shape {theirs.said.shape}; not written")
@@ -116,7 +120,7 @@ def compare(
         listed = "; ".join(
             f"{each.name}: {each.by_model} by the model, {each.by_file} by the file" for each in shown
         )
-        raise ModelFileError(
+        raise DisagreeingError(
             f"export: not written: {engine} disagrees with the model on {len(places):,} of {len(names):,} "
             f"held-out {model.input_kind.nouns} ({listed}); please report it"
         )

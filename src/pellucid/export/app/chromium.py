@@ -78,7 +78,7 @@ class Tab:
         self.product = str(self.call("Browser.getVersion")["product"])
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = str(self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
-        for domain in ("Page", "Runtime", "Network", "Log"):
+        for domain in ("Inspector", "Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
 
     def open(self, address: str) -> None:
@@ -135,8 +135,13 @@ class Tab:
         return sum(float(each["cpuTime"]) for each in found)
 
     def _note(self, event: dict[str, Any]) -> None:
-        """Keep requests and complaints."""
+        """Keep requests and complaints.
+
+        Raises: `BrowserFailed` if the page is gone, which would never answer.
+        """
         parameters = event.get("params", {})
+        if event.get("method") == "Inspector.targetCrashed":
+            raise BrowserFailed("the page crashed; it may have needed more memory than there is")
         if event.get("method") == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
         if event.get("method") == "Runtime.exceptionThrown":

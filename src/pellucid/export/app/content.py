@@ -78,14 +78,14 @@ class Page:
         return _rendered("app.html", {**self.values, "documents": deflated(documents.encode())}).encode()
 
 
-def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
+def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactly: bool = False) -> Page:
     """The page of a model, of a kind that is not refused. Equal models give equal pages.
 
-    `card` holds facts for the model card.
+    `card` holds facts for the model card; `exactly` keeps all weights in single precision.
     """
     kind = KINDS[model.input_kind.name]
     opened = kind.opened(model)
-    tensors = Tensors()
+    tensors = Tensors(exactly=exactly)
     facts = app_facts(model, kind, metadata, opened, tensors)
     explanation = _explanation(model, metadata, opened)
     script = script_of(model.input_kind.name)

@@ -15,6 +15,7 @@ from pellucid.export.app.proving import MOST_EXAMPLES, AppProof, prove_app
 from pellucid.export.export import metadata_of
 from pellucid.export.held_out import held_out_examples
 from pellucid.export.places import require_place
+from pellucid.export.proof import DisagreeingError
 from pellucid.files import write_file
 
 ENDING = ".html"
@@ -53,12 +54,20 @@ def export_app(
     say = announce or (lambda sentence: None)
     called = found.name or model.name
     say(f"writing {called} as a page")
-    parts = page_of(model, metadata_of(model, called), card_of(model, called, found.folder))
+    metadata, card = metadata_of(model, called), card_of(model, called, found.folder)
+    parts = page_of(model, metadata, card)
     program, proof = find_browser(), None
     if program is not None:
         examples = held_out_examples(run, found.folder, MOST_EXAMPLES)
+        kind = KINDS[model.input_kind.name]
         say(f"holding it in {program} against {len(examples.rows):,} held-out {model.input_kind.nouns}")
-        proof = prove_app(model, KINDS[model.input_kind.name], parts.html(None), examples, program)
+        try:
+            proof = prove_app(model, kind, parts.html(None), examples, program)
+        except DisagreeingError:
+            # A classical model on a deep network may answer what 16 bits change by more than is allowed.
+            say("an answer differs by too much where weights have 16 bits; writing all 32 of them")
+            parts = page_of(model, metadata, card, exactly=True)
+            proof = prove_app(model, kind, parts.html(None), examples, program)
     content = parts.html(None if proof is None else proof._asdict())
     write_file(out, content)
     return ExportedApp(called, model.input_kind.noun, len(content), proof)

@@ -25,12 +25,16 @@ class Tensors:
     Attributes:
         places: name to `at`, where it begins in bytes, `shape`, and `steps`, where the steps of its rows
             begin; `None` where it is in single precision.
+
+    Args:
+        exactly: whether all are kept in single precision.
     """
 
     places: dict[str, dict[str, Any]]
 
-    def __init__(self) -> None:
+    def __init__(self, *, exactly: bool = False) -> None:
         self.places = {}
+        self._exactly = exactly
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -38,7 +42,7 @@ class Tensors:
         """Keep an array under a name; `exactly` in single precision whatever its shape."""
         numbers = np.ascontiguousarray(array, "<f4")
         steps = None
-        if numbers.ndim > 1 and not exactly and np.isfinite(numbers).all():
+        if numbers.ndim > 1 and not (exactly or self._exactly) and np.isfinite(numbers).all():
             row_steps, whole = stepped(numbers.reshape(len(numbers), -1))
             steps = self._append(row_steps.tobytes())
             at = self._append(_split(whole))
