@@ -179,6 +179,31 @@ def test_damaged_files_of_images_have_the_same_reasons(path, tmp_path, here):
         assert here(read) == outcome(read)
 
 
+@pytest.mark.parametrize("is_apart", [False, True])
+def test_behind_a_damaged_page_no_image_stands_for_another(is_apart, tmp_path, here):
+    cells = [b"\x89PNG\r\n\x1a\n" + row.to_bytes(2) * 10_000 for row in range(1000)]
+    path = tmp_path / "t.parquet"
+    parquet.write_table(
+        pa.table({"image": [{"bytes": cell} for cell in cells]}), path,
+        compression="none", use_dictionary=False, row_group_size=800, data_page_size=20_000,
+        write_batch_size=2,
+    )  # fmt: skip
+    content = bytearray(path.read_bytes())
+    at = content.index(cells[600])
+    content[at - 4 : at] = b"\xff" * 4
+    path.write_bytes(content)
+
+    def read():
+        images = open_table(path, "t").images["image"]
+        return list(map(outcome_of, contents(Stored(images, row) for row in range(len(cells)))))
+
+    found = read() if is_apart else here(read)
+    wrong = [row for row, (one, other) in enumerate(zip(found, cells, strict=True)) if one != other]
+    assert 600 in wrong
+    assert wrong == list(range(wrong[0], 800))
+    assert all(isinstance(found[row], str) and found[row].startswith("cannot be read (") for row in wrong)
+
+
 def test_arrow_stays_out_of_the_parent():
     script = """if True:
         import sys
@@ -186,9 +211,7 @@ def test_arrow_stays_out_of_the_parent():
         assert main(["inspect", sys.argv[1], "--isolate"]) == main(["inspect", sys.argv[2], "--isolate"]) == 0
         assert "pyarrow" not in sys.modules
     """
-    done = subprocess.run(
-        [sys.executable, "-c", script, LAYOUTS / "hub", LAYOUTS / "saved"], capture_output=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", script, SHARD, SAVED], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
