@@ -58,6 +58,8 @@ def _image(content, *given, real=decoding.decode_content):
 def _blocks(columns, names, *given, real=opening.ColumnsHere.blocks):
     if names is None and "ends" in columns._place:
         os.kill(os.getpid(), signal.SIGSEGV)
+    if columns._place == "lies":
+        return iter([({"a": [1]}, range(5, 6))])
     return real(columns, names, *given)
 
 

@@ -146,6 +146,17 @@ def test_a_damaged_table_has_the_same_reason(tmp_path, here):
     assert outcome(open_table, tmp_path / "t.parquet", "t.parquet") == reason
 
 
+def test_long_texts_come_in_parts_of_the_same_blocks(tmp_path, here):
+    texts = [f"{row}, " + "a,b,[c] " * (row % 7) * 60_000 for row in range(20)]
+    parquet.write_table(pa.table({"text": texts, "label": [1] * 20}), tmp_path / "t.parquet")
+
+    def read():
+        table = open_table(tmp_path / "t.parquet", "t")
+        return [table.head, *table.read(["text", "label"])]
+
+    assert read() == here(read)
+
+
 def test_columns_with_images_and_named_classes(here, monkeypatch):
     def read():
         found = []
@@ -269,6 +280,13 @@ def test_an_image_that_ends_its_decoder_is_one_that_cannot_be_read(what, reason,
 def test_a_table_that_ends_its_reader_is_refused_by_name(path, holes):
     with pytest.raises(DataError, match=r"^ends: the process that decodes it ended by SIGSEGV"):
         open_table(path, "ends")
+
+
+def test_a_reader_that_lies_is_ended(holes):
+    with pytest.raises(
+        DataError, match=r"^lies: its decoder says what it never would \(rows that do not foll"
+    ):
+        open_table(SHARD, "lies")
 
 
 @pytest.mark.parametrize("path", [SHARD, SAVED])

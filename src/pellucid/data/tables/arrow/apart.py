@@ -4,17 +4,19 @@ import base64
 import contextlib
 import math
 import mmap
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import IO, Any
 
-from pellucid.budgets import MEMORY
+from pellucid.budgets import MEMORY, ROWS_ANYWAY, ROWS_PER_BYTE, unpacked_limit
 from pellucid.data.tables.arrow.columnar import Block, Columnar, Facts
 from pellucid.errors import DataError
 from pellucid.isolation.room import Room
 from pellucid.strict import Object, Whole
 
+_PART = 1 << 20
 _PLAIN = {str, int, bool, type(None)}
 _READ: dict[str, Callable[[str], Any]] = {
     "bytes": base64.b64decode,
@@ -44,6 +46,10 @@ class ColumnsApart:
     def __init__(self, room: Room, form: str, file: IO[bytes], place: str) -> None:
         self._place = place
         self._end = ""
+        size = os.fstat(file.fileno()).st_size
+        # Twice what an honest file unpacks to: dates that Python does not have come as texts about them.
+        self._most_texts = 2 * unpacked_limit(size)
+        self._most_rows = ROWS_ANYWAY + ROWS_PER_BYTE * size + 1
         try:
             self._child = room.begun(form, file.fileno())
         except DataError as error:
@@ -91,10 +97,20 @@ class ColumnsApart:
         """The blocks of an answer, of columns of these names."""
         with self._naming_its_end():
             self._child.send(asked)
+            block: Block | None = None
+            row = 1
             while "end" not in (message := self._child.receive()):
                 with self._child.judged():
-                    block = _block(message, names)
-                yield block
+                    part = _block(message, names)
+                    if part[1].start != row or not row < part[1].stop <= self._most_rows:
+                        raise ValueError("rows that do not follow")
+                    row = part[1].stop
+                    block = part if block is None else _joined(block, part)
+                    if _length(block) > self._most_texts:
+                        raise ValueError("more texts than its file holds")
+                if not message["more"]:
+                    yield block
+                    block = None
 
     @contextlib.contextmanager
     def _naming_its_end(self) -> Iterator[None]:
@@ -123,7 +139,8 @@ def replies(columns: Columnar, asked: Mapping[str, Any], shared: mmap.mmap) -> I
             if what == "paths"
             else columns.blocks(asked["names"], asked["rows"], asked["unread"])
         )
-        yield from map(message_of, blocks)
+        for block in blocks:
+            yield from _parts(block)
         yield {"end": True}
 
 
@@ -135,8 +152,36 @@ def _facts(images: Mapping[str, Any], classes: Mapping[str, Any]) -> Facts:
     return Facts(images, classes)
 
 
+def _parts(block: Block) -> Iterator[dict[str, Any]]:
+    """Messages of a block, each of some megabyte of texts, so that none is longer than is taken."""
+    columns, numbers = block
+    rows = max(1, len(numbers) * _PART // max(_PART, _length(block)))
+    for start in range(0, max(1, len(numbers)), rows):
+        part = {name: values[start : start + rows] for name, values in columns.items()}
+        more = start + rows < len(numbers)
+        yield {**message_of((part, numbers[start : start + rows])), "more": more}
+
+
+def _length(block: Block) -> int:
+    """Characters and bytes of the texts of a block."""
+    return sum(
+        len(value) for values in block[0].values() for value in values if isinstance(value, (str, bytes))
+    )
+
+
+def _joined(block: Block, part: Block) -> Block:
+    """A block and the rows that follow it."""
+    (columns, numbers), (more, later) = block, part
+    if list(columns) != list(more):
+        raise ValueError("other columns")
+    together = {name: [*values, *more[name]] for name, values in columns.items()}
+    return together, range(numbers.start, later.stop)
+
+
 def _block(message: Mapping[str, Any], names: list[str] | None) -> Block:
     first, count = message["numbers"]
+    if type(message["more"]) is not bool:
+        raise ValueError("neither more nor the last")
     columns: dict[str, Sequence[Any]] = {
         str(name): [_cell(each) for each in cells] for name, cells in message["columns"]
     }
