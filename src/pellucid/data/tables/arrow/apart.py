@@ -174,7 +174,7 @@ def _joined(block: Block, part: Block) -> Block:
     (columns, numbers), (more, later) = block, part
     if list(columns) != list(more):
         raise ValueError("other columns")
-    together = {name: [*values, *more[name]] for name, values in columns.items()}
+    together: dict[str, Sequence[Any]] = {name: [*values, *more[name]] for name, values in columns.items()}
     return together, range(numbers.start, later.stop)
 
 
