@@ -2,6 +2,7 @@
 
 import csv
 import random
+import subprocess
 import sys
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,13 +18,18 @@ from fuzz.mutating import mutate_bytes
 from fuzz.targets.images import IMAGE_FORMATS, images
 from pellucid.bundle import save
 from pellucid.cli.main import main
+from pellucid.data.archives.stored import Stored, contents
 from pellucid.data.images.decoding import decode_image, read_header
 from pellucid.data.images.sharing import DECODING
 from pellucid.data.tables.stream import open_table
+from pellucid.encoding.vectors.reading import read_vectors
 from pellucid.errors import DataError
 from pellucid.isolation import child, isolated
 from small_models import trained_model, write_digits
 
+LAYOUTS = Path(__file__).parents[1] / "data" / "layouts"
+SHARD = LAYOUTS / "hub" / "data" / "train-00000-of-00002.parquet"
+SAVED = LAYOUTS / "saved" / "train" / "data-00000-of-00001.arrow"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs limits of processes")
 
 
@@ -44,6 +50,12 @@ def here(monkeypatch):
             return outcome(ask, *given)
 
     return run
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """An empty cache, so that every image is read."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def outcome(ask, *given):
@@ -134,6 +146,99 @@ def test_a_damaged_table_has_the_same_reason(tmp_path, here):
     assert outcome(open_table, tmp_path / "t.parquet", "t.parquet") == reason
 
 
+def test_long_texts_come_in_parts_of_the_same_blocks(tmp_path, here):
+    texts = [f"{row}, " + "a,b,[c] " * (row % 7) * 60_000 for row in range(20)]
+    parquet.write_table(pa.table({"text": texts, "label": [1] * 20}), tmp_path / "t.parquet")
+
+    def read():
+        table = open_table(tmp_path / "t.parquet", "t")
+        return [table.head, *table.read(["text", "label"])]
+
+    assert read() == here(read)
+
+
+def test_columns_with_images_and_named_classes(here, monkeypatch):
+    def read():
+        found = []
+        for path in (SHARD, SAVED):
+            table = open_table(path, path.name)
+            rows = len(table.head.numbers)
+            blocks = [(dict(block.columns), list(block.numbers)) for block in table.read(table.names)]
+            images = table.images["image"]
+            names = [images.name_of(row) for row in range(rows)]
+            stored = [Stored(images, row) for row in (*range(rows), 0, rows)]
+            found.append((table.head, table.classes, blocks, names, list(map(outcome_of, contents(stored)))))
+        return found
+
+    whole = here(read)
+    monkeypatch.setattr("pellucid.data.tables.arrow.opening.ColumnsHere", None)  # nothing is read here
+    assert read() == whole
+    assert all(found[1] == {"label": ["cat", "dog"]} for found in whole)
+    assert all(found[4][-1] == "holds no image in this row" for found in whole)
+
+
+def outcome_of(content):
+    return content if isinstance(content, bytes) else str(content)
+
+
+@pytest.mark.parametrize("path", [SHARD, SAVED])
+def test_damaged_files_of_images_have_the_same_reasons(path, tmp_path, here):
+    draw = random.Random(path.name)
+    damaged = tmp_path / path.name
+
+    def read():
+        images = open_table(damaged, "t").images.values()
+        stored = [Stored(each, row) for each in images for row in range(6)]
+        return list(map(outcome_of, contents(stored)))
+
+    for _ in range(4):
+        damaged.write_bytes(mutate_bytes(draw, path.read_bytes()))
+        assert here(read) == outcome(read)
+
+
+@pytest.mark.parametrize("is_apart", [False, True])
+def test_behind_a_damaged_page_no_image_stands_for_another(is_apart, tmp_path, here):
+    cells = [b"\x89PNG\r\n\x1a\n" + row.to_bytes(2) * 10_000 for row in range(1000)]
+    path = tmp_path / "t.parquet"
+    parquet.write_table(
+        pa.table({"image": [{"bytes": cell} for cell in cells]}), path,
+        compression="none", use_dictionary=False, row_group_size=800, data_page_size=20_000,
+        write_batch_size=2,
+    )  # fmt: skip
+    content = bytearray(path.read_bytes())
+    at = content.index(cells[600])
+    content[at - 4 : at] = b"\xff" * 4
+    path.write_bytes(content)
+
+    def read():
+        images = open_table(path, "t").images["image"]
+        return list(map(outcome_of, contents(Stored(images, row) for row in range(len(cells)))))
+
+    found = read() if is_apart else here(read)
+    wrong = [row for row, (one, other) in enumerate(zip(found, cells, strict=True)) if one != other]
+    assert 600 in wrong
+    assert wrong == list(range(wrong[0], 800))
+    assert all(isinstance(found[row], str) and found[row].startswith("cannot be read (") for row in wrong)
+
+
+def test_arrow_stays_out_of_the_parent(own_cache):
+    script = """if True:
+        import sys
+        from pellucid.cli.main import main
+        assert main(["inspect", sys.argv[1], "--isolate"]) == main(["inspect", sys.argv[2], "--isolate"]) == 0
+        assert "pyarrow" not in sys.modules
+    """
+    done = subprocess.run([sys.executable, "-c", script, SHARD, SAVED], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_vocabulary_in_parquet_is_refused(tmp_path):
+    np.save(tmp_path / "v.npy", np.zeros((1, 2), np.float32))
+    parquet.write_table(pa.table({"word": ["a"]}), tmp_path / "v.parquet")
+    with pytest.raises(DataError, match=r"v.parquet: a vocabulary in Parquet is not read under --isolate"):
+        read_vectors(str(tmp_path / "v.npy"), ["a"])
+
+
 # Decoders with holes
 
 
@@ -171,10 +276,31 @@ def test_an_image_that_ends_its_decoder_is_one_that_cannot_be_read(what, reason,
     assert decode_image(good).pixels.shape == (8, 8, 1)
 
 
-def test_a_table_that_ends_its_reader_is_refused_by_name(holes, tmp_path):
-    parquet.write_table(pa.table({"a": ["b"]}), tmp_path / "t.parquet")
-    with pytest.raises(DataError, match=r"^t.parquet: the process that decodes it ended by SIGSEGV"):
-        open_table(tmp_path / "t.parquet", "t.parquet")
+@pytest.mark.parametrize("path", [SHARD, SAVED])
+def test_a_table_that_ends_its_reader_is_refused_by_name(path, holes):
+    with pytest.raises(DataError, match=r"^ends: the process that decodes it ended by SIGSEGV"):
+        open_table(path, "ends")
+
+
+def test_a_reader_that_lies_is_ended(holes):
+    with pytest.raises(
+        DataError, match=r"^lies: its decoder says what it never would \(rows that do not foll"
+    ):
+        open_table(SHARD, "lies")
+
+
+@pytest.mark.parametrize("path", [SHARD, SAVED])
+def test_a_cell_that_ends_its_reader_is_a_bad_image_and_so_are_those_behind_it(path, holes, capfd, own_cache):
+    images = open_table(path, "t").images["image"]
+    found = list(contents(Stored(images, row) for row in range(5)))
+    assert all(isinstance(each, bytes) for each in found[:3])
+    assert [str(each) for each in found[3:]] == [
+        "the process that decodes it ended by SIGSEGV; use an undamaged copy"
+    ] * 2
+    assert main(["inspect", str(path), "--isolate"]) == 3
+    said = capfd.readouterr().err
+    assert path.name in said
+    assert "the process that decodes it ended by SIGSEGV; use an undamaged copy" in said
 
 
 def rows_of(path):

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 _COMMANDS = ("inspect", "train", "evaluate", "predict", "explain")
 _MEANING = (
-    "Decode images and Parquet tables in child processes under limits of memory, time and files; a file that "
-    "ends such a process is one that cannot be read. Answers are the same"
+    "Decode images, Parquet and Arrow files in child processes under limits of memory, time and files; a "
+    "file that ends such a process is one that cannot be read. Answers are the same"
 )
 
 

@@ -25,7 +25,7 @@ _LITTLE = 8 << 20
 
 
 def main(words: Sequence[str]) -> None:
-    """Do the work of one kind, `images` or `tables`, until the parent is gone."""
+    """Do the work of one kind, `images`, `parquet` or `arrow`, until the parent is gone."""
     job, *numbers = words
     end, memory, *files = map(int, numbers)
     channel = Channel(socket.socket(fileno=end), MEMORY.value())
@@ -34,7 +34,7 @@ def main(words: Sequence[str]) -> None:
         if job == "images":
             _images(channel, shared)
         else:
-            _tables(channel, files[0])
+            _columns(channel, shared, job, files[0])
     except BrokenPipeError:
         pass  # the parent went away
 
@@ -80,27 +80,27 @@ def _images(channel: Channel, shared: mmap.mmap) -> None:
         channel.send(reply)
 
 
-def _tables(channel: Channel, number: int) -> None:
-    """Read one Parquet file; for the names of time zones it may open files."""
+def _columns(channel: Channel, shared: mmap.mmap, form: str, number: int) -> None:
+    """Answer what is asked of one Parquet or Arrow file; for the names of time zones it may open files."""
     from pyarrow import parquet  # noqa: F401
 
-    from pellucid.data.tables.arrow.apart import message_of
-    from pellucid.data.tables.arrow.parquet import blocks_here
+    from pellucid.data.tables.arrow.apart import replies
+    from pellucid.data.tables.arrow.opening import ColumnsHere
 
-    channel.send({"unlimited": confine(may_open=True)})
+    mapped = os.fstat(number).st_size if form == "arrow" else 0
+    channel.send({"unlimited": confine(may_open=True, mapped=mapped)})
     asked = channel.receive()
     if asked is None:
         return
-    begin_job()
-    try:
-        with os.fdopen(number, "rb") as file:
-            file.seek(0)
-            blocks = blocks_here(file, asked["place"], asked["unread"], asked["names"], asked["rows"])
-            for block in blocks:
-                channel.send(message_of(block))
-        channel.send({"end": True})
-    except DataError as error:
-        channel.send({"error": str(error)})
+    with os.fdopen(number, "rb") as file:
+        columns = ColumnsHere(form, file, asked["place"])
+        while (asked := channel.receive()) is not None:
+            begin_job()
+            try:
+                for reply in replies(columns, asked, shared):
+                    channel.send(reply)
+            except DataError as error:
+                channel.send({"error": str(error)})
 
 
 if __name__ == "__main__":

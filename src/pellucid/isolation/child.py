@@ -8,13 +8,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pellucid.budgets import MEMORY, PIXELS
 from pellucid.errors import DataError, UsageError
 from pellucid.isolation.channel import Channel
 from pellucid.isolation.limits import SECONDS
+from pellucid.strict import Fields, read_object
 
 PROGRAM = "pellucid.data.decoder"
 _PATIENCE = 20.0 * SECONDS
@@ -82,6 +83,27 @@ class Child:
         if "error" in message:
             raise DataError(str(message["error"])[:10_000])
         return message
+
+    def read(self, message: dict[str, Any], fields: Fields) -> dict[str, Any]:
+        """Fields of a message.
+
+        Raises: `DataError` after ending the child, if it says something else.
+        """
+        with self.judged():
+            return read_object("decoder", message, fields)
+
+    @contextlib.contextmanager
+    def judged(self) -> Iterator[None]:
+        """End the child where what it said cannot be understood: it is not our program any more.
+
+        Raises: `DataError` afterwards.
+        """
+        try:
+            yield
+        except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+            self.close()
+            reason = f"its decoder says what it never would ({str(error)[:100]}); use an undamaged copy"
+            raise DataError(reason) from error
 
     def forget(self, size: int) -> None:
         """Give memory back that held so many bytes."""

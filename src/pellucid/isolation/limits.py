@@ -18,15 +18,15 @@ def address_space() -> int:
     return 2 * MEMORY.value() + _BYTES_OF_A_PIXEL * PIXELS.value()
 
 
-def confine(*, may_open: bool) -> list[str]:
+def confine(*, may_open: bool, mapped: int = 0) -> list[str]:
     """Limit this process for good: address space, no core, no file written, and none opened unless it may.
 
-    Returns what the system does not limit, in words.
+    `mapped` bytes of a file may be mapped beside. Returns what the system does not limit, in words.
     """
     import resource
 
     wanted = {
-        "the memory": ("RLIMIT_AS", _taken() + address_space()),
+        "the memory": ("RLIMIT_AS", _taken() + address_space() + mapped),
         "core files": ("RLIMIT_CORE", 0),
         "files to be written": ("RLIMIT_FSIZE", 0),
     }

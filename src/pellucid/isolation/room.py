@@ -73,7 +73,7 @@ def current() -> Room | None:
 
 @contextlib.contextmanager
 def isolated(announce: Announce | None = None) -> Iterator[None]:
-    """Decode images and Parquet files in child processes for a while, in all threads of this process.
+    """Decode images, Parquet and Arrow files in child processes for a while, in all threads of this process.
 
     Answers are the same to the last byte. A file that ends its decoder is a file that cannot be read.
 

@@ -12,7 +12,7 @@ from pellucid.data.images.sharing import DECODING
 from pellucid.errors import DataError
 from pellucid.isolation.child import Child
 from pellucid.isolation.room import Room
-from pellucid.strict import Anything, Fields, OneOf, Text, Whole, read_object
+from pellucid.strict import Anything, Fields, OneOf, Text, Whole
 
 _SIDE, _MOMENT = Whole(1, 1 << 31), Whole(-1, (1 << 63) - 1)
 _HEADER: Fields = {"height": _SIDE, "width": _SIDE, "mode": Text(40)}
@@ -44,7 +44,7 @@ def header_apart(room: Room, content: bytes) -> tuple[int, int, str]:
     """
     with room.child() as child:
         _give(child, content, {"job": "header"})
-        read = _read(child, child.receive(), _HEADER)
+        read = child.read(child.receive(), _HEADER)
     return read["height"], read["width"], read["mode"]
 
 
@@ -59,11 +59,11 @@ def decoded_apart(room: Room, content: bytes, size: tuple[int, int] | None) -> I
             _give(child, content, {"job": "image", "size": size})
             message = child.receive()
             if "needs" in message:
-                needed = _read(child, message, {"needs": Whole(0)})["needs"]
+                needed = child.read(message, {"needs": Whole(0)})["needs"]
                 held.enter_context(DECODING.of(needed))
                 child.send({})
                 message = child.receive()
-            found = _found(child, _read(child, message, _IMAGE))
+            found = _found(child, child.read(message, _IMAGE))
             child.forget(max(len(content), found.pixels.nbytes))
         yield found
 
@@ -77,18 +77,6 @@ def _give(child: Child, content: bytes, message: dict[str, Any]) -> None:
         raise DataError(f"larger than {MEMORY.value() / 1e6:,.0f} MB; {MEMORY.remedy}")
     child.shared[: len(content)] = content
     child.send({**message, "bytes": len(content)})
-
-
-def _read(child: Child, message: dict[str, Any], fields: Fields) -> dict[str, Any]:
-    """Fields of a message; whoever says something else is not our program any more.
-
-    Raises: `DataError` after ending it.
-    """
-    try:
-        return read_object("decoder", message, fields)
-    except ValueError as error:
-        child.close()
-        raise DataError(f"its decoder says what it never would ({error}); use an undamaged copy") from error
 
 
 def _found(child: Child, read: dict[str, Any]) -> Found:

@@ -8,15 +8,11 @@ import dataclasses
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pellucid.data.archives.stored import Container
-from pellucid.data.tables.arrow.apart import Block as Columns
-from pellucid.data.tables.arrow.features import ClassNames, names_in_schema, with_names
-from pellucid.data.tables.arrow.images import images_in_parquet
-from pellucid.data.tables.arrow.parquet import open_parquet, parquet_blocks
-from pellucid.data.tables.arrow.streams import arrow_blocks, images_in_arrow, open_arrow
+from pellucid.data.tables.arrow.features import with_names
+from pellucid.data.tables.arrow.opening import ImageCells, open_columns
 from pellucid.data.tables.csv_rows import ROWS_FIRST, ROWS_LATER, CsvBatch, open_csv
 from pellucid.data.tables.encodings import TextFile, text_file
 from pellucid.data.tables.forms.fasttext import is_fasttext, open_fasttext
@@ -151,32 +147,27 @@ def _of_batches(
 
 def _from_parquet(path: Path, place: str) -> Table:
     """Read a Parquet file, block by block; images in its cells are left where they are."""
-    images = images_in_parquet(path, place)
-    with open_parquet(path, place) as opened:
-        classes = names_in_schema(opened.schema)
-    return _from_columns(place, parquet_blocks(path, place, images), images, classes)
+    return _from_columns(path, place, "parquet")
 
 
 def _from_arrow(path: Path, place: str) -> Table:
     """Read an Arrow file likewise."""
-    images = images_in_arrow(path, place)
-    with open_arrow(path, place) as opened:
-        classes = names_in_schema(opened.schema)
-    return _from_columns(place, arrow_blocks(path, place, images), images, classes)
+    return _from_columns(path, place, "arrow")
 
 
-def _from_columns(
-    place: str,
-    blocks: Callable[[Sequence[str] | None, int], Iterator[Columns]],
-    images: Mapping[str, Container],
-    classes: ClassNames,
-) -> Table:
-    columns, numbers = next(with_names(blocks(None, ROWS_FIRST), classes, place), ({}, range(0)))
+def _from_columns(path: Path, place: str, form: str) -> Table:
+    with open_columns(path, place, form) as columns:
+        unread, classes = columns.facts()
+        blocks = columns.blocks(None, ROWS_FIRST, unread)
+        head = Block(*next(with_names(blocks, classes, place), ({}, range(0))))
 
     def read(names: Sequence[str]) -> Iterator[Block]:
-        return (Block(*each) for each in with_names(blocks(names, ROWS_LATER), classes, place))
+        with open_columns(path, place, form) as columns:
+            for each in with_names(columns.blocks(names, ROWS_LATER, unread), classes, place):
+                yield Block(*each)
 
-    return Table(place, Block(columns, numbers), read, images=images, classes=classes)
+    images = {name: ImageCells(path, place, form, leaf) for name, leaf in unread.items()}
+    return Table(place, head, read, images=images, classes=classes)
 
 
 _TEXTS: dict[str, Callable[[TextFile], Table]] = {

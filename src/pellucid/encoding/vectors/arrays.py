@@ -7,6 +7,7 @@ import numpy as np
 from pellucid.budgets import MEMORY
 from pellucid.encoding.vectors.wanted import Vectors, Wanted
 from pellucid.errors import DataError
+from pellucid.isolation import current
 from pellucid.regular import read_regular
 from pellucid.strict import parse
 
@@ -93,6 +94,11 @@ def _beside(path: Path) -> Path:
 
 def _words(path: Path) -> list[str]:
     """Word of each row."""
+    if path.suffix == ".parquet" and current() is not None:
+        raise DataError(
+            f"{path}: a vocabulary in Parquet is not read under --isolate; write its words into a .txt file, "
+            "one a line"
+        )
     try:
         if path.suffix == ".parquet":
             return _column(path)

@@ -5,15 +5,12 @@ dictionary and no run of equal rows makes more of a file than it holds.
 """
 
 import bisect
-import contextlib
 import itertools
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 from pellucid.budgets import MEMORY, UNPACKED, unpacked_limit
-from pellucid.data.archives.stored import Container, Read
-from pellucid.data.tables.arrow.parquet import BUFFER, OpenParquet, open_parquet
+from pellucid.data.tables.arrow.parquet import BUFFER, OpenParquet
 from pellucid.data.tables.arrow.parquet_dictionaries import longest_value
 from pellucid.data.tables.arrow.parquet_pages import Column, Page, pages_of
 from pellucid.data.tables.signatures import is_image_start
@@ -49,90 +46,40 @@ def is_binary(kind: Any) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-def images_in_parquet(path: Path, place: str) -> Mapping[str, Container]:
-    """Columns of images, by name: structures with bytes, and bytes of which the first that are there are one.
+def images_in_parquet(opened: OpenParquet) -> dict[str, str]:
+    """Columns of images by name, and the paths of their bytes.
 
-    Raises: `DataError` if the file cannot be read.
+    They are structures with bytes, and bytes of which the first that are there are an image.
+
+    Raises: `DataError` with the reason alone if one unpacks to more than it may.
     """
-    with open_parquet(path, place) as opened:
-        found = {
-            field.name: f"{field.name}.{_BYTES_FIELD}"
-            for field in opened.schema
-            if struct_of_image(field.type)
-        }
-        binary = [field.name for field in opened.schema if is_binary(field.type)]
-        for name in binary:
-            reader = _Reader(opened, name)
-            values = (reader.value(row) for row in range(min(opened.metadata.num_rows, _MOST_ROWS)))
-            if is_image_cell(next((value for value in values if value is not None), None)):
-                found[name] = name
-        leaves = set(opened.leaves())
-        for leaf in leaves & set(found.values()):
-            with _naming(place):
-                _Reader(opened, leaf).require_honest()
-    return {name: ParquetImages(path, place, leaf) for name, leaf in found.items() if leaf in leaves}
+    found = {
+        field.name: f"{field.name}.{_BYTES_FIELD}" for field in opened.schema if struct_of_image(field.type)
+    }
+    for name in (field.name for field in opened.schema if is_binary(field.type)):
+        cells = Cells(opened, name)
+        values = (cells.value(row) for row in range(min(opened.metadata.num_rows, _MOST_ROWS)))
+        if is_image_cell(next((value for value in values if value is not None), None)):
+            found[name] = name
+    leaves = set(opened.leaves())
+    for leaf in leaves & set(found.values()):
+        Cells(opened, leaf).require_honest()
+    return {name: leaf for name, leaf in found.items() if leaf in leaves}
 
 
-@contextlib.contextmanager
-def _naming(place: str) -> Iterator[None]:
-    """Put the place before a reason.
-
-    Raises: `DataError` with both.
-    """
-    try:
-        yield
-    except DataError as error:
-        raise DataError(f"{place}: {error}") from error
-
-
-class ParquetImages(Container):
-    """Images in one column of a Parquet file; positions are rows from 0.
-
-    Args:
-        path: the file.
-        place: its name as the user gave it.
-        leaf: path of the column of bytes, such as `image.bytes`.
-    """
-
-    def __init__(self, path: Path, place: str, leaf: str) -> None:
-        self.path = self._file = path
-        self.is_in_order = True
-        self._names: list[str | None] | None = None
-        self._place = place
-        self._leaf = leaf
-
-    def name_of(self, position: int) -> str:
-        """As `Container.name_of`: the file that the image was, where the structures say it."""
-        if self._names is None:
-            self._names = self._read_names()
-        name = self._names[position] if position < len(self._names) else None
-        return f"{self._place}:{position + 1}" if name is None else f"{self._place}/{name}"
-
-    def _read_names(self) -> list[str | None]:
-        """Paths beside the bytes, of which Hugging Face keeps the name of the file."""
-        column, _, is_nested = self._leaf.rpartition(".")
-        leaf = f"{column}.{_PATH_FIELD}"
-        with open_parquet(self._file, self._place) as opened:
-            if not is_nested or leaf not in opened.leaves():
-                return []
-            reader, left, names = _Reader(opened, leaf), unpacked_limit(opened.size), []
-            for row in range(opened.metadata.num_rows):
-                value: object = reader.value(row)
-                name = value if isinstance(value, str) else None
-                left -= len(name or "")
-                if left < 0:
-                    return []
-                names.append(name)
-        return names
-
-    @contextlib.contextmanager
-    def opened(self) -> Iterator[Read]:
-        """As `Container.opened`."""
-        with open_parquet(self._file, self._place) as opened:
-            yield _Reader(opened, self._leaf).image
+def paths_in_parquet(opened: OpenParquet, leaf: str) -> Iterator[list[str | None]]:
+    """Paths beside the bytes, of which Hugging Face keeps the name of the file, some rows at a time."""
+    column, _, is_nested = leaf.rpartition(".")
+    beside = f"{column}.{_PATH_FIELD}"
+    if not is_nested or beside not in opened.leaves():
+        return
+    cells = Cells(opened, beside)
+    for start in range(0, rows := opened.metadata.num_rows, _MOST_ROWS):
+        values: Iterator[object] = map(cells.value, range(start, min(rows, start + _MOST_ROWS)))
+        yield [value if isinstance(value, str) else None for value in values]
 
 
-class _Reader:
+class Cells:
     """Reads rows of one column, the next ones at little cost."""
 
     def __init__(self, opened: OpenParquet, leaf: str) -> None:
@@ -171,6 +118,7 @@ class _Reader:
             self._begin(group)
         while self._values is None or row >= self._first + len(self._values):
             self._first += 0 if self._values is None else len(self._values)
+            self._values = None  # should the next batch be damaged, these stand for no later rows
             batch = next(self._batches, None)
             if batch is None:
                 raise ValueError("a group of rows ends early")

@@ -2,41 +2,21 @@
 
 import contextlib
 import os
-import shutil
 import struct
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterator, Sequence
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from pellucid.budgets import CELLS, COLUMNS, ROWS_ANYWAY, ROWS_PER_BYTE, UNPACKED, unpacked_limit
-from pellucid.data.tables.arrow.apart import Block, blocks_apart
+from pellucid.data.tables.arrow.columnar import Block
 from pellucid.data.tables.arrow.parquet_dictionaries import growing_columns
 from pellucid.data.tables.arrow.parquet_pages import Column, columns_of, require_small_pages
-from pellucid.data.tables.encodings import naming_unreadable, open_binary
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
-from pellucid.isolation import current
-from pellucid.regular import open_regular
 
 BUFFER = 1 << 20
-
-
-def parquet_blocks(
-    path: Path, place: str, unread: Collection[str] = ()
-) -> Callable[[Sequence[str] | None, int], Iterator[Block]]:
-    """Prepare to read a Parquet file: blocks of the columns of these names, of at most so many rows.
-
-    Values of columns that hold lists or structures, and of those named in `unread`, are not read; an empty
-    list stands in their place.
-
-    Raises: `DataError` while blocks are read, if the file is damaged or holds more than an honest one of its
-    size.
-    """
-    return lambda names, rows: _blocks(path, place, unread, names, rows)
 
 
 class OpenParquet(NamedTuple):
@@ -61,69 +41,51 @@ class OpenParquet(NamedTuple):
         return [self.metadata.schema.column(number).path for number in range(self.metadata.num_columns)]
 
 
-@contextlib.contextmanager
-def open_parquet(path: Path, place: str) -> Iterator[OpenParquet]:
-    """Open a file and look at its footer.
+def open_parquet(file: IO[bytes], place: str) -> OpenParquet:
+    """Look at the footer of an open file.
 
-    Raises: `DataError` if it is damaged, here or while it is read, or claims what it cannot hold.
+    Raises: `DataError` or what `naming_damage` names if it is damaged, or claims what it cannot hold.
     """
-    with _seekable(path, place) as file, opened_parquet(file, place) as opened:
-        yield opened
-
-
-@contextlib.contextmanager
-def opened_parquet(file: IO[bytes], place: str) -> Iterator[OpenParquet]:
-    """Look at the footer of an open file, as `open_parquet`."""
     from pyarrow import parquet
 
-    with naming_damage(place):
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        metadata = parquet.read_metadata(file)
-        schema = metadata.schema.to_arrow_schema()
-        require_honest(schema.names, metadata.num_rows, size, place)
-        groups = columns_of(file, size)
-        if [len(columns) for columns in groups] != [metadata.num_columns] * metadata.num_row_groups:
-            raise ValueError("its footer can be read in two ways")
-        yield OpenParquet(file, size, metadata, schema, groups)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    metadata = parquet.read_metadata(file)
+    schema = metadata.schema.to_arrow_schema()
+    require_honest(schema.names, metadata.num_rows, size, place)
+    groups = columns_of(file, size)
+    if [len(columns) for columns in groups] != [metadata.num_columns] * metadata.num_row_groups:
+        raise ValueError("its footer can be read in two ways")
+    return OpenParquet(file, size, metadata, schema, groups)
 
 
-def _blocks(
-    path: Path, place: str, unread: Collection[str], names: Sequence[str] | None, rows: int
+def parquet_blocks(
+    opened: OpenParquet, place: str, names: Sequence[str] | None, rows: int, unread: Collection[str]
 ) -> Iterator[Block]:
-    with _seekable(path, place) as file:
-        room = current()
-        if room is None:
-            yield from blocks_here(file, place, unread, names, rows)
-        else:
-            yield from blocks_apart(room, file, place, unread, names, rows)
+    """Blocks as `Columnar.blocks`.
 
-
-def blocks_here(
-    file: IO[bytes], place: str, unread: Collection[str], names: Sequence[str] | None, rows: int
-) -> Iterator[Block]:
-    """Blocks of an open file, read in this process, as `parquet_blocks`."""
+    Raises: `DataError` or what `naming_damage` names if it is damaged, or holds more than an honest file.
+    """
     from pyarrow import parquet
 
-    with opened_parquet(file, place) as opened:
-        size, metadata, schema, groups = opened[1:]
-        wanted = schema.names if names is None else list(names)
-        plain = [name for name in wanted if name not in unread and not _is_nested(schema.field(name).type)]
-        flat = set(plain)
-        leaves = opened.leaves()
-        require_small_pages(file, groups, size, [at for at, name in enumerate(leaves) if name in flat])
-        texts = [at for at, name in enumerate(leaves) if name in flat and _is_text(schema.field(name).type)]
-        growing = growing_columns(file, groups, size, texts, unpacked_limit(size))
-        stored = parquet.ParquetFile(
-            file, buffer_size=BUFFER, read_dictionary=[leaves[number] for number in growing]
-        )
-        most = max(1, min(rows, CELLS // max(1, len(wanted))))
-        meter = Meter(place, unpacked_limit(size))
-        row = 1
-        for count, found in _batches(stored, plain, most, metadata.num_rows):
-            columns = {name: meter.values(part) for name, part in found.items()}
-            yield {name: columns.get(name, [[]] * count) for name in wanted}, range(row, row + count)
-            row += count
+    file, size, metadata, schema, groups = opened
+    wanted = schema.names if names is None else list(names)
+    plain = [name for name in wanted if name not in unread and not _is_nested(schema.field(name).type)]
+    flat = set(plain)
+    leaves = opened.leaves()
+    require_small_pages(file, groups, size, [at for at, name in enumerate(leaves) if name in flat])
+    texts = [at for at, name in enumerate(leaves) if name in flat and _is_text(schema.field(name).type)]
+    growing = growing_columns(file, groups, size, texts, unpacked_limit(size))
+    stored = parquet.ParquetFile(
+        file, buffer_size=BUFFER, read_dictionary=[leaves[number] for number in growing]
+    )
+    most = max(1, min(rows, CELLS // max(1, len(wanted))))
+    meter = Meter(place, unpacked_limit(size))
+    row = 1
+    for count, found in _batches(stored, plain, most, metadata.num_rows):
+        columns = {name: meter.values(part) for name, part in found.items()}
+        yield {name: columns.get(name, [[]] * count) for name in wanted}, range(row, row + count)
+        row += count
 
 
 def _batches(stored: Any, plain: list[str], most: int, rows: int) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -217,8 +179,8 @@ def _is_text(kind: Any) -> bool:
 
 
 @contextlib.contextmanager
-def naming_damage(place: str, form: str = "Parquet") -> Iterator[None]:
-    """Turn what the library says of damaged bytes into one plain reason.
+def naming_damage(before: str, after: str = "") -> Iterator[None]:
+    """Turn what the library says of damaged bytes into one plain reason, in a message with these parts.
 
     Raises: `DataError` instead of its exceptions.
     """
@@ -238,20 +200,4 @@ def naming_damage(place: str, form: str = "Parquet") -> Iterator[None]:
         struct.error,
     ) as error:
         reason = " ".join(str(error).split())[:300]
-        raise DataError(f"{place}: not a readable {form} file ({reason}); use an undamaged copy") from error
-
-
-@contextlib.contextmanager
-def _seekable(path: Path, place: str) -> Iterator[IO[bytes]]:
-    """Open a file that is read out of order; one packed with gzip is unpacked on the disk first."""
-    with contextlib.ExitStack() as opened:
-        with naming_unreadable(place):
-            is_packed = path.name.lower().endswith(".gz")
-            opener = open_binary if is_packed else open_regular
-            file: IO[bytes] = opened.enter_context(opener(path))
-            if is_packed:
-                unpacked = opened.enter_context(tempfile.TemporaryFile())
-                shutil.copyfileobj(file, unpacked)
-                unpacked.seek(0)
-                file = unpacked
-        yield file
+        raise DataError(f"{before} ({reason}){after}") from error

@@ -5,21 +5,17 @@ more than the bytes they take are not read; offsets are checked before any value
 """
 
 import bisect
-import contextlib
 import itertools
+import mmap
 import struct
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import IO, Any, NamedTuple
 
 from pellucid.budgets import unpacked_limit
-from pellucid.data.archives.stored import Container, Read
-from pellucid.data.tables.arrow.apart import Block
+from pellucid.data.tables.arrow.columnar import Block
 from pellucid.data.tables.arrow.images import NO_IMAGE, bytes_of, is_binary, is_image_cell, struct_of_image
-from pellucid.data.tables.arrow.parquet import Meter, naming_damage, require_honest
-from pellucid.data.tables.encodings import naming_unreadable
+from pellucid.data.tables.arrow.parquet import Meter, require_honest
 from pellucid.errors import DataError
-from pellucid.regular import open_regular
 
 _FILE_SIGN = b"ARROW1"
 _HEADER, _COMPRESSION = 2, 3
@@ -39,26 +35,22 @@ class OpenArrow(NamedTuple):
     batches: Sequence[Any]
 
 
-@contextlib.contextmanager
-def open_arrow(path: Path, place: str) -> Iterator[OpenArrow]:
-    """Map a file and look at its batches.
+def open_arrow(file: IO[bytes], place: str) -> OpenArrow:
+    """Map an open file and look at its batches.
 
-    Raises: `DataError` if it is damaged, here or while it is read, or holds what is not read.
+    Raises: `DataError` or what `naming_damage` names if it is damaged, or holds what is not read.
     """
     import pyarrow as pa
 
-    with naming_unreadable(place), open_regular(path) as file:
-        start = file.read(len(_FILE_SIGN))
-    with naming_damage(place, "Arrow"), pa.memory_map(str(path)) as mapped:
-        size = mapped.size()
-        if start == _FILE_SIGN:
-            raise DataError(f"{place}: an Arrow file, not a stream; save it as Parquet")
-        _require_uncompressed(mapped, place)
-        mapped.seek(0)
-        reader = pa.ipc.open_stream(mapped)
-        batches = list(reader)
-        require_honest(reader.schema.names, sum(batch.num_rows for batch in batches), size, place)
-        yield OpenArrow(size, reader.schema, batches)
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if mapped[: len(_FILE_SIGN)] == _FILE_SIGN:
+        raise DataError(f"{place}: an Arrow file, not a stream; save it as Parquet")
+    content = pa.py_buffer(mapped)
+    _require_uncompressed(pa.BufferReader(content), place)
+    reader = pa.ipc.open_stream(pa.BufferReader(content))
+    batches = list(reader)
+    require_honest(reader.schema.names, sum(batch.num_rows for batch in batches), len(mapped), place)
+    return OpenArrow(len(mapped), reader.schema, batches)
 
 
 def _require_uncompressed(mapped: Any, place: str) -> None:
@@ -99,90 +91,64 @@ def _field(header: bytes, table: int, number: int) -> int | None:
     return table + place if place else None
 
 
-def images_in_arrow(path: Path, place: str) -> Mapping[str, Container]:
-    """Columns of images, by name, as `images_in_parquet` finds them.
-
-    Raises: `DataError` if the file cannot be read.
-    """
-    with open_arrow(path, place) as opened:
-        names = [field.name for field in opened.schema if struct_of_image(field.type)]
-        for name in (field.name for field in opened.schema if is_binary(field.type)):
-            values = (value.as_py() for batch in opened.batches[:1] for value in _checked(batch.column(name)))
-            if is_image_cell(next((value for value in values if value is not None), None)):
-                names.append(name)
-    return {name: ArrowImages(path, place, name) for name in names}
+def images_in_arrow(opened: OpenArrow) -> dict[str, str]:
+    """Columns of images, as `images_in_parquet`."""
+    names = [field.name for field in opened.schema if struct_of_image(field.type)]
+    for name in (field.name for field in opened.schema if is_binary(field.type)):
+        values = (value.as_py() for batch in opened.batches[:1] for value in _checked(batch.column(name)))
+        if is_image_cell(next((value for value in values if value is not None), None)):
+            names.append(name)
+    return {name: name for name in names}
 
 
-class ArrowImages(Container):
-    """Images in one column of an Arrow file; positions are rows from 0.
+class ArrowCells:
+    """Images in one column, of one batch at a time."""
 
-    Args:
-        path: the file.
-        place: its name as the user gave it.
-        column: name of the column.
-    """
-
-    def __init__(self, path: Path, place: str, column: str) -> None:
-        self.path = self._file = path
-        self._place = place
+    def __init__(self, opened: OpenArrow, column: str) -> None:
+        self._batches = opened.batches
+        self._starts = list(itertools.accumulate((batch.num_rows for batch in opened.batches), initial=0))
         self._column = column
+        self._checked: tuple[int, Any] = (-1, None)
 
-    def name_of(self, position: int) -> str:
-        """As `Container.name_of`."""
-        return f"{self._place}:{position + 1}"
+    def image(self, row: int) -> bytes:
+        """Bytes of the image in a row.
 
-    @contextlib.contextmanager
-    def opened(self) -> Iterator[Read]:
-        """As `Container.opened`."""
-        with open_arrow(self._file, self._place) as opened:
-            starts = list(itertools.accumulate((batch.num_rows for batch in opened.batches), initial=0))
-            checked: dict[int, Any] = {}
-
-            def read(position: int) -> bytes:
-                at = bisect.bisect_right(starts, position) - 1
-                if not 0 <= at < len(opened.batches):
-                    raise DataError(NO_IMAGE)
-                if at not in checked:
-                    checked.clear()
-                    checked[at] = bytes_of(_checked(opened.batches[at].column(self._column)))
-                value = checked[at][position - starts[at]].as_py()
-                if not value:
-                    raise DataError(NO_IMAGE)
-                return bytes(value)
-
-            yield read
+        Raises: `DataError` if there are none; `ValueError` if the batch is damaged.
+        """
+        at = bisect.bisect_right(self._starts, row) - 1
+        if not 0 <= at < len(self._batches):
+            raise DataError(NO_IMAGE)
+        if at != self._checked[0]:
+            self._checked = (at, bytes_of(_checked(self._batches[at].column(self._column))))
+        value = self._checked[1][row - self._starts[at]].as_py()
+        if not value:
+            raise DataError(NO_IMAGE)
+        return bytes(value)
 
 
 def arrow_blocks(
-    path: Path, place: str, unread: Collection[str] = ()
-) -> Callable[[Sequence[str] | None, int], Iterator[Block]]:
-    """Prepare to read an Arrow file as `parquet_blocks` does a Parquet file.
-
-    Raises: `DataError` while blocks are read, if the file is damaged.
-    """
-    return lambda names, rows: _blocks(path, place, unread, names, rows)
-
-
-def _blocks(
-    path: Path, place: str, unread: Collection[str], names: Sequence[str] | None, rows: int
+    opened: OpenArrow, place: str, names: Sequence[str] | None, rows: int, unread: Collection[str]
 ) -> Iterator[Block]:
-    with open_arrow(path, place) as opened:
-        wanted = opened.schema.names if names is None else list(names)
-        plain = {name for name in wanted if name not in unread and _is_plain(opened.schema.field(name).type)}
-        meter = Meter(place, unpacked_limit(opened.size))
-        row = 1
-        for batch in opened.batches:
-            for start in range(0, batch.num_rows, rows):
-                part = batch.slice(start, rows)
-                count = part.num_rows
-                yield (
-                    {
-                        name: meter.values(_checked(part.column(name))) if name in plain else [[]] * count
-                        for name in wanted
-                    },
-                    range(row, row + count),
-                )
-                row += count
+    """Blocks as `Columnar.blocks`.
+
+    Raises: `DataError` or what `naming_damage` names if they are damaged.
+    """
+    wanted = opened.schema.names if names is None else list(names)
+    plain = {name for name in wanted if name not in unread and _is_plain(opened.schema.field(name).type)}
+    meter = Meter(place, unpacked_limit(opened.size))
+    row = 1
+    for batch in opened.batches:
+        for start in range(0, batch.num_rows, rows):
+            part = batch.slice(start, rows)
+            count = part.num_rows
+            yield (
+                {
+                    name: meter.values(_checked(part.column(name))) if name in plain else [[]] * count
+                    for name in wanted
+                },
+                range(row, row + count),
+            )
+            row += count
 
 
 def _is_plain(kind: Any) -> bool:
