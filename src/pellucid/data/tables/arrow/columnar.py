@@ -1,7 +1,7 @@
 """What is asked of a Parquet or Arrow file that is open, in this process or in a child."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pellucid.data.tables.arrow.features import ClassNames
 
@@ -21,6 +21,7 @@ class Facts(NamedTuple):
     classes: ClassNames
 
 
+@runtime_checkable
 class Columnar(Protocol):
     """An open file; whatever is asked of it raises `DataError` if it is damaged, or is not what it claims."""
 
