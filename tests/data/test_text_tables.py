@@ -384,3 +384,12 @@ def test_text_files_that_are_missing(tmp_path: Path) -> None:
     lines = [json.dumps({"path": "1.txt", "label": "a"}), json.dumps({"path": None, "label": "b"})]
     with pytest.raises(DataError, match="row 2 has no path of a text in column 'path'"):
         read(write(tmp_path / "t.jsonl", "\n".join(lines)))
+
+
+def test_texts_whose_bytes_are_more_than_any_name_of_a_file_are_texts(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.csv"
+    rows = [f"{'好看的电影' * 24}{row},{'pos' if row % 2 else 'neg'}" for row in range(40)]
+    path.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    listing = read_data(str(path), Settings())
+    assert listing.texts is not None
+    assert len(listing.texts) == 40

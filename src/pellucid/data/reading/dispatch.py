@@ -1,6 +1,7 @@
 """From DATA, in any of its forms, to one listing."""
 
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def _read(place: str, settings: Settings) -> Listing:
     """
     require_local(place)
     form, path = form_of(place), Path(place)
-    if form not in (Form.SAMPLE, Form.PATTERN) and not path.exists():
+    if form not in (Form.SAMPLE, Form.PATTERN) and not os.path.exists(path):
         raise DataError(f"{place}: no such file or folder")
     if settings.label_from_name is not None and form is not Form.FOLDER:
         raise UsageError(

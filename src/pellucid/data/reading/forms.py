@@ -50,7 +50,7 @@ def form_of(place: str) -> Form:
     if place.startswith(PREFIX):
         return Form.SAMPLE
     path = Path(place)
-    if path.is_dir():
+    if os.path.isdir(path):
         return Form.IDX if is_idx_folder(path) else Form.FOLDER
     if names_several(place) and not os.path.lexists(place):
         return Form.PATTERN

@@ -1,6 +1,7 @@
 """Texts from values of any kind and bytes of files, or the reason why there is none."""
 
 import math
+import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -75,7 +76,7 @@ def read_text_file(path: Path, encoding: str | None) -> tuple[str, str, str]:
     The text with every line end as a line feed, the reason why there is none, and the encoding, by default a
     detected one.
     """
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         return "", "is no file of bytes", ""
     try:
         content = read_regular(path, MEMORY.value() // _TIMES)

@@ -119,7 +119,7 @@ def _file_in(folder: Folder, name: str) -> File | None:
     """A file of a name in a folder, of which nothing else is looked at."""
     if isinstance(folder, PackedFolder):
         return folder.files.get(name)
-    return folder / name if (folder / name).is_file() else None
+    return folder / name if os.path.isfile(folder / name) else None
 
 
 def _is_of_images(name: str) -> bool:
@@ -240,7 +240,7 @@ def names_images_nearby(table: Table, folder: Path, settings: Settings) -> bool:
         first = [str(value).strip() for value in values[:_LOOKED_AT] if _may_name(value)]
         if not first or (asked is not None and asked != name):
             continue
-        if 2 * sum((folder / value).is_file() for value in first) > len(first):
+        if 2 * sum(os.path.isfile(folder / value) for value in first) > len(first):
             return False  # as paths they are found
         if 2 * sum(_is_nearby(value, places[:_MOST_PLACES]) for value in first) > len(first):
             return True

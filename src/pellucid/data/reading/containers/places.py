@@ -1,6 +1,7 @@
 """Data in several files named at once: braces such as `data/{000..003}.tar`, and globs."""
 
 import glob
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ def files_named(place: str) -> list[Path]:
     names = list(dict.fromkeys(_expanded(place)))
     found: list[Path] = []
     for name in names:
-        matches = [Path(name)] if Path(name).exists() else [Path(each) for each in sorted(glob.glob(name))]
+        matches = [Path(name)] if os.path.exists(name) else [Path(each) for each in sorted(glob.glob(name))]
         if not matches:
             raise DataError(f"{place}: no such file {name}; mend the pattern")
         found += matches

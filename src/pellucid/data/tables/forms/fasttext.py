@@ -3,6 +3,7 @@
 Source: https://fasttext.cc/docs/en/supervised-tutorial.html
 """
 
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ _LOOKED_AT = 64
 
 def is_fasttext(path: Path) -> bool:
     """Tell a file of such lines by its first characters, whatever its name."""
-    if ends_like_image(path.name) or not path.is_file():
+    if ends_like_image(path.name) or not os.path.isfile(path):
         return False
     try:
         with open_binary(path) as file:

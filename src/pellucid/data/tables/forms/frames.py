@@ -5,7 +5,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 from pellucid.data.tables.file_kinds import ends_like_image
@@ -115,7 +114,7 @@ def json_lines_of_frame(frame: Any, place: str) -> Iterator[bytes]:
 
 def _are_image_paths(values: Sequence[Any]) -> bool:
     first = [value for value in values[:_LOOKED_AT] if isinstance(value, str)]
-    fitting = [value for value in first if ends_like_image(value) and Path(value).is_file()]
+    fitting = [value for value in first if ends_like_image(value) and os.path.isfile(value)]
     return all(isinstance(value, str) for value in values) and 0 < len(first) < 2 * len(fitting)
 
 
