@@ -318,6 +318,22 @@ def test_npz_files_that_are_damaged(tmp_path: Path) -> None:
         read_npz(path, "DATA")
 
 
+def test_npz_files_with_headers_that_cannot_be_read(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "set.npz", x_train=images(40), y_train=np.arange(40))
+    whole = path.read_bytes()
+    start = whole[:1] + b"Q" + whole[2:]  # an archive by its end alone
+    path.write_bytes(start)
+    with pytest.raises(DataError, match=r"DATA: damaged or unreadable .*; copy it again") as caught:
+        read_npz(path, "DATA")
+    assert "pickle" not in str(caught.value)
+    latin = bytearray(whole)
+    name = whole.rindex(b"y_train.npy")  # in the directory, 46 bytes behind its signature
+    latin[name], latin[name - 37] = 0xF9, latin[name - 37] | 0x08  # said to be UTF-8
+    path.write_bytes(bytes(latin))
+    with pytest.raises(DataError, match=r"DATA: damaged or unreadable \(a header that cannot be read\)"):
+        read_npz(path, "DATA")
+
+
 def test_npz_files_that_are_damaged_later(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "set.npz", x_train=images(400), y_train=np.arange(400))
     content = bytearray(path.read_bytes())

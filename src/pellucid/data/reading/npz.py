@@ -51,8 +51,10 @@ def read_npz(path: Path, place: str) -> Listing:
             raise DataError(f"{place}: has no x_train; it holds {found}")
         _require_agreement(parts, members, place)
         labels = {part: _labels(path, place, part, members) for part in parts}
-    except _BROKEN as error:
-        raise DataError(f"{place}: damaged or unreadable ({error}); copy it again") from error
+    except DataError:
+        raise
+    except (*_BROKEN, ValueError) as error:
+        raise DataError(f"{place}: damaged or unreadable ({_reason(error)}); copy it again") from error
     rows = [(part, row) for part in parts for row in range(1, len(labels[part]) + 1)]
     return Listing(
         place=place,
@@ -64,6 +66,11 @@ def read_npz(path: Path, place: str) -> Listing:
         load_pixels=functools.partial(_load_pixels, path, tuple(parts)),
         array_files=(path,),
     )
+
+
+def _reason(error: Exception) -> str:
+    """A reason for people; of a header that cannot be read, NumPy would advise to run what stands there."""
+    return "a header that cannot be read" if isinstance(error, ValueError) else str(error)
 
 
 def _members(path: Path, place: str) -> dict[str, _Member]:
@@ -193,5 +200,5 @@ def _load_pixels(path: Path, parts: tuple[str, ...]) -> np.ndarray:
     try:
         pixels = [with_channel_axis(_load(path, f"x_{part}")) for part in parts]
     except (*_BROKEN, ValueError) as error:
-        raise DataError(f"{path}: damaged ({error}); copy it again") from error
+        raise DataError(f"{path}: damaged ({_reason(error)}); copy it again") from error
     return pixels[0] if len(pixels) == 1 else np.concatenate(pixels)
