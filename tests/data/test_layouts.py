@@ -575,3 +575,14 @@ def test_predict_takes_the_images_of_a_table(own_cache: Path) -> None:
     assert all(isinstance(each.source, bytes) for each in found)
     every = open_places([str(MADE / "hub")], Settings(), IMAGES)
     assert every.how_many() == len(list(every.inputs)) == 22
+
+
+def test_a_packed_archive_that_is_cut_short_is_refused_where_a_text_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "words.tar.gz"
+    whole = (MADE / "words.tar.gz").read_bytes()
+    for length in range(30, len(whole), 5):
+        path.write_bytes(whole[:length])
+        if length < len(whole) - 40:
+            with pytest.raises(DataError, match=r"words\.tar\.gz: "):
+                read(path)
+    assert len(read(path)) == 6  # nothing but zeros and the checksum is missing

@@ -17,7 +17,8 @@ from pellucid.errors import DataError
 Read = Callable[[int], bytes]
 """The bytes at a position of an open container."""
 
-_DAMAGED = (OSError, EOFError, zlib.error)
+DAMAGED = (OSError, EOFError, zlib.error)
+"""What reading an archive that is damaged, or cut short, may raise."""
 
 
 class Container(ABC):
@@ -93,7 +94,7 @@ def contents(files: Iterable[File]) -> Iterator[Path | bytes | DataError]:
                 found: bytes | DataError = read(file.position)
             except DataError as error:
                 found = error
-            except _DAMAGED as error:
+            except DAMAGED as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 found = DataError(f"cannot be read ({reason.lower()})")
             yield found

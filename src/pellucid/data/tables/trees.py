@@ -14,7 +14,7 @@ from pathlib import Path
 from pellucid.budgets import FOLDERS_DEEP, UNPACKED, unpacked_limit
 from pellucid.data.archives.members import Member
 from pellucid.data.archives.opening import Archive, members_of
-from pellucid.data.archives.stored import File, Stored
+from pellucid.data.archives.stored import DAMAGED, File, Stored
 from pellucid.data.tables import file_kinds
 from pellucid.data.tables.file_kinds import FileKind, ends_like_image, is_clutter, source_of
 from pellucid.data.wording import quoted
@@ -175,5 +175,5 @@ def _start(member: Member) -> bytes:
     """First bytes; none where they are damaged, which reading the file will say."""
     try:
         return member.start()
-    except DataError:
+    except (DataError, *DAMAGED):
         return b""

@@ -1,18 +1,16 @@
 """Images and texts inside archives, one after the other."""
 
 import posixpath
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pellucid.data.archives.members import Member
 from pellucid.data.archives.opening import members_of
+from pellucid.data.archives.stored import DAMAGED
 from pellucid.data.reading.inputs.single import Input, stamp_of
 from pellucid.data.tables.file_kinds import FileKind, is_clutter
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError
-
-_DAMAGED = (OSError, EOFError, zlib.error)
 
 
 def packed_inputs(path: Path, place: str, kind: FileKind, warnings: list[str]) -> Iterator[Input]:
@@ -67,7 +65,7 @@ def _read(read: Callable[[], bytes]) -> tuple[bytes, str]:
         return read(), ""
     except DataError as error:
         return b"", str(error)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         return b"", f"damaged in the archive ({str(error).lower()})"
 
 
