@@ -55,7 +55,7 @@ def read(path: Path, **settings: object):
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("3.5", 3.5), ("-2", -2.0), (" 7 ", 7.0), ("+.5", 0.5), ("5.", 5.0), ("1e3", 1000.0),
+        ("3.5", 3.5), ("-2", -2.0), (" 7 ", 7.0), ("9\x1d", 9.0), ("+.5", 0.5), ("5.", 5.0), ("1e3", 1000.0),
         ("1E-3", 0.001), ("-0", 0.0), ("1e30", 1e30),
         ("", None), ("nan", None), ("NaN", None), ("inf", None), ("-Infinity", None), ("3,5", None),
         ("1_000", None), ("٣", None), ("0x10", None), ("1e31", None), ("1e400", None), ("true", None),

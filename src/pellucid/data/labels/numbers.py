@@ -19,7 +19,8 @@ def read_number(text: str) -> float | None:
     Spaces around it do not count. `None` where the text is no number, or none that is finite and at most 1e30
     in size.
     """
-    if not NUMBER.fullmatch(text.strip()):
+    number = text.strip()  # of more than what `float` takes for space
+    if not NUMBER.fullmatch(number):
         return None
-    value = float(text) + 0.0  # never -0.0
+    value = float(number) + 0.0  # never -0.0
     return value if abs(value) <= LARGEST else None
