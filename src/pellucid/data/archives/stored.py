@@ -18,7 +18,7 @@ Read = Callable[[int], bytes]
 """The bytes at a position of an open container."""
 
 DAMAGED = (OSError, EOFError, zlib.error)
-"""What reading an archive that is damaged, or cut short, may raise."""
+"""Errors of reading an archive that is damaged, or cut short."""
 
 
 class Container(ABC):

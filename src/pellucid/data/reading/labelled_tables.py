@@ -36,17 +36,9 @@ def _list_packed(table: Table, name: str, folder: Path, settings: Settings) -> L
     reader = RowReader(table, dataclasses.replace(columns, input=columns.label))
     for _ in reader.inputs():
         pass
-    rows = reader.rows()
-    return Listing(
-        place=table.place,
-        form="table",
-        sources=rows.sources,
-        labels=rows.labels,
-        splits=rows.splits,
-        groups=rows.groups,
-        columns_of_sources=rows.columns_of_sources,
-        times=rows.times,
-        slices=rows.slices,
+    rows = reader.listing()
+    return dataclasses.replace(
+        rows,
         paths=[Stored(table.images[name], position) for position in range(len(rows.sources))],
         warnings=(*table.warnings, f"{table.place}: {columns.sentence()}; {FLAGS}"),
     )
@@ -61,17 +53,9 @@ def list_images(table: Table, columns: Columns, folder: Path, skip_bad: bool) ->
     """
     reader = RowReader(table, columns)
     values = [value for block in reader.inputs() for value in block]
-    rows = reader.rows()
-    return Listing(
-        place=table.place,
-        form="table",
-        sources=rows.sources,
-        labels=rows.labels,
-        splits=rows.splits,
-        groups=rows.groups,
-        columns_of_sources=rows.columns_of_sources,
-        times=rows.times,
-        slices=rows.slices,
+    rows = reader.listing()
+    return dataclasses.replace(
+        rows,
         paths=paths_of(values, rows.sources, folder, column=columns.input, noun="image", may_miss=skip_bad),
         warnings=(*table.warnings, f"{table.place}: {columns.sentence()}"),
     )
@@ -92,23 +76,15 @@ def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settin
             paths += values
         else:
             taker.take_values(values)
-    rows = reader.rows()
+    rows = reader.listing()
     if columns.holds == TEXT_FILES:
         for path in paths_of(
             paths, rows.sources, folder, column=columns.input, noun="text", may_miss=settings.skip_bad
         ):
             taker.take_file(path, settings.encoding)
     encodings = taker.encoding_warnings(table.place) if settings.encoding is None else ()
-    return Listing(
-        place=table.place,
-        form="table",
-        sources=rows.sources,
-        labels=rows.labels,
-        splits=rows.splits,
-        groups=rows.groups,
-        columns_of_sources=rows.columns_of_sources,
-        times=rows.times,
-        slices=rows.slices,
+    return dataclasses.replace(
+        rows,
         texts=taker.finish(),
         joined_columns=columns.joined,
         problems=taker.problems(rows.sources),

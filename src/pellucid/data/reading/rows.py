@@ -1,14 +1,13 @@
 """Rows of a table: labels, splits and groups beside the inputs."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from pellucid.data.labels.sources import source_codes
 from pellucid.data.labels.texts import MOST_ROWS, group_text, label_texts
 from pellucid.data.labels.times import read_times
-from pellucid.data.listing import SPLIT_OF_NAME, UNDECIDED
+from pellucid.data.listing import SPLIT_OF_NAME, UNDECIDED, Listing
 from pellucid.data.tables.columns import Columns
 from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.row_names import RowNames
@@ -16,28 +15,6 @@ from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 
 _SPLIT_OF_VALUE = {**SPLIT_OF_NAME, "": UNDECIDED}
-
-
-class Rows(NamedTuple):
-    """Every row of a table, the inputs aside.
-
-    Attributes:
-        sources: name of each row, such as `mails.csv:7`.
-        labels: as text.
-        splits: as `Listing` names them.
-        groups: empty text is no group.
-        columns_of_sources: as `Listing.columns_of_sources`.
-        times: as `Listing.times`.
-        slices: as `Listing.slices`.
-    """
-
-    sources: Sequence[str]
-    labels: Sequence[str]
-    splits: Sequence[str]
-    groups: Sequence[str]
-    columns_of_sources: Mapping[str, np.ndarray]
-    times: np.ndarray | None
-    slices: Sequence[str] | None
 
 
 class RowReader:
@@ -77,8 +54,8 @@ class RowReader:
                 self._slices += map(self._group_of, block.columns[columns.slice])
             yield columns.inputs(block.columns)
 
-    def rows(self) -> Rows:
-        """All that was read beside the inputs.
+    def listing(self) -> Listing:
+        """All that was read beside the inputs, as a listing that still lacks them.
 
         Raises: `DataError` if a label is none, or a value of the split column names no split.
         """
@@ -92,7 +69,9 @@ class RowReader:
                 "a split is train, validation (or val) or test"
             )
         count = len(numbers)
-        return Rows(
+        return Listing(
+            place=self._table.place,
+            form="table",
             sources=RowNames(self._table.place, numbers),
             labels=labels,
             splits=self._splits if self._columns.split is not None else [UNDECIDED] * count,

@@ -182,7 +182,7 @@ def list_named(beside: Beside, images: Images, settings: Settings) -> tuple[List
     columns = choose_columns(table, Path(), settings)
     reader = RowReader(table, columns)
     values = [value for block in reader.inputs() for value in block]
-    rows = reader.rows()
+    rows = reader.listing()
     found = [images.find(value, beside.near) for value in values]
     missing = [
         f"row {source.rpartition(':')[2]} ({quoted(str(value))})"
@@ -199,16 +199,9 @@ def list_named(beside: Beside, images: Images, settings: Settings) -> tuple[List
         for value, path in zip(values, found, strict=True)
     ]
     splits, why = _splits(beside, found, rows.splits if columns.split is not None else None)
-    listing = Listing(
-        place=table.place,
-        form="table",
-        sources=rows.sources,
-        labels=rows.labels,
+    listing = dataclasses.replace(
+        rows,
         splits=splits,
-        groups=rows.groups,
-        columns_of_sources=rows.columns_of_sources,
-        times=rows.times,
-        slices=rows.slices,
         paths=paths,
         warnings=(*table.warnings, f"{table.place}: {columns.sentence()}{why}; {FLAGS}"),
     )

@@ -111,18 +111,12 @@ def list_samples(samples: Samples, settings: Settings) -> Listing:
     reader = RowReader(table, columns)
     for _ in reader.inputs():
         pass
-    rows = reader.rows()
+    rows = reader.listing()
     inputs = [files[samples.input] for files in samples.files.values()]
-    listing = Listing(
-        place=samples.place,
+    listing = dataclasses.replace(
+        rows,
         form="webdataset",
         sources=[str(file) for file in inputs],
-        labels=rows.labels,
-        splits=rows.splits,
-        groups=rows.groups,
-        columns_of_sources=rows.columns_of_sources,
-        times=rows.times,
-        slices=rows.slices,
         paths=inputs,
         warnings=(f"{samples.place}: {_TAKEN}, {_sentence(samples, label)}",),
     )

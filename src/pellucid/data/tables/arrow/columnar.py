@@ -1,4 +1,4 @@
-"""What is asked of a Parquet or Arrow file that is open, in this process or in a child."""
+"""Interface to a Parquet or Arrow file that is open, in this process or in a child."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -10,7 +10,7 @@ Block = tuple[dict[str, Sequence[Any]], range]
 
 
 class Facts(NamedTuple):
-    """What a file says of its columns.
+    """Facts that a file states of its columns.
 
     Attributes:
         images: columns of images by name, and for each the path of its bytes, such as `image.bytes`.
@@ -26,7 +26,7 @@ class Columnar(Protocol):
     """An open file; whatever is asked of it raises `DataError` if it is damaged, or is not what it claims."""
 
     def facts(self) -> Facts:
-        """What it says of its columns."""
+        """Read what it states of its columns."""
         ...
 
     def blocks(self, names: Sequence[str] | None, rows: int, unread: Collection[str]) -> Iterator[Block]:
