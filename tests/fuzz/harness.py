@@ -5,6 +5,7 @@ another exception, the death of the process, more time or more memory. A child t
 mutant as it ends; where one dies, the first of which it told nothing is the cause, and another goes on.
 """
 
+import ctypes
 import math
 import os
 import random
@@ -88,6 +89,7 @@ def try_all(
 
 def _in_child(trial: Trial, seeds: Sequence[int], place: Path, limits: Limits) -> list[tuple[str, int]]:
     """Outcomes of the first seeds, and the growth: of all of them, or up to the one that ended the child."""
+    _give_back()  # before the fork: the child's peak begins at what its parent holds
     ours, theirs = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fork beside threads that wait
@@ -144,6 +146,11 @@ def _work(trial: Trial, seeds: Sequence[int], place: Path, channel: int, limits:
         if growth > limits.growth:
             break  # another child goes on, with the peak of its own
     os._exit(0)
+
+
+def _give_back() -> None:
+    """Return free memory to the system: training keeps it, and its use again would not count as growth."""
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 def _too_long(*_: object) -> None:
