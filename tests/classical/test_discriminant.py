@@ -1,4 +1,4 @@
-"""Linear discriminant analysis out of fold: scikit-learn's answers, and no example among those it was learnt from."""
+"""Linear discriminant analysis out of fold: as scikit-learn answers, from what the other folds taught."""
 
 import numpy as np
 import pytest

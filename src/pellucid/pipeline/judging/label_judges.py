@@ -44,8 +44,8 @@ class Judge(NamedTuple):
         sees: what it sees of an example, in words; `None` for networks.
         positions: of the examples in the data.
         answers: about each; probabilities by a model that did not learn from it.
-        folds: times that models of the same kind were trained for it, on parts of the examples; 0 where it was
-            trained once, on others.
+        folds: times that models of the same kind were trained for it, on parts of the examples; 0 where it
+            was trained once, on others.
         beside: name of a second model, where the answers are the mean of both.
     """
 
