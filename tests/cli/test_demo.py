@@ -19,7 +19,7 @@ def test_both_samples_are_trained_and_each_verdict_is_followed_by_its_report(tmp
     assert main(["demo", "--out", str(run)]) == 0
     spam = tmp_path / "runs" / "first-spam"
     assert trained == [
-        ("sample:fashion", run, True, {"preset": "quick", "epochs": 5}),
+        ("sample:fashion", run, True, {"preset": "quick", "epochs": 6}),
         ("sample:spam", spam, True, {"preset": "quick"}),
     ]
     assert capsys.readouterr().out.splitlines() == [

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 _SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
-    "sample:fashion": ("{}", {"preset": "quick", "epochs": 5}),
+    "sample:fashion": ("{}", {"preset": "quick", "epochs": 6}),
     "sample:spam": ("{}-spam", {"preset": "quick"}),
 }
 """Each sample, the folder of its run after the one that was named, and its settings.

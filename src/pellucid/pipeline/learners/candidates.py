@@ -31,7 +31,7 @@ class Stored:
     Attributes:
         features: of every example that the model is asked about; shared with all models on that body.
         ask: from rows to probabilities at temperature 1, or to numbers.
-        train: ascending positions of the training examples that the body has seen, or will be asked about.
+        train: ascending positions of the training examples that the body will be asked about.
         hidden_from: column at which the last hidden layer begins, behind outputs of the body's own head.
         at_once: rows that the model is asked about at once, as it would be without the body.
         share: of a row's time, what this model needs of it: one half where only the head looks at mirrored
@@ -115,7 +115,7 @@ class Candidate:
 def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " train"]) -> Stored:
     """A table of what a trained network makes of the examples, for all models that stand on it.
 
-    The network answers from its rows; it is at temperature 1, and has learned from the examples of `train`.
+    The network answers from its rows; it is at temperature 1. Simple models and detectors ask about `train`.
     """
     assert isinstance(model, OnNetwork)  # classical models have no shared body
     outputs, count = model.network.config.outputs, len(material.labels)

@@ -21,7 +21,7 @@ from pellucid.training.recipe.defaults import DEFAULTS, GENERATORS, PRESETS, WAR
 from pellucid.training.recipe.surroundings import Surroundings
 
 IMBALANCE = 5.0
-_FEW_EPOCHS = 6
+_FEW_EPOCHS = 8
 
 
 @dataclass(frozen=True)
