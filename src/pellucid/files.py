@@ -26,17 +26,11 @@ _RESUMABLE = ContextVar("resumable", default=False)
 
 
 def write_file(path: Path, content: bytes) -> str:
-    """Replace `path` with `content` through the save protocol.
+    """Replace a file with its whole content through the save protocol; SHA-256 of that in hexadecimal.
 
-    Args:
-        path: file to write; its folder must exist.
-        content: every byte of it.
+    Its folder must exist.
 
-    Returns:
-        SHA-256 of the content in hexadecimal.
-
-    Raises:
-        StorageError: the disk is full, permission is denied or the bytes read back differ.
+    Raises: `StorageError` if the disk is full, permission is denied or the bytes read back differ.
     """
     with writing(path) as draft:
         draft.write(content)
@@ -214,14 +208,9 @@ def make_folder(path: Path) -> None:
 
 
 def require_space(path: Path, needed: int) -> None:
-    """Refuse to start when the disk cannot hold what will be written.
+    """Refuse to start when the disk of an existing folder cannot hold the bytes that will be written.
 
-    Args:
-        path: an existing folder on the disk in question.
-        needed: bytes that will be written.
-
-    Raises:
-        StorageError: fewer bytes are free.
+    Raises: `StorageError` if fewer bytes are free.
     """
     free = shutil.disk_usage(path).free
     if free < needed:

@@ -87,16 +87,9 @@ class Explanation:
     notes: tuple[str, ...] = ()
 
     def layer(self, name: str) -> LayerRecord:
-        """Record of a layer.
+        """Record of a layer, by the name that the network calls it.
 
-        Args:
-            name: as the network calls it.
-
-        Returns:
-            The record.
-
-        Raises:
-            ValueError: no layer is called so.
+        Raises: `ValueError` if no layer is called so.
         """
         for record in self.layers:
             if record.name == name:
@@ -107,15 +100,9 @@ class Explanation:
     def unit(self, layer: str, unit: Sequence[int]) -> Arithmetic:
         """Compute one number of a layer by hand, beside the network's own.
 
-        Args:
-            layer: name of the layer.
-            unit: index of the number: (channel, row, column), (place, channel) or (unit,).
+        `unit` is the index of the number: (channel, row, column), (place, channel) or (unit,).
 
-        Returns:
-            The calculation.
-
-        Raises:
-            ValueError: no layer is called so, or it has no such unit.
+        Raises: `ValueError` if no layer is called so, or it has no such unit.
         """
         self.layer(layer)
         assert self.opened is not None  # there are layers
@@ -139,17 +126,11 @@ class Explanation:
         return self.checker.check(name, index)
 
     def field(self, layer: str, unit: Sequence[int]) -> Box:
-        """Receptive field of a unit: the part of the input that it sees.
+        """Receptive field of a unit, by its index in the value of a layer: the part of the input it sees.
 
-        Args:
-            layer: name of the layer.
-            unit: index of the number in its value.
+        First and last row and column of the image, or place of the text.
 
-        Returns:
-            First and last row and column of the image, or place of the text.
-
-        Raises:
-            ValueError: no layer is called so.
+        Raises: `ValueError` if no layer is called so.
         """
         self.layer(layer)
         assert self.opened is not None  # there are layers

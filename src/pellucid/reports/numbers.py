@@ -172,14 +172,7 @@ def rough(value: Any) -> str:
 
 
 def probability(value: Any) -> str:
-    """Show a single probability.
-
-    Args:
-        value: between 0 and 1, or nothing.
-
-    Returns:
-        Three decimals, such as `0.972`, or `< 0.001`.
-    """
+    """Show a single probability with three decimals, such as `0.972`, or `< 0.001`."""
     number = finite(value)
     if number is None:
         return NOT_MEASURED
@@ -189,11 +182,7 @@ def probability(value: Any) -> str:
 def p_value(value: Any) -> str:
     """Show a p-value, which is never nothing at all however small the computer finds it.
 
-    Args:
-        value: between 0 and 1, or nothing.
-
-    Returns:
-        Three decimals, such as `0.031`, or `< 0.001`.
+    Three decimals, such as `0.031`, or `< 0.001`.
     """
     number = finite(value)
     return probability(number if number is None else max(number, 1e-9))

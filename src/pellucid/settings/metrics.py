@@ -57,14 +57,7 @@ class Metric:
         return "validation_loss" if self.key in _LOSSES else f"validation_{self.key}"
 
     def better(self, value: float) -> float:
-        """A value turned so that larger is better.
-
-        Args:
-            value: of this metric.
-
-        Returns:
-            The value, negated for errors.
-        """
+        """A value of this metric turned so that larger is better: errors are negated."""
         return -value if self.is_error else value
 
 

@@ -29,16 +29,9 @@ def parse_image_size(text: str | None) -> tuple[int, int] | None:
 
 
 def parse_duration(text: str | None) -> float | None:
-    """Read a duration such as `90s`, `10m`, `1.5h` or plain seconds.
+    """Read a duration such as `90s`, `10m`, `1.5h` or plain seconds: seconds above zero; `None` stays `None`.
 
-    Args:
-        text: the duration; `None` stays `None`.
-
-    Returns:
-        Seconds, above zero.
-
-    Raises:
-        UsageError: the text is of another form or not above zero.
+    Raises: `UsageError` if the text is of another form or not above zero.
     """
     if text is None:
         return None

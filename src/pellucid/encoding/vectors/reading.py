@@ -17,22 +17,14 @@ _LONGEST_LINE = 1 << 20
 
 
 def read_vectors(path: str, words: Sequence[str]) -> Vectors:
-    """Read the vectors of words.
+    """Read the vectors of normalised words, such as the entries of a `TokenEncoder`; those found.
 
     A text file holds a word and its numbers in each line (GloVe), perhaps after a line with the number
     of words and of numbers (word2vec); `.gz` is unpacked. A `.npy` file holds one row for each word of
     the vocabulary beside it: the `.txt`, `.json` or `.parquet` file of that name, or the only one there.
 
-    Args:
-        path: of the file.
-        words: normalised words, such as the entries of a `TokenEncoder`.
-
-    Returns:
-        Those found.
-
-    Raises:
-        DataError: there is no such file, it is of another form, damaged, or holds none of the words; the
-            message names the file and, in a text, the line.
+    Raises: `DataError` if there is no such file, it is of another form, damaged, or holds none of the words;
+    the message names the file and, in a text, the line.
     """
     file = _existing(path)
     wanted = Wanted(words)

@@ -54,22 +54,16 @@ def layered(network: _Asked) -> _Asked:
 
 
 def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opened:
-    """Compute a network's answer to one input, and keep every value on the way.
+    """Compute a network's answer to one input, and keep every line, value and weight on the way.
 
-    The values are those of torch in single precision, each copied before a later layer may write over
-    it. Lines that torch has no layer for only pick values, put them in another order or add two of them,
-    which rounds to the same everywhere. Weights of an attention, which its fused operation keeps to itself,
-    are computed by torch from the queries and keys that it was given.
+    The values are those of torch in single precision, each copied before a later layer may write over it.
+    Lines that torch has no layer for only pick values, put them in another order or add two of them, which
+    rounds to the same everywhere. Weights of an attention, which its fused operation keeps to itself, are
+    computed by torch from the queries and keys that it was given. The inputs are a batch of one: raw pixels
+    (1, channel, row, column), features, or ids of a text.
 
-    Args:
-        network: of any family.
-        inputs: a batch of one: raw pixels (1, channel, row, column), features, or ids of a text.
-
-    Returns:
-        Lines, values and weights.
-
-    Raises:
-        ValueError: a layer is of a kind that the reference does not have, or a backbone cannot be followed.
+    Raises: `ValueError` if a layer is of a kind that the reference does not have, or a backbone cannot be
+    followed.
     """
     asked = layered(network)
     given = inputs if asked.config.vocabulary else inputs.astype(np.float32)
