@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
+from pellucid.arithmetic.rounding import with_minus
 from pellucid.bundle import AutoencoderModel
 from pellucid.insight.gradients.backward import Backward
 from pellucid.insight.layers.opened import Opened
@@ -120,7 +121,7 @@ class Latents:
     @property
     def bound_words(self) -> str:
         """The bound in words."""
-        nats = f"{-self.loss:,.1f}".replace("-", "\u2212")
+        nats = with_minus(f"{-self.loss:,.1f}")
         return f"bound {nats} nats, {self.bits_per_dimension:.3g} bits per dimension"
 
 
