@@ -22,7 +22,6 @@ from pellucid.runtime.exported import ExportedModel
 from pellucid.runtime.metadata import Metadata
 
 FP32, FP16, INT8 = "fp32", "fp16", "int8"
-PRECISIONS = (FP32, FP16, INT8)
 
 
 class Full(NamedTuple):
