@@ -48,7 +48,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
-            continue
+            continue  # a table of versions lists what is there
     return found
 
 

@@ -109,17 +109,13 @@ class Explanation:
         return open_unit(self.opened, layer, unit)
 
     def weight(self, name: str, index: Sequence[int]) -> WeightCheck:
-        """Compute the gradient of one weight in three ways, with the terms of its chain rule.
+        """Compute the gradient of one weight by hand, by autograd and by a central difference.
 
-        Args:
-            name: of a weight or bias that is learnt, such as `head.weight`.
-            index: of a number in it.
+        `name` is that of a weight or bias that is learnt, such as `head.weight`, and `index` that of a number
+        in it. The terms of its chain rule stand beside it.
 
-        Returns:
-            By hand, by autograd and by a central difference.
-
-        Raises:
-            ValueError: no weight is called so, it has no such number, or the answer is not a network's own.
+        Raises: `ValueError` if no weight is called so, it has no such number, or the answer is not a
+        network's own.
         """
         if self.checker is None:
             raise ValueError(f"{name}: {self.model} has no gradients; open a network")

@@ -82,14 +82,7 @@ def dummy(facts: ReportFacts) -> str | None:
 
 
 def colour(name: str) -> int:
-    """Place of a model's colour.
-
-    Args:
-        name: the model's name in `metrics.json`.
-
-    Returns:
-        0 to 6; the style sheet's `model-N`.
-    """
+    """Place of a model's colour, by its name in `metrics.json`: 0 to 6, the style sheet's `model-N`."""
     learner, _, below = name.partition(_ON)
     if below and learner in _ON_NETWORK_COLOURS:
         return _ON_NETWORK_COLOURS[learner]

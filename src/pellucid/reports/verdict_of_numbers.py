@@ -57,14 +57,7 @@ class NumberVerdict(Judged):
 
 
 def judge_numbers(facts: ReportFacts) -> NumberVerdict:
-    """Judge the recommended model by its test scores.
-
-    Args:
-        facts: what the report is made from, of a run whose target is a number.
-
-    Returns:
-        The verdict.
-    """
+    """Judge the recommended model by its test scores, of a run whose target is a number."""
     error, r2 = facts.score("mean_absolute_error"), facts.score("r2")
     is_dummy = facts.recommended in DUMMIES
     truth, predicted = _tested(facts)

@@ -42,15 +42,9 @@ def read_vectors(path: str, words: Sequence[str]) -> Vectors:
 def leading_words(path: str, most: int) -> list[str]:
     """The first words of a file of vectors: the most frequent ones, as such files are sorted.
 
-    Args:
-        path: as for `read_vectors`.
-        most: how many rows are looked at.
+    At most so many, as the file spells them, in its order; the path is as for `read_vectors`.
 
-    Returns:
-        The words as the file spells them, in its order.
-
-    Raises:
-        DataError: there is no such file, it is of another form or damaged.
+    Raises: `DataError` if there is no such file, it is of another form or damaged.
     """
     file = _existing(path)
     if file.suffix == ".npy":

@@ -73,12 +73,7 @@ def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opene
 def open_program(program: Program, given: Mapping[str, Shaped[np.ndarray, "1 ..."]]) -> Opened:
     """Compute all steps of a program for one input, and keep every value on the way, as `open_network`.
 
-    Args:
-        program: of any network.
-        given: what it takes, by name: a batch of one each.
-
-    Returns:
-        Lines, values and weights; each line with the part of the network that it belongs to.
+    It is given a batch of one each, by name. Each line has the part of the network that it belongs to.
     """
     asked = layered(program)
     found = _opened(asked, {name: each.astype(np.float32) for name, each in given.items()}, asked)

@@ -86,6 +86,7 @@ def _bent(kind: str) -> Callable[[Asked], Parts]:
     layer = LAYERS[kind]
 
     def opened(asked: Asked) -> Parts:
+        """Value and slope at what the unit takes."""
         at = wide([asked.taken[0][asked.unit]])
         value = float(layer.forward(at, **asked.settings)[0])
         assert layer.backward is not None  # activations have a gradient

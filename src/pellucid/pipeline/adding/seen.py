@@ -69,7 +69,7 @@ def _config(place: Path) -> Mapping[str, Any]:
             _settings(found["settings"])
             found["data"]["place"]
         except (OSError, ValueError, KeyError, TypeError):
-            continue
+            continue  # no run: a model folder lies one folder or two within its run
         return dict(found)
     raise UsageError(
         f"--add-generated: {place} is a model folder without its run, so nobody can tell whether it learned "
