@@ -17,11 +17,11 @@ from pellucid.insight.gradients.backward import Backward, go_back
 from pellucid.insight.gradients.weight_checks import WeightChecker
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import open_program
-from pellucid.insight.layers.program import Program
-from pellucid.insight.layers.program_layers import one_hot
 from pellucid.insight.layers.records import layer_records
 from pellucid.insight.programs.adversarial import MADE, adversarial_program
 from pellucid.insight.programs.autoencoding import CLASS, NOISE, autoencoder_program
+from pellucid.insight.programs.layers import one_hot
+from pellucid.insight.programs.program import Program
 
 
 def explain_autoencoder(

@@ -12,8 +12,8 @@ from pellucid.arithmetic.rounding import with_minus
 from pellucid.bundle import AutoencoderModel
 from pellucid.insight.gradients.backward import Backward
 from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.program_layers import PriorOfClass
 from pellucid.insight.programs.autoencoding import OF_DRAW, OF_PRIOR, RECONSTRUCTION
+from pellucid.insight.programs.layers import PriorOfClass
 from pellucid.insight.units.arithmetic import Arithmetic
 from pellucid.insight.units.opening import open_unit
 

@@ -8,8 +8,7 @@ from torch import fx, nn
 
 from pellucid.insight.layers.backbone_layers import Closed, PaddedConvolution, Resize, SideBySide, Sum
 from pellucid.insight.layers.known_words import KnownWords
-from pellucid.insight.layers.program import Program
-from pellucid.insight.layers.program_layers import (
+from pellucid.insight.programs.layers import (
     Clamp,
     DensityOfDraw,
     Draw,
@@ -18,6 +17,7 @@ from pellucid.insight.layers.program_layers import (
     PriorOfClass,
     Reconstruction,
 )
+from pellucid.insight.programs.program import Program
 from pellucid.networks import Network
 from pellucid.networks.layers.shared import Add, Divide, GlobalPool, Rescale, ResidualBlock, Standardise
 from pellucid.networks.layers.texts import BothWays, MaskedPool, Neighbours, ParallelConvolutions, WeighedSum

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from pellucid.bundle.models.answering import answering
 from pellucid.insight.layers.bridge import SAME, taken_apart, weights_of
 from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.program import Program
 from pellucid.insight.layers.unfolding import unfold
+from pellucid.insight.programs.program import Program
 from pellucid.networks import Network
 from pellucid.networks.layers.transformer import Attend
 from pellucid.reference import LAYERS

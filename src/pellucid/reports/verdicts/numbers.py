@@ -9,7 +9,7 @@ from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite, significant
 from pellucid.reports.plots.axes import Ruler, ruler
-from pellucid.reports.verdict import Judged, baseline, contradiction
+from pellucid.reports.verdicts.classes import Judged, baseline, contradiction
 from pellucid.settings import DUMMIES
 
 _NINE_IN_TEN = 0.9
