@@ -36,5 +36,5 @@ def advice_about_neighbours(threads: int) -> Iterator[None]:
         f"other programs kept {busy:.1f} of {cores_here} busy while this model trained, and threads that "
         "wait for one another took time from them and from the training; set OMP_WAIT_POLICY=PASSIVE in the "
         "environment before Python starts, or pass threads=1",
-        stacklevel=4,
+        stacklevel=5,
     )
