@@ -76,15 +76,9 @@ class Worker:
 def start_all(
     contestants: Mapping[str, Contestant], data: Path, logs: Path
 ) -> tuple[dict[str, Worker], dict[str, str]]:
-    """Start and warm up the contestants, one after the other.
+    """Start and warm up the contestants, one after the other; those that run, and why the others do not.
 
-    Args:
-        contestants: who.
-        data: file with the examples.
-        logs: folder for what they print.
-
-    Returns:
-        Those that run, and why the others do not.
+    `data` is the file with the examples, `logs` a folder for what they print.
     """
     workers: dict[str, Worker] = {}
     missing: dict[str, str] = {}
@@ -100,12 +94,7 @@ def start_all(
 
 
 def run_rounds(workers: Mapping[str, Worker], rounds: int) -> None:
-    """Let everybody train in every round, the order rotated.
-
-    Args:
-        workers: who.
-        rounds: how often.
-    """
+    """Let everybody train in every round, the order rotated."""
     names = list(workers)
     for number in range(rounds):
         print(f"  round {number + 1} of {rounds}", file=sys.stderr, flush=True)
@@ -121,15 +110,7 @@ def show(
     ours: str,
     unit: str,
 ) -> None:
-    """Print one table, slowest first.
-
-    Args:
-        contestants: who belongs to it.
-        workers: everybody who ran.
-        missing: everybody who did not.
-        ours: whom the others are compared with.
-        unit: what is trained each second.
-    """
+    """Print one table, slowest first, in comparison with `ours`; `unit` is what is trained each second."""
     rows = []
     ran = [name for name in contestants if name in workers]
     for name in sorted(ran, key=lambda each: statistics.median(workers[each].speeds)):

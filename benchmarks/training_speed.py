@@ -34,17 +34,7 @@ TABLES = {
 
 
 def cut(place: str, batch: int, steps: int, warm_up_steps: int) -> Data:
-    """Take the first training images of some data.
-
-    Args:
-        place: DATA as `pellucid train` takes it.
-        batch: images per step.
-        steps: steps of an epoch.
-        warm_up_steps: steps of the epoch that is not counted.
-
-    Returns:
-        `batch * steps` images.
-    """
+    """Take the first `batch * steps` training images of DATA; the epoch of `warm_up_steps` is not counted."""
     dataset, _ = prepare(place, Settings())
     chosen = np.random.default_rng(0).permutation(dataset.train)[: batch * steps]
     if len(chosen) < batch * steps:
@@ -59,11 +49,7 @@ def cut(place: str, batch: int, steps: int, warm_up_steps: int) -> Data:
 
 
 def main() -> int:
-    """Measure and print both tables.
-
-    Returns:
-        0 when all networks have the same number of parameters, else 1.
-    """
+    """Measure and print both tables; 0 when all networks have the same number of parameters, else 1."""
     parser = argparse.ArgumentParser(description="Compare the training speed of libraries on one network.")
     parser.add_argument("data", nargs="?", default="sample:fashion", help="default: sample:fashion")
     parser.add_argument("--rounds", type=int, default=5)

@@ -23,11 +23,7 @@ OURS = "pellucid-vae"
 
 
 def main() -> int:
-    """Measure and print a table.
-
-    Returns:
-        0 when both networks have the same number of parameters, else 1.
-    """
+    """Measure and print a table; 0 when both networks have the same number of parameters, else 1."""
     parser = argparse.ArgumentParser(
         description="Compare the training speed of libraries on one autoencoder."
     )

@@ -18,7 +18,8 @@ import torchvision
 from PIL import Image
 from pyarrow import parquet
 
-from pellucid.data import Listing, Preprocessing, decode_all, read_data
+from data.made import read
+from pellucid.data import Listing, Preprocessing, decode_all
 from pellucid.data.archives.stored import Stored, contents
 from pellucid.data.reading.containers.places import files_named
 from pellucid.data.reading.dispatch import read_dataset
@@ -173,10 +174,6 @@ BY_TOOLS = {
     "WebDataset of texts": ("mails.tar", {"": 4}),
     "Parquet by glob": ("hub/data/{train,test}-*.parquet", {"": 12, "test": 6}),
 }
-
-
-def read(place: Path | str, **settings: object) -> Listing:
-    return read_data(str(place), Settings(**settings))  # type: ignore[arg-type]
 
 
 def require_whole(listing: Listing, splits: dict[str, int]) -> None:

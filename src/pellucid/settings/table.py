@@ -293,18 +293,12 @@ class Settings:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], place: str) -> "Settings":
-        """Build settings from values of unknown types, such as a parsed TOML file.
+        """Build settings from values of unknown types, such as a parsed TOML file, and check them.
 
-        Args:
-            values: setting names (dashes or underscores) to values.
-            place: where they come from, for messages.
+        Names may have dashes or underscores; `place` says in messages where they come from.
 
-        Returns:
-            The checked settings.
-
-        Raises:
-            UsageError: a name is unknown or given twice, or a value is of the wrong type or out of
-                range; the message starts with the place.
+        Raises: `UsageError` if a name is unknown or given twice, or a value is of the wrong type or out of
+        range; the message starts with the place.
         """
         known = {each.name: each for each in ROWS}
         named: dict[str, Any] = {}

@@ -69,14 +69,8 @@ def fit_tfidf(
 ) -> FittedTfidf:
     """Fit TF-IDF: the n-grams of most texts, and how rare each of them is.
 
-    Args:
-        texts: to learn from.
-        positions: of the training texts, in the order wanted of the counts.
-        shape: which n-grams.
-        most: how many are kept, of all sizes together: those that most texts hold.
-
-    Returns:
-        The same TF-IDF for the same texts in whatever order.
+    `positions` are those of the training texts, in the order wanted of the counts; of all sizes together the
+    `most` n-grams are kept that most texts hold. The same for the same texts in whatever order.
     """
     counters = [Counter() for _ in range(shape.groups)]
     blocks = _Blocks(texts, positions, shape)

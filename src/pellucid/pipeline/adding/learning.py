@@ -39,17 +39,11 @@ def trainings_beside(added: Added | None, material: Material) -> float:
 def train_with(added: Added, network: Planned, context: RunContext) -> Candidate:
     """Train the network of the run once more, from the same seed and by the same rules, with more images.
 
-    Args:
-        added: the generated images; in no split but training.
-        network: as the first one was planned; under a time limit both take as many passes.
-        context: the run; checkpoints and the history are written to its folder.
+    They are in no split but training. `network` is as the first one was planned; under a time limit both take
+    as many passes. Checkpoints and the history are written to the folder of the run.
 
-    Returns:
-        The network with its answers on the same validation examples.
-
-    Raises:
-        DivergedError: the loss stopped being finite.
-        InterruptedRun: a signal came; a checkpoint was written.
+    Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came; a checkpoint
+    was written.
     """
     material = material_of(context.dataset)
     extended = material_with(added, material)

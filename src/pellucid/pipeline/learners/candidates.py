@@ -191,7 +191,7 @@ def answers_and_novelty(
     )
 
 
-def calibrated(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> list[Candidate]:
+def calibrated(candidates: Sequence[Candidate], dataset: Dataset | Material, seed: int) -> list[Candidate]:
     """Give every classifier the temperature that fits what was held out best.
 
     Its answers about the same examples get temperatures that were fitted without them (`cross_fitted`).

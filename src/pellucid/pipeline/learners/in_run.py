@@ -62,15 +62,12 @@ def _require_same_encoder(journal: Journal, prepared: Prepared) -> None:
 
 
 def train_in_run(network: Planned, context: RunContext) -> None:
-    """Train from the newest checkpoint to the end of the recipe, and show it.
+    """Train a network from the newest checkpoint to the end of the recipe, and show it.
 
-    Args:
-        network: at step 0.
-        context: the run; checkpoints and the history are written to its folder.
+    Checkpoints and the history are written to the folder of the run.
 
-    Raises:
-        DivergedError: the loss stopped being finite.
-        InterruptedRun: a signal came; a checkpoint was written.
+    Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came; a checkpoint
+    was written.
     """
     plan, session, folder = network.plan, network.session, context.folder
     total = plan.recipe.total_steps

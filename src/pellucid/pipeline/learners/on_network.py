@@ -54,17 +54,10 @@ def simple_models(
     settings: Settings,
     setups: Mapping[str, Setting] | None = None,
 ) -> tuple[list[Candidate], Sequence[str]]:
-    """Train simple models on the last hidden layer of a network.
+    """Train simple models on the last hidden layer of a network; they share what passes its body.
 
-    Args:
-        network: whose hidden layer it is; they share what passes its body.
-        train: ascending positions of the examples to learn from.
-        dataset: the data.
-        settings: seed, threads and metric.
-        setups: the set-up of each by its name; by default they are compared.
-
-    Returns:
-        The models, simplest first; and a sentence about one that is left out, if any.
+    `train` has the ascending positions of the examples to learn from; `setups` the set-up of each model by
+    its name, by default they are compared. Simplest first; and a sentence about one that is left out, if any.
     """
     stored = network.stored
     assert stored is not None  # every network hands over the table of its body

@@ -127,6 +127,7 @@ def _joined(opened: Sequence[Opened]) -> Opened:
             warnings.extend(each.warnings)
 
     def count() -> int | None:
+        """All inputs together, where each place can tell."""
         total = 0
         for each in opened:
             number = each.how_many()
@@ -188,6 +189,7 @@ def _folder(place: str, asked: _Asked) -> Opened:
     before = "" if str(folder) == "." else os.path.join(folder, "")
 
     def inputs() -> Iterator[Input]:
+        """Files of the kind, and a warning of the others at the end."""
         others = 0
         for path, is_one in walk(folder, kind):
             if is_one:
@@ -253,6 +255,7 @@ def _packed(place: str, table: Table, column: str, settings: Settings) -> Opened
         return (number for block in read for number in block.numbers)
 
     def inputs() -> Iterator[Input]:
+        """Images beside their row, or the reason why one cannot be read."""
         container = table.images[column]
         for found, number in zip(contents(Stored(container, row - 1) for row in rows()), rows(), strict=True):
             name = f"{place}:{number}"
