@@ -18,7 +18,8 @@ from pellucid.export.held_out import held_out_examples
 from pellucid.export.proof import prove
 from pellucid.export.reference import by_reference
 from pellucid.pipeline.train import train
-from pellucid.runtime.exported import ExportedModel, opened
+from pellucid.runtime.exported import ExportedModel
+from pellucid.runtime.opening import opened
 from pellucid.settings import Settings
 from small_models import digits, write_digits
 from text_models import texts
@@ -106,7 +107,7 @@ def test_the_file_writes_the_rows_of_predict(run, text_run, exports, tmp_path, k
     given = {"max_error": 0.83, "sets": 0.85, "costs": costs_of(load(folder).classes, tmp_path)}
     wishes = {name: given[name] for name in asked}
     new, ours_file = str(new_inputs(kind, tmp_path)), tmp_path / "ours.csv"
-    predict(folder, [new], ours_file, Settings(), with_probabilities=True, wishes=Wishes(**wishes))
+    predict(folder, [new], ours_file, Settings(), wishes=Wishes(**wishes, probabilities=True))
     words = [str(exports / f"{kind}.onnx"), new, "--out", str(tmp_path / "theirs.csv"), "--probabilities"]
     words += [word for name, value in wishes.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     assert main([*words, "--threads", "1"]) == 0

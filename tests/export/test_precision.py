@@ -11,7 +11,7 @@ from pellucid.export.precision import judging
 from pellucid.export.precision.halving import halved
 from pellucid.export.precision.judging import Asked, judge, table
 from pellucid.pipeline.train import train
-from pellucid.runtime.exported import opened
+from pellucid.runtime.opening import opened
 from small_models import digits, write_digits
 
 onnx = pytest.importorskip("onnx")
