@@ -106,10 +106,15 @@ $(VENV)/.created:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.installed-plain: $(VENV)/.created pyproject.toml
+# PyTorch first and in its small build, where the one that pip takes by itself would bring gigabytes of CUDA.
+$(VENV)/.has-torch: $(VENV)/.created
+	$(BIN)/python tools/install_torch.py
+	@touch $@
+
+$(VENV)/.installed-plain: $(VENV)/.has-torch pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/.installed-%: $(VENV)/.created pyproject.toml
+$(VENV)/.installed-%: $(VENV)/.has-torch pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[$*]"
 	@touch $@ $(VENV)/.installed-plain

@@ -4,7 +4,7 @@ A busy process counts up for ever on whichever core it gets. Stages are whole co
 after the other; every round runs each with none, one and two neighbours, so that the machine's mood hits all
 alike. A fair share of two cores is 2/3 beside one busy process and 1/2 beside two.
 
-Takes: about 6 minutes a round.
+Takes: about 20 minutes a round.
 """
 
 import argparse
@@ -89,6 +89,7 @@ def main() -> int:
                 for number in NEIGHBOURS:
                     with busy(number):
                         times.setdefault((stage, number), []).append(seconds(STAGES[stage], places))
+                    print(f"{stage}, beside {number}: {times[stage, number][-1]:.1f} s", flush=True)
     rows = []
     for stage in given.stages:
         quiet, *beside = (statistics.median(times[stage, number]) for number in NEIGHBOURS)

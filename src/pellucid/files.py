@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -134,13 +134,19 @@ def write_json(path: Path, document: Any) -> str:
     return write_file(path, text.encode())
 
 
-def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+def write_folder(path: Path, files: Mapping[str, bytes], linked: Mapping[str, Path] | None = None) -> None:
     """Replace a folder, whose parent must exist, by files (name to content), whole or not at all.
+
+    A name may lead into folders below. `linked` are files by name that stand elsewhere, of which hard links
+    are made where that is possible.
 
     Raises: `StorageError` as for `write_file`; the former folder is then still in place.
     """
 
     def fill(folder: Path) -> None:
+        _make_folders(folder, [*files, *(linked or {})])
+        for name, source in (linked or {}).items():
+            _link(source, folder / name)
         for name, content in files.items():
             write_file(folder / name, content)
 
@@ -148,19 +154,25 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def link_folder(source: Path, target: Path) -> None:
-    """Make `target` hold the plain files of `source`, whole or not at all, as hard links where possible.
+    """Make `target` hold the files of `source`, whole or not at all, as hard links where possible.
 
     Raises: `StorageError` as for `write_file`; the former folder is then still in place.
     """
+    linked = {str(file.relative_to(source)): file for file in sorted(source.rglob("*")) if not file.is_dir()}
+    write_folder(target, {}, linked)
 
-    def fill(folder: Path) -> None:
-        for file in source.iterdir():
-            try:
-                os.link(file, folder / file.name)
-            except OSError:
-                write_file(folder / file.name, file.read_bytes())
 
-    _replace_folder(target, fill)
+def _make_folders(folder: Path, names: Iterable[str]) -> None:
+    """Make the folders below that names lead into."""
+    for name in dict.fromkeys(str(Path(name).parent) for name in names):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        write_file(target, source.read_bytes())
 
 
 def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
@@ -169,6 +181,9 @@ def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
     try:
         temporary.mkdir()
         fill(temporary)
+        for below in temporary.rglob("*"):
+            if below.is_dir():
+                sync_folder(below)
         if path.exists():
             os.replace(path, retired)
         os.replace(temporary, path)

@@ -15,7 +15,7 @@ from pellucid.answering.incoming.blocks import (
 from pellucid.answering.labelling import Labelling, Progress, Tally
 from pellucid.answering.naming import model_of
 from pellucid.answering.unfinished import Question, content_of
-from pellucid.bundle import load, model_folder
+from pellucid.bundle import load
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
 from pellucid.settings import DUMMIES, Settings
@@ -63,6 +63,7 @@ def predict(
     resume: bool = False,
     announce: Callable[[str], None] | None = None,
     progress: Progress | None = None,
+    model_name: str | None = None,
 ) -> Predicted:
     """Label images or texts and write one row for each, in their order.
 
@@ -81,13 +82,14 @@ def predict(
             then has the same bytes as if it had never died.
         announce: told beforehand, in sentences, what is promised.
         progress: told the inputs done and, where that can be known, the inputs in all.
+        model_name: another model of the run than the recommended one.
 
     Returns:
         How many were labelled, how many could not be, and what is unlike the training data.
 
     Raises:
-        UsageError: `out` has another ending, probabilities of numbers are asked for, a wish cannot be met, or
-            what is resumed answers another question.
+        UsageError: `out` has another ending, the run has no such model, probabilities of numbers are asked
+            for, a wish cannot be met, or what is resumed answers another question.
         DataError: an input does not exist or holds nothing that the model takes, or is no longer what it was
             when the rows that are resumed were written.
         ModelFileError: the model is damaged or unsafe.
@@ -95,8 +97,8 @@ def predict(
             was written.
     """
     _require_file(out, resume=resume)
-    model = load(run)
-    name = model_of(run).name or model.name
+    chosen = model_of(run, model_name)
+    model = load(chosen.folder)
     asked = incoming(model, inputs, settings, may_pipe=True)
     if wishes.probabilities and not model.target.has_probabilities:
         raise UsageError(f"--probabilities: {run} predicts numbers, which have none; leave it out")
@@ -111,11 +113,17 @@ def predict(
         with answers_to(None, columns) as write:
             labelling.go(asked, NOTHING_PASSED, write, progress)
     else:
-        labelling.fill(Question(out, columns, _asked(run, inputs, settings, wishes)), resume, asked, progress)
+        labelling.fill(
+            Question(out, columns, _asked(chosen.folder, inputs, settings, wishes)), resume, asked, progress
+        )
     noun = model.input_kind.noun
     tally = labelling.tally
-    told = (*asked.warnings, *first_few(tally.warnings, noun, tally.warned), *_same_for_all(Path(run), noun))
-    return _predicted(name, decider, labelling.gathering, tally, told)
+    told = (
+        *asked.warnings,
+        *first_few(tally.warnings, noun, tally.warned),
+        *(_same_for_all(Path(run), noun) if model_name is None else ()),
+    )
+    return _predicted(chosen.name or model.name, decider, labelling.gathering, tally, told)
 
 
 def _require_file(out: Path | None, *, resume: bool) -> None:
@@ -128,11 +136,11 @@ def _require_file(out: Path | None, *, resume: bool) -> None:
         raise UsageError("--resume: what was written to standard output cannot be gone on with; give --out")
 
 
-def _asked(run: str | Path, inputs: Sequence[str], settings: Settings, wishes: Wishes) -> dict[str, Any]:
+def _asked(folder: Path, inputs: Sequence[str], settings: Settings, wishes: Wishes) -> dict[str, Any]:
     """Everything that decides a row, by the words a user knows it by."""
     return {
         "the version of Pellucid": version("pellucid"),
-        "the model": content_of(model_folder(run) / "model.json"),
+        "the model": content_of(folder / "model.json"),
         "INPUT": list(inputs),
         "--input-column": settings.input_column,
         "--encoding": settings.encoding,

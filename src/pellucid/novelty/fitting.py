@@ -1,5 +1,6 @@
 """Detectors fitted on training examples and calibrated on validation examples."""
 
+import dataclasses
 from typing import Literal
 
 import numpy as np
@@ -83,16 +84,29 @@ def calibrated_detector(
     if not (np.isfinite(middle).all() and np.isfinite(spread).all()):
         return None
     foreign = combined(signals, middle, spread)
-    counted = np.bincount(answers, minlength=classes) if classes else _some(np.sort(answers))
     return Detector(
         measure=measure,
         middle=middle,
         spread=spread,
         reference=_some(np.sort(foreign[np.isfinite(foreign)])),
-        answers=counted.astype(np.float64),
+        answers=_counted(answers, classes),
         examples=len(signals),
         rate=FALSE_ALARM_RATE,
     )
+
+
+def for_answers_of(detector: Detector, answers: Shaped[np.ndarray, " n"], classes: int) -> Detector:
+    """The same detector for a model that answers otherwise about the same examples.
+
+    `answers` are class codes, or numbers where `classes` is 0.
+    """
+    return dataclasses.replace(detector, answers=_counted(answers, classes))
+
+
+def _counted(answers: Shaped[np.ndarray, " n"], classes: int) -> Float64[np.ndarray, " kept"]:
+    """How often each class was answered, or some of the numbers, ascending."""
+    counted = np.bincount(answers, minlength=classes) if classes else _some(np.sort(answers))
+    return counted.astype(np.float64)
 
 
 def _some(ascending: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " fewer"]:

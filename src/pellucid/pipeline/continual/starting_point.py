@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pellucid.bundle import ClassicalModel, ImageModel, Model, TextModel, load, save
+from pellucid.bundle import AverageModel, ClassicalModel, ImageModel, Model, TextModel, load, save
 from pellucid.bundle.format.weights import pack
 from pellucid.errors import UsageError
 from pellucid.networks import Network
@@ -45,8 +45,8 @@ class StartingPoint:
 def starting_point(place: str) -> StartingPoint:
     """Find the network of a run or a model folder.
 
-    The recommended model where that is a network; otherwise the network that the run trained beside
-    it; otherwise the one that the model stands on.
+    The recommended model where that is a network, or its member where it is an average; otherwise the network
+    that the run trained beside it; otherwise the one that the model stands on.
 
     Raises: `ModelFileError` if there is no model, it is damaged, may run code or takes feature vectors;
     `UsageError` if RUN holds no network.
@@ -106,6 +106,10 @@ def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> I
     """
     if isinstance(model, (ImageModel, TextModel)):
         return model
+    if isinstance(model, AverageModel):
+        members = [each.model for each in model.members]
+        model = next((each for each in members if not isinstance(each, ClassicalModel)), members[0])
+        return _network_of(model, place, config)
     plan = (config or {}).get("plan") or {}
     if plan.get("network") is not None:
         beside = load(Path(place) / "models" / Path(str(plan.get("model"))).name)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.bundle import AverageModel
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation import (
@@ -101,11 +102,20 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         "bytes": 0,
         "milliseconds_per_example": round(tested.milliseconds, 4),
         "features": candidate.features,
+        **_members(candidate),
         "configurations": [each.to_json() for each in candidate.configurations],
         "calibration": (
             _calibration(candidate, tested, labels, seed) if dataset.target.has_probabilities else None
         ),
     }
+
+
+def _members(candidate: Candidate) -> dict[str, Any]:
+    """Members of an average with their weights; nothing of any other model."""
+    model = candidate.model
+    if not isinstance(model, AverageModel):
+        return {}
+    return {"members": [{"name": each.name, "weight": each.weight} for each in model.members]}
 
 
 def scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, dict[str, float]]:

@@ -19,7 +19,7 @@ from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads
 
-_MOST = 20_000
+_MOST, _MOST_OF_QUICK = 20_000, 5_000
 _MOST_PAIRS = 5_000
 """Of classes, for each of which a support vector machine has a machine of its own."""
 
@@ -27,7 +27,7 @@ _MOST_PAIRS = 5_000
 def on_network(dataset: Dataset, network: Candidate, settings: Settings, stages: Stages) -> list[Candidate]:
     """Train simple models on the last hidden layer of a trained network.
 
-    Of large training splits 20,000 examples are taken, drawn with the run's seed.
+    Of large training splits 20,000 examples are taken, drawn with the run's seed; with `quick` 5,000.
 
     The models, simplest first.
     """
@@ -43,7 +43,8 @@ def on_network(dataset: Dataset, network: Candidate, settings: Settings, stages:
 def drawn_for_simple_models(dataset: Dataset | Material, settings: Settings) -> Int64[np.ndarray, " train"]:
     """Ascending positions of the training examples that simple models on a network learn from."""
     draws = generator(settings.seed, Purpose.SIMPLE_MODELS)
-    return np.sort(draws.permutation(dataset.train)[:_MOST])
+    most = _MOST_OF_QUICK if settings.preset == "quick" else _MOST
+    return np.sort(draws.permutation(dataset.train)[:most])
 
 
 def simple_models(
