@@ -12,7 +12,7 @@ from number_models import number_model
 from pellucid.answering.deciding import Decider, Wishes
 from pellucid.answering.predict import predict
 from pellucid.arithmetic.probabilities import trust
-from pellucid.bundle import HeldOut, save
+from pellucid.bundle import HeldOut
 from pellucid.cli.main import main
 from pellucid.errors import UsageError
 from pellucid.evaluation.promises.abstention import promise
@@ -33,10 +33,8 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def run(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    save(model, folder / "model", {})
-    return folder
+def run(model, saved_run):
+    return saved_run(model)
 
 
 def without(model, count):

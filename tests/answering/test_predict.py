@@ -25,10 +25,8 @@ PIXELS, LABELS = digits()
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    save(trained_model(), folder / "model", {})
-    return folder
+def run(saved_run):
+    return saved_run(trained_model())
 
 
 def rows_of(path):

@@ -32,13 +32,9 @@ GIVEN = {"epochs": 1, "threads": 1, "baselines": False, "learning_curve": False,
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(run_on_digits):
     """A run on image files larger than the network takes."""
-    folder = tmp_path_factory.mktemp("images")
-    write_digits(folder, range(500), by_class=True)
-    out = tmp_path_factory.mktemp("runs") / "run"
-    train(folder, out=out, model="mlp", width=16, image_size="6x7", **GIVEN)
-    return out
+    return run_on_digits(500, width=16, image_size="6x7", baselines=False)
 
 
 @pytest.fixture(scope="module")
