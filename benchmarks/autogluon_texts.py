@@ -2,11 +2,11 @@
 
     python benchmarks/autogluon_texts.py FOLDER [--data r8 spam] [--times 1 4]
 
-FOLDER is an environment with `pip install "autogluon.tabular[lightgbm,catboost,xgboost]"`, which wants other
-versions of libraries than ours. AutoGluon trains on the same table as its documentation says: one call of `fit`
-with the column of labels and a time limit, here the seconds that the whole of `pellucid train` took on the same
-data, and multiples of it. Its time counts from the start of its process to the answers about the test split, as
-ours does. Commands run one after the other.
+FOLDER is an environment with `pip install "autogluon.tabular[lightgbm,catboost,xgboost]"`, which wants
+other versions of libraries than ours. AutoGluon trains on the same table as its documentation says: one call
+of `fit` with the column of labels and a time limit, here the seconds that the whole of `pellucid train` took
+on the same data, and multiples of it. Its time counts from the start of its process to the answers about the
+test split, as ours does. Commands run one after the other.
 
 Takes: FOLDER; about 10 minutes for R8 and SpamAssassin; fetches its data the first time.
 """
