@@ -9,10 +9,12 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from contestants import Contestant
+from contestants.data import Cut
 from measuring import print_table, spread
 
 FOLDER = Path(__file__).resolve().parent
@@ -93,14 +95,27 @@ def start_all(
     return workers, missing
 
 
-def run_rounds(workers: Mapping[str, Worker], rounds: int) -> None:
-    """Let everybody train in every round, the order rotated."""
-    names = list(workers)
-    for number in range(rounds):
-        print(f"  round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
-            workers[name].round()
+def held(
+    contestants: Mapping[str, Contestant], data: Cut, rounds: int
+) -> tuple[dict[str, Worker], dict[str, str]]:
+    """Let everybody train on the data in every round, the order rotated.
+
+    Those that ran, their processes ended, and why the others did not.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        data.save(Path(folder) / "data.npz")
+        workers, missing = start_all(contestants, Path(folder) / "data.npz", Path(folder))
+        try:
+            names = list(workers)
+            for number in range(rounds):
+                print(f"  round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+                first = number % len(names)
+                for name in names[first:] + names[:first]:
+                    workers[name].round()
+        finally:
+            for worker in workers.values():
+                worker.close()
+    return workers, missing
 
 
 def show(

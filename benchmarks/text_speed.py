@@ -20,7 +20,6 @@ import argparse
 import collections
 import statistics
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from typing import Any
 import fasttext_bag
 import numpy as np
 import text_data
-from contest import Worker, run_rounds, show, start_all
+from contest import Worker, held, show
 from contestants import HIDDEN, TEXT_CONTESTANTS
 from contestants.data import Texts
 from measuring import heading, print_table, spread, summary, write_json
@@ -72,16 +71,8 @@ def cut(network: str, lengths: str, arguments: argparse.Namespace) -> Texts:
 
 def contest(network: str, lengths: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Let everybody train one network on texts of one kind, and print the tables; numbers for `--json`."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "data.npz"
-        cut(network, lengths, arguments).save(place)
-        chosen = {name: TEXT_CONTESTANTS[name] for name in arguments.only}
-        workers, missing = start_all(chosen, place, Path(folder))
-        try:
-            run_rounds(workers, arguments.rounds)
-        finally:
-            for worker in workers.values():
-                worker.close()
+    chosen = {name: TEXT_CONTESTANTS[name] for name in arguments.only}
+    workers, missing = held(chosen, cut(network, lengths, arguments), arguments.rounds)
     counts, agree = parameters(network, workers)
     print(
         f"n = {arguments.rounds} rounds of {arguments.steps} steps of {arguments.batch} texts each; "

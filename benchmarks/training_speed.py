@@ -12,12 +12,11 @@ Takes: about 7 minutes on two cores and 8 GB of memory; the baselines come with 
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contest import run_rounds, show, start_all
+from contest import held, show
 from contestants import CONTESTANTS
 from contestants.data import Data
 from measuring import heading, summary, write_json
@@ -62,16 +61,7 @@ def main() -> int:
 
     facts: dict[str, Any] = heading(PACKAGES)
     data = cut(arguments.data, arguments.batch, arguments.steps, arguments.warm_up)
-    with tempfile.TemporaryDirectory() as folder:
-        data.save(Path(folder) / "data.npz")
-        chosen = {name: CONTESTANTS[name] for name in arguments.only}
-        workers, missing = start_all(chosen, Path(folder) / "data.npz", Path(folder))
-        try:
-            run_rounds(workers, arguments.rounds)
-        finally:
-            for worker in workers.values():
-                worker.close()
-
+    workers, missing = held({name: CONTESTANTS[name] for name in arguments.only}, data, arguments.rounds)
     counts = {name: worker.parameters for name, worker in workers.items()}
     agree = len(set(counts.values())) == 1
     print(

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, LINE_BYTES, ROWS_BYTES
-from pellucid.data.tables.encodings import Meter, TextFile
+from pellucid.data.tables.bounded import Meter
+from pellucid.data.tables.encodings import TextFile
 from pellucid.errors import DataError
 
 _SEPARATORS = ",;\t"

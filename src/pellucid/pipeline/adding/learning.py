@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.files import make_folder
 from pellucid.pipeline.adding.images import Added
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.in_run import run_watched
+from pellucid.pipeline.learners.in_run import observers_of_run
 from pellucid.pipeline.learners.network import Planned, learner_on_part
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.pipeline.run.context import RunContext
@@ -83,4 +83,5 @@ def _run(planned: Planned, name: str, before: Sequence[Mapping[str, Any]], conte
     load_checkpoint(checkpoints, planned.session.state, planned.session.batches.recipe.total_steps)
     checkpointer = Checkpointer(checkpoints, {"model": name}, planned.plan.recipe.total_steps)
     history = HistoryFile(context.folder.path / "history.jsonl", before, name)
-    run_watched(planned.session, checkpointer, history, context)
+    with observers_of_run(planned.session, checkpointer, history, context) as observers:
+        planned.session.run(observers)

@@ -20,8 +20,9 @@ from pellucid.data.reading.inputs.packed import count_packed, packed_inputs
 from pellucid.data.reading.inputs.piped import piped_inputs
 from pellucid.data.reading.inputs.single import Cell, Input, stamp_of
 from pellucid.data.tables.choosing.asked import joined_names
+from pellucid.data.tables.choosing.inputs import IMAGES, TEXT_FILES, choose_input, why_input
 from pellucid.data.tables.choosing.joining import inputs_of
-from pellucid.data.tables.columns import IMAGES, TEXT_FILES, because, choose_input, why_input
+from pellucid.data.tables.columns import because
 from pellucid.data.tables.encodings import require_known
 from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_KIND, FileKind, walk
 from pellucid.data.tables.forms.table import Table
