@@ -110,13 +110,9 @@ class LoneConvolution:
 
 
 def lone_convolutions(case: Case) -> list[LoneConvolution]:
-    """Cut the convolutions out of a network.
+    """Cut the convolutions out of a network, in the order of the forward pass.
 
-    Args:
-        case: the network; one batch is sent through it to see the shapes.
-
-    Returns:
-        One entry per convolution, in the order of the forward pass.
+    One batch is sent through it to see the shapes.
     """
     found: list[LoneConvolution] = []
 
@@ -156,15 +152,9 @@ def _lone(layer: nn.Conv2d, inputs: Tensor, output: Tensor, recipe: Recipe) -> L
 
 
 def measure_shares(cases: list[Case], rounds: int, repeats: int) -> list[dict[str, list[float]]]:
-    """GFLOP/s of the convolutions alone and of whole steps, interleaved.
+    """GFLOP/s of the convolutions alone and of whole steps, interleaved; each round takes `repeats` of both.
 
-    Args:
-        cases: the networks.
-        rounds: how often each is measured.
-        repeats: passes and steps per round.
-
-    Returns:
-        For each case `alone`, `step` (both GFLOP/s), `share` and `images_per_second`, one value a round.
+    For each case `alone`, `step` (both GFLOP/s), `share` and `images_per_second`, one value a round.
     """
     results: list[dict[str, list[float]]] = [defaultdict(list) for _ in cases]
     prepared = [(case, lone_convolutions(case), case.step(), case.endless()) for case in cases]
@@ -205,14 +195,7 @@ ASSEMBLY, OTHER = "batch assembly", "loss, sums and everything else"
 
 
 def kind_of(event: FunctionEvent) -> str:
-    """What an operation belongs to, by the names of itself and of whoever called it.
-
-    Args:
-        event: an entry of the profile.
-
-    Returns:
-        A kind.
-    """
+    """Kind of work of an operation in the profile, by the names of itself and of whoever called it."""
     names = [event.name]
     caller = event.cpu_parent
     while caller is not None:
@@ -228,15 +211,7 @@ def kind_of(event: FunctionEvent) -> str:
 
 
 def profile_of(case: Case, steps: int) -> dict[str, float]:
-    """Share of a step's time by kind of work.
-
-    Args:
-        case: the network.
-        steps: how many are profiled.
-
-    Returns:
-        Kind to share; they add up to 1.
-    """
+    """Share of a step's time by kind of work; the shares add up to 1."""
     step, batches = case.step(), case.endless()
     case.network.train()
     step(next(batches), 0, _LEARNING_RATE)
@@ -253,12 +228,7 @@ def profile_of(case: Case, steps: int) -> dict[str, float]:
 
 
 class Finished(Batches):
-    """Batches made beforehand, so that only the loop differs.
-
-    Args:
-        case: where they come from.
-        count: how many make an epoch.
-    """
+    """So many batches of a case made beforehand, so that only the loop differs."""
 
     def __init__(self, case: Case, count: int) -> None:
         super().__init__(case.examples, dataclasses.replace(case.recipe, total_steps=count, epochs=1))
@@ -278,13 +248,7 @@ class Finished(Batches):
 def measure_loop(case: Case, rounds: int, steps: int) -> dict[str, list[float]]:
     """Images per second of the bare step and of the loop with its usual observers, interleaved.
 
-    Args:
-        case: the network.
-        rounds: how often each is measured; the order alternates.
-        steps: per round.
-
-    Returns:
-        `bare` and `loop`, one value a round.
+    The order alternates. `bare` and `loop`, one value a round.
     """
     batches = Finished(case, steps)
     step = case.step()
@@ -352,11 +316,7 @@ def show_loop(case: Case, speeds: dict[str, list[float]], steps: int) -> None:
 
 
 def main() -> int:
-    """Measure and print three tables.
-
-    Returns:
-        The exit code.
-    """
+    """Measure and print three tables."""
     parser = argparse.ArgumentParser(description="Measure what a training step keeps of the processor.")
     parser.add_argument("data", nargs="?", default="sample:fashion", help="default: sample:fashion")
     parser.add_argument("--rounds", type=int, default=12, help="of convolutions and steps (default: 12)")

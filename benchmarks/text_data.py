@@ -50,29 +50,15 @@ class TextData:
     test_labels: list[str]
 
     def write(self, folder: Path) -> tuple[Path, Path]:
-        """Write two tables as `pellucid train TRAIN --test TEST` takes them.
-
-        Args:
-            folder: where; must exist.
-
-        Returns:
-            Paths of the training and of the test table.
-        """
+        """Paths of tables, written as `pellucid train TRAIN --test TEST` takes them; `folder` exists."""
         train = _write_table(folder / "train.csv", self.train, self.train_labels)
         return train, _write_table(folder / "test.csv", self.test, self.test_labels)
 
 
 def load(name: str) -> TextData:
-    """Read a data set, from the registry the first time.
+    """Read a data set, a key of `SETS`, from the registry the first time.
 
-    Args:
-        name: key of `SETS`.
-
-    Returns:
-        The data.
-
-    Raises:
-        SystemExit: it cannot be fetched; the message says how to see why.
+    Raises: `SystemExit` if it cannot be fetched; the message says how to see why.
     """
     return TextData(name, *SETS[name]())
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from every_model import MODELS
 from pellucid.bundle import Model
 from pellucid.export.export import metadata_of, serialised
-from pellucid.runtime.exported import ExportedModel, opened
+from pellucid.runtime.exported import ExportedModel
+from pellucid.runtime.opening import opened
 from small_models import number_model, untrained_model
 from text_models import text_model
 from watched_models import watched

@@ -26,17 +26,11 @@ _RESUMABLE = ContextVar("resumable", default=False)
 
 
 def write_file(path: Path, content: bytes) -> str:
-    """Replace `path` with `content` through the save protocol.
+    """Replace a file with its whole content through the save protocol; SHA-256 of that in hexadecimal.
 
-    Args:
-        path: file to write; its folder must exist.
-        content: every byte of it.
+    Its folder must exist.
 
-    Returns:
-        SHA-256 of the content in hexadecimal.
-
-    Raises:
-        StorageError: the disk is full, permission is denied or the bytes read back differ.
+    Raises: `StorageError` if the disk is full, permission is denied or the bytes read back differ.
     """
     with writing(path) as draft:
         draft.write(content)
@@ -92,14 +86,9 @@ class Draft(io.BufferedIOBase):
 def writing(path: Path) -> Iterator[Draft]:
     """Replace `path` bit by bit through the save protocol; for files too large for memory.
 
-    Args:
-        path: file to write; its folder must exist.
+    Its folder must exist. It changes only when the block ends without an exception.
 
-    Yields:
-        Where to write; `path` changes only when the block ends without an exception.
-
-    Raises:
-        StorageError: the disk is full, permission is denied or the bytes read back differ.
+    Raises: `StorageError` if the disk is full, permission is denied or the bytes read back differ.
     """
     temporary = _beside(path, "tmp")
     try:
@@ -211,13 +200,9 @@ def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and its parents, and prove that it can be written to.
+    """Create a folder and its parents where they are missing, and prove that it can be written to.
 
-    Args:
-        path: folder to create; one that exists is fine.
-
-    Raises:
-        StorageError: a parent is read-only, a file stands in the way, or the disk is full.
+    Raises: `StorageError` if a parent is read-only, a file stands in the way, or the disk is full.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -229,14 +214,9 @@ def make_folder(path: Path) -> None:
 
 
 def require_space(path: Path, needed: int) -> None:
-    """Refuse to start when the disk cannot hold what will be written.
+    """Refuse to start when the disk of an existing folder cannot hold the bytes that will be written.
 
-    Args:
-        path: an existing folder on the disk in question.
-        needed: bytes that will be written.
-
-    Raises:
-        StorageError: fewer bytes are free.
+    Raises: `StorageError` if fewer bytes are free.
     """
     free = shutil.disk_usage(path).free
     if free < needed:
@@ -274,14 +254,12 @@ def storage_error(path: Path, error: OSError) -> StorageError:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process alone; the system frees the lock when the process dies.
+    """Hold an existing folder for this process alone, by the file `.lock` in it.
 
-    Args:
-        folder: an existing folder; the lock is the file `.lock` in it.
+    The system frees the lock when the process dies.
 
-    Raises:
-        RunLockedError: another living process holds it; the message names it.
-        StorageError: the lock file cannot be written.
+    Raises: `RunLockedError` if another living process holds it; the message names it. `StorageError` if the
+    lock file cannot be written.
     """
     path = folder / ".lock"
     try:

@@ -12,7 +12,7 @@ from number_models import number_model
 from pellucid.answering.deciding import Decider, Wishes
 from pellucid.answering.predict import predict
 from pellucid.arithmetic.probabilities import trust
-from pellucid.bundle import HeldOut, save
+from pellucid.bundle import HeldOut
 from pellucid.cli.main import main
 from pellucid.errors import UsageError
 from pellucid.evaluation.promises.abstention import promise
@@ -33,10 +33,8 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def run(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    save(model, folder / "model", {})
-    return folder
+def run(model, saved_run):
+    return saved_run(model)
 
 
 def without(model, count):
@@ -185,13 +183,11 @@ def rows_of(path):
 def test_the_columns_in_every_form(run, model, tmp_path):
     write_digits(tmp_path / "images", range(1300, 1340))
     (tmp_path / "images" / "0000.png").write_bytes(b"")
-    wishes = Wishes(max_error=0.05, sets=0.95)
+    wishes = Wishes(max_error=0.05, sets=0.95, probabilities=True)
     found = {}
     for ending in ("csv", "jsonl", "parquet"):
         out = tmp_path / f"answers.{ending}"
-        done = predict(
-            run, [str(tmp_path / "images")], out, Settings(), wishes=wishes, with_probabilities=True
-        )
+        done = predict(run, [str(tmp_path / "images")], out, Settings(), wishes=wishes)
         found[ending] = out
     rows = rows_of(found["csv"])
     assert list(rows[0])[:7] == ["input", "label", "probability", "error", "novelty", "abstained", "set"]

@@ -16,17 +16,13 @@ from small_models import CLASSES, trained_model
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    save(trained_generator(), folder / "model", {})
-    return folder
+def run(saved_run):
+    return saved_run(trained_generator())
 
 
 @pytest.fixture(scope="module")
-def unlabelled(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("unlabelled")
-    save(trained_generator(is_labelled=False), folder / "model", {})
-    return folder
+def unlabelled(saved_run):
+    return saved_run(trained_generator(is_labelled=False))
 
 
 def pixels_of(path):

@@ -10,7 +10,7 @@ from PIL import Image
 from pellucid.answering.evaluate import evaluate
 from pellucid.answering.explain import explain
 from pellucid.answering.predict import predict
-from pellucid.bundle import load, save
+from pellucid.bundle import load
 from pellucid.cli.main import main
 from pellucid.errors import ModelFileError
 from pellucid.settings import Settings
@@ -33,10 +33,8 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def run(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    save(model, folder / "model", {})
-    return folder
+def run(model, saved_run):
+    return saved_run(model)
 
 
 @pytest.fixture(scope="module")

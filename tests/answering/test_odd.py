@@ -30,10 +30,8 @@ def watched(*, is_labelled=True):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    save(watched(), folder / "model", {})
-    return folder
+def run(saved_run):
+    return saved_run(watched())
 
 
 def polluted(side=8):

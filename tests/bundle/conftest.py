@@ -59,6 +59,12 @@ def saved(tmp_path_factory):
     return folder_of
 
 
+@pytest.fixture
+def copied(saved, tmp_path):
+    """Give a copy of a saved model's folder."""
+    return lambda name: shutil.copytree(saved(name), tmp_path / "model")
+
+
 @pytest.fixture(params=SINGLE_PRECISION)
 def kind(request):
     """The kind of model whose folder is damaged."""

@@ -10,10 +10,8 @@ from watched_models import watched
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    save(trained_model(), folder / "model", {})
-    return folder
+def run(saved_run):
+    return saved_run(trained_model())
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,8 @@ from watched_models import watched
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    save(trained_model(), folder / "model", {})
-    return folder
+def run(saved_run):
+    return saved_run(trained_model())
 
 
 def test_csv_goes_to_standard_output_and_words_to_standard_error(run, tmp_path, capfd):

@@ -12,7 +12,7 @@ from pellucid.reports import ReportFacts, entries, render
 from pellucid.reports.numbers import Score
 from pellucid.reports.paired import pairings
 from pellucid.reports.sections import folds, models
-from pellucid.reports.verdict import judge
+from pellucid.reports.verdicts.classes import judge
 from reports.report_page import Page
 from reports.rich_facts import made_folds
 

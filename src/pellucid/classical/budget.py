@@ -75,6 +75,16 @@ class Budget:
         return dataclasses.replace(self, trees=-(-self.trees // _SCREENING_PART))
 
     @classmethod
+    def of_preset(cls, preset: str) -> "Budget":
+        """Budget of a preset: with `quick` fewer trees, and fewer examples to compare set-ups on."""
+        return _OF_PRESETS.get(preset, cls())
+
+    def within(self, other: "Budget") -> "Budget":
+        """The smaller of each count of two budgets."""
+        bounds = dataclasses.asdict(other)
+        return Budget(**{name: min(count, bounds[name]) for name, count in dataclasses.asdict(self).items()})
+
+    @classmethod
     def shrunk(cls, share: float, examples: int | None = None) -> "Budget":
         """Part of the standard budget.
 
@@ -98,3 +108,7 @@ class Budget:
         return cls(
             **{name: min(count, max(_LEAST[name], round(count * root))) for name, count in counts.items()}
         )
+
+
+_OF_PRESETS = {"quick": Budget(screened=2_500, trees=50)}
+"""Budgets of presets whose network costs less than that of `standard`."""

@@ -1,6 +1,5 @@
 """Search over set-ups: compare on few examples, then learn from all."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -9,19 +8,13 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.arithmetic import metric_value
-from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.arithmetic.metrics import log_loss_terms
 from pellucid.classical.budget import Budget
 from pellucid.classical.features.rows import Rows
+from pellucid.classical.features.texts import NOTHING
 from pellucid.classical.lesson import NO_SETTING, Configuration, Draw, Lesson, Setting, Table
 from pellucid.classical.predictors.predictor import Predictor
 from pellucid.tasks import TEXTS, Target
-
-_HELD_OUT, _LEAST_HELD_OUT = 5, 4
-"""Without a validation split one training example in so many is set aside, and at least so many are."""
-
-_FEW = 500
-"""Up to so many training examples each of these parts is set aside once: one alone would say too little."""
 
 
 class Work(NamedTuple):
@@ -55,6 +48,7 @@ class Trial(NamedTuple):
         best: n-grams of texts that it sees, those that say most; `None` for all.
         calibrated: whether its probabilities are honest enough to tell set-ups apart that the metric
             cannot.
+        is_blind: whether it looks at no feature, so that none is computed.
     """
 
     features: str
@@ -63,6 +57,7 @@ class Trial(NamedTuple):
     most: int | None = None
     best: int | None = None
     calibrated: bool = False
+    is_blind: bool = False
 
 
 class Found(NamedTuple):
@@ -97,11 +92,12 @@ def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> 
     budget = work.budget
     draw = Draw(work.seed, budget.examples, budget.judged, budget.values, budget.text)
     trials = list(trials)[: budget.configurations]
-    compared = _comparing(lesson, work.seed) if len(trials) > 1 else []
+    compared = lesson.compared_on(work.seed) if len(trials) > 1 else []
     configurations = _screened(trials, compared, draw, work, metric) if compared else []
     best = max(range(len(configurations)), key=lambda number: configurations[number].score, default=0)
     best = next((number for number, each in enumerate(configurations) if each.chosen), best)
-    table = lesson.table(trials[best].features, draw).narrowed(lesson.classes, trials[best].best)
+    seen = NOTHING if trials[best].is_blind else trials[best].features
+    table = lesson.table(seen, draw).narrowed(lesson.classes, trials[best].best)
     features, labels = table.train[: trials[best].most], table.labels[: trials[best].most]
     predictor = trials[best].learn(features, labels, work)
     return Found(
@@ -189,18 +185,3 @@ def _settled(
         number for number in alike if further[number].mean() <= further[number].std() / np.sqrt(count)
     )
     return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]
-
-
-def _comparing(lesson: Lesson, seed: int) -> list[Lesson]:
-    """Lessons for comparing: the lesson itself, or divisions of its training examples; none of too few."""
-    held_out = len(lesson.train) // _HELD_OUT
-    if len(lesson.validation):
-        return [lesson]
-    if held_out < _LEAST_HELD_OUT:
-        return []
-    order = generator(seed, Purpose.HELD_OUT).permutation(lesson.train)
-    parts = np.split(order, range(held_out, _HELD_OUT * held_out, held_out))
-    return [
-        dataclasses.replace(lesson, train=np.setdiff1d(lesson.train, part), validation=np.sort(part))
-        for part in parts[: _HELD_OUT if len(lesson.train) <= _FEW else 1]
-    ]

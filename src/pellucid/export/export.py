@@ -19,8 +19,8 @@ from pellucid.export.proof import Proof, prove
 from pellucid.export.reference import by_reference
 from pellucid.export.thresholds import thresholds_of
 from pellucid.files import write_file
-from pellucid.runtime.exported import LARGEST, opened
 from pellucid.runtime.metadata import Metadata
+from pellucid.runtime.opening import LARGEST, opened
 
 ENDING = ".onnx"
 

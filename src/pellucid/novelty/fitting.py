@@ -31,16 +31,10 @@ _TINY = 1e-30
 
 
 def fit_measure(rows: Rows, labels: Int64[np.ndarray, " n"], sort: Sort, seed: int = 0) -> Measure | None:
-    """Fit a measure of foreignness to training examples.
+    """Fit a measure of foreignness to training examples; `None` where they are too few, or have no features.
 
-    Args:
-        rows: their features, in an order of no meaning.
-        labels: class codes; all 0 where numbers are predicted.
-        sort: what the features are; of sparse ones nothing is asked.
-        seed: which sparse examples are kept.
-
-    Returns:
-        The measure; `None` where there are too few examples, or no features.
+    The rows are in an order of no meaning; of sparse ones nothing is asked, and the seed says which are kept.
+    Labels are class codes; all 0 where numbers are predicted.
     """
     if rows.shape[0] < LEAST_EXAMPLES or rows.shape[1] == 0:
         return None
@@ -56,14 +50,8 @@ def fit_detector(
 ) -> Detector | None:
     """Calibrate a measure on examples that the model did not learn from, to `FALSE_ALARM_RATE`.
 
-    Args:
-        measure: fitted on training examples.
-        rows: features of validation examples.
-        answers: what the model says of these: class codes, or numbers.
-        classes: how many there are; 0 for numbers.
-
-    Returns:
-        The detector; `None` where there are too few examples.
+    The rows are features of validation examples, and the answers what the model says of these: class codes,
+    or numbers where there are 0 classes. `None` where there are too few examples.
     """
     if rows.shape[0] < LEAST_EXAMPLES:
         return None
@@ -84,14 +72,8 @@ def calibrated_detector(
 ) -> Detector | None:
     """Calibrate a measure by how foreign examples look that neither it nor the model learned from.
 
-    Args:
-        measure: fitted on training examples.
-        signals: of the other examples, by this measure or by those of folds.
-        answers: what the model says of these: class codes, or numbers.
-        classes: how many there are; 0 for numbers.
-
-    Returns:
-        The detector; `None` where there are too few examples.
+    The signals are theirs, by this measure or by those of folds, and the answers what the model says of them:
+    class codes, or numbers where there are 0 classes. `None` where there are too few examples.
     """
     if len(signals) < LEAST_EXAMPLES or signals.shape[1] != measure.signals:
         return None

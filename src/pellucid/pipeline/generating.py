@@ -30,7 +30,7 @@ from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.finished import Run
 from pellucid.pipeline.run.identity import task_name
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.verdict_of_generator import BESIDE_ADVERSARY, PLAIN
+from pellucid.reports.verdicts.generator import BESIDE_ADVERSARY, PLAIN
 from pellucid.settings import ADVERSARIAL
 from pellucid.training.watching.snapshots import read_snapshots
 

@@ -56,27 +56,12 @@ def models(facts: ReportFacts) -> Mapping[str, Mapping[str, Any]]:
 
 
 def test_score(entry: Mapping[str, Any], metric: Metric) -> Score | None:
-    """Read one test score of one model.
-
-    Args:
-        entry: the model's entry in `metrics.json`.
-        metric: which score.
-
-    Returns:
-        The score, or `None` where it was not measured.
-    """
+    """Read one test score of a model's entry in `metrics.json`; `None` where it was not measured."""
     return Score.read((entry.get("test") or {}).get(metric.key))
 
 
 def is_classical(name: str) -> bool:
-    """True for a model that is no network, though it may stand on one.
-
-    Args:
-        name: the model's name in `metrics.json`.
-
-    Returns:
-        Whether it is classical.
-    """
+    """True for a model that is no network, though it may stand on one, by its name in `metrics.json`."""
     return name.split(_ON)[0] in _COLOURS
 
 
@@ -97,14 +82,7 @@ def dummy(facts: ReportFacts) -> str | None:
 
 
 def colour(name: str) -> int:
-    """Place of a model's colour.
-
-    Args:
-        name: the model's name in `metrics.json`.
-
-    Returns:
-        0 to 7; the style sheet's `model-N`.
-    """
+    """Place of a model's colour, by its name in `metrics.json`: 0 to 7, the style sheet's `model-N`."""
     if name == AVERAGE:
         return _AVERAGE_COLOUR
     learner, _, below = name.partition(_ON)
@@ -123,12 +101,7 @@ def members(entry: Mapping[str, Any]) -> Sequence[tuple[str, int]]:
 def saw_fewer(facts: ReportFacts, entry: Mapping[str, Any]) -> bool:
     """True for a model that learned from a part of the training examples only.
 
-    Args:
-        facts: what the report is made from.
-        entry: the model's entry in `metrics.json`.
-
-    Returns:
-        What the entry says, or else what its count says.
+    Its entry in `metrics.json` says so, or else its count.
     """
     seen, whole = finite(entry.get("train_examples")), facts.data_count("train")
     return bool(entry.get("saw_fewer", seen is not None and seen < whole))

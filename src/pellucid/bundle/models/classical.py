@@ -171,8 +171,11 @@ class ClassicalModel(Model):
     def _features(self, inputs: Inputs) -> Iterator[Rows]:
         """Features of checked inputs, block by block; no block where there is no input."""
         checked = self._feature_view.checked(inputs, self.length)
-        if len(checked):
-            yield from map(self._feature_view.features, self._feature_view.blocks(checked))
+        if not len(checked):
+            return
+        for block in self._feature_view.blocks(checked):
+            is_blind = self.predictor.inputs == 0
+            yield np.zeros((len(block), 0), np.float32) if is_blind else self._feature_view.features(block)
 
     def _require_agreement(self) -> None:
         """Require predictor, features, classes and parts of the features to speak of the same things.

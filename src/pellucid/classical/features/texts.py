@@ -3,7 +3,7 @@
 Scripts that put no spaces between words are read as runs of one to three characters, each of which counts as
 a word. Texts that are split otherwise are asked for by their words first, short ones by their pairs of words.
 Of topics single words say most, pairs of words add the order of a few, parts of words beside both serve
-languages with many forms of a word and texts full of misspellings, at a cost that only little data can afford.
+languages with many forms of a word and texts full of misspellings, at a cost that only little data can bear.
 """
 
 from collections.abc import Sequence
@@ -99,10 +99,9 @@ def look(texts: Sequence[str], train: Int64[np.ndarray, " train"]) -> Look:
     script = script_of(Sample(some, np.arange(len(some)), len(some)))
     if script.without_spaces > _MOST_WITHOUT_SPACES:
         return Look(("characters",), size)
-    readings = ("pairs", "union", "words") if size <= _SHORT else ("words", "pairs", "union")
-    if size * len(train) > _MOST_FOR_PARTS:
-        readings = tuple(each for each in readings if each != "union")
-    return Look(readings, size / _BYTES_OF_A_WORD)
+    usual = ("pairs", "union", "words") if size <= _SHORT else ("words", "pairs", "union")
+    is_little = size * len(train) <= _MOST_FOR_PARTS
+    return Look(tuple(each for each in usual if is_little or each != "union"), size / _BYTES_OF_A_WORD)
 
 
 def most_features(classes: int) -> int:

@@ -153,7 +153,10 @@ def _for_classes(
     gamma: float,
     strength: float,
 ) -> Kernel:
-    """Machines of all pairs; the scale of the votes is found on examples that were held out."""
+    """Machines of all pairs; the scale of the votes is found on examples that were held out.
+
+    Where models are only compared, the one that scored these examples stands for that of all.
+    """
 
     def learnt_from(positions: Int64[np.ndarray, " learnt"]) -> Kernel:
         rows = space.rows[positions]
@@ -179,7 +182,7 @@ def _for_classes(
         return parts[-1].votes(space.rows[held].astype(np.float64))
 
     scale = np.array([scale_out_of_sample(labels, decide, once=work.for_comparison)])
-    is_cheap = len(labels) <= _CHEAP or not parts
+    is_cheap = (len(labels) <= _CHEAP and not work.for_comparison) or not parts
     return replace(learnt_from(np.arange(len(labels))) if is_cheap else parts[-1], scale=scale)
 
 

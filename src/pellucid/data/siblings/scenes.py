@@ -1,10 +1,14 @@
 r"""Scenes: which pairs of images show the same one, judged against pairs that do not.
 
-The likeness of two images is their correlation at 16 x 16 cells, each channel about its own mean, the largest
-over shifts of up to two cells. How alike two images of one scene must be depends on the data: two photographs
-of cats differ more than two shirts before white. So suspected pairs are set against pairs of the same
-label that the suspicion says nothing about, and a pair is confirmed where its likeness is at least the
-smallest $t$ for which
+The likeness of two images is their correlation, each channel about its own mean: at 16 x 16 cells the
+largest over shifts of up to two cells, and, of pairs that are rather alike by that, at 32 x 32 cells where
+one lies best over the other (`registration.py`). Before white two shirts differ by less than two frames of
+one shirt that lie a little aside of each other, so only what is left when they lie over each other tells
+them apart.
+
+How alike two images of one scene must be depends on the data: two photographs of cats differ more than two
+shirts. So suspected pairs are set against pairs of the same label that the suspicion says nothing about, and
+a pair is confirmed where its likeness is at least the smallest $t$ for which
 
 $$\frac{P(\text{likeness of the others} \ge t)}{P(\text{likeness of the suspected} \ge t)} \le 0.01,$$
 
@@ -16,13 +20,20 @@ Source: Storey and Tibshirani 2003, "Statistical significance for genomewide stu
 "Target-decoy search strategy" (decoys in place of a formula for chance).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
+from pellucid.data.siblings.registration import Laid, register
+
 FALSE_AMONG_CONFIRMED = 0.01
 LEAST_LIKENESS = 0.75
-SIDE, REACH = 16, 2
-RULE = (FALSE_AMONG_CONFIRMED, LEAST_LIKENESS, SIDE, REACH)
+SIDE, REACH, FINE_SIDE, STEPS = 16, 2, 32, 2
+ON_TO_REGISTER, ON_TO_FINE = 0.5, 0.2
+"""Shares of the others that are rather alike, of the most alike, which are looked at more closely."""
+
+RULE = (FALSE_AMONG_CONFIRMED, LEAST_LIKENESS, SIDE, REACH, FINE_SIDE, STEPS, ON_TO_REGISTER, ON_TO_FINE)
 
 _COARSE_SIDE, _COARSE_REACH, _COARSE_LEAST = 8, 1, 0.6
 _TOGETHER = 256
@@ -41,7 +52,7 @@ def of_one_scene(
     """
     if len(suspected) == 0 or len(others) == 0 or min(pixels.shape[1:3]) < _COARSE_SIDE:
         return np.zeros(len(suspected), bool)
-    found, by_chance = likeness(pixels, suspected), likeness(pixels, others)
+    found, by_chance = likenesses(pixels, suspected, others)
     in_order = np.sort(found)
     levels = in_order[in_order >= LEAST_LIKENESS]
     reached = len(by_chance) - np.searchsorted(np.sort(by_chance), levels)
@@ -54,32 +65,62 @@ def of_one_scene(
     return found >= levels[is_enough][0]  # type: ignore[no-any-return]
 
 
-def likeness(
-    pixels: UInt8[np.ndarray, "n height width channels"], pairs: Int64[np.ndarray, "pairs 2"]
-) -> Float32[np.ndarray, " pairs"]:
-    """Likeness of pairs of images, at most 1; that of pairs which differ even coarsely stays coarse."""
-    found = _correlations(pixels, pairs, _COARSE_SIDE, _COARSE_REACH)
-    alike = np.flatnonzero(found >= _COARSE_LEAST)
-    found[alike] = _correlations(pixels, pairs[alike], SIDE, REACH)
-    # Whoever is not looked at closely must not stand above those who are.
-    found[found < _COARSE_LEAST] = 0.0
-    return found
-
-
-def _correlations(
+def likenesses(
     pixels: UInt8[np.ndarray, "n height width channels"],
-    pairs: Int64[np.ndarray, "pairs 2"],
-    side: int,
-    reach: int,
-) -> Float32[np.ndarray, " pairs"]:
-    found = np.zeros(len(pairs), np.float32)
-    for start in range(0, len(pairs), _TOGETHER):
-        part = pairs[start : start + _TOGETHER]
-        positions, places = np.unique(part, return_inverse=True)
-        cells = _cells(pixels[positions], side)
-        one, other = places.reshape(-1, 2).T
-        found[start : start + _TOGETHER] = _best_shift(cells[one], cells[other], reach)
-    return found
+    suspected: Int64[np.ndarray, "pairs 2"],
+    others: Int64[np.ndarray, "others 2"],
+) -> tuple[Float32[np.ndarray, " pairs"], Float32[np.ndarray, " others"]]:
+    """Likeness of suspected pairs and of others, at most 1; 0 of those that are less alike than most others.
+
+    Each look is closer than the one before and is taken at fewer pairs, so whoever is not looked at closely
+    must not stand above those who are.
+    """
+    pairs = np.concatenate([suspected, others])
+    found, moved = np.ones(len(pairs), np.float32), np.zeros((len(pairs), 3), np.float32)
+    for look in _LOOKS:
+        kept = np.flatnonzero(found)
+        for start in range(0, len(kept), _TOGETHER):
+            part = kept[start : start + _TOGETHER]
+            positions, places = np.unique(pairs[part], return_inverse=True)
+            cells = _cells(pixels[positions], look.side)
+            one, other = places.reshape(-1, 2).T
+            found[part], moved[part] = look.at(cells[one], cells[other], moved[part])
+        least = float(np.quantile(found[len(suspected) :], 1 - look.share, method="lower"))
+        found[found < max(_COARSE_LEAST, least)] = 0.0
+    return found[: len(suspected)], found[len(suspected) :]
+
+
+class _Look(NamedTuple):
+    """A look at pairs of images.
+
+    Attributes:
+        side: cells along each side that it sees.
+        reach: cells by which one image is shifted each way; `None` where it is laid over the other.
+        share: of the others, of the most alike, which are looked at again.
+    """
+
+    side: int
+    reach: int | None
+    share: float
+
+    def at(
+        self,
+        one: Float32[np.ndarray, "m channels side side"],
+        other: Float32[np.ndarray, "m channels side side"],
+        moved: Float32[np.ndarray, "m 3"],
+    ) -> Laid:
+        """Likeness of pairs, and how the second image lies then; `moved` is how it lay before."""
+        if self.reach is None:
+            return register(one, other, moved, STEPS)
+        return _best_shift(one, other, self.reach)
+
+
+_LOOKS = (
+    _Look(_COARSE_SIDE, _COARSE_REACH, 1.0),
+    _Look(SIDE, REACH, ON_TO_REGISTER),
+    _Look(SIDE, None, ON_TO_FINE),
+    _Look(FINE_SIDE, None, 1.0),
+)
 
 
 def _cells(
@@ -106,10 +147,10 @@ def _best_shift(
     one: Float32[np.ndarray, "m channels side side"],
     other: Float32[np.ndarray, "m channels side side"],
     reach: int,
-) -> Float32[np.ndarray, " m"]:
+) -> Laid:
     """Largest correlation over all shifts, in what the two then have in common."""
     side = one.shape[-1]
-    best = np.full(len(one), -1.0, np.float32)
+    best, moved = np.full(len(one), -1.0, np.float32), np.zeros((len(one), 3), np.float32)
     for down in range(-reach, reach + 1):
         for across in range(-reach, reach + 1):
             rows, columns = side - abs(down), side - abs(across)
@@ -117,8 +158,10 @@ def _best_shift(
             first = one[:, :, top : top + rows, left : left + columns]
             top, left = max(-down, 0), max(-across, 0)
             second = other[:, :, top : top + rows, left : left + columns]
-            np.maximum(best, _correlation(first, second), out=best)
-    return best
+            found = _correlation(first, second)
+            moved[found > best] = (0.0, -down / side, -across / side)
+            np.maximum(best, found, out=best)
+    return Laid(best, moved)
 
 
 def _correlation(

@@ -62,19 +62,12 @@ def keep(start: StartingPoint, checkpoints: Path) -> None:
 
 
 def restored(place: str, sha256: str, checkpoints: Path) -> StartingPoint:
-    """Find the network that a run being resumed started from.
+    """Find the network that a run being resumed started from: the copy beside its checkpoints, or RUN itself.
 
-    Args:
-        place: RUN.
-        sha256: of the weights when the run was started.
-        checkpoints: of the run being resumed.
+    `sha256` is that of the weights when the run was started.
 
-    Returns:
-        Where training started: from the copy beside the checkpoints, or from RUN itself.
-
-    Raises:
-        ModelFileError: there is no copy, and RUN is gone or damaged.
-        UsageError: there is no copy, and RUN has changed.
+    Raises: `ModelFileError` if there is no copy, and RUN is gone or damaged; `UsageError` if there is no
+    copy, and RUN has changed.
     """
     kept = checkpoints / _KEPT
     if kept.exists():

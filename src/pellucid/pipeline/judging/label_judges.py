@@ -9,7 +9,8 @@ from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.arithmetic.metrics import accuracy
-from pellucid.classical import extract
+from pellucid.classical import FEATURES, VALUES, extract
+from pellucid.classical.lesson import Setting
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.pipeline.learners.candidates import Candidate, raw_answers
@@ -27,6 +28,9 @@ LEARNER = "logistic-regression"
 
 Its set-up is chosen by accuracy: the log loss prefers weaker penalties, which learn the wrong labels.
 """
+
+_FEATURES = "hog"
+"""Of images that no backbone has seen."""
 
 _SEEN = {"image": "histograms of oriented gradients", "text": "TF-IDF of words and characters"}
 
@@ -96,7 +100,9 @@ def fold_judge(
         validation=np.zeros(0, np.int64),
         classes=dataset.classes,
     )
-    learner = ClassicalLearner(LEARNER, dataclasses.replace(settings, metric="accuracy"))
+    by_accuracy = dataclasses.replace(settings, metric="accuracy")
+    setup = None if settings.metric == "log-loss" else _setup(candidates, body, material)
+    learner = ClassicalLearner(LEARNER, by_accuracy, setup=setup)
     answers = out_of_fold(learner, material, together, settings.seed)
     name, sees = (LEARNER, _SEEN[dataset.noun]) if body is None else (body.name, body.features)
     return Judge(name, sees, positions, answers, is_by_folds=True)
@@ -117,6 +123,21 @@ def _best_body(candidates: Sequence[Candidate], dataset: Dataset) -> Candidate |
     return None if best is None or alone.get(LEARNER, 0.0) > alone[best.name] else best
 
 
+def _setup(candidates: Sequence[Candidate], body: Candidate | None, material: Material) -> Setting | None:
+    """Set-up of the run's own logistic regression on the same features, which validation chose.
+
+    `None` where there is none, and each fold's training examples choose.
+    """
+    alone = next((each for each in candidates if each.name == LEARNER), None)
+    same = body or alone
+    if same is None or (body is None and material.takes != "texts" and same.features != _FEATURES):
+        return None
+    features, words = same.setup
+    if material.takes == "texts":
+        return features, words
+    return VALUES, words.removeprefix(f"{FEATURES[_FEATURES].title}, ")
+
+
 def _accuracy(candidate: Candidate, dataset: Dataset) -> float:
     """Accuracy on what was held out; 0 where nothing was."""
     positions, answers = _held_out(candidate)
@@ -131,7 +152,7 @@ def _seen(
         return body.stored.hidden(positions)
     if isinstance(dataset.inputs, Texts):
         return Texts.of(dataset.inputs[positions])
-    return extract("hog", dataset.inputs[positions])
+    return extract(_FEATURES, dataset.inputs[positions])
 
 
 def out_of_fold(

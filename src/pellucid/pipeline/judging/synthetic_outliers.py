@@ -72,7 +72,7 @@ def synthetic_outliers(inputs: Inputs, draws: np.random.Generator) -> dict[str, 
     if isinstance(inputs, np.ndarray):
         kinds: Mapping[str, Callable[[Images, np.random.Generator], Images]] = _OF_IMAGES
         return {name: make(inputs, draws) for name, make in kinds.items()}
-    letters = [letter for text in inputs for letter in text[:200]]
+    letters = np.array([letter for text in inputs for letter in text[:200]])
     return {
         "shuffled_letters": [_shuffled(text, draws) for text in inputs],
         "random_letters": ["".join(draws.choice(letters, len(text[:2000]))) for text in inputs],
