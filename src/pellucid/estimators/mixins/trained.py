@@ -63,8 +63,8 @@ class Trained(
         learner = learner_of(settings, material, weights)
         with advice_about_neighbours(choose_threads(settings)):
             fitted = learner.fit(material, allowance_of(settings, began))
-        watched = with_detectors([fitted], material, settings.seed)
-        (finished,) = with_held_out(watched, material, settings.seed)
+        detecting = with_detectors([fitted], material, settings.seed)
+        (finished,) = with_held_out(detecting, material, settings.seed)
         self.history_ = [dict(record) for record in fitted.history]
         return finished.model.with_joined_columns(taught.joined_columns)
 
