@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-r
 .PHONY: help demo test test-types test-avx2 test-all fuzz lint lint-js format format-js bench bench-list textbook docs wheels generated clean
 
 help:
-	@echo "make demo        train on the bundled images and e-mails and write reports (a few minutes)"
+	@echo "make demo        train on the bundled images and e-mails and write reports (about a minute)"
 	@echo "make test        the default tests"
 	@echo "make test-avx2   some of them as a processor without AVX-512 computes: about a minute"
 	@echo "make fuzz        files that were made to break something: FUZZ_SECONDS for each kind, about an hour"

@@ -28,14 +28,7 @@ _LOOK_EVERY = 0.05
 
 
 def run_once(environment: dict[str, str]) -> dict[str, float]:
-    """Run the demo once.
-
-    Args:
-        environment: variables of the process beside those of this one.
-
-    Returns:
-        Seconds of the clock to each milestone, and of the processor in all.
-    """
+    """Seconds of the clock to each milestone of one demo, and of the processor in all."""
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         run, cache = Path(folder) / "run", os.path.join(folder, "cache")
@@ -76,11 +69,7 @@ def run_once(environment: dict[str, str]) -> dict[str, float]:
 
 
 def main() -> int:
-    """Measure and print a table.
-
-    Returns:
-        The exit code.
-    """
+    """Measure and print a table; exit code 0."""
     parser = argparse.ArgumentParser(description="Measure the first minute with pellucid.")
     parser.add_argument("--runs", type=int, default=3, help="runs (default: 3)")
     parser.add_argument("--avx2", action="store_true", help="as a processor of AVX2 alone computes")

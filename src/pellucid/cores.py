@@ -37,6 +37,12 @@ def usable() -> int:
     return os.cpu_count() or 1
 
 
+def asked() -> int | None:
+    """Number of threads that `OMP_NUM_THREADS` asks for, at least 1; None where it does not."""
+    number = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(number) if number.isascii() and number.isdigit() and int(number) >= 1 else None
+
+
 def watch() -> None:
     """Begin to count, so that `free` need not wait later."""
     global _first
