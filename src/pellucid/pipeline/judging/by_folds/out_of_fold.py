@@ -42,19 +42,13 @@ class OnFold(NamedTuple):
 def judged_by_folds(
     kinds: Sequence[Kind], candidates: Sequence[Candidate], folds: Folds, context: RunContext
 ) -> tuple[list[Candidate], Sequence[Record]]:
-    """Give candidates their answers about folds that they did not learn from.
+    """Give candidates, trained on all that is not for the test, answers about folds they did not learn from.
 
-    Args:
-        kinds: every kind of model that was trained, once.
-        candidates: trained on all examples that are not for the test.
-        folds: the folds.
-        context: the run; what is finished is kept in its folder and taken over after a kill.
+    `kinds` are the models that were trained, each once. What is finished is kept in the folder of the run and
+    taken over after a kill. With them comes the history of a network that watched the first fold, nothing
+    without one.
 
-    Returns:
-        The candidates; and the history of a network that watched the first fold, nothing without one.
-
-    Raises:
-        DivergedError: the loss stopped being finite.
+    Raises: `DivergedError` if the loss stopped being finite.
     """
     held_out: dict[str, HeldOut] = {}
     history: Sequence[Record] = ()
