@@ -12,7 +12,7 @@ from pellucid.answering.generated.odd import inspect_odd
 from pellucid.bundle import save
 from pellucid.data import prepare
 from pellucid.errors import DataError, ModelFileError, UsageError
-from pellucid.pipeline.judging.detectors import generator_with_detector
+from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits, trained_model

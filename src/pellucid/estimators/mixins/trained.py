@@ -18,8 +18,8 @@ from pellucid.bundle.parts import vector_length
 from pellucid.errors import DataError, StorageError
 from pellucid.estimators.given.taught import Taught
 from pellucid.estimators.neighbours import advice_about_neighbours
-from pellucid.pipeline.judging.detectors import with_detectors
 from pellucid.pipeline.judging.held_out import with_held_out
+from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.shares import allowance_of
 from pellucid.settings import Settings

@@ -16,7 +16,7 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.files import make_folder
 from pellucid.pipeline.judging.by_folds.kinds import Kind
-from pellucid.pipeline.judging.detectors import signals_by_model
+from pellucid.pipeline.judging.novelty.detectors import signals_by_model
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, on_held_out, raw_answers
 from pellucid.pipeline.learners.folds import Folds, positions_of
 from pellucid.pipeline.learners.planning.preparation import material_of
