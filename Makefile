@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-r
 .PHONY: help demo test test-types test-avx2 test-all fuzz lint lint-js format format-js bench bench-list textbook docs wheels generated clean
 
 help:
-	@echo "make demo        train on the bundled images and e-mails and write reports (a few minutes)"
+	@echo "make demo        train on the bundled images and e-mails and write reports (about a minute)"
 	@echo "make test        the default tests"
 	@echo "make test-avx2   some of them as a processor without AVX-512 computes: about a minute"
 	@echo "make fuzz        files that were made to break something: FUZZ_SECONDS for each kind, about an hour"
@@ -106,10 +106,15 @@ $(VENV)/.created:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.installed-plain: $(VENV)/.created pyproject.toml
+# PyTorch first and in its small build, where the one that pip takes by itself would bring gigabytes of CUDA.
+$(VENV)/.has-torch: $(VENV)/.created
+	$(BIN)/python tools/install_torch.py
+	@touch $@
+
+$(VENV)/.installed-plain: $(VENV)/.has-torch pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/.installed-%: $(VENV)/.created pyproject.toml
+$(VENV)/.installed-%: $(VENV)/.has-torch pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[$*]"
 	@touch $@ $(VENV)/.installed-plain

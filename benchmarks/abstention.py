@@ -37,7 +37,7 @@ from pellucid.data.reading.samples import read_sample
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation.promises.abstention import Promise, promise, trust
 from pellucid.evaluation.promises.prediction_sets import coverage_of_classes, in_sets
-from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.learners.candidates import calibrated
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.preparation import Material
@@ -70,26 +70,12 @@ class Saved:
         return self.said.argmax(axis=1) != self.labels
 
     def trusted(self, with_novelty: bool = True) -> np.ndarray:
-        """Trust in each answer, or the probability alone.
-
-        Args:
-            with_novelty: or the probability alone.
-
-        Returns:
-            0 to 1.
-        """
+        """Trust in each answer, or the probability alone; 0 to 1."""
         return trust(self.said.max(axis=1), self.novelty if with_novelty else None, 0.05)
 
 
 def read(name: str) -> tuple[np.ndarray | Texts, np.ndarray]:
-    """Inputs and class codes of a data set, its splits put together.
-
-    Args:
-        name: key of `TRAINED_ON`.
-
-    Returns:
-        Inputs and codes.
-    """
+    """Inputs and class codes of a data set, a key of `TRAINED_ON`, its splits put together."""
     if name == "clothes":
         train, codes, test, of_test = foreign_inputs.clothes(None)
         return np.concatenate([train, test]), np.concatenate([codes, of_test])
@@ -101,31 +87,14 @@ def read(name: str) -> tuple[np.ndarray | Texts, np.ndarray]:
 
 
 def answered_by(model: Model, inputs: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities and novelty, block by block.
-
-    Args:
-        model: with a detector.
-        inputs: as it takes them.
-
-    Returns:
-        Both.
-    """
+    """Probabilities and novelty, block by block, of a model with a detector."""
     found = [model.answer(inputs[at : at + _BLOCK]) for at in range(0, len(inputs), _BLOCK)]
     said, novelty = zip(*found, strict=True)
     return np.concatenate(said), np.concatenate(novelty)
 
 
 def saved(name: str, kind: str, seed: int) -> Saved:
-    """Train a model on a small part and let it answer the rest.
-
-    Args:
-        name: key of `TRAINED_ON`.
-        kind: of model.
-        seed: of the split and of the training.
-
-    Returns:
-        Its predictions.
-    """
+    """Train a model on a small part of a data set, a key of `TRAINED_ON`, and let it answer the rest."""
     inputs, labels = read(name)
     order = np.random.default_rng(seed).permutation(len(labels))
     train, rest = np.sort(order[: TRAINED_ON[name]]), order[TRAINED_ON[name] :]
@@ -139,17 +108,7 @@ def saved(name: str, kind: str, seed: int) -> Saved:
 
 
 def kept_promise(each: Saved, resplits: int, max_error: float, seed: int) -> dict[str, float]:
-    """Choose thresholds on one half and ask the other, many times.
-
-    Args:
-        each: saved predictions.
-        resplits: how often.
-        max_error: promise among the answered.
-        seed: of the halves.
-
-    Returns:
-        Shares, means over the resplits.
-    """
+    """Choose thresholds on one half and ask the other, many times; shares, means over the resplits."""
     trusted, is_wrong, draws = each.trusted(), each.is_wrong, np.random.default_rng(seed)
     half, rows = len(trusted) // 2, []
     for _ in range(resplits):
@@ -173,17 +132,7 @@ def kept_promise(each: Saved, resplits: int, max_error: float, seed: int) -> dic
 
 
 def covered(each: Saved, resplits: int, coverage: float, seed: int) -> dict[str, float]:
-    """Choose the cutoff of sets on one half and ask the other, many times.
-
-    Args:
-        each: saved predictions.
-        resplits: how often.
-        coverage: promise of the sets.
-        seed: of the halves.
-
-    Returns:
-        Mean coverage and mean size.
-    """
+    """Choose the cutoff of sets on one half and ask the other, many times; mean coverage and mean size."""
     draws, best = np.random.default_rng(seed), each.said.argmax(axis=1)
     half, rows = len(best) // 2, []
     for _ in range(resplits):
@@ -204,13 +153,8 @@ def _is_broken(found: Promise, trusted: np.ndarray, is_wrong: np.ndarray) -> boo
 def of_foreign(each: Saved, foreign: dict[str, Any], max_error: float) -> dict[str, dict[str, float]]:
     """Shares answered by a threshold from the first half: of the other half, and of foreign inputs.
 
-    Args:
-        each: saved predictions.
-        foreign: name of each set to its inputs.
-        max_error: promise among the answered.
-
-    Returns:
-        For trust, and for the probability alone, name of the set to the share answered.
+    `foreign` has the inputs of each set by its name. For trust, and for the probability alone, name of the
+    set to the share answered.
     """
     half = len(each.labels) // 2
     order = np.random.default_rng(0).permutation(len(each.labels))
@@ -227,11 +171,7 @@ def of_foreign(each: Saved, foreign: dict[str, Any], max_error: float) -> dict[s
 
 
 def main() -> int:
-    """Measure and print; exit code 1 where a promise was broken in more than 5 % beyond chance.
-
-    Returns:
-        The exit code.
-    """
+    """Measure and print; exit code 1 where a promise was broken in more than 5 % beyond chance."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--resplits", type=int, default=1000)
     parser.add_argument("--max-error", type=float, nargs="+", default=[0.05, 0.02])

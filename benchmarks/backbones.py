@@ -37,16 +37,7 @@ _BATCH, _ROUNDS, _MOST_TIMED = 32, 5, 256
 
 
 def judged(dataset: Dataset, settings: dict[str, Settings], folds: int) -> list[list[str]]:
-    """Train and judge every contender on every fold.
-
-    Args:
-        dataset: the images.
-        settings: of each contender.
-        folds: how many.
-
-    Returns:
-        Rows of a table.
-    """
+    """Train and judge every contender on every fold; rows of a table."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         trials = Trials(dataset, folds, Path(folder) / "trials")
@@ -63,12 +54,7 @@ def judged(dataset: Dataset, settings: dict[str, Settings], folds: int) -> list[
 def rates(dataset: Dataset, settings: Settings) -> tuple[float, float]:
     """Images a second by `transform`, and by the bare network on inputs that are ready for it.
 
-    Args:
-        dataset: the images.
-        settings: name the backbone and the threads.
-
-    Returns:
-        Medians of both, taken in turn.
+    Medians of both, taken in turn.
     """
     (choice,) = chosen(settings, material_of(dataset))
     assert dataset.preprocessing is not None
@@ -96,16 +82,7 @@ def rates(dataset: Dataset, settings: Settings) -> tuple[float, float]:
 
 
 def drawn(folder: Path, most: int | None, into: Path) -> Path:
-    """Draw some images of every class.
-
-    Args:
-        folder: one folder for each class.
-        most: images of each, by chance; `None` for all.
-        into: where to copy them.
-
-    Returns:
-        A folder of the same form.
-    """
+    """Copy images of every class by chance, or all where `most` is `None`, into a folder of the same form."""
     if most is None:
         return folder
     for one in sorted(path for path in folder.iterdir() if path.is_dir()):

@@ -32,32 +32,16 @@ Z = 1.959964
 
 
 def wilson(share: float, examples: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927).
-
-    Args:
-        share: observed.
-        examples: how many it was observed on.
-
-    Returns:
-        Both ends.
-    """
+    """Both ends of the 95 % interval of a share that was observed on so many examples (Wilson 1927)."""
     middle = (share + Z**2 / (2 * examples)) / (1 + Z**2 / examples)
     half = Z / (1 + Z**2 / examples) * np.sqrt(share * (1 - share) / examples + Z**2 / (4 * examples**2))
     return float(middle - half), float(middle + half)
 
 
 def measure(name: str, lesson: Lesson, dataset: Dataset, seed: int, threads: int) -> dict[str, Any]:
-    """Train one baseline and ask it about the test split.
+    """Train one baseline, or `PIXELS_ALONE`, and ask it about the test split; what is shown and written.
 
-    Args:
-        name: of the baseline, or `PIXELS_ALONE`.
-        lesson: what the others learn from.
-        dataset: for the test split.
-        seed: of every draw.
-        threads: processor threads.
-
-    Returns:
-        What is shown and written.
+    `lesson` is what the others learn from.
     """
     began = time.process_time()
     if name == PIXELS_ALONE:
@@ -93,11 +77,7 @@ def chosen(fitted: Fitted) -> str:
 
 
 def main() -> int:
-    """Measure and print a table.
-
-    Returns:
-        The exit code.
-    """
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description="Train every classical baseline.")
     parser.add_argument("--data", default=DEBIAN_FOLDER, metavar="FOLDER", help=f"default: {DEBIAN_FOLDER}")
     parser.add_argument("--sample", action="store_true", help="the bundled sample instead")
@@ -141,11 +121,7 @@ def main() -> int:
 
 
 def show(found: list[dict[str, Any]]) -> None:
-    """Print one row for each baseline.
-
-    Args:
-        found: what `measure` gave.
-    """
+    """Print one row for each baseline, of what `measure` gave."""
     print()
     print_table(
         [

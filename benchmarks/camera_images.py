@@ -18,14 +18,8 @@ def make_photographs(folder: Path, count: int) -> int:
     """Make JPEG files of quality 88, each of other content, in one sub-folder per real image.
 
     A cut-out of 45 to 90 % of one of scikit-image's images becomes 4000 x 3000 pixels. The noise makes
-    the files as large as those of a camera, about 3 MB, and its place differs from file to file.
-
-    Args:
-        folder: an empty folder.
-        count: how many; the first of them are the same whatever the count.
-
-    Returns:
-        Bytes of all files.
+    the files as large as those of a camera, about 3 MB, and its place differs from file to file. The first
+    are the same whatever the count. Bytes of all files.
     """
     import skimage.data
 

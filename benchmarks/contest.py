@@ -9,10 +9,12 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from contestants import Contestant
+from contestants.data import Cut
 from measuring import print_table, spread
 
 FOLDER = Path(__file__).resolve().parent
@@ -76,15 +78,9 @@ class Worker:
 def start_all(
     contestants: Mapping[str, Contestant], data: Path, logs: Path
 ) -> tuple[dict[str, Worker], dict[str, str]]:
-    """Start and warm up the contestants, one after the other.
+    """Start and warm up the contestants, one after the other; those that run, and why the others do not.
 
-    Args:
-        contestants: who.
-        data: file with the examples.
-        logs: folder for what they print.
-
-    Returns:
-        Those that run, and why the others do not.
+    `data` is the file with the examples, `logs` a folder for what they print.
     """
     workers: dict[str, Worker] = {}
     missing: dict[str, str] = {}
@@ -99,19 +95,27 @@ def start_all(
     return workers, missing
 
 
-def run_rounds(workers: Mapping[str, Worker], rounds: int) -> None:
-    """Let everybody train in every round, the order rotated.
+def held(
+    contestants: Mapping[str, Contestant], data: Cut, rounds: int
+) -> tuple[dict[str, Worker], dict[str, str]]:
+    """Let everybody train on the data in every round, the order rotated.
 
-    Args:
-        workers: who.
-        rounds: how often.
+    Those that ran, their processes ended, and why the others did not.
     """
-    names = list(workers)
-    for number in range(rounds):
-        print(f"  round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
-            workers[name].round()
+    with tempfile.TemporaryDirectory() as folder:
+        data.save(Path(folder) / "data.npz")
+        workers, missing = start_all(contestants, Path(folder) / "data.npz", Path(folder))
+        try:
+            names = list(workers)
+            for number in range(rounds):
+                print(f"  round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+                first = number % len(names)
+                for name in names[first:] + names[:first]:
+                    workers[name].round()
+        finally:
+            for worker in workers.values():
+                worker.close()
+    return workers, missing
 
 
 def show(
@@ -121,15 +125,7 @@ def show(
     ours: str,
     unit: str,
 ) -> None:
-    """Print one table, slowest first.
-
-    Args:
-        contestants: who belongs to it.
-        workers: everybody who ran.
-        missing: everybody who did not.
-        ours: whom the others are compared with.
-        unit: what is trained each second.
-    """
+    """Print one table, slowest first, in comparison with `ours`; `unit` is what is trained each second."""
     rows = []
     ran = [name for name in contestants if name in workers]
     for name in sorted(ran, key=lambda each: statistics.median(workers[each].speeds)):

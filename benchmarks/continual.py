@@ -41,14 +41,7 @@ class Images(NamedTuple):
 
 
 def read(part: str) -> Images:
-    """Read a part of Fashion-MNIST.
-
-    Args:
-        part: `train` or `t10k`.
-
-    Returns:
-        All of it.
-    """
+    """Read a part of Fashion-MNIST: all of `train` or `t10k`."""
     pixels = gzip.decompress((DEBIAN_FOLDER / f"{part}-images-idx3-ubyte.gz").read_bytes())
     labels = gzip.decompress((DEBIAN_FOLDER / f"{part}-labels-idx1-ubyte.gz").read_bytes())
     return Images(
@@ -58,17 +51,7 @@ def read(part: str) -> Images:
 
 
 def trained(folder: Path, name: str, data: tuple[Images, Images], **given: Any) -> Run:
-    """Run `pellucid train` on images to train and to test.
-
-    Args:
-        folder: where data and run go.
-        name: of both.
-        data: to train, to test.
-        **given: settings.
-
-    Returns:
-        The run.
-    """
+    """Run `pellucid train` on images to train and to test; `name` is that of data and run in the folder."""
     (x_train, y_train), (x_test, y_test) = data
     path = folder / f"{name}.npz"
     np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
@@ -76,15 +59,9 @@ def trained(folder: Path, name: str, data: tuple[Images, Images], **given: Any) 
 
 
 def measured(run: Run, old: Images, new: Images) -> dict[str, float]:
-    """Ask a run's network about old and new test images.
+    """Ask a run's network about test images of what was learned first, and of what came later if any did.
 
-    Args:
-        run: the run.
-        old: test images of what was learned first.
-        new: those of what came later; none where that is the same.
-
-    Returns:
-        Accuracies, and seconds of training.
+    Accuracies, and seconds of training.
     """
     model = pellucid.load(run.folder)
     right = [model.predict(each.pixels).astype(str) == each.labels.astype(str) for each in (old, new)]
@@ -98,15 +75,9 @@ def measured(run: Run, old: Images, new: Images) -> dict[str, float]:
 
 
 def once(seed: int, examples: int, given: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Train, go on and train anew with one seed.
+    """Train, go on and train anew with one seed; what was measured, by row of the table.
 
-    Args:
-        seed: of every run.
-        examples: training images that are looked at first, and then again.
-        given: further settings.
-
-    Returns:
-        What was measured, by row of the table.
+    `examples` training images are looked at first, and then again.
     """
     train, test = read("train"), read("t10k")
     first = Images(train.pixels[:examples], train.labels[:examples])

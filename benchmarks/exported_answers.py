@@ -38,11 +38,7 @@ _WITHOUT = (
 
 
 def main() -> int:
-    """Train, export, ask and print a table.
-
-    Returns:
-        The exit code: 1 where a label differs without a tie.
-    """
+    """Train, export, ask and print a table; exit code 1 where a label differs without a tie."""
     parser = argparse.ArgumentParser(description="Compare exported files with their models.")
     parser.add_argument(
         "--sets", default="fashion,photographs,r8,chinese,spam", help="some of them, by commas"
@@ -71,11 +67,7 @@ def main() -> int:
 
 
 def compared(folder: Path, data: Path, inputs: Path, model: str, given: Sequence[str]) -> tuple[str, ...]:
-    """Train, export, and compare the answers about `inputs`.
-
-    Returns:
-        Cells of a row.
-    """
+    """Train, export, and compare the answers about `inputs`; cells of a row."""
     run, exported = str(folder / "run"), str(folder / "model.onnx")
     pellucid = [sys.executable, "-m", "pellucid"]
     more = ["--model", model, "--epochs", "1", "--no-baselines", "--no-learning-curve", "--seed", "1"]
@@ -109,8 +101,7 @@ def compared(folder: Path, data: Path, inputs: Path, model: str, given: Sequence
 def on_page(run: str, most: int) -> str:
     """Ask the page of a run about its held-out original files; it fails where a label differs without a tie.
 
-    Returns:
-        How many, and the largest difference of a probability.
+    How many, and the largest difference of a probability.
     """
     from pellucid.answering.naming import model_of
     from pellucid.bundle import load
@@ -134,11 +125,7 @@ def on_page(run: str, most: int) -> str:
 
 
 def quiet(command: Sequence[str]) -> str:
-    """Run a command that must succeed.
-
-    Returns:
-        What it said on standard error.
-    """
+    """Run a command that must succeed; what it said on standard error."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{command}: {done.stderr[-2000:]}")

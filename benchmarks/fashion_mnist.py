@@ -20,11 +20,7 @@ DEBIAN_FOLDER = "/usr/share/datasets/fashion-mnist"
 
 
 def main() -> int:
-    """Run and print a table.
-
-    Returns:
-        The exit code.
-    """
+    """Run and print a table."""
     parser = argparse.ArgumentParser(description="Train on the full Fashion-MNIST.")
     parser.add_argument("--data", default=DEBIAN_FOLDER, metavar="FOLDER", help=f"default: {DEBIAN_FOLDER}")
     parser.add_argument("--presets", nargs="+", default=["quick", "standard"])

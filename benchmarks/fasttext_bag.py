@@ -25,15 +25,7 @@ class Learnt(NamedTuple):
 
 
 def by_bag(data: TextData, seed: int) -> Learnt:
-    """Pellucid's `bag`; a tenth of the training texts is held out to choose the epoch.
-
-    Args:
-        data: what is learnt.
-        seed: of every draw.
-
-    Returns:
-        Accuracy and time.
-    """
+    """Pellucid's `bag`; a tenth of the training texts is held out to choose the epoch."""
     from pellucid import TextClassifier
 
     began = time.perf_counter()
@@ -43,16 +35,7 @@ def by_bag(data: TextData, seed: int) -> Learnt:
 
 
 def by_fasttext(data: TextData, seed: int, **given: float) -> Learnt:
-    """fastText; it reads its training texts from a file, which counts.
-
-    Args:
-        data: what is learnt.
-        seed: of every draw.
-        **given: what is not left at its default.
-
-    Returns:
-        Accuracy and time.
-    """
+    """fastText; it reads its training texts from a file, which counts. The rest stays at its defaults."""
     import fasttext
 
     began = time.perf_counter()

@@ -108,17 +108,9 @@ _STARTS = {"pellucid": "ImageNet", "fastai": "the same", "ultralytics": "random"
 
 
 def measured(name: str, given: argparse.Namespace) -> dict[str, Any]:
-    """Run one contestant in a process of its own.
+    """Run one contestant in a process of its own; its name, accuracy and seconds.
 
-    Args:
-        name: of the contestant.
-        given: the arguments of this script.
-
-    Returns:
-        Its name, accuracy and seconds.
-
-    Raises:
-        SystemExit: it failed.
+    Raises: `SystemExit` if it failed.
     """
     command = [sys.executable, __file__, given.folder, "--alone", name]
     command += ["--size", str(given.size), "--epochs", str(given.epochs)]

@@ -38,16 +38,10 @@ Scores = tuple[float, float]
 
 
 def measured(dataset: Dataset, settings: Settings, tested: int) -> dict[str, Scores | float]:
-    """Train one seed.
+    """Train one seed, with at most so many test examples.
 
-    Args:
-        dataset: with a test split.
-        settings: backbone, seed, epochs and threads.
-        tested: test examples at most.
-
-    Returns:
-        Accuracy and log loss of the three networks on the test examples; what validation kept; seconds of
-        fine-tuning.
+    Accuracy and log loss of the three networks on the test examples; what validation kept; seconds of
+    fine-tuning.
     """
     material = material_of(dataset)
     (choice,) = chosen(settings, material)

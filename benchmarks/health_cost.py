@@ -67,16 +67,7 @@ def main() -> None:
 
 
 def measured(place: str, settings: Settings, rounds: int) -> dict[str, Any]:
-    """Measure one network.
-
-    Args:
-        place: DATA.
-        settings: what the user would ask for.
-        rounds: how often both are timed.
-
-    Returns:
-        The numbers.
-    """
+    """Measure one network on DATA; both are timed once in each round."""
     dataset, _ = prepare(place, settings)
     material = material_of(dataset)
     prepared = prepared_for(settings.model, material, settings)

@@ -61,16 +61,7 @@ sys.exit(code)
 
 
 def run_once(data: str, extra: Sequence[str], cache: str) -> dict[str, float]:
-    """Run the command once.
-
-    Args:
-        data: DATA.
-        extra: flags of the command.
-        cache: folder for its cache.
-
-    Returns:
-        Seconds by part, `whole command`, and `peak MB`.
-    """
+    """Run the command once: seconds by part, `whole command`, and `peak MB`."""
     with tempfile.TemporaryDirectory() as folder:
         clock, run = os.path.join(folder, "seconds.json"), os.path.join(folder, "run")
         command = [sys.executable, "-c", DRIVER, clock, "train", data, "--out", run, *extra]
@@ -93,11 +84,7 @@ def run_once(data: str, extra: Sequence[str], cache: str) -> dict[str, float]:
 
 
 def main() -> int:
-    """Measure and print a table.
-
-    Returns:
-        The exit code.
-    """
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description="Measure the whole of pellucid train.")
     parser.add_argument("data", nargs="?", default="sample:fashion", help="default: sample:fashion")
     parser.add_argument("--runs", type=int, default=3, help="runs (default: 3)")

@@ -99,11 +99,7 @@ def most_memory(place: str) -> float:
 
 
 def main() -> int:
-    """Measure and print a table for each size.
-
-    Returns:
-        The exit code.
-    """
+    """Measure and print a table for each size."""
     parser = argparse.ArgumentParser(description="Measure how soon images in containers can be trained on.")
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--sides", type=int, nargs="+", default=[32, 375], help="height in pixels")

@@ -31,26 +31,15 @@ from pellucid.settings import Settings
 
 
 def seconds() -> float:
-    """Processor time of this process and of its children that have ended.
-
-    Returns:
-        The seconds.
-    """
+    """Processor time of this process and of its children that have ended."""
     used = (resource.getrusage(each) for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def write_all(folder: Path, small: int, large: int, rows: int) -> dict[str, tuple[Path, Path, int]]:
-    """Write the inputs, and a trained model of each kind.
+    """Write small images of 28 x 28, large ones of 640 x 480, tables, and a trained model of each kind.
 
-    Args:
-        folder: where.
-        small: images of 28 x 28.
-        large: images of 640 x 480.
-        rows: of the tables.
-
-    Returns:
-        What is asked to a model, its inputs, and how many they are.
+    What is asked to a model, its inputs, and how many they are.
     """
     fashion = read_data("sample:fashion", Settings())
     pixels = fashion.load_pixels() if fashion.load_pixels is not None else fashion.pixels
@@ -80,17 +69,7 @@ def write_all(folder: Path, small: int, large: int, rows: int) -> dict[str, tupl
 
 
 def measure(model: Path, inputs: Path, out: Path, isolate: bool) -> tuple[float, float]:
-    """Time one `predict`.
-
-    Args:
-        model: asked.
-        inputs: a folder or table.
-        out: the answers.
-        isolate: decoded in child processes.
-
-    Returns:
-        Seconds by the clock, and of processors.
-    """
+    """Time one `predict` of a folder or table: seconds by the clock, and of processors."""
     began, used = time.perf_counter(), seconds()
     with isolated() if isolate else contextlib.nullcontext():
         predict(model, [str(inputs)], out, Settings())
@@ -100,14 +79,7 @@ def measure(model: Path, inputs: Path, out: Path, isolate: bool) -> tuple[float,
 def compare(model: Path, inputs: Path, folder: Path, runs: int) -> list[list[float]]:
     """Time both in turns, and compare their answers.
 
-    Args:
-        model: asked.
-        inputs: a folder or table.
-        folder: for the answers.
-        runs: of each.
-
-    Returns:
-        Without and with isolation, the medians of `measure`.
+    Without and with isolation, the medians of `measure`.
     """
     outs = (folder / "here.csv", folder / "apart.csv")
     times: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])
@@ -121,11 +93,7 @@ def compare(model: Path, inputs: Path, folder: Path, runs: int) -> list[list[flo
 
 
 def main() -> int:
-    """Measure and print a table.
-
-    Returns:
-        The exit code.
-    """
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description="Measure what --isolate costs.")
     parser.add_argument("--runs", type=int, default=5, help="of each, in turns (default: 5)")
     parser.add_argument("--small", type=int, default=4000, help="images of 28 x 28 (default: 4000)")

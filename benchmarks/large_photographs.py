@@ -107,16 +107,7 @@ class Start:
 
 
 def measure(folder: Path, size: int, extra: Sequence[str]) -> Start:
-    """Decode alone, then start the command once with an empty cache.
-
-    Args:
-        folder: the photographs.
-        size: `--image-size`.
-        extra: further flags.
-
-    Returns:
-        What both took.
-    """
+    """Decode alone, then start the command once with an empty cache; what both took."""
     wanted = [str(2 * size), str(2 * size * HEIGHT // WIDTH)]
     bare = subprocess.run(
         [sys.executable, "-c", BARE, str(folder), *wanted], capture_output=True, text=True, check=True
@@ -149,14 +140,9 @@ def measure(folder: Path, size: int, extra: Sequence[str]) -> Start:
 
 
 def at_many(found: dict[int, list[Start]], name: str) -> float:
-    """What 5,000 photographs take, by the line through the medians at two sizes.
+    """Seconds that 5,000 photographs take, by the line through the medians at two sizes.
 
-    Args:
-        found: starts by number of photographs.
-        name: a field of `Start`.
-
-    Returns:
-        Seconds.
+    `found` has the starts by number of photographs; `name` is a field of `Start`.
     """
     few, many = sorted(found)
     at_few, at_most = (statistics.median(getattr(start, name) for start in found[n]) for n in (few, many))
@@ -164,14 +150,7 @@ def at_many(found: dict[int, list[Start]], name: str) -> float:
 
 
 def show(found: dict[int, list[Start]]) -> dict[str, float]:
-    """Print the tables.
-
-    Args:
-        found: starts by number of photographs, two sizes.
-
-    Returns:
-        Seconds at 5,000 photographs, by name.
-    """
+    """Print the tables of starts by two numbers of photographs; seconds at 5,000 photographs, by name."""
     print("medians (range)")
     lines = {}
     for title, bare, whole in (
@@ -204,11 +183,7 @@ def show(found: dict[int, list[Start]]) -> dict[str, float]:
 
 
 def main() -> int:
-    """Make the photographs, measure and print the tables.
-
-    Returns:
-        The exit code.
-    """
+    """Make the photographs, measure and print the tables."""
     parser = argparse.ArgumentParser(description="Measure how soon training starts on large photographs.")
     parser.add_argument("--images", type=int, nargs=2, default=[75, 300], metavar="N")
     parser.add_argument("--runs", type=int, default=3, help="starts at each size (default: 3)")

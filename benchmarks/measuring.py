@@ -42,31 +42,20 @@ def machine() -> dict[str, Any]:
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Versions of Python and of those packages that are installed.
-
-    Args:
-        packages: names as pip knows them.
-
-    Returns:
-        Name to version; what is not installed is left out.
-    """
+    """Versions of Python and of those packages, by their names for pip, that are installed."""
     found = {"python": platform.python_version()}
     for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
-            continue
+            continue  # a table of versions lists what is there
     return found
 
 
 def heading(packages: Iterable[str]) -> dict[str, Any]:
     """Print command, machine and versions; the load is read now, before anything is measured.
 
-    Args:
-        packages: names as pip knows them.
-
-    Returns:
-        The same, for `--json`.
+    The same, for `--json`.
     """
     command = shlex.join(["python", *sys.argv])
     here, found = machine(), versions(packages)
@@ -90,12 +79,7 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; the first column to the left, the others to the right.
-
-    Args:
-        header: names of the columns.
-        rows: cells as they are shown.
-    """
+    """Print a table; the first column to the left, the others to the right."""
     lines = [list(header), *(list(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     for number, line in enumerate(lines):
@@ -110,11 +94,6 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def write_json(path: Path | None, document: dict[str, Any]) -> None:
-    """Write the numbers to a file when one was asked for.
-
-    Args:
-        path: where, or `None`.
-        document: what.
-    """
+    """Write the numbers to a file when one was asked for."""
     if path is not None:
         path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")

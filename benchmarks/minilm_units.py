@@ -30,16 +30,7 @@ WITHOUT_UNITS = ("present",)
 
 
 def opened_units(opened: Opened, count: int, draws: np.random.Generator) -> list[Arithmetic]:
-    """Random units of all layers, opened by hand.
-
-    Args:
-        opened: the network on one text.
-        count: how many.
-        draws: where they come from.
-
-    Returns:
-        Their calculations.
-    """
+    """Calculations of so many random units of all layers of the network on one text, opened by hand."""
     lines = [line for line in opened.lines if line.kind not in WITHOUT_UNITS]
     order = draws.permutation(len(lines))
     found = []
@@ -56,11 +47,7 @@ def share(unit: Arithmetic) -> float:
 
 
 def main() -> int:
-    """Open units on some mails and print what they differ by.
-
-    Returns:
-        1 if any differs by more than is admitted, else 0.
-    """
+    """Open units on some mails and print what they differ by; 1 if that is more than is admitted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--units", type=int, default=300, help="units opened on each mail")
     parser.add_argument("--texts", type=int, default=5, help="mails")

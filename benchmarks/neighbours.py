@@ -4,7 +4,7 @@ A busy process counts up for ever on whichever core it gets. Stages are whole co
 after the other; every round runs each with none, one and two neighbours, so that the machine's mood hits all
 alike. A fair share of two cores is 2/3 beside one busy process and 1/2 beside two.
 
-Takes: about 6 minutes a round.
+Takes: about 20 minutes a round.
 """
 
 import argparse
@@ -50,14 +50,7 @@ STAGES: dict[str, list[str]] = {
 
 @contextlib.contextmanager
 def busy(number: int) -> Iterator[None]:
-    """Run so many busy processes meanwhile.
-
-    Args:
-        number: of them.
-
-    Yields:
-        Nothing.
-    """
+    """Run so many busy processes meanwhile."""
     neighbours = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
     try:
         time.sleep(0.5 if number else 0)
@@ -69,15 +62,7 @@ def busy(number: int) -> Iterator[None]:
 
 
 def seconds(words: list[str], places: dict[str, Path]) -> float:
-    """Wall-clock time of one command.
-
-    Args:
-        words: of the command, with names of `places` among them.
-        places: paths by name.
-
-    Returns:
-        Seconds from its start to its end.
-    """
+    """Wall-clock time of one command from start to end; names of `places` among its words become paths."""
     command = [PELLUCID, *(str(places.get(word, word)) for word in words)]
     if RUN in words:
         command.append("--overwrite")
@@ -87,11 +72,7 @@ def seconds(words: list[str], places: dict[str, Path]) -> float:
 
 
 def main() -> int:
-    """Measure and print a table.
-
-    Returns:
-        The exit code.
-    """
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description="Measure every stage beside busy processes.")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (default: 3)")
     parser.add_argument("--stages", nargs="*", default=list(STAGES), help="some of: " + ", ".join(STAGES))
@@ -108,6 +89,7 @@ def main() -> int:
                 for number in NEIGHBOURS:
                     with busy(number):
                         times.setdefault((stage, number), []).append(seconds(STAGES[stage], places))
+                    print(f"{stage}, beside {number}: {times[stage, number][-1]:.1f} s", flush=True)
     rows = []
     for stage in given.stages:
         quiet, *beside = (statistics.median(times[stage, number]) for number in NEIGHBOURS)

@@ -31,7 +31,7 @@ from pellucid.classical.features.rows import Rows
 from pellucid.data import Preprocessing
 from pellucid.data.texts.store import Texts
 from pellucid.novelty import fit_measure
-from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import CLASSICAL, Settings
@@ -78,16 +78,9 @@ def area(foreign: np.ndarray, known: np.ndarray) -> float:
 
 
 def trained(name: str, data: Data, kept: np.ndarray, seed: int) -> tuple[Model, Material]:
-    """Train a model on some classes, a tenth of the examples set aside for validation.
+    """Train a model, a key of `MODELS`, on some classes, a tenth of the examples set aside for validation.
 
-    Args:
-        name: key of `MODELS`.
-        data: of the model's kind.
-        kept: class codes.
-        seed: of the training and of the split.
-
-    Returns:
-        The model with its detector, and what it learnt from.
+    The model with its detector, and what it learnt from.
     """
     rows = np.flatnonzero(np.isin(data.train_codes, kept))
     labels = np.searchsorted(kept, data.train_codes[rows])
@@ -107,15 +100,9 @@ def trained(name: str, data: Data, kept: np.ndarray, seed: int) -> tuple[Model, 
 
 
 def others(model: Model, material: Material, seed: int) -> dict[str, Detector]:
-    """What else a detector might do.
+    """Other detectors by name, each from features and probabilities to how foreign inputs are.
 
-    Args:
-        model: to be watched.
-        material: what it learnt from.
-        seed: which training examples are kept.
-
-    Returns:
-        Name to detector, from features and probabilities to how foreign inputs are.
+    `seed` draws which training examples are kept.
     """
     rows = np.random.default_rng(seed).permutation(material.train)[:5000]
     seen, labels = model.seen(material.inputs[rows]), material.labels[rows]
@@ -155,16 +142,10 @@ def unit(rows: Rows) -> Rows:
 def measured(
     name: str, data: Data, left_out: np.ndarray, seed: int
 ) -> tuple[dict[str, dict[str, float]], float]:
-    """Train one model and ask every detector.
+    """Train one model, a key of `MODELS`, and ask every detector.
 
-    Args:
-        name: key of `MODELS`.
-        data: of its kind.
-        left_out: class codes it is not shown; with some, only these are the foreign inputs.
-        seed: of the training.
-
-    Returns:
-        Detector to set to area under ROC, and the share of false alarms.
+    With some class codes left out, which it is not shown, only these are the foreign inputs. Detector to
+    set to area under ROC, and the share of false alarms.
     """
     kept = np.setdiff1d(np.unique(data.train_codes), left_out)
     model, material = trained(name, data, kept, seed)
@@ -188,15 +169,9 @@ def measured(
 
 
 def report(name: str, runs: list[dict[str, dict[str, float]]], alarms: list[float]) -> dict[str, Any]:
-    """Print the table of one model.
+    """Print the table of one model; means by detector, for `--json`.
 
-    Args:
-        name: of the model.
-        runs: one for each training.
-        alarms: shares of false alarms.
-
-    Returns:
-        Means by detector, for `--json`.
+    Each run is one training; `alarms` are shares of false alarms.
     """
     sets = list(dict.fromkeys(each for run in runs for areas in run.values() for each in areas))
     means = {}
@@ -222,11 +197,7 @@ def span_of(values: tuple[float, float, float]) -> str:
 
 
 def main() -> int:
-    """Measure and print a table for each model.
-
-    Returns:
-        0 where the means of what Pellucid does reach the aims, else 1.
-    """
+    """Print a table for each model; 0 where the means of what Pellucid does reach the aims, else 1."""
     parser = argparse.ArgumentParser(description="Measure detectors of inputs unlike the training data.")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each kind (default: 3)")
     parser.add_argument("--models", nargs="+", default=list(MODELS)[:-1], choices=list(MODELS))

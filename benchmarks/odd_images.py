@@ -27,7 +27,7 @@ from novelty import area
 from pellucid.bundle import AutoencoderModel
 from pellucid.data import Preprocessing
 from pellucid.novelty import fit_measure
-from pellucid.pipeline.judging.detectors import generator_with_detector
+from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
 from pellucid.pipeline.learners.network import NetworkLearner
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
@@ -39,11 +39,7 @@ _NAMES = tuple("0123456789")
 
 
 def main() -> int:
-    """Measure and print a table.
-
-    Returns:
-        0 where the chosen score of a clean run reaches what is wanted, else 1.
-    """
+    """Measure and print a table; 0 where the chosen score of a clean run reaches what is wanted, else 1."""
     parser = argparse.ArgumentParser(description="Measure scores of odd images.")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each kind (default: 3)")
     parser.add_argument("--epochs", type=int, default=6, help="of each training (default: 6)")

@@ -18,11 +18,7 @@ from real_runs import as_json, run_all, show
 
 
 def main() -> int:
-    """Run and print a table.
-
-    Returns:
-        The exit code.
-    """
+    """Run and print a table."""
     parser = argparse.ArgumentParser(description="Train on a folder of photographs.")
     parser.add_argument("data", metavar="FOLDER", nargs="?", help="without it there is nothing to measure")
     parser.add_argument("--presets", nargs="+", default=["standard"])

@@ -50,16 +50,7 @@ sys.exit(code)
 
 
 def write_images(folder: Path, count: int, idx: Path) -> list[Path]:
-    """Write images of an IDX file as PNG files, those of a short file again and again.
-
-    Args:
-        folder: where.
-        count: how many.
-        idx: packed with gzip.
-
-    Returns:
-        The files.
-    """
+    """Write images of an IDX file, packed with gzip, as PNG files, those of a short file again and again."""
     with gzip.open(idx) as file:
         pixels = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)
     folder.mkdir()
@@ -70,15 +61,7 @@ def write_images(folder: Path, count: int, idx: Path) -> list[Path]:
 
 
 def decode_in_threads(folder: Path, preprocessing: Preprocessing) -> np.ndarray:
-    """Decode the files of a folder as `predict` does, without asking a model.
-
-    Args:
-        folder: of images.
-        preprocessing: of the model.
-
-    Returns:
-        Every image.
-    """
+    """Decode the files of a folder as `predict` does, without asking a model."""
     inputs = open_places([str(folder)], Settings(), IMAGES).inputs
     with decoders() as executor:
         blocks = [
@@ -98,39 +81,21 @@ def decode_in_processes(
 ) -> np.ndarray:
     """Decode files in processes that run already, the fastest way that we know for small files.
 
-    Args:
-        paths: of images.
-        preprocessing: of the model.
-        executor: as many processes as there are cores.
-
-    Returns:
-        Every image.
+    The executor has as many processes as there are cores.
     """
     parts = [(preprocessing, paths[start : start + _AT_A_TIME]) for start in range(0, len(paths), _AT_A_TIME)]
     return np.concatenate(list(executor.map(_decode_some, parts)))
 
 
 def train(model: str, run: Path) -> None:
-    """Train a model for one epoch on the bundled sample.
-
-    Args:
-        model: such as `mlp`.
-        run: where to put it.
-    """
+    """Train a model such as `mlp` for one epoch on the bundled sample."""
     words = ["train", "sample:fashion", "--out", str(run), "--model", model, "--preset", "quick"]
     few = ["--epochs", "1", "--no-baselines", "--folds", "0"]
     subprocess.run([sys.executable, "-m", "pellucid", *words, *few], check=True, capture_output=True)
 
 
 def speeds(folder: Path, paths: list[Path], runs: dict[str, Path], rounds: int) -> None:
-    """Measure in turns, and print images a second.
-
-    Args:
-        folder: of the images.
-        paths: of the same.
-        runs: name of each model to its run.
-        rounds: how often.
-    """
+    """Measure the run of each model in turns on the images of a folder, and print images a second."""
     found: dict[str, list[float]] = {}
     spent: dict[str, list[float]] = {}
 
@@ -183,14 +148,7 @@ def _print(found: dict[str, list[float]], spent: dict[str, list[float]], runs: d
 
 
 def memory(scratch: Path, run: Path, counts: Sequence[int], idx: Path) -> None:
-    """Print the peak of memory of the command by form and number of inputs.
-
-    Args:
-        scratch: folder to write to.
-        run: the model.
-        counts: numbers of inputs.
-        idx: images.
-    """
+    """Print the peak of memory of the command by form and number of inputs."""
     rows = []
     for count in counts:
         folder = scratch / f"images-{count}"
@@ -211,11 +169,7 @@ def memory(scratch: Path, run: Path, counts: Sequence[int], idx: Path) -> None:
 
 
 def main() -> int:
-    """Measure and print.
-
-    Returns:
-        The exit code.
-    """
+    """Measure and print."""
     parser = argparse.ArgumentParser(description="Measure predict on files.")
     parser.add_argument("--images", type=int, default=10_000, help="files (default: 10,000)")
     parser.add_argument("--models", default="mlp,cnn", help="models, by commas (default: mlp,cnn)")

@@ -34,10 +34,7 @@ MOST_OF_A_CLASS = 100
 class Features:
     """Everything that the models see of the texts of one data set.
 
-    Args:
-        data: the texts.
-        train: positions of the training texts that may be learnt from.
-        tested: positions of the test texts.
+    `train` has the positions of the training texts that may be learnt from, `tested` those of the test texts.
     """
 
     def __init__(self, data: text_data.TextData, train: np.ndarray, tested: np.ndarray) -> None:
@@ -56,15 +53,10 @@ class Features:
         return seen[: len(texts)], seen[len(texts) :]
 
     def accuracies(self, positions: np.ndarray, seed: int, share: float) -> dict[str, float]:
-        """Train every model on some of the texts.
+        """Train every model on some of the training texts; its name to its accuracy on the test texts.
 
-        Args:
-            positions: among the training texts.
-            seed: of the split and of what is drawn in training.
-            share: of each class that chooses between strengths.
-
-        Returns:
-            Name of the model to its accuracy on the test texts.
+        The seed is that of the split and of what is drawn in training; `share` of each class chooses between
+        strengths.
         """
         texts, found = [self.train[i] for i in positions], {}
         place = installed("glove-6b-50d")
@@ -96,15 +88,10 @@ class Features:
 
 
 def measured(name: str, tested: int | None, only_few: bool) -> dict[str, dict[str, list[float]]]:
-    """Train everything on one data set.
+    """Train everything on one data set, or all but the whole training set where `only_few` is true.
 
-    Args:
-        name: of the set.
-        tested: how many test texts, or `None` for all.
-        only_few: whether the whole training set is left out.
-
-    Returns:
-        `all` and `few`, each from names of models to accuracies.
+    So many test texts are asked, all where `tested` is `None`. `all` and `few`, each from names of models to
+    accuracies.
     """
     data, draws = text_data.load(name), np.random.default_rng(0)
     few_of_test = draws.permutation(len(data.test))[:tested]

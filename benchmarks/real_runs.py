@@ -50,23 +50,27 @@ class RealRun:
     peak_megabytes: float
 
 
+def program() -> str:
+    """Path of the command `pellucid` in the environment of this interpreter."""
+    return os.path.join(os.path.dirname(sys.executable), "pellucid")
+
+
 def run_once(data: str, preset: str, seed: int, extra: Sequence[str], cache: Path) -> RealRun:
-    """Run the command and read what it left.
-
-    Args:
-        data: DATA.
-        preset: `--preset`.
-        seed: `--seed`.
-        extra: further flags.
-        cache: folder for the command's cache.
-
-    Returns:
-        The numbers.
-    """
-    program = os.path.join(os.path.dirname(sys.executable), "pellucid")
+    """Run the command and read what it left; `cache` is the folder of the command's cache."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        command = [program, "train", data, "--out", str(run), "--preset", preset, "--seed", str(seed), *extra]
+        command = [
+            program(),
+            "train",
+            data,
+            "--out",
+            str(run),
+            "--preset",
+            preset,
+            "--seed",
+            str(seed),
+            *extra,
+        ]
         began = time.perf_counter()
         process = subprocess.Popen(command, env={**os.environ, "XDG_CACHE_HOME": str(cache)})
         _, status, usage = os.wait4(process.pid, 0)
@@ -98,17 +102,7 @@ def run_once(data: str, preset: str, seed: int, extra: Sequence[str], cache: Pat
 
 
 def run_all(data: str, presets: Sequence[str], seeds: int, extra: Sequence[str]) -> list[RealRun]:
-    """Run every preset with every seed; all share one cache, which starts empty.
-
-    Args:
-        data: DATA.
-        presets: which.
-        seeds: 0 to this number less one.
-        extra: further flags.
-
-    Returns:
-        One entry per run.
-    """
+    """Run every preset with every seed below `seeds`; all share one cache, which starts empty."""
     with tempfile.TemporaryDirectory() as cache:
         return [
             run_once(data, preset, seed, extra, Path(cache)) for preset in presets for seed in range(seeds)

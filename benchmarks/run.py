@@ -16,11 +16,7 @@ FOLDER = Path(__file__).resolve().parent
 
 
 def scripts() -> list[Path]:
-    """Every benchmark: the scripts of this folder that can be run by themselves.
-
-    Returns:
-        Paths in the order of their names.
-    """
+    """Every benchmark: paths of the scripts of this folder that can be run by themselves, by name."""
     return [
         path
         for path in sorted(FOLDER.glob("*.py"))
@@ -29,39 +25,18 @@ def scripts() -> list[Path]:
 
 
 def shows(script: Path) -> str:
-    """What a benchmark shows.
-
-    Args:
-        script: the benchmark.
-
-    Returns:
-        First line of its docstring.
-    """
+    """First line of the docstring of a benchmark, which says what it shows."""
     return _docstring(script).partition("\n")[0]
 
 
 def takes(script: Path) -> str:
-    """What a benchmark takes.
-
-    Args:
-        script: the benchmark.
-
-    Returns:
-        The rest of the line `Takes: ...` in its docstring; empty when there is none.
-    """
+    """The rest of the line `Takes: ...` in the docstring of a benchmark; empty when there is none."""
     found = re.search(r"^Takes: (.+)$", _docstring(script), re.MULTILINE)
     return found[1] if found else ""
 
 
 def needs_folder(script: Path) -> bool:
-    """Whether a benchmark cannot run without data that the user names.
-
-    Args:
-        script: the benchmark.
-
-    Returns:
-        True when its line `Takes:` begins with `FOLDER;`.
-    """
+    """True where a benchmark needs data that the user names: its line `Takes:` begins with `FOLDER;`."""
     return takes(script).startswith("FOLDER;")
 
 
@@ -70,11 +45,7 @@ def _docstring(script: Path) -> str:
 
 
 def main() -> int:
-    """List or run the benchmarks; each one's own output is the result.
-
-    Returns:
-        The number of benchmarks that failed, at most 1.
-    """
+    """List or run the benchmarks; each one's own output is the result. 1 where one failed, else 0."""
     known = {script.stem: script for script in scripts()}
     parser = argparse.ArgumentParser(description="Run the benchmarks, one after the other.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(known)}; default: all")

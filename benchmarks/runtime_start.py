@@ -25,11 +25,7 @@ FLOOR = "import onnxruntime, numpy, PIL.Image"
 
 
 def main() -> int:
-    """Measure and print two tables.
-
-    Returns:
-        The exit code.
-    """
+    """Measure and print two tables."""
     parser = argparse.ArgumentParser(description="Measure how soon an exported model answers.")
     parser.add_argument("--runs", type=int, default=20, help="processes of each kind (default: 20)")
     parser.add_argument("--model", type=Path, help="an exported model of images; default: one is trained")
@@ -69,11 +65,7 @@ def main() -> int:
 
 
 def environment(folder: Path) -> Path:
-    """A fresh environment with the wheel.
-
-    Returns:
-        Its interpreter.
-    """
+    """Interpreter of a fresh environment with the wheel."""
     python = folder / "venv" / "bin" / "python"
     pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
@@ -86,11 +78,7 @@ def environment(folder: Path) -> Path:
 
 
 def exported(folder: Path) -> Path:
-    """The file of a `cnn`, trained for an epoch on the bundled images.
-
-    Returns:
-        Its path.
-    """
+    """Path of the file of a `cnn`, trained for an epoch on the bundled images."""
     pellucid = [sys.executable, "-m", "pellucid"]
     train = ["train", "sample:fashion", "--out", str(folder / "run"), "--epochs", "1", "--model", "cnn"]
     subprocess.run([*pellucid, *train, "--no-baselines"], check=True, capture_output=True)
@@ -99,11 +87,7 @@ def exported(folder: Path) -> Path:
 
 
 def an_image(folder: Path) -> Path:
-    """A grey image of 28 by 28.
-
-    Returns:
-        Its path.
-    """
+    """Path of a grey image of 28 by 28."""
     from PIL import Image
 
     Image.effect_noise((28, 28), 80).save(folder / "image.png")
@@ -131,11 +115,7 @@ def sizes(folder: Path) -> None:
 
 
 def seconds(command: list[str]) -> tuple[float, float]:
-    """Time of one process.
-
-    Returns:
-        Seconds of the clock from its start to its end, and of the processor.
-    """
+    """Time of one process: seconds of the clock from its start to its end, and of the processor."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()

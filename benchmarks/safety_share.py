@@ -39,15 +39,7 @@ CALLS: Counter[str] = Counter()
 
 
 def timed(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, its time added up unless another one that is watched called it.
-
-    Args:
-        name: under which it is added up.
-        real: the function.
-
-    Returns:
-        The function to put into its place.
-    """
+    """The same function, its time added up under a name unless another one that is watched called it."""
 
     @functools.wraps(real)
     def call(*given: Any, **named: Any) -> Any:
@@ -85,11 +77,7 @@ def watch() -> None:
 
 
 def main() -> int:
-    """Measure and print a table.
-
-    Returns:
-        The exit code.
-    """
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description="Measure what not trusting files costs a training.")
     parser.add_argument("--data", default="sample:fashion")
     parser.add_argument("--threads", type=int, default=1)

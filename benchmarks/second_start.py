@@ -59,15 +59,7 @@ main(sys.argv[1:])
 
 
 def start(data: str, cache: Path) -> dict[str, float]:
-    """Start the command once.
-
-    Args:
-        data: DATA.
-        cache: folder for its cache.
-
-    Returns:
-        Seconds by part, and their sum as `total`.
-    """
+    """Start the command once: seconds by part, and their sum as `total`."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", DRIVER, "train", data, "--out", os.path.join(folder, "run")]
         command.append("--no-baselines")  # they are trained before the network
@@ -82,11 +74,7 @@ def start(data: str, cache: Path) -> dict[str, float]:
 
 
 def main() -> int:
-    """Measure and print a table.
-
-    Returns:
-        The exit code.
-    """
+    """Measure and print a table."""
     default = DEBIAN_FOLDER if Path(DEBIAN_FOLDER).exists() else "sample:fashion"
     parser = argparse.ArgumentParser(description="Measure how soon training starts.")
     parser.add_argument("data", nargs="?", default=default, help=f"default here: {default}")

@@ -60,16 +60,10 @@ Row = tuple[str, int, float, int, int]
 
 
 def judged(name: str, sets: np.ndarray, truth: np.ndarray, alone: np.ndarray) -> Row:
-    """Compare the sets that were found with those that were planted.
+    """Compare the sets that were found with those that were planted, -1 where nothing was planted.
 
-    Args:
-        name: of the case.
-        sets: set of each example, as found.
-        truth: set of each example, as planted; -1 where nothing was planted.
-        alone: whether the example stood alone before anything was planted.
-
-    Returns:
-        Planted examples, share of them found together, innocent examples, and how many were merged.
+    `alone` says of each example that it stood alone before. Planted examples, share of them found together,
+    innocent examples, and how many were merged.
     """
     planted = [np.flatnonzero(truth == each) for each in np.unique(truth[truth >= 0])]
     together = sum(max(Counter(sets[members].tolist()).values()) for members in planted)

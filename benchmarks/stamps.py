@@ -22,14 +22,7 @@ _LEAST = 16
 
 
 def classes(division: str) -> dict[str, Path]:
-    """Find the folders that become classes.
-
-    Args:
-        division: `groups` or `kinds`.
-
-    Returns:
-        Name of each class to its folder.
-    """
+    """Folder of each class by its name, in a division that is `groups` or `kinds`."""
     if division == "groups":
         return {name: STAMPS / name for name in _GROUPS}
     below = [path for path in sorted(STAMPS.glob("*/*/")) if path.parent.name not in _NO_IMAGES]

@@ -22,25 +22,14 @@ CASES = {
 
 
 def seconds(command: list[str]) -> float:
-    """Wall-clock time of one process.
-
-    Args:
-        command: program and arguments.
-
-    Returns:
-        Seconds from its start to its end.
-    """
+    """Wall-clock time of one process, from its start to its end."""
     started = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
 
 
 def main() -> int:
-    """Measure and print a table.
-
-    Returns:
-        The exit code.
-    """
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description="Measure how long the command takes to start.")
     parser.add_argument("--runs", type=int, default=20, help="processes of each kind (default: 20)")
     runs = parser.parse_args().runs

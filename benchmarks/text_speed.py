@@ -20,7 +20,6 @@ import argparse
 import collections
 import statistics
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from typing import Any
 import fasttext_bag
 import numpy as np
 import text_data
-from contest import Worker, run_rounds, show, start_all
+from contest import Worker, held, show
 from contestants import HIDDEN, TEXT_CONTESTANTS
 from contestants.data import Texts
 from measuring import heading, print_table, spread, summary, write_json
@@ -45,15 +44,10 @@ SECOND_BIAS = 2 * 4 * HIDDEN
 
 
 def cut(network: str, lengths: str, arguments: argparse.Namespace) -> Texts:
-    """Take training texts of 20 Newsgroups as ids of their words.
+    """Take `batch * steps` training texts of 20 Newsgroups as ids of their words; 0 is padding.
 
-    Args:
-        network: `rnn` or `text-cnn`.
-        lengths: `equal` for the first words of texts that are long enough, else `natural`.
-        arguments: of the command.
-
-    Returns:
-        `batch * steps` texts; 0 is padding, 1 a word beyond the vocabulary.
+    1 is a word beyond the vocabulary. `lengths` is `equal` for the first words of texts that are long enough,
+    else `natural`.
     """
     data = text_data.load("20ng")
     words = [text.split() for text in data.train]
@@ -76,26 +70,9 @@ def cut(network: str, lengths: str, arguments: argparse.Namespace) -> Texts:
 
 
 def contest(network: str, lengths: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Let everybody train one network on texts of one kind, and print the tables.
-
-    Args:
-        network: `rnn` or `text-cnn`.
-        lengths: `equal` or `natural`.
-        arguments: of the command.
-
-    Returns:
-        The numbers, for `--json`.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "data.npz"
-        cut(network, lengths, arguments).save(place)
-        chosen = {name: TEXT_CONTESTANTS[name] for name in arguments.only}
-        workers, missing = start_all(chosen, place, Path(folder))
-        try:
-            run_rounds(workers, arguments.rounds)
-        finally:
-            for worker in workers.values():
-                worker.close()
+    """Let everybody train one network on texts of one kind, and print the tables; numbers for `--json`."""
+    chosen = {name: TEXT_CONTESTANTS[name] for name in arguments.only}
+    workers, missing = held(chosen, cut(network, lengths, arguments), arguments.rounds)
     counts, agree = parameters(network, workers)
     print(
         f"n = {arguments.rounds} rounds of {arguments.steps} steps of {arguments.batch} texts each; "
@@ -112,15 +89,7 @@ def contest(network: str, lengths: str, arguments: argparse.Namespace) -> dict[s
 
 
 def parameters(network: str, workers: dict[str, Worker]) -> tuple[dict[str, int], bool]:
-    """How many parameters everybody's network has.
-
-    Args:
-        network: `rnn` or `text-cnn`.
-        workers: who ran.
-
-    Returns:
-        The counts, and whether they are equal but for the second bias of PyTorch's LSTM.
-    """
+    """Parameters of each network, and whether they are equal but for the second bias of PyTorch's LSTM."""
     counts = {name: worker.parameters for name, worker in workers.items()}
     second = SECOND_BIAS if network == "rnn" else 0
     by_keras = {count for name, count in counts.items() if "keras" in name}
@@ -129,15 +98,7 @@ def parameters(network: str, workers: dict[str, Worker]) -> tuple[dict[str, int]
 
 
 def against_fasttext(names: list[str], seeds: int) -> dict[str, Any]:
-    """Let `bag` and fastText learn whole data sets, and print a table for each.
-
-    Args:
-        names: data sets.
-        seeds: runs of each.
-
-    Returns:
-        The numbers, for `--json`.
-    """
+    """Let `bag` and fastText learn whole data sets, and print a table for each; the numbers, for `--json`."""
     results: dict[str, Any] = {}
     for name in names:
         data = text_data.load(name)
@@ -168,15 +129,9 @@ def against_fasttext(names: list[str], seeds: int) -> dict[str, Any]:
 def repeated(
     learn: Callable[[text_data.TextData, int], fasttext_bag.Learnt], data: text_data.TextData, seeds: int
 ) -> tuple[list[fasttext_bag.Learnt], list[str]]:
-    """Learn a data set once with each seed.
+    """Learn a data set once with each seed below `seeds`.
 
-    Args:
-        learn: how.
-        data: what.
-        seeds: 0 to this number less one.
-
-    Returns:
-        The runs, and why others failed: fastText may meet a number that is none.
+    The runs, and why others failed: fastText may meet a number that is none.
     """
     runs, failures = [], []
     for seed in range(seeds):
@@ -188,11 +143,7 @@ def repeated(
 
 
 def main() -> int:
-    """Measure and print the tables.
-
-    Returns:
-        0 when all networks have the same number of parameters, else 1.
-    """
+    """Measure and print the tables; 0 when all networks have the same number of parameters, else 1."""
     parser = argparse.ArgumentParser(
         description="Compare the training speed of libraries on networks of texts."
     )

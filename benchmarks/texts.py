@@ -62,17 +62,7 @@ SETUPS: dict[str, tuple[str, ...]] = {
 
 
 def measure(name: str, setups: Sequence[str], seeds: int, extra: Sequence[str]) -> dict[str, list[RealRun]]:
-    """Run every set-up with every seed on one data set.
-
-    Args:
-        name: of the data.
-        setups: keys of `SETUPS`.
-        seeds: 0 to this number less one.
-        extra: further flags.
-
-    Returns:
-        The runs of each set-up.
-    """
+    """Run every set-up, a key of `SETUPS`, with every seed below `seeds` on one data set."""
     with tempfile.TemporaryDirectory() as folder:
         train, test = text_data.load(name).write(Path(folder))
         cache = Path(folder) / "cache"
@@ -88,15 +78,7 @@ def _preset(setup: str) -> str:
 
 
 def row(name: str, found: dict[str, list[RealRun]]) -> list[str]:
-    """One line of the Markdown table.
-
-    Args:
-        name: of the data.
-        found: the runs of each set-up.
-
-    Returns:
-        The cells.
-    """
+    """Cells of one line of the Markdown table."""
     target = TARGETS[name]
     validation = {
         setup: statistics.fmean(run.validation_accuracy for run in runs) for setup, runs in found.items()
@@ -124,11 +106,7 @@ def _mean(runs: Sequence[RealRun], field: str, target: float, what: str) -> str:
 
 
 def main() -> int:
-    """Run and print the tables.
-
-    Returns:
-        The exit code.
-    """
+    """Run and print the tables."""
     parser = argparse.ArgumentParser(description="Train on five data sets of texts.")
     parser.add_argument("--data", nargs="+", choices=list(TARGETS), default=list(TARGETS))
     parser.add_argument("--setups", nargs="+", choices=list(SETUPS), default=list(SETUPS))

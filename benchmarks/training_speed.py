@@ -12,12 +12,11 @@ Takes: about 7 minutes on two cores and 8 GB of memory; the baselines come with 
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contest import run_rounds, show, start_all
+from contest import held, show
 from contestants import CONTESTANTS
 from contestants.data import Data
 from measuring import heading, summary, write_json
@@ -34,17 +33,7 @@ TABLES = {
 
 
 def cut(place: str, batch: int, steps: int, warm_up_steps: int) -> Data:
-    """Take the first training images of some data.
-
-    Args:
-        place: DATA as `pellucid train` takes it.
-        batch: images per step.
-        steps: steps of an epoch.
-        warm_up_steps: steps of the epoch that is not counted.
-
-    Returns:
-        `batch * steps` images.
-    """
+    """Take the first `batch * steps` training images of DATA; the epoch of `warm_up_steps` is not counted."""
     dataset, _ = prepare(place, Settings())
     chosen = np.random.default_rng(0).permutation(dataset.train)[: batch * steps]
     if len(chosen) < batch * steps:
@@ -59,11 +48,7 @@ def cut(place: str, batch: int, steps: int, warm_up_steps: int) -> Data:
 
 
 def main() -> int:
-    """Measure and print both tables.
-
-    Returns:
-        0 when all networks have the same number of parameters, else 1.
-    """
+    """Measure and print both tables; 0 when all networks have the same number of parameters, else 1."""
     parser = argparse.ArgumentParser(description="Compare the training speed of libraries on one network.")
     parser.add_argument("data", nargs="?", default="sample:fashion", help="default: sample:fashion")
     parser.add_argument("--rounds", type=int, default=5)
@@ -76,16 +61,7 @@ def main() -> int:
 
     facts: dict[str, Any] = heading(PACKAGES)
     data = cut(arguments.data, arguments.batch, arguments.steps, arguments.warm_up)
-    with tempfile.TemporaryDirectory() as folder:
-        data.save(Path(folder) / "data.npz")
-        chosen = {name: CONTESTANTS[name] for name in arguments.only}
-        workers, missing = start_all(chosen, Path(folder) / "data.npz", Path(folder))
-        try:
-            run_rounds(workers, arguments.rounds)
-        finally:
-            for worker in workers.values():
-                worker.close()
-
+    workers, missing = held({name: CONTESTANTS[name] for name in arguments.only}, data, arguments.rounds)
     counts = {name: worker.parameters for name, worker in workers.items()}
     agree = len(set(counts.values())) == 1
     print(

@@ -11,10 +11,9 @@ Takes: about 3 minutes on two cores; `pip install keras tensorflow-cpu` beside P
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
-from contest import run_rounds, show, start_all
+from contest import held, show
 from contestants import GENERATOR_CONTESTANTS
 from measuring import heading, summary, write_json
 from training_speed import cut
@@ -23,11 +22,7 @@ OURS = "pellucid-vae"
 
 
 def main() -> int:
-    """Measure and print a table.
-
-    Returns:
-        0 when both networks have the same number of parameters, else 1.
-    """
+    """Measure and print a table; 0 when both networks have the same number of parameters, else 1."""
     parser = argparse.ArgumentParser(
         description="Compare the training speed of libraries on one autoencoder."
     )
@@ -40,14 +35,7 @@ def main() -> int:
 
     facts = heading(("pellucid", "torch", "keras", "tensorflow-cpu", "numpy"))
     data = cut(arguments.data, arguments.batch, arguments.steps, 8)
-    with tempfile.TemporaryDirectory() as folder:
-        data.save(Path(folder) / "data.npz")
-        workers, missing = start_all(GENERATOR_CONTESTANTS, Path(folder) / "data.npz", Path(folder))
-        try:
-            run_rounds(workers, arguments.rounds)
-        finally:
-            for worker in workers.values():
-                worker.close()
+    workers, missing = held(GENERATOR_CONTESTANTS, data, arguments.rounds)
     counts = {name: worker.parameters for name, worker in workers.items()}
     print(f"n = {arguments.rounds} rounds of {arguments.steps} steps of {arguments.batch} images")
     print(f"trainable parameters: {counts}\n")

@@ -4,8 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -134,3 +135,16 @@ def chromium() -> str:
     _need(path is not None, "chromium")
     assert path is not None
     return path
+
+
+@pytest.fixture(scope="session")
+def saved_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], Path]:
+    """Saves a model as the one of a run; the folder must stay as it is."""
+    from pellucid.bundle import save
+
+    def saved(model: Any) -> Path:
+        folder = tmp_path_factory.mktemp("run")
+        save(model, folder / "model", {})
+        return folder
+
+    return saved

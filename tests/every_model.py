@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pellucid.bundle import ClassicalModel, Inputs, Model
+from pellucid.bundle import AverageModel, ClassicalModel, Inputs, Member, Model
 from pellucid.classical import Budget, Fitted, Lesson, fit_baseline
 from pellucid.data.texts.store import Texts
 from small_models import CLASSES, DIGITS, digits, number_model, untrained_model, vector_model, vectors
@@ -108,6 +108,24 @@ ON_NETWORK: dict[str, Callable[[], Model]] = {
     "ridge-on-text-cnn": lambda: classical_model("ridge", "text network", of_numbers=True),
 }
 MODELS = NEURAL | CLASSICAL | ON_NETWORK
+
+
+def average(weights: dict[str, int]) -> AverageModel:
+    """An average of some of these models by their names."""
+    return AverageModel([Member(name.split()[0], weight, MODELS[name]()) for name, weight in weights.items()])
+
+
+AVERAGES: dict[str, Callable[[], Model]] = {
+    "average": lambda: average({"svm": 3, "svm-on-cnn": 2, "cnn": 1, "random-forest": 1}),
+    "average of numbers": lambda: average({"ridge-on-cnn": 2, "ridge": 1}),
+    "average of texts": lambda: average(
+        {"svm of texts": 4, "svm-on-text-cnn": 3, "logistic-regression of texts": 2, "bag": 1}
+    ),
+    "average of texts, of numbers": lambda: average(
+        {"ridge of texts, of numbers": 2, "svm of texts, of numbers": 1}
+    ),
+}
+EVERY = MODELS | AVERAGES
 CLASSIFIERS = [name for name in MODELS if "numbers" not in name and not name.startswith(("mean", "ridge"))]
 
 

@@ -26,15 +26,15 @@ def test_work_of_the_cores_of_this_process_is_counted(two_cores, tmp_path, monke
     (tmp_path / "stat").write_text(TIMES)
     monkeypatch.setattr(cores, "_TIMES", tmp_path / "stat")
     monkeypatch.setattr("os.sysconf", lambda _: 100)
-    assert cores._look().busy == pytest.approx((100 + 10 + 200 + 5 + 5 + 300 + 30) / 100)
+    assert cores.look().busy == pytest.approx((100 + 10 + 200 + 5 + 5 + 300 + 30) / 100)
 
 
 @pytest.mark.parametrize(
     ("busy", "own", "free"), [(0.0, 0.0, 2), (0.9, 0.9, 2), (1.8, 0.9, 1), (1.1, 0.1, 1), (2.0, 0.0, 1)]
 )
 def test_what_other_programs_take_is_not_free(two_cores, monkeypatch, busy, own, free):
-    looks = iter([cores._Look(10.0, 50.0, 3.0), cores._Look(11.0, 50.0 + busy, 3.0 + own)])
-    monkeypatch.setattr(cores, "_look", lambda: next(looks))
+    looks = iter([cores.Look(10.0, 50.0, 3.0), cores.Look(11.0, 50.0 + busy, 3.0 + own)])
+    monkeypatch.setattr(cores, "look", lambda: next(looks))
     cores.watch()
     assert cores.free() == free
 

@@ -1,7 +1,8 @@
 """The data a contestant is handed: images or texts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -9,7 +10,26 @@ MEASURED, WARM_UP = "measured", "warm-up"
 
 
 @dataclass(frozen=True)
-class Data:
+class Cut:
+    """Examples cut into steps; its fields are arrays and single values."""
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            return cls(**{name: file[name] if file[name].ndim else file[name].item() for name in file})
+
+    def save(self, path: Path) -> None:
+        """Write an `.npz` file."""
+        np.savez(path, **{each.name: np.asarray(getattr(self, each.name)) for each in fields(self)})
+
+    def part(self, which: str) -> slice:
+        """The examples of an epoch: all of them, or those of the warm-up."""
+        return slice(None) if which == MEASURED else slice(self.warm_up_steps * self.batch)
+
+
+@dataclass(frozen=True)
+class Data(Cut):
     """Images, labels and how they are cut.
 
     Attributes:
@@ -26,22 +46,6 @@ class Data:
     batch: int
     warm_up_steps: int
 
-    @classmethod
-    def load(cls, path: Path) -> "Data":
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            classes, batch, warm_up_steps = file["numbers"].tolist()
-            return cls(file["pixels"], file["labels"], classes, batch, warm_up_steps)
-
-    def save(self, path: Path) -> None:
-        """Write an `.npz` file."""
-        numbers = np.array([self.classes, self.batch, self.warm_up_steps])
-        np.savez(path, pixels=self.pixels, labels=self.labels, numbers=numbers)
-
-    def part(self, which: str) -> slice:
-        """The examples of an epoch: all of them, or those of the warm-up."""
-        return slice(None) if which == MEASURED else slice(self.warm_up_steps * self.batch)
-
     def standardised(self) -> np.ndarray:
         """float32 (n, height, width, channels) with mean 0 and deviation 1 over all images."""
         floats = self.pixels.astype(np.float32)
@@ -50,7 +54,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Texts:
+class Texts(Cut):
     """Token ids, labels and how they are cut.
 
     Attributes:
@@ -70,20 +74,3 @@ class Texts:
     network: str
     batch: int
     warm_up_steps: int
-
-    @classmethod
-    def load(cls, path: Path) -> "Texts":
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            classes, vocabulary, batch, warm_up_steps = file["numbers"].tolist()
-            network = str(file["network"])
-            return cls(file["ids"], file["labels"], classes, vocabulary, network, batch, warm_up_steps)
-
-    def save(self, path: Path) -> None:
-        """Write an `.npz` file."""
-        numbers = np.array([self.classes, self.vocabulary, self.batch, self.warm_up_steps])
-        np.savez(path, ids=self.ids, labels=self.labels, numbers=numbers, network=np.array(self.network))
-
-    def part(self, which: str) -> slice:
-        """The examples of an epoch: all of them, or those of the warm-up."""
-        return slice(None) if which == MEASURED else slice(self.warm_up_steps * self.batch)

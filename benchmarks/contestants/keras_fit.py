@@ -11,14 +11,9 @@ from contestants.data import Data
 
 
 def build(name: str, data: Data) -> tuple[Callable[[str], float], int]:
-    """Put it together.
+    """A function that trains one epoch and returns its mean loss, and the trainable parameters.
 
-    Args:
-        name: not used; backend and precision come from the environment.
-        data: what is trained on.
-
-    Returns:
-        A function that trains one epoch and returns its mean loss, and the trainable parameters.
+    The name is not used: backend and precision come from the environment.
     """
     del name
     keras.mixed_precision.set_global_policy(os.environ["BENCHMARK_POLICY"])

@@ -7,15 +7,7 @@ from contestants import WIDTHS
 
 
 def six_convolutions(input_shape: tuple[int, int, int], classes: int) -> nn.Sequential:
-    """Build the network.
-
-    Args:
-        input_shape: channels, height, width.
-        classes: number of logits.
-
-    Returns:
-        Layers from standardised images to logits.
-    """
+    """Layers from standardised images of (channels, height, width) to logits."""
     incoming, height, width = input_shape
     layers: list[nn.Module] = []
     for number, outgoing in enumerate(WIDTHS, start=1):
@@ -36,11 +28,7 @@ def parameters_of(network: nn.Module) -> int:
 
 
 class InBfloat16(nn.Module):
-    """The same network under bf16 autocast, channels last, as Pellucid trains it.
-
-    Args:
-        network: from standardised images to logits.
-    """
+    """The same network under bf16 autocast, channels last, as Pellucid trains it."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -55,15 +43,6 @@ class InBfloat16(nn.Module):
 
 
 def network_for(name: str, input_shape: tuple[int, int, int], classes: int) -> nn.Module:
-    """The network as one contestant trains it.
-
-    Args:
-        name: ends in `-bf16` for bf16 and channels last.
-        input_shape: channels, height, width.
-        classes: number of logits.
-
-    Returns:
-        The network.
-    """
+    """The network as one contestant trains it: in bf16 and channels last where its name ends in `-bf16`."""
     network = six_convolutions(input_shape, classes)
     return InBfloat16(network) if name.endswith("-bf16") else network

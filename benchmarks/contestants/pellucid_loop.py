@@ -45,12 +45,7 @@ class FromPixels(nn.Sequential):
 def prepare(data: Data, settings: Settings) -> tuple[nn.Module, Examples, Recipe]:
     """What `Session.start` prepares, around the network of this benchmark.
 
-    Args:
-        data: what is trained on.
-        settings: what a user would ask for.
-
-    Returns:
-        Network, examples without a validation split, recipe of one epoch.
+    Network, examples without a validation split, recipe of one epoch.
     """
     count, height, width, channels = data.pixels.shape
     network = FromPixels(six_convolutions((channels, height, width), data.classes), data.pixels)
@@ -72,15 +67,7 @@ def prepare(data: Data, settings: Settings) -> tuple[nn.Module, Examples, Recipe
 
 
 def build(name: str, data: Data) -> tuple[Callable[[str], float], int]:
-    """Put it together.
-
-    Args:
-        name: `pellucid` or `pellucid-augmented`.
-        data: what is trained on.
-
-    Returns:
-        A function that trains one epoch and returns its mean loss, and the trainable parameters.
-    """
+    """A function that trains one epoch and returns its mean loss, and the trainable parameters."""
     settings = dataclasses.replace(SETTINGS, augment=name.endswith("-augmented"))
     keep_freed_memory()
     network, examples, recipe = prepare(data, settings)

@@ -29,14 +29,9 @@ SETTINGS = Settings(
 
 
 def start(name: str, data: Texts) -> Session:
-    """A session on the texts, without a validation split.
+    """A session on the texts, without a validation split; its recipe is one epoch without word dropout.
 
-    Args:
-        name: ends in `-fp32` where the arithmetic is not Pellucid's own choice.
-        data: what is trained on.
-
-    Returns:
-        The session; its recipe is one epoch without word dropout.
+    A name that ends in `-fp32` stands for arithmetic that is not Pellucid's own choice.
     """
     lengths = (data.ids != 0).sum(axis=1)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -69,15 +64,7 @@ def start(name: str, data: Texts) -> Session:
 
 
 def build(name: str, data: Texts) -> tuple[Callable[[str], float], int]:
-    """Put it together.
-
-    Args:
-        name: `texts-pellucid` or `texts-pellucid-fp32`.
-        data: what is trained on.
-
-    Returns:
-        A function that trains one epoch and returns its mean loss, and the trainable parameters.
-    """
+    """A function that trains one epoch and returns its mean loss, and the trainable parameters."""
     keep_freed_memory()
     session = start(name, data)
     network, recipe, optimizer = session.network, session.batches.recipe, session.state.optimizer

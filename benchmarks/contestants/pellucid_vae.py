@@ -17,15 +17,7 @@ from pellucid.training.steps import ElboStep
 
 
 def build(name: str, data: Data) -> tuple[Callable[[str], float], int]:
-    """Put it together.
-
-    Args:
-        name: not used.
-        data: what is trained on.
-
-    Returns:
-        A function that trains one epoch and returns its mean loss, and the trainable parameters.
-    """
+    """A function that trains one epoch and returns its mean loss, and the trainable parameters."""
     del name
     settings = Settings(
         model="vae",

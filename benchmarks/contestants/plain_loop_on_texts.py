@@ -15,8 +15,7 @@ from contestants.network import parameters_of
 class TextNetwork(nn.Module):
     """Embeddings, an LSTM in both directions or convolutions, pools over the text, a dense layer.
 
-    Args:
-        data: names the network, and gives the numbers of ids and classes.
+    The data names the network, and gives the numbers of ids and classes.
     """
 
     def __init__(self, data: Texts) -> None:
@@ -48,15 +47,7 @@ class TextNetwork(nn.Module):
 
 
 def build(name: str, data: Texts) -> tuple[Callable[[str], float], int]:
-    """Put it together.
-
-    Args:
-        name: ends in `-bf16` for bf16.
-        data: what is trained on.
-
-    Returns:
-        A function that trains one epoch and returns its mean loss, and the trainable parameters.
-    """
+    """A function that trains one epoch and returns its mean loss, and the trainable parameters."""
     ids, labels = torch.from_numpy(data.ids), torch.from_numpy(data.labels)
     network = TextNetwork(data)
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)

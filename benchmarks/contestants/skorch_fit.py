@@ -12,15 +12,7 @@ from contestants.network import network_for, parameters_of
 
 
 def build(name: str, data: Data) -> tuple[Callable[[str], float], int]:
-    """Put it together.
-
-    Args:
-        name: `skorch` or `skorch-bf16`.
-        data: what is trained on.
-
-    Returns:
-        A function that trains one epoch and returns its mean loss, and the trainable parameters.
-    """
+    """A function that trains one epoch and returns its mean loss, and the trainable parameters."""
     images = torch.from_numpy(data.standardised()).permute(0, 3, 1, 2).contiguous().numpy()
     network = network_for(name, images.shape[1:], data.classes)
     classifier = NeuralNetClassifier(

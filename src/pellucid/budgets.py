@@ -78,8 +78,6 @@ PIXELS_PER_BYTE, PIXELS_ANYWAY = 10_000, 16_000_000
 nearly so many in 1,000 bytes. Black and white packs to 8,000 pixels a byte as PNG; WebP and AVIF say in 200
 bytes that 90 million pixels are alike."""
 
-RAISABLE = (MEMORY, UNPACKED, PIXELS, WORK)
-
 RATIO = 20
 """Bytes that an honest packed file may unpack to for each of its own, whatever its size."""
 

@@ -13,7 +13,7 @@ _SHORTEST, _LONGEST = 0.3, 20.0
 """Seconds: what a shorter look sees may be a hiccup, and what a longer one began with may be over."""
 
 
-class _Look(NamedTuple):
+class Look(NamedTuple):
     """Counts of the kernel at one moment, in seconds of processor time.
 
     Attributes:
@@ -27,7 +27,7 @@ class _Look(NamedTuple):
     own: float
 
 
-_first: _Look | None = None
+_first: Look | None = None
 
 
 def usable() -> int:
@@ -37,10 +37,16 @@ def usable() -> int:
     return os.cpu_count() or 1
 
 
+def asked() -> int | None:
+    """Number of threads that `OMP_NUM_THREADS` asks for, at least 1; None where it does not."""
+    number = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(number) if number.isascii() and number.isdigit() and int(number) >= 1 else None
+
+
 def watch() -> None:
     """Begin to count, so that `free` need not wait later."""
     global _first
-    _first = _look()
+    _first = look()
 
 
 def free() -> int:
@@ -49,17 +55,26 @@ def free() -> int:
     Where `watch` was called less than 0.3 seconds ago, more than 20, or never, the next 0.3 seconds are
     counted. Only Linux tells; elsewhere every usable core counts as free.
     """
-    first, now = _first, _look()
+    first, now = _first, look()
     if first is None or now is None or not _SHORTEST <= now.moment - first.moment <= _LONGEST:
         time.sleep(_SHORTEST)
-        first, now = now, _look()
+        first, now = now, look()
+    return max(1, usable() - round(_kept_busy(first, now)))
+
+
+def kept_busy_since(first: Look | None) -> float:
+    """Cores that other programs have kept busy on average since a look; 0 where nobody tells."""
+    return _kept_busy(first, look())
+
+
+def _kept_busy(first: Look | None, now: Look | None) -> float:
     if first is None or now is None:
-        return usable()
+        return 0.0
     others = (now.busy - first.busy) - (now.own - first.own)
-    return max(1, usable() - round(others / (now.moment - first.moment)))
+    return others / (now.moment - first.moment)
 
 
-def _look() -> _Look | None:
+def look() -> Look | None:
     """Read the counts as they are now; None where the kernel does not tell."""
     try:
         lines = _TIMES.read_text("ascii").splitlines()
@@ -75,4 +90,4 @@ def _look() -> _Look | None:
             busy += sum(numbers) - sum(numbers[_IDLE])
     times = os.times()
     own = times.user + times.system + times.children_user + times.children_system
-    return _Look(time.monotonic(), busy / ticks, own)
+    return Look(time.monotonic(), busy / ticks, own)

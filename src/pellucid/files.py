@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,17 +26,11 @@ _RESUMABLE = ContextVar("resumable", default=False)
 
 
 def write_file(path: Path, content: bytes) -> str:
-    """Replace `path` with `content` through the save protocol.
+    """Replace a file with its whole content through the save protocol; SHA-256 of that in hexadecimal.
 
-    Args:
-        path: file to write; its folder must exist.
-        content: every byte of it.
+    Its folder must exist.
 
-    Returns:
-        SHA-256 of the content in hexadecimal.
-
-    Raises:
-        StorageError: the disk is full, permission is denied or the bytes read back differ.
+    Raises: `StorageError` if the disk is full, permission is denied or the bytes read back differ.
     """
     with writing(path) as draft:
         draft.write(content)
@@ -92,14 +86,9 @@ class Draft(io.BufferedIOBase):
 def writing(path: Path) -> Iterator[Draft]:
     """Replace `path` bit by bit through the save protocol; for files too large for memory.
 
-    Args:
-        path: file to write; its folder must exist.
+    Its folder must exist. It changes only when the block ends without an exception.
 
-    Yields:
-        Where to write; `path` changes only when the block ends without an exception.
-
-    Raises:
-        StorageError: the disk is full, permission is denied or the bytes read back differ.
+    Raises: `StorageError` if the disk is full, permission is denied or the bytes read back differ.
     """
     temporary = _beside(path, "tmp")
     try:
@@ -145,13 +134,19 @@ def write_json(path: Path, document: Any) -> str:
     return write_file(path, text.encode())
 
 
-def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+def write_folder(path: Path, files: Mapping[str, bytes], linked: Mapping[str, Path] | None = None) -> None:
     """Replace a folder, whose parent must exist, by files (name to content), whole or not at all.
+
+    A name may lead into folders below. `linked` are files by name that stand elsewhere, of which hard links
+    are made where that is possible.
 
     Raises: `StorageError` as for `write_file`; the former folder is then still in place.
     """
 
     def fill(folder: Path) -> None:
+        _make_folders(folder, [*files, *(linked or {})])
+        for name, source in (linked or {}).items():
+            _link(source, folder / name)
         for name, content in files.items():
             write_file(folder / name, content)
 
@@ -159,19 +154,25 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def link_folder(source: Path, target: Path) -> None:
-    """Make `target` hold the plain files of `source`, whole or not at all, as hard links where possible.
+    """Make `target` hold the files of `source`, whole or not at all, as hard links where possible.
 
     Raises: `StorageError` as for `write_file`; the former folder is then still in place.
     """
+    linked = {str(file.relative_to(source)): file for file in sorted(source.rglob("*")) if not file.is_dir()}
+    write_folder(target, {}, linked)
 
-    def fill(folder: Path) -> None:
-        for file in source.iterdir():
-            try:
-                os.link(file, folder / file.name)
-            except OSError:
-                write_file(folder / file.name, file.read_bytes())
 
-    _replace_folder(target, fill)
+def _make_folders(folder: Path, names: Iterable[str]) -> None:
+    """Make the folders below that names lead into."""
+    for name in dict.fromkeys(str(Path(name).parent) for name in names):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        write_file(target, source.read_bytes())
 
 
 def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
@@ -180,6 +181,9 @@ def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
     try:
         temporary.mkdir()
         fill(temporary)
+        for below in temporary.rglob("*"):
+            if below.is_dir():
+                sync_folder(below)
         if path.exists():
             os.replace(path, retired)
         os.replace(temporary, path)
@@ -196,13 +200,9 @@ def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and its parents, and prove that it can be written to.
+    """Create a folder and its parents where they are missing, and prove that it can be written to.
 
-    Args:
-        path: folder to create; one that exists is fine.
-
-    Raises:
-        StorageError: a parent is read-only, a file stands in the way, or the disk is full.
+    Raises: `StorageError` if a parent is read-only, a file stands in the way, or the disk is full.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -214,14 +214,9 @@ def make_folder(path: Path) -> None:
 
 
 def require_space(path: Path, needed: int) -> None:
-    """Refuse to start when the disk cannot hold what will be written.
+    """Refuse to start when the disk of an existing folder cannot hold the bytes that will be written.
 
-    Args:
-        path: an existing folder on the disk in question.
-        needed: bytes that will be written.
-
-    Raises:
-        StorageError: fewer bytes are free.
+    Raises: `StorageError` if fewer bytes are free.
     """
     free = shutil.disk_usage(path).free
     if free < needed:
@@ -259,14 +254,12 @@ def storage_error(path: Path, error: OSError) -> StorageError:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process alone; the system frees the lock when the process dies.
+    """Hold an existing folder for this process alone, by the file `.lock` in it.
 
-    Args:
-        folder: an existing folder; the lock is the file `.lock` in it.
+    The system frees the lock when the process dies.
 
-    Raises:
-        RunLockedError: another living process holds it; the message names it.
-        StorageError: the lock file cannot be written.
+    Raises: `RunLockedError` if another living process holds it; the message names it. `StorageError` if the
+    lock file cannot be written.
     """
     path = folder / ".lock"
     try:

@@ -1,6 +1,5 @@
 """`predict` with promises: what is said beforehand, which inputs are answered, the columns, and refusals."""
 
-import csv
 import dataclasses
 import json
 
@@ -8,17 +7,18 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from command_line import rows_of
+from models_with_detectors import with_detector
 from number_models import number_model
 from pellucid.answering.deciding import Decider, Wishes
 from pellucid.answering.predict import predict
 from pellucid.arithmetic.probabilities import trust
-from pellucid.bundle import HeldOut, save
+from pellucid.bundle import HeldOut
 from pellucid.cli.main import main
 from pellucid.errors import UsageError
 from pellucid.evaluation.promises.abstention import promise
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
-from watched_models import watched
 
 PIXELS, LABELS = digits()
 HELD, ASKED = slice(1000, 1300), slice(1300, 1600)
@@ -27,16 +27,14 @@ HELD, ASKED = slice(1000, 1300), slice(1300, 1600)
 @pytest.fixture(scope="module")
 def model():
     """A network of digits with its detector and 300 held-out answers."""
-    found = watched(trained_model(), train=1000, validation=300)
+    found = with_detector(trained_model(), train=1000, validation=300)
     said, novelty = found.answer(PIXELS[HELD])
     return found.with_held_out(HeldOut.of(LABELS[HELD], said, novelty))
 
 
 @pytest.fixture(scope="module")
-def run(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    save(model, folder / "model", {})
-    return folder
+def run(model, saved_run):
+    return saved_run(model)
 
 
 def without(model, count):
@@ -177,21 +175,14 @@ def test_nothing_is_answered_where_no_threshold_keeps_the_promise(model):
     assert "--max-error 0." in Decider(partly, Wishes(max_error=0.02), "run").announcement()[0]
 
 
-def rows_of(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def test_the_columns_in_every_form(run, model, tmp_path):
     write_digits(tmp_path / "images", range(1300, 1340))
     (tmp_path / "images" / "0000.png").write_bytes(b"")
-    wishes = Wishes(max_error=0.05, sets=0.95)
+    wishes = Wishes(max_error=0.05, sets=0.95, probabilities=True)
     found = {}
     for ending in ("csv", "jsonl", "parquet"):
         out = tmp_path / f"answers.{ending}"
-        done = predict(
-            run, [str(tmp_path / "images")], out, Settings(), wishes=wishes, with_probabilities=True
-        )
+        done = predict(run, [str(tmp_path / "images")], out, Settings(), wishes=wishes)
         found[ending] = out
     rows = rows_of(found["csv"])
     assert list(rows[0])[:7] == ["input", "label", "probability", "error", "novelty", "abstained", "set"]

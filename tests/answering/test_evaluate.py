@@ -16,10 +16,8 @@ PIXELS, LABELS = digits()
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    save(trained_model(), folder / "model", {})
-    return folder
+def run(saved_run):
+    return saved_run(trained_model())
 
 
 def expected(indices):
@@ -179,10 +177,8 @@ def test_progress_counts_every_image(run, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def numbers_run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("numbers")
-    save(number_model("ridge"), folder / "model", {})
-    return folder
+def numbers_run(saved_run):
+    return saved_run(number_model("ridge"))
 
 
 def test_classical_models_are_scored(tmp_path):

@@ -1,4 +1,3 @@
-import csv
 import io
 import json
 import os
@@ -11,28 +10,23 @@ import pytest
 from PIL import Image
 
 import pellucid
+from command_line import rows_of
+from models_with_detectors import with_detector
 from number_models import classical_model, number_model
+from pellucid.answering.deciding import Wishes
 from pellucid.answering.predict import predict
 from pellucid.bundle import ClassicalModel, save
 from pellucid.classical import Lesson, fit_baseline
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
-from watched_models import watched
 
 PIXELS, LABELS = digits()
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    save(trained_model(), folder / "model", {})
-    return folder
-
-
-def rows_of(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+def run(saved_run):
+    return saved_run(trained_model())
 
 
 def ask(run, inputs, tmp_path, *, settings=None, **more):
@@ -57,7 +51,7 @@ def test_files_are_labelled_in_the_order_given(run, tmp_path):
 
 
 def test_how_unlike_the_training_data_each_input_is(tmp_path):
-    model = watched(trained_model(), train=1000, validation=300)
+    model = with_detector(trained_model(), train=1000, validation=300)
     save(model, tmp_path / "model", {})
     paths = write_digits(tmp_path / "images", range(1400, 1430))
     (tmp_path / "images" / "0000.png").write_bytes(b"")
@@ -79,7 +73,7 @@ def test_a_model_without_a_detector_leaves_the_column_empty(run, tmp_path):
 
 def test_probabilities_of_every_class(run, tmp_path):
     paths = write_digits(tmp_path / "images", range(300))
-    _, rows = ask(run, paths, tmp_path, with_probabilities=True)
+    _, rows = ask(run, paths, tmp_path, wishes=Wishes(probabilities=True))
     assert list(rows[0]) == ["input", "label", "probability", "error", "novelty", *CLASSES]
     found = np.array([[float(row[name]) for name in CLASSES] for row in rows])
     assert np.allclose(found, trained_model().predict_proba(PIXELS[:300]), atol=1e-7)
@@ -166,7 +160,7 @@ def test_bad_images_get_a_row_and_the_run_goes_on(run, tmp_path):
     (tmp_path / "images" / "noise.png").write_bytes(content[: len(content) // 2])
     for name, (bytes_of_it, _) in BAD.items():
         (tmp_path / "images" / f"{name}.png").write_bytes(bytes_of_it)
-    done, rows = ask(run, [tmp_path / "images"], tmp_path, with_probabilities=True)
+    done, rows = ask(run, [tmp_path / "images"], tmp_path, wishes=Wishes(probabilities=True))
     by_name = {os.path.basename(row["input"]): row for row in rows}
     assert (done.labelled, done.unreadable) == (2, 4)
     for name, (_, reason) in BAD.items():
@@ -344,7 +338,7 @@ def test_classical_models_label_too(name, tmp_path):
     model = classical_model(name)
     save(model, tmp_path / "model", {})
     paths = write_digits(tmp_path / "images", range(600, 660))
-    _, rows = ask(tmp_path / "model", paths, tmp_path, with_probabilities=True)
+    _, rows = ask(tmp_path / "model", paths, tmp_path, wishes=Wishes(probabilities=True))
     expected = model.predict_proba(PIXELS[600:660])
     assert [row["label"] for row in rows] == [model.classes[best] for best in expected.argmax(axis=1)]
     found = np.array([[float(row[name]) for name in model.classes] for row in rows])
@@ -388,7 +382,7 @@ def test_numbers_have_no_probabilities(tmp_path):
     with pytest.raises(
         UsageError, match=r"--probabilities: .*predicts numbers, which have none; leave it out"
     ):
-        ask(tmp_path / "model", paths, tmp_path, with_probabilities=True)
+        ask(tmp_path / "model", paths, tmp_path, wishes=Wishes(probabilities=True))
     assert not (tmp_path / "answers.csv").exists()
 
 

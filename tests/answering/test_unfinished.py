@@ -7,7 +7,9 @@ import os
 import pytest
 from pyarrow import parquet
 
+from models_with_detectors import with_detector
 from pellucid.answering import unfinished
+from pellucid.answering.deciding import Wishes
 from pellucid.answering.predict import predict
 from pellucid.bundle import save
 from pellucid.data.reading.inputs import images as inputs
@@ -15,7 +17,6 @@ from pellucid.errors import DataError, RunLockedError, StorageError, UsageError
 from pellucid.files import Draft, locked
 from pellucid.settings import Settings
 from small_models import trained_model, untrained_model, write_digits
-from watched_models import watched
 
 
 class Killed(BaseException):
@@ -24,7 +25,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def run(tmp_path):
-    save(watched(trained_model(), train=1000, validation=300), tmp_path / "model", {})
+    save(with_detector(trained_model(), train=1000, validation=300), tmp_path / "model", {})
     write_digits(tmp_path / "images", range(40))
     (tmp_path / "images" / "0003.png").write_bytes(b"")
     return tmp_path / "model"
@@ -59,8 +60,8 @@ def state_of(out):
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_going_on_gives_the_bytes_of_an_unbroken_one(ending, run, tmp_path, monkeypatch):
     whole, out = tmp_path / f"whole.{ending}", tmp_path / f"out.{ending}"
-    expected = ask(run, whole, with_probabilities=True)
-    killed(run, out, with_probabilities=True)
+    expected = ask(run, whole, wishes=Wishes(probabilities=True))
+    killed(run, out, wishes=Wishes(probabilities=True))
     assert not out.exists()
     assert state_of(out)["inputs"] == 24
     answered = []
@@ -68,7 +69,7 @@ def test_going_on_gives_the_bytes_of_an_unbroken_one(ending, run, tmp_path, monk
     monkeypatch.setattr(
         type(trained_model()), "answer", lambda self, x: answered.append(len(x)) or answer(self, x)
     )
-    done = ask(run, out, resume=True, with_probabilities=True)
+    done = ask(run, out, resume=True, wishes=Wishes(probabilities=True))
     assert out.read_bytes() == whole.read_bytes()
     assert sum(answered) == 16
     assert done == expected
@@ -124,7 +125,7 @@ def test_what_was_damaged_is_begun_afresh(damage, run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "more"),
     [
-        ("the columns", {"with_probabilities": True}),
+        ("the columns", {"wishes": Wishes(probabilities=True)}),
         ("INPUT", {"places": ["images", "images/0001.png"]}),
     ],
 )

@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from every_model import MODELS
+from every_model import EVERY
 from pellucid.bundle import save
 from small_models import untrained_model
 
@@ -53,10 +53,16 @@ def saved(tmp_path_factory):
     def folder_of(name):
         if name not in folders:
             folders[name] = place / str(len(folders))
-            save(MODELS[name](), folders[name], {"training examples": 300})
+            save(EVERY[name](), folders[name], {"training examples": 300})
         return folders[name]
 
     return folder_of
+
+
+@pytest.fixture
+def copied(saved, tmp_path):
+    """Give a copy of a saved model's folder."""
+    return lambda name: shutil.copytree(saved(name), tmp_path / "model")
 
 
 @pytest.fixture(params=SINGLE_PRECISION)

@@ -1,7 +1,6 @@
 """FAULTS 20 for classical models: what their folders may not say, and what their arrays may not hold."""
 
 import resource
-import shutil
 import sys
 
 import numpy as np
@@ -12,13 +11,6 @@ from forged_folders import document_of, header_of, write_weights
 from pellucid.bundle import load_any, save
 from pellucid.errors import ModelFileError
 from small_models import reseal, sealed, untrained_model
-
-
-@pytest.fixture
-def copied(saved, tmp_path):
-    """Give a copy of a saved model's folder."""
-    return lambda name: shutil.copytree(saved(name), tmp_path / "model")
-
 
 SETTINGS = {"number": False, "outputs": 10, "inputs": 64, "columns": 10}
 WRONG = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from every_model import CLASSICAL, CLASSIFIERS, MODELS, ON_NETWORK, answers_of, inputs_of
+from every_model import CLASSICAL, CLASSIFIERS, EVERY, MODELS, ON_NETWORK, answers_of, inputs_of
 from forged_folders import document_of
 from pellucid.arithmetic import at_temperature
 from pellucid.bundle import ClassicalModel, Model, load, load_any, save
@@ -17,9 +17,9 @@ from pellucid.tasks import TEXTS, VALUES
 from small_models import DIGITS, digits
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=EVERY)
 def each(request):
-    return MODELS[request.param]()
+    return EVERY[request.param]()
 
 
 @pytest.fixture(params=CLASSIFIERS)
@@ -36,9 +36,9 @@ def test_the_protocol(each):
     assert each.temperature == 1
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_saved_model_answers_the_same(name, saved):
-    model, loaded = MODELS[name](), load_any(saved(name))
+    model, loaded = EVERY[name](), load_any(saved(name))
     assert type(loaded) is type(model)
     assert (loaded.classes, loaded.preprocessing) == (model.classes, model.preprocessing)
     assert loaded.input_kind is model.input_kind
@@ -57,8 +57,11 @@ def test_its_temperature_is_saved(classifier, tmp_path):
 def test_equal_models_are_equal_bytes(each, tmp_path):
     save(each, tmp_path / "one", {})
     save(load_any(tmp_path / "one"), tmp_path / "two", {})
-    names = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert names == sorted(path.name for path in (tmp_path / "two").iterdir())
+    names, others = (
+        sorted(path.relative_to(tmp_path / place) for path in (tmp_path / place).rglob("*") if path.is_file())
+        for place in ("one", "two")
+    )
+    assert names == others
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 

@@ -9,13 +9,18 @@ import pytest
 import torch
 
 from every_model import MODELS, answers_of, inputs_of
-from forged_folders import document_of
+from forged_folders import (
+    document_of,
+    require_cuts_refused,
+    require_flips_refused,
+    require_only_the_file_itself,
+)
+from models_with_detectors import model_with_detector
 from pellucid.bundle import HeldOut, load_any, save
 from pellucid.bundle.format.weights import pack
 from pellucid.bundle.held_out import MOST_EXAMPLES, most_kept
 from pellucid.errors import ModelFileError
 from small_models import digits, reseal
-from watched_models import watched_model
 
 NAME = "held-out.safetensors"
 
@@ -30,7 +35,7 @@ def kept(kind):
     """One of two models with held-out answers: of classes with a detector, and of numbers without."""
     if kind == "numbers":
         return with_answers(MODELS["cnn of numbers"]())
-    model = watched_model("mlp")
+    model = model_with_detector("mlp")
     return with_answers(model, model.answer(inputs_of(model)).novelty)
 
 
@@ -66,7 +71,7 @@ def test_they_are_the_same_after_loading(kind, whole):
 
 def test_equal_answers_are_equal_bytes_and_the_weights_are_the_same_without(whole, tmp_path):
     save(kept("classes"), tmp_path / "again", {})
-    save(watched_model("mlp"), tmp_path / "without", {})
+    save(model_with_detector("mlp"), tmp_path / "without", {})
     assert (tmp_path / "again" / NAME).read_bytes() == (whole / "classes" / NAME).read_bytes()
     for name in ("weights.safetensors", "novelty.safetensors"):
         assert (tmp_path / "without" / name).read_bytes() == (whole / "classes" / name).read_bytes()
@@ -85,41 +90,16 @@ def test_another_temperature_or_other_classes_drop_or_refuse_them():
 
 
 def test_one_flipped_byte(folder):
-    content = (folder / NAME).read_bytes()
-    for place in np.unique(np.linspace(0, len(content) - 1, 120).astype(int)):
-        damaged = bytearray(content)
-        damaged[place] ^= (0x01, 0x20, 0xFF)[place % 3]
-        (folder / NAME).write_bytes(damaged)
-        with pytest.raises(ModelFileError, match=rf"{NAME}: "):
-            load_any(folder)
-    (folder / NAME).write_bytes(content)
-    load_any(folder)
+    require_flips_refused(folder / NAME, 120, rf"{NAME}: ")
 
 
 @pytest.mark.parametrize("sealed", [False, True])
 def test_truncation(sealed, folder):
-    content = (folder / NAME).read_bytes()
-    for length in (0, 7, 8, 9, len(content) // 2, len(content) - 1):
-        (folder / NAME).write_bytes(content[:length])
-        if sealed:
-            reseal(folder)
-        with pytest.raises(ModelFileError, match=rf"{NAME}: .*use an undamaged copy"):
-            load_any(folder)
+    require_cuts_refused(folder / NAME, sealed=sealed)
 
 
 def test_a_missing_file_a_link_and_bytes_too_many(folder, tmp_path):
-    content = (folder / NAME).read_bytes()
-    (folder / NAME).write_bytes(content + b"hidden")
-    reseal(folder)
-    with pytest.raises(ModelFileError, match=r"\d+ bytes, but its header announces \d+"):
-        load_any(folder)
-    (tmp_path / "elsewhere").write_bytes(content)
-    (folder / NAME).unlink()
-    with pytest.raises(ModelFileError, match=f"{NAME}: missing"):
-        load_any(folder)
-    (folder / NAME).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ModelFileError, match=f"{NAME}: a link"):
-        load_any(folder)
+    require_only_the_file_itself(folder / NAME, tmp_path / "elsewhere")
 
 
 def test_numbers_that_are_not_finite(folder):

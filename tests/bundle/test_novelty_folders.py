@@ -4,14 +4,18 @@ import json
 import shutil
 import struct
 
-import numpy as np
 import pytest
 
-from forged_folders import document_of
+from forged_folders import (
+    document_of,
+    require_cuts_refused,
+    require_flips_refused,
+    require_only_the_file_itself,
+)
+from models_with_detectors import model_with_detector
 from pellucid.bundle import load_any, save
 from pellucid.errors import ModelFileError
 from small_models import reseal
-from watched_models import watched_model
 
 NAME = "novelty.safetensors"
 
@@ -19,9 +23,9 @@ NAME = "novelty.safetensors"
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """Folders of two models with detectors, which must stay as they are."""
-    place = tmp_path_factory.mktemp("watched")
+    place = tmp_path_factory.mktemp("with detectors")
     for kind in ("mlp", "logistic-regression of texts"):
-        save(watched_model(kind), place / kind, {})
+        save(model_with_detector(kind), place / kind, {})
     return place
 
 
@@ -33,41 +37,16 @@ def folder(request, whole, tmp_path):
 
 def test_one_flipped_byte(folder):
     for name in (NAME, "model.json"):
-        content = (folder / name).read_bytes()
-        for place in np.unique(np.linspace(0, len(content) - 1, 80).astype(int)):
-            damaged = bytearray(content)
-            damaged[place] ^= (0x01, 0x20, 0xFF)[place % 3]
-            (folder / name).write_bytes(damaged)
-            with pytest.raises(ModelFileError, match=rf"{name}: "):
-                load_any(folder)
-        (folder / name).write_bytes(content)
-    load_any(folder)
+        require_flips_refused(folder / name, 80, rf"{name}: ")
 
 
 @pytest.mark.parametrize("sealed", [False, True])
 def test_truncation(sealed, folder):
-    content = (folder / NAME).read_bytes()
-    for length in (0, 7, 8, 9, len(content) // 2, len(content) - 1):
-        (folder / NAME).write_bytes(content[:length])
-        if sealed:
-            reseal(folder)
-        with pytest.raises(ModelFileError, match=rf"{NAME}: .*use an undamaged copy"):
-            load_any(folder)
+    require_cuts_refused(folder / NAME, sealed=sealed)
 
 
 def test_a_missing_file_a_link_and_bytes_too_many(folder, tmp_path):
-    content = (folder / NAME).read_bytes()
-    (folder / NAME).write_bytes(content + b"hidden")
-    reseal(folder)
-    with pytest.raises(ModelFileError, match=r"\d+ bytes, but its header announces \d+"):
-        load_any(folder)
-    (tmp_path / "elsewhere").write_bytes(content)
-    (folder / NAME).unlink()
-    with pytest.raises(ModelFileError, match=f"{NAME}: missing"):
-        load_any(folder)
-    (folder / NAME).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ModelFileError, match=f"{NAME}: a link"):
-        load_any(folder)
+    require_only_the_file_itself(folder / NAME, tmp_path / "elsewhere")
 
 
 def test_a_shape_bomb_allocates_nothing(folder):

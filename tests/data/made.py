@@ -6,8 +6,27 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pellucid.data import read_data
 from pellucid.data.listing import Listing
 from pellucid.data.texts.store import Texts
+from pellucid.settings import Settings
+
+
+def read(place: Path | str, **settings: object) -> Listing:
+    """DATA as read with some settings."""
+    return read_data(str(place), Settings(**settings))  # type: ignore[arg-type]
+
+
+def texts_of(listing: Listing) -> list[str]:
+    """Texts of a listing that has some."""
+    assert listing.texts is not None
+    return list(listing.texts)
+
+
+def written(path: Path, content: bytes | str) -> Path:
+    """The path of a file with this content."""
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
 
 
 def listing_of(

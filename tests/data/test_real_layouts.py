@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from data.made import read, written
 from pellucid.data import Listing, read_data
 from pellucid.data.reading.inputs.texts import list_texts
 from pellucid.errors import DataError, UsageError
@@ -28,10 +29,6 @@ TEXTS, LABELS = [text for text, _ in REVIEWS], [label for _, label in REVIEWS]
 
 def frame() -> Any:
     return pandas.DataFrame({"text": TEXTS, "label": LABELS})
-
-
-def read(path: Path, **settings: object) -> Listing:
-    return read_data(str(path), Settings(**settings))  # type: ignore[arg-type]
 
 
 def rows_of(listing: Listing) -> list[tuple[str, str]]:
@@ -133,11 +130,6 @@ def test_layouts_are_read_without_a_flag(tmp_path: Path, name: str) -> None:
 # --- refused, with what helps
 
 
-def written(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -181,10 +173,12 @@ def test_damaged_tables_are_refused_with_their_row(
     assert len(str(refused.value)) < 2_000
 
 
-def test_addresses_on_a_network_are_refused() -> None:
+def test_addresses_on_a_network_and_empty_names_are_refused() -> None:
     for ask in (lambda place: read_data(place, Settings()), lambda place: list_texts([place], Settings())):
         with pytest.raises(DataError, match="uses no network; download it and give the file"):
             ask("https://example.org/reviews.csv")
+        with pytest.raises(UsageError, match="an empty name; give a folder or a file"):
+            ask("")
 
 
 def test_sheets_of_the_same_columns_and_bombs_are_refused(

@@ -13,18 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from pellucid.data import Listing, read_data
+from data.made import read
+from pellucid.data import Listing
 from pellucid.data.tables.stream import open_table
 from pellucid.errors import DataError
-from pellucid.settings import Settings
 
 Write = Callable[[str, bytes | str], Path]
 
 CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\x00"), max_size=8)
-
-
-def read(path: Path, **settings: object) -> Listing:
-    return read_data(str(path), Settings(**settings))  # type: ignore[arg-type]
 
 
 def file_names(listing: Listing) -> list[str]:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from pellucid.data import Listing, prepare, read_data
+from data.made import read, texts_of, written
+from pellucid.data import Listing, prepare
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
@@ -27,20 +28,6 @@ STRANGE = {
 }
 
 
-def read(path: Path, **settings: object) -> Listing:
-    return read_data(str(path), Settings(**settings))  # type: ignore[arg-type]
-
-
-def texts_of(listing: Listing) -> list[str]:
-    assert listing.texts is not None
-    return list(listing.texts)
-
-
-def write(path: Path, content: bytes | str) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
 def reasons(listing: Listing) -> list[tuple[str, str]]:
     return [(problem.source.rpartition(":")[2], problem.reason) for problem in listing.problems]
 
@@ -50,26 +37,28 @@ def reasons(listing: Listing) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("text", STRANGE.values(), ids=STRANGE)
 def test_strange_characters_are_kept(tmp_path: Path, text: str) -> None:
-    listing = read(write(tmp_path / "t.csv", f"text,label\n{text},a\nplain,b\n"))
+    listing = read(written(tmp_path / "t.csv", f"text,label\n{text},a\nplain,b\n"))
     assert texts_of(listing) == [text, "plain"]
     lines = [json.dumps({"text": value, "label": "a"}) for value in (text, "plain")]
-    assert texts_of(read(write(tmp_path / "t.jsonl", "\n".join(lines)))) == [text, "plain"]
+    assert texts_of(read(written(tmp_path / "t.jsonl", "\n".join(lines)))) == [text, "plain"]
     folder = tmp_path / "folder"
     for name in ("a", "b"):
         (folder / name).mkdir(parents=True)
-        write(folder / name / "1.txt", text)
+        written(folder / name / "1.txt", text)
     assert texts_of(read(folder)) == [text, text]
 
 
 def test_lone_surrogates_are_refused_with_their_row(tmp_path: Path) -> None:
     lines = ['{"text": "fine \\ud83d\\ude00", "label": "a"}', '{"text": "half \\ud800", "label": "b"}']
-    listing = read(write(tmp_path / "t.jsonl", "\n".join(lines)))
+    listing = read(written(tmp_path / "t.jsonl", "\n".join(lines)))
     assert texts_of(listing) == ["fine 😀", ""]
     assert reasons(listing) == [("2", "holds a lone surrogate (\\ud800, character 6), which is no text")]
 
 
 def test_lone_surrogates_in_labels_are_refused(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.jsonl", '{"text": "fine", "label": "a\\udc00"}\n{"text": "too", "label": "b"}')
+    path = written(
+        tmp_path / "t.jsonl", '{"text": "fine", "label": "a\\udc00"}\n{"text": "too", "label": "b"}'
+    )
     with pytest.raises(DataError, match=r"the label at row 1 is not valid text: 'a\\udc00'; mend it"):
         read(path)
 
@@ -80,7 +69,7 @@ def test_lone_surrogates_in_labels_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("blank", ["", "   ", "\t", "\u3000", "\u200b\ufeff", "\xa0", "\x00\x00"])
 def test_blank_texts_are_problems_with_their_rows(tmp_path: Path, blank: str) -> None:
     content = f'text,label\nfine,a\n"{blank}",b\n\n"{blank}",a\n'
-    listing = read(write(tmp_path / "t.csv", content))
+    listing = read(written(tmp_path / "t.csv", content))
     assert reasons(listing) == [("3", "holds no text"), ("5", "holds no text")]
     assert texts_of(listing) == ["fine", "", ""]
 
@@ -88,7 +77,7 @@ def test_blank_texts_are_problems_with_their_rows(tmp_path: Path, blank: str) ->
 def test_values_that_are_no_texts(tmp_path: Path) -> None:
     values = [None, True, 3, 2.5, ["a"], {"b": 1}, float("nan"), "words"]
     lines = [json.dumps({"text": value, "label": "a"}) for value in ["first words", "more words", *values]]
-    listing = read(write(tmp_path / "t.jsonl", "\n".join(lines)), input_column="text")
+    listing = read(written(tmp_path / "t.jsonl", "\n".join(lines)), input_column="text")
     assert texts_of(listing) == ["first words", "more words", "", "", "3", "2.5", "", "", "", "words"]
     assert reasons(listing) == [
         ("3", "holds no text"),
@@ -105,7 +94,7 @@ def test_one_line_of_a_megabyte(tmp_path: Path) -> None:
         ("t.csv", f"text,label\n{long},a\nshort,b\n"),
         ("t.jsonl", f'{{"text": "{long}", "label": "a"}}\n{{"text": "short", "label": "b"}}'),
     ):
-        assert texts_of(read(write(tmp_path / name, content))) == [long, "short"]
+        assert texts_of(read(written(tmp_path / name, content))) == [long, "short"]
 
 
 # --- rows 12 to 14: the form of the file
@@ -117,7 +106,7 @@ def test_one_line_of_a_megabyte(tmp_path: Path) -> None:
 def test_marks_separators_and_line_ends(tmp_path: Path, mark: bytes, separator: str, line_end: str) -> None:
     lines = [("text", "label"), ("hübsch", "NA"), ("hässlich", "null"), ("hm", "nan")]
     content = line_end.join(separator.join(line) for line in lines)
-    listing = read(write(tmp_path / "t.csv", mark + content.encode()))
+    listing = read(written(tmp_path / "t.csv", mark + content.encode()))
     assert texts_of(listing) == ["hübsch", "hässlich", "hm"]
     assert listing.labels == ["NA", "null", "nan"]
     assert any("parted by" in warning for warning in listing.warnings) == (separator != ",")
@@ -132,7 +121,7 @@ def test_wide_encodings_are_detected_and_said(tmp_path: Path, encoding: str, nam
     else:
         separator = "\t" if name == "t.tsv" else ","
         content = "\n".join(separator.join(line) for line in (rows[0], *(row.values() for row in rows)))
-    path = write(tmp_path / name, content.encode(encoding))
+    path = written(tmp_path / name, content.encode(encoding))
     listing = read(path)
     assert texts_of(listing) == ["hübsch und 文", "so plain as that"]
     assert f"{path}: read as {encoding.upper()}" in listing.warnings
@@ -140,7 +129,7 @@ def test_wide_encodings_are_detected_and_said(tmp_path: Path, encoding: str, nam
 
 
 def test_an_encoding_that_wants_a_mark_is_read_without_one(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.csv", "text,label\n字文,a\n文字,b\n".encode("utf-16-le"))
+    path = written(tmp_path / "t.csv", "text,label\n字文,a\n文字,b\n".encode("utf-16-le"))
     assert texts_of(read(path, encoding="utf-16")) == ["字文", "文字"]
 
 
@@ -151,7 +140,7 @@ def test_invalid_utf8_is_named_by_row_and_byte(tmp_path: Path, row: int, packed:
     lines[row - 1] = b"caf\xe9;b"
     byte = len(b"\n".join(lines[: row - 1])) + 4
     content = b"\n".join(lines)
-    path = write(
+    path = written(
         tmp_path / ("t.csv.gz" if packed else "t.csv"), gzip.compress(content) if packed else content
     )
     with pytest.raises(DataError, match=rf"row {row}, byte {byte}: not UTF-8 \(found 0xe9\); .*cp1252"):
@@ -162,15 +151,15 @@ def test_invalid_utf8_is_named_by_row_and_byte(tmp_path: Path, row: int, packed:
 def test_invalid_utf8_in_jsonl_is_named_by_line_and_byte(tmp_path: Path) -> None:
     good = b'{"text": "fine", "label": "a"}\n' * 5_000
     with pytest.raises(DataError, match=rf"row 5001, byte {len(good) + 13}: not UTF-8 \(found 0xe9\)"):
-        read(write(tmp_path / "t.jsonl", good + b'{"text": "caf\xe9", "label": "b"}\n'))
+        read(written(tmp_path / "t.jsonl", good + b'{"text": "caf\xe9", "label": "b"}\n'))
 
 
 def test_a_file_that_ends_amid_a_character(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"row 3, byte 18: not UTF-8 \(found 0xe6\)"):
-        read(write(tmp_path / "t.csv", b"text,label\nfine,a\n\xe6\x96"))
+        read(written(tmp_path / "t.csv", b"text,label\nfine,a\n\xe6\x96"))
     content = "text,label\nfine,a\n".encode("utf-16") + b"x"
     with pytest.raises(DataError, match=rf"row 3, byte {len(content) - 1}: not UTF-16 \(found 0x78\)"):
-        read(write(tmp_path / "t.csv", content))
+        read(written(tmp_path / "t.csv", content))
 
 
 @pytest.mark.parametrize("row", [3, 812, 25_000])
@@ -178,51 +167,51 @@ def test_a_quote_that_never_closes_is_named(tmp_path: Path, row: int) -> None:
     lines = ["text,label", *["fine,a"] * 30_000]
     lines[row - 1] = 'fine,"a'
     with pytest.raises(DataError, match=f"quote opened at row {row} never closes; close or remove it"):
-        read(write(tmp_path / "t.csv", "\n".join(lines)))
+        read(written(tmp_path / "t.csv", "\n".join(lines)))
 
 
 @pytest.mark.parametrize("rows", [999, 1_000, 1_001, 11_000])
 def test_a_quote_open_at_the_end_of_a_batch(tmp_path: Path, rows: int) -> None:
     lines = ["text,label", *["fine,a"] * rows, '"open,a']
     with pytest.raises(DataError, match=f"quote opened at row {rows + 2} never closes"):
-        read(write(tmp_path / "t.csv", "\n".join(lines)))
-    assert len(read(write(tmp_path / "t.csv", "\n".join(lines[:-1])))) == rows
+        read(written(tmp_path / "t.csv", "\n".join(lines)))
+    assert len(read(written(tmp_path / "t.csv", "\n".join(lines[:-1])))) == rows
 
 
 def test_uneven_rows_are_named_wherever_they_stand(tmp_path: Path) -> None:
     lines = ["text,label", *["fine,a"] * 20_000, "one, two,b"]
     with pytest.raises(DataError, match="row 20002 has 3 fields, the first row 2; mend the row"):
-        read(write(tmp_path / "t.csv", "\n".join(lines)))
+        read(written(tmp_path / "t.csv", "\n".join(lines)))
 
 
 def test_a_field_beyond_all_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pellucid.data.tables.csv_rows.LINE_BYTES", 200_000)
     lines = ["text,label", "fine,a", "x" * 199_999 + ",b"]
-    assert len(read(write(tmp_path / "t.csv", "\n".join(lines)))) == 2
+    assert len(read(written(tmp_path / "t.csv", "\n".join(lines)))) == 2
     lines[2] = "x" * 200_001 + ",b"
     with pytest.raises(DataError, match=r"row 3 cannot be read \(field larger than field limit \(200000\)\)"):
-        read(write(tmp_path / "t.csv", "\n".join(lines)))
+        read(written(tmp_path / "t.csv", "\n".join(lines)))
 
 
 def test_rows_that_are_no_json_are_named_wherever_they_stand(tmp_path: Path) -> None:
     lines = [json.dumps({"text": "fine", "label": "a"})] * 3_000
     with pytest.raises(DataError, match="row 3001 is not JSON"):
-        read(write(tmp_path / "t.jsonl", "\n".join([*lines, "{"])))
+        read(written(tmp_path / "t.jsonl", "\n".join([*lines, "{"])))
 
 
 def test_damaged_archives(tmp_path: Path) -> None:
     packed = gzip.compress(b"text,label\n" + b"fine,a\n" * 1_000)
     with pytest.raises(DataError, match=r"t.csv.gz: cannot be read \(compressed file ended before"):
-        read(write(tmp_path / "t.csv.gz", packed[:-9]))
+        read(written(tmp_path / "t.csv.gz", packed[:-9]))
     with pytest.raises(DataError, match=r"t.parquet.gz: cannot be read"):
-        read(write(tmp_path / "t.parquet.gz", packed[:-9]))
+        read(written(tmp_path / "t.parquet.gz", packed[:-9]))
 
 
 def test_bytes_in_parquet_that_are_no_utf8(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     texts = pa.array([b"fine words", b"caf\xe9", "schön".encode()], pa.binary())
     parquet.write_table(pa.table({"text": texts, "label": ["a", "b", "b"]}), buffer)
-    listing = read(write(tmp_path / "t.parquet", buffer.getvalue()), input_column="text")
+    listing = read(written(tmp_path / "t.parquet", buffer.getvalue()), input_column="text")
     assert texts_of(listing) == ["fine words", "", "schön"]
     assert reasons(listing)[0][1].startswith("byte 3: not UTF-8 (found 0xe9)")
 
@@ -232,7 +221,7 @@ def test_parquet_with_categories_and_several_row_groups(tmp_path: Path) -> None:
     labels = pa.array(["a", "b"] * 1_500).dictionary_encode()
     table = pa.table({"text": [f"text {number}" for number in range(3_000)], "label": labels})
     parquet.write_table(table, buffer, row_group_size=700)
-    listing = read(write(tmp_path / "t.parquet", buffer.getvalue()))
+    listing = read(written(tmp_path / "t.parquet", buffer.getvalue()))
     assert listing.labels == ["a", "b"] * 1_500
     assert texts_of(listing)[2_999] == "text 2999"
 
@@ -253,14 +242,14 @@ def test_parquet_with_categories_and_several_row_groups(tmp_path: Path) -> None:
 def test_labels_that_are_none(tmp_path: Path, labels: list[object], message: str) -> None:
     lines = [json.dumps({"text": "some words", "label": label}) for label in labels]
     with pytest.raises(DataError, match=message):
-        read(write(tmp_path / "t.jsonl", "\n".join(lines)))
+        read(written(tmp_path / "t.jsonl", "\n".join(lines)))
 
 
 def test_empty_labels_far_down_are_named_with_the_rows_of_the_file(tmp_path: Path) -> None:
     lines = ["text,label", *["fine,a"] * 15_000]
     lines[12_344] = lines[14_000] = "fine,"
     with pytest.raises(DataError, match="empty label at row 12345, row 14001; fill it in"):
-        read(write(tmp_path / "t.csv", "\n".join(lines)))
+        read(written(tmp_path / "t.csv", "\n".join(lines)))
 
 
 # --- through `prepare`: refused with rows, or left out
@@ -275,7 +264,7 @@ def test_texts_that_cannot_be_used_are_refused_or_left_out(tmp_path: Path) -> No
     lines = [json.dumps({"text": text, "label": "ab"[at % 2]}) for at, text in enumerate(words(80))]
     lines[6] = '{"text": "half \\ud800", "label": "a"}'
     lines[9] = '{"text": "  ", "label": "b"}'
-    path = str(write(tmp_path / "t.jsonl", "\n".join(lines)))
+    path = str(written(tmp_path / "t.jsonl", "\n".join(lines)))
     with pytest.raises(DataError, match=r"2 of 80 texts cannot be used; .*--skip-bad") as caught:
         prepare(path, Settings())
     assert f"\n  {path}:7: holds a lone surrogate (\\ud800, character 6), which is no text" in str(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from data.made import read, texts_of
 from made_images import context, encoded
-from pellucid.data import Listing, read_data
+from pellucid.data import Listing
 from pellucid.errors import DataError, UsageError
-from pellucid.settings import Settings
 
 
 @pytest.fixture
@@ -24,15 +24,6 @@ def put(folder: Path, *names: str, content: bytes | None = None) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(f"text of {name}".encode() if content is None else content)
-
-
-def read(folder: Path, **settings: object) -> Listing:
-    return read_data(str(folder), Settings(**settings))  # type: ignore[arg-type]
-
-
-def texts_of(listing: Listing) -> list[str]:
-    assert listing.texts is not None
-    return list(listing.texts)
 
 
 def reasons(listing: Listing) -> dict[str, str]:

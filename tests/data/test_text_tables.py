@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from pellucid.data import Listing, read_data
+from data.made import read, texts_of, written
+from pellucid.data import read_data
 from pellucid.data.reading.text_values import is_blank
 from pellucid.data.tables.csv_rows import ROWS_FIRST
 from pellucid.errors import DataError, UsageError
@@ -21,20 +22,6 @@ from pellucid.settings import Settings
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
 ROWS = [('good, even "great"', "yes"), ("bad;\tworse", "no"), ("zwei\nZeilen", "yes"), ("文字も", "no")]
-
-
-def read(path: Path, **settings: object) -> Listing:
-    return read_data(str(path), Settings(**settings))  # type: ignore[arg-type]
-
-
-def texts_of(listing: Listing) -> list[str]:
-    assert listing.texts is not None
-    return list(listing.texts)
-
-
-def write(path: Path, content: bytes | str) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
 
 
 def as_csv(
@@ -67,7 +54,7 @@ FORMS: dict[str, Callable[[], bytes]] = {
 def test_every_form_gives_the_same_texts(tmp_path: Path, form: str, packed: bool) -> None:
     content = FORMS[form]()
     name = f"t.{form}.gz" if packed else f"t.{form}"
-    path = write(tmp_path / name, gzip.compress(content) if packed else content)
+    path = written(tmp_path / name, gzip.compress(content) if packed else content)
     listing = read(path)
     assert listing.form == "table"
     assert listing.noun == "text"
@@ -96,7 +83,7 @@ def test_what_the_csv_module_writes_is_read_back(
 ) -> None:
     rows = [*rows, ("the last", "NA")]
     content = as_csv(rows, delimiter=separator, lineterminator=line_end, quoting=quoting)
-    listing = read(write(tmp_path_factory.mktemp("t") / "t.csv", content.encode(encoding)))
+    listing = read(written(tmp_path_factory.mktemp("t") / "t.csv", content.encode(encoding)))
     assert texts_of(listing) == ["" if is_blank(text) else text for text, _ in rows]
     assert listing.labels == [label for _, label in rows]
     assert [problem.index for problem in listing.problems] == [
@@ -118,20 +105,20 @@ def test_what_the_csv_module_writes_is_read_back(
     ],
 )
 def test_forms_that_trip_readers(tmp_path: Path, content: str, texts: list[str]) -> None:
-    assert texts_of(read(write(tmp_path / "t.csv", content))) == texts
+    assert texts_of(read(written(tmp_path / "t.csv", content))) == texts
 
 
 def test_rows_beyond_those_that_columns_are_chosen_from(tmp_path: Path) -> None:
     for name in ("t.csv", "t.jsonl", "t.parquet"):
         rows = [(f"text number {number}", f"class {number % 7}") for number in range(11_234)]
         if name == "t.csv":
-            path = write(tmp_path / name, as_csv(rows))
+            path = written(tmp_path / name, as_csv(rows))
         elif name == "t.jsonl":
             lines = [json.dumps({"text": text, "label": label}) for text, label in rows]
-            path = write(tmp_path / name, "\n".join(lines))
+            path = written(tmp_path / name, "\n".join(lines))
         else:
             texts, labels = zip(*rows, strict=True)
-            path = write(tmp_path / name, as_parquet({"text": texts, "label": labels}))
+            path = written(tmp_path / name, as_parquet({"text": texts, "label": labels}))
         listing = read(path)
         assert list(zip(texts_of(listing), listing.labels, strict=True)) == rows
         assert listing.sources[-1] == f"{path}:{11_235 if name == 't.csv' else 11_234}"
@@ -141,7 +128,7 @@ def test_rows_beyond_those_that_columns_are_chosen_from(tmp_path: Path) -> None:
 def test_rows_read_later_are_as_long_as_the_first(tmp_path: Path) -> None:
     rows = [[f"text number {number}", "a"] for number in range(ROWS_FIRST)]
     rows += [[f"text, number {number}", "a", "more"] for number in range(3)]
-    path = write(tmp_path / "t.csv", as_csv(rows))
+    path = written(tmp_path / "t.csv", as_csv(rows))
     with pytest.raises(DataError, match=f"row {ROWS_FIRST + 2} has 3 fields, the first row 2; mend the row"):
         read(path)
 
@@ -155,7 +142,7 @@ def test_a_column_of_a_usual_name_is_taken(tmp_path: Path, name: str) -> None:
         ("short", "far longer than the short text beside it", "a"),
         ("brief", "no such thing at all", "b"),
     ]
-    listing = read(write(tmp_path / "t.csv", as_csv(rows, (name, "notes", "label"))))
+    listing = read(written(tmp_path / "t.csv", as_csv(rows, (name, "notes", "label"))))
     assert texts_of(listing) == ["short", "brief"]
     assert f"texts from column '{name}', labels from column 'label'" in listing.warnings[-1]
 
@@ -165,7 +152,7 @@ def test_otherwise_the_longest_texts_are_taken(tmp_path: Path) -> None:
         ("1", "ham", "Ok, see you then", "2020-01-01"),
         ("2", "spam", "You have won a prize", "2020-01-02"),
     ]
-    path = write(tmp_path / "t.csv", as_csv(rows, ("id", "v1", "v2", "when")))
+    path = written(tmp_path / "t.csv", as_csv(rows, ("id", "v1", "v2", "when")))
     with pytest.raises(
         DataError, match=r"which column holds the labels, 'id', 'v1', 'when'\? Columns are 'id', 'v1'"
     ):
@@ -182,16 +169,16 @@ def test_a_title_gives_way_to_longer_texts_and_decides_between_equals(tmp_path: 
         ("Mice", "Mice are small and quick and eat cheese", "a"),
         ("Cats", "Cats eat what eats cheese", "b"),
     ]
-    listing = read(write(tmp_path / "t.csv", as_csv(rows, ("title", "article", "label"))))
+    listing = read(written(tmp_path / "t.csv", as_csv(rows, ("title", "article", "label"))))
     assert texts_of(listing)[0].startswith("Mice are small")
     rows = [("Mice are small", "by somebody or other", "a"), ("Cats are no mice", "by no one at all", "b")]
-    listing = read(write(tmp_path / "t.csv", as_csv(rows, ("title", "author", "label"))))
+    listing = read(written(tmp_path / "t.csv", as_csv(rows, ("title", "author", "label"))))
     assert texts_of(listing)[0] == "Mice are small"
 
 
 def test_columns_of_about_the_same_length_are_named(tmp_path: Path) -> None:
     rows = [("what is it", "that is that", "a"), ("who is it", "nobody is it", "b")]
-    path = write(tmp_path / "t.csv", as_csv(rows, ("q", "r", "label")))
+    path = written(tmp_path / "t.csv", as_csv(rows, ("q", "r", "label")))
     with pytest.raises(
         DataError,
         match=r"which column holds the texts, 'r', 'q'\? Columns are 'q', 'r', 'label'; .*--input-column",
@@ -202,22 +189,22 @@ def test_columns_of_about_the_same_length_are_named(tmp_path: Path) -> None:
 
 def test_columns_of_few_values_hold_no_texts(tmp_path: Path) -> None:
     rows = [(f"很好 {number}", ("negative", "positive")[number % 2]) for number in range(20)]
-    listing = read(write(tmp_path / "t.csv", as_csv(rows, ("文本", "标签"))))
+    listing = read(written(tmp_path / "t.csv", as_csv(rows, ("文本", "标签"))))
     assert texts_of(listing)[0] == "很好 0"
     assert listing.labels[:2] == ["negative", "positive"]
     rows = [("yes", "and even longer names"), ("no", "of a class that has some")] * 10
-    listing = read(write(tmp_path / "t.csv", as_csv(rows, ("text", "kind"))))
+    listing = read(written(tmp_path / "t.csv", as_csv(rows, ("text", "kind"))))
     assert texts_of(listing)[:2] == ["yes", "no"]
 
 
 def test_a_usual_name_above_numbers_is_passed_over(tmp_path: Path) -> None:
     rows = [("17", "a text of words", "a"), ("18", "another one of them", "b")]
-    listing = read(write(tmp_path / "t.csv", as_csv(rows, ("post", "words", "label"))))
+    listing = read(written(tmp_path / "t.csv", as_csv(rows, ("post", "words", "label"))))
     assert texts_of(listing)[0] == "a text of words"
 
 
 def test_a_table_of_numbers_holds_no_texts(tmp_path: Path) -> None:
-    path = write(
+    path = written(
         tmp_path / "t.csv", as_csv([("1.5", "2", "a"), ("1.6", "3", "b")], ("width", "height", "label"))
     )
     with pytest.raises(DataError, match="no column holds paths of images or texts; columns are 'width'"):
@@ -241,10 +228,10 @@ def test_images_stay_images_until_texts_are_asked_for(
 
 
 def test_paths_of_images_that_are_missing_are_no_texts(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.csv", "image,label\nphotos/cat 1,a\nphotos/2,b\nphotos/3,b\n")
+    path = written(tmp_path / "t.csv", "image,label\nphotos/cat 1,a\nphotos/2,b\nphotos/3,b\n")
     with pytest.raises(DataError, match=r"no such image at row 2 \('photos/cat 1'\), row 3"):
         read(path)
-    listing = read(write(tmp_path / "u.csv", "file,label\nit is a text,a\nand another one,b\n"))
+    listing = read(written(tmp_path / "u.csv", "file,label\nit is a text,a\nand another one,b\n"))
     assert texts_of(listing) == ["it is a text", "and another one"]
 
 
@@ -257,7 +244,7 @@ def test_a_task_that_the_data_is_not(tmp_path: Path) -> None:
 
 def test_columns_without_names_and_without_values_are_passed_over(tmp_path: Path) -> None:
     content = "v1,v2,,,\nham,See you then,,,\nspam,You have won a prize,,,\nham,Maybe we can,,,\n"
-    listing = read(write(tmp_path / "t.csv", content))
+    listing = read(written(tmp_path / "t.csv", content))
     assert listing.labels == ["ham", "spam", "ham"]
     assert texts_of(listing)[1] == "You have won a prize"
 
@@ -270,7 +257,7 @@ def test_a_table_of_texts_without_a_header(tmp_path: Path) -> None:
         "ham,Yes do come",
         "spam,A prize for you",
     ]
-    path = write(tmp_path / "t.csv", "\n".join(lines))
+    path = written(tmp_path / "t.csv", "\n".join(lines))
     listing = read(path)
     assert listing.labels == ["ham", "spam", "ham", "ham", "spam"]
     assert listing.sources[0] == f"{path}:1"
@@ -280,7 +267,7 @@ def test_a_table_of_texts_without_a_header(tmp_path: Path) -> None:
         "labels from column 'column 1'",
     )
     numbers = "\n".join(f"{number % 2},text {number} of many" for number in range(6))
-    listing = read(write(tmp_path / "n.csv", numbers.replace("0,text 0", "4,text 0")))
+    listing = read(written(tmp_path / "n.csv", numbers.replace("0,text 0", "4,text 0")))
     assert listing.labels == ["4", "1", "0", "1", "0", "1"]
     assert "the first row holds the number '4' above other numbers" in listing.warnings[0]
 
@@ -296,14 +283,14 @@ def test_a_table_of_texts_without_a_header(tmp_path: Path) -> None:
     ids=["a usual name", "no value again", "a number above names", "too few rows to tell"],
 )
 def test_a_header_stays_a_header(tmp_path: Path, lines: list[str], label: str) -> None:
-    listing = read(write(tmp_path / "t.csv", "\n".join(lines)))
+    listing = read(written(tmp_path / "t.csv", "\n".join(lines)))
     assert len(listing) == len(lines) - 1
     assert f"labels from column '{label}'" in listing.warnings[-1]
 
 
 def test_splits_and_groups_beside_texts(tmp_path: Path) -> None:
     rows = [("one more", "a", "train", "x"), ("and two", "b", "val", ""), ("then three", "a", "test", "x")]
-    listing = read(write(tmp_path / "t.csv", as_csv(rows, ("text", "label", "split", "group"))))
+    listing = read(written(tmp_path / "t.csv", as_csv(rows, ("text", "label", "split", "group"))))
     assert listing.splits == ["train", "validation", "test"]
     assert listing.groups == ["x", "", "x"]
 
@@ -311,22 +298,22 @@ def test_splits_and_groups_beside_texts(tmp_path: Path) -> None:
 def test_a_split_that_begins_late_is_refused(tmp_path: Path) -> None:
     rows = [{"text": f"text {number}", "label": "a"} for number in range(1500)]
     rows[1200]["split"] = "test"
-    path = write(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)))
+    path = written(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)))
     with pytest.raises(
         DataError, match="row 1201 is the first with a value of 'split'; give one to the first"
     ):
         read(path)
     rows[0]["split"] = "train"
-    listing = read(write(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows))))
+    listing = read(written(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows))))
     assert listing.splits[1200] == "test"
     del rows[1200]["split"]
     rows[1300]["note"] = "seen late"
-    assert len(read(write(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows))))) == 1500
+    assert len(read(written(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows))))) == 1500
 
 
 def test_numbers_are_predicted_from_texts(tmp_path: Path) -> None:
     rows = [(f"it costs {number}", f"{number / 4}") for number in range(50)]
-    listing = read(write(tmp_path / "t.csv", as_csv(rows, ("text", "y"))))
+    listing = read(written(tmp_path / "t.csv", as_csv(rows, ("text", "y"))))
     assert listing.values is not None
     assert listing.values[7] == 1.75
 
@@ -336,10 +323,10 @@ def test_numbers_are_predicted_from_texts(tmp_path: Path) -> None:
 
 def test_a_column_of_text_files_is_followed(tmp_path: Path) -> None:
     (tmp_path / "mails").mkdir()
-    write(tmp_path / "mails" / "1.txt", "first\r\nmail")
-    write(tmp_path / "mails" / "2.TXT", "zweite Mail, schön".encode("utf-16"))
-    write(tmp_path / "mails" / "3.txt", b"caf\xe9")
-    path = write(tmp_path / "t.csv", "path,label\nmails/1.txt,a\nmails/2.TXT,b\nmails/3.txt,b\n")
+    written(tmp_path / "mails" / "1.txt", "first\r\nmail")
+    written(tmp_path / "mails" / "2.TXT", "zweite Mail, schön".encode("utf-16"))
+    written(tmp_path / "mails" / "3.txt", b"caf\xe9")
+    path = written(tmp_path / "t.csv", "path,label\nmails/1.txt,a\nmails/2.TXT,b\nmails/3.txt,b\n")
     for task in ("auto", "text"):
         listing = read(path, task=task)
         assert texts_of(listing) == ["first\nmail", "zweite Mail, schön", ""]
@@ -353,7 +340,7 @@ def test_a_column_of_text_files_is_followed(tmp_path: Path) -> None:
                 "byte 3: not UTF-8 (found 0xe9); name the encoding, such as --encoding cp1252",
             )
         ]
-    assert texts_of(read(write(tmp_path / "u.csv", "path,label\nmails/3.txt,a\n"), encoding="cp1252")) == [
+    assert texts_of(read(written(tmp_path / "u.csv", "path,label\nmails/3.txt,a\n"), encoding="cp1252")) == [
         "café"
     ]
 
@@ -362,17 +349,17 @@ def test_a_column_of_text_files_is_followed(tmp_path: Path) -> None:
 def test_text_files_outside_the_folder_are_refused(tmp_path: Path, value: str) -> None:
     inner = tmp_path / "inner"
     (inner / "mails").mkdir(parents=True)
-    write(tmp_path / "secret.txt", "secret")
+    written(tmp_path / "secret.txt", "secret")
     (inner / "mails" / "link").symlink_to(tmp_path)
     (inner / "mails" / "s.txt").symlink_to(tmp_path / "secret.txt")
-    path = write(inner / "t.csv", f"path,label\n{value},a\n")
+    path = written(inner / "t.csv", f"path,label\n{value},a\n")
     with pytest.raises(DataError, match="the path leaves the table's folder at row 2; move the texts beside"):
         read(path, skip_bad=True)
 
 
 def test_text_files_that_are_missing(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.csv", "path,label\n1.txt,a\n2.txt,b\n")
-    write(tmp_path / "1.txt", "here")
+    path = written(tmp_path / "t.csv", "path,label\n1.txt,a\n2.txt,b\n")
+    written(tmp_path / "1.txt", "here")
     with pytest.raises(
         DataError, match=r"no such text at row 3 \('2.txt'\); mend the paths or leave them out"
     ):
@@ -383,7 +370,7 @@ def test_text_files_that_are_missing(tmp_path: Path) -> None:
     ]
     lines = [json.dumps({"path": "1.txt", "label": "a"}), json.dumps({"path": None, "label": "b"})]
     with pytest.raises(DataError, match="row 2 has no path of a text in column 'path'"):
-        read(write(tmp_path / "t.jsonl", "\n".join(lines)))
+        read(written(tmp_path / "t.jsonl", "\n".join(lines)))
 
 
 def test_texts_whose_bytes_are_more_than_any_name_of_a_file_are_texts(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ NAMES = [
     "cnn",
     "logistic-regression-on-cnn",
     "svm-on-cnn",
+    "average",
 ]
 NUMBER_NAMES = ["mean", "ridge", "svm", "random-forest", "cnn", "ridge-on-cnn", "svm-on-cnn"]
 
@@ -54,7 +55,8 @@ def test_every_baseline_stands_beside_the_network(run):
     for name, model in metrics["models"].items():
         assert model["test"]["accuracy"]["low"] <= model["test"]["accuracy"]["value"], name
         assert model["train_examples"] > 0
-        assert model["bytes"] == sum(file.stat().st_size for file in (run / "models" / name).iterdir())
+        files = [file for file in (run / "models" / name).rglob("*") if file.is_file()]
+        assert model["bytes"] == sum(file.stat().st_size for file in files)
     assert metrics["models"]["svm"]["features"] in ("pixels", "hog")
     assert len(metrics["models"]["svm"]["configurations"]) > 1
     assert metrics["models"]["cnn"]["test"]["accuracy"]["value"] > 0.9
@@ -79,6 +81,31 @@ def test_the_recommended_model_is_in_model_and_its_reason_names_it(run):
     assert metrics["recommended"] in metrics["reason"]
     chosen = run / "models" / metrics["recommended"]
     assert (run / "model" / "model.json").read_bytes() == (chosen / "model.json").read_bytes()
+
+
+def test_the_average_holds_its_members_and_is_told_of(run, digits_npz, pellucid, tmp_path):
+    """Commands ask it as any model; what only one model can do says whom it would do it for."""
+    metrics = _metrics(run)
+    members = [each["name"] for each in metrics["models"]["average"]["members"]]
+    assert set(members) < set(NAMES)
+    for name in members:
+        for file in (run / "models" / name).iterdir():
+            assert file.samefile(run / "models" / "average" / "members" / name / file.name)
+    page = " ".join((run / "report.html").read_text().split())
+    assert f"the mean of what {len(members)} of these models answer" in page
+    done = pellucid("predict", run, digits_npz, "--model", "average", "--out", tmp_path / "answers.csv")
+    assert done.returncode == 0, done.stderr
+    assert "labelled by average" in done.stderr
+    scored = pellucid("evaluate", run, digits_npz, "--model", "average", "--json")
+    right = json.loads(scored.stdout)["test"]["accuracy"]["value"]
+    assert right == pytest.approx(metrics["models"]["average"]["test"]["accuracy"]["value"])
+    out = tmp_path / "page.html"
+    opened = pellucid("explain", run, f"{digits_npz}:x_test:1", "--out", out, "--model", "average")
+    assert opened.returncode == 0, opened.stderr
+    assert f"opened here is {members[0]}, its member of the most weight" in " ".join(out.read_text().split())
+    refused = pellucid("export", run, "--out", tmp_path / "model.onnx", "--model", "average")
+    assert refused.returncode == 2
+    assert f"export a member with --model {members[0]} or --model {members[1]}" in refused.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,21 +7,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import SkipTestWarning
-from sklearn.utils import get_tags
-from sklearn.utils.estimator_checks import (
-    check_do_not_raise_errors_in_init_or_set_params,
-    check_estimator,
-    check_estimator_cloneable,
-    check_estimator_repr,
-    check_estimator_tags_renamed,
-    check_estimators_unfitted,
-    check_get_params_invariance,
-    check_mixin_order,
-    check_no_attributes_set_in_init,
-    check_parameters_default_constructible,
-    check_set_params,
-    check_valid_tag_types,
-)
+from sklearn.utils import estimator_checks, get_tags
 
 import pellucid
 from small_models import digits
@@ -29,17 +15,17 @@ from text_models import texts
 
 ESTIMATORS = (pellucid.TextClassifier, pellucid.TextRegressor)
 WITHOUT_DATA = (
-    check_do_not_raise_errors_in_init_or_set_params,
-    check_estimator_cloneable,
-    check_estimator_repr,
-    check_estimator_tags_renamed,
-    check_estimators_unfitted,
-    check_get_params_invariance,
-    check_mixin_order,
-    check_no_attributes_set_in_init,
-    check_parameters_default_constructible,
-    check_set_params,
-    check_valid_tag_types,
+    estimator_checks.check_do_not_raise_errors_in_init_or_set_params,
+    estimator_checks.check_estimator_cloneable,
+    estimator_checks.check_estimator_repr,
+    estimator_checks.check_estimator_tags_renamed,
+    estimator_checks.check_estimators_unfitted,
+    estimator_checks.check_get_params_invariance,
+    estimator_checks.check_mixin_order,
+    estimator_checks.check_no_attributes_set_in_init,
+    estimator_checks.check_parameters_default_constructible,
+    estimator_checks.check_set_params,
+    estimator_checks.check_valid_tag_types,
 )
 """Those of scikit-learn's checks that make no table of numbers, which is no text."""
 
@@ -56,7 +42,7 @@ def test_checks_without_data(check, estimator) -> None:
 def test_scikit_learn_leaves_estimators_of_texts_out(estimator) -> None:
     """If a later version has checks for texts, this fails, and they are to be run."""
     with pytest.warns(SkipTestWarning, match="Can't test estimator Text"):
-        results = check_estimator(estimator())
+        results = estimator_checks.check_estimator(estimator())
     assert {result["status"] for result in results} == {"passed"}
     assert len(results) <= 1
     tags = get_tags(estimator())

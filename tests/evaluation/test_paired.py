@@ -159,7 +159,7 @@ def test_a_pair_that_stands_out_only_alone():
 def test_identical_models():
     (found,) = compare_all(LABELS, {"a": LABELS, "b": LABELS})
     assert (found.difference.value, found.p_value, found.adjusted) == (0.0, 1.0, 1.0)
-    assert found.verdict == "the difference between a and b could be chance: 0.00 points [-0.19, 0.19]"
+    assert found.verdict == "the difference between a and b could be chance: 0.00 points [\u22120.19, 0.19]"
     numbers = np.arange(50.0)
     (found,) = compare_numbers(numbers, {"a": numbers + 1, "b": numbers + 1})
     assert (found.difference, found.p_value) == ((0.0, 0.0, 0.0), 1.0)

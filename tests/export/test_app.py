@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as arrays
 
 from app_pages import CARD, HOSTILE, page
 from command_line import within
+from models_with_detectors import with_detector
 from pellucid.errors import StorageError, UsageError
 from pellucid.export.app import exporting
 from pellucid.export.app.card import card_of
@@ -24,22 +25,15 @@ from pellucid.export.app.proving import AppProof
 from pellucid.export.app.tensors import Tensors, stepped
 from pellucid.export.export import metadata_of
 from pellucid.export.proof import DisagreeingError
-from pellucid.pipeline.train import train
-from small_models import DIGITS, number_model, untrained_model, vector_model, write_digits
-from watched_models import watched
+from small_models import DIGITS, number_model, untrained_model, vector_model
 
-GIVEN = {"epochs": 1, "threads": 1, "learning_curve": False, "quiet": True}
 LARGEST_BESIDE_WEIGHTS = 300_000
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(run_on_digits):
     """A run on image files larger than the network takes, with baselines."""
-    folder = tmp_path_factory.mktemp("images")
-    write_digits(folder, range(300), by_class=True)
-    out = tmp_path_factory.mktemp("runs") / "run"
-    train(folder, out=out, model="mlp", width=16, image_size="6x7", **GIVEN)
-    return out
+    return run_on_digits(300, width=16, image_size="6x7")
 
 
 @given(arrays.arrays(np.float32, (3, 5), elements=st.floats(-1e4, 1e4, width=32)))
@@ -76,7 +70,7 @@ def test_no_two_modules_of_a_page_share_a_name(kind):
 
 
 def test_a_page_asks_nobody_and_is_small():
-    content = page(watched(untrained_model(mirror=True))).decode()
+    content = page(with_detector(untrained_model(mirror=True))).decode()
     weights = re.search(r'id="weights">([^<]*)<', content)
     assert weights is not None
     assert len(content) - len(weights[1]) < LARGEST_BESIDE_WEIGHTS

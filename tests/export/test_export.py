@@ -18,7 +18,8 @@ from pellucid.export.held_out import held_out_examples
 from pellucid.export.proof import prove
 from pellucid.export.reference import by_reference
 from pellucid.pipeline.train import train
-from pellucid.runtime.exported import ExportedModel, opened
+from pellucid.runtime.exported import ExportedModel
+from pellucid.runtime.opening import opened
 from pellucid.settings import Settings
 from small_models import digits, write_digits
 from text_models import texts
@@ -31,13 +32,9 @@ GIVEN = {"epochs": 1, "threads": 1, "baselines": False, "learning_curve": False,
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(run_on_digits):
     """A run on image files larger than the network takes."""
-    folder = tmp_path_factory.mktemp("images")
-    write_digits(folder, range(500), by_class=True)
-    out = tmp_path_factory.mktemp("runs") / "run"
-    train(folder, out=out, model="mlp", width=16, image_size="6x7", **GIVEN)
-    return out
+    return run_on_digits(500, width=16, image_size="6x7", baselines=False)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +103,7 @@ def test_the_file_writes_the_rows_of_predict(run, text_run, exports, tmp_path, k
     given = {"max_error": 0.83, "sets": 0.85, "costs": costs_of(load(folder).classes, tmp_path)}
     wishes = {name: given[name] for name in asked}
     new, ours_file = str(new_inputs(kind, tmp_path)), tmp_path / "ours.csv"
-    predict(folder, [new], ours_file, Settings(), with_probabilities=True, wishes=Wishes(**wishes))
+    predict(folder, [new], ours_file, Settings(), wishes=Wishes(**wishes, probabilities=True))
     words = [str(exports / f"{kind}.onnx"), new, "--out", str(tmp_path / "theirs.csv"), "--probabilities"]
     words += [word for name, value in wishes.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     assert main([*words, "--threads", "1"]) == 0

@@ -10,25 +10,18 @@ from pellucid.export.export import export, metadata_of
 from pellucid.export.precision import judging
 from pellucid.export.precision.halving import halved
 from pellucid.export.precision.judging import Asked, judge, table
-from pellucid.pipeline.train import train
-from pellucid.runtime.exported import opened
-from small_models import digits, write_digits
+from pellucid.runtime.opening import opened
+from small_models import digits
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
-GIVEN = {"epochs": 1, "threads": 1, "baselines": False, "learning_curve": False, "quiet": True}
-
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(run_on_digits):
     """A run of a network wide enough that its weights are most of the file."""
-    folder = tmp_path_factory.mktemp("images")
-    write_digits(folder, range(600), by_class=True)
-    out = tmp_path_factory.mktemp("runs") / "run"
-    train(folder, out=out, model="mlp", width=256, image_size="8x8", **GIVEN)
-    return out
+    return run_on_digits(600, width=256, image_size="8x8", baselines=False)
 
 
 @pytest.mark.parametrize(("precision", "at_most"), [("fp16", 0.7), ("int8", 0.8)])

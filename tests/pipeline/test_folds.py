@@ -10,7 +10,7 @@ import pellucid
 from pellucid.data import prepare
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.errors import DataError, UsageError
-from pellucid.pipeline.judging.by_folds.kinds import kind_of_classical
+from pellucid.pipeline.judging.by_folds.kinds import Lessons, kind_of_classical
 from pellucid.pipeline.judging.by_folds.out_of_fold import judged_by_folds
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner
@@ -52,7 +52,8 @@ def of_classical(dataset, folder, names, **changes):
     folds = folds_of(dataset, settings, is_continual=False)
     learning = material_of(folds.learning)
     candidates = [ClassicalLearner(name, settings).fit(learning) for name in names]
-    kinds = [kind_of_classical(each, settings, learning, None) for each in candidates]
+    lessons = Lessons()
+    kinds = [kind_of_classical(each, settings, learning, None, lessons) for each in candidates]
     place = RunFolder(folder)
     context = RunContext(place, folds.learning, settings, Stages(quiet=True), Journal(place))
     return judged_by_folds(kinds, candidates, folds, context)[0], folds

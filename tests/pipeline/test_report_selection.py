@@ -1,8 +1,18 @@
-"""Which test examples a report shows."""
+"""Which test examples a report shows, and which mistakes are shown before there is one."""
+
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
-from pellucid.pipeline.judging.report_selection import cell_rows, uncertain_rows, worst_rows
+from pellucid.pipeline.judging.report_selection import (
+    cell_rows,
+    show_first_mistakes,
+    uncertain_rows,
+    worst_rows,
+)
+from pellucid.settings import Settings
+from pellucid.tasks import CLASSIFICATION
 
 LABELS = np.array([0, 0, 1, 1, 2, 2])
 SAID = np.array(
@@ -48,3 +58,52 @@ def test_no_cell_gives_more_than_eight_and_all_together_300():
 def test_nothing_tested_shows_nothing():
     labels, said = LABELS[:0], SAID[:0]
     assert worst_rows(labels, said) == cell_rows(labels, said) == uncertain_rows(said) == []
+
+
+@pytest.fixture
+def under_way(tmp_path) -> SimpleNamespace:
+    """A run of which six validation images are known, behind four to train on."""
+    lines: list[str] = []
+    images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
+    dataset = SimpleNamespace(
+        inputs=images,
+        labels=np.array([0, 1, 2, 0, *LABELS]),
+        sources=[f"images/{number}.png" for number in range(10)],
+        classes=("boot", "coat", "<dress>"),
+        validation=np.arange(4, 10),
+        target=CLASSIFICATION,
+        noun="image",
+    )
+    return SimpleNamespace(
+        dataset=dataset,
+        settings=Settings(),
+        folder=SimpleNamespace(path=tmp_path),
+        journal=SimpleNamespace(content={"data": {"place": "images/"}}),
+        stages=SimpleNamespace(line=lines.append),
+        lines=lines,
+    )
+
+
+def _candidate(name: str, answers: np.ndarray, features: str | None = "hog") -> SimpleNamespace:
+    return SimpleNamespace(name=name, features=features, held_out=SimpleNamespace(answers=answers))
+
+
+def test_first_mistakes_are_those_of_the_best_model_that_learns(under_way, tmp_path):
+    worse = _candidate("random-forest", SAID[:, ::-1])
+    blind = _candidate("majority", np.eye(3)[LABELS], features=None)
+    show_first_mistakes([blind, worse, _candidate("svm", SAID)], under_way)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "First mistakes, while training goes on." in page
+    assert page.index("images/7.png") < page.index("images/5.png")  # the surest first
+    assert "images/4.png" not in page  # classified correctly
+    assert "<dress>" not in page
+    (line,) = under_way.lines
+    assert line == f"first mistakes, those of svm on validation: {tmp_path / 'report.html'}"
+
+
+def test_without_a_mistake_or_a_validation_split_there_is_no_page(under_way, tmp_path):
+    show_first_mistakes([_candidate("svm", np.eye(3)[LABELS])], under_way)
+    under_way.dataset.validation = np.arange(0)
+    show_first_mistakes([_candidate("svm", SAID[:0])], under_way)
+    assert not under_way.lines
+    assert not (tmp_path / "report.html").exists()

@@ -29,7 +29,10 @@ def digits_with_a_test(path: Path, shuffles_test: bool) -> Path:
 
 
 def before_the_test(run: Run) -> dict[str, Any]:
-    """All that must be settled before the test split is looked at; a model's README tells its test score."""
+    """All that must be settled before the test split is looked at.
+
+    A model's README tells its test score, and checksums speak of it, also those of an average's members.
+    """
     metrics = run.metrics
     found = {
         "recommended": metrics["recommended"],
@@ -38,6 +41,7 @@ def before_the_test(run: Run) -> dict[str, Any]:
     }
     for folder in sorted((run.folder / "models").iterdir()):
         document = json.loads((folder / "model.json").read_text())
+        document["members"] = [(each["name"], each["weight"]) for each in document.get("members", [])]
         found[folder.name] = {key: value for key, value in document.items() if "sha256" not in key}
         found |= {f"{folder.name}/{path.name}": path.read_bytes() for path in folder.glob("*.safetensors")}
     return found

@@ -12,7 +12,7 @@ from pellucid.reports import ReportFacts, entries, render
 from pellucid.reports.numbers import Score
 from pellucid.reports.paired import pairings
 from pellucid.reports.sections import folds, models
-from pellucid.reports.verdict import judge
+from pellucid.reports.verdicts.classes import judge
 from reports.report_page import Page
 from reports.rich_facts import made_folds
 
@@ -195,7 +195,7 @@ def test_a_model_has_one_colour_everywhere(page: Page, rich_facts: ReportFacts) 
 def test_colours_of_models_stand_out_from_the_ground(theme: int, ground: float) -> None:
     css = files("pellucid.reports").joinpath("page/models.css").read_text(encoding="utf-8")
     colours = re.findall(r"#[0-9a-f]{6}", re.findall(r":root \{(.*?)\}", css)[theme])
-    assert len(colours) == 7
+    assert len(colours) == 8
     for colour in colours:
         light = 0.0
         for weight, place in ((0.2126, 1), (0.7152, 3), (0.0722, 5)):

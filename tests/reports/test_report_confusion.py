@@ -8,7 +8,7 @@ import pytest
 from pellucid.evaluation import wilson
 from pellucid.reports import ReportFacts
 from pellucid.reports.plots import confusion as tables
-from pellucid.reports.verdict import judge
+from pellucid.reports.verdicts.classes import judge
 
 
 @pytest.fixture

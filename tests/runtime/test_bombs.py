@@ -9,7 +9,7 @@ from exported_models import QUICK, content_of, exported
 from pellucid.errors import ModelFileError
 from pellucid.runtime.costing.answer import cost_of
 from pellucid.runtime.costing.graph import SIZES, Tensor, read_graph
-from pellucid.runtime.exported import opened
+from pellucid.runtime.opening import opened
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")

@@ -81,7 +81,7 @@ def test_an_image_without_a_finite_answer_gets_its_reason():
         file.predict(pixels)
     assert caught.value.places == (1, 3)
     block = Block(["a", "b", "bad", "c", "d", "e"], pixels, ["", "", "empty file", "", "", ""])
-    rows = Rows(file, True, Wishes(), "cnn.onnx").of(block)
+    rows = Rows(file, Wishes(probabilities=True), "cnn.onnx").of(block)
     said = "what the model computes for it is not a finite number; train the model again"
     assert [row.error for row in rows] == ["", said, "empty file", "", said, ""]
     assert rows[1].label is None

@@ -7,7 +7,7 @@ import pytest
 
 from exported_models import content_of
 from pellucid.errors import ModelFileError
-from pellucid.runtime.exported import load, opened
+from pellucid.runtime.opening import load, opened
 from pellucid.runtime.protobuf import require_plain
 
 onnx = pytest.importorskip("onnx")

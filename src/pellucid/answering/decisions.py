@@ -82,12 +82,14 @@ class Wishes:
         max_error: largest error among the answered; the others are marked as abstained.
         costs: CSV of costs, by which the answer of least expected cost is chosen.
         sets: probability with which a set of classes, or an interval of numbers, holds the truth.
-        names: of the three above in messages.
+        probabilities: whether each class gets a column.
+        names: of the first three in messages.
     """
 
     max_error: float | None = None
     costs: Path | None = None
     sets: float | None = None
+    probabilities: bool = False
     names: Mapping[str, str] = field(default_factory=lambda: FLAGS)
 
 

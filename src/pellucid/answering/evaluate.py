@@ -11,6 +11,7 @@ from pellucid.answering.answered import REASON, answered
 from pellucid.answering.deciding import Decider, Wishes
 from pellucid.answering.evaluated import Abstention, Evaluation
 from pellucid.answering.incoming.blocks import first_few, incoming_rows, with_columns_of
+from pellucid.answering.naming import model_of
 from pellucid.answering.training_examples import is_data_of
 from pellucid.bundle import Model, load
 from pellucid.data.labels.numbers import read_number
@@ -33,6 +34,7 @@ def evaluate(
     *,
     max_error: float | None = None,
     progress: Callable[[int, int], None] | None = None,
+    model_name: str | None = None,
 ) -> Evaluation:
     """Score a model on the test split of the data, or on all rows where there is none.
 
@@ -45,17 +47,18 @@ def evaluate(
             the bootstrap.
         max_error: promise that abstention is measured for; classes only.
         progress: told the inputs done and the inputs in all.
+        model_name: another model of the run than the recommended one.
 
     Returns:
         The scores.
 
     Raises:
-        UsageError: `max_error` is out of range, or cannot be promised.
+        UsageError: `max_error` is out of range, or cannot be promised, or the run has no such model.
         DataError: the data cannot be read, has a class that the model does not know, or holds no
             numbers where the model predicts some.
         ModelFileError: the model is damaged or unsafe, or has no finite answer to an input.
     """
-    model = load(run)
+    model = load(model_of(run, model_name).folder)
     listing = _listing(model, place, settings)
     chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
     rows = chosen or list(range(len(listing)))

@@ -9,7 +9,7 @@ from pellucid.answering.answered import answered
 from pellucid.answering.incoming.blocks import Block, incoming
 from pellucid.answering.naming import ModelOfRun, model_of
 from pellucid.answering.training_examples import known_label, most_alike
-from pellucid.bundle import Generator, Inputs, Model, load_to_open
+from pellucid.bundle import AverageModel, Generator, Inputs, Model, load_to_open
 from pellucid.data.reading.idx import is_idx_folder
 from pellucid.data.reading.samples import PREFIX
 from pellucid.data.wording import quoted, some
@@ -47,7 +47,7 @@ def explain(
     model_name: str | None = None,
     class_name: str | None = None,
 ) -> Explained:
-    """Open a model on one input and write the page.
+    """Open a model on one input and write the page; of an average its member of the most weight.
 
     Args:
         run: a run, whose recommended model is opened, or a model folder.
@@ -73,6 +73,7 @@ def explain(
         raise UsageError(f"--out: {out} does not end in .html; choose a name that does")
     chosen = model_of(run, model_name)
     model = load_to_open(chosen.folder)
+    chosen, model, of_average = _opened_member(chosen, model)
     target = _target(model, class_name)
     name, inputs, warnings = _one_input(model, place, settings)
     _require_answer(model, name, inputs)
@@ -80,12 +81,34 @@ def explain(
     truth = model.classes.index(label) if label in model.classes else None
     found = explain_model(model, inputs, target, truth, chosen.name)
     like, compared, said = most_alike(chosen.folder, model, inputs)
-    notes = [*_others(chosen), *found.notes, *said]
+    notes = [*of_average, *_others(chosen), *found.notes, *said]
     if label:
         notes.append(f"In the data of this run its label is {quoted(label)}.")
     found = dataclasses.replace(found, nearest=like, compared=compared, notes=tuple(notes))
     write_file(out, render_explanation(found, name).encode("utf-8"))
     return Explained(found, out, warnings)
+
+
+def _opened_member(chosen: ModelOfRun, model: Model) -> tuple[ModelOfRun, Model, tuple[str, ...]]:
+    """Of an average the member of the most weight, with a sentence that says so; any other model as it is."""
+    if not isinstance(model, AverageModel):
+        return chosen, model, ()
+    member, whole = model.heaviest, sum(model.weights)
+    others = some([f"{each.name} ({each.weight} of {whole})" for each in model.members[1:]], _NAMES_SHOWN)
+    sentence = (
+        f"{chosen.name or 'The model'} is an average, which has no layers of its own: opened here is "
+        f"{member.name}, its member of the most weight ({member.weight} of {whole}), and the answer is that "
+        f"member's. The others are {others}."
+    )
+    names = (*chosen.others, *([chosen.name] if chosen.name else []))
+    if member.name in names:
+        others_of_run = tuple(name for name in names if name != member.name)
+        return (
+            ModelOfRun(chosen.folder, member.name, chosen.recommended, others_of_run),
+            member.model,
+            (sentence,),
+        )
+    return ModelOfRun(chosen.folder, member.name), member.model, (sentence,)
 
 
 def _require_answer(model: Model, name: str, inputs: Inputs) -> None:

@@ -29,18 +29,12 @@ class ModelOfRun(NamedTuple):
 
 
 def model_of(place: str | Path, name: str | None = None) -> ModelOfRun:
-    """Find the model that answers.
+    """Find the model that answers in a run or a model folder, perhaps one of a run: its place and its name.
 
-    Args:
-        place: a run, or a model folder, perhaps one of a run.
-        name: of a model of the run; by default the one that it recommends.
+    `name` is that of a model of the run; by default the one that it recommends.
 
-    Returns:
-        Where it lies, and how its run calls it.
-
-    Raises:
-        UsageError: a name is given, but `place` is no run, or has no model of this name.
-        ModelFileError: there is no model at all.
+    Raises: `UsageError` if a name is given, but `place` is no run, or has no model of this name;
+    `ModelFileError` if there is no model at all.
     """
     if name is None:
         return _with_names(model_folder(place))

@@ -39,6 +39,7 @@ class Purpose(IntEnum):
     COMPONENTS = 27
     GENERATED_SHOWN = 28
     NOISE = 29
+    AVERAGE = 30
 
 
 def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Generator:

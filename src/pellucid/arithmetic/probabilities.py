@@ -1,4 +1,6 @@
-"""Probabilities from logits, and at a temperature."""
+"""Probabilities from logits, at a temperature, and averaged over models."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Float64
@@ -37,6 +39,22 @@ def at_temperature(
     powers = (probabilities / probabilities.max(axis=1, keepdims=True)) ** (1 / temperature)
     tempered: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
     return tempered
+
+
+def weighted_mean(
+    said: Sequence[Float64[np.ndarray, "n ..."]], weights: Sequence[int]
+) -> Float64[np.ndarray, "n ..."]:
+    r"""Mean $\sum_m w_m p_m / \sum_m w_m$ of the answers of several models about the same examples.
+
+    `said` are probabilities or numbers, one array for each model; `weights` are their whole weights, at least
+    one above 0. Summed up in the order given.
+    """
+    total = np.zeros(said[0].shape)
+    for rows, weight in zip(said, weights, strict=True):
+        if weight:
+            total += weight * rows
+    found: np.ndarray = total / sum(weights)
+    return found
 
 
 def trust(

@@ -18,6 +18,11 @@ def rounded(value: float, places: int) -> str:
     return f"{digits + 0:,f}"
 
 
+def with_minus(digits: str) -> str:
+    """A number, or a range of such, with minus signs as people print them in the place of hyphens."""
+    return digits.replace("-", "\u2212")
+
+
 def decimals(value: float, digits: int = 3) -> int:
     """Places after the point that show a number with so many significant digits.
 

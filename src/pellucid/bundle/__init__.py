@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pellucid.bundle.loading import load, load_any, load_to_open, model_folder
     from pellucid.bundle.model import Answers, Model
     from pellucid.bundle.models.adversarial import AdversarialModel
+    from pellucid.bundle.models.average import AverageModel, Member
     from pellucid.bundle.models.classical import ClassicalModel
     from pellucid.bundle.models.generator import AutoencoderModel, Bound, Generator
     from pellucid.bundle.models.on_network import FeatureModel, ImageModel, TextModel
@@ -23,6 +24,7 @@ __all__ = [
     "AdversarialModel",
     "Answers",
     "AutoencoderModel",
+    "AverageModel",
     "Bound",
     "ClassicalModel",
     "FeatureModel",
@@ -30,6 +32,7 @@ __all__ = [
     "HeldOut",
     "ImageModel",
     "Inputs",
+    "Member",
     "Model",
     "TextModel",
     "generator_of",
@@ -46,6 +49,7 @@ __getattr__ = on_first_use(
         "AdversarialModel": "pellucid.bundle.models.adversarial",
         "Answers": "pellucid.bundle.model",
         "AutoencoderModel": "pellucid.bundle.models.generator",
+        "AverageModel": "pellucid.bundle.models.average",
         "Bound": "pellucid.bundle.models.generator",
         "ClassicalModel": "pellucid.bundle.models.classical",
         "FeatureModel": "pellucid.bundle.models.on_network",
@@ -53,6 +57,7 @@ __getattr__ = on_first_use(
         "HeldOut": "pellucid.bundle.held_out",
         "ImageModel": "pellucid.bundle.models.on_network",
         "Inputs": "pellucid.bundle.checks",
+        "Member": "pellucid.bundle.models.average",
         "Model": "pellucid.bundle.model",
         "TextModel": "pellucid.bundle.models.on_network",
         "generator_of": "pellucid.bundle.parts",

@@ -8,6 +8,7 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.model import Model
 from pellucid.bundle.models.adversarial import AdversarialModel
+from pellucid.bundle.models.average import AverageModel
 from pellucid.bundle.models.classical import ClassicalModel
 from pellucid.bundle.models.generator import AutoencoderModel, Generator
 from pellucid.bundle.models.on_network import ImageModel, TextModel
@@ -40,7 +41,7 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
     `facts` are names in words to texts or numbers, in the order to show.
     """
     rows = {
-        "model" if isinstance(model, ClassicalModel) else "network": model.name,
+        "model" if isinstance(model, (ClassicalModel, AverageModel)) else "network": model.name,
         "parameters": f"{model.parameters:,}",
         "input": _input(model),
         **_features(model),
@@ -62,9 +63,17 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
 
 def _origin(model: Model) -> dict[str, str]:
     """Source of weights that others trained; nothing where there are none."""
-    network = parts_of(model).network
-    origin = None if network is None else network.origin
-    return {} if origin is None else origin.facts()
+    found: dict[str, str] = {}
+    for each in _models(model):
+        network = parts_of(each).network
+        origin = None if network is None else network.origin
+        found |= {} if origin is None else origin.facts()
+    return found
+
+
+def _models(model: Model) -> tuple[Model, ...]:
+    """The members of an average, or the model alone."""
+    return tuple(each.model for each in model.members) if isinstance(model, AverageModel) else (model,)
 
 
 def _kind(model: Model) -> str:
@@ -91,7 +100,11 @@ def _input(model: Model) -> str:
 
 
 def _features(model: Model) -> dict[str, str]:
-    """Features of a classical model, pieces of a text, or mirroring of an image."""
+    """Features of a classical model, pieces of a text, mirroring of an image, or members of an average."""
+    if isinstance(model, AverageModel):
+        whole = sum(model.weights)
+        shares = ", ".join(f"{each.name} {each.weight} of {whole}" for each in model.members)
+        return {"members": f"{shares}: the weights in their mean; each lies in the folder members"}
     if isinstance(model, ClassicalModel):
         if not model.predictor.inputs:
             return {"features": "none: it looks at nothing"}
@@ -119,13 +132,15 @@ def _tokens(encoder: Encoder | None) -> dict[str, str]:
 
 def _words(model: Model) -> str:
     """A warning that words of the training texts lie in the folder."""
-    encoding = parts_of(model).encoding
-    plan = None if encoding is None else EncodingPlan.of(encoding)
-    if plan is None or not plan.holds_words:
+    encodings = [parts_of(each).encoding for each in _models(model)]
+    plans = [EncodingPlan.of(each) for each in encodings if each is not None]
+    files = sorted({f"`{plan.file}`" for plan in plans if plan.holds_words})
+    if not files:
         return ""
+    of_members = " of its members" if isinstance(model, AverageModel) else ""
     return (
-        f"\nWords of the training texts stand in `{plan.file}`: whoever passes this folder on passes them "
-        "on too.\n"
+        f"\nWords of the training texts stand in {' and '.join(files)}{of_members}: whoever passes this "
+        "folder on passes them on too.\n"
     )
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pellucid.arithmetic.finite import require_finite
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.labels.texts import is_encodable
 from pellucid.data.texts.store import Texts
 from pellucid.encoding import Encoder
 from pellucid.errors import DataError
@@ -115,23 +116,12 @@ def require_texts(inputs: object) -> Sequence[str]:
             raise DataError(
                 f"texts: {type(text).__name__} at position {position}, expected a text; leave it out"
             )
-        if not _is_unicode(text):
+        if not is_encodable(text):
             raise DataError(
                 f"texts: half a character (a lone surrogate) in the text at position {position}; "
                 "read its source anew in the right encoding, or leave it out"
             )
     return inputs
-
-
-def _is_unicode(text: str) -> bool:
-    """Tell a text that UTF-8 can write."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _form(inputs: object) -> str:

@@ -4,6 +4,10 @@ from typing import NamedTuple
 
 from pellucid.tasks import CLASSIFICATION, GENERATION, IMAGES, REGRESSION, TEXTS, VALUES, InputKind, Target
 
+LEAST_MEMBERS, MOST_MEMBERS = 2, 5
+MOST_WEIGHT = 1_000
+"""Models in an average, and how much one of them may weigh."""
+
 
 class Kind(NamedTuple):
     """A kind of model.
@@ -11,12 +15,14 @@ class Kind(NamedTuple):
     Attributes:
         input_kind: of what it takes.
         target: of its answers.
-        is_classical: or else a network.
+        is_classical: or else a network, or an average.
+        is_average: or else one model.
     """
 
     input_kind: InputKind
     target: Target
     is_classical: bool
+    is_average: bool = False
 
     @property
     def name(self) -> str:
@@ -38,4 +44,8 @@ KINDS = {
     "classical-feature-regressor": Kind(VALUES, REGRESSION, is_classical=True),
     "classical-text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=True),
     "classical-text-regressor": Kind(TEXTS, REGRESSION, is_classical=True),
+    "average-image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=False, is_average=True),
+    "average-image-regressor": Kind(IMAGES, REGRESSION, is_classical=False, is_average=True),
+    "average-text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=False, is_average=True),
+    "average-text-regressor": Kind(TEXTS, REGRESSION, is_classical=False, is_average=True),
 }

@@ -10,11 +10,19 @@ from torch import Tensor
 
 from pellucid.bundle.format.description import SIZE_LIMIT, Description
 from pellucid.bundle.format.encodings import WORDS_LIMIT, EncodingPlan
-from pellucid.bundle.format.fields import FILE_NAME, HELD_OUT_NAME, NOVELTY_NAME, WEIGHTS_NAME
+from pellucid.bundle.format.fields import (
+    FILE_NAME,
+    HELD_OUT_NAME,
+    MEMBERS_NAME,
+    NOVELTY_NAME,
+    WEIGHTS_NAME,
+    MemberPlan,
+)
 from pellucid.bundle.format.foreign import refuse_foreign_file
 from pellucid.bundle.format.weights import Form, check_header, unpack
 from pellucid.bundle.held_out import HeldOut
 from pellucid.bundle.model import Model
+from pellucid.bundle.models.average import AverageModel, Member
 from pellucid.bundle.parts import expected_forms, put_together
 from pellucid.bundle.probing import require_affordable_classes, require_answers
 from pellucid.errors import ModelFileError
@@ -66,24 +74,70 @@ def load_any(folder: str | Path) -> Model:
     try:
         path = _file_inside(place, FILE_NAME)
         description = Description.from_bytes(_read_bounded(path, SIZE_LIMIT), str(path))
-        encoding = description.preprocessing
-        words_name = encoding.file if isinstance(encoding, EncodingPlan) else None
-        _check_other_files(place, description.sha256, {WEIGHTS_NAME, NOVELTY_NAME, HELD_OUT_NAME, words_name})
-        words = b"" if words_name is None else _words(_file_inside(place, words_name), description)
-        with _impossible(path):
-            forms = expected_forms(description)
-        _require_forms(_file_inside(place, WEIGHTS_NAME), forms)
-        _require_affordable(path, description)
-        model = _with_detector(place, description, _with_weights(place, description, words, forms))
-        model = model.with_joined_columns(description.joined_columns)
-        require_answers(model, str(place))
-        return _with_held_out(place, description, model)
+        return _average(place, description) if description.members else _one(place, description)
     except MemoryError as error:
         raise ModelFileError(f"{place}: too large for this machine's memory; choose another model") from error
     except OSError as error:
         raise ModelFileError(
             f"{place}: cannot be read: {(error.strerror or str(error)).lower()}; check the folder"
         ) from error
+
+
+def _one(place: Path, description: Description) -> Model:
+    """The described model that is no average."""
+    path = place / FILE_NAME
+    encoding = description.preprocessing
+    words_name = encoding.file if isinstance(encoding, EncodingPlan) else None
+    _check_other_files(place, description.sha256, {WEIGHTS_NAME, NOVELTY_NAME, HELD_OUT_NAME, words_name})
+    words = b"" if words_name is None else _words(_file_inside(place, words_name), description)
+    with _impossible(path):
+        forms = expected_forms(description)
+    _require_forms(_file_inside(place, WEIGHTS_NAME), forms)
+    _require_affordable(path, description)
+    model = _with_detector(place, description, _with_weights(place, description, words, forms))
+    model = model.with_joined_columns(description.joined_columns)
+    require_answers(model, str(place))
+    return _with_held_out(place, description, model)
+
+
+def _average(place: Path, description: Description) -> Model:
+    """The described average; each member is read as the model folder that it is, and is none itself."""
+    _check_other_files(place, description.sha256, {NOVELTY_NAME, HELD_OUT_NAME})
+    members = [Member(each.name, each.weight, _member(place, each)) for each in description.members]
+    with _impossible(place / FILE_NAME):
+        model = AverageModel(members, temperature=description.temperature)
+        _require_same(model, description)
+    return _with_held_out(place, description, _with_detector(place, description, model))
+
+
+def _member(place: Path, plan: MemberPlan) -> Model:
+    """A member from its folder, whose description has the checksum that the average knows.
+
+    Raises: `ModelFileError` if it is missing, a link, damaged, changed, or an average.
+    """
+    folder = place / MEMBERS_NAME / plan.name
+    for each in (folder.parent, folder):
+        if each.is_symlink() or not each.is_dir():
+            what = "a link" if each.is_symlink() else "no folder"
+            raise ModelFileError(f"{each}: {what}, where members of the average lie; use an undamaged copy")
+    path = _file_inside(folder, FILE_NAME)
+    content = _read_bounded(path, SIZE_LIMIT)
+    if hashlib.sha256(content).hexdigest() != plan.sha256:
+        raise _changed(path)
+    description = Description.from_bytes(content, str(path))
+    if description.members:
+        raise ModelFileError(f"{path}: an average, which is no member of another; use an undamaged copy")
+    return _one(folder, description)
+
+
+def _require_same(model: AverageModel, description: Description) -> None:
+    """Require a description that says of an average what its members say.
+
+    Raises: `ValueError` with what is another.
+    """
+    for what in ("input_kind", "preprocessing", "classes", "joined_columns"):
+        if getattr(model, what) != getattr(description, what):
+            raise ValueError(f"{what} of the average are not those of its members")
 
 
 def model_folder(folder: str | Path) -> Path:

@@ -12,6 +12,7 @@ from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.format.weights import Form
 from pellucid.bundle.model import Model
 from pellucid.bundle.models.adversarial import AdversarialModel
+from pellucid.bundle.models.average import AverageModel
 from pellucid.bundle.models.classical import ClassicalModel
 from pellucid.bundle.models.generator import AutoencoderModel, Generator
 from pellucid.bundle.models.on_network import FeatureModel, ImageModel, TextModel
@@ -40,11 +41,17 @@ class Parts(NamedTuple):
     encoding: Encoder | Tfidf | None = None
 
 
+NO_PARTS = Parts(None, None)
+"""Parts of an average: all lie with its members."""
+
+
 def parts_of(model: Model) -> Parts:
     """Take a model apart.
 
     Raises: `TypeError` if it is a model of someone else's, which cannot be saved.
     """
+    if isinstance(model, AverageModel):
+        return NO_PARTS
     if isinstance(model, ClassicalModel):
         encoding = model.tfidf if model.encoder is None else model.encoder
         return Parts(model.network, model.predictor, encoding)

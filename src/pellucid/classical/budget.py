@@ -75,19 +75,23 @@ class Budget:
         return dataclasses.replace(self, trees=-(-self.trees // _SCREENING_PART))
 
     @classmethod
+    def of_preset(cls, preset: str) -> "Budget":
+        """Budget of a preset: with `quick` fewer trees, and fewer examples to compare set-ups on."""
+        return _OF_PRESETS.get(preset, cls())
+
+    def within(self, other: "Budget") -> "Budget":
+        """The smaller of each count of two budgets."""
+        bounds = dataclasses.asdict(other)
+        return Budget(**{name: min(count, bounds[name]) for name, count in dataclasses.asdict(self).items()})
+
+    @classmethod
     def shrunk(cls, share: float, examples: int | None = None) -> "Budget":
-        """Part of the standard budget.
+        """Part of the standard budget, in which examples, configurations and trees are fewer.
 
-        Args:
-            share: above 0, at most 1; what the work may cost in comparison.
-            examples: training examples that there are; fewer than the standard budget admits shrink from
-                their own number.
+        `share`, above 0 and at most 1, is what the work may cost in comparison. Fewer training examples than
+        the standard budget admits shrink from their own number.
 
-        Returns:
-            A budget in which examples, configurations and trees are fewer.
-
-        Raises:
-            ValueError: the share is out of bounds.
+        Raises: `ValueError` if the share is out of bounds.
         """
         if not 0 < share <= 1:
             raise ValueError(f"share: {share} is not above 0 and at most 1")
@@ -98,3 +102,7 @@ class Budget:
         return cls(
             **{name: min(count, max(_LEAST[name], round(count * root))) for name, count in counts.items()}
         )
+
+
+_OF_PRESETS = {"quick": Budget(screened=2_500, trees=50)}
+"""Budgets of presets whose network costs less than that of `standard`."""

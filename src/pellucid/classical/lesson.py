@@ -1,5 +1,6 @@
 """Lesson: input of a classical model's training, and its outcome."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,12 @@ from pellucid.tasks import InputKind, Target, target_of
 IMAGES, TEXTS = "images", "texts"
 _KEPT = ("hog",)
 _BLOCK = 1024
+
+_HELD_OUT, _LEAST_HELD_OUT = 5, 4
+"""Without a validation split one training example in so many is set aside, and at least so many are."""
+
+_FEW = 500
+"""Up to so many training examples each of these parts is set aside once: one alone would say too little."""
 
 
 class Draw(NamedTuple):
@@ -94,6 +101,7 @@ class Lesson:
     classes: int
     kind: str = IMAGES
     _kept: dict[tuple[str, Draw], "Table"] = field(default_factory=dict, init=False, repr=False)
+    _compared: dict[int, "list[Lesson]"] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         kinds = (IMAGES, *AS_THEY_ARE, TEXTS)
@@ -146,6 +154,28 @@ class Lesson:
         assert isinstance(self.inputs, np.ndarray)  # of texts it is known when they are counted
         return feature_length(features, self.inputs.shape[1:])
 
+    def compared_on(self, seed: int) -> "list[Lesson]":
+        """Lessons on which set-ups are compared, shared by all models that learn from this one.
+
+        The lesson itself, or divisions of its training examples; none where there are too few.
+        """
+        if seed not in self._compared:
+            self._compared[seed] = self._divided(seed)
+        return self._compared[seed]
+
+    def _divided(self, seed: int) -> "list[Lesson]":
+        held_out = len(self.train) // _HELD_OUT
+        if len(self.validation):
+            return [self]
+        if held_out < _LEAST_HELD_OUT:
+            return []
+        order = generator(seed, Purpose.HELD_OUT).permutation(self.train)
+        parts = np.split(order, range(held_out, _HELD_OUT * held_out, held_out))
+        return [
+            dataclasses.replace(self, train=np.setdiff1d(self.train, part), validation=np.sort(part))
+            for part in parts[: _HELD_OUT if len(self.train) <= _FEW else 1]
+        ]
+
     def table(self, features: str, draw: "Draw") -> "Table":
         """Features and labels of the examples drawn, not to be changed; HOG and TF-IDF are computed once.
 
@@ -156,9 +186,8 @@ class Lesson:
         if not isinstance(self.inputs, np.ndarray):
             return self._text_table(self.inputs, features, draw)
         chance = generator(draw.seed, Purpose.SEARCH)
-        train = chance.permutation(self.train)[
-            : min(draw.train, max(1, draw.values // self.length(features)))
-        ]
+        length = 0 if features == NOTHING else self.length(features)
+        train = chance.permutation(self.train)[: min(draw.train, max(1, draw.values // max(1, length)))]
         validation = chance.permutation(self.validation)[: draw.validation]
         table = Table(
             self._seen(features, train),
@@ -188,6 +217,8 @@ class Lesson:
     def _seen(self, features: str, positions: Int64[np.ndarray, " some"]) -> np.ndarray:
         """Features of the examples at these positions, block by block."""
         assert isinstance(self.inputs, np.ndarray)
+        if features == NOTHING:
+            return np.zeros((len(positions), 0), np.float32)
         found = np.empty((len(positions), self.length(features)), np.float32)
         for at in range(0, len(positions), _BLOCK):
             found[at : at + _BLOCK] = extract(features, self.inputs[positions[at : at + _BLOCK]])

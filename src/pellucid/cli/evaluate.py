@@ -25,6 +25,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="SHARE",
         help="Also measure what predict --max-error does on DATA: the share answered, and its error",
     )
+    parser.add_argument("--model", metavar="NAME", help="Model of the run; default: the recommended one")
     add_table_flags(
         parser,
         (
@@ -52,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
             settings_from(arguments),
             max_error=arguments.max_error,
             progress=progress,
+            model_name=arguments.model,
         )
     for warning in done.warnings:
         sys.stderr.write(f"{warning}\n")

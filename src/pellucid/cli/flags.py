@@ -73,16 +73,11 @@ def add_flag(section: Any, row: Row) -> None:
 
 
 def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Settings on the command line or in the file named by `--config`.
+    """Settings on the command line or in the file named by `--config`, by name; a flag beats the file.
 
-    Args:
-        arguments: what argparse read; a flag beats the file.
+    What was not given is absent.
 
-    Returns:
-        Names to values; what was not given is absent.
-
-    Raises:
-        UsageError: the file is missing, is not TOML or holds an unknown or unfit setting.
+    Raises: `UsageError` if the file is missing, is not TOML or holds an unknown or unfit setting.
     """
     given = {name: getattr(arguments, name) for name in arguments.setting_names if hasattr(arguments, name)}
     config: Path | None = getattr(arguments, "config", None)

@@ -60,6 +60,7 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help="Go on with what an earlier predict left unfinished; no row is lost or written twice",
     )
+    parser.add_argument("--model", metavar="NAME", help="Model of the run; default: the recommended one")
     add_table_flags(parser, ("input_column", "encoding"))
     parser.set_defaults(run=run)
 
@@ -77,11 +78,16 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.inputs,
             arguments.out,
             settings_from(arguments),
-            with_probabilities=arguments.probabilities,
-            wishes=Wishes(max_error=arguments.max_error, costs=arguments.costs, sets=arguments.sets),
+            wishes=Wishes(
+                max_error=arguments.max_error,
+                costs=arguments.costs,
+                sets=arguments.sets,
+                probabilities=arguments.probabilities,
+            ),
             resume=arguments.resume,
             announce=_say,
             progress=progress,
+            model_name=arguments.model,
         )
     for warning in done.warnings:
         sys.stderr.write(f"{warning}\n")

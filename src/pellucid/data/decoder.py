@@ -55,6 +55,7 @@ def _images(channel: Channel, shared: mmap.mmap) -> None:
     DECODING.asked = ask
 
     def kept(decoded: Any) -> dict[str, Any]:
+        """Copy pixels into shared memory; what is said of them."""
         rows, columns, channels = decoded.pixels.shape
         shared[: decoded.pixels.nbytes] = np.ascontiguousarray(decoded.pixels).data.cast("B")
         (height, width), taken = decoded.size, decoded.taken

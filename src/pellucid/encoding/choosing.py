@@ -63,18 +63,11 @@ class _Choice(NamedTuple):
 
 
 def fit_tokens(texts: Texts, train: Int64[np.ndarray, " train"], settings: Settings) -> Fitting:
-    """Choose and fit the encoder of `text-cnn` and `rnn`.
+    """Choose and fit the encoder of `text-cnn` and `rnn` on the training texts, and give its reasons.
 
-    Args:
-        texts: all of them.
-        train: positions of the training texts, at least one.
-        settings: `tokens`, `length` and `vectors` override the rules.
+    The settings `tokens`, `length` and `vectors` override the rules; `train` has one position at least.
 
-    Returns:
-        The encoder with its reasons.
-
-    Raises:
-        UsageError: vectors of words are asked for beside other tokens.
+    Raises: `UsageError` if vectors of words are asked for beside other tokens.
     """
     sample = sampled(texts, train)
     choice = _chosen(sample, settings)

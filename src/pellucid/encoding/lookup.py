@@ -8,6 +8,9 @@ from pellucid.encoding.tokens.ragged import UNKNOWN
 FIRST = 2
 """The first id that stands for a piece of text."""
 
+_BITS = 64
+_MOST_IN_BUCKET = 16  # more than chance puts together: names were made to collide
+
 
 class Lookup:
     """Ascending ids by name.
@@ -26,11 +29,33 @@ class Lookup:
         self._ids = (order + first).astype(np.int32)
         if len(names) > 1 and (self._names[1:] == self._names[:-1]).any():
             raise ValueError("two entries of the vocabulary have the same name")
+        # Names are spread evenly, so that their first bits say nearly where they stand.
+        self._shift = np.uint64(_BITS - max(1, len(names).bit_length()))
+        heads = (self._names >> self._shift).astype(np.int64)
+        sizes = np.bincount(heads, minlength=1 << int(_BITS - int(self._shift)))
+        self._starts = (np.cumsum(sizes) - sizes).astype(np.int32)
+        self._steps = int(sizes.max(initial=0))
 
     def find(self, names: UInt64[np.ndarray, " pieces"]) -> Int32[np.ndarray, " pieces"]:
         """Ids of names; `UNKNOWN` where there is none."""
         if not len(self._names):
             return np.full(len(names), UNKNOWN, np.int32)
-        places = np.searchsorted(self._names, names)
+        if self._steps > _MOST_IN_BUCKET:
+            places = np.searchsorted(self._names, names)
+        else:
+            places = self._near(names)
         places[places == len(self._names)] = 0
         return np.where(self._names[places] == names, self._ids[places], np.int32(UNKNOWN))
+
+    def _near(self, names: UInt64[np.ndarray, " pieces"]) -> Int32[np.ndarray, " pieces"]:
+        """Positions of the first kept names that are not smaller, from where equal first bits begin."""
+        places: np.ndarray = self._starts[names >> self._shift]
+        last = len(self._names) - 1
+        left = np.arange(len(names))
+        for _ in range(self._steps):
+            here = places[left]
+            left = left[(self._names[np.minimum(here, last)] < names[left]) & (here <= last)]
+            if not len(left):
+                break
+            places[left] += 1
+        return places

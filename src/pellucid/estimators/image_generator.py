@@ -15,15 +15,17 @@ from pellucid.estimators.given.images import are_images, are_paths, fit_images, 
 from pellucid.estimators.given.labels import texts_of
 from pellucid.estimators.given.taught import Taught, taught_at_place
 from pellucid.estimators.mixins.trained import Trained
+from pellucid.estimators.neighbours import advice_about_neighbours
 from pellucid.estimators.parameters import GeneratorParameters, documented
 from pellucid.networks.architectures.rnn import cell_of
-from pellucid.pipeline.judging.detectors import generator_with_detector
+from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
 from pellucid.pipeline.learners.generator import require_enough_images
 from pellucid.pipeline.learners.network import NetworkLearner
 from pellucid.pipeline.learners.planning.precision import require_precision
 from pellucid.pipeline.learners.planning.shares import allowance_of
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES
+from pellucid.training.determinism import choose_threads
 
 _NOTHING_HELD = "this generator has no latent numbers of images"
 
@@ -85,7 +87,8 @@ class ImageGenerator(
         taught = self._taught(X, y, settings)
         require_enough_images(settings, len(taught.material.train), "X")
         require_precision(settings, cell_of(settings))
-        fitted = NetworkLearner(settings).fit(taught.material, allowance_of(settings, began))
+        with advice_about_neighbours(choose_threads(settings)):
+            fitted = NetworkLearner(settings).fit(taught.material, allowance_of(settings, began))
         assert isinstance(fitted.model, Generator)  # settings ask for one
         model = generator_with_detector(fitted.model, taught.material, settings.seed)
         names: Any = model.classes if taught.labels is None else taught.labels.classes

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.bundle import ClassicalModel, Generator, Model, load_any
+from pellucid.bundle import AverageModel, ClassicalModel, Generator, Model, load_any
 from pellucid.estimators.image_classifier import ImageClassifier
 from pellucid.estimators.image_generator import ImageGenerator
 from pellucid.estimators.image_regressor import ImageRegressor
@@ -29,8 +29,9 @@ def load(
 
     Its parameters are those that the model folder knows: the kind of model. Of a classical model on
     the last hidden layer of a network, which no estimator fits by itself, that is the network's; of a
-    linear one of texts it is `logistic-regression` or `ridge`, also where an `svm` was trained. Its
-    classes are texts, whatever they were when it was trained.
+    linear one of texts it is `logistic-regression` or `ridge`, also where an `svm` was trained; of an
+    average, which no estimator fits, that of the member of the most weight. Its classes are texts, whatever
+    they were when it was trained.
 
     Args:
         folder: a model folder, or a run, whose recommended model is taken.
@@ -60,7 +61,9 @@ def load(
 
 
 def _parameter(model: Model) -> str:
-    """The value of `model` that fits a model of the same kind."""
+    """The value of `model` that fits a model of the same kind; of an average, its heaviest member."""
+    if isinstance(model, AverageModel):
+        model = model.heaviest.model
     if not isinstance(model, ClassicalModel):
         return model.name
     if model.network is not None:

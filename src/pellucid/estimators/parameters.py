@@ -12,49 +12,25 @@ from pellucid.settings import GENERATIVE, NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, ROW
 Estimator = TypeVar("Estimator", bound="type[Stored]")
 
 
+@no_type_check  # a constructor that stores -1 for `model` is what scikit-learn's checks ask for
+@dataclass(kw_only=True, eq=False, repr=False)
 class Stored:
-    """Parameters of any estimator: rows of the settings table.
+    """Parameters of any estimator, stored as the caller wrote them, unchecked; `fit` checks them.
+
+    Names and defaults are those of the settings table; the decorator `documented` takes their meanings from
+    there. Here are those that steer the training of every network.
 
     Attributes:
         TARGET: what the setting of that name says of the labels.
         NETWORKS: networks that can learn from such inputs.
         BASELINES: classical models that can learn such labels.
-    """
+    """  # noqa: DOC601, DOC603  the settings table explains the others
 
     TARGET: ClassVar[str | None] = None
     NETWORKS: ClassVar[tuple[str, ...]] = ()
     BASELINES: ClassVar[tuple[str, ...]] = ()
 
-    def _settings(self) -> Settings:
-        """The parameters, checked.
-
-        Weights given class by class are not in the settings; see `labels.class_weights`.
-
-        Raises: `UsageError` if a parameter is of the wrong type, out of range, or contradicts another.
-        """
-        values = {row.name: _plain(getattr(self, row.name)) for row in rows(type(self))}
-        if isinstance(values.get("class_weight"), Mapping):
-            values["class_weight"] = "balanced"
-        return Settings.from_mapping({**values, "target": self.TARGET}, type(self).__name__)
-
-
-@no_type_check  # a constructor that stores -1 for `model` is what scikit-learn's checks ask for
-@dataclass(kw_only=True, eq=False, repr=False)
-class Parameters(Stored):
-    """Stores what the caller wrote, unchecked, as scikit-learn asks; `fit` checks it.
-
-    Names and defaults are those of the settings table; the decorator `documented` takes their
-    meanings from there. Here are those that steer every model that predicts.
-    """  # noqa: DOC601, DOC603  the settings table explains the others
-
-    TARGET: ClassVar[str | None] = "number"
-    BASELINES: ClassVar[tuple[str, ...]] = ("mean", "ridge", "svm", "random-forest")
-
-    model: str = "auto"
-    backbone: str | None = None
-    weights: str | None = None
     activation: str | None = None
-    dropout: float | None = None
     width: int | None = None
     depth: int | None = None
     preset: str = "standard"
@@ -70,6 +46,32 @@ class Parameters(Stored):
     threads: int | None = None
     precision: str = "auto"
     device: str = "auto"
+
+    def _settings(self) -> Settings:
+        """The parameters, checked.
+
+        Weights given class by class are not in the settings; see `labels.class_weights`.
+
+        Raises: `UsageError` if a parameter is of the wrong type, out of range, or contradicts another.
+        """
+        values = {row.name: _plain(getattr(self, row.name)) for row in rows(type(self))}
+        if isinstance(values.get("class_weight"), Mapping):
+            values["class_weight"] = "balanced"
+        return Settings.from_mapping({**values, "target": self.TARGET}, type(self).__name__)
+
+
+@no_type_check
+@dataclass(kw_only=True, eq=False, repr=False)
+class Parameters(Stored):
+    """Further parameters of estimators that predict."""
+
+    TARGET: ClassVar[str | None] = "number"
+    BASELINES: ClassVar[tuple[str, ...]] = ("mean", "ridge", "svm", "random-forest")
+
+    model: str = "auto"
+    backbone: str | None = None
+    weights: str | None = None
+    dropout: float | None = None
 
 
 @no_type_check
@@ -128,36 +130,20 @@ class TextClassParameters(ClassParameters, TextParameters):
 @no_type_check
 @dataclass(kw_only=True, eq=False, repr=False)
 class GeneratorParameters(Stored):
-    """Parameters of a network that makes images, stored unchecked as in `Parameters`."""
+    """Further parameters of a network that makes images."""
 
     NETWORKS: ClassVar[tuple[str, ...]] = GENERATIVE
 
     model: str = "vae"
     image_size: str | int | None = None
-    activation: str | None = None
     batch_norm: bool = True
-    width: int | None = None
-    depth: int | None = None
     latent: int | None = None
     beta: float | None = None
-    preset: str = "standard"
-    epochs: int | None = None
-    time_limit: str | None = None
-    batch_size: int | None = None
-    optimizer: str | None = None
-    learning_rate: float | None = None
-    weight_decay: float | None = None
-    schedule: str | None = None
-    patience: int | None = None
-    seed: int = 0
-    threads: int | None = None
-    precision: str = "auto"
-    device: str = "auto"
 
 
 def rows(estimator: "type[Stored]") -> tuple[Row, ...]:
     """The rows of the settings table, in its order, that are parameters of an estimator."""
-    names = {field.name for field in dataclasses.fields(estimator)}  # type: ignore[arg-type]  # all are
+    names = {field.name for field in dataclasses.fields(estimator)}
     return tuple(row for row in ROWS if row.name in names)
 
 

@@ -1,11 +1,11 @@
-"""Differences with intervals in a plain sentence, on a terminal or in JSON.
+"""Differences with intervals in a plain sentence, on a terminal, in JSON or on a page.
 
-`reports.numbers` sets those of a page, with real minus signs, powers of ten and units.
+`reports.numbers` sets those of the figures of a page, with powers of ten and units.
 """
 
 import math
 
-from pellucid.arithmetic.rounding import rounded
+from pellucid.arithmetic.rounding import rounded, with_minus
 from pellucid.evaluation.intervals import Interval
 
 
@@ -19,7 +19,7 @@ def span(interval: Interval, unit: str = "") -> str:
     if largest > 0:
         decimals = min(decimals, 2 - math.floor(math.log10(largest)))
     decimals = min(max(decimals, 0), 12)
-    value, low, high = (rounded(end, decimals) for end in interval)
+    value, low, high = (with_minus(rounded(end, decimals)) for end in interval)
     return f"{value}{' ' + unit if unit else ''} [{low}, {high}]"
 
 

@@ -11,7 +11,7 @@ from pellucid.encoding import Encoder
 from pellucid.encoding.ngrams.term_weights import TermWeights
 from pellucid.errors import UsageError
 from pellucid.export.held_out import held_out_examples
-from pellucid.export.needs import require_installed
+from pellucid.export.needs import require_installed, require_one_model
 from pellucid.export.places import require_place
 from pellucid.export.precision.judging import Judged
 from pellucid.export.precision.lessening import FP32, Full, lessened
@@ -19,8 +19,8 @@ from pellucid.export.proof import Proof, prove
 from pellucid.export.reference import by_reference
 from pellucid.export.thresholds import thresholds_of
 from pellucid.files import write_file
-from pellucid.runtime.exported import LARGEST, opened
 from pellucid.runtime.metadata import Metadata
+from pellucid.runtime.opening import LARGEST, opened
 
 ENDING = ".onnx"
 
@@ -64,6 +64,7 @@ def export(
     require_place(out, ENDING)
     found = model_of(run, name)
     model = load(found.folder)
+    require_one_model(model, found.name)
     examples = held_out_examples(run, found.folder)
     say = announce or (lambda sentence: None)
     say(f"writing {found.name or model.name} as a graph")

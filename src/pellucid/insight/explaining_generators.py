@@ -17,11 +17,11 @@ from pellucid.insight.gradients.backward import Backward, go_back
 from pellucid.insight.gradients.weight_checks import WeightChecker
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import open_program
-from pellucid.insight.layers.program import Program
-from pellucid.insight.layers.program_layers import one_hot
 from pellucid.insight.layers.records import layer_records
 from pellucid.insight.programs.adversarial import MADE, adversarial_program
 from pellucid.insight.programs.autoencoding import CLASS, NOISE, autoencoder_program
+from pellucid.insight.programs.layers import one_hot
+from pellucid.insight.programs.program import Program
 
 
 def explain_autoencoder(
@@ -30,17 +30,10 @@ def explain_autoencoder(
     target: int | None = None,
     truth: int | None = None,
 ) -> Explanation:
-    """Open an autoencoder on one image: encoder, draw, decoder, and the bound.
+    """Open an autoencoder on one image: encoder, draw, decoder, and the bound; checks are still to be made.
 
-    Args:
-        model: trained.
-        image: as the model takes it.
-        target: class that the image is opened as; by default the true one, or where that is not known the one
-            of the highest bound.
-        truth: the true class; `None` where it is not known.
-
-    Returns:
-        The explanation; its checks are still to be made.
+    The image is opened as of the class `target`, by default the true one, or where that is not known the one
+    of the highest bound.
     """
     bounds = bounds_by_class(model, image)
     best = (bounds[0][0], "its bound is highest") if bounds else (0, "")
@@ -67,15 +60,8 @@ def explain_adversarial(
 ) -> Explanation:
     """Open generator and discriminator: a given image beside a made one, and both losses.
 
-    Args:
-        model: trained.
-        image: as the model takes it.
-        target: class that the image is opened as; by default the true one, or where that is not known the one
-            that the discriminator scores highest.
-        truth: the true class; `None` where it is not known.
-
-    Returns:
-        The explanation; its checks are still to be made.
+    The image is opened as of the class `target`, by default the true one, or where that is not known the one
+    that the discriminator scores highest. The checks of the explanation are still to be made.
     """
     label, why = _label(model, _scored_highest(model, image), target, truth)
     noise = model.noise(1, CONTEST_SEED)

@@ -87,16 +87,9 @@ class Explanation:
     notes: tuple[str, ...] = ()
 
     def layer(self, name: str) -> LayerRecord:
-        """Record of a layer.
+        """Record of a layer, by the name that the network calls it.
 
-        Args:
-            name: as the network calls it.
-
-        Returns:
-            The record.
-
-        Raises:
-            ValueError: no layer is called so.
+        Raises: `ValueError` if no layer is called so.
         """
         for record in self.layers:
             if record.name == name:
@@ -107,49 +100,33 @@ class Explanation:
     def unit(self, layer: str, unit: Sequence[int]) -> Arithmetic:
         """Compute one number of a layer by hand, beside the network's own.
 
-        Args:
-            layer: name of the layer.
-            unit: index of the number: (channel, row, column), (place, channel) or (unit,).
+        `unit` is the index of the number: (channel, row, column), (place, channel) or (unit,).
 
-        Returns:
-            The calculation.
-
-        Raises:
-            ValueError: no layer is called so, or it has no such unit.
+        Raises: `ValueError` if no layer is called so, or it has no such unit.
         """
         self.layer(layer)
         assert self.opened is not None  # there are layers
         return open_unit(self.opened, layer, unit)
 
     def weight(self, name: str, index: Sequence[int]) -> WeightCheck:
-        """Compute the gradient of one weight in three ways, with the terms of its chain rule.
+        """Compute the gradient of one weight by hand, by autograd and by a central difference.
 
-        Args:
-            name: of a weight or bias that is learnt, such as `head.weight`.
-            index: of a number in it.
+        `name` is that of a weight or bias that is learnt, such as `head.weight`, and `index` that of a number
+        in it. The terms of its chain rule stand beside it.
 
-        Returns:
-            By hand, by autograd and by a central difference.
-
-        Raises:
-            ValueError: no weight is called so, it has no such number, or the answer is not a network's own.
+        Raises: `ValueError` if no weight is called so, it has no such number, or the answer is not a
+        network's own.
         """
         if self.checker is None:
             raise ValueError(f"{name}: {self.model} has no gradients; open a network")
         return self.checker.check(name, index)
 
     def field(self, layer: str, unit: Sequence[int]) -> Box:
-        """Receptive field of a unit: the part of the input that it sees.
+        """Receptive field of a unit, by its index in the value of a layer: the part of the input it sees.
 
-        Args:
-            layer: name of the layer.
-            unit: index of the number in its value.
+        First and last row and column of the image, or place of the text.
 
-        Returns:
-            First and last row and column of the image, or place of the text.
-
-        Raises:
-            ValueError: no layer is called so.
+        Raises: `ValueError` if no layer is called so.
         """
         self.layer(layer)
         assert self.opened is not None  # there are layers

@@ -169,7 +169,7 @@ def _tried(network: Network, inputs: Tensor, ask: Callable[[Tensor], Found]) -> 
     try:
         return ask(inputs)
     except RuntimeError:
-        pass
+        pass  # what is wrong shows on the meta device as well
     try:
         network.to("meta")
         return ask(torch.empty((1, *inputs.shape[1:]), dtype=inputs.dtype, device="meta"))

@@ -11,6 +11,7 @@ from pellucid.novelty.fitting import (
     calibrated_detector,
     fit_detector,
     fit_measure,
+    for_answers_of,
     signals_of,
 )
 from pellucid.novelty.measures import Measure
@@ -24,5 +25,6 @@ __all__ = [
     "calibrated_detector",
     "fit_detector",
     "fit_measure",
+    "for_answers_of",
     "signals_of",
 ]

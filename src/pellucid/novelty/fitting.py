@@ -1,5 +1,6 @@
 """Detectors fitted on training examples and calibrated on validation examples."""
 
+import dataclasses
 from typing import Literal
 
 import numpy as np
@@ -30,16 +31,10 @@ _TINY = 1e-30
 
 
 def fit_measure(rows: Rows, labels: Int64[np.ndarray, " n"], sort: Sort, seed: int = 0) -> Measure | None:
-    """Fit a measure of foreignness to training examples.
+    """Fit a measure of foreignness to training examples; `None` where they are too few, or have no features.
 
-    Args:
-        rows: their features, in an order of no meaning.
-        labels: class codes; all 0 where numbers are predicted.
-        sort: what the features are; of sparse ones nothing is asked.
-        seed: which sparse examples are kept.
-
-    Returns:
-        The measure; `None` where there are too few examples, or no features.
+    The rows are in an order of no meaning; of sparse ones nothing is asked, and the seed says which are kept.
+    Labels are class codes; all 0 where numbers are predicted.
     """
     if rows.shape[0] < LEAST_EXAMPLES or rows.shape[1] == 0:
         return None
@@ -55,14 +50,8 @@ def fit_detector(
 ) -> Detector | None:
     """Calibrate a measure on examples that the model did not learn from, to `FALSE_ALARM_RATE`.
 
-    Args:
-        measure: fitted on training examples.
-        rows: features of validation examples.
-        answers: what the model says of these: class codes, or numbers.
-        classes: how many there are; 0 for numbers.
-
-    Returns:
-        The detector; `None` where there are too few examples.
+    The rows are features of validation examples, and the answers what the model says of these: class codes,
+    or numbers where there are 0 classes. `None` where there are too few examples.
     """
     if rows.shape[0] < LEAST_EXAMPLES:
         return None
@@ -83,14 +72,8 @@ def calibrated_detector(
 ) -> Detector | None:
     """Calibrate a measure by how foreign examples look that neither it nor the model learned from.
 
-    Args:
-        measure: fitted on training examples.
-        signals: of the other examples, by this measure or by those of folds.
-        answers: what the model says of these: class codes, or numbers.
-        classes: how many there are; 0 for numbers.
-
-    Returns:
-        The detector; `None` where there are too few examples.
+    The signals are theirs, by this measure or by those of folds, and the answers what the model says of them:
+    class codes, or numbers where there are 0 classes. `None` where there are too few examples.
     """
     if len(signals) < LEAST_EXAMPLES or signals.shape[1] != measure.signals:
         return None
@@ -101,16 +84,29 @@ def calibrated_detector(
     if not (np.isfinite(middle).all() and np.isfinite(spread).all()):
         return None
     foreign = combined(signals, middle, spread)
-    counted = np.bincount(answers, minlength=classes) if classes else _some(np.sort(answers))
     return Detector(
         measure=measure,
         middle=middle,
         spread=spread,
         reference=_some(np.sort(foreign[np.isfinite(foreign)])),
-        answers=counted.astype(np.float64),
+        answers=_counted(answers, classes),
         examples=len(signals),
         rate=FALSE_ALARM_RATE,
     )
+
+
+def for_answers_of(detector: Detector, answers: Shaped[np.ndarray, " n"], classes: int) -> Detector:
+    """The same detector for a model that answers otherwise about the same examples.
+
+    `answers` are class codes, or numbers where `classes` is 0.
+    """
+    return dataclasses.replace(detector, answers=_counted(answers, classes))
+
+
+def _counted(answers: Shaped[np.ndarray, " n"], classes: int) -> Float64[np.ndarray, " kept"]:
+    """Count of the answers of each class, or some of the numbers, ascending."""
+    counted = np.bincount(answers, minlength=classes) if classes else _some(np.sort(answers))
+    return counted.astype(np.float64)
 
 
 def _some(ascending: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " fewer"]:

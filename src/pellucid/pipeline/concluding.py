@@ -10,13 +10,14 @@ from pellucid.pipeline.adding.judging import judged
 from pellucid.pipeline.comparing.folds import scores_of_folds
 from pellucid.pipeline.continual.metrics import continual_metrics
 from pellucid.pipeline.continual.training import ContinualTraining, recommended_on
-from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.judging.averaging import with_average, with_averages_tested, without_averages
 from pellucid.pipeline.judging.held_out import with_held_out, with_joined_columns
 from pellucid.pipeline.judging.label_issues import judge_labels
 from pellucid.pipeline.judging.learning_curve import draw_curve
+from pellucid.pipeline.judging.novelty.detectors import with_detectors
+from pellucid.pipeline.judging.novelty.synthetic_outliers import judge_detectors
 from pellucid.pipeline.judging.outcome import Outcome
 from pellucid.pipeline.judging.slicing import sliced
-from pellucid.pipeline.judging.synthetic_outliers import judge_detectors
 from pellucid.pipeline.judging.testing import Tested, test_once, text_facts
 from pellucid.pipeline.learners.asked_later import has_curve
 from pellucid.pipeline.learners.backbones.building import Built
@@ -46,6 +47,8 @@ def conclude(
         candidates = with_detectors(candidates, material_of(folds.learning), settings.seed)
         candidates = with_held_out(candidates, dataset, settings.seed)
     candidates = with_joined_columns(candidates, _joined_columns(dataset, continual))
+    if continual is None and has_baselines(settings, dataset):
+        candidates = with_average(candidates, dataset, settings, stages)
     recommendation = recommended_on(continual, candidates, dataset, settings)
     curve = None
     if has_curve(settings) and (network is not None or has_baselines(settings, dataset)):
@@ -90,7 +93,7 @@ def _tested(
     """The one look at the test split: what every model said, and how well its detector did."""
     dataset = context.dataset
     with context.stages.stage("testing every model once") as stage:
-        tested = test_once(candidates, dataset)
+        tested = with_averages_tested(candidates, test_once(without_averages(candidates), dataset))
         models, examples = count_of(len(candidates), "model"), count_of(len(dataset.test), dataset.noun)
         stage.words = f"tested {models} once, on {examples}"
         return tested, judge_detectors(candidates, tested, dataset, context.settings)

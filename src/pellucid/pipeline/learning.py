@@ -13,11 +13,13 @@ from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, recall
 from pellucid.pipeline.judging.by_folds.kinds import (
     Kind,
+    Lessons,
     kind_of_classical,
     kind_of_network,
     kinds_of_backbone,
 )
 from pellucid.pipeline.judging.by_folds.out_of_fold import judged_by_folds
+from pellucid.pipeline.judging.report_selection import show_first_mistakes
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
 from pellucid.pipeline.learners.backbones.building import Built, build_on, tune_further
 from pellucid.pipeline.learners.backbones.costs import Cost
@@ -126,6 +128,8 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     baselines = train_baselines(
         share.names, dataset, settings, folder.checkpoints, stages, Allowance(granted=granted)
     )
+    if planned.network is not None or planned.backbones:
+        show_first_mistakes(baselines, context)
     backbones = share_out(planned.backbones, planned.costs, context)
     built = [build_on(choice, context) for choice in backbones]
     network, neural = _train_neural(planned, backbones, context)
@@ -154,7 +158,8 @@ def _kinds(learned: Learned, granted: float | None, context: RunContext) -> list
     """Every kind of model that was trained, to be trained anew for each fold."""
     settings, material = context.settings, material_of(context.dataset)
     alone = [each for each in learned.candidates if each.stored is None]
-    found = [kind_of_classical(each, settings, material, granted) for each in alone]
+    lessons = Lessons()
+    found = [kind_of_classical(each, settings, material, granted, lessons) for each in alone]
     if learned.network is not None:
         name = learned.network.plan.name
         simple = [each for each in learned.candidates if each.name.endswith(f"-on-{name}")]

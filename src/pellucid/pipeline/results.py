@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pellucid.bundle import save
+from pellucid.bundle import AverageModel, save
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.pipeline.continual.metrics import continual_sentences
 from pellucid.pipeline.judging.contradiction import contradiction
@@ -79,8 +79,10 @@ def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Ma
         **_tested_facts(found["test"]),
         "settings": "config.json of the run",
     }
-    save(candidate.model, path, facts)
-    return sum(file.stat().st_size for file in path.iterdir())
+    model = candidate.model
+    names = [each.name for each in model.members] if isinstance(model, AverageModel) else []
+    save(model, path, facts, {name: path.parent / name for name in names})
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
 def _tested_facts(test: Mapping[str, Mapping[str, float]]) -> dict[str, str]:

@@ -36,17 +36,12 @@ class TextBackbone:
         return dataclasses.replace(self.config, outputs=outputs, widths=head.widths, dropout=head.dropout)
 
     def network(self, config: NetworkConfig, generator: torch.Generator | None = None) -> Network:
-        """Build a network with these weights below a fresh head.
+        """Build a network with these weights below a fresh head, on the CPU and in training mode.
 
-        Args:
-            config: from `config_for`.
-            generator: source of the draws for the head; by default a new one with seed 0.
+        `config` is from `config_for`; the draws for the head are by default those of a new generator with
+        seed 0.
 
-        Returns:
-            The network on the CPU, in training mode.
-
-        Raises:
-            ValueError: the config is of another network.
+        Raises: `ValueError` if the config is of another network.
         """
         own = self.config
         if dataclasses.replace(config, outputs=own.outputs, widths=own.widths, dropout=own.dropout) != own:

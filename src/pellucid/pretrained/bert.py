@@ -118,18 +118,11 @@ class BertSizes(NamedTuple):
         return shapes
 
     def renamed(self, tensors: Mapping[str, Tensor], rows: Sequence[int], length: int) -> dict[str, Tensor]:
-        """Put the tensors under our names.
+        """Put the tensors, as `expected` names them, under our names: everything below the head.
 
-        Only the places that a text can have are kept. The vector of type 0, which every token has,
-        is added to those of the places.
-
-        Args:
-            tensors: as `expected` names them.
-            rows: which row of the table of pieces each of our ids has.
-            length: most ids of a text.
-
-        Returns:
-            Everything below the head, as `Network` names it.
+        Only the places that a text can have are kept: `length` is most ids of one. The vector of type 0,
+        which every token has, is added to those of the places. `rows` says which row of the table of pieces
+        each of our ids has.
         """
         places = tensors["embeddings.position_embeddings.weight"][:length]
         found = {

@@ -142,17 +142,10 @@ def seen_size(size: tuple[int, int], preset: str) -> tuple[int, int]:
 
 
 def packaged_backbone(name: str) -> ImageBackbone:
-    """Take a backbone out of its package, or out of the cache where it was converted before.
+    """Take a backbone, a key of `OF_IMAGES`, out of its package, or out of the cache of converted ones.
 
-    Args:
-        name: key of `OF_IMAGES`.
-
-    Returns:
-        The backbone.
-
-    Raises:
-        UsageError: its package, or timm, is not installed.
-        ModelFileError: a file of the package is missing, or is not the one that was published.
+    Raises: `UsageError` if its package, or timm, is not installed; `ModelFileError` if a file of the package
+    is missing, or is not the one that was published.
     """
     packaged = _PACKAGED[name]
     return ImageBackbone(
@@ -166,18 +159,10 @@ def packaged_backbone(name: str) -> ImageBackbone:
 
 
 def timm_backbone(architecture: str, weights: Path) -> ImageBackbone:
-    """Take the weights of any network of timm from a local file.
+    """Take the weights of any network of timm from a local safetensors file under timm's names.
 
-    Args:
-        architecture: name in timm.
-        weights: safetensors under timm's names.
-
-    Returns:
-        The backbone.
-
-    Raises:
-        UsageError: timm is not installed or does not know the architecture.
-        ModelFileError: the file is missing, damaged or of another kind.
+    Raises: `UsageError` if timm is not installed or does not know the architecture; `ModelFileError` if the
+    file is missing, damaged or of another kind.
     """
     load_timm()
     try:

@@ -114,15 +114,10 @@ def at_hand(names: Iterable[str]) -> list[str]:
 def installed(name: str) -> Path:
     """Find a known part in its installed package, and check its files.
 
-    Args:
-        name: of a known part.
+    The folder of a sentence encoder, or the file with the weights or vectors.
 
-    Returns:
-        The folder of a sentence encoder, or the file with the weights or vectors.
-
-    Raises:
-        UsageError: the name is not known, or its package is not installed.
-        ModelFileError: a file is missing or is not the one that was published.
+    Raises: `UsageError` if the name is not known, or its package is not installed; `ModelFileError` if a file
+    is missing or is not the one that was published.
     """
     if name not in _ALL:
         raise UsageError(f"--backbone: {name[:60]!r} is not known; choose one of {', '.join(_ALL)}")

@@ -48,17 +48,11 @@ def pieces_of_tokenizer(document: Any) -> list[str]:
 
 
 def ordered(pieces: Sequence[str], most: int) -> Pieces:
-    """Put pieces into the order of our ids.
+    """Put pieces, in the order of their rows, into the order of our ids; the pieces and their rows.
 
-    Args:
-        pieces: in the order of their rows.
-        most: rows that the table of vectors has; it may have more than there are pieces.
+    The table of vectors has `most` rows, perhaps more than there are pieces.
 
-    Returns:
-        The pieces and their rows.
-
-    Raises:
-        ValueError: there are too many, one stands twice or is none, or a mark is missing.
+    Raises: `ValueError` if there are too many, one stands twice or is none, or a mark is missing.
     """
     if len(pieces) > most:
         raise ValueError(f"{len(pieces)} pieces for {most} vectors")

@@ -34,19 +34,14 @@ _LICENCE = re.compile(r"^license:[ ]*([\w.+-]{1,40})[ ]*$", re.MULTILINE)
 
 
 def read_sentence_folder(folder: Path, length: int | None = None) -> TextBackbone:
-    """Read a sentence encoder.
+    """Read a sentence encoder: layers, weights, encoder and origin.
 
-    Its feature is the mean over the tokens of a text, both marks among them, brought to length 1.
+    Its feature is the mean over the tokens of a text, both marks among them, brought to length 1. The folder
+    holds the files that the top of this file names; `length` is most tokens of a text, both marks among them,
+    by default what the folder says.
 
-    Args:
-        folder: holds the files that the top of this file names.
-        length: most tokens of a text, both marks among them; by default what the folder says.
-
-    Returns:
-        Layers, weights, encoder and origin.
-
-    Raises:
-        ModelFileError: a file is missing, damaged, too large, or says something that is not supported.
+    Raises: `ModelFileError` if a file is missing, damaged, too large, or says something that is not
+    supported.
     """
     if not folder.is_dir():
         raise ModelFileError(f"{folder}: there is no such folder; name one with {WEIGHTS} and config.json")

@@ -41,19 +41,12 @@ _SMOOTHING = 1e-3
 def read_word_vectors(
     path: Path, texts: Texts, train: Int64[np.ndarray, " train"], length: int | None = None
 ) -> TextBackbone:
-    """Read the vectors of words by the rule at the top of this file.
+    """Read the vectors of words by the rule at the top of this file: layers, weights, encoder and origin.
 
-    Args:
-        path: of the file, in a form that `read_vectors` takes.
-        texts: all of them.
-        train: positions of the training texts, at least one.
-        length: most words of a text that are read; by default 4,096.
+    The file is in a form that `read_vectors` takes; `train` has the positions of the training texts, at least
+    one; of a text at most `length` words are read, by default 4,096.
 
-    Returns:
-        Layers, weights, encoder and origin.
-
-    Raises:
-        DataError: the file cannot be read, or holds none of the words.
+    Raises: `DataError` if the file cannot be read, or holds none of the words.
     """
     settings = Settings(vectors=str(path), length=length or _LENGTH)
     fitted = fit_tokens(texts, train, settings).encoder

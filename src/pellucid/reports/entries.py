@@ -1,11 +1,11 @@
 """The models of a run: which is the network, how each is scored, and which colour is its own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
-from pellucid.settings import DUMMIES, Metric, metrics_of
+from pellucid.settings import AVERAGE, DUMMIES, Metric, metrics_of
 
 # Places in the Okabe-Ito order, which the style sheet holds: a model has one colour on every page.
 _COLOURS = {
@@ -17,7 +17,7 @@ _COLOURS = {
     "random-forest": 3,
 }
 _ON_NETWORK_COLOURS = {"logistic-regression": 4, "ridge": 4, "svm": 5}
-_NETWORK_COLOUR = 6
+_NETWORK_COLOUR, _AVERAGE_COLOUR = 6, 7
 _ON = "-on-"
 
 
@@ -56,27 +56,12 @@ def models(facts: ReportFacts) -> Mapping[str, Mapping[str, Any]]:
 
 
 def test_score(entry: Mapping[str, Any], metric: Metric) -> Score | None:
-    """Read one test score of one model.
-
-    Args:
-        entry: the model's entry in `metrics.json`.
-        metric: which score.
-
-    Returns:
-        The score, or `None` where it was not measured.
-    """
+    """Read one test score of a model's entry in `metrics.json`; `None` where it was not measured."""
     return Score.read((entry.get("test") or {}).get(metric.key))
 
 
 def is_classical(name: str) -> bool:
-    """True for a model that is no network, though it may stand on one.
-
-    Args:
-        name: the model's name in `metrics.json`.
-
-    Returns:
-        Whether it is classical.
-    """
+    """True for a model that is no network, though it may stand on one, by its name in `metrics.json`."""
     return name.split(_ON)[0] in _COLOURS
 
 
@@ -85,7 +70,7 @@ def network(facts: ReportFacts) -> str | None:
 
     Its name; `None` where only classical models were trained.
     """
-    return next((name for name in models(facts) if not is_classical(name)), None)
+    return next((name for name in models(facts) if name != AVERAGE and not is_classical(name)), None)
 
 
 def dummy(facts: ReportFacts) -> str | None:
@@ -97,29 +82,26 @@ def dummy(facts: ReportFacts) -> str | None:
 
 
 def colour(name: str) -> int:
-    """Place of a model's colour.
-
-    Args:
-        name: the model's name in `metrics.json`.
-
-    Returns:
-        0 to 6; the style sheet's `model-N`.
-    """
+    """Place of a model's colour, by its name in `metrics.json`: 0 to 7, the style sheet's `model-N`."""
+    if name == AVERAGE:
+        return _AVERAGE_COLOUR
     learner, _, below = name.partition(_ON)
     if below and learner in _ON_NETWORK_COLOURS:
         return _ON_NETWORK_COLOURS[learner]
     return _COLOURS.get(name, _NETWORK_COLOUR)
 
 
+def members(entry: Mapping[str, Any]) -> Sequence[tuple[str, int]]:
+    """Members of an average, from its entry in `metrics.json`, with their weights; none of other models."""
+    found = entry.get("members")
+    listed = found if isinstance(found, list) else []
+    return [(str(each["name"]), int(each["weight"])) for each in listed]
+
+
 def saw_fewer(facts: ReportFacts, entry: Mapping[str, Any]) -> bool:
     """True for a model that learned from a part of the training examples only.
 
-    Args:
-        facts: what the report is made from.
-        entry: the model's entry in `metrics.json`.
-
-    Returns:
-        What the entry says, or else what its count says.
+    Its entry in `metrics.json` says so, or else its count.
     """
     seen, whole = finite(entry.get("train_examples")), facts.data_count("train")
     return bool(entry.get("saw_fewer", seen is not None and seen < whole))

@@ -19,14 +19,7 @@ _NOUNS = {"image": "image", "text": "text"}
 
 
 def noun_of(metrics: Mapping[str, Any]) -> str:
-    """Noun of one example of a run.
-
-    Args:
-        metrics: the content of `metrics.json`.
-
-    Returns:
-        `image`, `text` or, where the task is neither, `example`.
-    """
+    """Noun of one example, by the content of `metrics.json`: `image`, `text`, or else `example`."""
     task = str(metrics.get("task", ""))
     return next((noun for kind, noun in _NOUNS.items() if task.startswith(kind)), "example")
 
@@ -281,24 +274,12 @@ class ReportFacts:
         return self.score("mean_absolute_error" if self.is_regression else "accuracy")
 
     def score(self, name: str, part: str = "test") -> Score | None:
-        """Read a score of the recommended model.
+        """Read a score of the recommended model, such as `accuracy`; `None` where it was not measured.
 
-        Args:
-            name: such as `accuracy` or `macro_f1`.
-            part: `test`, `validation` or `test_without_leaked`.
-
-        Returns:
-            The score, or `None` where it was not measured.
+        `part` is `test`, `validation` or `test_without_leaked`.
         """
         return Score.read((self.model.get(part) or {}).get(name))
 
     def data_count(self, name: str) -> int:
-        """Read a count from the metrics.
-
-        Args:
-            name: such as `train` or `leaked`.
-
-        Returns:
-            The count; zero where it is missing.
-        """
+        """Read a count from the metrics, such as `train` or `leaked`; zero where it is missing."""
         return int(finite((self.metrics.get("data") or {}).get(name)) or 0)

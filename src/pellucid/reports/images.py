@@ -76,15 +76,10 @@ class Album:
 
 
 def bind(images: Sequence[Pixels], budget: int = BUDGET) -> Album:
-    """Encode images for the page.
+    """Encode images for the page: uint8 (height, width, channels) with one or three channels.
 
-    Args:
-        images: uint8 (height, width, channels) with one or three channels.
-        budget: most bytes of all encoded images together; exceeded only where even the smallest
-            side does not fit.
-
-    Returns:
-        The images, every content stored once.
+    Every content is stored once. All together take at most `budget` bytes, unless even the smallest side does
+    not fit.
     """
     keys: dict[bytes, str] = {}
     different: list[Pixels] = []

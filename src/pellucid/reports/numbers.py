@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.arithmetic.rounding import decimals, figure, rounded
+from pellucid.arithmetic.rounding import decimals, figure, rounded, with_minus
 from pellucid.arithmetic.rounding import percent as plain_percent
 
 NOT_MEASURED = "not measured"
@@ -28,14 +28,9 @@ class Score:
 
     @classmethod
     def read(cls, score: Any) -> "Score | None":
-        """Take a score from `metrics.json`.
+        """Take a score from `metrics.json`: an object of `value` and perhaps `low` and `high`, or a number.
 
-        Args:
-            score: a mapping with `value` and perhaps `low` and `high`, a plain number, or nothing.
-
-        Returns:
-            The score, its ends equal to its value where no interval was measured; `None` where
-            there is no finite value.
+        Its ends are its value where no interval was measured; `None` where there is no finite value.
         """
         parts = score if isinstance(score, Mapping) else {"value": score}
         value = finite(parts.get("value"))
@@ -71,8 +66,8 @@ def significant(value: Any, digits: int = 3) -> str:
         return NOT_MEASURED
     if number and not 1e-4 <= abs(number) < 1e9:
         mantissa, exponent = f"{number:.{digits - 1}e}".split("e")
-        return f"{_plain(mantissa)}\u00b710{superscript(int(exponent))}"
-    return _plain(figure(number, digits)) if number else rounded(0.0, digits - 1)
+        return f"{with_minus(mantissa)}\u00b710{superscript(int(exponent))}"
+    return with_minus(figure(number, digits)) if number else rounded(0.0, digits - 1)
 
 
 def scored(score: Score | None) -> str:
@@ -80,7 +75,7 @@ def scored(score: Score | None) -> str:
 
     Three significant digits, such as `0.936`.
     """
-    return NOT_MEASURED if score is None else _plain(rounded(score.value, min(decimals(score.value), 5)))
+    return NOT_MEASURED if score is None else with_minus(rounded(score.value, min(decimals(score.value), 5)))
 
 
 def interval(score: Score | None) -> str:
@@ -91,18 +86,11 @@ def interval(score: Score | None) -> str:
     if score is None or not score.has_interval:
         return ""
     places = min(decimals(score.value), 5)
-    return f"[{_plain(rounded(score.low, places))},{_SPACE}{_plain(rounded(score.high, places))}]"
+    return f"[{with_minus(rounded(score.low, places))},{_SPACE}{with_minus(rounded(score.high, places))}]"
 
 
 def percent(value: Any) -> str:
-    """Show a share as a percentage.
-
-    Args:
-        value: between 0 and 1, or nothing.
-
-    Returns:
-        Such as `91.6 %`, `0 %` or `100 %`.
-    """
+    """Show a share as a percentage, such as `91.6 %`, `0 %` or `100 %`."""
     number = finite(value)
     return NOT_MEASURED if number is None else plain_percent(number).replace(" ", _SPACE)
 
@@ -113,7 +101,7 @@ def count(value: Any) -> str:
     Such as `10,000`.
     """
     number = finite(value)
-    return NOT_MEASURED if number is None else _plain(f"{round(number):,}")
+    return NOT_MEASURED if number is None else with_minus(f"{round(number):,}")
 
 
 def seconds(value: Any) -> str:
@@ -172,14 +160,7 @@ def rough(value: Any) -> str:
 
 
 def probability(value: Any) -> str:
-    """Show a single probability.
-
-    Args:
-        value: between 0 and 1, or nothing.
-
-    Returns:
-        Three decimals, such as `0.972`, or `< 0.001`.
-    """
+    """Show a single probability with three decimals, such as `0.972`, or `< 0.001`."""
     number = finite(value)
     if number is None:
         return NOT_MEASURED
@@ -189,11 +170,7 @@ def probability(value: Any) -> str:
 def p_value(value: Any) -> str:
     """Show a p-value, which is never nothing at all however small the computer finds it.
 
-    Args:
-        value: between 0 and 1, or nothing.
-
-    Returns:
-        Three decimals, such as `0.031`, or `< 0.001`.
+    Three decimals, such as `0.031`, or `< 0.001`.
     """
     number = finite(value)
     return probability(number if number is None else max(number, 1e-9))
@@ -201,7 +178,7 @@ def p_value(value: Any) -> str:
 
 def tick(value: float) -> str:
     """Show a round number on an axis."""
-    return _plain(f"{value:.10g}") if value else "0"
+    return with_minus(f"{value:.10g}") if value else "0"
 
 
 def extent(value: Any) -> str:
@@ -215,11 +192,6 @@ def extent(value: Any) -> str:
 def _with_unit(value: Any, unit: str) -> str:
     shown = significant(value)
     return shown if shown == NOT_MEASURED else f"{shown}{_SPACE}{unit}"
-
-
-def _plain(digits: str) -> str:
-    """Write a minus sign as people print it."""
-    return digits.replace("-", "\u2212")
 
 
 def superscript(exponent: int) -> str:

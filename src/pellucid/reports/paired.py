@@ -59,15 +59,9 @@ class Pairings:
 
 
 def pairings(facts: ReportFacts, comparisons: Any, measure: Metric | None = None) -> Pairings | None:
-    """Read the comparisons of `metrics.json`.
+    """Read the comparisons of `metrics.json`; `None` where there are none.
 
-    Args:
-        facts: what the report is made from.
-        comparisons: the list.
-        measure: the score that differs; by default the one that models are compared by on the test split.
-
-    Returns:
-        The pairs, or `None` where there are none.
+    `measure` is the score that differs; by default the one that models are compared by on the test split.
     """
     measure = measure or compared(facts)
     read = [read_pair(each, facts.recommended, measure) for each in comparisons or ()]

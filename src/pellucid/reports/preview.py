@@ -1,4 +1,4 @@
-"""The page of a dry run: the first examples of each split as a network will see them, and what was found."""
+"""Pages before there is a report: the data as a dry run sees it, and first mistakes while a run goes on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 
 from pellucid.data import Check, Dataset
 from pellucid.data.texts.store import Texts
+from pellucid.reports.facts import Answered
 from pellucid.reports.images import Album, Placed, bind
 from pellucid.reports.report import environment
 from pellucid.reports.text import Excerpt, excerpt
@@ -32,12 +33,12 @@ class Shown(NamedTuple):
     """An example on the page.
 
     Attributes:
-        about: its place and label.
+        about: its place and label, and what a model predicted.
         image: where its image is drawn; `None` of a text.
         text: its beginning; `None` of an image.
     """
 
-    about: About
+    about: About | Answered
     image: Placed | None
     text: Excerpt | None
 
@@ -57,6 +58,49 @@ class Part:
     count: int
     first: Sequence[Shown]
     others: Sequence[Shown]
+
+
+@dataclass(frozen=True)
+class FirstMistakes:
+    """Mistakes of the best model so far, on validation.
+
+    Attributes:
+        place: of the data.
+        noun: of one example, such as `image`.
+        model: its name.
+        asked: validation examples.
+        wrong: those that it classified wrongly.
+        worst: of these the surest, which are shown.
+    """
+
+    place: str
+    noun: str
+    model: str
+    asked: int
+    wrong: int
+    worst: Sequence[Answered]
+
+
+def render_first_mistakes(found: FirstMistakes) -> str:
+    """Write the page as `render_preview` does."""
+    album = bind([each.shown for each in found.worst if not isinstance(each.shown, str)])
+    places = iter(album.places)
+    shown = [
+        Shown(each, None, excerpt(each.shown))
+        if isinstance(each.shown, str)
+        else Shown(each, next(places), None)
+        for each in found.worst
+    ]
+    content = {
+        "place": found.place,
+        "noun": found.noun,
+        "model": found.model,
+        "asked": found.asked,
+        "wrong": found.wrong,
+        "shown": shown,
+        "images": album,
+    }
+    return environment().get_template("first_mistakes.html").render(content=content)
 
 
 def render_preview(dataset: Dataset, check: Check) -> str:

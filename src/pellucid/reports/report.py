@@ -89,11 +89,7 @@ def render(facts: ReportFacts) -> str:
 
 @cache
 def environment() -> Environment:
-    """Template environment of all pages: escaping, the formats of numbers, and the glossary.
-
-    Returns:
-        The environment of the templates in `page/`.
-    """
+    """Template environment of all pages in `page/`: escaping, the formats of numbers, and the glossary."""
     shared = Environment(
         loader=PackageLoader("pellucid.reports", "page"),
         autoescape=True,

@@ -22,14 +22,8 @@ _SPACIOUS = 8
 def visible(value: Any) -> Any:
     """Replace characters that would hide themselves or reorder their neighbours.
 
-    The page's templates pass every value through this function, before escaping.
-
-    Args:
-        value: what a template is about to print; only plain text is changed.
-
-    Returns:
-        The text with `↵` for a line break and `⟨U+202E⟩` for anything else that is invisible;
-        markup and other values as they are.
+    The page's templates pass every value through this function, before escaping. Text gets `↵` for a line
+    break and `⟨U+202E⟩` for anything else that is invisible; markup and other values stay as they are.
     """
     if isinstance(value, Markup) or not isinstance(value, str):
         return value

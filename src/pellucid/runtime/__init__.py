@@ -12,7 +12,8 @@ On the command line: `python -m pellucid.runtime model.onnx INPUT...`.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pellucid.runtime.exported import ExportedModel, load
+    from pellucid.runtime.exported import ExportedModel
+    from pellucid.runtime.opening import load
 
 __all__ = ["ExportedModel", "load"]
 
@@ -24,6 +25,6 @@ def __getattr__(name: str) -> Any:
     from pellucid.runtime.shapes import stand_in_for_jaxtyping
 
     stand_in_for_jaxtyping()
-    from pellucid.runtime import exported
+    from pellucid.runtime import exported, opening
 
-    return getattr(exported, name)
+    return getattr(opening if name == "load" else exported, name)

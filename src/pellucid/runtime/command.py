@@ -84,7 +84,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from pellucid.answering.incoming.ahead import ahead
     from pellucid.answering.incoming.blocks import WARNINGS_SHOWN, first_few, incoming
     from pellucid.errors import UsageError
-    from pellucid.runtime.exported import load
+    from pellucid.runtime.opening import load
     from pellucid.runtime.rows import Rows
     from pellucid.settings import Settings
 
@@ -92,8 +92,13 @@ def _run(arguments: argparse.Namespace) -> int:
     model = load(arguments.model, arguments.threads)
     if arguments.probabilities and not model.classes:
         raise UsageError(f"--probabilities: {arguments.model} predicts numbers, which have none")
-    wishes = Wishes(max_error=arguments.max_error, costs=arguments.costs, sets=arguments.sets)
-    rows = Rows(model, arguments.probabilities, wishes, arguments.model)
+    wishes = Wishes(
+        max_error=arguments.max_error,
+        costs=arguments.costs,
+        sets=arguments.sets,
+        probabilities=arguments.probabilities,
+    )
+    rows = Rows(model, wishes, arguments.model)
     for sentence in rows.announcement():
         sys.stderr.write(f"{_plain(sentence)}\n")
     given = {"input_column": arguments.input_column, "encoding": arguments.encoding}

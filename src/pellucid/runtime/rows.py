@@ -22,8 +22,8 @@ class Rows:
 
     Args:
         model: that answers.
-        with_probabilities: whether each class gets a column.
-        wishes: whether it may abstain, what wrong answers cost, and whether there are prediction sets.
+        wishes: whether each class gets a column, whether it may abstain, what wrong answers cost, and whether
+            there are prediction sets.
         place: the file, for messages.
 
     Raises:
@@ -32,8 +32,8 @@ class Rows:
 
     columns: dict[str, Any]
 
-    def __init__(self, model: ExportedModel, with_probabilities: bool, wishes: Wishes, place: str) -> None:
-        self._model, self._with_probabilities = model, with_probabilities
+    def __init__(self, model: ExportedModel, wishes: Wishes, place: str) -> None:
+        self._model, self._with_probabilities = model, wishes.probabilities
         self._decisions = Decisions(model, wishes, place)
         self.columns = self._decisions.columns
 

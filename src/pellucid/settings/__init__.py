@@ -8,6 +8,7 @@ rule"; what was decided is printed and saved in `config.json`.
 from pellucid.settings.metrics import METRICS, NUMBER_METRIC, Metric, metric_of, metrics_of
 from pellucid.settings.models import (
     ADVERSARIAL,
+    AVERAGE,
     CLASSICAL,
     DUMMIES,
     GENERATIVE,
@@ -22,6 +23,7 @@ from pellucid.settings.table import ROWS, Settings, name_of
 
 __all__ = [
     "ADVERSARIAL",
+    "AVERAGE",
     "CLASSICAL",
     "DUMMIES",
     "GENERATIVE",

@@ -57,14 +57,7 @@ class Metric:
         return "validation_loss" if self.key in _LOSSES else f"validation_{self.key}"
 
     def better(self, value: float) -> float:
-        """A value turned so that larger is better.
-
-        Args:
-            value: of this metric.
-
-        Returns:
-            The value, negated for errors.
-        """
+        """A value of this metric turned so that larger is better: errors are negated."""
         return -value if self.is_error else value
 
 
@@ -171,16 +164,9 @@ def metrics_of(target: Literal["class", "number", "image"]) -> tuple[Metric, ...
 
 
 def metric_of(setting: str) -> Metric:
-    """The metric that decides.
+    """The metric that decides, by the value of `--metric`, or the name with hyphens of the one for numbers.
 
-    Args:
-        setting: value of `--metric`, or the name with hyphens of the one for numbers.
-
-    Returns:
-        Its row of the table.
-
-    Raises:
-        ValueError: there is no such metric.
+    Raises: `ValueError` if there is no such metric.
     """
     metric = METRICS.get(setting.replace("-", "_"))
     if metric is None or metric.test is None:

@@ -23,3 +23,6 @@ NO_BACKBONE = "none"
 
 DUMMIES = ("majority", "mean")
 """Those that look at no input: what every other model has to beat."""
+
+AVERAGE = "average"
+"""Weighted mean of several trained models of a run, which no setting asks for."""

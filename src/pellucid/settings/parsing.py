@@ -6,16 +6,9 @@ from pellucid.errors import UsageError
 
 
 def parse_image_size(text: str | None) -> tuple[int, int] | None:
-    """Read an image size.
+    """Read an image size: `"N"` for a square or `"HxW"`, in pixels; height and width, each 1 to 4096.
 
-    Args:
-        text: `"N"` for a square or `"HxW"`, in pixels; `None` stays `None`.
-
-    Returns:
-        Height and width, each 1 to 4096.
-
-    Raises:
-        UsageError: the text is of another form or a side is out of range.
+    `None` stays `None`. Raises: `UsageError` if the text is of another form or a side is out of range.
     """
     if text is None:
         return None
@@ -29,16 +22,9 @@ def parse_image_size(text: str | None) -> tuple[int, int] | None:
 
 
 def parse_duration(text: str | None) -> float | None:
-    """Read a duration such as `90s`, `10m`, `1.5h` or plain seconds.
+    """Read a duration such as `90s`, `10m`, `1.5h` or plain seconds: seconds above zero; `None` stays `None`.
 
-    Args:
-        text: the duration; `None` stays `None`.
-
-    Returns:
-        Seconds, above zero.
-
-    Raises:
-        UsageError: the text is of another form or not above zero.
+    Raises: `UsageError` if the text is of another form or not above zero.
     """
     if text is None:
         return None
@@ -52,17 +38,12 @@ _WILD = {"{label}": "(?P<label>[^/]+)", "*": "[^/]*", "?": "[^/]"}
 
 
 def parse_name_pattern(text: str) -> re.Pattern[str]:
-    """Read a pattern of file names with the label in them.
+    """Read a pattern of file names with the label in them: what a whole name has to fit, capitals or not.
 
-    Args:
-        text: `{label}` once, among `*`, `?` and plain characters; or a regular expression with a group of the
-            name `label`.
+    It has `{label}` once, among `*`, `?` and plain characters; or is a regular expression with a group of the
+    name `label`.
 
-    Returns:
-        What a whole name has to fit, capitals or not, with the group `label`.
-
-    Raises:
-        UsageError: there is no label in it, or it is no regular expression.
+    Raises: `UsageError` if there is no label in it, or it is no regular expression.
     """
     if "(?P<label>" in text:
         try:

@@ -81,21 +81,13 @@ _KIND_WORDS = {bool: "true or false", int: "a whole number", float: "a number", 
 
 
 def checked(row: Row, value: Any) -> Any:
-    """Bring a value to its plain type, or refuse it.
+    """Bring a value to its plain type, or refuse it; `None` stays `None` where a rule decides.
 
     A NumPy number becomes a plain one, `3.0` a whole number and, where any text will do, `32` the
     text `"32"`, a path a text: what is saved is JSON, whatever it came from.
 
-    Args:
-        row: the setting.
-        value: what was given for it.
-
-    Returns:
-        The same value as `bool`, `int`, `float` or `str`; `None` stays `None` where a rule decides.
-
-    Raises:
-        UsageError: wrong type, outside the choices or outside the bounds; with the flag, the value
-            found and what is admitted.
+    Raises: `UsageError` for the wrong type, outside the choices or outside the bounds; with the flag, the
+    value found and what is admitted.
     """
     if value is None and row.default is None:
         return None

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.errors import UsageError
+from pellucid.settings.contradictions import require_no_contradiction
 from pellucid.settings.metrics import CHOICES
 from pellucid.settings.models import CLASSICAL, GENERATIVE, NEURAL, NO_BACKBONE
-from pellucid.settings.parsing import parse_duration, parse_image_size, parse_name_pattern
 from pellucid.settings.row import Row, checked, row, rows_of
 
 
@@ -248,38 +248,7 @@ class Settings:
     def __post_init__(self) -> None:
         for each in ROWS:
             object.__setattr__(self, each.name, checked(each, getattr(self, each.name)))
-        if self.loss == "mse" and self.label_smoothing:
-            raise UsageError(
-                "--label-smoothing: belongs to cross-entropy, but --loss is mse; leave one of them out"
-            )
-        if self.folds == 1:
-            raise UsageError("--folds: 1 leaves nothing to learn from; give 2 or more, or 0 for none")
-        if self.folds and self.time_limit is not None:
-            raise UsageError(
-                "--folds: trains every model several times over, which --time-limit does not foresee; "
-                "give --epochs in its place, or leave one of them out"
-            )
-        if self.weights is not None and self.backbone in (None, NO_BACKBONE):
-            raise UsageError("--weights: belongs to --backbone NAME; give it, or leave this out")
-        if self.time_column is not None:
-            self._require_split_by_time()
-        if self.label_from_name is not None:
-            parse_name_pattern(self.label_from_name)
-        parse_image_size(self.image_size)
-        parse_duration(self.time_limit)
-
-    def _require_split_by_time(self) -> None:
-        """Refuse what divides the data in another way than by time.
-
-        Raises: `UsageError` naming it.
-        """
-        others = {"--split-column": self.split_column, "--test": self.test, "--folds": self.folds or None}
-        for flag, value in others.items():
-            if value is not None:
-                raise UsageError(
-                    f"--time-column: divides the data into past and future, but {flag} divides it in another "
-                    "way; leave one of them out"
-                )
+        require_no_contradiction(self)
 
     @property
     def generates(self) -> bool:
@@ -293,18 +262,12 @@ class Settings:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], place: str) -> "Settings":
-        """Build settings from values of unknown types, such as a parsed TOML file.
+        """Build settings from values of unknown types, such as a parsed TOML file, and check them.
 
-        Args:
-            values: setting names (dashes or underscores) to values.
-            place: where they come from, for messages.
+        Names may have dashes or underscores; `place` says in messages where they come from.
 
-        Returns:
-            The checked settings.
-
-        Raises:
-            UsageError: a name is unknown or given twice, or a value is of the wrong type or out of
-                range; the message starts with the place.
+        Raises: `UsageError` if a name is unknown or given twice, or a value is of the wrong type or out of
+        range; the message starts with the place.
         """
         known = {each.name: each for each in ROWS}
         named: dict[str, Any] = {}

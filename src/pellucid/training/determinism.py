@@ -1,7 +1,6 @@
 """Repeatable training: seeded generators of torch, a fixed thread count and a chosen device."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 
 import torch
@@ -45,13 +44,13 @@ def choose_threads(settings: Settings) -> int:
     The setting; else what `OMP_NUM_THREADS` says; else one for each core that the run found free (`sharing`),
     and outside a run for each that this process may use.
     """
-    asked = settings.threads or _asked_by_environment()
+    asked = settings.threads or cores.asked()
     return asked or _free or cores.usable()
 
 
 def is_left_open(settings: Settings) -> bool:
     """True where neither a setting nor `OMP_NUM_THREADS` says how many threads to use."""
-    return not (settings.threads or _asked_by_environment())
+    return not (settings.threads or cores.asked())
 
 
 @contextlib.contextmanager
@@ -63,11 +62,6 @@ def sharing(free: int | None) -> Iterator[None]:
         yield
     finally:
         _free = before
-
-
-def _asked_by_environment() -> int | None:
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return int(asked) if asked.isascii() and asked.isdigit() and int(asked) >= 1 else None
 
 
 def choose_device(settings: Settings) -> str:

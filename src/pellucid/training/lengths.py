@@ -18,21 +18,14 @@ def batches_by_length(
     count: int,
     draws: np.random.Generator,
 ) -> list[Int64[np.ndarray, " batch"]]:
-    """Cut texts into batches of similar length, in random order.
+    """Cut texts into batches of similar length, in random order; positions of each.
 
     The texts are sorted inside chunks of `CHUNK` batches; equally long ones stay in random order.
     A last batch of another size is left as it was drawn: sorted, it would hold the longest texts in
     every epoch.
 
-    Args:
-        order: positions of the training split in random order.
-        lengths: number of ids of each of them.
-        size: texts per batch.
-        count: number of batches; the last one holds what the others leave.
-        draws: source of the batches' order.
-
-    Returns:
-        Positions of each batch.
+    `order` has positions of the training split in random order, `lengths` the number of ids of each of them.
+    Of `count` batches of `size` texts the last one holds what the others leave; `draws` order them.
     """
     full = count if len(order) == count * size else count - 1
     whole = full * size

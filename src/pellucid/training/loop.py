@@ -33,17 +33,12 @@ def fit(
     validate: Callable[[], Record],
     observers: Sequence[Observer] = (),
 ) -> None:
-    """Train until the recipe's steps are taken or patience runs out.
+    """Train until the recipe's steps are taken or patience runs out; the state is changed in place.
 
-    Args:
-        state: where training stands; changed in place.
-        step: takes one step.
-        batches: cuts the training split.
-        validate: scores the network on the validation split; empty when there is none.
-        observers: told of every step and epoch.
+    `validate` scores the network on the validation split; empty when there is none. Observers are told of
+    every step and epoch.
 
-    Raises:
-        DivergedError: the loss or a gradient stopped being finite.
+    Raises: `DivergedError` if the loss or a gradient stopped being finite.
     """
     recipe = batches.recipe
     # An epoch is open until it is closed: a checkpoint may be of its last step, which may be the last of all.

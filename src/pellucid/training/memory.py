@@ -12,10 +12,7 @@ def keep_freed_memory() -> bool:
 
     By default glibc maps every block above 32 MB afresh, and each page of it faults when it is
     first touched: activations of large images or batches pay that in every step. The setting
-    holds for the whole process; numbers do not change.
-
-    Returns:
-        Whether the C library took the settings; False on systems without glibc.
+    holds for the whole process; numbers do not change. False on systems without glibc.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -25,13 +25,8 @@ _BOUNDS_BELOW_BF16 = frozenset(
 def choose_precision(settings: Settings, device: str) -> str:
     """Arithmetic of training: what was asked for, else the fastest that the machine has.
 
-    Args:
-        settings: what the user asked for.
-        device: where training runs.
-
-    Returns:
-        `bf16` where the machine multiplies bfloat16 natively (AVX512-BF16 or AMX, unless a variable
-        keeps oneDNN from it; CUDA from compute capability 8.0), else `fp32`.
+    `bf16` where the machine multiplies bfloat16 natively (AVX512-BF16 or AMX, unless a variable keeps oneDNN
+    from it; CUDA from compute capability 8.0), else `fp32`.
     """
     if settings.precision != "auto":
         return settings.precision
@@ -49,15 +44,10 @@ def _processor_multiplies_bf16() -> bool:
 
 
 def lacking(precision: str, cell: str, device: str) -> str | None:
-    """Name what this machine lacks for training a network in an arithmetic.
+    """Clause that names what this machine lacks for training a network in an arithmetic; `None` if nothing.
 
-    Args:
-        precision: `auto`, `fp32` or `bf16`.
-        cell: `lstm` or `gru` of a recurrent network, empty for all others.
-        device: where training runs.
-
-    Returns:
-        A clause, or `None` where it lacks nothing.
+    `precision` is `auto`, `fp32` or `bf16`; `cell` is `lstm` or `gru`, empty for a network that is not
+    recurrent.
     """
     if precision != "bf16" or _computes_bf16(_WITHOUT_FALLBACK.get(cell, nn.Linear), device):
         return None

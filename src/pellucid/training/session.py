@@ -107,19 +107,13 @@ class Session(Generic[Learner]):
             self.batches = Batches(self.batches.examples, recipe)
 
     def run(self, observers: Sequence[Observer] = (), *, keeps_best: bool = True) -> Learner:
-        """Train to the end of the recipe.
+        """Train to the end of the recipe, and give the network in evaluation mode.
 
-        Args:
-            observers: told of every step and epoch.
-            keeps_best: whether the best epoch is looked for at all.
+        It has the weights of its best epoch; the last, without a validation split or where the best is not
+        looked for. Of an autoencoder the prior is then fitted anew. Observers are told of every step and
+        epoch.
 
-        Returns:
-            The network with the weights of its best epoch (the last, without a validation split or
-            where the best is not looked for), in evaluation mode; of an autoencoder the prior is then fitted
-            anew.
-
-        Raises:
-            DivergedError: the loss or a gradient stopped being finite.
+        Raises: `DivergedError` if the loss or a gradient stopped being finite.
         """
         recipe = self.batches.recipe
         keep_freed_memory()

@@ -86,13 +86,9 @@ class State:
     history: list[Record] = field(default_factory=list)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor of the state under a flat name; shared with the state, not copied.
+        """Every tensor of the state under a flat name such as `network/head.weight`; shared, not copied.
 
-        Returns:
-            Names such as `network/head.weight` to tensors.
-
-        Raises:
-            DivergedError: one of them is not finite, so that no such number is ever saved.
+        Raises: `DivergedError` if one of them is not finite, so that no such number is ever saved.
         """
         named = {f"network/{name}": tensor for name, tensor in self.network.state_dict().items()}
         for index, values in self.optimizer.state_dict()["state"].items():

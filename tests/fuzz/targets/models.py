@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from every_model import MODELS
+from every_model import AVERAGES, MODELS
 from fuzz.mutating import NAUGHTY, mutate_bytes, mutate_json, mutate_tensors
 from generators import trained_generator
+from models_with_detectors import KINDS, model_with_detector
 from pellucid.bundle import Generator, Model, load_any, save
 from pellucid.bundle.format.description import Description
 from pellucid.bundle.format.weights import Form, pack
@@ -21,7 +22,6 @@ from pellucid.bundle.parts import expected_forms
 from pellucid.novelty import Detector
 from pellucid.tasks import VALUES
 from small_models import sealed
-from watched_models import KINDS, watched_model
 
 _QUICK = (
     "cnn", "mlp of vectors", "text-cnn", "rnn", "bag", "svm", "random-forest", "ridge of texts, of numbers",
@@ -36,16 +36,27 @@ def folder_of(name: str) -> Mapping[str, bytes]:
 
     make = {
         **MODELS,
-        **{f"watched {each}": lambda each=each: watched_model(each) for each in KINDS},
+        **AVERAGES,
+        **{f"{each}, with detector": lambda each=each: model_with_detector(each) for each in KINDS},
         **{each: lambda each=each: trained_generator(epochs=1, model=each) for each in ("vae", "gan")},
     }
     with tempfile.TemporaryDirectory() as place:
         save(make[name](), Path(place) / "model", {})
-        return {path.name: path.read_bytes() for path in (Path(place) / "model").iterdir()}
+        folder = Path(place, "model")
+        return {
+            str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+        }
 
 
-MODEL_KINDS = [*MODELS, *(f"watched {each}" for each in KINDS), "vae", "gan"]
-QUICK_KINDS = [*_QUICK, "watched cnn, mirrored", "watched logistic-regression of texts", "vae", "gan"]
+MODEL_KINDS = [*MODELS, *AVERAGES, *(f"{each}, with detector" for each in KINDS), "vae", "gan"]
+QUICK_KINDS = [
+    *_QUICK,
+    "average",
+    "cnn, mirrored, with detector",
+    "logistic-regression of texts, with detector",
+    "vae",
+    "gan",
+]
 
 
 def model_trial(name: str) -> Callable[[random.Random, Path], str]:
@@ -53,37 +64,69 @@ def model_trial(name: str) -> Callable[[random.Random, Path], str]:
     whole = folder_of(name)
 
     def trial(draw: random.Random, place: Path) -> str:
-        files = dict(whole)
-        document = json.loads(files["model.json"])
-        for _ in range(draw.choice((1, 1, 1, 2))):
-            changed = draw.choice(
-                ["model.json", *(each for each in files if each not in ("README.md", "model.json"))]
-            )
-            if changed == "model.json":
-                document = mutate_json(
-                    draw, {key: value for key, value in document.items() if key != "own_sha256"}
-                )
-            elif changed.endswith(".safetensors"):
-                files[changed] = mutate_tensors(draw, files[changed])
-            else:
-                files[changed] = _mutated_words(draw, files[changed])
-        if draw.random() < 0.6 and isinstance(document, dict):
-            files.update(_fitting(draw, document))
-        if isinstance(document, dict):
-            if isinstance(document.get("sha256"), dict) and draw.random() < 0.95:
-                document["sha256"] = {
-                    each: hashlib.sha256(files[each]).hexdigest() if each in files else digest
-                    for each, digest in document["sha256"].items()
-                }
-            try:
-                files["model.json"] = sealed(document)
-            except (ValueError, UnicodeError):
-                return "unwritable"
+        try:
+            files = _changed(draw, whole)
+        except (ValueError, UnicodeError):
+            return "unwritable"
         for each, content in files.items():
+            (place / each).parent.mkdir(parents=True, exist_ok=True)
             (place / each).write_bytes(content)
         return _asked(load_any(place))
 
     return trial
+
+
+def _changed(draw: random.Random, whole: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a model folder after one change or two; of an average also in the folders of members.
+
+    Raises: `ValueError` or `UnicodeError` if what came of a description cannot be written as JSON.
+    """
+    files = dict(whole)
+    members = sorted({name.rpartition("/")[0] for name in files} - {""})
+    for member in members:
+        if draw.random() < 0.6 / len(members):
+            mine = {
+                name.rpartition("/")[2]: each for name, each in files.items() if name.startswith(f"{member}/")
+            }
+            files.update({f"{member}/{name}": each for name, each in _changed(draw, mine).items()})
+    document = json.loads(files["model.json"])
+    for _ in range(draw.choice((1, 1, 1, 2)) if not members or draw.random() < 0.5 else 0):
+        changed = draw.choice(["model.json", *(each for each in _alone(files) if each not in _SELDOM)])
+        if changed == "model.json":
+            document = mutate_json(draw, {key: each for key, each in document.items() if key != "own_sha256"})
+        elif changed.endswith(".safetensors"):
+            files[changed] = mutate_tensors(draw, files[changed])
+        else:
+            files[changed] = _mutated_words(draw, files[changed])
+    if isinstance(document, dict):
+        if not members and draw.random() < 0.6:
+            files.update(_fitting(draw, document))
+        if draw.random() < 0.95:
+            _seal_others(document, files)
+        files["model.json"] = sealed(document)
+    return files
+
+
+_SELDOM = ("README.md", "model.json")
+
+
+def _alone(files: Mapping[str, bytes]) -> list[str]:
+    """Names of the files that lie in the folder itself."""
+    return [name for name in files if "/" not in name]
+
+
+def _seal_others(document: dict, files: Mapping[str, bytes]) -> None:
+    """Write the checksums of the other files, and of the descriptions of members, into a description."""
+    if isinstance(document.get("sha256"), dict):
+        document["sha256"] = {
+            name: hashlib.sha256(files[name]).hexdigest() if name in files else digest
+            for name, digest in document["sha256"].items()
+        }
+    members = document.get("members")
+    for each in members if isinstance(members, list) else ():
+        described = files.get(f"members/{each.get('name')}/model.json") if isinstance(each, dict) else None
+        if described is not None:
+            each["sha256"] = hashlib.sha256(described).hexdigest()
 
 
 def _mutated_words(draw: random.Random, content: bytes) -> bytes:

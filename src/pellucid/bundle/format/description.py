@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.bundle.format import fields
 from pellucid.bundle.format.encodings import EncodingPlan
-from pellucid.bundle.format.fields import HELD_OUT_NAME, NOVELTY_NAME, WEIGHTS_NAME, PredictorPlan
+from pellucid.bundle.format.fields import HELD_OUT_NAME, NOVELTY_NAME, WEIGHTS_NAME, MemberPlan, PredictorPlan
 from pellucid.bundle.kinds import KINDS, Kind
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import ModelFileError
@@ -33,11 +33,12 @@ _KEYS = (
     "held_out",
     "joined_columns",
     "origin",
+    "members",
     "sha256",
     "own_sha256",
 )
-_OPTIONAL = ("novelty", "held_out", "joined_columns", "origin")
-"""Models without a detector, held-out answers, joined columns or weights of others do not speak of them."""
+_OPTIONAL = ("novelty", "held_out", "joined_columns", "origin", "members")
+"""Models without a detector, held-out answers, joined columns, others' weights or members leave them out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,7 @@ class Description:
         held_out: what its held-out answers' `to_json` gave; checked by them. `None` in a model without.
         joined_columns: columns of a table whose texts it reads as one; none where it reads one.
         origin: where weights in it come from that others trained; `None` where there are none.
+        members: of an average, the one of the most weight first; none of any other model.
     """
 
     input_kind: InputKind
@@ -77,13 +79,15 @@ class Description:
     held_out: Any = None
     joined_columns: tuple[str, ...] = ()
     origin: Origin | None = None
+    members: tuple[MemberPlan, ...] = ()
 
     @property
     def kind(self) -> Kind:
         """Kind of the model."""
         generates = self.architecture is not None and self.architecture.conditions > 0
         target = GENERATION if generates else target_of(len(self.classes))
-        return Kind(self.input_kind, target, is_classical=self.predictor is not None)
+        is_classical, is_average = self.predictor is not None, bool(self.members)
+        return Kind(self.input_kind, target, is_classical=is_classical, is_average=is_average)
 
     def to_bytes(self) -> bytes:
         """The file's content, JSON in UTF-8; its last line is the SHA-256 of the rest."""
@@ -103,6 +107,7 @@ class Description:
                 **({} if self.held_out is None else {"held_out": self.held_out}),
                 **({"joined_columns": list(self.joined_columns)} if self.joined_columns else {}),
                 **({} if self.origin is None else {"origin": self.origin.to_json()}),
+                **({"members": [each._asdict() for each in self.members]} if self.members else {}),
                 "sha256": dict(self.sha256),
             }
         )
@@ -141,7 +146,8 @@ class Description:
             fields.read_settings(name, document[name]) if name in document else None
             for name in ("novelty", "held_out")
         )
-        files = [preprocessing.file] if isinstance(preprocessing, EncodingPlan) else []
+        files = [] if kind.is_average else [WEIGHTS_NAME]
+        files += [preprocessing.file] if isinstance(preprocessing, EncodingPlan) else []
         files += [] if novelty is None else [NOVELTY_NAME]
         files += [] if held_out is None else [HELD_OUT_NAME]
         return cls(
@@ -154,11 +160,12 @@ class Description:
             classes=classes,
             temperature=fields.read_temperature(document["temperature"], classes),
             mirror=fields.read_mirror(document["mirror"], kind),
-            sha256=fields.read_hashes(document["sha256"], [WEIGHTS_NAME, *files]),
+            sha256=fields.read_hashes(document["sha256"], files),
             novelty=novelty,
             held_out=held_out,
             joined_columns=fields.read_joined_columns(document.get("joined_columns"), kind),
             origin=Origin.from_json(document["origin"]) if "origin" in document else None,
+            members=fields.read_members(document.get("members"), kind),
         )
 
     def _check_agreement(self) -> None:

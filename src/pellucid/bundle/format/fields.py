@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 from pellucid.bundle.checks import LEAST_TEMPERATURE, MOST_TEMPERATURE, checked_temperature
 from pellucid.bundle.format.encodings import EncodingPlan, read_encoding
-from pellucid.bundle.kinds import Kind
+from pellucid.bundle.kinds import LEAST_MEMBERS, MOST_MEMBERS, MOST_WEIGHT, Kind
 from pellucid.classical import FEATURES, HIDDEN, PREDICTORS, TF_IDF, VALUES
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.tables.choosing.joining import joined_columns_of
 from pellucid.networks import NetworkConfig
 from pellucid.networks.config import MOST_FEATURES
-from pellucid.strict import Anything, Fields, Number, OneOf, Truth, Whole, read_object
+from pellucid.strict import Anything, Fields, Number, OneOf, Text, Truth, Whole, read_object
 from pellucid.tasks import GENERATION, IMAGES, REGRESSION, TEXTS
 from pellucid.tasks import VALUES as VECTORS
 
@@ -24,11 +24,21 @@ WEIGHTS_NAME = "weights.safetensors"
 NOVELTY_NAME = "novelty.safetensors"
 HELD_OUT_NAME = "held-out.safetensors"
 CARD_NAME = "README.md"
+MEMBERS_NAME = "members"
+"""Folder in that of an average, in which each member lies as a model folder of its own name."""
+
+_FILE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_DIGEST = r"[0-9a-f]{64}"
 
 _FEATURES = {IMAGES: tuple(FEATURES), TEXTS: (TF_IDF,), VECTORS: (VALUES,)}
 
 
 _PREDICTOR: Fields = {"kind": OneOf(tuple(PREDICTORS)), "settings": Anything()}
+_MEMBER: Fields = {
+    "name": Text(100, pattern=_FILE),
+    "weight": Whole(1, MOST_WEIGHT),
+    "sha256": Text(64, pattern=_DIGEST),
+}
 _TEMPERATURE = Number(LEAST_TEMPERATURE, MOST_TEMPERATURE)
 
 
@@ -42,6 +52,33 @@ class PredictorPlan(NamedTuple):
 
     kind: str
     settings: Any
+
+
+class MemberPlan(NamedTuple):
+    """A member of an average, which lies beside it.
+
+    Attributes:
+        name: of its folder in `members`.
+        weight: 1 to 1,000.
+        sha256: of its `model.json`, which holds the checksums of everything else in its folder.
+    """
+
+    name: str
+    weight: int
+    sha256: str
+
+
+def read_members(value: object, kind: Kind) -> tuple[MemberPlan, ...]:
+    """Read `members`: two to five models of different names, nothing where the kind is no average.
+
+    Raises: `ValueError` if it does not fit the kind, or a name leads out of the folder.
+    """
+    if not kind.is_average:
+        _require_null("members", value, kind)
+        return ()
+    if not isinstance(value, list) or not LEAST_MEMBERS <= len(value) <= MOST_MEMBERS:
+        raise ValueError(f"members must be a list of {LEAST_MEMBERS} to {MOST_MEMBERS} models")
+    return tuple(MemberPlan(**read_object("members", each, _MEMBER)) for each in value)
 
 
 def read_predictor(value: object, kind: Kind) -> PredictorPlan | None:
@@ -75,7 +112,7 @@ def read_architecture(value: object, kind: Kind, features: str | None) -> Networ
 
     Raises: `ValueError` if it does not fit the kind, or a field is wrong.
     """
-    if kind.is_classical and features != HIDDEN:
+    if kind.is_average or (kind.is_classical and features != HIDDEN):
         _require_null("architecture", value, kind)
         return None
     config = NetworkConfig.from_json(value)
@@ -89,13 +126,14 @@ def read_preprocessing(
 ) -> Preprocessing | EncodingPlan | None:
     """Read `preprocessing`: how images or texts are prepared, null for feature vectors.
 
-    Of texts it is the plan, whose settings are still to be checked.
+    Of texts it is the plan, whose settings are still to be checked; null in an average, whose members read
+    them in their own ways.
 
     Raises: `ValueError` if it does not fit the kind, or a field is wrong.
     """
-    if kind.input_kind is TEXTS:
+    if kind.input_kind is TEXTS and not kind.is_average:
         return read_encoding(value, kind, features)
-    if kind.input_kind is VECTORS:
+    if kind.input_kind is not IMAGES:
         _require_null("preprocessing", value, kind)
         return None
     if not isinstance(value, dict):
@@ -165,7 +203,7 @@ def read_mirror(value: object, kind: Kind) -> bool:
     Raises: `ValueError` if it is neither true nor false, or true where nothing is mirrored.
     """
     if Truth().read("mirror", value) and (
-        kind.is_classical or kind.input_kind is not IMAGES or kind.target is GENERATION
+        kind.is_classical or kind.is_average or kind.input_kind is not IMAGES or kind.target is GENERATION
     ):
         raise ValueError(f"'mirror' must be false in a model of the kind {kind.name}")
     return value is True
@@ -191,9 +229,9 @@ def read_hashes(value: object, needed: Sequence[str]) -> Mapping[str, str]:
     if not isinstance(value, dict):
         raise ValueError("'sha256' is not an object")
     for name, digest in value.items():
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) or name == FILE_NAME:
+        if not re.fullmatch(_FILE, name) or name == FILE_NAME:
             raise ValueError(f"{name!r} is not a plain file name in the model folder")
-        if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        if not isinstance(digest, str) or not re.fullmatch(_DIGEST, digest):
             raise ValueError(f"the SHA-256 of {name!r} is malformed")
     for name in needed:
         if name not in value:

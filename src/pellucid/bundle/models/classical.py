@@ -1,5 +1,7 @@
 """A trained classical model with everything that belongs to it, as one thing that answers."""
 
+import copy
+import dataclasses
 from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
@@ -142,21 +144,38 @@ class ClassicalModel(Model):
         for rows in self._features(inputs):
             outputs.append(self.predictor.predict(rows))
             judged.append(self.detector.novelty(rows))
-        return Answers(self._said(np.concatenate(outputs)), np.concatenate(judged))
+        return Answers(self.said_of(np.concatenate(outputs)), np.concatenate(judged))
 
     def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
         outputs = [self.predictor.predict(rows) for rows in self._features(inputs)]
-        return self._said(np.concatenate([np.zeros((0, self.predictor.outputs)), *outputs]))
+        return self.said_of(np.concatenate([np.zeros((0, self.predictor.outputs)), *outputs]))
 
-    def _said(self, outputs: Float64[np.ndarray, "examples outputs"]) -> Float64[np.ndarray, "examples ..."]:
-        """Probabilities at the model's temperature, or numbers."""
+    def said_of(
+        self, outputs: Float64[np.ndarray, "examples outputs"]
+    ) -> Float64[np.ndarray, "examples ..."]:
+        """Probabilities at the model's temperature, or numbers, from outputs of the predictor."""
         return self.target.calibrated(self.target.of_columns(finite_answers(outputs)), self.temperature)
+
+    def on_body_of(self, other: Model) -> "ClassicalModel":
+        """The same model, which looks through the network or the TF-IDF of another that has equal ones."""
+        model = copy.copy(self)
+        if self.network is not None:
+            model.network = getattr(other, "network", None)
+        if self.tfidf is not None:
+            model.tfidf = getattr(other, "tfidf", None)
+        model._feature_view = dataclasses.replace(
+            self._feature_view, network=model.network, tfidf=model.tfidf
+        )
+        return model
 
     def _features(self, inputs: Inputs) -> Iterator[Rows]:
         """Features of checked inputs, block by block; no block where there is no input."""
         checked = self._feature_view.checked(inputs, self.length)
-        if len(checked):
-            yield from map(self._feature_view.features, self._feature_view.blocks(checked))
+        if not len(checked):
+            return
+        for block in self._feature_view.blocks(checked):
+            is_blind = self.predictor.inputs == 0
+            yield np.zeros((len(block), 0), np.float32) if is_blind else self._feature_view.features(block)
 
     def _require_agreement(self) -> None:
         """Require predictor, features, classes and parts of the features to speak of the same things.

@@ -80,16 +80,11 @@ class Pairs(NamedTuple):
 
 
 def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work, setup: Setup) -> Predictor:
-    """Train a support vector machine.
+    """Train a support vector machine; a constant where all labels are one, or all features.
 
-    Args:
-        features: one row for each example, in an order drawn by chance.
-        labels: class codes, or numbers where `work` knows no classes.
-        work: for classes, seed, threads and counts.
-        setup: width of the kernel and strength.
-
-    Returns:
-        The predictor; where all labels are one, or all features, a constant.
+    The rows of the features are in an order drawn by chance. Labels are class codes, or numbers where `work`,
+    which has seed, threads and counts, knows no classes. The set-up is the width of the kernel and the
+    strength.
     """
     centre, scale = scaling(features, work.one_unit)
     variance = float(np.count_nonzero(scale))
@@ -153,7 +148,10 @@ def _for_classes(
     gamma: float,
     strength: float,
 ) -> Kernel:
-    """Machines of all pairs; the scale of the votes is found on examples that were held out."""
+    """Machines of all pairs; the scale of the votes is found on examples that were held out.
+
+    Where models are only compared, the one that scored these examples stands for that of all.
+    """
 
     def learnt_from(positions: Int64[np.ndarray, " learnt"]) -> Kernel:
         rows = space.rows[positions]
@@ -179,7 +177,7 @@ def _for_classes(
         return parts[-1].votes(space.rows[held].astype(np.float64))
 
     scale = np.array([scale_out_of_sample(labels, decide, once=work.for_comparison)])
-    is_cheap = len(labels) <= _CHEAP or not parts
+    is_cheap = (len(labels) <= _CHEAP and not work.for_comparison) or not parts
     return replace(learnt_from(np.arange(len(labels))) if is_cheap else parts[-1], scale=scale)
 
 

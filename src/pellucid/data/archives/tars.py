@@ -118,6 +118,7 @@ def tar_reader(file: BufferedIOBase) -> Callable[[Any], bytes]:
     """Read files of an open TAR archive by their spots; going back in one packed with gzip begins anew."""
 
     def read(spot: tuple[int, int]) -> bytes:
+        """Bytes of a file, taken piece by piece."""
         at, size = spot
         file.seek(at)
         stream, pieces = _Stream(file), []

@@ -1,10 +1,24 @@
-"""From whatever Pillow opened to 8-bit grey or colour, by the rules that `decoding` states."""
+"""From what Pillow opened to upright pixels of 8-bit grey or colour, by the rules that `decoding` states."""
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
 from pellucid.errors import DataError
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_TURNS_ON_THE_SIDE = (5, 6, 7, 8)
+
+_ORIENTATION_TAG = 0x0112
 
 
 def to_pixels(image: Image.Image) -> UInt8[np.ndarray, "height width channels"]:
@@ -53,3 +67,31 @@ def _scale(values: np.ndarray) -> UInt8[np.ndarray, "height width"]:
         return np.zeros(values.shape, np.uint8)
     scaled = (values.astype(np.float64) - low) * (255.0 / (high - low))
     return np.rint(scaled).astype(np.uint8)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """A loaded image turned as its EXIF orientation says."""
+    turn = _TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Height and width as they will be once the image stands upright."""
+    width, height = image.size
+    return (width, height) if lies_on_its_side(image) else (height, width)
+
+
+def lies_on_its_side(image: Image.Image) -> bool:
+    """True of an image whose rows become columns once it stands upright."""
+    return _orientation(image) in _TURNS_ON_THE_SIDE
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation 1 to 8; 1 (upright) when it is missing or damaged."""
+    if not {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"} & image.info.keys():
+        return 1
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # a damaged EXIF block raises anything, and the pixels are still good
+        return 1
+    return value if isinstance(value, int) and value in _TURNS else 1

@@ -28,7 +28,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pellucid.budgets import MEMORY, PIXELS, PIXELS_ANYWAY, PIXELS_PER_BYTE
 from pellucid.data.images.apart import decoded_apart, header_apart
-from pellucid.data.images.conversion import to_pixels
+from pellucid.data.images.conversion import lies_on_its_side, to_pixels, upright, upright_size
 from pellucid.data.images.frames import frames_warning
 from pellucid.data.images.quiet import quiet_pillow
 from pellucid.data.images.sharing import DECODING
@@ -67,18 +67,6 @@ GREY_MODES = frozenset(
     {"black and white", "grey", "grey with transparency", "16-bit grey", "32-bit grey", "float grey"}
 )
 """Kinds of images that have one channel once they are decoded."""
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_TURNS_ON_THE_SIDE = (5, 6, 7, 8)
-_ORIENTATION_TAG = 0x0112
 
 
 class Decoded(NamedTuple):
@@ -195,14 +183,12 @@ def _decoded(image: Image.Image, size: tuple[int, int] | None, then: Callable[[D
     """Decode an open image, and give what `then` makes of it."""
     mode = _mode_name(image)
     warning = frames_warning(image)
-    own_size = _upright_size(image)
+    own_size = upright_size(image)
     if size is not None and image.format in ("JPEG", "MPO") and image.width * image.height >= DRAFT_FROM:
         _shrink_while_decoding(image, size)
     with DECODING.of(image.width * image.height * _bytes_each(image)):
         image.load()
-        turn = _TURNS.get(_orientation(image))
-        upright = image if turn is None else image.transpose(turn)
-        return then(Decoded(to_pixels(upright), mode, warning, own_size, taken_of(image)))
+        return then(Decoded(to_pixels(upright(image)), mode, warning, own_size, taken_of(image)))
 
 
 def _bytes_each(image: Image.Image) -> int:
@@ -214,8 +200,8 @@ def _bytes_each(image: Image.Image) -> int:
 
 def _shrink_while_decoding(image: Image.Image, size: tuple[int, int]) -> None:
     """Have a JPEG decoded at the smallest scale that leaves `DRAFT_MARGIN` times what will be used."""
-    height, width = inner_size(_upright_size(image), size)
-    if _orientation(image) in _TURNS_ON_THE_SIDE:
+    height, width = inner_size(upright_size(image), size)
+    if lies_on_its_side(image):
         height, width = width, height
     image.draft(image.mode, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
 
@@ -248,7 +234,7 @@ def _header(file: io.BytesIO | io.BufferedReader) -> tuple[int, int, str]:
     _not_empty(start)
     try:
         with _open(file, start[:2]) as image:
-            return (*_upright_size(image), _mode_name(image))
+            return (*upright_size(image), _mode_name(image))
     except DataError:
         raise
     except Exception as error:  # Pillow's decoders raise almost any type on damaged bytes
@@ -288,25 +274,8 @@ def _formats() -> tuple[str, ...]:
 _FORMAT_OF_START = {b"\xff\xd8": ("JPEG",), b"\x89P": ("PNG",)}
 
 
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    """Height and width as they will be once the image stands upright."""
-    width, height = image.size
-    return (width, height) if _orientation(image) in _TURNS_ON_THE_SIDE else (height, width)
-
-
 def _mode_name(image: Image.Image) -> str:
     return _MODE_NAMES.get(image.mode, image.mode)
-
-
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1 to 8; 1 (upright) when it is missing or damaged."""
-    if not {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"} & image.info.keys():
-        return 1
-    try:
-        value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # a damaged EXIF block raises anything, and the pixels are still good
-        return 1
-    return value if isinstance(value, int) and value in _TURNS else 1
 
 
 def _plain_reason(error: Exception, content: bytes) -> DataError:

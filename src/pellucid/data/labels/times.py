@@ -158,7 +158,7 @@ def _text(text: str, day_first: bool | None) -> Read | None:
         try:
             return _moment(datetime.strptime(plain, written))
         except ValueError:
-            continue
+            continue  # not written like this; the next form may fit
     has_clock = re.search(r"\b\d{4}\b.*\d\d:\d\d", text)
     return _moment(parsedate_to_datetime(text)) if has_clock else None
 

@@ -10,7 +10,7 @@ from pellucid.data.reading.containers.places import names_several
 from pellucid.data.reading.idx import is_idx_folder
 from pellucid.data.reading.samples import PREFIX
 from pellucid.data.tables.stream import is_table
-from pellucid.errors import DataError
+from pellucid.errors import DataError, UsageError
 
 KNOWN_FORMS = (
     "a folder of class folders, a table (.csv .tsv .tab .json .jsonl .parquet .arrow .xlsx, lines of "
@@ -37,10 +37,12 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def require_local(place: str) -> None:
-    """Refuse an address on a network.
+    """Refuse an address on a network, and an empty name, which would stand for the current folder.
 
-    Raises: `DataError` with what to do.
+    Raises: `DataError` or, of an empty name, `UsageError`, with what to do.
     """
+    if not place:
+        raise UsageError("'': an empty name; give a folder or a file, or . for the current folder")
     if _SCHEME.match(place):
         raise DataError(f"{place}: Pellucid uses no network; download it and give the file")
 

@@ -7,7 +7,8 @@ from pellucid.data.archives.stored import Stored
 from pellucid.data.listing import Listing
 from pellucid.data.reading.rows import RowReader
 from pellucid.data.reading.text_values import TextTaker
-from pellucid.data.tables.columns import IMAGES, TEXT_FILES, Columns, choose_columns
+from pellucid.data.tables.choosing.inputs import IMAGES, TEXT_FILES
+from pellucid.data.tables.columns import Columns, choose_columns
 from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.packed import FLAGS, packed_column, with_only_label
 from pellucid.data.tables.paths import paths_of

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, LINE_BYTES, ROWS_BYTES
-from pellucid.data.tables.encodings import Meter, TextFile
+from pellucid.data.tables.bounded import Meter
+from pellucid.data.tables.encodings import TextFile
 from pellucid.errors import DataError
 
 _SEPARATORS = ",;\t"
@@ -77,6 +78,7 @@ def _row_counter(separator: str | None) -> Callable[[Iterator[str]], int]:
     """Tells the row on which lines end; line ends inside quotes do not count."""
 
     def count(lines: Iterator[str]) -> int:
+        """Rows so far, by the separator that the lines show where none is given."""
         sample, is_whole = _sample(lines)
         used = separator or _evenest_separator(sample, is_whole)
         rows = 0
@@ -122,6 +124,7 @@ def _evenest_separator(sample: list[str], is_whole: bool) -> str:
     """The separator that cuts the first rows into the same number of fields, more than one."""
 
     def evenness(separator: str) -> tuple[int, int]:
+        """Rows that are as long as the first, and how long; nothing where it has one field."""
         reader = csv.reader(sample, delimiter=separator)
         with _any_field_length(), contextlib.suppress(csv.Error):
             rows = list(itertools.islice(reader, _SAMPLE_ROWS))

@@ -2,25 +2,17 @@
 
 import codecs
 import contextlib
-import functools
-import gzip
 import io
 import itertools
-import os
-import sys
-import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import NamedTuple
 
-from pellucid.budgets import LINE_BYTES, ROWS_BYTES, UNPACKED, unpacked_limit
+from pellucid.data.tables.bounded import BLOCK, Meter, naming_unreadable, open_binary
 from pellucid.errors import DataError
-from pellucid.regular import Unpacking, open_regular
 
 _LOOKED_AT = 1000
-_MOST_TO_ONE = 1_100  # no deflate stream grows more than 1,032-fold
-_BLOCK = 1 << 20
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -74,19 +66,6 @@ def _used(encoding: str | None, start: bytes) -> str:
     if plain in ("utf-16", "utf-32") and not start.startswith(tuple(mark for mark, _ in _MARKS)):
         return f"{plain}-le"
     return used
-
-
-@dataclass
-class Meter:
-    """Bytes that were read of a file.
-
-    Attributes:
-        read: so far, ahead of the rows by a block.
-        most: where reading is refused.
-    """
-
-    read: int = 0
-    most: int = sys.maxsize
 
 
 class Decoded(NamedTuple):
@@ -146,7 +125,8 @@ class TextFile:
         """
         with (
             naming_unreadable(self.place),
-            io.TextIOWrapper(open_lines(self.path, meter), self.encoding, newline=newline) as lines,
+            open_binary(self.path, meter or Meter()) as file,
+            io.TextIOWrapper(file, self.encoding, newline=newline) as lines,
         ):
             try:
                 first = lines.readline().removeprefix(BYTE_ORDER_MARK)
@@ -165,8 +145,8 @@ class TextFile:
             io.TextIOWrapper(open_binary(self.path), self.encoding, newline="\n") as text,
         ):
             try:
-                first = text.read(_BLOCK).removeprefix(BYTE_ORDER_MARK)
-                yield itertools.chain([first], iter(lambda: text.read(_BLOCK), ""))
+                first = text.read(BLOCK).removeprefix(BYTE_ORDER_MARK)
+                yield itertools.chain([first], iter(lambda: text.read(BLOCK), ""))
             except UnicodeDecodeError as error:
                 raise self._undecodable("\n", count_lines, "line") from error
 
@@ -187,7 +167,7 @@ class TextFile:
         block = b"?"
         with open_binary(self.path) as file:
             while block:
-                block = file.read(_BLOCK)
+                block = file.read(BLOCK)
                 waiting = len(decoder.getstate()[0])
                 try:
                     decoder.decode(block, final=not block)
@@ -233,122 +213,3 @@ def text_file(path: Path, place: str, encoding: str | None) -> TextFile:
     require_known(encoding, place)
     with naming_unreadable(place), open_binary(path) as file:
         return TextFile(path, place, _used(encoding, file.read(_LOOKED_AT)))
-
-
-def open_binary(path: Path) -> io.BufferedReader:
-    """Open a regular file for its bytes, unpacking what ends in `.gz`; to be closed.
-
-    Raises: `OSError` if it is missing or no regular file, `DataError` if it unpacks to more than it may.
-    """
-    return _opened(path, None)
-
-
-def open_lines(path: Path, meter: Meter | None = None) -> io.BufferedReader:
-    """Open a file of lines as `open_binary` does; reading refuses a line beyond `LINE_BYTES`.
-
-    `meter` is told the bytes read.
-
-    Raises: as `open_binary`.
-    """
-    return _opened(path, Meter() if meter is None else meter)
-
-
-def _opened(path: Path, meter: Meter | None) -> io.BufferedReader:
-    file: BinaryIO = open_regular(path)
-    if not path.name.lower().endswith(".gz"):
-        return io.BufferedReader(_Bounded(file, path, meter), _BLOCK)
-    status = os.fstat(file.fileno())
-    limit = unpacked_limit(status.st_size)
-    identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-    if status.st_size * _MOST_TO_ONE > limit and _is_bomb(path, identity, limit):
-        file.close()
-        raise _bomb(path, limit)
-    return io.BufferedReader(_Bounded(cast(BinaryIO, Unpacking(file)), path, meter, limit), _BLOCK)
-
-
-@functools.lru_cache(maxsize=64)
-def _is_bomb(path: Path, identity: tuple[int, ...], limit: int) -> bool:
-    """Unpack once without keeping anything: billions of empty lines would take minutes to be read as a table.
-
-    `identity` of the file makes sure that one which has changed is unpacked again.
-    """
-    del identity
-    found = 0
-    # Damage is named where the rows are read.
-    with contextlib.suppress(OSError, EOFError, zlib.error), gzip.open(path) as unpacked:
-        while found <= limit and (block := unpacked.read(_BLOCK)):
-            found += len(block)
-    return found > limit
-
-
-def _bomb(path: Path, limit: int) -> DataError:
-    return DataError(f"{path}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
-
-
-class _Bounded(io.RawIOBase):
-    """Bytes of a file, refused where there are more of them than an honest file has."""
-
-    def __init__(
-        self,
-        file: BinaryIO,
-        path: Path,
-        meter: Meter | None,
-        most: int = sys.maxsize,
-    ) -> None:
-        self._file, self._path = file, path
-        self._meter, self._most = meter, most
-        self._read = self._line = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return self._meter is None and self._file.seekable()
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        content = self._file.read(len(buffer))
-        buffer[: len(content)] = content
-        self._read += len(content)
-        if self._read > self._most:
-            raise _bomb(self._path, self._most)
-        if self._meter is not None:
-            self._meter.read = self._read
-            self._measure_lines(content)
-        return len(content)
-
-    def _measure_lines(self, content: bytes) -> None:
-        end = max(content.rfind(b"\n"), content.rfind(b"\r"))
-        self._line = self._line + len(content) if end < 0 else len(content) - end - 1
-        if self._line > LINE_BYTES:
-            raise DataError(
-                f"{self._path}: holds a line of more than {LINE_BYTES >> 20} MB; "
-                "mend its line ends, or cut its texts"
-            )
-        if self._meter is not None and self._read > self._meter.most:
-            raise DataError(
-                f"{self._path}: some rows hold more than {ROWS_BYTES >> 20} MB together; cut their texts, "
-                "or close a quote"
-            )
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-@contextlib.contextmanager
-def naming_unreadable(place: str) -> Iterator[None]:
-    """Turn errors of the file system and of gzip into one that names the file.
-
-    Raises: `DataError` with the reason.
-    """
-    try:
-        yield
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{place}: cannot be read ({reason.lower()})") from error

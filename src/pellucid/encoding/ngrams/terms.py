@@ -37,17 +37,10 @@ def can_be_kept(groups: Sequence[Grams], group: int, shape: Shape) -> Bool[np.nd
 def spell(
     groups: Sequence[Grams], group: int, which: Int64[np.ndarray, " some"], joined: str, shape: Shape
 ) -> list[str]:
-    """Spelling of n-grams as people read them.
+    """Spelling of n-grams as people read them, one term each.
 
-    Args:
-        groups: all n-grams of a block, from `grams_of`.
-        group: the one they belong to.
-        which: their positions in it.
-        joined: the texts of the block, each followed by a line break.
-        shape: which n-grams.
-
-    Returns:
-        One term each.
+    `groups` are all n-grams of a block, `group` the one they belong to, and `which` their positions in it.
+    `joined` is the texts of the block, each followed by a line break, and `shape` the kind of n-grams.
     """
     words, size = groups[0], sizes_of(shape)[group]
     starts, ends = groups[group].starts[which], groups[group].ends[which]

@@ -1,6 +1,6 @@
 """Fitting of TF-IDF: the n-grams it keeps, and how rare each of them is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ from pellucid.encoding.ngrams.tfidf import Tfidf, counted, stacked
 from pellucid.encoding.tokens.flat import picked
 
 MOST_FEATURES = 100_000
+_MOST_KEPT = 1 << 22
+"""N-grams, of 32 bytes each, that are kept between two walks through the texts."""
 
 
 class FittedTfidf(NamedTuple):
@@ -37,6 +39,28 @@ class _Kept(NamedTuple):
     texts: Int64[np.ndarray, " kept"]
 
 
+class _Blocks:
+    """Blocks of texts with their n-grams, walked twice; few n-grams are kept from the first walk."""
+
+    def __init__(self, texts: Sequence[str], positions: Int64[np.ndarray, " train"], shape: Shape) -> None:
+        self._texts, self._positions, self._shape = texts, positions, shape
+        self._kept: list[tuple[Sequence[str], Sequence[Grams]]] = []
+
+    def __iter__(self) -> Iterator[tuple[Sequence[str], Sequence[Grams]]]:
+        if self._kept:
+            yield from self._kept
+            return
+        found: list[tuple[Sequence[str], Sequence[Grams]]] = []
+        size = 0
+        for block in whole_blocks(picked(self._texts, self._positions)):
+            grams = grams_of(self._shape, block)
+            size += sum(len(each.names) for each in grams)
+            if size <= _MOST_KEPT:
+                found.append((block, grams))
+            yield block, grams
+        self._kept = found if size <= _MOST_KEPT else []
+
+
 def fit_tfidf(
     texts: Sequence[str],
     positions: Int64[np.ndarray, " train"],
@@ -45,24 +69,18 @@ def fit_tfidf(
 ) -> FittedTfidf:
     """Fit TF-IDF: the n-grams of most texts, and how rare each of them is.
 
-    Args:
-        texts: to learn from.
-        positions: of the training texts, in the order wanted of the counts.
-        shape: which n-grams.
-        most: how many are kept, of all sizes together: those that most texts hold.
-
-    Returns:
-        The same TF-IDF for the same texts in whatever order.
+    `positions` are those of the training texts, in the order wanted of the counts; of all sizes together the
+    `most` n-grams are kept that most texts hold. The same for the same texts in whatever order.
     """
     counters = [Counter() for _ in range(shape.groups)]
-    for block in whole_blocks(picked(texts, positions)):
-        grams = grams_of(shape, block)
+    blocks = _Blocks(texts, positions, shape)
+    for _, grams in blocks:
         for group, counter in enumerate(counters):
             fits = can_be_kept(grams, group, shape)
             counter.add(grams[group].names[fits], grams[group].texts[fits])
     kept = _kept(counters, least_texts(len(positions)), most)
     idf = np.log((1 + len(positions)) / (1 + np.concatenate([group.texts for group in kept]))) + 1
-    terms, counts = _spelt(texts, positions, shape, kept)
+    terms, counts = _spelt(blocks, shape, kept)
     return FittedTfidf(Tfidf(shape, terms, idf.astype(np.float32)), counts)
 
 
@@ -79,7 +97,7 @@ def _kept(counters: Sequence[Counter], least: int, most: int) -> list[_Kept]:
 
 
 def _spelt(
-    texts: Sequence[str], positions: Int64[np.ndarray, " train"], shape: Shape, kept: Sequence[_Kept]
+    blocks: Iterable[tuple[Sequence[str], Sequence[Grams]]], shape: Shape, kept: Sequence[_Kept]
 ) -> tuple[tuple[tuple[str, ...], ...], scipy.sparse.csr_array]:
     """Spelling of the kept n-grams, and their counts in each text."""
     borders = np.cumsum([0, *(len(each.names) for each in kept)])
@@ -89,8 +107,7 @@ def _spelt(
     written: list[str] = [""] * int(borders[-1])
     is_missing = np.ones(len(written), bool)
     rows = []
-    for block in whole_blocks(picked(texts, positions)):
-        grams = grams_of(shape, block)
+    for block, grams in blocks:
         columns = [
             lookup.find(group.names).astype(np.int64) - FIRST
             for lookup, group in zip(lookups, grams, strict=True)

@@ -18,17 +18,9 @@ _ENDINGS = (".txt", ".json", ".parquet")
 
 
 def array_rows(path: Path, wanted: Wanted) -> Vectors:
-    """Read the rows of the words that are wanted.
+    """Read the rows of a matrix that stand for wanted words; where each belongs and where it stood, too.
 
-    Args:
-        path: of the matrix.
-        wanted: which words.
-
-    Returns:
-        The rows, where each belongs and where it stood.
-
-    Raises:
-        DataError: matrix or vocabulary are missing, damaged, or do not belong together.
+    Raises: `DataError` if matrix or vocabulary are missing, damaged, or do not belong together.
     """
     matrix = _matrix(path)
     beside = _beside(path)

@@ -17,22 +17,14 @@ _LONGEST_LINE = 1 << 20
 
 
 def read_vectors(path: str, words: Sequence[str]) -> Vectors:
-    """Read the vectors of words.
+    """Read the vectors of normalised words, such as the entries of a `TokenEncoder`; those found.
 
     A text file holds a word and its numbers in each line (GloVe), perhaps after a line with the number
     of words and of numbers (word2vec); `.gz` is unpacked. A `.npy` file holds one row for each word of
     the vocabulary beside it: the `.txt`, `.json` or `.parquet` file of that name, or the only one there.
 
-    Args:
-        path: of the file.
-        words: normalised words, such as the entries of a `TokenEncoder`.
-
-    Returns:
-        Those found.
-
-    Raises:
-        DataError: there is no such file, it is of another form, damaged, or holds none of the words; the
-            message names the file and, in a text, the line.
+    Raises: `DataError` if there is no such file, it is of another form, damaged, or holds none of the words;
+    the message names the file and, in a text, the line.
     """
     file = _existing(path)
     wanted = Wanted(words)
@@ -50,15 +42,9 @@ def read_vectors(path: str, words: Sequence[str]) -> Vectors:
 def leading_words(path: str, most: int) -> list[str]:
     """The first words of a file of vectors: the most frequent ones, as such files are sorted.
 
-    Args:
-        path: as for `read_vectors`.
-        most: how many rows are looked at.
+    At most so many, as the file spells them, in its order; the path is as for `read_vectors`.
 
-    Returns:
-        The words as the file spells them, in its order.
-
-    Raises:
-        DataError: there is no such file, it is of another form or damaged.
+    Raises: `DataError` if there is no such file, it is of another form or damaged.
     """
     file = _existing(path)
     if file.suffix == ".npy":

@@ -8,8 +8,9 @@ from typing import Any
 from pellucid.data.reading.labelled_tables import list_texts_of
 from pellucid.data.reading.text_values import BLANK, text_or_reason
 from pellucid.data.tables.choosing.asked import joined_names, named_inputs
+from pellucid.data.tables.choosing.inputs import IMAGES, choose_input
 from pellucid.data.tables.choosing.joining import inputs_of
-from pellucid.data.tables.columns import IMAGES, Columns, choose_columns, choose_input
+from pellucid.data.tables.columns import Columns, choose_columns
 from pellucid.data.tables.forms.frames import table_of_frame
 from pellucid.data.tables.forms.table import Table
 from pellucid.errors import DataError

@@ -37,19 +37,11 @@ class Labels:
 
 
 def read_labels(y: object, count: int) -> Labels:
-    """Check labels and number their classes.
+    """Check `count` labels (texts, numbers without fractions, or truth values) and number their classes.
 
-    Args:
-        y: one label for each example: texts, numbers without fractions, or truth values.
-        count: number of examples.
-
-    Returns:
-        The labels.
-
-    Raises:
-        UsageError: there are none.
-        DataError: a label is missing or of another kind than the others, the labels are numbers
-            with fractions, their number is not that of the examples, or there is only one class.
+    Raises: `UsageError` if there are none; `DataError` if a label is missing or of another kind than the
+    others, the labels are numbers with fractions, their number is not that of the examples, or there is only
+    one class.
     """
     values = _column(y)
     _require_one_each(len(values), count)

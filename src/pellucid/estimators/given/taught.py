@@ -124,20 +124,13 @@ def taught_in_memory(
     first: Int64[np.ndarray, " n"],
     preprocessing: Preprocessing | None = None,
 ) -> Taught:
-    """Set examples for validation aside where there are enough.
+    """Set examples for validation aside where there are enough; what is learnt from them.
 
-    Args:
-        inputs: images as they are learnt, feature vectors or texts.
-        labels: theirs; `None` without any.
-        settings: what the caller asked for.
-        first: for each example the first with the same content; copies stay together.
-        preprocessing: how images were fitted; `None` for other inputs.
+    Inputs are images as they are learnt, feature vectors or texts, with or without labels. `first` has for
+    each example the first with the same content; copies stay together. `preprocessing` says how images were
+    fitted.
 
-    Returns:
-        What is learnt from them.
-
-    Raises:
-        UsageError: a setting needs a validation split, and there are too few examples for one.
+    Raises: `UsageError` if a setting needs a validation split, and there are too few examples for one.
     """
     count = len(inputs)
     classes = labels if isinstance(labels, Labels) else None

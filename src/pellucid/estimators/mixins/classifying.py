@@ -15,10 +15,6 @@ from pellucid.errors import DataError
 from pellucid.estimators.given.labels import class_weights, texts_of
 from pellucid.estimators.mixins.trained import Trained, decided
 from pellucid.estimators.parameters import ClassParameters
-from pellucid.pipeline.judging.detectors import with_detectors
-from pellucid.pipeline.judging.held_out import with_held_out
-from pellucid.pipeline.learners.named import learner_of
-from pellucid.pipeline.learners.planning.shares import allowance_of
 
 Learner = TypeVar("Learner", bound="Classifying")
 
@@ -58,12 +54,7 @@ class Classifying(
         assert labels is not None  # numbers are learnt only where the settings ask for them
         given = self.class_weight
         weights = class_weights(given, labels) if isinstance(given, Mapping) else None
-        learner = learner_of(settings, taught.material, weights)
-        fitted = learner.fit(taught.material, allowance_of(settings, began))
-        watched = with_detectors([fitted], taught.material, settings.seed)
-        (finished,) = with_held_out(watched, taught.material, settings.seed)
-        self._take(finished.model.with_joined_columns(taught.joined_columns), labels.classes)
-        self.history_ = [dict(record) for record in fitted.history]
+        self._take(self._trained(taught, settings, began, weights), labels.classes)
         return self
 
     def _take(self, model: Model, classes: Shaped[np.ndarray, " classes"]) -> None:

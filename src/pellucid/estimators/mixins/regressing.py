@@ -11,10 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 from pellucid.answering.deciding import ARGUMENTS, Wishes
 from pellucid.estimators.mixins.trained import Trained, decided
 from pellucid.estimators.parameters import Parameters
-from pellucid.pipeline.judging.detectors import with_detectors
-from pellucid.pipeline.judging.held_out import with_held_out
-from pellucid.pipeline.learners.named import learner_of
-from pellucid.pipeline.learners.planning.shares import allowance_of
 
 Learner = TypeVar("Learner", bound="Regressing")
 
@@ -44,12 +40,7 @@ class Regressing(
         began = time.monotonic()
         settings = self._settings()
         taught = self._taught(X, y, settings)
-        material = taught.material
-        fitted = learner_of(settings, material).fit(material, allowance_of(settings, began))
-        watched = with_detectors([fitted], material, settings.seed)
-        (finished,) = with_held_out(watched, material, settings.seed)
-        self._become(finished.model.with_joined_columns(taught.joined_columns))
-        self.history_ = [dict(record) for record in fitted.history]
+        self._become(self._trained(taught, settings, began))
         return self
 
     def predict(self, X: Any) -> Float64[np.ndarray, " examples"]:

@@ -17,8 +17,14 @@ from pellucid.bundle.format.fields import FILE_NAME
 from pellucid.bundle.parts import vector_length
 from pellucid.errors import DataError, StorageError
 from pellucid.estimators.given.taught import Taught
+from pellucid.estimators.neighbours import advice_about_neighbours
+from pellucid.pipeline.judging.held_out import with_held_out
+from pellucid.pipeline.judging.novelty.detectors import with_detectors
+from pellucid.pipeline.learners.named import learner_of
+from pellucid.pipeline.learners.planning.shares import allowance_of
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS
+from pellucid.training.determinism import choose_threads
 
 
 class Trained(
@@ -44,6 +50,23 @@ class Trained(
     @abstractmethod
     def _inputs(self, X: Any) -> Inputs:
         """Bring inputs to the form that the model takes."""
+
+    def _trained(
+        self,
+        taught: Taught,
+        settings: Settings,
+        began: float,
+        weights: tuple[float, ...] | None = None,
+    ) -> Model:
+        """The model that learnt, with detector and held-out answers; `weights` are those of classes."""
+        material = taught.material
+        learner = learner_of(settings, material, weights)
+        with advice_about_neighbours(choose_threads(settings)):
+            fitted = learner.fit(material, allowance_of(settings, began))
+        detecting = with_detectors([fitted], material, settings.seed)
+        (finished,) = with_held_out(detecting, material, settings.seed)
+        self.history_ = [dict(record) for record in fitted.history]
+        return finished.model.with_joined_columns(taught.joined_columns)
 
     def _become(self, model: Model) -> None:
         """Become the estimator of a trained model; of one of feature vectors it checks their length."""

@@ -13,7 +13,8 @@ from pellucid.bundle import Answers, Model
 from pellucid.data.labels.numbers import read_number
 from pellucid.evaluation import compare_numbers, mcnemar
 from pellucid.export.held_out import HeldOutExamples
-from pellucid.runtime.exported import ExportedModel, opened
+from pellucid.runtime.exported import ExportedModel
+from pellucid.runtime.opening import opened
 
 ALPHA = 0.05
 _ROUNDS = 15

@@ -22,7 +22,6 @@ from pellucid.runtime.exported import ExportedModel
 from pellucid.runtime.metadata import Metadata
 
 FP32, FP16, INT8 = "fp32", "fp16", "int8"
-PRECISIONS = (FP32, FP16, INT8)
 
 
 class Full(NamedTuple):
@@ -51,24 +50,14 @@ def lessened(
     finish: Callable[[Any, Metadata], bytes],
     say: Callable[[str], None],
 ) -> tuple[bytes, Judged]:
-    """The content of the file of less precision.
+    """The content of the file of less precision, `fp16` or `int8`, and how it was judged.
 
     Its promises are made from its own answers about the held-out examples, not from those of the model.
+    `full` is the same model in full precision, in its run's `folder`; `finish` makes a file of a graph and
+    metadata; `say` hears what is done, and the figures.
 
-    Args:
-        full: the same model in full precision.
-        precision: `fp16` or `int8`.
-        examples: held-out ones.
-        folder: of the model, in its run.
-        finish: makes a file of a graph and metadata.
-        say: hears what is done, and the figures.
-
-    Returns:
-        The content, and how it was judged.
-
-    Raises:
-        ModelFileError: the file is not smaller, slower, or less accurate beyond chance.
-        DataError: the examples can no longer be read.
+    Raises: `ModelFileError` if the file is not smaller, slower, or less accurate beyond chance; `DataError`
+    if the examples can no longer be read.
     """
     if precision == FP16:
         graph = halved(full.graph)

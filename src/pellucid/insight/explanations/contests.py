@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from pellucid.arithmetic.rounding import with_minus
 from pellucid.insight.explanations.latents import Term
 from pellucid.insight.gradients.backward import Backward
 from pellucid.insight.layers.opened import Opened
@@ -86,4 +87,4 @@ def contest_of(opened: Opened, backward: Backward, label: int, noise: np.ndarray
 
 
 def _signed(number: float) -> str:
-    return f"{number:+.3g}".replace("-", "\u2212")
+    return with_minus(f"{number:+.3g}")

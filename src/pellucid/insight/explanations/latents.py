@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
+from pellucid.arithmetic.rounding import with_minus
 from pellucid.bundle import AutoencoderModel
 from pellucid.insight.gradients.backward import Backward
 from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.program_layers import PriorOfClass
 from pellucid.insight.programs.autoencoding import OF_DRAW, OF_PRIOR, RECONSTRUCTION
+from pellucid.insight.programs.layers import PriorOfClass
 from pellucid.insight.units.arithmetic import Arithmetic
 from pellucid.insight.units.opening import open_unit
 
@@ -120,7 +121,7 @@ class Latents:
     @property
     def bound_words(self) -> str:
         """The bound in words."""
-        nats = f"{-self.loss:,.1f}".replace("-", "\u2212")
+        nats = with_minus(f"{-self.loss:,.1f}")
         return f"bound {nats} nats, {self.bits_per_dimension:.3g} bits per dimension"
 
 

@@ -25,7 +25,7 @@ from torch.nn import functional
 from pellucid.insight.layers.bridge import SAME
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import layered
-from pellucid.insight.layers.program import Program
+from pellucid.insight.programs.program import Program
 from pellucid.networks import Network
 from pellucid.reference import Line, walk, walk_back
 from pellucid.reference.texts.gru import gru_sum_gradients

@@ -15,7 +15,7 @@ from pellucid.insight.gradients.backward import Backward, loss_at
 from pellucid.insight.gradients.weight_terms import Index, terms_of
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import layered
-from pellucid.insight.layers.program import Program
+from pellucid.insight.programs.program import Program
 from pellucid.networks import Network
 from pellucid.reference.differences import best_step
 

@@ -8,8 +8,7 @@ from torch import fx, nn
 
 from pellucid.insight.layers.backbone_layers import Closed, PaddedConvolution, Resize, SideBySide, Sum
 from pellucid.insight.layers.known_words import KnownWords
-from pellucid.insight.layers.program import Program
-from pellucid.insight.layers.program_layers import (
+from pellucid.insight.programs.layers import (
     Clamp,
     DensityOfDraw,
     Draw,
@@ -18,6 +17,7 @@ from pellucid.insight.layers.program_layers import (
     PriorOfClass,
     Reconstruction,
 )
+from pellucid.insight.programs.program import Program
 from pellucid.networks import Network
 from pellucid.networks.layers.shared import Add, Divide, GlobalPool, Rescale, ResidualBlock, Standardise
 from pellucid.networks.layers.texts import BothWays, MaskedPool, Neighbours, ParallelConvolutions, WeighedSum
@@ -185,6 +185,11 @@ def _through(lines: list[Line], name: str, layer: Any, *takes: str) -> str:
     return name
 
 
+def _into(lines: list[Line], name: str, layer: Any) -> Callable[..., str]:
+    """Function that appends the lines of a named child of a layer, and returns the name of its result."""
+    return lambda child, *takes: _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
+
+
 def _sequential(lines: list[Line], name: str, layers: Any, value: str) -> str:
     for child, layer in layers.named_children():
         value = _through(lines, f"{name}.{child}", layer, value)
@@ -208,17 +213,13 @@ def _graph(lines: list[Line], name: str, graph: fx.GraphModule, images: str) -> 
 
 
 def _residual_block(lines: list[Line], name: str, block: Any, maps: str) -> str:
-    def through(child: str, *takes: str) -> str:
-        return _through(lines, f"{name}.{child}", getattr(block, child), *takes)
-
+    through = _into(lines, name, block)
     hidden = through("activation1", through("norm1", through("pool", through("conv1", maps))))
     return through("activation2", through("add", through("norm2", through("conv2", hidden)), hidden))
 
 
 def _parallel_convolutions(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
-    def through(child: str, *takes: str) -> str:
-        return _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
-
+    through = _into(lines, name, layer)
     lines.append(Line(f"{name}.present", "present", (tokens,)))
     vectors = through("embedding", tokens)
     maps = tuple(through(f"conv{kernel}", vectors) for kernel in layer.kernels)
@@ -227,8 +228,7 @@ def _parallel_convolutions(lines: list[Line], name: str, layer: Any, tokens: str
 
 
 def _both_ways(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
-    def through(child: str, *takes: str) -> str:
-        return _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
+    through = _into(lines, name, layer)
 
     def line(child: str, kind: str, *takes: str) -> str:
         lines.append(Line(f"{name}.{child}", kind, takes))
@@ -247,9 +247,7 @@ def _both_ways(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
 
 
 def _known_words(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
-    def through(child: str, *takes: str) -> str:
-        return _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
-
+    through = _into(lines, name, layer)
     present, both = f"{name}.present", f"{name}.both"
     lines.append(Line(present, "present", (tokens,)))
     mean = through("mean_unit", through("mean", through("weighed", tokens), present))
@@ -259,9 +257,7 @@ def _known_words(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
 
 
 def _transformer(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
-    def through(child: str, *takes: str) -> str:
-        return _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
-
+    through = _into(lines, name, layer)
     present = f"{name}.present"
     lines.append(Line(present, "present", (tokens,)))
     states = through("norm", through("places", through("embedding", tokens)))
@@ -271,8 +267,7 @@ def _transformer(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
 
 
 def _transformer_layer(lines: list[Line], name: str, layer: Any, states: str, present: str) -> str:
-    def through(child: str, *takes: str) -> str:
-        return _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
+    through = _into(lines, name, layer)
 
     def line(child: str, kind: str, *takes: str, **settings: int) -> str:
         lines.append(Line(f"{name}.{child}", kind, takes, settings))

@@ -44,18 +44,12 @@ def place_of(shape: Sequence[int], unit: Sequence[int]) -> tuple[int, ...]:
 
 
 def receptive_field(opened: Opened, name: str, unit: Sequence[int]) -> Box:
-    """Box of the input that a unit sees.
+    """Box of the input that a unit of a layer, or of `inputs`, sees.
 
-    Args:
-        opened: the network.
-        name: of a layer, or `inputs`.
-        unit: index of one number in its value: (channel, row, column), (place, channel) or (unit,).
+    `unit` is the index of one number in its value: (channel, row, column), (place, channel) or (unit,). First
+    and last row and column of the image, place of the text or number of the vector.
 
-    Returns:
-        First and last row and column of the image, place of the text or number of the vector.
-
-    Raises:
-        ValueError: no layer is called so.
+    Raises: `ValueError` if no layer is called so.
     """
     index = tuple(unit)
     while name in opened.by_name and opened.by_name[name].kind in _PASSING:  # keeps to one of several parts

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from pellucid.bundle.models.answering import answering
 from pellucid.insight.layers.bridge import SAME, taken_apart, weights_of
 from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.program import Program
 from pellucid.insight.layers.unfolding import unfold
+from pellucid.insight.programs.program import Program
 from pellucid.networks import Network
 from pellucid.networks.layers.transformer import Attend
 from pellucid.reference import LAYERS
@@ -54,22 +54,16 @@ def layered(network: _Asked) -> _Asked:
 
 
 def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opened:
-    """Compute a network's answer to one input, and keep every value on the way.
+    """Compute a network's answer to one input, and keep every line, value and weight on the way.
 
-    The values are those of torch in single precision, each copied before a later layer may write over
-    it. Lines that torch has no layer for only pick values, put them in another order or add two of them,
-    which rounds to the same everywhere. Weights of an attention, which its fused operation keeps to itself,
-    are computed by torch from the queries and keys that it was given.
+    The values are those of torch in single precision, each copied before a later layer may write over it.
+    Lines that torch has no layer for only pick values, put them in another order or add two of them, which
+    rounds to the same everywhere. Weights of an attention, which its fused operation keeps to itself, are
+    computed by torch from the queries and keys that it was given. The inputs are a batch of one: raw pixels
+    (1, channel, row, column), features, or ids of a text.
 
-    Args:
-        network: of any family.
-        inputs: a batch of one: raw pixels (1, channel, row, column), features, or ids of a text.
-
-    Returns:
-        Lines, values and weights.
-
-    Raises:
-        ValueError: a layer is of a kind that the reference does not have, or a backbone cannot be followed.
+    Raises: `ValueError` if a layer is of a kind that the reference does not have, or a backbone cannot be
+    followed.
     """
     asked = layered(network)
     given = inputs if asked.config.vocabulary else inputs.astype(np.float32)
@@ -79,12 +73,7 @@ def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opene
 def open_program(program: Program, given: Mapping[str, Shaped[np.ndarray, "1 ..."]]) -> Opened:
     """Compute all steps of a program for one input, and keep every value on the way, as `open_network`.
 
-    Args:
-        program: of any network.
-        given: what it takes, by name: a batch of one each.
-
-    Returns:
-        Lines, values and weights; each line with the part of the network that it belongs to.
+    It is given a batch of one each, by name. Each line has the part of the network that it belongs to.
     """
     asked = layered(program)
     found = _opened(asked, {name: each.astype(np.float32) for name, each in given.items()}, asked)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Shaped
 
+from pellucid.arithmetic.rounding import with_minus
 from pellucid.insight.layers.costs import Cost, cost_of
 from pellucid.insight.layers.fields import axes, field_of, sees_input
 from pellucid.insight.layers.formulas import formula_of
@@ -123,7 +124,7 @@ def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
         first, last = line.settings["start"], line.settings["stop"] - 1
         return f"number {first}" if first == last else f"numbers {first} to {last}"
     if line.kind == "clamp":
-        return f"kept within {line.settings['low']:g} and {line.settings['high']:g}".replace("-", "\u2212")
+        return with_minus(f"kept within {line.settings['low']:g} and {line.settings['high']:g}")
     if line.kind == "divide":
         return f"divide by {line.settings['divisor']:g}"
     if line.name.endswith(".query_key_value"):

@@ -15,9 +15,9 @@ from torch import nn
 
 from pellucid.insight.layers.backbone_layers import SideBySide
 from pellucid.insight.layers.opening import still
-from pellucid.insight.layers.program import Program, Step
-from pellucid.insight.layers.program_layers import Levels, Part
 from pellucid.insight.programs.autoencoding import CLASS, NOISE
+from pellucid.insight.programs.layers import Levels, Part
+from pellucid.insight.programs.program import Program, Step
 from pellucid.networks import Adversarial
 from pellucid.networks.adversarial import HALF_RANGE
 from pellucid.networks.layers.shared import Divide, Standardise

@@ -6,8 +6,7 @@ from torch import nn
 
 from pellucid.insight.layers.backbone_layers import SideBySide
 from pellucid.insight.layers.opening import still
-from pellucid.insight.layers.program import Program, Step
-from pellucid.insight.layers.program_layers import (
+from pellucid.insight.programs.layers import (
     Clamp,
     DensityOfDraw,
     Draw,
@@ -16,6 +15,7 @@ from pellucid.insight.layers.program_layers import (
     PriorOfClass,
     Reconstruction,
 )
+from pellucid.insight.programs.program import Program, Step
 from pellucid.networks import Autoencoder
 from pellucid.networks.autoencoder import HIGHEST, LOWEST
 from pellucid.networks.layers.shared import Standardise

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from pellucid.arithmetic.rounding import with_minus
 from pellucid.insight.units.arithmetic import Step
 from pellucid.insight.units.asked import Asked, bias_of, weighed, wide
 from pellucid.insight.units.parts import Parts
@@ -129,8 +130,10 @@ def mixture_density(asked: Asked) -> Parts:
     order = np.argsort(-joint, kind="stable")[:MOST_COMPONENTS].tolist()
     steps = [
         Step(
-            f"component {at}: ln {math.exp(log_shares[at]):.4g} \u2212 ({squares[at].sum():.5g} + "
-            f"{log_variances[0, at].sum():.5g} + {constant:.5g}) / 2".replace("-", "\u2212"),
+            with_minus(
+                f"component {at}: ln {math.exp(log_shares[at]):.4g} \u2212 ({squares[at].sum():.5g} + "
+                f"{log_variances[0, at].sum():.5g} + {constant:.5g}) / 2"
+            ),
             float(joint[at]),
         )
         for at in order

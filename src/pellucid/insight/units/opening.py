@@ -49,16 +49,9 @@ Arrays = Sequence[np.ndarray]
 def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
     """Compute one number of a layer by hand, beside the network's own.
 
-    Args:
-        opened: the network.
-        name: of the layer.
-        unit: index of the number: (channel, row, column), (place, channel) or (unit,).
+    `unit` is the index of the number: (channel, row, column), (place, channel) or (unit,).
 
-    Returns:
-        The calculation.
-
-    Raises:
-        ValueError: no layer is called so, it holds no numbers, or it has no such unit.
+    Raises: `ValueError` if no layer is called so, it holds no numbers, or it has no such unit.
     """
     line, index = opened.line(name), tuple(int(each) for each in unit)
     value = opened.value(name)
@@ -93,6 +86,7 @@ def _bent(kind: str) -> Callable[[Asked], Parts]:
     layer = LAYERS[kind]
 
     def opened(asked: Asked) -> Parts:
+        """Value and slope at what the unit takes."""
         at = wide([asked.taken[0][asked.unit]])
         value = float(layer.forward(at, **asked.settings)[0])
         assert layer.backward is not None  # activations have a gradient

@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.files import make_folder
 from pellucid.pipeline.adding.images import Added
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.in_run import run_watched
+from pellucid.pipeline.learners.in_run import observers_of_run
 from pellucid.pipeline.learners.network import Planned, learner_on_part
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.pipeline.run.context import RunContext
@@ -39,17 +39,11 @@ def trainings_beside(added: Added | None, material: Material) -> float:
 def train_with(added: Added, network: Planned, context: RunContext) -> Candidate:
     """Train the network of the run once more, from the same seed and by the same rules, with more images.
 
-    Args:
-        added: the generated images; in no split but training.
-        network: as the first one was planned; under a time limit both take as many passes.
-        context: the run; checkpoints and the history are written to its folder.
+    They are in no split but training. `network` is as the first one was planned; under a time limit both take
+    as many passes. Checkpoints and the history are written to the folder of the run.
 
-    Returns:
-        The network with its answers on the same validation examples.
-
-    Raises:
-        DivergedError: the loss stopped being finite.
-        InterruptedRun: a signal came; a checkpoint was written.
+    Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came; a checkpoint
+    was written.
     """
     material = material_of(context.dataset)
     extended = material_with(added, material)
@@ -89,4 +83,5 @@ def _run(planned: Planned, name: str, before: Sequence[Mapping[str, Any]], conte
     load_checkpoint(checkpoints, planned.session.state, planned.session.batches.recipe.total_steps)
     checkpointer = Checkpointer(checkpoints, {"model": name}, planned.plan.recipe.total_steps)
     history = HistoryFile(context.folder.path / "history.jsonl", before, name)
-    run_watched(planned.session, checkpointer, history, context)
+    with observers_of_run(planned.session, checkpointer, history, context) as observers:
+        planned.session.run(observers)

@@ -26,14 +26,9 @@ def require_unseen(run: str, place: str, context: RunContext) -> None:
 
     It trained on its training split and chose its weights by its validation split: neither may hold a test
     image of this run, nor the former a validation image. Exact copies count; near copies are not looked for.
+    `run` is that of the generator, `place` the DATA of this run.
 
-    Args:
-        run: of the generator.
-        place: DATA of this run.
-        context: this run.
-
-    Raises:
-        UsageError: it did, or its data cannot be read any more.
+    Raises: `UsageError` if it did, or its data cannot be read any more.
     """
     config = _config(Path(run))
     dataset, settings = context.dataset, context.settings
@@ -74,7 +69,7 @@ def _config(place: Path) -> Mapping[str, Any]:
             _settings(found["settings"])
             found["data"]["place"]
         except (OSError, ValueError, KeyError, TypeError):
-            continue
+            continue  # no run: a model folder lies one folder or two within its run
         return dict(found)
     raise UsageError(
         f"--add-generated: {place} is a model folder without its run, so nobody can tell whether it learned "

@@ -15,16 +15,10 @@ from pellucid.settings import Settings
 def scores_of_folds(
     candidates: Sequence[Candidate], folds: Folds, settings: Settings
 ) -> dict[str, Any] | None:
-    """Compare the models that were judged on every fold.
+    """Compare the models, simplest first, that were judged on every fold.
 
-    Args:
-        candidates: the models, simplest first.
-        folds: what judged them.
-        settings: for the metric.
-
-    Returns:
-        The form of `folds` in `metrics.json`; `None` where the validation split judged, or no model was
-        judged on every fold.
+    The form of `folds` in `metrics.json`; `None` where the validation split judged, or no model was judged on
+    every fold.
     """
     dataset, parts = folds.dataset, folds.parts
     judged = [each for each in candidates if len(each.held_out.positions) == len(folds.learning.train)]

@@ -155,15 +155,10 @@ def train_and_judge(trial: Trial, fold: Dataset) -> Judged:
 
 
 def scores_of(labels: np.ndarray, predictions: np.ndarray, classes: int) -> dict[str, float]:
-    """Plain scores; their spread over trainings is what says how sure they are.
+    """Plain scores by the names of `metrics.json`; their spread over trainings says how sure they are.
 
-    Args:
-        labels: class codes, or numbers.
-        predictions: probabilities (n, classes), or numbers (n,).
-        classes: number of classes; 0 for numbers.
-
-    Returns:
-        Scores by the names of `metrics.json`.
+    Labels are class codes, or numbers where `classes` is 0; predictions are probabilities (n, classes) or
+    numbers (n,).
     """
     if classes == 0:
         return number_errors(labels, predictions)._asdict()

@@ -94,17 +94,10 @@ class Design:
 
 
 def parse_vary(texts: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    """Read the texts given to `--vary`.
+    """Read the texts given to `--vary`, each `NAME=V1,V2,...`: settings to their values, in the order given.
 
-    Args:
-        texts: each `NAME=V1,V2,...`.
-
-    Returns:
-        Names of settings to their values, in the order given.
-
-    Raises:
-        UsageError: a text is of another form, a name is unknown, cannot be varied or stands twice, or
-            a value is unfit; with what is admitted.
+    Raises: `UsageError` if a text is of another form, a name is unknown, cannot be varied or stands twice, or
+    a value is unfit; with what is admitted.
     """
     found: dict[str, tuple[Any, ...]] = {}
     for text in texts:

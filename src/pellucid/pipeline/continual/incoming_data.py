@@ -22,18 +22,9 @@ def prepare_for(
 ) -> tuple[Dataset, Check]:
     """Make data ready for continual training, as `prepare` does for a fresh network.
 
-    Args:
-        place: DATA.
-        settings: the data settings, the seed and the class weights.
-        known: classes and preprocessing of the network.
-        input_kind: of the network.
-        target: of the network.
+    `known` has the classes and the preprocessing of the network. The data set has all classes, old and new.
 
-    Returns:
-        The data set with all classes, old and new; and what is known about it.
-
-    Raises:
-        DataError: the data holds other inputs or labels than the network takes, or cannot be used.
+    Raises: `DataError` if the data holds other inputs or labels than the network takes, or cannot be used.
     """
     listing = read_data(
         # Numbers are read by the network's rule, whatever the settings say of them.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pellucid.bundle import ClassicalModel, ImageModel, Model, TextModel, load, save
+from pellucid.bundle import AverageModel, ClassicalModel, ImageModel, Model, TextModel, load, save
 from pellucid.bundle.format.weights import pack
 from pellucid.errors import UsageError
 from pellucid.networks import Network
@@ -45,8 +45,8 @@ class StartingPoint:
 def starting_point(place: str) -> StartingPoint:
     """Find the network of a run or a model folder.
 
-    The recommended model where that is a network; otherwise the network that the run trained beside
-    it; otherwise the one that the model stands on.
+    The recommended model where that is a network, or its member where it is an average; otherwise the network
+    that the run trained beside it; otherwise the one that the model stands on.
 
     Raises: `ModelFileError` if there is no model, it is damaged, may run code or takes feature vectors;
     `UsageError` if RUN holds no network.
@@ -62,19 +62,12 @@ def keep(start: StartingPoint, checkpoints: Path) -> None:
 
 
 def restored(place: str, sha256: str, checkpoints: Path) -> StartingPoint:
-    """Find the network that a run being resumed started from.
+    """Find the network that a run being resumed started from: the copy beside its checkpoints, or RUN itself.
 
-    Args:
-        place: RUN.
-        sha256: of the weights when the run was started.
-        checkpoints: of the run being resumed.
+    `sha256` is that of the weights when the run was started.
 
-    Returns:
-        Where training started: from the copy beside the checkpoints, or from RUN itself.
-
-    Raises:
-        ModelFileError: there is no copy, and RUN is gone or damaged.
-        UsageError: there is no copy, and RUN has changed.
+    Raises: `ModelFileError` if there is no copy, and RUN is gone or damaged; `UsageError` if there is no
+    copy, and RUN has changed.
     """
     kept = checkpoints / _KEPT
     if kept.exists():
@@ -113,6 +106,10 @@ def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> I
     """
     if isinstance(model, (ImageModel, TextModel)):
         return model
+    if isinstance(model, AverageModel):
+        members = [each.model for each in model.members]
+        model = next((each for each in members if not isinstance(each, ClassicalModel)), members[0])
+        return _network_of(model, place, config)
     plan = (config or {}).get("plan") or {}
     if plan.get("network") is not None:
         beside = load(Path(place) / "models" / Path(str(plan.get("model"))).name)

@@ -102,20 +102,13 @@ class ContinualTraining:
 def begin(
     settings: Settings, given: Mapping[str, Any], checkpoints: Path, journal: Journal | None = None
 ) -> ContinualTraining | None:
-    """Find the network that continues training, before any data is read.
+    """Find the network that continues training, before any data is read; `None` where a fresh one is trained.
 
-    Args:
-        settings: what the user asked for.
-        given: the settings that were given.
-        checkpoints: of the run; a run being resumed keeps the network there.
-        journal: of the run; `None` where no run is begun.
+    `given` are the settings that were given. A run being resumed keeps the network in `checkpoints`; no run
+    is begun where there is no journal.
 
-    Returns:
-        The network; `None` where a fresh one is trained.
-
-    Raises:
-        ModelFileError: RUN holds no model, or a damaged one.
-        UsageError: settings contradict the network, or RUN holds none.
+    Raises: `ModelFileError` if RUN holds no model, or a damaged one; `UsageError` if settings contradict the
+    network, or RUN holds none.
     """
     place = settings.from_
     if place is None:
@@ -153,21 +146,10 @@ def recall(
     journal: Journal,
     stages: Stages,
 ) -> ContinualTraining:
-    """Read what the network learned before, and choose what it rehearses.
+    """Read what the network learned before, and choose by the settings and the seed what it rehearses.
 
-    Args:
-        continual: the network.
-        dataset: the new data.
-        settings: `rehearse` and the seed.
-        journal: of the run.
-        stages: shows what is done.
-
-    Returns:
-        The same with earlier data and rehearsal.
-
-    Raises:
-        DataError: the run being resumed rehearses data that is not at hand any more.
-        UsageError: a rehearsal is asked for, and no earlier data is at hand.
+    Raises: `DataError` if the run being resumed rehearses data that is not at hand any more; `UsageError` if
+    a rehearsal is asked for, and no earlier data is at hand.
     """
     place = continual.start.place
     with stages.stage(f"reading what {place} was trained on") as stage:

@@ -9,7 +9,8 @@ from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.arithmetic.metrics import accuracy
-from pellucid.classical import discriminant_answers, extract
+from pellucid.classical import FEATURES, VALUES, discriminant_answers, extract
+from pellucid.classical.lesson import Setting
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation import at_temperature, fit_temperature
@@ -34,6 +35,9 @@ The first learns where classes part, the second where their middles lie, so that
 and the mean of both is right more often. The set-up of the first is chosen by accuracy: the log loss prefers
 weaker penalties, which learn the wrong labels.
 """
+
+_FEATURES = "hog"
+"""Of images that no backbone has seen."""
 
 _SEEN = {"image": "histograms of oriented gradients", "text": "TF-IDF of words and characters"}
 
@@ -111,7 +115,9 @@ def fold_judge(
     )
     folds = FOLDS_OF_FEW if isinstance(seen, np.ndarray) and len(positions) <= FEW else FOLDS
     fold = folds_of(together, folds, settings.seed)
-    learner = ClassicalLearner(LEARNER, dataclasses.replace(settings, metric="accuracy"))
+    by_accuracy = dataclasses.replace(settings, metric="accuracy")
+    setup = None if settings.metric == "log-loss" else _setup(candidates, body, material)
+    learner = ClassicalLearner(LEARNER, by_accuracy, setup=setup)
     answers = out_of_fold(learner, material, fold)
     name, sees = (LEARNER, _SEEN[dataset.noun]) if body is None else (body.name, body.features)
     if not isinstance(seen, np.ndarray) or seen.shape[1] > _WIDEST:
@@ -134,6 +140,21 @@ def _best_body(candidates: Sequence[Candidate], dataset: Dataset) -> Candidate |
     return None if best is None or alone.get(LEARNER, 0.0) > alone[best.name] else best
 
 
+def _setup(candidates: Sequence[Candidate], body: Candidate | None, material: Material) -> Setting | None:
+    """Set-up of the run's own logistic regression on the same features, which validation chose.
+
+    `None` where there is none, and each fold's training examples choose.
+    """
+    alone = next((each for each in candidates if each.name == LEARNER), None)
+    same = body or alone
+    if same is None or (body is None and material.takes != "texts" and same.features != _FEATURES):
+        return None
+    features, words = same.setup
+    if material.takes == "texts":
+        return features, words
+    return VALUES, words.removeprefix(f"{FEATURES[_FEATURES].title}, ")
+
+
 def _accuracy(candidate: Candidate, dataset: Dataset) -> float:
     """Accuracy on what was held out; 0 where nothing was."""
     positions, answers = _held_out(candidate)
@@ -148,7 +169,7 @@ def _seen(
         return body.stored.hidden(positions)
     if isinstance(dataset.inputs, Texts):
         return Texts.of(dataset.inputs[positions])
-    return extract("hog", dataset.inputs[positions])
+    return extract(_FEATURES, dataset.inputs[positions])
 
 
 def folds_of(together: Int64[np.ndarray, " n"], folds: int, seed: int) -> Int64[np.ndarray, " n"]:

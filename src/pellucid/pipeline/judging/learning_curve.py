@@ -79,7 +79,7 @@ def draw_curve(
             if network is not None and name == network.plan.name:
                 smaller = [_network_on(each, network, folds, settings) for each in subsets]
             else:
-                smaller = [_baseline_on(each, name, folds, settings) for each in subsets]
+                smaller = [_baseline_on(each, by_name[name], folds, settings) for each in subsets]
             said[name] = [point for point in smaller if point[0] < whole[0]] + [whole]
         curve = learning_curve(
             dataset.labels[dataset.validation], said, _subject(said, recommended), settings.seed
@@ -128,11 +128,17 @@ def _network_on(
     return len(train), _predicted(fitted.held_out.answers)
 
 
-def _baseline_on(train: np.ndarray, name: str, folds: Folds, settings: Settings) -> tuple[int, np.ndarray]:
-    """A classical model trained on a part, and its answers on validation; a fold may choose nothing."""
-    whole = material_of(folds.judging)
-    material = dataclasses.replace(whole, train=train)
-    learner = ClassicalLearner(name, settings, budget_within(settings, whole))
+def _baseline_on(
+    train: np.ndarray, whole: Candidate, folds: Folds, settings: Settings
+) -> tuple[int, np.ndarray]:
+    """A classical model trained on a part at the set-up of the `whole`, and its answers on validation.
+
+    Another set-up on each part would draw the curve of another model.
+    """
+    judging = material_of(folds.judging)
+    material = dataclasses.replace(judging, train=train)
+    budget = budget_within(settings, judging)
+    learner = ClassicalLearner(whole.name, settings, budget, setup=whole.setup)
     if folds.parts:
         fitted = with_validation(learner.fit(without_validation(material)), material)
     else:

@@ -6,16 +6,21 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from pellucid.arithmetic import metric_value
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation import confusion_matrix, reliability
+from pellucid.files import write_file
 from pellucid.networks import describe
 from pellucid.pipeline.judging.abstention import abstention_facts
 from pellucid.pipeline.judging.outcome import Outcome
 from pellucid.pipeline.judging.testing import Tested
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.run.context import RunContext
 from pellucid.reports import Answered, CalibrationFacts, ReportFacts
+from pellucid.reports.preview import FirstMistakes, render_first_mistakes
 
-_MISTAKES, _UNCERTAIN, _PER_CELL, _CELLS = 40, 24, 8, 300
+_FIRST, _MISTAKES, _UNCERTAIN, _PER_CELL, _CELLS = 24, 40, 24, 8, 300
 
 
 def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
@@ -45,7 +50,7 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
     predicted = tested.answers.argmax(axis=1)
 
     def answered(rows: Sequence[int]) -> list[Answered]:
-        return [_answered(dataset, row, tested.answers[row]) for row in rows]
+        return [_answered(dataset, int(dataset.test[row]), tested.answers[row]) for row in rows]
 
     return ReportFacts(
         **common,
@@ -57,6 +62,32 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
         calibration=_calibration(outcome, tested, labels),
         abstention=abstention_facts(outcome.recommended.model, tested, labels),
     )
+
+
+def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) -> None:
+    """Write the worst mistakes of the best model so far where the report will stand.
+
+    Nothing without a validation split, a model that learns, or a mistake; and where numbers are predicted.
+    """
+    dataset, settings = context.dataset, context.settings
+    able = [each for each in candidates if each.features]
+    if not able or not dataset.target.has_probabilities or len(dataset.validation) == 0:
+        return
+    metric, labels = dataset.target.decides(settings.metric), dataset.labels[dataset.validation]
+    best = max(able, key=lambda each: metric.better(metric_value(metric, labels, each.held_out.answers)))
+    answers = best.held_out.answers
+    wrong = int((answers.argmax(axis=1) != labels).sum())
+    if not wrong:
+        return
+    place = str(context.journal.content["data"]["place"])
+    worst = [
+        _answered(dataset, int(dataset.validation[row]), answers[row])
+        for row in worst_rows(labels, answers)[:_FIRST]
+    ]
+    found = FirstMistakes(place, dataset.noun, best.name, len(labels), wrong, worst)
+    page = context.folder.path / "report.html"
+    write_file(page, render_first_mistakes(found).encode())
+    context.stages.line(f"first mistakes, those of {best.name} on validation: {page}")
 
 
 def worst_rows(
@@ -105,8 +136,7 @@ def shown(dataset: Dataset, place: int) -> np.ndarray | str:
     return np.array(dataset.inputs[place])
 
 
-def _answered(dataset: Dataset, row: int, probabilities: Float64[np.ndarray, " classes"]) -> Answered:
-    place = int(dataset.test[row])
+def _answered(dataset: Dataset, place: int, probabilities: Float64[np.ndarray, " classes"]) -> Answered:
     label, predicted = int(dataset.labels[place]), int(probabilities.argmax())
     return Answered(
         shown=shown(dataset, place),

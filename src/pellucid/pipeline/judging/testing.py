@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.bundle import AverageModel
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation import (
@@ -101,6 +102,7 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         "bytes": 0,
         "milliseconds_per_example": round(tested.milliseconds, 4),
         "features": candidate.features,
+        **_members(candidate),
         "configurations": [each.to_json() for each in candidate.configurations],
         "calibration": (
             _calibration(candidate, tested, labels, seed) if dataset.target.has_probabilities else None
@@ -108,16 +110,19 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
     }
 
 
+def _members(candidate: Candidate) -> dict[str, Any]:
+    """Members of an average with their weights; nothing of any other model."""
+    model = candidate.model
+    if not isinstance(model, AverageModel):
+        return {}
+    return {"members": [{"name": each.name, "weight": each.weight} for each in model.members]}
+
+
 def scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
-    """Scores with intervals, as `metrics.json` has them.
+    """Scores with intervals, as `metrics.json` has them; nothing where there is no example.
 
-    Args:
-        labels: class codes or numbers.
-        predictions: probabilities (n, classes) or numbers (n,).
-        seed: seed of the bootstrap.
-
-    Returns:
-        Each score by name; nothing where there is no example.
+    Labels are class codes or numbers, predictions probabilities (n, classes) or numbers (n,); the seed is
+    that of the bootstrap.
     """
     if len(labels) == 0:
         return {}
@@ -129,15 +134,10 @@ def scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, 
 
 
 def comparisons(tested: Mapping[str, Tested], dataset: Dataset, seed: int) -> list[dict[str, Any]]:
-    """Every pair of models on the same test examples.
+    """Every pair of models on the same test examples, in the form of `comparisons` in `metrics.json`.
 
-    Args:
-        tested: predictions of each model, simplest first.
-        dataset: for the labels.
-        seed: seed of the permutations.
-
-    Returns:
-        The form of `comparisons` in `metrics.json`; the less simple model of a pair is `a`.
+    Models come from the simplest on; the less simple one of a pair is `a`. The seed is that of the
+    permutations.
     """
     labels = dataset.labels[dataset.test]
     names = list(tested)[::-1]

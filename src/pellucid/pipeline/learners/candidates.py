@@ -31,11 +31,13 @@ class Stored:
     Attributes:
         features: of every example that the model is asked about; shared with all models on that body.
         ask: from rows to probabilities at temperature 1, or to numbers.
-        train: ascending positions of the training examples that the body has seen, or will be asked about.
+        train: ascending positions of the training examples that the body will be asked about.
         hidden_from: column at which the last hidden layer begins, behind outputs of the body's own head.
         at_once: rows that the model is asked about at once, as it would be without the body.
         share: of a row's time, what this model needs of it: one half where only the head looks at mirrored
             images too.
+        learnt: rows of the training examples, of which nobody wants an answer: their last hidden layer alone;
+            `None` where `features` have it of them too.
     """
 
     features: Features | FeatureTable
@@ -44,9 +46,12 @@ class Stored:
     hidden_from: int = 0
     at_once: int = _BLOCK
     share: float = 1.0
+    learnt: FeatureTable | None = None
 
     def hidden(self, positions: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, "asked hidden"]:
         """Last hidden layer of examples."""
+        if self.learnt is not None and len(positions) and np.isin(positions, self.train).all():
+            return self.learnt.of(positions)
         return np.ascontiguousarray(self.features.of(positions)[:, self.hidden_from :])
 
 
@@ -110,26 +115,25 @@ class Candidate:
 def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " train"]) -> Stored:
     """A table of what a trained network makes of the examples, for all models that stand on it.
 
-    The network answers from its rows; it is at temperature 1, and has learned from the examples of `train`.
+    The network answers from its rows; it is at temperature 1. Simple models and detectors ask about `train`.
     """
     assert isinstance(model, OnNetwork)  # classical models have no shared body
-    outputs = model.network.config.outputs
-    table = FeatureTable(len(material.labels), lambda some: model.outputs_and_seen(material.inputs[some]))
-    return Stored(table, lambda rows: model.said_of(rows[:, :outputs]), train, hidden_from=outputs)
+    outputs, count = model.network.config.outputs, len(material.labels)
+    return Stored(
+        FeatureTable(count, lambda some: model.outputs_and_seen(material.inputs[some])),
+        lambda rows: model.said_of(rows[:, :outputs]),
+        train,
+        hidden_from=outputs,
+        learnt=FeatureTable(count, lambda some: model.seen(material.inputs[some])),
+    )
 
 
 def answers(
     model: Model, dataset: Dataset | Material, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
-    """Answers of a model about some examples, read block by block from the store.
+    """Answers of a model about examples at some positions, read block by block from the store.
 
-    Args:
-        model: the model.
-        dataset: holds the images.
-        indices: positions in it.
-
-    Returns:
-        Probabilities (examples, classes), or numbers (examples,).
+    Probabilities (examples, classes), or numbers (examples,).
     """
     ask = dataset.target.ask
     rows = [
@@ -181,7 +185,7 @@ def answers_and_novelty(
     )
 
 
-def calibrated(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> list[Candidate]:
+def calibrated(candidates: Sequence[Candidate], dataset: Dataset | Material, seed: int) -> list[Candidate]:
     """Give every classifier the temperature that fits what was held out best.
 
     Its answers about the same examples get temperatures that were fitted without them (`cross_fitted`).
@@ -209,16 +213,10 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> 
 def recommended(
     candidates: Sequence[Candidate], dataset: Dataset, metric: str, seed: int = 0
 ) -> Recommendation:
-    """Choose a model by what was held out, and nothing of the test.
+    """Choose a model, of those from the simplest on, by what was held out, and nothing of the test; say why.
 
-    Args:
-        candidates: the models, simplest first.
-        dataset: for the labels.
-        metric: value of `--metric`; numbers go by root mean squared error.
-        seed: seed of the bootstrap.
-
-    Returns:
-        Its name, and why.
+    `metric` is the value of `--metric`; numbers go by root mean squared error. The seed is that of the
+    bootstrap.
     """
     positions = np.unique(np.concatenate([each.held_out.positions for each in candidates]))
     labels = dataset.labels[positions]

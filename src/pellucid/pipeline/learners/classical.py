@@ -88,12 +88,12 @@ def budget_within(settings: Settings, material: Material, seconds: float | None 
     by what they took on two cores on Fashion-MNIST, twice as much for each larger image in colour, or for
     each byte of the bundled mails.
     """
-    limit = parse_duration(settings.time_limit)
+    limit, whole = parse_duration(settings.time_limit), Budget.of_preset(settings.preset)
     if limit is None:
-        return Budget()
+        return whole
     granted = SHARE_OF_LIMIT * limit if seconds is None else max(seconds, _LEAST_GRANTED)
     share = granted / max(_LEAST_SECONDS, _expected(material, choose_threads(settings)))
-    return Budget() if share >= 1 else Budget.shrunk(share, len(material.train))
+    return whole if share >= 1 else Budget.shrunk(share, len(material.train)).within(whole)
 
 
 def expected_seconds(material: Material, settings: Settings) -> float:

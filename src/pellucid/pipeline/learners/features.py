@@ -89,22 +89,14 @@ def compute_features(
     identity: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> Features:
-    """Compute the features that are not there yet.
+    """Compute the features that are not there yet, and give all, of ascending positions, one at least.
 
     Blocks are the same however often the work was broken off, so that a resumed run has the same rows.
+    Finished ones are kept in `folder`, which is made where it is missing; those of another `identity`, that
+    of the network and the data, are computed anew. `progress` is told the examples done and the examples in
+    all.
 
-    Args:
-        ask: features of the examples at some positions.
-        positions: ascending, at least one.
-        folder: where finished blocks are kept; made where it is missing.
-        identity: of the network and the data; blocks of another are computed anew.
-        progress: told the examples done and the examples in all.
-
-    Returns:
-        All features.
-
-    Raises:
-        StorageError: the disk is full or not writable; finished blocks stay.
+    Raises: `StorageError` if the disk is full or not writable; finished blocks stay.
     """
     make_folder(folder)
     description = folder / "features.json"

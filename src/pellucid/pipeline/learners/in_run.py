@@ -1,6 +1,8 @@
 """The network of a run: its plan stands in the journal, its training is shown and survives a kill."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
@@ -33,9 +35,7 @@ def network_of_run(context: RunContext) -> NetworkLearner:
         _require_same_encoder(context.journal, prepared)
         return context.journal.decided("plan", lambda: _plan(prepared, context), Plan.to_json, Plan.from_json)
 
-    return NetworkLearner(
-        context.settings, decide=decide, train=lambda network: train_in_run(network, context)
-    )
+    return NetworkLearner(context.settings, decide=decide, train=partial(train_in_run, context=context))
 
 
 def _plan(prepared: Prepared, context: RunContext) -> Plan:
@@ -62,15 +62,12 @@ def _require_same_encoder(journal: Journal, prepared: Prepared) -> None:
 
 
 def train_in_run(network: Planned, context: RunContext) -> None:
-    """Train from the newest checkpoint to the end of the recipe, and show it.
+    """Train a network from the newest checkpoint to the end of the recipe, and show it.
 
-    Args:
-        network: at step 0.
-        context: the run; checkpoints and the history are written to its folder.
+    Checkpoints and the history are written to the folder of the run.
 
-    Raises:
-        DivergedError: the loss stopped being finite.
-        InterruptedRun: a signal came; a checkpoint was written.
+    Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came; a checkpoint
+    was written.
     """
     plan, session, folder = network.plan, network.session, context.folder
     total = plan.recipe.total_steps
@@ -79,7 +76,9 @@ def train_in_run(network: Planned, context: RunContext) -> None:
     checkpointer = Checkpointer(folder.checkpoints, context.journal.content["data"], total)
     with context.stages.stage(f"training {plan.name}", spinner=False) as stage:
         history = HistoryFile(folder.path / "history.jsonl")
-        run_watched(session, checkpointer, history, context, watching=_snapshots(network, context))
+        snapshots = _snapshots(network, context)
+        with observers_of_run(session, checkpointer, history, context, snapshots) as observers:
+            session.run(observers)
         best = session.state.best
         if best is not None:
             stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
@@ -100,29 +99,19 @@ def _snapshots(network: Planned, context: RunContext) -> list[Snapshots]:
     return [Snapshots(context.folder.samples, make, network.plan.recipe.epochs)]
 
 
-def run_watched(
+@contextmanager
+def observers_of_run(
     session: Session[Network],
     checkpointer: Checkpointer,
     history: HistoryFile,
     context: RunContext,
-    *,
-    keeps_best: bool = True,
     watching: Sequence[Observer] = (),
-) -> None:
-    """Train a session to its end under every observer of a run.
+) -> Iterator[list[Observer]]:
+    """Every observer that the training of a session has in a run, some of one's own among them.
 
-    Args:
-        session: where training stands.
-        checkpointer: saves that.
-        history: writes a record for each epoch.
-        context: the run, which shows progress.
-        keeps_best: whether the best epoch is looked for at all.
-        watching: further observers.
-
-    Raises:
-        DivergedError: the loss stopped being finite.
-        InterruptedRun: a signal came; a checkpoint was written.
+    Within, progress is shown, and a signal that comes ends the training with `InterruptedRun` once a
+    checkpoint is written.
     """
     stop = StopOnSignal(checkpointer)
     with context.stages.training(session.batches.recipe) as progress, stop.listening():
-        session.run([*progress, history, *watching, checkpointer, stop], keeps_best=keeps_best)
+        yield [*progress, history, *watching, checkpointer, stop]

@@ -42,16 +42,8 @@ class Learner(Protocol):
         """Name of what it hands over, as in `metrics.json`."""
 
     def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Candidate:
-        """Train within an allowance.
+        """Train within an allowance on labelled inputs, whose validation split may be empty.
 
-        Args:
-            material: labelled inputs; the validation split may be empty.
-            allowance: its share of a time limit.
-
-        Returns:
-            The model with its answers on validation.
-
-        Raises:
-            UsageError: a setting contradicts the data, or the allowance is too small.
-            DivergedError: the loss stopped being finite.
+        Raises: `UsageError` if a setting contradicts the data, or the allowance is too small; `DivergedError`
+        if the loss stopped being finite.
         """

@@ -57,19 +57,11 @@ class Allotted(NamedTuple):
 
 
 def allotted(names: Sequence[str], settings: Settings, stages: Stages, set_aside: float = 0.0) -> Allotted:
-    """Share out a time limit before the first baseline is trained.
+    """Share out a time limit before the first baseline is trained: models to train, and time for them.
 
-    The baselines get three tenths of the limit, or half of what is left where reading and planning took
-    long. Where that is less than 4 s, only the simplest two are trained.
-
-    Args:
-        names: of all baselines, simplest first.
-        settings: for the limit.
-        stages: says what is left out, and knows when the run began.
-        set_aside: seconds that a backbone needs at least.
-
-    Returns:
-        The models to train, and the time for them.
+    The baselines, named from the simplest on, get three tenths of the limit, or half of what is left where
+    reading and planning took long. Where that is less than 4 s, only the simplest two are trained.
+    `set_aside` are seconds that a backbone needs at least.
     """
     limit = parse_duration(settings.time_limit)
     if limit is None or not names:

@@ -10,6 +10,7 @@ from pellucid.data.wording import count_of
 from pellucid.networks import Network, describe
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
+from pellucid.pipeline.learners.on_network import drawn_for_simple_models
 from pellucid.pipeline.learners.planning.plan import Plan, make_plan
 from pellucid.pipeline.learners.planning.preparation import (
     Material,
@@ -122,7 +123,8 @@ class NetworkLearner:
         )
         if isinstance(model, Generator):
             return candidate  # there is nothing that it could be asked
-        stored = stored_for(model, material, material.train)
+        # Detectors look at the examples that simple models learn from: these pass the network anyway.
+        stored = stored_for(model, material, drawn_for_simple_models(material, self.settings))
         return with_validation(dataclasses.replace(candidate, stored=stored), material)
 
     def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Candidate:

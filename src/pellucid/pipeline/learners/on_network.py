@@ -19,7 +19,7 @@ from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads
 
-_MOST = 20_000
+_MOST, _MOST_OF_QUICK = 20_000, 5_000
 _MOST_PAIRS = 5_000
 """Of classes, for each of which a support vector machine has a machine of its own."""
 
@@ -27,7 +27,7 @@ _MOST_PAIRS = 5_000
 def on_network(dataset: Dataset, network: Candidate, settings: Settings, stages: Stages) -> list[Candidate]:
     """Train simple models on the last hidden layer of a trained network.
 
-    Of large training splits 20,000 examples are taken, drawn with the run's seed.
+    Of large training splits 20,000 examples are taken, drawn with the run's seed; with `quick` 5,000.
 
     The models, simplest first.
     """
@@ -43,7 +43,8 @@ def on_network(dataset: Dataset, network: Candidate, settings: Settings, stages:
 def drawn_for_simple_models(dataset: Dataset | Material, settings: Settings) -> Int64[np.ndarray, " train"]:
     """Ascending positions of the training examples that simple models on a network learn from."""
     draws = generator(settings.seed, Purpose.SIMPLE_MODELS)
-    return np.sort(draws.permutation(dataset.train)[:_MOST])
+    most = _MOST_OF_QUICK if settings.preset == "quick" else _MOST
+    return np.sort(draws.permutation(dataset.train)[:most])
 
 
 def simple_models(
@@ -53,17 +54,10 @@ def simple_models(
     settings: Settings,
     setups: Mapping[str, Setting] | None = None,
 ) -> tuple[list[Candidate], Sequence[str]]:
-    """Train simple models on the last hidden layer of a network.
+    """Train simple models on the last hidden layer of a network; they share what passes its body.
 
-    Args:
-        network: whose hidden layer it is; they share what passes its body.
-        train: ascending positions of the examples to learn from.
-        dataset: the data.
-        settings: seed, threads and metric.
-        setups: the set-up of each by its name; by default they are compared.
-
-    Returns:
-        The models, simplest first; and a sentence about one that is left out, if any.
+    `train` has the ascending positions of the examples to learn from; `setups` the set-up of each model by
+    its name, by default they are compared. Simplest first; and a sentence about one that is left out, if any.
     """
     stored = network.stored
     assert stored is not None  # every network hands over the table of its body

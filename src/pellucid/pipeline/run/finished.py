@@ -13,7 +13,7 @@ from pellucid.bundle import Model, load_any
 from pellucid.errors import StorageError
 from pellucid.reports.numbers import Score, interval, scored, seconds, size
 from pellucid.reports.text import visible
-from pellucid.reports.verdict_of_generator import verdict_of_generator
+from pellucid.reports.verdicts.generator import verdict_of_generator
 from pellucid.settings import METRICS
 from pellucid.strict import MOST_BYTES, Object, read_json
 from pellucid.tasks import GENERATION

@@ -84,17 +84,10 @@ class RunFolder:
     def opened(self, resume: bool, overwrite: bool) -> Iterator[None]:
         """Hold the folder for this process, ready to be written to.
 
-        Args:
-            resume: a former run's files may stand there and are kept.
-            overwrite: a former run's files may stand there and are removed.
+        A former run's files may stand there: with `resume` they are kept, with `overwrite` removed.
 
-        Yields:
-            Nothing.
-
-        Raises:
-            UsageError: both flags are given.
-            StorageError: a run or something else stands there, or the place cannot be written to.
-            RunLockedError: another process writes there.
+        Raises: `UsageError` if both flags are given; `StorageError` if a run or something else stands there,
+        or the place cannot be written to; `RunLockedError` if another process writes there.
         """
         if resume and overwrite:
             raise UsageError("--resume: contradicts --overwrite; give one of them")

@@ -58,16 +58,9 @@ class Journal:
         to_json: Callable[[Decision], Any] = _as_it_is,
         from_json: Callable[[Any], Decision] = _as_it_is,
     ) -> Decision:
-        """Take over what was decided before, or decide now and save it.
+        """Take over what was decided before, or decide now and save it under a key of `config.json`.
 
-        Args:
-            key: of the decision in `config.json`.
-            decide: called where nothing was decided before.
-            to_json: from a decision to what JSON can hold.
-            from_json: from what was saved to the decision.
-
-        Returns:
-            The decision, old or new.
+        `to_json` and `from_json` turn a decision into what JSON can hold, and back.
         """
         if key in self._content:
             with self._taking_over(key):
@@ -99,14 +92,8 @@ class Journal:
     ) -> Decision:
         """Decide once more, now that it is known how much of a time limit is left; a resumed run never does.
 
-        Args:
-            key: of the decision in `config.json`.
-            decision: what `decided` gave; of a resumed run that is the revised one.
-            revise: makes it smaller where it was not yet revised.
-            to_json: from a decision to what JSON can hold.
-
-        Returns:
-            The decision that stands from now on.
+        `decision` is what `decided` gave, of a resumed run the revised one; `revise` makes it smaller where
+        it was not yet revised. The decision that stands from now on.
         """
         before = self._content.get(_REVISED, [])
         if key in before:

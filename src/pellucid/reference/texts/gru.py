@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pellucid.reference.layers.activations import sigmoid
+from pellucid.reference.texts.lstm import one_later
 
 
 class GruStates(NamedTuple):
@@ -146,7 +147,7 @@ def gru_backward(
     )
     found = gru_states(inputs, input_weight, state_weight, input_bias, state_bias)
     of_input_weight = np.einsum("nta,nti->ai", from_inputs, inputs)
-    of_state_weight = np.einsum("nta,ntu->au", from_state, _one_later(found.state))
+    of_state_weight = np.einsum("nta,ntu->au", from_state, one_later(found.state))
     of_biases = from_inputs.sum(axis=(0, 1)), from_state.sum(axis=(0, 1))
     return from_inputs @ input_weight, of_input_weight, of_state_weight, *of_biases
 
@@ -176,7 +177,7 @@ def gru_sum_gradients(
     Source: the chain rule on Cho et al. 2014, eq. 5 to 8.
     """
     found = gru_states(inputs, input_weight, state_weight, input_bias, state_bias)
-    h_before = _one_later(found.state)
+    h_before = one_later(found.state)
     from_inputs = np.zeros((*inputs.shape[:2], len(input_weight)), inputs.dtype)
     from_state = np.zeros_like(from_inputs)
     of_h = np.zeros_like(gradient[:, 0])
@@ -191,8 +192,3 @@ def gru_sum_gradients(
         from_state[:, t] = np.concatenate([inside_r, inside_z, of_q], axis=1)
         of_h = of_h * z + from_state[:, t] @ state_weight
     return from_inputs, from_state
-
-
-def _one_later(states: np.ndarray) -> np.ndarray:
-    """Values one place before, zeros at the first."""
-    return np.concatenate([np.zeros_like(states[:, :1]), states[:, :-1]], axis=1)

@@ -149,7 +149,7 @@ def lstm_backward(
     found = lstm_states(inputs, input_weight, state_weight, input_bias, state_bias)
     of_inputs = of_sums @ input_weight
     of_input_weight = np.einsum("nta,nti->ai", of_sums, inputs)
-    of_state_weight = np.einsum("nta,ntu->au", of_sums, _one_later(found.state))
+    of_state_weight = np.einsum("nta,ntu->au", of_sums, one_later(found.state))
     of_bias = of_sums.sum(axis=(0, 1))
     return of_inputs, of_input_weight, of_state_weight, of_bias, of_bias
 
@@ -178,7 +178,7 @@ def lstm_sum_gradients(
     Source: Graves and Schmidhuber 2005, as in `lstm_backward`.
     """
     found = lstm_states(inputs, input_weight, state_weight, input_bias, state_bias)
-    s_before = _one_later(found.memory)
+    s_before = one_later(found.memory)
     of_sums = np.zeros((*inputs.shape[:2], len(input_weight)), inputs.dtype)
     of_h = of_s = np.zeros_like(gradient[:, 0])
     for t in reversed(range(inputs.shape[1])):
@@ -193,6 +193,6 @@ def lstm_sum_gradients(
     return of_sums
 
 
-def _one_later(states: np.ndarray) -> np.ndarray:
+def one_later(states: np.ndarray) -> np.ndarray:
     """Values one place before, zeros at the first."""
     return np.concatenate([np.zeros_like(states[:, :1]), states[:, :-1]], axis=1)

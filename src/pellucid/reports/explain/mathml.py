@@ -38,16 +38,9 @@ _NAMED = {*_LETTERS, *_SIGNS, *_FUNCTIONS, *_ABOVE}
 
 
 def mathml(latex: str) -> Markup:
-    """Write a formula as MathML.
+    """Write a formula, its lines parted by two backslashes, as a `math` element for each line.
 
-    Args:
-        latex: without dollar signs; lines are parted by two backslashes.
-
-    Returns:
-        A `math` element for each line.
-
-    Raises:
-        ValueError: something in it is not understood.
+    Raises: `ValueError` if something in it is not understood.
     """
     rows = [_Reader(line).row(until="") for line in latex.split(r"\\ ")]
     return Markup("").join(Markup('<math display="block">{}</math>').format(row) for row in rows)

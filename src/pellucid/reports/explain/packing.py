@@ -45,12 +45,9 @@ class Packed:
         self._parts: list[bytes] = []
 
     def add(self, name: str, array: Shaped[np.ndarray, "..."], kept: np.ndarray | None = None) -> None:
-        """Keep an array, or some of its rows.
+        """Keep an array, or some of its rows, under the name by which the page finds it.
 
-        Args:
-            name: under which the page finds it.
-            array: numbers.
-            kept: indices along the first axis; all by default.
+        `kept` are indices along the first axis; all by default.
         """
         stored = np.ascontiguousarray(array if kept is None else array[kept], "<f4")
         place: dict[str, Any] = {"at": self.count, "shape": list(array.shape)}

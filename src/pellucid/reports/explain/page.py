@@ -13,6 +13,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from pellucid.arithmetic.rounding import with_minus
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.explanations.contests import SEED as CONTEST_SEED
 from pellucid.insight.explanations.drivers import Driver
@@ -130,7 +131,7 @@ def page_environment() -> Environment:
 
 def _exact(number: float, digits: int = 7) -> str:
     """A number with so many digits, in powers of ten where it is very small or large."""
-    return f"{float(number):.{digits}g}".replace("-", "\u2212")
+    return with_minus(f"{float(number):.{digits}g}")
 
 
 def _volume(size: int) -> float:

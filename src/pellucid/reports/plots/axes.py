@@ -131,15 +131,9 @@ class Axes:
 
 
 def round_steps(low: float, high: float, most: int = 5) -> list[float]:
-    """Round numbers that divide a range.
+    """Round numbers that divide a range into at most so many steps, the upper end above the lower one.
 
-    Args:
-        low: lower end.
-        high: upper end, above `low`.
-        most: most steps between the ends.
-
-    Returns:
-        Multiples of 1, 2 or 5 times a power of ten inside the range.
+    Multiples of 1, 2 or 5 times a power of ten inside the range.
     """
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
@@ -150,15 +144,7 @@ def round_steps(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def round_bounds(low: float, high: float) -> tuple[float, float]:
-    """Round numbers around a range.
-
-    Args:
-        low: lower end.
-        high: upper end, at least `low`.
-
-    Returns:
-        Multiples of one step of `round_steps` that hold the range.
-    """
+    """Round numbers around a range from `low` to `high`: multiples of one step of `round_steps`."""
     if not low < high:
         low, high = low - 0.5, high + 0.5
     steps = round_steps(low, high)

@@ -79,15 +79,9 @@ def shared_epochs(trainings: Sequence[Sequence[float]]) -> Float64[np.ndarray, "
 
 
 def band_plot(bundles: Sequence[Bundle], title: str, y_label: str) -> BandPlot | None:
-    """Lay out curves with bands over epochs.
+    """Lay out curves with bands over epochs; `None` where there is nothing to draw.
 
-    Args:
-        bundles: the curves; those without an epoch are left out.
-        title: what the plot shows.
-        y_label: name of the vertical axis with its unit.
-
-    Returns:
-        The plot, or `None` where there is nothing to draw.
+    Curves without an epoch are left out; `y_label` is the name of the vertical axis with its unit.
     """
     drawn = [each for each in bundles if each.values.size]
     if not drawn:
@@ -144,15 +138,9 @@ def _columns(epochs: int) -> list[int]:
 def by_training(
     history: Sequence[Mapping[str, object]], variant: str, key: str
 ) -> Float64[np.ndarray, "trainings epochs"]:
-    """The values of one variant's trainings from the lines of `history.jsonl`.
+    """The values of one variant's trainings from the lines of `history.jsonl`, such as `validation_loss`.
 
-    Args:
-        history: one line per epoch with `variant`, `seed` and `fold`.
-        variant: which variant.
-        key: which value, such as `validation_loss`.
-
-    Returns:
-        One row for each training that has the value, cut to the epochs they share.
+    One row for each training that has the value, cut to the epochs they share.
     """
     trainings: dict[tuple[object, object], list[float]] = {}
     for line in history:

@@ -75,14 +75,7 @@ class LayerTable:
 
 
 def layer_tables(history: Sequence[Mapping[str, Any]]) -> Sequence[LayerTable]:
-    """Lay out what was measured in the layers.
-
-    Args:
-        history: lines of `history.jsonl`.
-
-    Returns:
-        A table of weights and one of activations; only those that something was measured for.
-    """
+    """Tables of weights and of activations by lines of `history.jsonl`, where something was measured."""
     tables = (_weights(history), _activations(history))
     return [table for table in tables if table.rows]
 
@@ -96,12 +89,14 @@ class _Scale:
     is_log: bool = False
 
     def height(self, value: float) -> float:
+        """Distance from the upper edge, kept within the plot."""
         place = math.log10(max(value, 1e-300)) if self.is_log else value
         share = (place - self.low) / (self.high - self.low)
         return round(HEIGHT - _EDGE - (HEIGHT - 2 * _EDGE) * min(max(share, 0.0), 1.0), 1)
 
     @property
     def words(self) -> str:
+        """Range in words."""
         if self.is_log:
             low, high = (_power(int(exponent)) for exponent in (self.low, self.high))
             return f"{low} to {high}, by powers of ten"

@@ -146,14 +146,9 @@ class Residuals:
 
 
 def residuals(rows: Float64[np.ndarray, "test 2"], noun: str) -> Residuals | None:
-    """Measure and draw how far answers are off.
+    """Measure and draw how far answers are off; `None` without a finite row.
 
-    Args:
-        rows: true number and answer of each test example.
-        noun: what one example is called, such as `image`.
-
-    Returns:
-        The figures and plots; `None` without a finite row.
+    A row is the true number and the answer of a test example; `noun` is what one is called, such as `image`.
     """
     known = rows[np.isfinite(rows).all(axis=1)]
     if len(known) == 0:

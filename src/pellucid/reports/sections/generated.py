@@ -10,7 +10,7 @@ from pellucid.reports.facts import ReportFacts
 from pellucid.reports.generated_facts import GeneratedFacts, LatentMap
 from pellucid.reports.images import Album, Placed, bind
 from pellucid.reports.numbers import Score, finite
-from pellucid.reports.verdict_of_generator import BESIDE_ADVERSARY, PLAIN, REAL, verdict_of_generator
+from pellucid.reports.verdicts.generator import BESIDE_ADVERSARY, PLAIN, REAL, verdict_of_generator
 
 LEVEL = 0.05
 _TITLES = {REAL: "real images", PLAIN: "Gaussian on principal components"}

@@ -28,6 +28,7 @@ class ModelRow:
         others: its other test scores, in the order of `entries.measures`.
         without_leaked: the score without the leaked test examples.
         without_siblings: the score without those that have a copy or a sibling in training.
+        members: of an average with their weights, the heaviest first; none of any other model.
         facts: its entry in `metrics.json`.
     """
 
@@ -40,6 +41,7 @@ class ModelRow:
     others: Sequence[Score | None]
     without_leaked: Score | None
     without_siblings: Score | None
+    members: Sequence[tuple[str, int]]
     facts: Mapping[str, Any]
 
 
@@ -115,6 +117,7 @@ def _row(
         others=[entries.test_score(entry, measure) for measure in entries.metrics(facts)[1:]],
         without_leaked=Score.read((entry.get("test_without_leaked") or {}).get(headline.key)),
         without_siblings=Score.read((entry.get("test_without_siblings") or {}).get(headline.key)),
+        members=entries.members(entry),
         facts=entry,
     )
 

@@ -6,8 +6,8 @@ from typing import Any
 from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.sections.trust import novelty
-from pellucid.reports.verdict import TRUSTED, judge
-from pellucid.reports.verdict_of_numbers import judge_numbers
+from pellucid.reports.verdicts.classes import TRUSTED, judge
+from pellucid.reports.verdicts.numbers import judge_numbers
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any]:

@@ -95,6 +95,7 @@ def _global_pool(node: Node, given: Given) -> tuple[list[Shape], int]:
 
 def _recurrent(gates: int) -> Rule:
     def rule(node: Node, given: Given) -> tuple[list[Shape], int]:
+        """Shapes of all states and of the last ones, and multiply-adds."""
         length, batch, width = needed(given, 0).shape
         hidden = node.attributes["hidden_size"]
         directions = 2 if node.attributes.get("direction") == b"bidirectional" else 1

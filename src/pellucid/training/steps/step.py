@@ -27,16 +27,9 @@ class Step(Protocol):
     """Protocol of a training step."""
 
     def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
-        """Take one step.
+        """Take one step at a learning rate; how the network did on the batch, before the update.
 
-        Args:
-            batch: the examples.
-            step: steps already taken, for messages.
-            learning_rate: of this step.
+        `step` counts those already taken, for messages.
 
-        Returns:
-            How the network did on the batch, before the update.
-
-        Raises:
-            DivergedError: the loss or a gradient is not finite; the weights are left as they were.
+        Raises: `DivergedError` if the loss or a gradient is not finite; the weights are left as they were.
         """

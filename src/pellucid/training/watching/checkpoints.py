@@ -27,19 +27,13 @@ _KEPT = 2  # where the newest is damaged, the one before it is resumed
 
 
 def save_checkpoint(folder: Path, state: State, identity: Mapping[str, Any]) -> Path:
-    """Write a checkpoint through the save protocol, then drop all but the last two.
+    """Write a checkpoint through the save protocol, then drop all but the last two; the folder written.
 
-    Args:
-        folder: the run's `checkpoints/`; must exist.
-        state: what to save.
-        identity: what the state belongs to (data, settings); compared when resuming.
+    `folder` is the run's `checkpoints/` and must exist. `identity` says what the state belongs to (data,
+    settings); it is compared when resuming.
 
-    Returns:
-        The folder written.
-
-    Raises:
-        DivergedError: a tensor is not finite.
-        StorageError: the disk is full or not writable; earlier checkpoints are intact.
+    Raises: `DivergedError` if a tensor is not finite; `StorageError` if the disk is full or not writable;
+    earlier checkpoints are intact.
     """
     tensors = {name: tensor.detach().contiguous() for name, tensor in state.tensors().items()}
     content = save(tensors)

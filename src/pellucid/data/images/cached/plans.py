@@ -139,6 +139,7 @@ def _decode_files(sources: Sequence[_Source], preprocessing: Preprocessing) -> B
     notes: dict[int, str] = {}
 
     def keep(index: int, decoded: Decoded) -> None:
+        """Fit an image into its row, and note what is known about it."""
         pixels[index] = fit_image(decoded.pixels, size, channels, decoded.size)
         digests[index] = np.frombuffer(image_digest(decoded.pixels), np.uint8)
         sizes[index] = decoded.size

@@ -110,6 +110,7 @@ def _table(data: Any, place: str) -> Table:
     }
 
     def blocks(names: Sequence[str], size: int) -> Iterator[tuple[dict[str, list[Any]], range]]:
+        """Columns of some rows at a time, those of images empty, and the numbers of the rows."""
         wanted = [name for name in names if name not in images]
         chosen = rows.select_columns(wanted) if wanted else rows
         for start in range(0, len(data), size):
@@ -148,6 +149,7 @@ class _Cells(Container):
         cells: list[Any] = []
 
         def read(position: int) -> bytes:
+            """Content of the image in a row; the rows after it are fetched along with it."""
             nonlocal first, cells
             if not first <= position < first + len(cells):
                 first = position

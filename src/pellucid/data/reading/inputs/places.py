@@ -20,8 +20,9 @@ from pellucid.data.reading.inputs.packed import count_packed, packed_inputs
 from pellucid.data.reading.inputs.piped import piped_inputs
 from pellucid.data.reading.inputs.single import Cell, Input, stamp_of
 from pellucid.data.tables.choosing.asked import joined_names
+from pellucid.data.tables.choosing.inputs import IMAGES, TEXT_FILES, choose_input, why_input
 from pellucid.data.tables.choosing.joining import inputs_of
-from pellucid.data.tables.columns import IMAGES, TEXT_FILES, because, choose_input, why_input
+from pellucid.data.tables.columns import because
 from pellucid.data.tables.encodings import require_known
 from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_KIND, FileKind, walk
 from pellucid.data.tables.forms.table import Table
@@ -127,6 +128,7 @@ def _joined(opened: Sequence[Opened]) -> Opened:
             warnings.extend(each.warnings)
 
     def count() -> int | None:
+        """All inputs together, where each place can tell."""
         total = 0
         for each in opened:
             number = each.how_many()
@@ -188,6 +190,7 @@ def _folder(place: str, asked: _Asked) -> Opened:
     before = "" if str(folder) == "." else os.path.join(folder, "")
 
     def inputs() -> Iterator[Input]:
+        """Files of the kind, and a warning of the others at the end."""
         others = 0
         for path, is_one in walk(folder, kind):
             if is_one:
@@ -253,6 +256,7 @@ def _packed(place: str, table: Table, column: str, settings: Settings) -> Opened
         return (number for block in read for number in block.numbers)
 
     def inputs() -> Iterator[Input]:
+        """Images beside their row, or the reason why one cannot be read."""
         container = table.images[column]
         for found, number in zip(contents(Stored(container, row - 1) for row in rows()), rows(), strict=True):
             name = f"{place}:{number}"

@@ -16,7 +16,7 @@ from pellucid.data.tables.arrow.features import names_in_schema
 from pellucid.data.tables.arrow.images import Cells, images_in_parquet, paths_in_parquet
 from pellucid.data.tables.arrow.parquet import naming_damage, open_parquet, parquet_blocks
 from pellucid.data.tables.arrow.streams import ArrowCells, arrow_blocks, images_in_arrow, open_arrow
-from pellucid.data.tables.encodings import naming_unreadable, open_binary
+from pellucid.data.tables.bounded import naming_unreadable, open_binary
 from pellucid.errors import DataError
 from pellucid.isolation import current
 from pellucid.regular import open_regular

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.budgets import BLOCK_BYTES
+from pellucid.data.tables.bounded import open_binary
 from pellucid.data.tables.csv_rows import ROWS_FIRST, ROWS_LATER
-from pellucid.data.tables.encodings import TextFile, count_lines, open_binary
+from pellucid.data.tables.encodings import TextFile, count_lines
 from pellucid.data.tables.file_kinds import ends_like_image
 from pellucid.data.tables.forms.table import Block, Table
 from pellucid.data.wording import quoted

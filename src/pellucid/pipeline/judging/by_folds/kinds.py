@@ -7,11 +7,17 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.classical import Lesson
 from pellucid.pipeline.learners.backbones.building import Built, started
 from pellucid.pipeline.learners.backbones.frozen import frozen_candidates
 from pellucid.pipeline.learners.backbones.tuning import seconds_of_tuning, to_the_end, tuned_candidate
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.classical import ClassicalLearner, budget_within, expected_seconds
+from pellucid.pipeline.learners.classical import (
+    ClassicalLearner,
+    budget_within,
+    expected_seconds,
+    lesson_of,
+)
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.network import Planned, learner_on_part
 from pellucid.pipeline.learners.on_network import drawn_for_simple_models, simple_models
@@ -44,13 +50,28 @@ class Kind(NamedTuple):
         return found if self.most is None else min(found, self.most)
 
 
+class Lessons:
+    """Lessons of folds, each shared by all classical models, so that features are computed once."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[Int64[np.ndarray, " train"], Lesson]] = []
+
+    def of(self, material: Material) -> Lesson:
+        """The lesson of a fold's training examples."""
+        found = next((lesson for train, lesson in self._known if train is material.train), None)
+        if found is None:
+            found = lesson_of(material)
+            self._known.append((material.train, found))
+        return found
+
+
 def without_validation(material: Material) -> Material:
     """Material of which no example is set aside, so that none of those to be judged chooses anything."""
     return dataclasses.replace(material, validation=np.zeros(0, np.int64))
 
 
 def kind_of_classical(
-    candidate: Candidate, settings: Settings, material: Material, seconds: float | None
+    candidate: Candidate, settings: Settings, material: Material, seconds: float | None, lessons: Lessons
 ) -> Kind:
     """A classical model at the set-up that was taken; its budget follows from all material and the seconds.
 
@@ -59,11 +80,9 @@ def kind_of_classical(
     budget = budget_within(settings, material, seconds)
 
     def fit(part: Material) -> Sequence[Candidate]:
-        return [
-            ClassicalLearner(candidate.name, settings, budget, setup=candidate.setup).fit(
-                without_validation(part)
-            )
-        ]
+        blind = without_validation(part)
+        learner = ClassicalLearner(candidate.name, settings, budget, lessons.of(blind), candidate.setup)
+        return [learner.fit(blind)]
 
     return Kind(candidate.name, expected_seconds(material, settings), fit)
 

@@ -9,7 +9,7 @@ from pellucid.bundle import AdversarialModel
 from pellucid.data import Dataset
 from pellucid.evaluation.intervals import wilson
 from pellucid.insight.findings.adversarial import AdversarialCourse, find_adversarial
-from pellucid.reports.verdict_of_generator import REAL
+from pellucid.reports.verdicts.generator import REAL
 
 _MOST = 2_000
 

@@ -41,18 +41,10 @@ _MOST_IMAGES, _MOST_TEXTS = 5_000, 2_000
 
 
 def chosen(settings: Settings, material: Material) -> tuple[Choice, ...]:
-    """Decide which backbones take part.
+    """Decide which backbones take part: simplest first, none where none does.
 
-    Args:
-        settings: what the user asked for.
-        material: the data.
-
-    Returns:
-        The backbones, simplest first; none where none takes part.
-
-    Raises:
-        UsageError: the one asked for is not known, is not installed or cannot take such inputs.
-        ModelFileError: its weights are missing, damaged or of another kind.
+    Raises: `UsageError` if the one asked for is not known, is not installed or cannot take such inputs;
+    `ModelFileError` if its weights are missing, damaged or of another kind.
     """
     if settings.builds_on_backbone:
         return (_asked_for(settings, material),)
@@ -62,19 +54,12 @@ def chosen(settings: Settings, material: Material) -> tuple[Choice, ...]:
 def taken_over(
     records: Sequence[Mapping[str, Any]], settings: Settings, material: Material
 ) -> tuple[Choice, ...]:
-    """The backbones that a run being resumed decided on.
+    """The backbones that a run being resumed decided on, with what a time limit left them.
 
-    Args:
-        records: what `config.json` has of them.
-        settings: what the user asked for.
-        material: the data.
+    `records` are what `config.json` has of them.
 
-    Returns:
-        The backbones, with what a time limit left them.
-
-    Raises:
-        UsageError: one is not installed any more, or its weights are others than when the run was started.
-        ModelFileError: its weights are missing, damaged or of another kind.
+    Raises: `UsageError` if one is not installed any more, or its weights are others than when the run was
+    started; `ModelFileError` if its weights are missing, damaged or of another kind.
     """
     found = []
     for record in records:

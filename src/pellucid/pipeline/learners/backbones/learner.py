@@ -47,18 +47,11 @@ class BackboneLearner:
     def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Candidate:
         """Train every model on the backbone within the allowance, and hand over the best on validation.
 
-        Args:
-            material: images or texts with their labels; the validation split may be empty.
-            allowance: its share of a time limit.
+        The validation split may be empty.
 
-        Returns:
-            The best model.
-
-        Raises:
-            UsageError: the backbone is not known, not installed, cannot take such inputs, or the time is too
-                short for it.
-            ModelFileError: its weights are missing, damaged or of another kind.
-            DivergedError: the loss stopped being finite.
+        Raises: `UsageError` if the backbone is not known, not installed, cannot take such inputs, or the time
+        is too short for it; `ModelFileError` if its weights are missing, damaged or of another kind;
+        `DivergedError` if the loss stopped being finite.
         """
         settings = self.settings
         choice = _choice(settings, material, allowance)

@@ -17,7 +17,7 @@ from pellucid.files import make_folder
 from pellucid.networks import Network, describe
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
-from pellucid.pipeline.learners.in_run import run_watched
+from pellucid.pipeline.learners.in_run import observers_of_run
 from pellucid.pipeline.learners.planning.plan import make_recipe
 from pellucid.pipeline.learners.planning.preparation import Material, Prepared, material_of, model_of
 from pellucid.pipeline.run.context import RunContext
@@ -228,7 +228,8 @@ def _run(
     load_checkpoint(checkpoints, session.state, session.batches.recipe.total_steps)
     checkpointer = Checkpointer(checkpoints, {"model": name}, session.batches.recipe.total_steps)
     history = HistoryFile(context.folder.path / "history.jsonl", before, name)
-    run_watched(session, checkpointer, history, context, keeps_best=_keeps_best(session))
+    with observers_of_run(session, checkpointer, history, context) as observers:
+        session.run(observers, keeps_best=_keeps_best(session))
 
 
 def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:

@@ -36,15 +36,11 @@ def require_precision_of_run(settings: Settings, journal: Journal) -> None:
 
 
 def require_precision_again(precision: str, cell: str, device: str) -> None:
-    """Refuse to resume in an arithmetic, by its parts.
+    """Refuse to resume in the arithmetic of a run, by its parts, that this machine cannot do.
 
-    Args:
-        precision: that of the run which is resumed.
-        cell: of its network, empty where it is not recurrent.
-        device: where it trains.
+    `cell` is that of its network, empty where it is not recurrent.
 
-    Raises:
-        UsageError: this machine cannot do it.
+    Raises: `UsageError` saying so.
     """
     lack = lacking(precision, cell, device)
     if lack is not None:

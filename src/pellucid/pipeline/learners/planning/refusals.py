@@ -157,12 +157,9 @@ def require_prediction(settings: Settings) -> None:
 def require_fitting_inputs(settings: Settings, takes: str) -> None:
     """Refuse a network, and settings, that belong to another kind of input or to another network.
 
-    Args:
-        settings: what the user asked for.
-        takes: what the inputs are: `images`, `values` (feature vectors) or `texts`.
+    The inputs are `images`, `values` (feature vectors) or `texts`.
 
-    Raises:
-        UsageError: naming what fits.
+    Raises: `UsageError` naming what fits.
     """
     words, networks = _WORDS[takes], _NETWORKS[takes]
     if settings.generates and takes != "images":

@@ -9,7 +9,7 @@ from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite, significant
 from pellucid.reports.plots.axes import Ruler, ruler
-from pellucid.reports.verdict import Judged, baseline, contradiction
+from pellucid.reports.verdicts.classes import Judged, baseline, contradiction
 from pellucid.settings import DUMMIES
 
 _NINE_IN_TEN = 0.9
@@ -57,14 +57,7 @@ class NumberVerdict(Judged):
 
 
 def judge_numbers(facts: ReportFacts) -> NumberVerdict:
-    """Judge the recommended model by its test scores.
-
-    Args:
-        facts: what the report is made from, of a run whose target is a number.
-
-    Returns:
-        The verdict.
-    """
+    """Judge the recommended model by its test scores, of a run whose target is a number."""
     error, r2 = facts.score("mean_absolute_error"), facts.score("r2")
     is_dummy = facts.recommended in DUMMIES
     truth, predicted = _tested(facts)

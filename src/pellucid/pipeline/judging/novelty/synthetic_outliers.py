@@ -27,17 +27,10 @@ Images = UInt8[np.ndarray, "n height width channels"]
 def judge_detectors(
     candidates: Sequence[Candidate], tested: Mapping[str, Tested], dataset: Dataset, settings: Settings
 ) -> dict[str, dict[str, Any]]:
-    """Say how well the detector of each model did.
+    """Say how well the detector of each model did; synthetic outliers are made of the test inputs.
 
-    Args:
-        candidates: the models.
-        tested: what each said on the test split.
-        dataset: for the test inputs that synthetic outliers are made of.
-        settings: for the seed; under a time limit fewer synthetic outliers are made.
-
-    Returns:
-        The form of `models.NAME.novelty` in `metrics.json`, for each model with a detector; nothing
-        without test examples.
+    Under a time limit fewer are made. The form of `models.NAME.novelty` in `metrics.json`, for each model
+    with a detector; nothing without test examples.
     """
     if len(dataset.test) == 0:
         return {}
@@ -72,7 +65,7 @@ def synthetic_outliers(inputs: Inputs, draws: np.random.Generator) -> dict[str, 
     if isinstance(inputs, np.ndarray):
         kinds: Mapping[str, Callable[[Images, np.random.Generator], Images]] = _OF_IMAGES
         return {name: make(inputs, draws) for name, make in kinds.items()}
-    letters = [letter for text in inputs for letter in text[:200]]
+    letters = np.array([letter for text in inputs for letter in text[:200]])
     return {
         "shuffled_letters": [_shuffled(text, draws) for text in inputs],
         "random_letters": ["".join(draws.choice(letters, len(text[:2000]))) for text in inputs],

@@ -1,0 +1,224 @@
+"""Archives, tables and folders refused with what to do, and images in them that are bad or left out."""
+
+import io
+import shutil
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from data.made import read
+from data.made_layouts import MADE, NAMES, class_folders, flat, image, require_whole, save_all, table
+from pellucid.data import decode_all
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+
+
+def zipped(path: Path, *names: str) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"\x89PNG\r\n\x1a\nof nothing")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (("a/1.png", "../b/1.png"), "leaves the archive; pack it under a plain name"),
+        (("a/1.png", "/etc/1.png"), "leaves the archive"),
+        (("a/1.png", "b/1.png", "b/1.png/2.png"), "lies in a file"),
+        (("a/1.png", "b/1.png", "./b/1.png"), "twice; pack it once"),
+        (("a/" * 120 + "1.png", "b/1.png"), "folders lie in one another"),
+        (("__MACOSX/a.png", ".DS_Store"), "holds no files"),
+    ],
+)
+def test_archives_that_no_honest_tool_packs_are_refused(
+    names: tuple[str, ...], reason: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=reason):
+        read(zipped(tmp_path / "x.zip", *names))
+
+
+def test_a_bomb_is_refused_before_it_unpacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PELLUCID_UNPACKED_GB", "0.001")
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("a/1.png", "b/1.png"):
+            archive.writestr(name, bytes(8 << 20))
+    with pytest.raises(DataError, match=r"unpacks to more than 1 MB; if you trust it"):
+        read(tmp_path / "x.zip")
+
+
+def test_a_link_in_an_archive_is_a_bad_image(tmp_path: Path, own_cache: Path) -> None:
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w") as archive:
+        for name in NAMES:
+            content = io.BytesIO()
+            image(0).save(content, "PNG")
+            info = tarfile.TarInfo(f"{name}/1.png")
+            info.size = len(content.getvalue())
+            archive.addfile(info, io.BytesIO(content.getvalue()))
+        link = tarfile.TarInfo("cat/2.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    images, _ = decode_all(read(path), Settings())
+    assert [(each.source, each.reason) for each in images.problems] == [
+        (f"{path}/cat/2.png", "a link in an archive is not followed; pack the file itself")
+    ]
+
+
+def test_a_label_without_a_name_is_refused(tmp_path: Path) -> None:
+    stored = parquet.read_table(MADE / "texts/train-00000-of-00001.parquet")
+    labels = pa.array([0, 1, 2, *[0] * 9], pa.int64())
+    parquet.write_table(stored.set_column(1, "label", labels), tmp_path / "x.parquet")
+    with pytest.raises(
+        DataError, match=r"row 3 has the label 2 in column 'label', which has names for 0 to 1"
+    ):
+        read(tmp_path / "x.parquet")
+
+
+def test_tables_of_images_that_unpack_to_too_much_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = [{"bytes": b"\x89PNG" + bytes(1 << 20), "path": None} for _ in range(4)]
+    path = tmp_path / "x.parquet"
+    pd.DataFrame({"image": cells, "label": ["a", "b"] * 2}).to_parquet(
+        path, use_dictionary=False, compression="zstd"
+    )
+    monkeypatch.setenv("PELLUCID_UNPACKED_GB", "0.001")
+    with pytest.raises(DataError, match=r"x\.parquet: unpacks to more than \d+ MB; if you trust it"):
+        read(path)
+    monkeypatch.setenv("PELLUCID_MEMORY_GB", "0.001")
+    with pytest.raises(
+        DataError, match=r"x\.parquet: a page of 4 MB, .* groups of 100 rows, or if you trust"
+    ):
+        read(path)
+
+
+def test_an_empty_cell_is_a_bad_image(tmp_path: Path, own_cache: Path) -> None:
+    stored = parquet.read_table(MADE / "hub/data/train-00000-of-00002.parquet")
+    cells = stored["image"].to_pylist()
+    cells[2] = None
+    kept = stored.set_column(0, "image", pa.array(cells, stored.schema.field("image").type))
+    parquet.write_table(kept, tmp_path / "x.parquet")
+    images, _ = decode_all(read(tmp_path / "x.parquet"), Settings())
+    assert [(each.index, each.reason) for each in images.problems] == [(2, "holds no image in this row")]
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "reason"),
+    [
+        (pa.ipc.IpcWriteOptions(compression="zstd"), pa.string(), "with compressed batches"),
+        (pa.ipc.IpcWriteOptions(), pa.dictionary(pa.int32(), pa.string()), "with dictionaries"),
+    ],
+)
+def test_arrow_streams_that_stand_for_more_than_they_hold_are_refused(
+    options: pa.ipc.IpcWriteOptions, kind: pa.DataType, reason: str, tmp_path: Path
+) -> None:
+    made = pa.table({"text": ["a b c"] * 20, "label": pa.array(["x", "y"] * 10).cast(kind)})
+    with (
+        pa.OSFile(str(tmp_path / "x.arrow"), "wb") as file,
+        pa.ipc.new_stream(file, made.schema, options=options) as out,
+    ):
+        out.write_table(made)
+    with pytest.raises(DataError, match=reason):
+        read(tmp_path / "x.arrow")
+
+
+def test_damaged_arrow_streams_are_refused(tmp_path: Path) -> None:
+    whole = (MADE / "saved/train/data-00000-of-00001.arrow").read_bytes()
+    for length in (0, 5, 700, len(whole) // 2):
+        (tmp_path / "x.arrow").write_bytes(whole[:length])
+        with pytest.raises(DataError, match=r"x\.arrow"):
+            read(tmp_path / "x.arrow")
+
+
+def test_labelled_examples_are_never_lost_in_silence(tmp_path: Path) -> None:
+    shutil.copytree(MADE / "hub", tmp_path / "hub")
+    (tmp_path / "hub/data/validation-00000-of-00001.parquet").rename(tmp_path / "hub/data/more.parquet")
+    with pytest.raises(DataError, match=r"'data/more\.parquet' beside tables of splits"):
+        read(tmp_path / "hub")
+    (tmp_path / "hub/other").mkdir()
+    (tmp_path / "hub/data/more.parquet").rename(tmp_path / "hub/other/train.parquet")
+    with pytest.raises(DataError, match=r"holds several data sets, '\.', 'other'; give the folder of one"):
+        read(tmp_path / "hub")
+    folder = flat(tmp_path / "flat")
+    (folder / "003.jpg").unlink()
+    with pytest.raises(DataError, match=r"no such image, or more than one, at row 5 \('003'\)"):
+        read(folder)
+    shutil.copy(folder / "labels.csv", folder / "others.csv")
+    with pytest.raises(DataError, match=r"which table has the labels, 'labels\.csv', 'others\.csv'"):
+        read(folder)
+
+
+def test_shards_without_an_image_are_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        for name in ("1.png", "1.cls", "2.png", "2.cls", "3.cls"):
+            archive.addfile(tarfile.TarInfo(name))
+    with pytest.raises(DataError, match=r"1 example without a \.png file"):
+        read(tmp_path / "x.tar")
+
+
+@pytest.mark.parametrize("place", ["{0..9999999}.tar", "{1,2}.tar", "none/*.parquet"])
+def test_patterns_that_name_no_file_are_refused(place: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"names more than 100,000 files|no such file"):
+        read(tmp_path / place)
+
+
+def test_loose_images_beside_archives_are_not_passed_over(tmp_path: Path) -> None:
+    zipped(tmp_path / "x.zip", "a/1.png", "b/1.png")
+    save_all(tmp_path, 2)
+    with pytest.raises(DataError, match="2 images but no class folders"):
+        read(tmp_path)
+
+
+def test_splits_without_labels_are_no_classes(tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):
+        save_all(tmp_path / "made" / split, 4)
+    with pytest.raises(
+        DataError, match="'test', 'train', 'valid' are named as splits, but hold images without"
+    ):
+        read(tmp_path / "made")
+
+
+def test_a_file_beside_images_that_is_no_table_does_not_stop_them(tmp_path: Path, own_cache: Path) -> None:
+    folder = flat(tmp_path / "made")
+    (folder / "notes.jsonl").write_text("none\n")
+    listing = read(folder)
+    require_whole(listing, {"": 12})
+    assert any("left out: " in each and "notes.jsonl: row 1 is not JSON" in each for each in listing.warnings)
+    (folder / "labels.csv").unlink()
+    with pytest.raises(DataError, match=r"notes\.jsonl: row 1 is not JSON"):
+        read(folder)
+
+
+def test_labels_that_could_be_names_are_labels(tmp_path: Path, own_cache: Path) -> None:
+    names = save_all(tmp_path / "made", 12)
+    for row, name in enumerate(names):
+        (tmp_path / "made" / f"{name}.png").rename(tmp_path / "made" / f"{row}.png")
+    rows = {"label": [row % 2 for row in range(12)], "id": range(12)}
+    pd.DataFrame(rows).to_csv(tmp_path / "made/labels.csv", index=False)
+    require_whole(read(tmp_path / "made"), {"": 12})
+
+
+def test_class_folders_come_before_a_table_beside_them(tmp_path: Path) -> None:
+    folder = class_folders(tmp_path / "made")
+    table(folder / "labels.csv", "name", [f"{name}/{name}{row}.png" for row in range(6) for name in NAMES])
+    listing = read(folder)
+    assert listing.form == "class folders"
+    assert "left out: 'labels.csv'; to read labels from 'labels.csv', give it as DATA" in listing.warnings[0]
+    assert read(folder / "labels.csv").labels.count("cat") == 6
+
+
+def test_a_packed_archive_that_is_cut_short_is_refused_where_a_text_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "words.tar.gz"
+    whole = (MADE / "words.tar.gz").read_bytes()
+    for length in range(30, len(whole), 5):
+        path.write_bytes(whole[:length])
+        if length < len(whole) - 40:
+            with pytest.raises(DataError, match=r"words\.tar\.gz: "):
+                read(path)
+    assert len(read(path)) == 6  # nothing but zeros and the checksum is missing

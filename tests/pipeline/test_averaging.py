@@ -1,0 +1,173 @@
+"""The average of a run's models: whom it takes, how it is judged, and that it asks nobody again."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from every_model import MODELS, inputs_of
+from pellucid.arithmetic.probabilities import weighted_mean
+from pellucid.bundle import load_any, save
+from pellucid.pipeline.judging import testing
+from pellucid.pipeline.judging.averaging import (
+    average_of,
+    members_in_words,
+    with_average,
+    with_averages_tested,
+    without_averages,
+)
+from pellucid.pipeline.judging.held_out import with_held_out
+from pellucid.pipeline.judging.novelty.detectors import with_detectors
+from pellucid.pipeline.learners.candidates import Candidate, HeldOut, Stored, calibrated
+from pellucid.pipeline.learners.features import Features
+from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.pipeline.run.stages import Stages
+from pellucid.settings import Settings
+from small_models import CLASSES, DIGITS, digits
+
+PIXELS, LABELS = digits()
+MATERIAL = Material(PIXELS, LABELS, np.arange(400), np.arange(600, 900), CLASSES, DIGITS)
+NAMES = ("majority", "logistic-regression", "svm", "random-forest")
+SETTINGS = Settings()
+
+
+def finished(names=NAMES, material=MATERIAL):
+    """Candidates as they are when an average is made of them, each unsure of its own examples."""
+    found, draws = [], np.random.default_rng(0)
+    for name in names:
+        model = MODELS[name]()
+        said = material.target.ask(model, PIXELS[material.validation])
+        if said.ndim == 2:
+            said = 0.6 * said + 0.4 * draws.dirichlet(np.full(10, 0.2), len(said))
+        else:
+            said = said + draws.normal(scale=2, size=len(said))
+        found.append(Candidate(name, model, 300, 2.0, HeldOut(material.validation, said)))
+    found = calibrated(found, material, 0)
+    return with_held_out(with_detectors(found, material, 0), material, 0)
+
+
+@pytest.fixture(scope="module")
+def candidates():
+    return finished()
+
+
+@pytest.fixture(scope="module")
+def average(candidates):
+    return average_of(candidates, MATERIAL, SETTINGS)
+
+
+def test_it_stands_last_and_leaves_the_dummy_out(candidates, average, capsys):
+    found = with_average(candidates, MATERIAL, SETTINGS, Stages(quiet=False))
+    assert [each.name for each in found] == [*NAMES, "average"]
+    assert "majority" not in [each.name for each in average.model.members]
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"averaged {members_in_words(average.model)}: accuracy" in said
+
+
+def test_its_held_out_answers_are_not_those_that_it_was_chosen_by(candidates, average):
+    members = {each.name: each for each in candidates}
+    model = average.model
+    flattering = weighted_mean([members[each.name].held_out.answers for each in model.members], model.weights)
+    assert np.abs(average.held_out.answers - flattering).max() > 1e-6
+    assert np.array_equal(average.held_out.positions, MATERIAL.validation)
+    np.testing.assert_allclose(average.held_out.answers.sum(axis=1), 1)
+    assert len(model.held_out) == len(MATERIAL.validation)
+
+
+def test_it_tells_novelty_as_its_heaviest_member_does(candidates, average):
+    heaviest = next(each for each in candidates if each.name == average.model.heaviest.name)
+    asked = PIXELS[900:950]
+    np.testing.assert_allclose(average.model.answer(asked).novelty, heaviest.model.answer(asked).novelty)
+    predicted = np.bincount(average.held_out.answers.argmax(axis=1), minlength=10)
+    assert average.model.detector.answers.tolist() == predicted.tolist()
+
+
+def test_the_test_split_is_asked_about_by_its_members_alone(candidates, average, monkeypatch):
+    asked, everybody = PIXELS[900:950], [*candidates, average]
+    tested = {}
+    for each in without_averages(everybody):
+        raw, novelty = each.model.at(1.0).answer(asked)
+        said = MATERIAL.target.calibrated(raw, each.model.temperature)
+        tested[each.name] = testing.Tested(raw, said, novelty, 3.0)
+    expected = average.model.answer(asked)
+    for each in everybody:
+        monkeypatch.setattr(type(each.model), "answer", None)
+    found = with_averages_tested(everybody, tested)
+    assert list(found) == [*NAMES, "average"]
+    np.testing.assert_allclose(found["average"].answers, expected.said, atol=1e-9)
+    np.testing.assert_allclose(found["average"].novelty, expected.novelty)
+    assert found["average"].milliseconds == 3.0 * len(average.model.members)
+
+
+def test_a_saved_average_answers_as_in_the_run(average, tmp_path):
+    save(average.model, tmp_path / "average", {})
+    loaded, asked = load_any(tmp_path / "average"), PIXELS[900:950]
+    np.testing.assert_allclose(loaded.predict_proba(asked), average.model.predict_proba(asked), atol=1e-12)
+    np.testing.assert_allclose(loaded.held_out.said, average.model.held_out.said)
+
+
+def test_its_entry_names_the_members(average):
+    answers = average.held_out.answers[:50]
+    dataset = dataclasses.make_dataclass(
+        "Few", ["labels", "test", "target", "train", "leaked", "with_sibling"]
+    )(LABELS, np.arange(600, 650), MATERIAL.target, MATERIAL.train, np.zeros(0, int), np.zeros(0, int))
+    found = testing.entry(average, testing.Tested(answers, answers, None, 1.0), dataset, 0)
+    assert found["members"] == [{"name": each.name, "weight": each.weight} for each in average.model.members]
+    assert found["train_seconds"] == 2.0 * len(found["members"])
+
+
+def test_time_of_a_body_that_several_stand_on_counts_once(candidates):
+    below = Features(np.zeros((len(LABELS), 1), np.float32), np.arange(len(LABELS)), 0.002)
+    stored = Stored(below, lambda rows: rows, MATERIAL.train)
+    on_body = [
+        each
+        if each.name == "majority"
+        else dataclasses.replace(each, stored=stored, train_seconds=10.0 + place)
+        for place, each in enumerate(candidates)
+    ]
+    average = average_of(on_body, MATERIAL, SETTINGS)
+    names = [each.name for each in average.model.members]
+    own = [each.train_seconds - 11 for each in on_body if each.name in names]
+    assert average.train_seconds == 11 + sum(own)
+    said = average.held_out.answers
+    tested = {each.name: testing.Tested(said, said, None, 3.0) for each in on_body}
+    found = with_averages_tested([*on_body, average], tested)["average"]
+    assert found.milliseconds == pytest.approx(2.0 + 1.0 * len(names))
+
+
+def test_numbers_are_averaged_too():
+    numbers = dataclasses.replace(MATERIAL, labels=LABELS.astype(float), classes=())
+    found = average_of(finished(("mean", "ridge", "svm of numbers"), numbers), numbers, SETTINGS)
+    assert {each.name for each in found.model.members} == {"ridge", "svm of numbers"}
+    said = found.model.predict_values(inputs_of(found.model))
+    assert said.shape == (40,)
+    assert found.model.temperature == 1
+
+
+def test_there_is_none_of_one_model_or_of_few_examples(candidates):
+    assert average_of(candidates[:2], MATERIAL, SETTINGS) is None
+    few = [
+        dataclasses.replace(each, held_out=HeldOut(each.held_out.positions[:49], each.held_out.answers[:49]))
+        for each in candidates
+    ]
+    assert average_of(few, MATERIAL, SETTINGS) is None
+    assert with_average(few, MATERIAL, SETTINGS, Stages(quiet=True)) == few
+
+
+def test_only_examples_that_all_were_asked_about_choose(candidates):
+    fewer = [
+        *candidates[:-1],
+        dataclasses.replace(
+            candidates[-1],
+            held_out=HeldOut(candidates[-1].held_out.positions[100:], candidates[-1].held_out.answers[100:]),
+        ),
+    ]
+    found = average_of(fewer, MATERIAL, SETTINGS)
+    assert np.array_equal(found.held_out.positions, MATERIAL.validation[100:])
+
+
+def test_a_model_that_is_best_alone_is_not_averaged(candidates):
+    sure = np.full((300, 10), 1e-6)
+    sure[np.arange(300), LABELS[600:900]] = 1 - 9e-6
+    best = dataclasses.replace(candidates[1], name="oracle", held_out=HeldOut(MATERIAL.validation, sure))
+    assert average_of([*candidates, best], MATERIAL, SETTINGS) is None
