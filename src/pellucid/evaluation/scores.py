@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts, confusion_matrix, log_loss_terms
-from pellucid.evaluation.calibration_error import calibration_error
+from pellucid.evaluation.calibration.error import calibration_error
 from pellucid.evaluation.intervals import Interval, percentile_interval, resample, wilson
 from pellucid.settings import Metric, metrics_of
 
