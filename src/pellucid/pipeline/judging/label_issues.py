@@ -78,12 +78,12 @@ def _of_training(judge: Judge, dataset: Dataset) -> str:
 def _method(judge: Judge, judgement: LabelJudgement, what: str) -> str:
     """Who judged what, how well it agrees with the labels, and what follows, in two sentences."""
     sees = "" if judge.sees is None else f" on {judge.sees}"
-    names, agree = (judge.name, "it agrees") if judge.beside is None else (_both(judge), "their mean agrees")
+    who, agree = ("it", "it agrees") if judge.beside is None else ("they", "their mean agrees")
     folds = f", trained {judge.folds} times on a part and asked about the rest," if judge.folds else ""
     if not judgement.examined:
         return f"There was nothing to judge of {what}."
     agrees = (
-        f"{names}{sees}{folds} judged {what}, none of which had been learnt from; {agree} with "
+        f"{_both(judge)}{sees}{folds} judged {what}, none of which {who} had learnt from; {agree} with "
         f"{figure(100 * judgement.accuracy)} % of {judgement.examined:,} labels."
     )
     if not judgement.is_able:

@@ -1,0 +1,121 @@
+"""Set-ups of the linear support vector machine of texts: what each reaches and costs, and which is taken.
+
+    python benchmarks/text_setups.py [--data tweets r8 ...] [--seeds 5]
+
+For every seed a tenth of the training texts, drawn by chance, is validation. Every set-up learns from the
+others, and answers about validation and the test split; so a table shows how much of the spread over seeds
+comes from the examples, and how much from the choice. Seconds are the processor's, on one thread. Two choices
+stand beside each other: the smallest log loss among set-ups within one standard error of the best, and the
+first of those whose log loss cannot be told from it, which `train` takes.
+
+Takes: about 5 minutes on one core for `tweets` and `r8`; fetches its data the first time.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import text_data
+from measuring import heading, spread, write_json
+from threadpoolctl import threadpool_limits
+
+from pellucid.arithmetic.metrics import accuracy, log_loss_terms
+from pellucid.classical import Budget, Lesson
+from pellucid.classical.features.texts import text_table
+from pellucid.classical.lesson import Configuration
+from pellucid.classical.search import Work, _settled
+from pellucid.classical.text_baselines import TEXT_BASELINES
+from pellucid.data.texts.store import Texts
+
+
+def tried(data: text_data.TextData, seed: int) -> list[dict[str, Any]]:
+    """Every set-up with one division into training and validation."""
+    codes = {label: code for code, label in enumerate(sorted({*data.train_labels, *data.test_labels}))}
+    labels = np.array([codes[label] for label in (*data.train_labels, *data.test_labels)])
+    texts, known = Texts.of([*data.train, *data.test]), len(data.train)
+    order = np.random.default_rng(seed).permutation(known)
+    validation, train = np.sort(order[: known // 10]), order[known // 10 :]
+    asked = np.concatenate([validation, np.arange(known, len(labels))])
+    lesson = Lesson(texts, labels, np.sort(train), validation, len(codes), "texts")
+    work = Work(len(codes), seed, 1, Budget())
+    tables: dict[str, Any] = {}
+    found = []
+    for trial in TEXT_BASELINES["svm"](lesson, work.budget):
+        counting = 0.0
+        if trial.features not in tables:
+            began = time.process_time()
+            table = text_table(trial.features, texts, train, asked, len(codes))
+            tables[trial.features] = table.tfidf.weigh(table.train), table.tfidf.weigh(table.validation)
+            counting = time.process_time() - began
+        rows, others = tables[trial.features]
+        began = time.process_time()
+        with threadpool_limits(1):
+            said = trial.learn(rows, labels[train], work).predict(others)
+        held, tested = said[: len(validation)], said[len(validation) :]
+        found.append(
+            {
+                "words": trial.words,
+                "validation": accuracy(labels[validation], held),
+                "losses": log_loss_terms(labels[validation], held),
+                "test": accuracy(labels[known:], tested),
+                "seconds": counting + time.process_time() - began,
+            }
+        )
+    return found
+
+
+def smallest(runs: list[dict[str, Any]]) -> int:
+    """The smallest log loss among set-ups within one standard error of the best."""
+    scores = [run["validation"] for run in runs]
+    best, count = max(scores), len(runs[0]["losses"])
+    error = np.sqrt(best * (1 - best) / count)
+    alike = [number for number, score in enumerate(scores) if score >= best - error]
+    return min(alike, key=lambda number: runs[number]["losses"].mean())
+
+
+def first(runs: list[dict[str, Any]]) -> int:
+    """The choice as `search` makes it."""
+    compared = [Configuration("tf-idf", run["words"], run["validation"]) for run in runs]
+    settled = _settled(compared, np.stack([run["losses"] for run in runs]))
+    return next(number for number, each in enumerate(settled) if each.chosen)
+
+
+def main() -> int:
+    """Run and print the tables.
+
+    Returns:
+        The exit code.
+    """
+    parser = argparse.ArgumentParser(description="Set-ups of the support vector machine on texts.")
+    parser.add_argument("--data", nargs="+", choices=list(text_data.SETS), default=["tweets", "r8"])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    facts, kept = heading(("pellucid", "scikit-learn", "numpy")), {}
+    for name in arguments.data:
+        data = text_data.load(name)
+        runs = [tried(data, seed) for seed in range(arguments.seeds)]
+        print(f"\n{name}: {len(data.train):,} + {len(data.test):,} texts, {arguments.seeds} seeds\n")
+        rows = {each["words"]: [run[place] for run in runs] for place, each in enumerate(runs[0])}
+        rows |= {f"taken, {rule.__name__}": [run[rule(run)] for run in runs] for rule in (smallest, first)}
+        print("| Set-up | Validation | Test, mean [range] | Seconds |\n| --- | --- | --- | --- |")
+        for words, of in rows.items():
+            means = {
+                key: float(np.mean([each[key] for each in of])) for key in ("validation", "test", "seconds")
+            }
+            tests = spread([each["test"] for each in of], 4)
+            seconds = "" if words.startswith("taken") else f"{means['seconds']:.2f}"
+            print(f"| {words} | {means['validation']:.4f} | {means['test']:.4f} [{tests}] | {seconds} |")
+        kept[name] = {
+            words: [{key: each[key] for key in ("validation", "test", "seconds")} for each in of]
+            for words, of in rows.items()
+        }
+    write_json(arguments.json, {**facts, "n": arguments.seeds, "runs": kept})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
