@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import pellucid
+from every_model import average
 from number_models import number_model
 from pellucid.bundle import save
 from pellucid.errors import DataError, UsageError
@@ -35,6 +36,14 @@ def test_a_saved_model_and_an_estimator_give_the_same(folder, tmp_path):
     assert by_path.layer("body.linear1").formula.startswith("y_{o} = ")
     assert by_path.field("body.linear1", (3,)) == ((0, 7), (0, 7))
     assert by_path.said in repr(by_path)
+
+
+def test_of_an_average_the_member_of_most_weight_is_opened(tmp_path):
+    save(average({"svm-on-cnn": 3, "svm": 1}), tmp_path / "model", {})
+    found = pellucid.explain(tmp_path / "model", PIXELS[5, :, :, 0])
+    assert "opened here is svm-on-cnn, its member of the most weight (3 of 4)" in found.notes[0]
+    assert found.model == "svm-on-cnn"
+    assert found.layer("body.block1.conv1").formula
 
 
 def test_it_shows_itself_in_a_notebook(folder):

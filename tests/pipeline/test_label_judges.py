@@ -9,6 +9,7 @@ from pellucid.arithmetic import accuracy
 from pellucid.classical import extract
 from pellucid.data import prepare
 from pellucid.evaluation import judge_label_issues
+from pellucid.pipeline.judging import label_judges
 from pellucid.pipeline.judging.label_judges import (
     BESIDE,
     FOLDS,
@@ -78,6 +79,23 @@ def test_the_recommended_model_judges_what_was_kept_from_it(dataset):
     judge = held_out_judge(model, dataset, answers(model.model, dataset, dataset.test))
     assert judge.positions.tolist() == [*dataset.validation, *dataset.test]
     assert accuracy(dataset.labels[judge.positions], judge.answers) > 0.8
+
+
+def test_the_set_up_is_that_which_validation_chose_for_the_same_features(dataset, monkeypatch):
+    asked = []
+
+    def learner(name, settings, setup=None):
+        asked.append(setup)
+        return ClassicalLearner("majority", settings)
+
+    monkeypatch.setattr(label_judges, "ClassicalLearner", learner)
+    alone = ClassicalLearner("logistic-regression", SETTINGS, setup=("hog", "HOG, C = 0.1"))
+    hog = dataclasses.replace(alone.fit(material_of(dataset)), setup=("hog", "HOG, C = 0.1"), features="hog")
+    pixels = dataclasses.replace(hog, setup=("pixels", "pixels, C = 0.1"), features="pixels")
+    by_log_loss = dataclasses.replace(SETTINGS, metric="log-loss")
+    for found, settings in (([hog], SETTINGS), ([pixels], SETTINGS), ([], SETTINGS), ([hog], by_log_loss)):
+        assert fold_judge(found, dataset, NOBODY, settings) is not None
+    assert asked == [("values", "C = 0.1"), None, None, None]
 
 
 def test_features_of_a_frozen_body_are_seen_where_they_serve_better(dataset):

@@ -15,7 +15,7 @@ from pellucid.data.reading.samples import PREFIX
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.files import write_file
-from pellucid.insight.explaining import explain_model
+from pellucid.insight.explaining import explain_model, member_sentence
 from pellucid.insight.explanation import Explanation
 from pellucid.reports.explain import render_explanation
 from pellucid.settings import Settings
@@ -93,22 +93,10 @@ def _opened_member(chosen: ModelOfRun, model: Model) -> tuple[ModelOfRun, Model,
     """Of an average the member of the most weight, with a sentence that says so; any other model as it is."""
     if not isinstance(model, AverageModel):
         return chosen, model, ()
-    member, whole = model.heaviest, sum(model.weights)
-    others = some([f"{each.name} ({each.weight} of {whole})" for each in model.members[1:]], _NAMES_SHOWN)
-    sentence = (
-        f"{chosen.name or 'The model'} is an average, which has no layers of its own: opened here is "
-        f"{member.name}, its member of the most weight ({member.weight} of {whole}), and the answer is that "
-        f"member's. The others are {others}."
-    )
-    names = (*chosen.others, *([chosen.name] if chosen.name else []))
-    if member.name in names:
-        others_of_run = tuple(name for name in names if name != member.name)
-        return (
-            ModelOfRun(chosen.folder, member.name, chosen.recommended, others_of_run),
-            member.model,
-            (sentence,),
-        )
-    return ModelOfRun(chosen.folder, member.name), member.model, (sentence,)
+    member, sentence = model.heaviest, member_sentence(model, chosen.name)
+    known = (*chosen.others, chosen.name) if chosen.name else ()
+    others = tuple(each for each in known if each != member.name)
+    return ModelOfRun(chosen.folder, member.name, chosen.recommended, others), member.model, (sentence,)
 
 
 def _require_answer(model: Model, name: str, inputs: Inputs) -> None:

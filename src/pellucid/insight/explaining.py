@@ -10,6 +10,7 @@ from pellucid.arithmetic import softmax
 from pellucid.bundle import (
     AdversarialModel,
     AutoencoderModel,
+    AverageModel,
     ClassicalModel,
     FeatureModel,
     Generator,
@@ -55,7 +56,7 @@ def explain_model(
     truth: int | None = None,
     name: str | None = None,
 ) -> Explanation:
-    """Open a model on one input.
+    """Open a model on one input; of an average its member of the most weight, which a note says.
 
     Args:
         model: trained, of any kind.
@@ -74,6 +75,9 @@ def explain_model(
         ModelFileError: the model makes images in a way that is not opened.
         DataError: the input of a model that makes images is of another form.
     """
+    if isinstance(model, AverageModel):
+        found = explain_model(model.heaviest.model, inputs, target, truth, model.heaviest.name)
+        return dataclasses.replace(found, notes=(member_sentence(model, name), *found.notes))
     with one_thread():
         found = (
             _of_generator(model, inputs, target, truth)
@@ -81,6 +85,17 @@ def explain_model(
             else _explained(model, inputs, target, truth)
         )
         return dataclasses.replace(found, model=model.name if name is None else name)
+
+
+def member_sentence(model: AverageModel, name: str | None) -> str:
+    """Sentence on the member that is opened in place of an average, whose run may give it a name."""
+    member, whole = model.heaviest, sum(model.weights)
+    others = some([f"{each.name} ({each.weight} of {whole})" for each in model.members[1:]], _MOST_NAMED)
+    return (
+        f"{name or 'The model'} is an average, which has no layers of its own: opened here is {member.name}, "
+        f"its member of the most weight ({member.weight} of {whole}), and the answer is that member's. The "
+        f"others are {others}."
+    )
 
 
 def _of_generator(model: Generator, inputs: Inputs, target: int | None, truth: int | None) -> Explanation:
