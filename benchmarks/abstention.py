@@ -37,7 +37,7 @@ from pellucid.data.reading.samples import read_sample
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation.promises.abstention import Promise, promise, trust
 from pellucid.evaluation.promises.prediction_sets import coverage_of_classes, in_sets
-from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.learners.candidates import calibrated
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.preparation import Material

@@ -6,7 +6,7 @@ r"""Draws of 10, 25 and 50 examples a class: is the recommended model as good as
 Of each set so many examples of every class are drawn to learn from, and some to be tested on; then the real
 pipeline runs with the preset `quick`, and the table shows for each size, as mean over the draws and at worst:
 
-- the test log loss of the recommended model, divided by that of the model whose is smallest;
+- the test log loss of the recommended model, divided by that of the single model whose is smallest;
 - by how much less accurate it is on the test than the most accurate;
 - its expected calibration error on the test.
 
@@ -28,6 +28,7 @@ Takes: half an hour on two cores for 4 draws of `fashion`, `r8` and `spam`
 import argparse
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,7 +39,7 @@ from text_data import SETS, load
 
 import pellucid
 from pellucid.data import prepare
-from pellucid.settings import Settings
+from pellucid.settings import AVERAGE, Settings
 
 _TESTED = 1_500
 _TWO_CLASSES, _EXAMPLES_OF_TWO = 20, 160
@@ -184,10 +185,11 @@ def run(
         metrics = found.metrics
     of_test = {name: each["test"] for name, each in metrics["models"].items()}
     chosen = of_test[metrics["recommended"]]
-    best = max(each["accuracy"]["value"] for each in of_test.values())
+    single = [each for name, each in of_test.items() if name != AVERAGE]
+    best = max(each["accuracy"]["value"] for each in single)
     return Outcome(
         metrics["recommended"],
-        chosen["log_loss"]["value"] / min(each["log_loss"]["value"] for each in of_test.values()),
+        chosen["log_loss"]["value"] / min(each["log_loss"]["value"] for each in single),
         best - chosen["accuracy"]["value"],
         chosen["expected_calibration_error"]["value"],
         best,
@@ -231,7 +233,9 @@ def show_majority(sets: dict[str, Callable[[], Examples]], draws: int, kept: Kep
     for name, read in sets.items():
         examples, found, knowable = read(), {False: 0, True: 0}, 0
         for seed in range(draws):
-            names = sorted(set(examples.labels))
+            # R8 has classes of fewer texts than are drawn.
+            names = [each for each, count in Counter(examples.labels).items() if count >= _EXAMPLES_OF_TWO]
+            names.sort()
             two = [names[at] for at in np.random.default_rng(seed).permutation(len(names))[:2]]
             positions = drawn(examples, _EXAMPLES_OF_TWO // 2, seed, two)
             for shuffled in found:

@@ -1,11 +1,13 @@
-"""Likely label errors: precision and recall of several rules where labels were flipped.
+r"""Likely label errors: precision and recall of several rules where labels were flipped.
 
-    python benchmarks/label_issues.py [fashion spam r8 photos] [--photos FOLDER] [--most 2500] [--aum]
+    python benchmarks/label_issues.py [fashion spam r8 photos] [--photos FOLDER] [--most 2500] [--aum] \
+        [--judges logistic-regression with-discriminant]
 
-For each data set 3 % of the labels are flipped at random, then none. Logistic regression and a support
-vector machine answer out of fold as in a run (`pipeline/judging/label_judges.py`): on histograms of oriented
-gradients of Fashion-MNIST, on TF-IDF of texts, on the features of EfficientNet-Lite0 of photographs. The same
-answers are then read by several rules:
+For each data set 3 % of the labels are flipped at random, then none. Logistic regression, of images its mean
+with linear discriminant analysis, and a support vector machine answer out of fold as in a run
+(`pipeline/judging/label_judges.py`), where that mean judges images and logistic regression texts: on
+histograms of oriented gradients of Fashion-MNIST, on TF-IDF of texts, on the features of EfficientNet-Lite0
+of photographs. The same answers are then read by several rules:
 
 - `fitted`: the rule of a run, the share of wrong labels and the temperature fitted together;
 - `joint`: confident learning, off the diagonal of the confident joint (Northcutt, Jiang and Chuang 2021);
@@ -37,7 +39,14 @@ from pellucid.classical import extract
 from pellucid.data import Dataset, prepare
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation import at_temperature, fit_temperature, judge_label_issues
-from pellucid.pipeline.judging.label_judges import out_of_fold
+from pellucid.pipeline.judging.label_judges import (
+    FEW,
+    FOLDS,
+    FOLDS_OF_FEW,
+    folds_of,
+    out_of_fold,
+    with_discriminant,
+)
 from pellucid.pipeline.learners.backbones.available import chosen
 from pellucid.pipeline.learners.backbones.building import started
 from pellucid.pipeline.learners.classical import ClassicalLearner
@@ -48,6 +57,8 @@ from pellucid.training.batches import Batch, Batches
 
 _FLIPPED, _PERCENTILE = 0.03, 99
 _BACKBONE = "efficientnet-lite0"
+_BOTH = "with-discriminant"
+_JUDGES = ("logistic-regression", _BOTH, "svm")
 
 
 def flipped(labels: np.ndarray, classes: int, share: float, seed: int) -> np.ndarray:
@@ -175,14 +186,19 @@ def judged(name: str, given: argparse.Namespace, seed: int, folder: Path) -> Ite
         labels = flipped(truth, classes, share, seed)
         material = Material(inputs, labels, np.arange(len(labels)), np.zeros(0, np.int64), dataset.classes)
         wrong = labels != truth
-        for learner in ("logistic-regression", "svm"):
+        is_dense = isinstance(inputs, np.ndarray)
+        folds = FOLDS_OF_FEW if is_dense and len(labels) <= FEW else FOLDS
+        fold = folds_of(dataset.together[positions], folds, seed)
+        said: dict[str, np.ndarray] = {}
+        for learner in given.judges:
+            if learner == _BOTH and not is_dense:
+                continue
             began, before = time.perf_counter(), time.process_time()
-            answers = out_of_fold(
-                ClassicalLearner(learner, Settings(seed=seed)),
-                material,
-                dataset.together[positions],
-                seed,
-            )
+            if learner == _BOTH:
+                answers = with_discriminant(said["logistic-regression"], material, fold)
+            else:
+                answers = out_of_fold(ClassicalLearner(learner, Settings(seed=seed)), material, fold)
+            said[learner] = answers
             seconds = time.perf_counter() - began, time.process_time() - before
             calibrated = at_temperature(answers, fit_temperature(labels, answers))
             fitted = judge_label_issues(labels, answers)
@@ -235,6 +251,13 @@ def main() -> None:
     )
     parser.add_argument("--most", type=int, default=2500, help="examples of each data set (default: 2500)")
     parser.add_argument("--seeds", type=int, default=1, help="how often, with other flips (default: 1)")
+    parser.add_argument(
+        "--judges",
+        nargs="*",
+        default=_JUDGES,
+        choices=_JUDGES,
+        help="logistic-regression before the mean with it",
+    )
     parser.add_argument("--aum", action="store_true", help="train the networks too")
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()

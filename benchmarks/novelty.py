@@ -31,7 +31,7 @@ from pellucid.classical.features.rows import Rows
 from pellucid.data import Preprocessing
 from pellucid.data.texts.store import Texts
 from pellucid.novelty import fit_measure
-from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import CLASSICAL, Settings

@@ -27,7 +27,7 @@ from novelty import area
 from pellucid.bundle import AutoencoderModel
 from pellucid.data import Preprocessing
 from pellucid.novelty import fit_measure
-from pellucid.pipeline.judging.detectors import generator_with_detector
+from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
 from pellucid.pipeline.learners.network import NetworkLearner
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings

@@ -50,12 +50,27 @@ class RealRun:
     peak_megabytes: float
 
 
+def program() -> str:
+    """Path of the command `pellucid` in the environment of this interpreter."""
+    return os.path.join(os.path.dirname(sys.executable), "pellucid")
+
+
 def run_once(data: str, preset: str, seed: int, extra: Sequence[str], cache: Path) -> RealRun:
     """Run the command and read what it left; `cache` is the folder of the command's cache."""
-    program = os.path.join(os.path.dirname(sys.executable), "pellucid")
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        command = [program, "train", data, "--out", str(run), "--preset", preset, "--seed", str(seed), *extra]
+        command = [
+            program(),
+            "train",
+            data,
+            "--out",
+            str(run),
+            "--preset",
+            preset,
+            "--seed",
+            str(seed),
+            *extra,
+        ]
         began = time.perf_counter()
         process = subprocess.Popen(command, env={**os.environ, "XDG_CACHE_HOME": str(cache)})
         _, status, usage = os.wait4(process.pid, 0)

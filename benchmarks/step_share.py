@@ -31,9 +31,8 @@ import torch
 from contestants import pellucid_loop
 from contestants.data import Data
 from measuring import heading, print_table, spread, summary, write_json
+from step_profile import LEARNING_RATE, Case, profile_of, show_profile
 from torch import Tensor, nn
-from torch.autograd.profiler_util import FunctionEvent
-from torch.profiler import ProfilerActivity, profile, record_function
 
 from pellucid.data import prepare
 from pellucid.pipeline.learners.planning.plan import make_plan
@@ -44,39 +43,7 @@ from pellucid.training.batches import Batch
 from pellucid.training.determinism import pinned
 from pellucid.training.memory import keep_freed_memory
 from pellucid.training.recipe.optimisers import build_optimizer
-from pellucid.training.steps import ClassificationStep
 from pellucid.training.watching.observers import BarProgress, Checkpointer, HistoryFile
-
-_LEARNING_RATE = 1e-3
-
-
-@dataclass(frozen=True)
-class Case:
-    """One network with its batches.
-
-    Attributes:
-        title: what people read.
-        network: the network.
-        optimizer: its optimiser.
-        examples: what it learns from.
-        recipe: how.
-    """
-
-    title: str
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    examples: Examples
-    recipe: Recipe
-
-    def endless(self) -> Iterator[Batch]:
-        """Batches, epoch after epoch, without the smaller last one."""
-        batches = Batches(self.examples, self.recipe)
-        for epoch in itertools.count():
-            yield from itertools.islice(batches.epoch(epoch), batches.per_epoch - 1)
-
-    def step(self) -> ClassificationStep:
-        """The bare step."""
-        return ClassificationStep(self.network, self.optimizer, self.recipe, len(self.examples.train))
 
 
 def default_cnn(prepared: Prepared) -> Case:
@@ -165,7 +132,7 @@ def measure_shares(cases: list[Case], rounds: int, repeats: int) -> list[dict[st
             alone = work / _seconds(lambda each=convolutions: [one.run() for one in each], repeats)
             began = time.perf_counter()
             for _ in range(repeats):
-                step(next(batches), 0, _LEARNING_RATE)
+                step(next(batches), 0, LEARNING_RATE)
             seconds = time.perf_counter() - began
             if number == 0:  # warm-up
                 continue
@@ -181,50 +148,6 @@ def _seconds(run: Callable[[], object], repeats: int) -> float:
     for _ in range(repeats):
         run()
     return time.perf_counter() - began
-
-
-_KINDS = {
-    "convolution": ("conv",),
-    "norm": ("batch_norm",),
-    "activation": ("relu", "gelu", "threshold_backward"),
-    "pooling": ("pool", "amax", "max_backward", "scale_grad", "aten::eq", "aten::ne"),
-    "optimiser": ("adam", "Optimizer", "_foreach_norm"),
-    "casts and copies": ("copy", "aten::to", "contiguous", "clone"),
-}
-ASSEMBLY, OTHER = "batch assembly", "loss, sums and everything else"
-
-
-def kind_of(event: FunctionEvent) -> str:
-    """Kind of work of an operation in the profile, by the names of itself and of whoever called it."""
-    names = [event.name]
-    caller = event.cpu_parent
-    while caller is not None:
-        names.append(caller.name)
-        caller = caller.cpu_parent
-    if ASSEMBLY in names:
-        return ASSEMBLY
-    for name in names:
-        for kind, parts in _KINDS.items():
-            if any(part.lower() in name.lower() for part in parts):
-                return kind
-    return OTHER
-
-
-def profile_of(case: Case, steps: int) -> dict[str, float]:
-    """Share of a step's time by kind of work; the shares add up to 1."""
-    step, batches = case.step(), case.endless()
-    case.network.train()
-    step(next(batches), 0, _LEARNING_RATE)
-    with profile(activities=[ProfilerActivity.CPU]) as profiler, record_function("all"):
-        for _ in range(steps):
-            with record_function(ASSEMBLY):
-                batch = next(batches)
-            step(batch, 0, _LEARNING_RATE)
-    seconds: dict[str, float] = defaultdict(float)
-    for event in profiler.events():
-        seconds[kind_of(event)] += event.self_cpu_time_total
-    total = sum(seconds.values())
-    return {kind: seconds[kind] / total for kind in (*_KINDS, ASSEMBLY, OTHER)}
 
 
 class Finished(Batches):
@@ -257,7 +180,7 @@ def measure_loop(case: Case, rounds: int, steps: int) -> dict[str, list[float]]:
     def bare() -> None:
         case.network.train()
         for number, batch in enumerate(batches.made):
-            step(batch, number, _LEARNING_RATE)
+            step(batch, number, LEARNING_RATE)
 
     def loop() -> None:
         from rich.console import Console
@@ -294,13 +217,6 @@ def show_shares(cases: list[Case], results: list[dict[str, list[float]]]) -> Non
         )
     print("GFLOP/s of the convolutions' own work: median (range)")
     print_table(["", "convolutions alone", "whole step", "share", "images/s"], rows)
-
-
-def show_profile(cases: list[Case], profiles: list[dict[str, float]], steps: int) -> None:
-    """Print the second table."""
-    print(f"Where a step's time goes, {steps} steps under torch.profiler")
-    rows = [[kind, *(f"{shares[kind]:.1%}" for shares in profiles)] for kind in profiles[0]]
-    print_table(["", *(case.title for case in cases)], rows)
 
 
 def show_loop(case: Case, speeds: dict[str, list[float]], steps: int) -> None:

@@ -31,14 +31,7 @@ FIXED_TOO = {"label_smoothing": 0.0, "precision": "fp32"}
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Choose the rates, train, and time steps.
-
-    Args:
-        options: how much.
-
-    Returns:
-        The record.
-    """
+    """Choose the rates, train, and time steps."""
     place = images(options)
     fixed = {**FIXED, **FIXED_TOO, "epochs": options.passes(EPOCHS)}
     rates, tuning = best_rates(options, place, "activation", NAMES, RATES, **fixed)
@@ -88,14 +81,7 @@ def _stepper(settings: Settings, activation: str) -> tuple[nn.Module, torch.opti
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy, gap and time.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        The plot.
-    """
+    """Accuracy, gap and time."""
     found = record["trained"]
     times = [
         Row(f"{name}, {network}", each["value"], each["low"], each["high"])
@@ -111,14 +97,7 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        Markdown.
-    """
+    """The tables."""
     found = record["trained"]
     gaps = [
         [

@@ -32,14 +32,7 @@ TITLES = {"as they are": "Images as they are", "moved": "Images moved by up to f
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Size the perceptrons, then train all three on both kinds of images.
-
-    Args:
-        options: how much.
-
-    Returns:
-        The record.
-    """
+    """Size the perceptrons, then train all three on both kinds of images."""
     sizes = {LENET: {"model": "lenet"}}
     work, numbers = counted(sizes[LENET])
     sizes[WORK] = {"model": "mlp", "width": _width(lambda counts: counts[0] >= work)}
@@ -58,14 +51,7 @@ def tried(options: Options) -> dict[str, Any]:
 
 
 def counted(given: dict[str, Any]) -> tuple[int, int]:
-    """Count what a network costs on one image.
-
-    Args:
-        given: its settings.
-
-    Returns:
-        Multiplications that are followed by an addition, and parameters.
-    """
+    """Multiplications that are followed by an addition, and parameters, of a network on one image."""
     settings = Settings(**given, batch_norm=False)
     config = design(settings.model, settings, InputFacts((1, SIDE, SIDE), outputs=10, examples=6_000))
     network = build(config, torch_generator())
@@ -107,14 +93,7 @@ def _moved(options: Options, place: str) -> str:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy on both kinds of images.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        The plot.
-    """
+    """Accuracy on both kinds of images."""
     panels = []
     for name, found in record["kinds"].items():
         panels += panels_of(found, TITLES[name], LENET)
@@ -122,14 +101,7 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        Markdown.
-    """
+    """The tables."""
     first = next(iter(record["kinds"].values()))
     sizes = [
         [name, f"{work:,}", f"{first['variants'][name]['parameters']:,}"]

@@ -27,14 +27,7 @@ FOLDS = 2
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Train every model on every size.
-
-    Args:
-        options: how much.
-
-    Returns:
-        The record.
-    """
+    """Train every model on every size."""
     record: dict[str, Any] = {"sizes": {}}
     for size in sorted({min(size, options.examples) for size in SIZES}):
         few = dataclasses.replace(options, folds=FOLDS)
@@ -51,14 +44,7 @@ def tried(options: Options) -> dict[str, Any]:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy over the number of images.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        The plot.
-    """
+    """Accuracy over the number of images."""
     lines = []
     for place, (name, words) in enumerate(NAMES.items()):
         aside = 0.94 + 0.04 * place  # so that intervals do not lie on each other
@@ -72,14 +58,7 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        Markdown.
-    """
+    """The tables."""
     header = ["images trained on", *NAMES.values()]
     rows, paired = [], []
     for each in record["sizes"].values():

@@ -161,15 +161,7 @@ class Lines:
 
 
 def figure(panels: Sequence[Dots | Lines], description: str) -> str:
-    """Panels one below the other.
-
-    Args:
-        panels: the panels.
-        description: what they show, for screen readers.
-
-    Returns:
-        The SVG.
-    """
+    """Panels one below the other, as SVG; the description says for screen readers what they show."""
     marks, top = [], 8.0
     for panel in panels:
         marks.append(panel.drawn(top))

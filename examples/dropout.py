@@ -23,14 +23,7 @@ NONE = "none"
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Train with every share on every size.
-
-    Args:
-        options: how much.
-
-    Returns:
-        The record.
-    """
+    """Train with every share on every size."""
     record: dict[str, Any] = {"sizes": {}}
     for size in SIZES:
         variants = {f"{rate:g}" if rate else NONE: {"dropout": rate} for rate in RATES}
@@ -40,14 +33,7 @@ def tried(options: Options) -> dict[str, Any]:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Gap and accuracy on both sizes.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        The plot.
-    """
+    """Gap and accuracy on both sizes."""
     panels = []
     for size, found in record["sizes"].items():
         panels.append(Dots(f"{size} images: gap to the training images", "gap", rows_of(found, "gap")))
@@ -56,14 +42,7 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        Markdown.
-    """
+    """The tables."""
     parts = []
     measures = ("gap", "accuracy", "log_loss")
     for size, found in record["sizes"].items():

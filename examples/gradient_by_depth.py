@@ -34,14 +34,7 @@ EPOCHS, FOLDS = 6, 2
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Measure gradients at the start and in training.
-
-    Args:
-        options: how much.
-
-    Returns:
-        The record.
-    """
+    """Measure gradients at the start and in training."""
     place = images(options)
     batch = _batch(place)
     starts = {kind: {name: _at_start(name, batch, kind) for name in NAMES} for kind in (FITTED, COMMON)}
@@ -114,14 +107,7 @@ def variant(name: str, norm: bool) -> str:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Gradients by depth, and accuracy.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        The plot.
-    """
+    """Gradients by depth, and accuracy."""
     panels: list[Dots | Lines] = []
     for kind, title in ((FITTED, "Before the first step, weights fitted to the activation"),
                         (COMMON, "Before the first step, the same start for all")):  # fmt: skip
@@ -144,14 +130,7 @@ def _rows(record: dict[str, Any], labels: dict[str, str]) -> list[Row]:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        Markdown.
-    """
+    """The tables."""
     found = record["trained"]
     first = [
         [

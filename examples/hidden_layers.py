@@ -39,14 +39,7 @@ POINTS, PAIRS = 800, 2_000
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Train the three networks on every set.
-
-    Args:
-        options: how much.
-
-    Returns:
-        The record.
-    """
+    """Train the three networks on every set."""
     fixed = {"model": "mlp", "augment": False, "batch_norm": False, "width": 128, "batch_size": 128}
     places = {"points": _points(options), "pairs": _pairs(options), "fashion": images(options)}
     record: dict[str, Any] = {"sets": {}}
@@ -94,14 +87,7 @@ def _kept(options: Options, name: str, values: np.ndarray, labels: np.ndarray) -
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy on every set.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        The plot.
-    """
+    """Accuracy on every set."""
     panels = [
         Dots(
             TITLES[name],
@@ -115,14 +101,7 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        Markdown.
-    """
+    """The tables."""
     parts = []
     for name, found in record["sets"].items():
         examples = {"points": "points", "pairs": "pairs", "mails": "texts"}.get(name, "images")

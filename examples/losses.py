@@ -28,14 +28,7 @@ FIXED_TOO = {"label_smoothing": 0.0, "precision": "fp32"}
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Choose the rates, train, and compute gradients.
-
-    Args:
-        options: how much.
-
-    Returns:
-        The record.
-    """
+    """Choose the rates, train, and compute gradients."""
     place = images(options)
     fixed = {**FIXED, **FIXED_TOO, "epochs": options.passes(EPOCHS)}
     rates, tuning = best_rates(options, place, "loss", LOSSES, RATES, **fixed)
@@ -70,14 +63,7 @@ def _gradient(sent: Any) -> np.ndarray:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy and gradients.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        The plot.
-    """
+    """Accuracy and gradients."""
     gradients = record["gradients"]
     lines = [
         Line(name, gradients["margins"], gradients[name], colour=colour)
@@ -97,14 +83,7 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        Markdown.
-    """
+    """The tables."""
     found, gradients = record["trained"], record["gradients"]
     rows = [
         [f"{probability:.5f}", *(f"{gradients[name][at]:.5f}" for name in LOSSES)]

@@ -35,26 +35,14 @@ class Options:
     work: Path
 
     def passes(self, usual: int) -> int:
-        """Epochs of a training.
-
-        Args:
-            usual: what the try asks for.
-
-        Returns:
-            That, or what was given for all.
-        """
+        """Epochs of a training: the usual ones of the try, or what was given for all."""
         return self.epochs or usual
 
 
 def images(options: Options, count: int | None = None) -> str:
-    """The bundled part of Fashion-MNIST, or fewer images of it.
+    """The bundled part of Fashion-MNIST, or `count` of its images, as DATA for `compare`.
 
-    Args:
-        options: `examples` bounds the number.
-        count: how many; default: all.
-
-    Returns:
-        DATA as `compare` takes it.
+    `options.examples` bounds the number.
     """
     wanted = min(options.examples, count or options.examples)
     dataset, _ = prepare("sample:fashion", Settings())
@@ -74,17 +62,7 @@ def images(options: Options, count: int | None = None) -> str:
 
 
 def texts_of(options: Options, name: str, texts: Sequence[str], labels: Sequence[str]) -> str:
-    """A table of texts.
-
-    Args:
-        options: `examples` bounds the number.
-        name: of the table.
-        texts: the texts.
-        labels: class of each.
-
-    Returns:
-        DATA as `compare` takes it.
-    """
+    """A table of texts and their classes, as DATA for `compare`; `options.examples` bounds the number."""
     path = options.work / f"{name}.jsonl"
     chosen = np.random.default_rng(0).permutation(len(texts))[: options.examples]
     rows = [{"text": texts[row], "label": labels[row]} for row in chosen]
@@ -93,11 +71,7 @@ def texts_of(options: Options, name: str, texts: Sequence[str], labels: Sequence
 
 
 def mails() -> tuple[list[str], list[str]]:
-    """The bundled e-mails that are not for the test.
-
-    Returns:
-        Texts, and the class of each.
-    """
+    """The bundled e-mails that are not for the test: texts, and the class of each."""
     dataset, _ = prepare("sample:spam", Settings())
     pool = [*dataset.train.tolist(), *dataset.validation.tolist()]
     return [dataset.inputs[row] for row in pool], [dataset.label_text(row) for row in pool]

@@ -30,14 +30,7 @@ FIXED_TOO = {"label_smoothing": 0.0, "weight_decay": 0.0, "precision": "fp32"}
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Choose the rates, then train.
-
-    Args:
-        options: how much.
-
-    Returns:
-        The record.
-    """
+    """Choose the rates, then train."""
     place, fixed = images(options), {**FIXED, **FIXED_TOO}
     epochs = options.passes(EPOCHS)
     rates, tuning = best_rates(options, place, "optimizer", list(RATES), RATES, **fixed, epochs=epochs)
@@ -50,14 +43,7 @@ def tried(options: Options) -> dict[str, Any]:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy at the end, and the loss pass by pass.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        The plot.
-    """
+    """Accuracy at the end, and the loss pass by pass."""
     found = record["trained"]
     lines = []
     for colour, words in zip(CATEGORIES, NAMES.values(), strict=False):
@@ -71,14 +57,7 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        Markdown.
-    """
+    """The tables."""
     found = record["trained"]
     pair = NAMES["adam"], NAMES["momentum"]
     chosen = "; ".join(

@@ -42,14 +42,7 @@ class Answered(NamedTuple):
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Choose the rates, train, and look at the outputs.
-
-    Args:
-        options: how much.
-
-    Returns:
-        The record.
-    """
+    """Choose the rates, train, and look at the outputs."""
     dataset, _ = prepare(images(options), Settings())
     threads = torch.get_num_threads()
     torch.set_num_threads(options.threads)
@@ -130,14 +123,7 @@ def _facts(answered: Answered) -> dict[str, float]:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy and log loss.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        The plot.
-    """
+    """Accuracy and log loss."""
     found = record["trained"]
     panels = [
         *panels_of(found, "Accuracy on the folds", SOFTMAX),
@@ -147,14 +133,7 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        Markdown.
-    """
+    """The tables."""
     found = record["trained"]
     rows = [
         [

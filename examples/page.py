@@ -35,64 +35,31 @@ PAGE = ROOT / "docs" / "textbook.md"
 
 
 def script(name: str) -> ModuleType:
-    """The script of a try.
-
-    Args:
-        name: of the try.
-
-    Returns:
-        Its module.
-    """
+    """The module of a try."""
     return importlib.import_module(name)
 
 
 def record_of(name: str) -> dict[str, Any]:
-    """What a try found.
-
-    Args:
-        name: of the try.
-
-    Returns:
-        Its record.
-    """
+    """The record of a try."""
     found: dict[str, Any] = json.loads((ROOT / RECORDS / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
 
 def part(name: str) -> str:
-    """What stands between the marks of a try.
-
-    Args:
-        name: of the try.
-
-    Returns:
-        Plot and figures in Markdown.
-    """
+    """Plot and figures in Markdown, between the marks of a try."""
     module, record = script(name), record_of(name)
     image = f"images/textbook/{name}.svg"
     return f"![{title_of(record, module)}]({image})\n\n{module.shown(record)}"
 
 
 def title_of(record: dict[str, Any], module: ModuleType) -> str:
-    """What a plot shows, as its own title says.
-
-    Args:
-        record: of a try.
-        module: its script.
-
-    Returns:
-        The title.
-    """
+    """The title of a plot, which says what it shows."""
     plot = module.drawn(record)
     return str(plot[plot.index("<title>") + len("<title>") : plot.index("</title>")])
 
 
 def costs() -> str:
-    """What each try took.
-
-    Returns:
-        A table.
-    """
+    """A table of what each try took."""
     records = {name: record_of(name) for name in NAMES}
     rows = [
         [f"`examples/{name}.py`", f"{each['processor_seconds']:,.0f} s", f"{each['seconds']:,.0f} s"]
@@ -104,14 +71,7 @@ def costs() -> str:
 
 
 def filled(page: str) -> str:
-    """The page with its generated parts brought up to date.
-
-    Args:
-        page: its text.
-
-    Returns:
-        The new text.
-    """
+    """The page with its generated parts brought up to date."""
     for name, text in [*((name, part(name)) for name in NAMES), ("costs", costs())]:
         start, end = f"<!-- {name}: start -->\n", f"<!-- {name}: end -->\n"
         before, after = page[: page.index(start) + len(start)], page[page.index(end) :]
@@ -120,11 +80,7 @@ def filled(page: str) -> str:
 
 
 def main() -> int:
-    """Rewrite the page, or say whether it is up to date.
-
-    Returns:
-        The exit code: with `--check` 1 where the page is not.
-    """
+    """Rewrite the page, or say whether it is up to date: with `--check` 1 where it is not, else 0."""
     flags = argparse.ArgumentParser(description="Fill docs/textbook.md from the records of the tries.")
     flags.add_argument("--check", action="store_true", help="write nothing, say whether all is up to date")
     flags.add_argument("--plots", action="store_true", help="draw every plot anew")

@@ -20,14 +20,7 @@ KINDS = ("max", "average")
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Train both networks with both kinds.
-
-    Args:
-        options: how much.
-
-    Returns:
-        The record.
-    """
+    """Train both networks with both kinds."""
     record: dict[str, Any] = {"networks": {}}
     for name, given in NETWORKS.items():
         own = {**given, "epochs": options.passes(given["epochs"])}
@@ -37,14 +30,7 @@ def tried(options: Options) -> dict[str, Any]:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy of both networks.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        The plot.
-    """
+    """Accuracy of both networks."""
     panels = []
     for name, found in record["networks"].items():
         panels += panels_of(found, TITLES[name], "average")
@@ -52,14 +38,7 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        Markdown.
-    """
+    """The tables."""
     parts = [
         f"{TITLES[name]}\n\n{differences_table(found, 'average')}\n{trainings(found)}\n"
         for name, found in record["networks"].items()

@@ -55,14 +55,7 @@ class Seen(NamedTuple):
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Train both networks and look through every layer that moves a window, and the dense ones.
-
-    Args:
-        options: how much.
-
-    Returns:
-        The record.
-    """
+    """Train both networks and look through every layer that moves a window, and the dense ones."""
     dataset, _ = prepare(images(options), Settings())
     found = {}
     for name, given in NETWORKS.items():
@@ -138,14 +131,7 @@ def _unit(network: Network, module: nn.Module, unit: tuple[int, ...], images: Te
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """The share of the image that a unit of each layer sees.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        The plot.
-    """
+    """The share of the image that a unit of each layer sees."""
     panels = []
     for name, layers in record["networks"].items():
         rows = [Row(_short(each["layer"]), 100 * each["share"], 0.0, 100 * each["share"]) for each in layers]
@@ -159,14 +145,7 @@ def _short(layer: str) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        Markdown.
-    """
+    """The tables."""
     header = ["layer", "maps of", "field by rule", "share of the image", "pixels with a gradient",
               "largest gradient outside", "change when all outside is exchanged"]  # fmt: skip
     parts = []

@@ -11,11 +11,7 @@ from trying import ROOT, options_of, parser, run
 
 
 def main() -> int:
-    """Run the tries.
-
-    Returns:
-        The exit code.
-    """
+    """Run the tries."""
     flags = parser("Run the tries of the textbook.")
     flags.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(NAMES)}; default: all")
     arguments = flags.parse_args()

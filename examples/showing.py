@@ -10,64 +10,27 @@ Record = Mapping[str, Any]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table.
-
-    Args:
-        header: names of the columns.
-        rows: cells.
-
-    Returns:
-        Markdown, ending in a line end.
-    """
+    """A table in Markdown, ending in a line end."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def span(mean: Record, digits: int = 3, signed: bool = False) -> str:
-    """A value with its interval.
-
-    Args:
-        mean: `value`, `low` and `high`.
-        digits: behind the point.
-        signed: whether a plus is written.
-
-    Returns:
-        Such as `0.936 [0.931, 0.941]`.
-    """
+    """A value with its interval, such as `0.936 [0.931, 0.941]`; `digits` stand behind the point."""
     plus = "+" if signed else ""
     value, low, high = (f"{mean[key]:{plus}.{digits}f}" for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
 
 
 def against(record: Record, a: str, b: str, measure: str = "accuracy") -> str:
-    """The paired difference of two variants.
-
-    Args:
-        record: of trainings.
-        a: one variant.
-        b: the other.
-        measure: of what.
-
-    Returns:
-        a minus b with its interval.
-    """
+    """The paired difference of two variants: a minus b with its interval."""
     return span(difference(record, a, b, measure), signed=True)
 
 
 def finding(record: Record, a: str, b: str, measure: str = "accuracy") -> str:
-    """The verdict of `compare` on two variants.
+    """The verdict of `compare` on two variants, in a word or two.
 
-    Args:
-        record: of trainings.
-        a: one variant.
-        b: the other.
-        measure: of what.
-
-    Returns:
-        A word or two.
-
-    Raises:
-        ValueError: the verdict is about others.
+    Raises: `ValueError` if the verdict is about others.
     """
     verdict = str(difference(record, a, b, measure)["verdict"])
     for sign, words in (("no difference", "no difference that matters"), ("the same", "the same")):
@@ -82,16 +45,7 @@ def finding(record: Record, a: str, b: str, measure: str = "accuracy") -> str:
 
 
 def differences_table(record: Record, base: str, measure: str = "accuracy") -> str:
-    """Every variant beside one of them.
-
-    Args:
-        record: of trainings.
-        base: the variant that the others are compared with.
-        measure: of what.
-
-    Returns:
-        A table of means and paired differences.
-    """
+    """Every variant beside one of them, `base`: a table of means and paired differences."""
     rows = []
     for name, each in record["variants"].items():
         cells = [name, span(each[measure])]
@@ -105,15 +59,7 @@ def _beside(record: Record, name: str, base: str, measure: str) -> list[str]:
 
 
 def trainings(record: Record, what: str = "images") -> str:
-    """How many trainings stand behind the figures.
-
-    Args:
-        record: of trainings.
-        what: examples.
-
-    Returns:
-        A sentence.
-    """
+    """A sentence on how many trainings stand behind the figures."""
     return (
         f"{record['trainings']} trainings of each, on {record['train']:,} {what}, judged on "
         f"{record['judged']:,} others."
@@ -121,29 +67,13 @@ def trainings(record: Record, what: str = "images") -> str:
 
 
 def cost(record: Record) -> str:
-    """What the try cost.
-
-    Args:
-        record: of the whole try.
-
-    Returns:
-        A sentence.
-    """
+    """A sentence on what the whole try cost."""
     threads = "1 thread" if record["threads"] == 1 else f"{record['threads']} threads"
     return f"{record['processor_seconds']:,.0f} s of processor time with {threads}."
 
 
 def rows_of(record: Record, measure: str = "accuracy", names: Mapping[str, str] | None = None) -> list[Row]:
-    """Variants as rows of a dot plot.
-
-    Args:
-        record: of trainings.
-        measure: of what.
-        names: other labels.
-
-    Returns:
-        A row for each variant.
-    """
+    """Variants as rows of a dot plot; `names` are other labels."""
     return [
         Row((names or {}).get(name, name), mean["value"], mean["low"], mean["high"], mean["all"])
         for name, mean in ((name, each[measure]) for name, each in record["variants"].items())
@@ -153,12 +83,7 @@ def rows_of(record: Record, measure: str = "accuracy", names: Mapping[str, str] 
 def losses_table(record: Record, names: Iterable[str]) -> str:
     """The training loss in the first pass over the images, in the third and in the last.
 
-    Args:
-        record: of `twins`.
-        names: variants of equally many passes.
-
-    Returns:
-        A table.
+    The record is that of `twins`, its variants of equally many passes.
     """
     curves = {name: record["variants"][name]["curve"] for name in names}
     most = min(len(curve) for curve in curves.values())
@@ -170,18 +95,7 @@ def losses_table(record: Record, names: Iterable[str]) -> str:
 def panels_of(
     record: Record, title: str, base: str, measure: str = "accuracy", names: Mapping[str, str] | None = None
 ) -> list[Dots]:
-    """Means of all variants, and how far each lies from one of them.
-
-    Args:
-        record: of trainings.
-        title: of the first panel.
-        base: the variant that the others are compared with.
-        measure: of what.
-        names: other labels.
-
-    Returns:
-        Two panels.
-    """
+    """Two panels: means of all variants, and how far each lies from one of them, `base`."""
     labels, words = names or {}, measure.replace("_", " ")
     rows = []
     for name in record["variants"]:
@@ -196,15 +110,7 @@ def panels_of(
 
 
 def plain(record: Mapping[str, Any], setting: str) -> dict[str, Any]:
-    """A record of `compare` whose variants are named by their values alone.
-
-    Args:
-        record: with variants such as `depth=2`.
-        setting: the varied setting.
-
-    Returns:
-        The record with variants such as `2`.
-    """
+    """A record of `compare` whose variants, such as `depth=2`, are named by their values alone."""
     start = f"{setting}="
     short = {name: name.removeprefix(start) for name in record["variants"]}
     return {

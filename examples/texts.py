@@ -22,14 +22,7 @@ WORDS, FOLDS = 100, 2
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Train the three on both sets.
-
-    Args:
-        options: how much.
-
-    Returns:
-        The record.
-    """
+    """Train the three on both sets."""
     record: dict[str, Any] = {"sets": {}}
     for name, read in (("mails", mails), ("r8", _news)):
         try:
@@ -64,14 +57,7 @@ def _news() -> tuple[list[str], list[str]]:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy on both sets.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        The plot.
-    """
+    """Accuracy on both sets."""
     panels = []
     for name, found in record["sets"].items():
         panels += panels_of(found, TITLES[name], "bag", names=NAMES)
@@ -79,14 +65,7 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables.
-
-    Args:
-        record: of `tried`.
-
-    Returns:
-        Markdown.
-    """
+    """The tables."""
     parts = []
     for name, found in record["sets"].items():
         parts.append(f"{TITLES[name]}\n\n{differences_table(found, 'bag')}\n{trainings(found, 'texts')}\n")

@@ -53,17 +53,10 @@ Scores = Mapping[str, Sequence[Mapping[str, Any]]]
 def compared(
     options: Options, place: str, vary: Mapping[str, Sequence[Any]], *, folds: int | None = None, **given: Any
 ) -> tuple[Record, list[Record]]:
-    """Let `compare` of Pellucid train variants and judge them.
+    """Let `compare` of Pellucid train variants on DATA and judge them.
 
-    Args:
-        options: seeds, folds and threads.
-        place: DATA.
-        vary: settings with their values.
-        folds: other than the options'.
-        **given: fixed settings.
-
-    Returns:
-        The findings, as `summed_up` gives them, and the history: one line for each epoch of each training.
+    `folds` are other than the options', `given` fixed settings. The findings, as `summed_up` gives them, and
+    the history: one line for each epoch of each training.
     """
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         run = compare(
@@ -96,15 +89,8 @@ def twins(
 ) -> Record:
     """Train variants on the same folds and seeds, and judge them on fold and training examples.
 
-    Args:
-        options: seeds, folds and threads.
-        place: DATA.
-        variants: names to the settings in which they differ.
-        first_seed: seeds are counted up from it.
-        **given: fixed settings.
-
-    Returns:
-        The findings, as `summed_up` gives them; `curve` is the mean training loss, epoch by epoch.
+    Variants are names to the settings in which they differ, `given` fixed ones; seeds are counted up from the
+    first. The findings, as `summed_up` gives them; `curve` is the mean training loss, epoch by epoch.
     """
     dataset, _ = prepare(place, Settings(**given))
     scores: dict[str, list[Record]] = {name: [] for name in variants}
@@ -150,19 +136,10 @@ def best_rates(
     rates: Mapping[str, Sequence[float]] | Sequence[float],
     **given: Any,
 ) -> tuple[dict[str, float], Record]:
-    """Choose for each value of a setting the learning rate that suits it.
+    """Choose for each value of the setting `over` the learning rate that suits it.
 
-    Args:
-        options: threads.
-        place: DATA.
-        over: the setting.
-        values: its values.
-        rates: learning rates to try, for all values or for each.
-        **given: fixed settings.
-
-    Returns:
-        The rate with the best mean accuracy for each value, and what all of them reached, 0 where the loss
-        did not stay finite.
+    `rates` are those to try, for all values or for each; `given` are fixed settings. The rate with the best
+    mean accuracy for each value, and what all of them reached, 0 where the loss did not stay finite.
     """
     once = dataclasses.replace(options, seeds=1, folds=2)
     tried: Record = {}
@@ -182,14 +159,9 @@ def best_rates(
 def summed_up(scores: Scores, train: float, judged: float, measures: Sequence[str]) -> Record:
     """Means and paired differences with the intervals of `compare`.
 
-    Args:
-        scores: of every training, in the same order for every variant.
-        train: examples trained on.
-        judged: examples judged on.
-        measures: what is summed up; the first decides.
-
-    Returns:
-        `variants` with `value`, `low` and `high` of each measure, `differences` of every pair.
+    Scores are those of every training, in the same order for every variant; `train` and `judged` are the
+    examples trained and judged on; of the measures the first decides. `variants` with `value`, `low` and
+    `high` of each measure, `differences` of every pair.
     """
     variants: Record = {name: {} for name in scores}
     differences: list[Record] = []
@@ -211,19 +183,11 @@ def summed_up(scores: Scores, train: float, judged: float, measures: Sequence[st
 
 
 def difference(record: Record, a: str, b: str, measure: str = "accuracy") -> Record:
-    """The paired difference of two variants.
+    """The paired difference of two variants in a record of `summed_up`: a minus b.
 
-    Args:
-        record: as `summed_up` gives it.
-        a: one variant.
-        b: the other.
-        measure: of what.
+    It has `value`, `low`, `high` and the `verdict`.
 
-    Returns:
-        a minus b: `value`, `low`, `high` and the `verdict`.
-
-    Raises:
-        KeyError: the two were not compared.
+    Raises: `KeyError` if the two were not compared.
     """
     for each in record["differences"]:
         if each["measure"] == measure and {each["a"], each["b"]} == {a, b}:
@@ -236,10 +200,7 @@ def difference(record: Record, a: str, b: str, measure: str = "accuracy") -> Rec
 def run(script: ModuleType | str, options: Options, out: Path) -> None:
     """Try one sentence; write its record and its plot.
 
-    Args:
-        script: the module, or its name where it is the one being run.
-        options: how much.
-        out: folder in which `docs` lies.
+    `script` is the module, or its name where it is the one being run; `out` the folder in which `docs` lies.
     """
     module = sys.modules[script] if isinstance(script, str) else script
     name = Path(module.__file__ or "").stem
@@ -259,14 +220,7 @@ def run(script: ModuleType | str, options: Options, out: Path) -> None:
 
 
 def write(name: str, record: Record, drawn: Callable[[Record], str], out: Path) -> None:
-    """Write record and plot.
-
-    Args:
-        name: of the try.
-        record: its figures.
-        drawn: makes the plot.
-        out: folder in which `docs` lies.
-    """
+    """Write record and plot of a try; `out` is the folder in which `docs` lies."""
     for folder in (RECORDS, IMAGES):
         (out / folder).mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=1, allow_nan=False)
@@ -275,14 +229,7 @@ def write(name: str, record: Record, drawn: Callable[[Record], str], out: Path) 
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """The flags that all scripts take.
-
-    Args:
-        description: what is tried.
-
-    Returns:
-        The parser.
-    """
+    """The flags that all scripts take; the description says what is tried."""
     flags = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -296,27 +243,13 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def options_of(arguments: argparse.Namespace) -> Options:
-    """The options that the flags stand for.
-
-    Args:
-        arguments: of `parser`.
-
-    Returns:
-        The options.
-    """
+    """The options that the flags of `parser` stand for."""
     names = ("examples", "seeds", "folds", "epochs", "threads")
     return Options(**{name: getattr(arguments, name) for name in names}, work=Path())
 
 
 def main(module: str = "__main__") -> int:
-    """Try the sentence of the script that calls this.
-
-    Args:
-        module: its name.
-
-    Returns:
-        The exit code.
-    """
+    """Try the sentence of the script that calls this, by the name of its module."""
     arguments = parser(sys.modules[module].__doc__ or "").parse_args()
     run(module, options_of(arguments), arguments.out)
     return 0

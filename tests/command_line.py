@@ -1,11 +1,13 @@
 """Pellucid's command line for tests: within the process of the tests, or in one of its own."""
 
 import contextlib
+import csv
 import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from pellucid.cli.main import main
 
@@ -33,3 +35,9 @@ def alone(*words: object, **environment: str) -> subprocess.CompletedProcess[str
         timeout=300,
         env={**os.environ, "NO_COLOR": "1", **environment},
     )
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

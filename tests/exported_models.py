@@ -4,28 +4,28 @@ import functools
 from collections.abc import Callable
 
 from every_model import MODELS
+from models_with_detectors import with_detector
 from pellucid.bundle import Model
 from pellucid.export.export import metadata_of, serialised
 from pellucid.runtime.exported import ExportedModel
 from pellucid.runtime.opening import opened
 from small_models import number_model, untrained_model
 from text_models import text_model
-from watched_models import watched
 
 WATCHED: dict[str, Callable[[], Model]] = {
-    "cnn, mirrored": lambda: watched(untrained_model(mirror=True)).at(1.7),
-    "svm, watched": lambda: watched(MODELS["svm"]()).at(0.8),
-    "logistic-regression of texts, watched": lambda: watched(MODELS["logistic-regression of texts"]()).at(
-        2.0
-    ),
+    "cnn, mirrored": lambda: with_detector(untrained_model(mirror=True)).at(1.7),
+    "svm, with detector": lambda: with_detector(MODELS["svm"]()).at(0.8),
+    "logistic-regression of texts, with detector": lambda: with_detector(
+        MODELS["logistic-regression of texts"]()
+    ).at(2.0),
     "rnn of lstm": lambda: text_model("rnn", cell="lstm", depth=2),
     "lenet of numbers": lambda: number_model("lenet"),
 }
 EVERY = WATCHED | MODELS
 QUICK = (
     "cnn, mirrored",
-    "svm, watched",
-    "logistic-regression of texts, watched",
+    "svm, with detector",
+    "logistic-regression of texts, with detector",
     "rnn of lstm",
     "rnn",
     "bag",

@@ -1,6 +1,5 @@
 """`predict` with promises: what is said beforehand, which inputs are answered, the columns, and refusals."""
 
-import csv
 import dataclasses
 import json
 
@@ -8,6 +7,8 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from command_line import rows_of
+from models_with_detectors import with_detector
 from number_models import number_model
 from pellucid.answering.deciding import Decider, Wishes
 from pellucid.answering.predict import predict
@@ -18,7 +19,6 @@ from pellucid.errors import UsageError
 from pellucid.evaluation.promises.abstention import promise
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
-from watched_models import watched
 
 PIXELS, LABELS = digits()
 HELD, ASKED = slice(1000, 1300), slice(1300, 1600)
@@ -27,7 +27,7 @@ HELD, ASKED = slice(1000, 1300), slice(1300, 1600)
 @pytest.fixture(scope="module")
 def model():
     """A network of digits with its detector and 300 held-out answers."""
-    found = watched(trained_model(), train=1000, validation=300)
+    found = with_detector(trained_model(), train=1000, validation=300)
     said, novelty = found.answer(PIXELS[HELD])
     return found.with_held_out(HeldOut.of(LABELS[HELD], said, novelty))
 
@@ -173,11 +173,6 @@ def test_nothing_is_answered_where_no_threshold_keeps_the_promise(model):
         dataclasses.replace(held, labels=np.where(np.arange(300) % 4, held.labels, 11 % 10))
     )
     assert "--max-error 0." in Decider(partly, Wishes(max_error=0.02), "run").announcement()[0]
-
-
-def rows_of(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def test_the_columns_in_every_form(run, model, tmp_path):

@@ -1,11 +1,10 @@
 """`pellucid generate`: files, their bytes, and what is refused."""
 
-import csv
-
 import numpy as np
 import pytest
 from PIL import Image
 
+from command_line import rows_of
 from generators import trained_generator
 from pellucid.answering.generated.generate import MOST_IMAGES, generate
 from pellucid.bundle import save
@@ -45,8 +44,7 @@ def test_files_have_the_size_trained_on_and_the_table_is_data(run, tmp_path):
     done = generate(run, 40, tmp_path / "out")
     assert (done.model, done.images) == ("vae", 40)
     assert pixels_of(tmp_path / "out" / "00001.png").shape == (8, 8)
-    with (tmp_path / "out" / "labels.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(tmp_path / "out" / "labels.csv")
     assert [row["label"] for row in rows] == [CLASSES[place % 10] for place in range(40)]
     dataset, _ = prepare(str(tmp_path / "out" / "labels.csv"), Settings(skip_bad=True))
     assert dataset.classes == CLASSES

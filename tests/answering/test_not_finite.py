@@ -1,12 +1,11 @@
 """FAULTS 43: models that pass the probe of loading and overflow on a later input."""
 
-import csv
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from command_line import rows_of
 from pellucid.answering.evaluate import evaluate
 from pellucid.answering.explain import explain
 from pellucid.answering.predict import predict
@@ -52,11 +51,6 @@ def images(tmp_path_factory):
 
 def paths_of(images):
     return sorted(map(str, images.rglob("*.png")), key=lambda path: path.rpartition("/")[2])
-
-
-def rows_of(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_predict_gives_it_a_row_with_the_reason_and_answers_the_rest(run, model, images, tmp_path, capfd):

@@ -12,7 +12,7 @@ from pellucid.answering.generated.odd import inspect_odd
 from pellucid.bundle import save
 from pellucid.data import prepare
 from pellucid.errors import DataError, ModelFileError, UsageError
-from pellucid.pipeline.judging.detectors import generator_with_detector
+from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits, trained_model
@@ -21,7 +21,7 @@ PIXELS, LABELS = digits()
 ODD = (20, 70, 110)
 
 
-def watched(*, is_labelled=True):
+def with_detector(*, is_labelled=True):
     """A generator of digits with its detector."""
     labels = LABELS if is_labelled else np.zeros_like(LABELS)
     names = CLASSES if is_labelled else ()
@@ -31,7 +31,7 @@ def watched(*, is_labelled=True):
 
 @pytest.fixture(scope="module")
 def run(saved_run):
-    return saved_run(watched())
+    return saved_run(with_detector())
 
 
 def polluted(side=8):
@@ -84,7 +84,7 @@ def test_images_of_another_size_without_labels_are_fitted_as_predict_does(run, f
 
 
 def test_a_generator_that_learned_without_labels_finds_them_too(tmp_path, table):
-    save(watched(is_labelled=False), tmp_path / "model", {})
+    save(with_detector(is_labelled=False), tmp_path / "model", {})
     _, found = inspect_odd(str(table), tmp_path, Settings())
     assert set(ODD) == {int(each.source.rpartition(":")[2]) - 1 for each in found.oddest[:3]}
 
@@ -119,7 +119,7 @@ def test_json_is_what_inspect_gives_with_one_key_more(run, table):
 
 def test_a_run_that_learned_from_the_data_itself_says_so(run, table, tmp_path):
     (tmp_path / "run").mkdir()
-    save(watched(), tmp_path / "run" / "model", {})
+    save(with_detector(), tmp_path / "run" / "model", {})
     counts = {"train": 80, "validation": 20, "test": 20}
     (tmp_path / "run" / "config.json").write_text(json.dumps({"data": {"place": str(table), **counts}}))
     _, found = inspect_odd(str(table), tmp_path / "run", Settings())

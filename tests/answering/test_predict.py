@@ -1,4 +1,3 @@
-import csv
 import io
 import json
 import os
@@ -11,6 +10,8 @@ import pytest
 from PIL import Image
 
 import pellucid
+from command_line import rows_of
+from models_with_detectors import with_detector
 from number_models import classical_model, number_model
 from pellucid.answering.deciding import Wishes
 from pellucid.answering.predict import predict
@@ -19,7 +20,6 @@ from pellucid.classical import Lesson, fit_baseline
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
-from watched_models import watched
 
 PIXELS, LABELS = digits()
 
@@ -27,11 +27,6 @@ PIXELS, LABELS = digits()
 @pytest.fixture(scope="module")
 def run(saved_run):
     return saved_run(trained_model())
-
-
-def rows_of(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def ask(run, inputs, tmp_path, *, settings=None, **more):
@@ -56,7 +51,7 @@ def test_files_are_labelled_in_the_order_given(run, tmp_path):
 
 
 def test_how_unlike_the_training_data_each_input_is(tmp_path):
-    model = watched(trained_model(), train=1000, validation=300)
+    model = with_detector(trained_model(), train=1000, validation=300)
     save(model, tmp_path / "model", {})
     paths = write_digits(tmp_path / "images", range(1400, 1430))
     (tmp_path / "images" / "0000.png").write_bytes(b"")

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from command_line import rows_of
 from pellucid.answering.deciding import Wishes
 from pellucid.answering.evaluate import evaluate
 from pellucid.answering.predict import predict
@@ -38,8 +39,7 @@ def write_table(path, indices, names=("text", "label")):
 def ask(run, inputs, tmp_path, **more):
     out = tmp_path / "answers.csv"
     done = predict(run, [str(each) for each in inputs], out, Settings(), **more)
-    with out.open(newline="", encoding="utf-8") as file:
-        return done, list(csv.DictReader(file))
+    return done, rows_of(out)
 
 
 def named(model, indices):

@@ -7,6 +7,7 @@ import os
 import pytest
 from pyarrow import parquet
 
+from models_with_detectors import with_detector
 from pellucid.answering import unfinished
 from pellucid.answering.deciding import Wishes
 from pellucid.answering.predict import predict
@@ -16,7 +17,6 @@ from pellucid.errors import DataError, RunLockedError, StorageError, UsageError
 from pellucid.files import Draft, locked
 from pellucid.settings import Settings
 from small_models import trained_model, untrained_model, write_digits
-from watched_models import watched
 
 
 class Killed(BaseException):
@@ -25,7 +25,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def run(tmp_path):
-    save(watched(trained_model(), train=1000, validation=300), tmp_path / "model", {})
+    save(with_detector(trained_model(), train=1000, validation=300), tmp_path / "model", {})
     write_digits(tmp_path / "images", range(40))
     (tmp_path / "images" / "0003.png").write_bytes(b"")
     return tmp_path / "model"

@@ -8,13 +8,13 @@ import pytest
 
 from every_model import AVERAGES, MODELS, answers_of, average, inputs_of
 from forged_folders import document_of
+from models_with_detectors import with_detector
 from pellucid.bundle import AverageModel, Member, load_any, save
 from pellucid.bundle.models.feature_view import FeatureView
 from pellucid.bundle.models.on_network import ImageModel
 from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.errors import ModelFileError, NotFiniteError
 from small_models import reseal
-from watched_models import watched
 
 
 @pytest.fixture(scope="module", params=AVERAGES)
@@ -71,7 +71,7 @@ def test_weights_of_a_shared_network_count_once(each):
 
 
 def test_novelty_is_that_of_the_member_of_most_weight(tmp_path):
-    heavy = watched(MODELS["svm"]())
+    heavy = with_detector(MODELS["svm"]())
     model = AverageModel([Member("svm", 2, heavy), Member("cnn", 1, MODELS["cnn"]())])
     assert model.answer(inputs_of(model)).novelty is None
     save(model.with_detector(heavy.detector), tmp_path / "model", {})

@@ -14,6 +14,7 @@ from every_model import MODELS, inputs_of
 from forged_folders import header_of, write_weights
 from generators import trained_generator
 from limited import quickly
+from models_with_detectors import model_with_detector
 from pellucid.bundle import FeatureModel, ImageModel, load_any, save
 from pellucid.classical.predictors.forest import Forest
 from pellucid.data.images.preprocessing import Preprocessing
@@ -24,7 +25,6 @@ from pellucid.networks.own_layers import Attention, Latent, OwnLayers, Recurrent
 from pellucid.settings import Settings
 from small_models import CLASSES, reseal, untrained_model
 from text_models import text_model
-from watched_models import watched_model
 
 LARGE_IMAGE = NetworkConfig(name="lenet", input_shape=(1, 4096, 4096), outputs=10, widths=(64, 1, 1, 1))
 
@@ -195,7 +195,7 @@ def test_an_answer_that_overflows_for_one_input_alone_is_refused():
 
 def test_columns_that_ascend_only_by_wrapping_around():
     """Differences of int32 wrap, so that SciPy once read outside its arrays and ended the process."""
-    model = watched_model("logistic-regression of texts")
+    model = model_with_detector("logistic-regression of texts")
     arrays = model.detector.arrays()
     places = arrays["measure.kept_columns"].copy()
     places[-2:] = (-(2**31), 2**31 - 1)

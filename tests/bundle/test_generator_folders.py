@@ -9,7 +9,7 @@ from generators import trained_generator
 from pellucid.bundle import AdversarialModel, AutoencoderModel, load, load_any, save
 from pellucid.errors import DataError, ModelFileError
 from pellucid.networks import InputFacts, build, design
-from pellucid.pipeline.judging.detectors import generator_with_detector
+from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits, reseal
@@ -92,12 +92,12 @@ def test_a_detector_sees_the_last_layer_before_the_latent_numbers(folder):
 
 def test_a_detector_is_kept_and_changes_no_weight(folder, tmp_path):
     material = Material(PIXELS, LABELS, np.arange(600), np.arange(600, 700), CLASSES, DIGITS)
-    watched = generator_with_detector(trained_generator(), material, 0)
-    save(watched, tmp_path / "watched", {})
-    again = load_any(tmp_path / "watched")
+    model = generator_with_detector(trained_generator(), material, 0)
+    save(model, tmp_path / "with detector", {})
+    again = load_any(tmp_path / "with detector")
     seen = again.seen(PIXELS[700:720])
-    assert np.array_equal(again.detector.novelty(seen), watched.detector.novelty(seen))
-    weights = [(place / "weights.safetensors").read_bytes() for place in (folder, tmp_path / "watched")]
+    assert np.array_equal(again.detector.novelty(seen), model.detector.novelty(seen))
+    weights = [(place / "weights.safetensors").read_bytes() for place in (folder, tmp_path / "with detector")]
     assert weights[0] == weights[1]
 
 

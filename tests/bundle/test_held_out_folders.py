@@ -15,12 +15,12 @@ from forged_folders import (
     require_flips_refused,
     require_only_the_file_itself,
 )
+from models_with_detectors import model_with_detector
 from pellucid.bundle import HeldOut, load_any, save
 from pellucid.bundle.format.weights import pack
 from pellucid.bundle.held_out import MOST_EXAMPLES, most_kept
 from pellucid.errors import ModelFileError
 from small_models import digits, reseal
-from watched_models import watched_model
 
 NAME = "held-out.safetensors"
 
@@ -35,7 +35,7 @@ def kept(kind):
     """One of two models with held-out answers: of classes with a detector, and of numbers without."""
     if kind == "numbers":
         return with_answers(MODELS["cnn of numbers"]())
-    model = watched_model("mlp")
+    model = model_with_detector("mlp")
     return with_answers(model, model.answer(inputs_of(model)).novelty)
 
 
@@ -71,7 +71,7 @@ def test_they_are_the_same_after_loading(kind, whole):
 
 def test_equal_answers_are_equal_bytes_and_the_weights_are_the_same_without(whole, tmp_path):
     save(kept("classes"), tmp_path / "again", {})
-    save(watched_model("mlp"), tmp_path / "without", {})
+    save(model_with_detector("mlp"), tmp_path / "without", {})
     assert (tmp_path / "again" / NAME).read_bytes() == (whole / "classes" / NAME).read_bytes()
     for name in ("weights.safetensors", "novelty.safetensors"):
         assert (tmp_path / "without" / name).read_bytes() == (whole / "classes" / name).read_bytes()

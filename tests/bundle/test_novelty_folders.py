@@ -12,10 +12,10 @@ from forged_folders import (
     require_flips_refused,
     require_only_the_file_itself,
 )
+from models_with_detectors import model_with_detector
 from pellucid.bundle import load_any, save
 from pellucid.errors import ModelFileError
 from small_models import reseal
-from watched_models import watched_model
 
 NAME = "novelty.safetensors"
 
@@ -23,9 +23,9 @@ NAME = "novelty.safetensors"
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """Folders of two models with detectors, which must stay as they are."""
-    place = tmp_path_factory.mktemp("watched")
+    place = tmp_path_factory.mktemp("with detectors")
     for kind in ("mlp", "logistic-regression of texts"):
-        save(watched_model(kind), place / kind, {})
+        save(model_with_detector(kind), place / kind, {})
     return place
 
 

@@ -155,6 +155,10 @@ def test_budget():
     assert Budget.shrunk(0.25, examples=100).examples == 100  # so few are not shared out
     with pytest.raises(ValueError, match="trees is 0; give at least 1"):
         Budget(trees=0)
+    quick = Budget.of_preset("quick")
+    assert (quick.trees, quick.screened, quick.examples) == (50, 2_500, 60_000)
+    assert Budget.of_preset("best") == Budget.of_preset("standard") == Budget()
+    assert Budget(trees=30).within(quick) == Budget(trees=30, screened=2_500)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
+from models_with_detectors import with_detector
 from number_models import number_model, write_ink
 from pellucid.bundle import save
 from pellucid.cli.main import main
 from small_models import trained_model, write_digits
-from watched_models import watched
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_json_is_one_document_on_standard_output(run, data, capfd):
 
 
 def test_drift_is_said_and_stands_in_the_document(data, tmp_path, capfd):
-    save(watched(trained_model(), train=700, validation=300), tmp_path / "model", {})
+    save(with_detector(trained_model(), train=700, validation=300), tmp_path / "model", {})
     assert main(["evaluate", str(tmp_path / "model"), str(data), "--json"]) == 0
     drift = json.loads(capfd.readouterr().out)["drift"]
     assert drift["examples"] == 200

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models_with_detectors import with_detector
 from number_models import number_model
 from pellucid import TextClassifier
 from pellucid.arithmetic.rounding import percent
@@ -16,7 +17,6 @@ from pellucid.bundle import save
 from pellucid.cli.flags import counted
 from pellucid.cli.main import main
 from small_models import CLASSES, trained_model, write_digits
-from watched_models import watched
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_a_model_folder_a_file_and_probabilities(run, tmp_path, capfd):
 
 
 def test_what_is_unlike_the_training_data_is_said(tmp_path, capfd):
-    save(watched(trained_model(), train=1000, validation=300), tmp_path / "model", {})
+    save(with_detector(trained_model(), train=1000, validation=300), tmp_path / "model", {})
     paths = write_digits(tmp_path / "images", range(1400, 1440))
     chance = np.random.default_rng(0)
     for path in paths[:20]:

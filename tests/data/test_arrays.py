@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pellucid.data import read_data
-from pellucid.data.reading.arrays import listing_from_arrays
+from pellucid.data.labels.texts import label_texts
+from pellucid.data.reading.arrays import checked_pixels
 from pellucid.data.reading.idx import is_idx_folder, read_idx_folder
 from pellucid.data.reading.npz import read_npz
 from pellucid.errors import DataError
@@ -39,17 +40,11 @@ def images(count: int, side: int = 6) -> np.ndarray:
     return RNG.integers(0, 256, (count, side, side), dtype=np.uint8)
 
 
-# --- memory
+# --- labels
 
 
-def test_arrays_become_a_listing() -> None:
-    listing = listing_from_arrays(images(3), ["b", "a", "b"], [1, 1, 2])
-    assert listing.form == "arrays"
-    assert listing.labels == ["b", "a", "b"]
-    assert listing.groups == ["1", "1", "2"]
-    assert listing.sources == ["arrays:1", "arrays:2", "arrays:3"]
-    assert listing.pixels is not None
-    assert listing.pixels.shape == (3, 6, 6, 1)
+def text_labels(values: object) -> list[str]:
+    return label_texts(list(values), "arrays", lambda index: f"row {index + 1}")  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +59,7 @@ def test_arrays_become_a_listing() -> None:
     ],
 )
 def test_labels_become_text(labels: object, expected: list[str]) -> None:
-    assert listing_from_arrays(images(2), labels).labels == expected
+    assert text_labels(labels) == expected
 
 
 @pytest.mark.parametrize(
@@ -78,26 +73,23 @@ def test_labels_become_text(labels: object, expected: list[str]) -> None:
         ([1.0, float("nan")], "empty label at row 2"),
         ([b"a", b"b"], "the label at row 1 is a bytes; use text or a number"),
         (["a", "\ud800"], r"the label at row 2 is not valid text: '\\ud800'"),
-        (["a"], "2 images but 1 labels"),
     ],
 )
 def test_labels_that_are_none(labels: list[object], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        listing_from_arrays(images(2), labels)
+        text_labels(labels)
 
 
 def test_many_empty_labels_are_counted() -> None:
     with pytest.raises(DataError, match=r"empty label at row 1, .*row 10 and 5 more"):
-        listing_from_arrays(images(15), [""] * 15)
+        text_labels([""] * 15)
 
 
-def test_arrays_must_be_images_with_one_group_each() -> None:
+def test_arrays_must_be_images() -> None:
     with pytest.raises(DataError, match="arrays: images have the shape"):
-        listing_from_arrays(np.zeros((3, 4)), [1, 2, 3])
+        checked_pixels(np.zeros((3, 4)), "arrays")
     with pytest.raises(DataError, match="arrays: holds no images"):
-        listing_from_arrays(np.zeros((0, 4, 4)), [])
-    with pytest.raises(DataError, match="2 images but 1 groups"):
-        listing_from_arrays(images(2), [1, 2], ["only one"])
+        checked_pixels(np.zeros((0, 4, 4)), "arrays")
 
 
 # --- IDX

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data.made import listing_of
 from made_images import context, encoded
-from pellucid.data import Images, Listing, Preprocessing, decode_all, listing_from_arrays, read_data
+from pellucid.data import Images, Listing, Preprocessing, decode_all, read_data
 from pellucid.data.images.cached import cache as cache_module
 from pellucid.data.images.cached.cache import cache_folder, cache_limit, make_room
 from pellucid.data.images.cached.entry import open_entry
@@ -135,7 +136,7 @@ def test_animations_are_told_once(class_folders: Path, own_cache: Path) -> None:
 
 def test_arrays_in_memory_are_used_as_they_are(own_cache: Path) -> None:
     pixels = np.arange(2 * 64, dtype=np.uint8).reshape(2, 8, 8)
-    images, preprocessing = decode_all(listing_from_arrays(pixels, ["a", "b"]), Settings())
+    images, preprocessing = decode_all(listing_of(["a", "b"], pixels=pixels[..., None]), Settings())
     assert np.shares_memory(images.pixels, pixels)
     assert not images.pixels.flags.writeable
     assert pixels.flags.writeable
@@ -146,11 +147,11 @@ def test_arrays_in_memory_are_used_as_they_are(own_cache: Path) -> None:
 
 def test_float_arrays_are_scaled_by_their_training_rows(own_cache: Path) -> None:
     pixels = np.array([[[0.0, 16.0]], [[4.0, 8.0]], [[np.nan, 1.0]]])
-    images, preprocessing = decode_all(listing_from_arrays(pixels, ["a", "b", "c"]), Settings())
+    images, preprocessing = decode_all(listing_of(["a", "b", "c"], pixels=pixels[..., None]), Settings())
     assert (preprocessing.low, preprocessing.high) == (0.0, 16.0)
     assert images.pixels[:, 0, :, 0].tolist() == [[0, 255], [64, 128], [0, 0]]
     (problem,) = images.problems
-    assert (problem.index, problem.source) == (2, "arrays:3")
+    assert (problem.index, problem.source) == (2, "table.csv:3")
     assert problem.reason == "holds values that are not numbers (NaN or infinity)"
     assert images.original_sizes.tolist() == [[1, 2], [1, 2], [0, 0]]
 

@@ -9,9 +9,9 @@ import tarfile
 import pytest
 
 from killing import KILLED_PREDICTS
+from models_with_detectors import with_detector
 from pellucid.bundle import save
 from small_models import trained_model, write_digits
-from watched_models import watched
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,7 @@ IMAGES = 150
 def given(tmp_path_factory):
     """A run, and every form of INPUT together: more than one block of each."""
     folder = tmp_path_factory.mktemp("killed")
-    save(watched(trained_model(), train=1000, validation=300), folder / "run", {})
+    save(with_detector(trained_model(), train=1000, validation=300), folder / "run", {})
     write_digits(folder / "images", range(IMAGES))
     (folder / "images" / "0005.png").write_bytes(b"")
     (folder / "table.csv").write_text("image\n" + "".join(f"images/{n:04}.png\n" for n in range(100)))

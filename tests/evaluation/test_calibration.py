@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluation.draws import drawn
 from pellucid.evaluation import (
     at_temperature,
     cross_fitted,
@@ -14,17 +15,7 @@ from pellucid.evaluation import (
     reliability,
     wilson,
 )
-from pellucid.evaluation.calibration_error import calibration_error
-
-
-def drawn(examples, classes, stated=1.0, seed=0):
-    """Labels drawn from true probabilities; the logits of the stated ones are `stated` times as large."""
-    generator = np.random.default_rng(seed)
-    logits = 2 * generator.normal(size=(examples, classes))
-    true, said = np.exp(logits), np.exp(stated * logits)
-    true, said = (weights / weights.sum(axis=1, keepdims=True) for weights in (true, said))
-    labels = (true.cumsum(axis=1) < generator.random((examples, 1))).sum(axis=1)
-    return labels.clip(0, classes - 1).astype(np.int64), said
+from pellucid.evaluation.calibration.error import calibration_error
 
 
 @pytest.mark.parametrize("stated", [0.5, 1.0, 2.5])

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluation.draws import drawn
 from pellucid.arithmetic.metrics import OF_COUNTS, metric_value
 from pellucid.evaluation import (
     accuracy,
@@ -23,16 +24,6 @@ NAMES = [metric.key for metric in metrics_of("class")]
 
 def macro_f1(labels, probabilities):
     return metric_value(METRICS["macro_f1"], labels, probabilities)
-
-
-def drawn(examples, classes, stated=1.0, seed=0):
-    """Labels drawn from true probabilities, and probabilities that overstate them where `stated` > 1."""
-    generator = np.random.default_rng(seed)
-    logits = 2 * generator.normal(size=(examples, classes))
-    true, said = np.exp(logits), np.exp(stated * logits)
-    true, said = (weights / weights.sum(axis=1, keepdims=True) for weights in (true, said))
-    labels = (true.cumsum(axis=1) < generator.random((examples, 1))).sum(axis=1)
-    return labels.clip(0, classes - 1).astype(np.int64), said
 
 
 def test_scores_of_a_real_model():

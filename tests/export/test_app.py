@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as arrays
 
 from app_pages import CARD, HOSTILE, page
 from command_line import within
+from models_with_detectors import with_detector
 from pellucid.errors import StorageError, UsageError
 from pellucid.export.app import exporting
 from pellucid.export.app.card import card_of
@@ -25,7 +26,6 @@ from pellucid.export.app.tensors import Tensors, stepped
 from pellucid.export.export import metadata_of
 from pellucid.export.proof import DisagreeingError
 from small_models import DIGITS, number_model, untrained_model, vector_model
-from watched_models import watched
 
 LARGEST_BESIDE_WEIGHTS = 300_000
 
@@ -70,7 +70,7 @@ def test_no_two_modules_of_a_page_share_a_name(kind):
 
 
 def test_a_page_asks_nobody_and_is_small():
-    content = page(watched(untrained_model(mirror=True))).decode()
+    content = page(with_detector(untrained_model(mirror=True))).decode()
     weights = re.search(r'id="weights">([^<]*)<', content)
     assert weights is not None
     assert len(content) - len(weights[1]) < LARGEST_BESIDE_WEIGHTS

@@ -8,6 +8,7 @@ from PIL import Image
 
 from app_pages import HOSTILE, file_of, opened, original, page
 from insight.backbones import lite
+from models_with_detectors import with_detector
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError, ModelFileError
 from pellucid.export.app.chromium import BrowserFailed, browsing
@@ -18,13 +19,12 @@ from pellucid.export.held_out import held_out_examples
 from pellucid.pipeline.train import train
 from photographs import pieces
 from small_models import digits, number_model, untrained_model, write_digits
-from watched_models import watched
 
 MODELS = {
-    "cnn, mirrored": lambda: watched(untrained_model(mirror=True)).at(1.7),
+    "cnn, mirrored": lambda: with_detector(untrained_model(mirror=True)).at(1.7),
     "lenet": lambda: untrained_model("lenet"),
     "lenet of numbers": lambda: number_model("lenet"),
-    "mlp": lambda: watched(untrained_model("mlp")),
+    "mlp": lambda: with_detector(untrained_model("mlp")),
 }
 COUNT = 12
 
@@ -156,7 +156,7 @@ GIVE = """new Promise((done) => {
 
 
 def test_a_stroke_is_followed_by_answer_and_layers(chromium: str, tmp_path) -> None:
-    with opened(chromium, tmp_path, page(watched(untrained_model(mirror=True)))) as tab:
+    with opened(chromium, tmp_path, page(with_detector(untrained_model(mirror=True)))) as tab:
         before = tab.evaluate("document.getElementById('answer').textContent")
         found = tab.evaluate(
             """(async () => {
@@ -281,7 +281,7 @@ def test_a_program_that_is_no_browser_is_told() -> None:
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_everybody_can_use_a_page(chromium: str, axe_core, tmp_path, width: int, theme: str) -> None:
-    with opened(chromium, tmp_path, page(watched(untrained_model(mirror=True)))) as tab:
+    with opened(chromium, tmp_path, page(with_detector(untrained_model(mirror=True)))) as tab:
         tab.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
         )

@@ -57,7 +57,7 @@ def test_a_text_may_be_of_any_length_and_padded(name):
     [
         ("cnn, mirrored", "images", ["batch", 1, 8, 8]),
         ("rnn", "tokens", ["batch", "length"]),
-        ("logistic-regression of texts, watched", "terms", ["batch", 24]),
+        ("logistic-regression of texts, with detector", "terms", ["batch", 24]),
     ],
 )
 def test_inputs_and_outputs_have_the_names_and_shapes_that_are_documented(name, input_name, shape):
@@ -94,7 +94,7 @@ def test_histograms_of_gradients_are_those_of_the_model_on_images_of_every_size(
 
 
 def test_metadata_come_back_as_they_were():
-    name = "logistic-regression of texts, watched"
+    name = "logistic-regression of texts, with detector"
     model, metadata = EVERY[name](), exported(name).metadata
     assert isinstance(model, ClassicalModel)
     assert metadata.classes == model.classes

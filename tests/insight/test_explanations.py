@@ -20,7 +20,7 @@ from pellucid.insight.explanations.taking_out import taking_out
 from pellucid.tasks import IMAGES
 from small_models import digits, untrained_model
 from text_models import texts
-from unwatched import Unwatched
+from without_detector import WithoutDetector
 
 
 def flat(array):
@@ -95,7 +95,7 @@ def test_a_perceptron_has_no_maps():
     ]
 
 
-class Stub(Unwatched):
+class Stub(WithoutDetector):
     """A model of numbers, to be told what to look at."""
 
     input_kind, classes, preprocessing = IMAGES, (), None

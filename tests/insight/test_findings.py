@@ -212,7 +212,7 @@ def test_many_suspected_labels():
     found = suspicious_labels(course(label_issues=11, examined=1000, agreed=850, label_precision=0.874))
     assert found is not None
     assert "Of 1,000 labels" in found.evidence
-    assert "11 (1.1 %) are more likely wrong than right, and about 87 % of these" in found.evidence
+    assert "11 (1.1 %) may well be wrong, and about 87 % of these" in found.evidence
     assert suspicious_labels(course(label_issues=10, examined=1000, agreed=850)) is None
     assert suspicious_labels(course()) is None
 

@@ -16,8 +16,8 @@ from pellucid.pipeline.judging.averaging import (
     with_averages_tested,
     without_averages,
 )
-from pellucid.pipeline.judging.detectors import with_detectors
 from pellucid.pipeline.judging.held_out import with_held_out
+from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, Stored, calibrated
 from pellucid.pipeline.learners.features import Features
 from pellucid.pipeline.learners.planning.preparation import Material

@@ -84,5 +84,9 @@ def test_fine_tuning_is_a_course_of_its_own():
 
 
 def test_the_line_of_the_terminal_is_only_there_where_something_was_found():
-    assert findings_line(None) is findings_line([]) is None
-    assert findings_line([{"name": "cut-short"}]) == "training: cut short; the report says how to mend it"
+    metrics = {"models": {"svm": {}, "cnn": {}}, "recommended": "cnn"}
+    assert findings_line(metrics) is findings_line(metrics | {"findings": []}) is None
+    metrics["findings"] = [{"name": "cut-short"}]
+    assert findings_line(metrics) == "training: cut short; the report says how to mend it"
+    other = findings_line(metrics | {"recommended": "svm"})
+    assert other == "training of cnn: cut short; the report says how to mend it"

@@ -32,7 +32,7 @@ from runs_to_continue import (
     write_texts,
 )
 from small_models import CLASSES, digits
-from unwatched import Unwatched
+from without_detector import WithoutDetector
 
 PIXELS, LABELS = digits()
 
@@ -100,7 +100,7 @@ def prepared(labels, pixels, known=()):
     return prepare(listing_of(labels, pixels=pixels), Settings(), known=EarlierConstraints(tuple(known)))[0]
 
 
-class Says(Unwatched):
+class Says(WithoutDetector):
     """A model of given classes whose answers are looked up by the first pixel."""
 
     input_kind, preprocessing, temperature, parameters, name = IMAGES, None, 1.0, 0, "looks it up"

@@ -10,8 +10,8 @@ import pellucid
 from every_model import MODELS
 from pellucid.errors import UsageError
 from pellucid.pipeline.judging import held_out as judging
-from pellucid.pipeline.judging.detectors import judged_places, with_detectors
 from pellucid.pipeline.judging.held_out import with_held_out
+from pellucid.pipeline.judging.novelty.detectors import judged_places, with_detectors
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut
 from pellucid.pipeline.learners.planning.preparation import Material
 from small_models import CLASSES, DIGITS, digits

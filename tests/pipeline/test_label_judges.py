@@ -9,7 +9,18 @@ from pellucid.arithmetic import accuracy
 from pellucid.classical import extract
 from pellucid.data import prepare
 from pellucid.evaluation import judge_label_issues
-from pellucid.pipeline.judging.label_judges import Judge, fold_judge, held_out_judge, out_of_fold
+from pellucid.pipeline.judging import label_judges
+from pellucid.pipeline.judging.label_judges import (
+    BESIDE,
+    FOLDS,
+    FOLDS_OF_FEW,
+    Judge,
+    fold_judge,
+    folds_of,
+    held_out_judge,
+    out_of_fold,
+    with_discriminant,
+)
 from pellucid.pipeline.learners.candidates import Stored, answers
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.features import Features
@@ -31,8 +42,8 @@ def test_no_example_is_judged_by_a_model_that_knows_it_or_its_copy():
     shuffled = np.repeat(np.random.default_rng(0).integers(0, 10, 80), 2)
     material = of_digits(shuffled, rows)
     learner = ClassicalLearner("svm", SETTINGS)
-    together = out_of_fold(learner, material, rows, seed=0)
-    parted = out_of_fold(learner, material, np.arange(160), seed=0)
+    folds = [folds_of(sets, FOLDS, 0) for sets in (rows, np.arange(160))]
+    together, parted = (out_of_fold(learner, material, fold) for fold in folds)
     assert together.sum(axis=1) == pytest.approx(1)
     assert accuracy(shuffled, together) < 0.2
     assert accuracy(shuffled, parted) > 0.4
@@ -70,6 +81,23 @@ def test_the_recommended_model_judges_what_was_kept_from_it(dataset):
     assert accuracy(dataset.labels[judge.positions], judge.answers) > 0.8
 
 
+def test_the_set_up_is_that_which_validation_chose_for_the_same_features(dataset, monkeypatch):
+    asked = []
+
+    def learner(name, settings, setup=None):
+        asked.append(setup)
+        return ClassicalLearner("majority", settings)
+
+    monkeypatch.setattr(label_judges, "ClassicalLearner", learner)
+    alone = ClassicalLearner("logistic-regression", SETTINGS, setup=("hog", "HOG, C = 0.1"))
+    hog = dataclasses.replace(alone.fit(material_of(dataset)), setup=("hog", "HOG, C = 0.1"), features="hog")
+    pixels = dataclasses.replace(hog, setup=("pixels", "pixels, C = 0.1"), features="pixels")
+    by_log_loss = dataclasses.replace(SETTINGS, metric="log-loss")
+    for found, settings in (([hog], SETTINGS), ([pixels], SETTINGS), ([], SETTINGS), ([hog], by_log_loss)):
+        assert fold_judge(found, dataset, NOBODY, settings) is not None
+    assert asked == [("values", "C = 0.1"), None, None, None]
+
+
 def test_features_of_a_frozen_body_are_seen_where_they_serve_better(dataset):
     alone = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))
     known, every = dataset.train[:600], np.arange(len(dataset.labels))
@@ -78,7 +106,7 @@ def test_features_of_a_frozen_body_are_seen_where_they_serve_better(dataset):
     body = dataclasses.replace(alone, name="logistic-regression-on-eyes", features="pixels", stored=stored)
     judge = fold_judge([body], dataset, NOBODY, SETTINGS)
     assert judge is not None
-    assert (judge.name, judge.sees, judge.is_by_folds) == (body.name, "pixels", True)
+    assert (judge.name, judge.beside, judge.sees, judge.folds) == (body.name, BESIDE, "pixels", 5)
     assert judge.positions.tolist() == known.tolist()
     assert accuracy(dataset.labels[known], judge.answers) > 0.8
     against = dataclasses.replace(body.held_out, answers=1 - body.held_out.answers)
@@ -97,7 +125,27 @@ def test_a_weak_judge_lists_nothing(noise):
     shifts = np.where(draws.random(len(truth)) < 0.03, draws.integers(1, 10, len(truth)), 0)
     labels = (truth + shifts) % 10
     material = dataclasses.replace(of_digits(labels, np.arange(len(labels))), inputs=extract("hog", noisy))
-    answers = out_of_fold(ClassicalLearner("logistic-regression", SETTINGS), material, material.train, 0)
+    answers = out_of_fold(
+        ClassicalLearner("logistic-regression", SETTINGS), material, folds_of(material.train, FOLDS, 0)
+    )
     judged = judge_label_issues(labels, answers)
     assert not judged.is_able
     assert judged.found == []
+
+
+def test_the_mean_with_a_discriminant_is_right_more_often_and_lists_what_was_flipped():
+    """Digits with 3 % of the labels flipped."""
+    truth = digits()[1]
+    draws = np.random.default_rng(1)
+    wrong = draws.random(len(truth)) < 0.03
+    labels = np.where(wrong, (truth + draws.integers(1, 10, len(truth))) % 10, truth).astype(np.int64)
+    material = of_digits(labels, np.arange(len(labels)))
+    fold = folds_of(material.train, FOLDS_OF_FEW, 0)
+    alone = out_of_fold(ClassicalLearner("logistic-regression", SETTINGS), material, fold)
+    both = with_discriminant(alone, material, fold)
+    assert both.sum(axis=1) == pytest.approx(1)
+    assert accuracy(truth, both) >= accuracy(truth, alone)
+    assert accuracy(labels, both) > accuracy(labels, alone)
+    listed = [each.position for each in judge_label_issues(labels, both).found]
+    assert wrong[listed].sum() >= 0.75 * wrong.sum()
+    assert wrong[listed].mean() >= 0.8

@@ -10,7 +10,7 @@ import torch
 from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.networks import Network
-from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.judging.testing import test_once as ask_about_test
 from pellucid.pipeline.learners.candidates import answers, calibrated
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance, Learner

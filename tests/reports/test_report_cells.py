@@ -137,7 +137,7 @@ def test_label_issues_come_with_what_is_expected_of_them_both_probabilities_spli
 ) -> None:
     assert digit_facts.label_issues is not None
     first = digit_facts.label_issues.shown[0]
-    assert "The labels of 23 images of 1,797 are more likely wrong than right." in page.text
+    assert "The labels of 23 images of 1,797 may well be wrong." in page.text
     assert "About 19 of them are expected to be wrong; the others are unusual images" in page.text
     assert "Every example was judged by a model that never saw it." in page.text
     said = [" ".join(probability(each).split()) for each in (first.probability_of_label, first.probability)]
@@ -151,7 +151,7 @@ def test_label_issues_come_with_what_is_expected_of_them_both_probabilities_spli
 def test_no_label_issues_is_said_and_not_looked_for_is_not(digit_facts: ReportFacts) -> None:
     none = LabelIssues([], 0, 900, "They were judged by cnn.")
     page = Page(render(dataclasses.replace(digit_facts, label_issues=none)))
-    assert "None of 900 images has a label that is more likely wrong than right" in page.text
+    assert "None of 900 images has a label that may well be wrong" in page.text
     assert "They were judged by cnn." in page.text
     assert "Likely label errors" not in Page(render(dataclasses.replace(digit_facts, label_issues=None))).text
 

@@ -83,7 +83,7 @@ def test_images_are_answered(packages, tmp_path):
     assert done.stdout == f"{labels}\n"
 
 
-@pytest.mark.parametrize("name", ["rnn of lstm", "logistic-regression of texts, watched"])
+@pytest.mark.parametrize("name", ["rnn of lstm", "logistic-regression of texts, with detector"])
 def test_texts_are_answered(packages, name, tmp_path):
     table = tmp_path / "numbers.csv"
     table.write_text("text\n" + "".join(f"{text}\n" for text in texts()[:5]))

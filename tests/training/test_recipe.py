@@ -98,6 +98,13 @@ def test_mirroring_follows_the_data_and_no_augment_switches_all_off():
     assert choose_recipe(Settings(augment=False), _around()).augmentation.is_off
 
 
+def test_images_seen_but_a_few_times_are_shifted_by_half_as_much():
+    shifts = [
+        choose_recipe(Settings(epochs=epochs), _around()).augmentation.shift for epochs in (1, 7, 8, 60)
+    ]
+    assert shifts == [1, 1, 2, 2]
+
+
 def test_feature_vectors_are_not_augmented():
     around = _around(takes="values", shortest_side=0)
     assert choose_recipe(Settings(), around).augmentation.is_off

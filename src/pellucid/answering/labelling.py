@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from pellucid.answering.answered import REASON, answered
-from pellucid.answering.answers import Answer, Write
+from pellucid.answering.answers import Answer, Columns, Write, answers_to
 from pellucid.answering.deciding import Decided, Decider
 from pellucid.answering.incoming.ahead import ahead
 from pellucid.answering.incoming.blocks import (
+    NOTHING_PASSED,
     WARNINGS_SHOWN,
     Block,
     Incoming,
@@ -65,6 +66,11 @@ class Labelling:
             self.tally = Tally(**memory["tally"])
             if self.gathering is not None:
                 self.gathering.take_up(memory["gathering"])
+
+    def print(self, columns: Columns, asked: Incoming, progress: Progress | None) -> None:
+        """Write CSV to standard output."""
+        with answers_to(None, columns) as write:
+            self.go(asked, NOTHING_PASSED, write, progress)
 
     def fill(self, question: Question, resume: bool, asked: Incoming, progress: Progress | None) -> None:
         """Write the rows of a file, or go on with those that an earlier process left."""

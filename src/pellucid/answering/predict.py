@@ -5,10 +5,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pellucid.answering.answers import answers_to, check_ending, columns_of
+from pellucid.answering.answers import check_ending, columns_of
 from pellucid.answering.deciding import Decider, Wishes
 from pellucid.answering.incoming.blocks import (
-    NOTHING_PASSED,
     first_few,
     incoming,
 )
@@ -110,19 +109,14 @@ def predict(
     columns = columns_of(classes, decider.columns, are_numbers=not model.target.has_probabilities)
     labelling = Labelling(decider, wishes.probabilities)
     if out is None:
-        with answers_to(None, columns) as write:
-            labelling.go(asked, NOTHING_PASSED, write, progress)
+        labelling.print(columns, asked, progress)
     else:
-        labelling.fill(
-            Question(out, columns, _asked(chosen.folder, inputs, settings, wishes)), resume, asked, progress
-        )
-    noun = model.input_kind.noun
-    tally = labelling.tally
-    told = (
-        *asked.warnings,
-        *first_few(tally.warnings, noun, tally.warned),
-        *(_same_for_all(Path(run), noun) if model_name is None else ()),
-    )
+        question = Question(out, columns, _asked(chosen.folder, inputs, settings, wishes))
+        labelling.fill(question, resume, asked, progress)
+    noun, tally = model.input_kind.noun, labelling.tally
+    told = [*asked.warnings, *first_few(tally.warnings, noun, tally.warned)]
+    if model_name is None:
+        told += _same_for_all(Path(run), noun)
     return _predicted(chosen.name or model.name, decider, labelling.gathering, tally, told)
 
 
@@ -151,7 +145,7 @@ def _asked(folder: Path, inputs: Sequence[str], settings: Settings, wishes: Wish
 
 
 def _predicted(
-    name: str, decider: Decider, gathering: Gathering | None, tally: Tally, warnings: tuple[str, ...]
+    name: str, decider: Decider, gathering: Gathering | None, tally: Tally, warnings: Sequence[str]
 ) -> Predicted:
     """Outcome of labelling by a model of that name, and what the inputs look like as a whole."""
     model = decider.model

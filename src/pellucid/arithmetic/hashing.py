@@ -14,6 +14,9 @@ _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
 _INVERSE = pow(_BASE, -1, 2**64)
 _MIX = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _ORDER = 0xD6E8FEB86659FD93
+_MOST_KEPT = 1 << 21
+_kept: dict[int, np.ndarray] = {}
+"""Powers of a base, of 8 bytes each, that the longest block of texts so far took."""
 
 
 class Prefixes(NamedTuple):
@@ -63,6 +66,17 @@ def mixed(values: UInt64[np.ndarray, " pieces"]) -> UInt64[np.ndarray, " pieces"
 
 
 def _powers(base: int, count: int) -> UInt64[np.ndarray, " count"]:
+    """Powers from 0 on, not to be changed."""
+    known = _kept.get(base)
+    if known is None or len(known) < count:
+        known = _raised(base, count)
+        if count <= _MOST_KEPT:
+            known.setflags(write=False)
+            _kept[base] = known
+    return known[:count]
+
+
+def _raised(base: int, count: int) -> UInt64[np.ndarray, " count"]:
     powers = np.full(count, base, np.uint64)
     powers[:1] = 1
     return np.multiply.accumulate(powers, out=powers)

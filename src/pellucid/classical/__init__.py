@@ -16,6 +16,7 @@ from pellucid.classical.baselines import (
 from pellucid.classical.budget import Budget
 from pellucid.classical.features.kinds import FEATURES, HIDDEN, VALUES, FeatureKind, extract, feature_length
 from pellucid.classical.features.texts import TF_IDF
+from pellucid.classical.fitting.discriminant import discriminant_answers
 from pellucid.classical.lesson import Configuration, Fitted, Lesson
 from pellucid.classical.predictors.kinds import PREDICTORS
 from pellucid.classical.predictors.predictor import Predictor
@@ -42,6 +43,7 @@ __all__ = [
     "Lesson",
     "Predictor",
     "baselines_for",
+    "discriminant_answers",
     "extract",
     "feature_length",
     "fit_baseline",

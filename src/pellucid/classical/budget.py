@@ -86,18 +86,12 @@ class Budget:
 
     @classmethod
     def shrunk(cls, share: float, examples: int | None = None) -> "Budget":
-        """Part of the standard budget.
+        """Part of the standard budget, in which examples, configurations and trees are fewer.
 
-        Args:
-            share: above 0, at most 1; what the work may cost in comparison.
-            examples: training examples that there are; fewer than the standard budget admits shrink from
-                their own number.
+        `share`, above 0 and at most 1, is what the work may cost in comparison. Fewer training examples than
+        the standard budget admits shrink from their own number.
 
-        Returns:
-            A budget in which examples, configurations and trees are fewer.
-
-        Raises:
-            ValueError: the share is out of bounds.
+        Raises: `ValueError` if the share is out of bounds.
         """
         if not 0 < share <= 1:
             raise ValueError(f"share: {share} is not above 0 and at most 1")

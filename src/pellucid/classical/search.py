@@ -49,6 +49,7 @@ class Trial(NamedTuple):
         calibrated: whether its probabilities are honest enough to tell set-ups apart that the metric
             cannot.
         is_blind: whether it looks at no feature, so that none is computed.
+        is_slow: whether it learns from texts as slowly as from images, and is compared on as few of them.
     """
 
     features: str
@@ -58,6 +59,7 @@ class Trial(NamedTuple):
     best: int | None = None
     calibrated: bool = False
     is_blind: bool = False
+    is_slow: bool = False
 
 
 class Found(NamedTuple):
@@ -129,7 +131,7 @@ def _screened(
     """Compare set-ups on few examples, as many at a time as there are threads, each on one."""
     alone = work._replace(budget=work.budget.for_screening, threads=1, for_comparison=True)
     lesson = compared[0]
-    screened = work.budget.screened_texts if lesson.input_kind is TEXTS else work.budget.screened
+    are_texts = lesson.input_kind is TEXTS
     tables = {
         (trial.features, trial.best): [
             each.table(trial.features, draw).narrowed(each.classes, trial.best) for each in compared
@@ -138,7 +140,8 @@ def _screened(
     }
 
     def said(trial: Trial) -> np.ndarray:
-        rows = slice(screened)
+        is_quick = are_texts and not trial.is_slow
+        rows = slice(work.budget.screened_texts if is_quick else work.budget.screened)
         return np.concatenate(
             [
                 trial.learn(table.train[rows], table.labels[rows], alone).predict(table.validation)

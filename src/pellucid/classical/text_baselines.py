@@ -99,6 +99,7 @@ def _forest(lesson: Lesson, budget: Budget) -> list[Trial]:
             f"{READINGS[reading].title}, the {BEST_FEATURES:,} that say most, leaves of at least {least}",
             partial(forest, least=least),
             best=BEST_FEATURES,
+            is_slow=True,
         )
         for least in (1, 2)
     ]

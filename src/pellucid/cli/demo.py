@@ -3,10 +3,7 @@
 import argparse
 import contextlib
 import os
-import queue
-import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,6 +77,10 @@ def _training_beside(words: Sequence[str]) -> Iterator[Callable[[], int]]:
 
     Yields: a function that shows what it has printed so far and goes on to print, and returns its exit code.
     """
+    import queue
+    import subprocess
+    import threading
+
     process = subprocess.Popen(
         [sys.executable, "-m", "pellucid", "train", *words],
         stdout=subprocess.DEVNULL,

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from pellucid.data.images.preprocessing import Preprocessing
     from pellucid.data.listing import Images, Listing, Problem
     from pellucid.data.preparing import prepare
-    from pellucid.data.reading.arrays import listing_from_arrays
     from pellucid.data.reading.dispatch import read_data
     from pellucid.data.reading.inputs.texts import TextInputs, list_texts
-    from pellucid.data.reading.text_lists import listing_from_texts
     from pellucid.data.splits.folding import folds
 
 __all__ = [
@@ -37,8 +35,6 @@ __all__ = [
     "decode_image",
     "folds",
     "list_texts",
-    "listing_from_arrays",
-    "listing_from_texts",
     "prepare",
     "read_data",
     "write_ledger",
@@ -58,8 +54,6 @@ __getattr__ = on_first_use(
         "decode_image": "pellucid.data.images.decoding",
         "folds": "pellucid.data.splits.folding",
         "list_texts": "pellucid.data.reading.inputs.texts",
-        "listing_from_arrays": "pellucid.data.reading.arrays",
-        "listing_from_texts": "pellucid.data.reading.text_lists",
         "prepare": "pellucid.data.preparing",
         "read_data": "pellucid.data.reading.dispatch",
         "write_ledger": "pellucid.data.checks.ledger",

@@ -69,7 +69,7 @@ def near_copies_of(
 
     `positions` ascend and hold one example of each exact content.
     """
-    if listing.pixels is not None or listing.form == "list":
+    if listing.pixels is not None:
         return _searched(content, positions)
     rule = text_copies.RULE if content.preprocessing is None else (duplicates.RULE, content.preprocessing)
     key = hashlib.sha256(repr(rule).encode())

@@ -18,7 +18,7 @@ from pellucid.estimators.mixins.trained import Trained
 from pellucid.estimators.neighbours import advice_about_neighbours
 from pellucid.estimators.parameters import GeneratorParameters, documented
 from pellucid.networks.architectures.rnn import cell_of
-from pellucid.pipeline.judging.detectors import generator_with_detector
+from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
 from pellucid.pipeline.learners.generator import require_enough_images
 from pellucid.pipeline.learners.network import NetworkLearner
 from pellucid.pipeline.learners.planning.precision import require_precision

@@ -38,13 +38,16 @@ A share cannot be below 0, so half of the trials gain nothing and the other half
 _SPREAD = 0.5
 """Standard deviation of the logarithm of the temperature, as far as is known before any example is seen."""
 
+_LEAST_LISTED = 0.4
+"""Probability of being wrong from which on a label is listed; of those below one half most were flipped."""
+
 _TEMPERATURES = np.exp(np.linspace(-1.4, 1.4, 15))
 _MOST_WRONG = 0.5
 _SMALLEST = 1e-12
 
 
 class LabelError(NamedTuple):
-    """An example whose label is more likely wrong than right.
+    """An example whose label is likely wrong.
 
     Attributes:
         position: its row in what was given.
@@ -66,7 +69,7 @@ class LabelJudgement:
     """Judgement of a judge on labels.
 
     Attributes:
-        found: labels that are more likely wrong than right, the likeliest first.
+        found: labels that are wrong with a probability of at least 0.4, the likeliest first.
         examined: labels that were looked at.
         agreed: labels that the judge would have given itself.
         is_able: True where it agrees with enough of the labels, and there are enough of them; where it is not
@@ -99,7 +102,7 @@ def judge_label_issues(
     labels: Int64[np.ndarray, " examples"],
     out_of_sample_probabilities: Float64[np.ndarray, "examples classes"],
 ) -> LabelJudgement:
-    """Find labels that are more likely wrong than right, the likeliest first.
+    """Find labels that are likely wrong, by a probability of at least 0.4, the likeliest first.
 
     None is listed with fewer than 100 examples, by a judge that is not six tenths of the way from one answer
     for all to agreement with every label, or where the share of wrong labels could be 0 (likelihood-ratio
@@ -175,7 +178,7 @@ def _fit(logarithms: np.ndarray, labels: np.ndarray, temperature: float, most: f
 
 
 def _listed(right: np.ndarray, labels: np.ndarray, share: float) -> list[LabelError]:
-    """Labels that are more likely wrong than right, by Bayes' rule, the likeliest first."""
+    """Labels that are likely wrong, by Bayes' rule, the likeliest first."""
     rows = np.arange(len(labels))
     of_label = right[rows, labels]
     wrong = share * (1 - of_label) / (right.shape[1] - 1)
@@ -183,7 +186,7 @@ def _listed(right: np.ndarray, labels: np.ndarray, share: float) -> list[LabelEr
     others = right.copy()
     others[rows, labels] = 0.0
     suggested = others.argmax(axis=1)
-    found = np.flatnonzero(is_wrong > 0.5)
+    found = np.flatnonzero(is_wrong > _LEAST_LISTED)
     order = found[np.argsort(-is_wrong[found], kind="stable")]
     return [
         LabelError(

@@ -104,7 +104,7 @@ def for_answers_of(detector: Detector, answers: Shaped[np.ndarray, " n"], classe
 
 
 def _counted(answers: Shaped[np.ndarray, " n"], classes: int) -> Float64[np.ndarray, " kept"]:
-    """How often each class was answered, or some of the numbers, ascending."""
+    """Count of the answers of each class, or some of the numbers, ascending."""
     counted = np.bincount(answers, minlength=classes) if classes else _some(np.sort(answers))
     return counted.astype(np.float64)
 

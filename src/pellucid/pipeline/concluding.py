@@ -11,13 +11,13 @@ from pellucid.pipeline.comparing.folds import scores_of_folds
 from pellucid.pipeline.continual.metrics import continual_metrics
 from pellucid.pipeline.continual.training import ContinualTraining, recommended_on
 from pellucid.pipeline.judging.averaging import with_average, with_averages_tested, without_averages
-from pellucid.pipeline.judging.detectors import with_detectors
 from pellucid.pipeline.judging.held_out import with_held_out, with_joined_columns
 from pellucid.pipeline.judging.label_issues import judge_labels
 from pellucid.pipeline.judging.learning_curve import draw_curve
+from pellucid.pipeline.judging.novelty.detectors import with_detectors
+from pellucid.pipeline.judging.novelty.synthetic_outliers import judge_detectors
 from pellucid.pipeline.judging.outcome import Outcome
 from pellucid.pipeline.judging.slicing import sliced
-from pellucid.pipeline.judging.synthetic_outliers import judge_detectors
 from pellucid.pipeline.judging.testing import Tested, test_once, text_facts
 from pellucid.pipeline.learners.asked_later import has_curve
 from pellucid.pipeline.learners.backbones.building import Built

@@ -17,11 +17,11 @@ from pellucid.data.wording import count_of
 from pellucid.evaluation.generation.components import GaussianOnComponents
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.networks import describe
-from pellucid.pipeline.judging.detectors import generator_with_detector
 from pellucid.pipeline.judging.generated.bounds import active_units, bound_scores
 from pellucid.pipeline.judging.generated.discriminating import findings_of_generator, taken_for_real
 from pellucid.pipeline.judging.generated.measuring import Maker, can_be_measured, measured, measuring_seconds
 from pellucid.pipeline.judging.generated.showing import generated_facts
+from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.generator import autoencoder_beside, within_limit
 from pellucid.pipeline.learners.in_run import network_of_run

@@ -108,7 +108,7 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     if (added := run.metrics.get("added_generated")) is not None:
         for sentence in added["sentences"]:
             stages.paragraph(sentence)
-    found = findings_line(run.metrics.get("findings"))
+    found = findings_line(run.metrics)
     if found is not None:
         stages.paragraph(found)
     worst = worst_slice(run.metrics.get("slices"), dataset.noun)

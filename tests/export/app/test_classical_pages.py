@@ -9,10 +9,10 @@ import pytest
 
 from app_pages import file_of, original, page
 from every_model import CLASSICAL, ON_NETWORK
+from models_with_detectors import with_detector
 from pellucid.export.app.chromium import Tab, browsing
 from pellucid.export.app.proving import ask
 from small_models import digits
-from watched_models import watched
 
 MODELS = {
     name: make
@@ -56,7 +56,7 @@ def number(shown: str) -> float:
 def test_a_page_answers_as_its_classical_model_does(browser: Tab, tmp_path: Path, name: str) -> None:
     model = MODELS[name]()
     if name in ("svm", "svm-on-cnn"):
-        model = watched(model)
+        model = with_detector(model)
     place = tmp_path / "app.html"
     place.write_bytes(page(model))
     browser.open(place.as_uri())

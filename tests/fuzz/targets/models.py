@@ -14,6 +14,7 @@ import torch
 from every_model import AVERAGES, MODELS
 from fuzz.mutating import NAUGHTY, mutate_bytes, mutate_json, mutate_tensors
 from generators import trained_generator
+from models_with_detectors import KINDS, model_with_detector
 from pellucid.bundle import Generator, Model, load_any, save
 from pellucid.bundle.format.description import Description
 from pellucid.bundle.format.weights import Form, pack
@@ -21,7 +22,6 @@ from pellucid.bundle.parts import expected_forms
 from pellucid.novelty import Detector
 from pellucid.tasks import VALUES
 from small_models import sealed
-from watched_models import KINDS, watched_model
 
 _QUICK = (
     "cnn", "mlp of vectors", "text-cnn", "rnn", "bag", "svm", "random-forest", "ridge of texts, of numbers",
@@ -37,7 +37,7 @@ def folder_of(name: str) -> Mapping[str, bytes]:
     make = {
         **MODELS,
         **AVERAGES,
-        **{f"watched {each}": lambda each=each: watched_model(each) for each in KINDS},
+        **{f"{each}, with detector": lambda each=each: model_with_detector(each) for each in KINDS},
         **{each: lambda each=each: trained_generator(epochs=1, model=each) for each in ("vae", "gan")},
     }
     with tempfile.TemporaryDirectory() as place:
@@ -48,12 +48,12 @@ def folder_of(name: str) -> Mapping[str, bytes]:
         }
 
 
-MODEL_KINDS = [*MODELS, *AVERAGES, *(f"watched {each}" for each in KINDS), "vae", "gan"]
+MODEL_KINDS = [*MODELS, *AVERAGES, *(f"{each}, with detector" for each in KINDS), "vae", "gan"]
 QUICK_KINDS = [
     *_QUICK,
     "average",
-    "watched cnn, mirrored",
-    "watched logistic-regression of texts",
+    "cnn, mirrored, with detector",
+    "logistic-regression of texts, with detector",
     "vae",
     "gan",
 ]

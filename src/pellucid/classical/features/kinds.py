@@ -57,15 +57,10 @@ def pooled(
 def extract(kind: str, inputs: Shaped[np.ndarray, "n ..."]) -> Float32[np.ndarray, "n d"]:
     """Features of inputs, a row for each, block by block; a memory-mapped array is never copied whole.
 
-    Args:
-        kind: key in `FEATURES` for images, or one of `AS_THEY_ARE` for vectors.
-        inputs: uint8 (n, height, width, channels), or float32 (n, d).
+    `kind` is a key in `FEATURES` for images, uint8 (n, height, width, channels), or one of `AS_THEY_ARE` for
+    vectors, float32 (n, d).
 
-    Returns:
-        One row for each input.
-
-    Raises:
-        KeyError: there is no such kind.
+    Raises: `KeyError` if there is no such kind.
     """
     if kind in AS_THEY_ARE:
         return np.asarray(inputs, np.float32)

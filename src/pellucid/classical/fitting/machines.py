@@ -80,16 +80,11 @@ class Pairs(NamedTuple):
 
 
 def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work, setup: Setup) -> Predictor:
-    """Train a support vector machine.
+    """Train a support vector machine; a constant where all labels are one, or all features.
 
-    Args:
-        features: one row for each example, in an order drawn by chance.
-        labels: class codes, or numbers where `work` knows no classes.
-        work: for classes, seed, threads and counts.
-        setup: width of the kernel and strength.
-
-    Returns:
-        The predictor; where all labels are one, or all features, a constant.
+    The rows of the features are in an order drawn by chance. Labels are class codes, or numbers where `work`,
+    which has seed, threads and counts, knows no classes. The set-up is the width of the kernel and the
+    strength.
     """
     centre, scale = scaling(features, work.one_unit)
     variance = float(np.count_nonzero(scale))

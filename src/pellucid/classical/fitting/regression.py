@@ -26,16 +26,10 @@ def constant(labels: np.ndarray, classes: int) -> Constant:
 def logistic(
     features: Float32[np.ndarray, "n d"], labels: Int64[np.ndarray, " n"], work: Work, strength: float
 ) -> Predictor:
-    """Train logistic regression.
+    """Train logistic regression; where only one class is there, the predictor gives its shares.
 
-    Args:
-        features: one row for each example.
-        labels: class codes.
-        work: for classes and the number of steps.
-        strength: $C$, of the loss against the size of the weights.
-
-    Returns:
-        The predictor; where only one class is there, its shares.
+    `work` is asked for classes and the number of steps; `strength` is $C$, of the loss against the size of
+    the weights.
     """
     from sklearn.linear_model import LogisticRegression
 

@@ -17,7 +17,6 @@ from pellucid.data.wording import COLUMNS, count_of, quoted, some, visible
 _FORMS = {
     "idx": "IDX files", "npz": "an npz file", "table": "a table", "tables": "several tables",
     "webdataset": "WebDataset shards",
-    "list": "a list",
 }  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def find_siblings(
     if content.images is not None:
         links |= _of_images(listing, content.images, alone)
     if isinstance(content.inputs, Texts):
-        links |= _of_texts(listing, content.inputs, content, alone)
+        links |= _of_texts(content.inputs, content, alone)
     name, by_column = by_source(listing.columns_of_sources, np.flatnonzero(usable).astype(np.int64))
     if listing.columns_of_sources:
         links[SOURCES] = by_column
@@ -77,12 +77,8 @@ def _of_images(listing: Listing, images: Images, alone: Int64[np.ndarray, " alon
     return {BURSTS: _once("bursts", key, images.digests, alone, lambda: bursts(listing, images, alone))}
 
 
-def _of_texts(
-    listing: Listing, texts: Texts, content: Content, alone: Int64[np.ndarray, " alone"]
-) -> Mapping[str, Links]:
+def _of_texts(texts: Texts, content: Content, alone: Int64[np.ndarray, " alone"]) -> Mapping[str, Links]:
     """Rules for texts."""
-    if listing.form == "list":
-        return {QUOTES: quotes(texts, alone), THREADS: threads(texts, alone)}
     key = hashlib.sha256(repr(quote_rule.RULE).encode())
     return {
         QUOTES: _once("quotes", key, content.digests, alone, lambda: quotes(texts, alone)),

@@ -97,7 +97,7 @@ class _View(NamedTuple):
         return share
 
     def of(self, other: Cells) -> Cells:
-        """What the view shows, interpolated between cells."""
+        """Values that the view shows, interpolated between cells."""
         shown: Cells = self.down @ other @ self.across
         return shown
 

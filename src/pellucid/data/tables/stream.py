@@ -9,6 +9,7 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from pellucid.data.tables.arrow.features import with_names
@@ -72,16 +73,6 @@ def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
     return table
 
 
-def _from_csv(file: TextFile) -> Table:
-    """Read values between commas, semicolons or tabs, whichever part them."""
-    return _separated(file, None)
-
-
-def _from_tsv(file: TextFile) -> Table:
-    """Read values between tabs."""
-    return _separated(file, "\t")
-
-
 def _from_tab(file: TextFile) -> Table:
     """Read values between tabs, below a header as Orange writes it or a plain one.
 
@@ -106,7 +97,7 @@ def _without_blank_rows(batch: CsvBatch) -> CsvBatch:
 
 
 def _separated(file: TextFile, separator: str | None) -> Table:
-    """Read separated values.
+    """Read values between separators; by default commas, semicolons or tabs, whichever part them.
 
     Raises: `DataError` if two columns share a name.
     """
@@ -145,17 +136,8 @@ def _of_batches(
     return Table(place, block_of(first, header), read, warnings)
 
 
-def _from_parquet(path: Path, place: str) -> Table:
-    """Read a Parquet file, block by block; images in its cells are left where they are."""
-    return _from_columns(path, place, "parquet")
-
-
-def _from_arrow(path: Path, place: str) -> Table:
-    """Read an Arrow file likewise."""
-    return _from_columns(path, place, "arrow")
-
-
 def _from_columns(path: Path, place: str, form: str) -> Table:
+    """Read a Parquet or Arrow file, block by block; images in its cells are left where they are."""
     with open_columns(path, place, form) as columns:
         unread, classes = columns.facts()
         blocks = columns.blocks(None, ROWS_FIRST, unread)
@@ -171,15 +153,15 @@ def _from_columns(path: Path, place: str, form: str) -> Table:
 
 
 _TEXTS: dict[str, Callable[[TextFile], Table]] = {
-    ".csv": _from_csv,
-    ".tsv": _from_tsv,
+    ".csv": partial(_separated, separator=None),
+    ".tsv": partial(_separated, separator="\t"),
     ".tab": _from_tab,
     ".json": open_json,
     ".jsonl": open_json_lines,
     ".ndjson": open_json_lines,
 }
 _BINARY: dict[str, Callable[[Path, str], Table]] = {
-    ".parquet": _from_parquet,
-    ".arrow": _from_arrow,
+    ".parquet": partial(_from_columns, form="parquet"),
+    ".arrow": partial(_from_columns, form="arrow"),
     ".xlsx": open_workbook,
 }

@@ -20,7 +20,6 @@ a flag."""
 JOINER = 0x200D
 """Joins emoji to one."""
 
-_POINTS = 0x110000
 _FIRST_WITHOUT_SPACES = [first for first, _ in WITHOUT_SPACES]  # ascending
 
 _UNSEEN = re.compile(
@@ -76,9 +75,10 @@ def characters(texts: Sequence[str]) -> Characters:
 
 def _kinds(points: UInt32[np.ndarray, " points"]) -> UInt8[np.ndarray, " points"]:
     """Kind of every code point; each different one is looked up once."""
-    occurs = np.zeros(_POINTS, bool)
+    count = int(points.max(initial=0)) + 1
+    occurs = np.zeros(count, bool)
     occurs[points] = True
-    table = np.zeros(_POINTS, np.uint8)
+    table = np.zeros(count, np.uint8)
     for point in np.flatnonzero(occurs).tolist():
         table[point] = kind_of(point)
     kinds: UInt8[np.ndarray, " points"] = table[points]

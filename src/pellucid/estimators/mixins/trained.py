@@ -18,8 +18,8 @@ from pellucid.bundle.parts import vector_length
 from pellucid.errors import DataError, StorageError
 from pellucid.estimators.given.taught import Taught
 from pellucid.estimators.neighbours import advice_about_neighbours
-from pellucid.pipeline.judging.detectors import with_detectors
 from pellucid.pipeline.judging.held_out import with_held_out
+from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.shares import allowance_of
 from pellucid.settings import Settings
@@ -63,8 +63,8 @@ class Trained(
         learner = learner_of(settings, material, weights)
         with advice_about_neighbours(choose_threads(settings)):
             fitted = learner.fit(material, allowance_of(settings, began))
-        watched = with_detectors([fitted], material, settings.seed)
-        (finished,) = with_held_out(watched, material, settings.seed)
+        detecting = with_detectors([fitted], material, settings.seed)
+        (finished,) = with_held_out(detecting, material, settings.seed)
         self.history_ = [dict(record) for record in fitted.history]
         return finished.model.with_joined_columns(taught.joined_columns)
 

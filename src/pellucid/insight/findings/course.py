@@ -18,7 +18,7 @@ class Course:
         history: one record for each epoch, as in `history.jsonl`.
         chance: share of the largest class among the training examples; 0 where numbers are predicted.
         guessing: train loss of one who knows only how often each class is, or the mean number; 0 if unknown.
-        label_issues: labels that are more likely wrong than right.
+        label_issues: labels that may well be wrong.
         examined: labels that were looked at.
         agreed: labels that the models that looked at them would have given themselves.
         label_precision: share of `label_issues` that is expected to be wrong.

@@ -10,7 +10,7 @@ SUSPICIOUS = 0.01
 def suspicious_labels(course: Course) -> Finding | None:
     """More likely label errors than in data sets that are labelled with care.
 
-    Found where more than 1 % of the labels that were looked at are more likely wrong than right; `None`
+    Found where more than 1 % of the labels that were looked at may well be wrong; `None`
     elsewhere.
     """
     share = course.label_issues / course.examined if course.examined else 0.0
@@ -21,14 +21,14 @@ def suspicious_labels(course: Course) -> Finding | None:
         "suspicious-labels",
         "Many labels look wrong.",
         f"Of {course.examined:,} labels that were judged by models that had not seen the example, "
-        f"{course.label_issues:,} ({100 * share:.1f} %) are more likely wrong than right, and about "
+        f"{course.label_issues:,} ({100 * share:.1f} %) may well be wrong, and about "
         f"{100 * course.label_precision:.0f} % of these are expected to be wrong. The models agree with "
         f"{100 * agreement:.0f} % of all labels.",
         "Look at the likely label errors in this report and mend what is wrong; the network learns what the "
         "labels say, and so does its score.",
-        f"Found above {100 * SUSPICIOUS:.0f} %. A label counts where it is more likely wrong than right, by "
-        "the probability that a model gives it and the share of wrong labels among all, which is fitted to "
-        "these probabilities. None counts where that share could be 0. Ten well-known test sets have 3.3 % "
-        "wrong labels on the mean (Northcutt and others 2021).",
+        f"Found above {100 * SUSPICIOUS:.0f} %. A label counts where it is wrong with a probability of at "
+        "least 0.4, by the probability that a model gives it and the share of wrong labels among all, which "
+        "is fitted to these probabilities. None counts where that share could be 0. Ten well-known test sets "
+        "have 3.3 % wrong labels on the mean (Northcutt and others 2021).",
         {"share": share, "agreement": agreement, "expected_precision": course.label_precision},
     )

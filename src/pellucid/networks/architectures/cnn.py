@@ -22,6 +22,11 @@ from collections import OrderedDict
 from torch import nn
 
 from pellucid.errors import UsageError
+from pellucid.networks.architectures.image_size import (
+    SMALLEST_SIDE,
+    require_large_images,
+    require_large_input,
+)
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.layers.shared import (
     Divide,
@@ -36,7 +41,6 @@ from pellucid.networks.network import Network
 from pellucid.networks.own_layers import Stem
 from pellucid.settings import Settings
 
-SMALLEST_SIDE = 8
 _SMALLEST_MAP = 3
 _FEWEST_BLOCKS = 2
 _MOST_STEM_FILTERS = 64
@@ -55,11 +59,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
     Raises: `UsageError` if the input is not an image of at least 8x8, or depth is 0.
     """
-    if len(facts.input_shape) != 3 or min(facts.input_shape[1:]) < SMALLEST_SIDE:
-        raise UsageError(
-            f"--model: cnn needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
-            f"found inputs of shape {facts.input_shape}; choose mlp or a larger --image-size"
-        )
+    require_large_images("cnn", facts, "choose mlp or a larger --image-size")
     if settings.depth == 0:
         raise UsageError("--depth: cnn needs at least 1 block, found 0; choose mlp for none")
     channels, shorter = facts.input_shape[0], min(facts.input_shape[1:])
@@ -116,8 +116,7 @@ def assemble(config: NetworkConfig) -> Network:
 
 def _check(config: NetworkConfig, stem: Stem) -> None:
     """Refuse a config whose layers could not stand on one another with a `ValueError`."""
-    if len(config.input_shape) != 3 or min(config.input_shape[1:]) < SMALLEST_SIDE:
-        raise ValueError(f"cnn: input_shape {list(config.input_shape)} is not an image of at least 8x8")
+    require_large_input(config)
     channels, *size = config.input_shape
     if not 1 <= stem.stem_kernel <= SMALLEST_SIDE or not 1 <= stem.stem_stride <= SMALLEST_SIDE:
         raise ValueError(f"cnn: stem of {stem.stem_kernel} pixels every {stem.stem_stride} is not 1 to 8")

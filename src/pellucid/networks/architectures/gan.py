@@ -23,19 +23,18 @@ from torch import nn
 
 from pellucid.networks.adversarial import Adversarial
 from pellucid.networks.architectures.halving import (
-    depth_of,
     doubling,
     halving,
     require_fitting_layers,
-    require_large_images,
     sides,
     widths_of,
 )
+from pellucid.networks.architectures.image_size import require_large_images
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.own_layers import Noise
 from pellucid.settings import Settings
 
-_DEFAULT_WIDTH, _MOST_TIMES_WIDTH, _DEFAULT_NOISE = 64, 4, 64
+_DEFAULT_WIDTH, _DEFAULT_NOISE = 64, 64
 _DEFAULT_ACTIVATION = "leaky-relu"
 
 
@@ -53,7 +52,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         outputs=facts.outputs,
         activation=settings.activation or _DEFAULT_ACTIVATION,
         batch_norm=settings.batch_norm,
-        widths=widths_of(settings.width or _DEFAULT_WIDTH, _MOST_TIMES_WIDTH, depth_of(settings, facts)),
+        widths=widths_of(settings, facts, _DEFAULT_WIDTH),
         own=Noise(
             latent=_DEFAULT_NOISE if settings.latent is None else settings.latent, conditions=facts.outputs
         ),

@@ -11,37 +11,28 @@ from collections import OrderedDict
 from torch import nn
 
 from pellucid.errors import UsageError
+from pellucid.networks.architectures.image_size import (
+    require_large_input,
+)
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.layers.shared import make_activation, make_norm, make_unit_norm
 from pellucid.settings import Settings
 
-SMALLEST_SIDE = 8
 _SMALLEST_MAP = 4
+_MOST_TIMES_WIDTH = 4
 _KERNEL, _STRIDE, _PADDING = 4, 2, 1
-
-
-def require_large_images(name: str, facts: InputFacts) -> None:
-    """Refuse inputs that are no images of at least 8x8 pixels with a `UsageError`."""
-    if len(facts.input_shape) != 3 or min(facts.input_shape[1:]) < SMALLEST_SIDE:
-        raise UsageError(
-            f"--model: {name} needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
-            f"found inputs of shape {facts.input_shape}; choose a larger --image-size"
-        )
 
 
 def require_fitting_layers(config: NetworkConfig) -> None:
     """Refuse a config whose layers could not stand on one another with a `ValueError`."""
-    if len(config.input_shape) != 3 or min(config.input_shape[1:]) < SMALLEST_SIDE:
-        raise ValueError(
-            f"{config.name}: input_shape {list(config.input_shape)} is not an image of at least 8x8"
-        )
+    require_large_input(config)
     if not config.widths or min(config.input_shape[1:]) >> len(config.widths) < 1:
         raise ValueError(
             f"{config.name}: {len(config.widths)} convolutions do not fit {list(config.input_shape)}"
         )
 
 
-def depth_of(settings: Settings, facts: InputFacts) -> int:
+def _depth_of(settings: Settings, facts: InputFacts) -> int:
     """Number of convolutions: the setting, or as many as leave 4 rows and columns.
 
     Raises: `UsageError` if the setting is 0, or more than the image can be halved.
@@ -58,9 +49,13 @@ def depth_of(settings: Settings, facts: InputFacts) -> int:
     return settings.depth
 
 
-def widths_of(first: int, most_times: int, depth: int) -> tuple[int, ...]:
-    """Channels of each convolution: each twice those of the one before, up to so many times the first's."""
-    return tuple(first * min(2**number, most_times) for number in range(depth))
+def widths_of(settings: Settings, facts: InputFacts, width: int) -> tuple[int, ...]:
+    """Channels of each convolution: each twice those of the one before, up to four times the first's.
+
+    The first has `width`, where the settings ask for no other. Raises: `UsageError` if `--depth` is unfit.
+    """
+    first = settings.width or width
+    return tuple(first * min(2**number, _MOST_TIMES_WIDTH) for number in range(_depth_of(settings, facts)))
 
 
 def sides(config: NetworkConfig) -> list[tuple[int, int]]:

@@ -19,6 +19,11 @@ from collections import OrderedDict
 from torch import nn
 
 from pellucid.errors import UsageError
+from pellucid.networks.architectures.image_size import (
+    SMALLEST_SIDE,
+    require_large_images,
+    require_large_input,
+)
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.layers.shared import (
     make_activation,
@@ -30,7 +35,6 @@ from pellucid.networks.layers.shared import (
 from pellucid.networks.network import Network
 from pellucid.settings import Settings
 
-SMALLEST_SIDE = 8
 _KERNEL = 5
 _DEFAULT_WIDTH, _DEFAULT_STAGES = 6, 2
 _LARGEST_RESULT = 8
@@ -45,11 +49,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
     Raises: `UsageError` if the input is not an image of at least 8x8, or depth is 0.
     """
-    if len(facts.input_shape) != 3 or min(facts.input_shape[1:]) < SMALLEST_SIDE:
-        raise UsageError(
-            f"--model: lenet needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
-            f"found inputs of shape {facts.input_shape}; choose mlp or a larger --image-size"
-        )
+    require_large_images("lenet", facts, "choose mlp or a larger --image-size")
     width = settings.width or _DEFAULT_WIDTH
     stages = _DEFAULT_STAGES if settings.depth is None else settings.depth
     if stages == 0:
@@ -72,8 +72,7 @@ def assemble(config: NetworkConfig) -> Network:
 
     Raises: `ValueError` if the config does not describe a lenet.
     """
-    if len(config.input_shape) != 3 or min(config.input_shape[1:]) < SMALLEST_SIDE:
-        raise ValueError(f"lenet: input_shape {list(config.input_shape)} is not an image of at least 8x8")
+    require_large_input(config)
     if len(config.widths) < 3:
         raise ValueError(f"lenet: {len(config.widths)} widths found, at least 3 expected")
     layers: OrderedDict[str, nn.Module] = OrderedDict()

@@ -20,20 +20,19 @@ import math
 from torch import nn
 
 from pellucid.networks.architectures.halving import (
-    depth_of,
     doubling,
     halving,
     require_fitting_layers,
-    require_large_images,
     sides,
     widths_of,
 )
+from pellucid.networks.architectures.image_size import require_large_images
 from pellucid.networks.autoencoder import Autoencoder
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.own_layers import Latent
 from pellucid.settings import Settings
 
-_DEFAULT_WIDTH, _MOST_TIMES_WIDTH = 32, 4
+_DEFAULT_WIDTH = 32
 _LATENT = ((16, 16), (48, 32))
 _MOST_LATENT = 64
 _MOST_COMPONENTS, _IMAGES_EACH = 10, 50
@@ -57,7 +56,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         outputs=2 * latent,
         activation=settings.activation or _DEFAULT_ACTIVATION,
         batch_norm=settings.batch_norm,
-        widths=widths_of(settings.width or _DEFAULT_WIDTH, _MOST_TIMES_WIDTH, depth_of(settings, facts)),
+        widths=widths_of(settings, facts, _DEFAULT_WIDTH),
         own=Latent(
             latent=latent,
             conditions=facts.outputs,

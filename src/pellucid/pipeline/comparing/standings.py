@@ -135,17 +135,10 @@ def listed(names: Sequence[str], most: int = 3) -> str:
 def rank(scores: Mapping[str, Sequence[float]], train: float, test: float, measure: Metric) -> Standings:
     """Compare contenders by their scores over the same folds and seeds.
 
-    Two are alike where the whole interval of their difference is too small to matter; where it is not,
-    and the test does not part them, there are too few trainings to tell.
-
-    Args:
-        scores: one score for each training, in the same order for every contender; two or more.
-        train: examples each was trained on, on average.
-        test: examples each was judged on, on average.
-        measure: what was measured.
-
-    Returns:
-        The standings.
+    Two are alike where the whole interval of their difference is too small to matter; where it is not, and
+    the test does not part them, there are too few trainings to tell. Scores are two or more, one for each
+    training, in the same order for every contender; `train` and `test` are the examples that each was trained
+    and judged on, on average.
     """
     sizes = round(train), round(test)
     bounds = (

@@ -26,15 +26,8 @@ def contradiction(
     Classes are compared by accuracy (McNemar's test) and by log loss (exchanged answers), numbers by squared
     errors; all comparisons are counted (Holm).
 
-    Args:
-        recommended: name of the model.
-        tested: what every model said on the test split.
-        dataset: for the labels.
-        seed: of the exchanges.
-
-    Returns:
-        The form of `contradiction` in `metrics.json`: the model, the metric, both scores, the p-value and
-        all of it in words; `None` where no model is ahead beyond chance.
+    The form of `contradiction` in `metrics.json`: the model, the metric, both scores, the p-value and all of
+    it in words; `None` where no model is ahead beyond chance.
     """
     labels = dataset.labels[dataset.test]
     others = [name for name in tested if name != recommended]

@@ -8,6 +8,7 @@ import numpy as np
 
 from pellucid.insight.findings import Course, find
 from pellucid.pipeline.judging.outcome import Outcome
+from pellucid.reports.entries import is_classical
 
 
 def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
@@ -45,9 +46,14 @@ def last_training(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
     return [record for record in history if record.get("model") == history[-1].get("model")]
 
 
-def findings_line(findings: Sequence[Mapping[str, Any]] | None) -> str | None:
-    """Findings, as `metrics.json` has them, in one sentence for the terminal; `None` where there are none."""
-    if not findings:
+def findings_line(metrics: Mapping[str, Any]) -> str | None:
+    """Findings of `metrics.json` in one sentence for the terminal; `None` where there are none.
+
+    The network that they speak of is named where another model is recommended.
+    """
+    if not metrics.get("findings"):
         return None
-    names = ", ".join(str(finding["name"]).replace("-", " ") for finding in findings)
-    return f"training: {names}; the report says how to mend it"
+    names = ", ".join(str(finding["name"]).replace("-", " ") for finding in metrics["findings"])
+    network = next((name for name in metrics["models"] if not is_classical(name)), None)
+    of_network = "" if network is None or network == metrics["recommended"] else f" of {network}"
+    return f"training{of_network}: {names}; the report says how to mend it"

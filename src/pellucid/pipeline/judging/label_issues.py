@@ -10,7 +10,7 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.evaluation import LabelError, LabelJudgement, judge_label_issues
-from pellucid.pipeline.judging.label_judges import FOLDS, MOST_EXAMINED, Judge, fold_judge, held_out_judge
+from pellucid.pipeline.judging.label_judges import MOST_EXAMINED, Judge, fold_judge, held_out_judge
 from pellucid.pipeline.judging.report_selection import shown
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.stages import Stages
@@ -39,7 +39,7 @@ def judge_labels(
     """Look for wrong labels in every split, each judged by a model that did not learn from the example.
 
     What was held out is judged by the recommended model. Training examples are judged, where baselines are
-    trained, by logistic regression that is trained anew for each third of them on the others.
+    trained, by simple models that are trained anew for each fold of them on the others.
 
     Args:
         candidates: the models of the run.
@@ -78,11 +78,12 @@ def _of_training(judge: Judge, dataset: Dataset) -> str:
 def _method(judge: Judge, judgement: LabelJudgement, what: str) -> str:
     """Who judged what, how well it agrees with the labels, and what follows, in two sentences."""
     sees = "" if judge.sees is None else f" on {judge.sees}"
-    folds = f", trained {FOLDS} times on a part and asked about the rest," if judge.is_by_folds else ""
+    who, agree = ("it", "it agrees") if judge.beside is None else ("they", "their mean agrees")
+    folds = f", trained {judge.folds} times on a part and asked about the rest," if judge.folds else ""
     if not judgement.examined:
         return f"There was nothing to judge of {what}."
     agrees = (
-        f"{judge.name}{sees}{folds} judged {what}, none of which it had learnt from; it agrees with "
+        f"{_both(judge)}{sees}{folds} judged {what}, none of which {who} had learnt from; {agree} with "
         f"{figure(100 * judgement.accuracy)} % of {judgement.examined:,} labels."
     )
     if not judgement.is_able:
@@ -95,12 +96,18 @@ def _method(judge: Judge, judgement: LabelJudgement, what: str) -> str:
     )
 
 
+def _both(judge: Judge) -> str:
+    """The models of a judge."""
+    return judge.name if judge.beside is None else f"{judge.name} and {judge.beside}"
+
+
 def _stage_words(judged: _Judged, noun: str) -> str:
     """Summarise the judging of training examples for the terminal."""
     judge, judgement, _ = judged
     found = count_of(len(judgement.found), "label")
-    words = f"judged the labels of {count_of(judgement.examined, f'training {noun}')} by {judge.name}"
-    return f"{words}, which agrees with {figure(100 * judgement.accuracy)} %: {found} likely wrong"
+    words = f"judged the labels of {count_of(judgement.examined, f'training {noun}')} by {_both(judge)}"
+    agree = "which agrees" if judge.beside is None else "whose mean agrees"
+    return f"{words}, {agree} with {figure(100 * judgement.accuracy)} %: {found} likely wrong"
 
 
 def _together(judged: Sequence[_Judged], dataset: Dataset) -> LabelIssues:
@@ -128,7 +135,8 @@ def _judge_json(judged: _Judged) -> dict[str, Any]:
     judge, judgement, _ = judged
     return {
         "name": judge.name,
-        "by_folds": judge.is_by_folds,
+        "beside": judge.beside,
+        "by_folds": judge.folds > 0,
         "examined": judgement.examined,
         "accuracy": judgement.accuracy,
         "is_able": judgement.is_able,

@@ -119,15 +119,10 @@ def _members(candidate: Candidate) -> dict[str, Any]:
 
 
 def scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
-    """Scores with intervals, as `metrics.json` has them.
+    """Scores with intervals, as `metrics.json` has them; nothing where there is no example.
 
-    Args:
-        labels: class codes or numbers.
-        predictions: probabilities (n, classes) or numbers (n,).
-        seed: seed of the bootstrap.
-
-    Returns:
-        Each score by name; nothing where there is no example.
+    Labels are class codes or numbers, predictions probabilities (n, classes) or numbers (n,); the seed is
+    that of the bootstrap.
     """
     if len(labels) == 0:
         return {}
@@ -139,15 +134,10 @@ def scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, 
 
 
 def comparisons(tested: Mapping[str, Tested], dataset: Dataset, seed: int) -> list[dict[str, Any]]:
-    """Every pair of models on the same test examples.
+    """Every pair of models on the same test examples, in the form of `comparisons` in `metrics.json`.
 
-    Args:
-        tested: predictions of each model, simplest first.
-        dataset: for the labels.
-        seed: seed of the permutations.
-
-    Returns:
-        The form of `comparisons` in `metrics.json`; the less simple model of a pair is `a`.
+    Models come from the simplest on; the less simple one of a pair is `a`. The seed is that of the
+    permutations.
     """
     labels = dataset.labels[dataset.test]
     names = list(tested)[::-1]

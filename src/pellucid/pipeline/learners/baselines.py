@@ -50,16 +50,8 @@ def train_baselines(
 ) -> list[Candidate]:
     """Train classical models on the training split, or take over those a killed run had finished.
 
-    Args:
-        names: which ones.
-        dataset: the data.
-        settings: seed, threads, metric and time limit.
-        checkpoints: folder in which each is kept as soon as it is trained.
-        stages: shows a line for each.
-        allowance: what a time limit grants to all of them.
-
-    Returns:
-        The models in the order of their names.
+    Each is kept in `checkpoints` as soon as it is trained; all share the allowance. In the order of their
+    names.
     """
     if not names:
         return []

@@ -131,15 +131,9 @@ def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " trai
 def answers(
     model: Model, dataset: Dataset | Material, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
-    """Answers of a model about some examples, read block by block from the store.
+    """Answers of a model about examples at some positions, read block by block from the store.
 
-    Args:
-        model: the model.
-        dataset: holds the images.
-        indices: positions in it.
-
-    Returns:
-        Probabilities (examples, classes), or numbers (examples,).
+    Probabilities (examples, classes), or numbers (examples,).
     """
     ask = dataset.target.ask
     rows = [
@@ -219,16 +213,10 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset | Material, see
 def recommended(
     candidates: Sequence[Candidate], dataset: Dataset, metric: str, seed: int = 0
 ) -> Recommendation:
-    """Choose a model by what was held out, and nothing of the test.
+    """Choose a model, of those from the simplest on, by what was held out, and nothing of the test; say why.
 
-    Args:
-        candidates: the models, simplest first.
-        dataset: for the labels.
-        metric: value of `--metric`; numbers go by root mean squared error.
-        seed: seed of the bootstrap.
-
-    Returns:
-        Its name, and why.
+    `metric` is the value of `--metric`; numbers go by root mean squared error. The seed is that of the
+    bootstrap.
     """
     positions = np.unique(np.concatenate([each.held_out.positions for each in candidates]))
     labels = dataset.labels[positions]

@@ -57,7 +57,7 @@ class Opened:
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     """Show where the answers are wrong, with images or texts.
 
-    Content of `page/errors.html`; `None` where nothing was tested and no label is suspected.
+    Content of `page/errors.html`; `None` where nothing was tested and no labels were judged.
     """
     if facts.numbers is not None:
         return _numbers(facts)
@@ -65,7 +65,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         return None
     pairs = confusion.opened(facts)
     label_issues = () if facts.label_issues is None else facts.label_issues.shown
-    album, (worst, uncertain, suspected, *cells) = _shown(
+    album, (worst, uncertain, mislabelled, *cells) = _shown(
         facts.mistakes, facts.uncertain, label_issues, *(pair.examples for pair in pairs)
     )
     wrong = facts.confusion - np.diag(np.diag(facts.confusion))
@@ -82,7 +82,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "worst": worst,
         "uncertain": uncertain,
         "label_issues": facts.label_issues,
-        "suspected": suspected,
+        "mislabelled": mislabelled,
         "first": WORST_TEXTS_SHOWN if facts.noun == "text" else WORST_SHOWN,
         "album": album,
     }

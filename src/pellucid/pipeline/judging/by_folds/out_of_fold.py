@@ -16,7 +16,7 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.files import make_folder
 from pellucid.pipeline.judging.by_folds.kinds import Kind
-from pellucid.pipeline.judging.detectors import signals_by_model
+from pellucid.pipeline.judging.novelty.detectors import signals_by_model
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, on_held_out, raw_answers
 from pellucid.pipeline.learners.folds import Folds, positions_of
 from pellucid.pipeline.learners.planning.preparation import material_of
@@ -42,19 +42,13 @@ class OnFold(NamedTuple):
 def judged_by_folds(
     kinds: Sequence[Kind], candidates: Sequence[Candidate], folds: Folds, context: RunContext
 ) -> tuple[list[Candidate], Sequence[Record]]:
-    """Give candidates their answers about folds that they did not learn from.
+    """Give candidates, trained on all that is not for the test, answers about folds they did not learn from.
 
-    Args:
-        kinds: every kind of model that was trained, once.
-        candidates: trained on all examples that are not for the test.
-        folds: the folds.
-        context: the run; what is finished is kept in its folder and taken over after a kill.
+    `kinds` are the models that were trained, each once. What is finished is kept in the folder of the run and
+    taken over after a kill. With them comes the history of a network that watched the first fold, nothing
+    without one.
 
-    Returns:
-        The candidates; and the history of a network that watched the first fold, nothing without one.
-
-    Raises:
-        DivergedError: the loss stopped being finite.
+    Raises: `DivergedError` if the loss stopped being finite.
     """
     held_out: dict[str, HeldOut] = {}
     history: Sequence[Record] = ()

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from every_model import MODELS, answers_of, inputs_of
+from models_with_detectors import KINDS, model_with_detector, with_detector
 from pellucid.bundle import load_any, save
-from watched_models import KINDS, watched, watched_model
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_answers_are_the_same_as_without_a_detector_to_the_last_bit(name):
-    model = watched_model(name)
+    model = model_with_detector(name)
     said, novelty = model.answer(inputs_of(model))
     np.testing.assert_array_equal(said, answers_of(model))
     np.testing.assert_array_equal(said, answers_of(KINDS[name]()))
@@ -20,7 +20,7 @@ def test_answers_are_the_same_as_without_a_detector_to_the_last_bit(name):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_detector_looks_at_what_the_model_sees(name):
-    model = watched_model(name)
+    model = model_with_detector(name)
     rows = model.seen(inputs_of(model))
     assert rows.shape == (40, model.columns_seen)
     np.testing.assert_allclose(
@@ -38,14 +38,14 @@ def test_a_model_without_a_detector_says_nothing(name):
 
 @pytest.mark.parametrize("name", ["mlp", "svm-on-cnn", "logistic-regression of texts"])
 def test_no_inputs(name):
-    model = watched_model(name)
+    model = model_with_detector(name)
     said, novelty = model.answer(inputs_of(model)[:0])
     assert (said.shape, novelty.shape) == ((0, 10), (0,))
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn, mirrored", "text-cnn", "svm-on-cnn"])
 def test_hidden_layer_and_answer_come_of_one_pass(name, monkeypatch):
-    model = watched_model(name)
+    model = model_with_detector(name)
     passes = []
     whole = model.network.features
 
@@ -61,7 +61,7 @@ def test_hidden_layer_and_answer_come_of_one_pass(name, monkeypatch):
 
 def test_the_detector_stays_at_another_temperature():
     for name in ("mlp", "svm-on-cnn", "text-cnn", "mlp of vectors"):
-        model = watched_model(name)
+        model = model_with_detector(name)
         hotter = model.at(2.0)
         assert hotter.detector is model.detector
         assert model.temperature == 1
@@ -71,26 +71,26 @@ def test_the_detector_stays_at_another_temperature():
 
 
 def test_a_detector_of_other_features_is_refused():
-    detector = watched_model("mlp").detector
+    detector = model_with_detector("mlp").detector
     with pytest.raises(ValueError, match=r"takes 32 features where the model has \d+"):
         KINDS["logistic-regression"]().with_detector(detector)
 
 
 def test_a_detector_of_other_classes_is_refused():
-    numbers = watched_model("cnn of numbers")
+    numbers = model_with_detector("cnn of numbers")
     with pytest.raises(ValueError, match="counted 100 classes where the model has 10"):
         MODELS["cnn"]().with_detector(numbers.detector)
 
 
-def test_a_model_that_looks_at_nothing_has_nothing_to_be_watched():
+def test_a_model_that_looks_at_nothing_has_no_detector():
     model = MODELS["majority"]()
     assert model.columns_seen == 0
     with pytest.raises(ValueError, match="takes 32 features where the model has 0"):
-        model.with_detector(watched_model("mlp").detector)
+        model.with_detector(model_with_detector("mlp").detector)
 
 
 def test_noise_is_unlike_digits():
-    model = watched(KINDS["mlp"](), train=1000, validation=300)
+    model = with_detector(KINDS["mlp"](), train=1000, validation=300)
     noise = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), dtype=np.uint8)
     assert (model.answer(noise).novelty > model.detector.threshold).mean() > 0.7
     assert (model.answer(inputs_of(model, 400)).novelty > model.detector.threshold).mean() < 0.15
@@ -98,7 +98,7 @@ def test_noise_is_unlike_digits():
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_saved_detector_says_the_same(name, tmp_path):
-    model = watched_model(name)
+    model = model_with_detector(name)
     save(model, tmp_path / "model", {})
     again = load_any(tmp_path / "model")
     for before, after in zip(model.answer(inputs_of(model)), again.answer(inputs_of(model)), strict=True):
@@ -108,7 +108,7 @@ def test_a_saved_detector_says_the_same(name, tmp_path):
 
 def test_weights_are_the_same_bytes_with_a_detector_and_without(tmp_path):
     for name in ("mlp", "svm-on-cnn"):
-        save(watched_model(name), tmp_path / "with", {})
+        save(model_with_detector(name), tmp_path / "with", {})
         save(KINDS[name](), tmp_path / "without", {})
         one, other = ((tmp_path / each / "weights.safetensors").read_bytes() for each in ("with", "without"))
         assert one == other
@@ -118,6 +118,6 @@ def test_weights_are_the_same_bytes_with_a_detector_and_without(tmp_path):
 
 def test_equal_detectors_are_equal_bytes(tmp_path):
     for place in ("one", "other"):
-        save(watched(KINDS["mlp"]()), tmp_path / place, {})
+        save(with_detector(KINDS["mlp"]()), tmp_path / place, {})
     one, other = ((tmp_path / place / "novelty.safetensors").read_bytes() for place in ("one", "other"))
     assert one == other

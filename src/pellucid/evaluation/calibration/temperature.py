@@ -14,7 +14,7 @@ from scipy.special import logsumexp
 from pellucid.arithmetic import at_temperature
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.arithmetic.metrics import CALIBRATION_BINS, calibration_terms
-from pellucid.evaluation.calibration_error import calibration_error
+from pellucid.evaluation.calibration.error import calibration_error
 from pellucid.evaluation.intervals import Interval, wilson
 
 __all__ = [

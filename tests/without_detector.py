@@ -3,7 +3,7 @@
 from pellucid.bundle import Answers, Model
 
 
-class Unwatched(Model):
+class WithoutDetector(Model):
     """A model without a detector."""
 
     sort_seen = "layer"

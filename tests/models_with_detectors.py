@@ -31,7 +31,7 @@ KINDS = {
 """Models that get a detector."""
 
 
-def watched(model: Model, *, train: int = 300, validation: int = 100) -> Model:
+def with_detector(model: Model, *, train: int = 300, validation: int = 100) -> Model:
     """A model with a detector that was fitted on the first digits and calibrated on the next."""
     inputs = inputs_of(model, len(digits()[1]))
     labels = np.zeros(train, np.int64) if model.is_regression else digits()[1][:train]
@@ -42,6 +42,6 @@ def watched(model: Model, *, train: int = 300, validation: int = 100) -> Model:
 
 
 @functools.cache
-def watched_model(name: str) -> Model:
+def model_with_detector(name: str) -> Model:
     """One of `KINDS` with its detector."""
-    return watched(KINDS[name]())
+    return with_detector(KINDS[name]())

@@ -27,17 +27,10 @@ Images = UInt8[np.ndarray, "n height width channels"]
 def judge_detectors(
     candidates: Sequence[Candidate], tested: Mapping[str, Tested], dataset: Dataset, settings: Settings
 ) -> dict[str, dict[str, Any]]:
-    """Say how well the detector of each model did.
+    """Say how well the detector of each model did; synthetic outliers are made of the test inputs.
 
-    Args:
-        candidates: the models.
-        tested: what each said on the test split.
-        dataset: for the test inputs that synthetic outliers are made of.
-        settings: for the seed; under a time limit fewer synthetic outliers are made.
-
-    Returns:
-        The form of `models.NAME.novelty` in `metrics.json`, for each model with a detector; nothing
-        without test examples.
+    Under a time limit fewer are made. The form of `models.NAME.novelty` in `metrics.json`, for each model
+    with a detector; nothing without test examples.
     """
     if len(dataset.test) == 0:
         return {}

@@ -1,0 +1,13 @@
+"""Labels and probabilities that are drawn, so that what is right about them is known."""
+
+import numpy as np
+
+
+def drawn(examples, classes, stated=1.0, seed=0):
+    """Labels drawn from true probabilities; the logits of the stated ones are `stated` times as large."""
+    generator = np.random.default_rng(seed)
+    logits = 2 * generator.normal(size=(examples, classes))
+    true, said = np.exp(logits), np.exp(stated * logits)
+    true, said = (weights / weights.sum(axis=1, keepdims=True) for weights in (true, said))
+    labels = (true.cumsum(axis=1) < generator.random((examples, 1))).sum(axis=1)
+    return labels.clip(0, classes - 1).astype(np.int64), said
