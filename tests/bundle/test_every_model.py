@@ -256,4 +256,4 @@ def test_a_card_states_the_temperature_and_histograms(tmp_path):
 
 def test_every_kind_is_among_them(saved):
     makes_images = {"image-generator"}  # answers nothing: test_generator_folders.py
-    assert {document_of(saved(name))["kind"] for name in MODELS} == set(KINDS) - makes_images
+    assert {document_of(saved(name))["kind"] for name in EVERY} == set(KINDS) - makes_images

@@ -193,7 +193,10 @@ def test_class_folders_of_files_with_baselines_and_folds(pellucid, mails, tmp_pa
     assert done.returncode == 0, done.stderr
     metrics = json.loads((out / "metrics.json").read_text())
     baselines = {"majority", "logistic-regression", "svm", "random-forest"}
-    assert set(metrics["models"]) == {*baselines, "bag", "logistic-regression-on-bag", "svm-on-bag"}
+    single = {*baselines, "bag", "logistic-regression-on-bag", "svm-on-bag"}
+    assert (
+        set(metrics["models"]) - {"average"} == single
+    )  # an average only where it loses less than each of them
     assert set(metrics["folds"]["models"]) == set(metrics["models"])
     assert "none of which it had learnt from" in metrics["label_issues"]["method"]
     assert metrics["models"]["svm"]["test"]["accuracy"]["value"] > 0.8

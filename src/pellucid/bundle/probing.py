@@ -1,8 +1,10 @@
 """A first question to a model that was just read: weights may be finite and its answers not."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+import scipy.sparse
 import torch
 from jaxtyping import Int64
 from torch import Tensor
@@ -10,6 +12,7 @@ from torch import Tensor
 from pellucid.budgets import MEMORY
 from pellucid.bundle.checks import Inputs, finite_answers
 from pellucid.bundle.model import Model
+from pellucid.bundle.models.classical import ClassicalModel
 from pellucid.bundle.models.generator import Generator
 from pellucid.bundle.models.on_network import OnNetwork
 from pellucid.encoding.tokens.ragged import UNKNOWN
@@ -58,6 +61,8 @@ def _ask(model: Model) -> None:
     if isinstance(network, Network) and network.config.vocabulary:
         with torch.inference_mode():
             finite_answers(network(_known(network.config)))
+    if isinstance(model, ClassicalModel) and model.tfidf is not None:
+        finite_answers(model.predictor.predict(_some_of(model.predictor.inputs)))
     if isinstance(model, Generator):
         model.sample(np.zeros(1, np.int64), seed=0)
         model.transform(inputs)
@@ -75,6 +80,13 @@ def _known(config: NetworkConfig) -> Int64[Tensor, "rows length"]:
     spread = np.linspace(UNKNOWN, config.vocabulary - 1, 2 * length).astype(np.int64)
     first = np.minimum(np.arange(UNKNOWN + 1, UNKNOWN + 1 + length), config.vocabulary - 1)
     return torch.from_numpy(np.stack([first, spread[::2], spread[1::2]]))
+
+
+def _some_of(columns: int) -> scipy.sparse.csr_array:
+    """One row of TF-IDF with features from all over a vocabulary, since plain texts may hold none of them."""
+    chosen = np.unique(np.linspace(0, columns - 1, min(columns, _KNOWN)).astype(np.int64))
+    values = np.full(len(chosen), 1 / math.sqrt(max(1, len(chosen))), np.float32)
+    return scipy.sparse.csr_array((values, chosen, [0, len(chosen)]), shape=(1, columns))
 
 
 def _plain(model: Model) -> Inputs:
