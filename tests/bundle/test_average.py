@@ -78,6 +78,7 @@ def test_novelty_is_that_of_the_member_of_most_weight(tmp_path):
     inputs = inputs_of(model)
     found = load_any(tmp_path / "model").answer(inputs).novelty
     np.testing.assert_allclose(found, heavy.answer(inputs).novelty)
+    np.testing.assert_array_equal(model.seen(inputs), heavy.seen(inputs))
 
 
 def test_an_answer_that_is_not_finite_is_refused_with_its_place():
