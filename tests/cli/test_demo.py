@@ -64,6 +64,7 @@ def test_what_the_process_beside_says_is_shown_and_its_exit_code_is_the_commands
     tmp_path, monkeypatch, trained, capsys
 ):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(demo, "_LOWEST", 0)  # beside other tests the lowest would wait for long
     run = tmp_path / "run"
     taken = tmp_path / "run-spam"
     taken.mkdir()
