@@ -12,7 +12,7 @@ from pellucid.evaluation import holm
 from pellucid.evaluation.comparisons.flips import flip_p_values
 from pellucid.evaluation.comparisons.paired import LEVEL, mcnemar
 from pellucid.pipeline.judging.testing import Tested
-from pellucid.settings import METRICS, NUMBER_METRIC
+from pellucid.settings import AVERAGE, METRICS, NUMBER_METRIC
 
 _FEWEST = 20
 """Test examples below which nothing is said."""
@@ -24,7 +24,8 @@ def contradiction(
     """Find the model that is farthest ahead of the recommended one on the test beyond chance.
 
     Classes are compared by accuracy (McNemar's test) and by log loss (exchanged answers), numbers by squared
-    errors; all comparisons are counted (Holm).
+    errors; all comparisons are counted (Holm). An average of models is not compared by log loss: it nearly
+    always loses a little less than the one it mostly consists of, which says nothing against that one.
 
     The form of `contradiction` in `metrics.json`: the model, the metric, both scores, the p-value and all of
     it in words; `None` where no model is ahead beyond chance.
@@ -37,6 +38,8 @@ def contradiction(
     for key, terms in _terms(tested, labels, is_regression=dataset.is_regression).items():
         sign = -1.0 if METRICS[key].is_error else 1.0
         for name in others:
+            if name == AVERAGE and key == "log_loss":
+                continue
             ahead = sign * (terms[name] - terms[recommended])
             if key == "accuracy":
                 p_value = mcnemar(int((ahead > 0).sum()), int((ahead < 0).sum()))

@@ -1,0 +1,43 @@
+"""The test's word on the choice: said where another model is better there beyond chance."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pellucid.pipeline.judging import testing
+from pellucid.pipeline.judging.contradiction import contradiction
+
+LABELS = np.random.default_rng(0).integers(0, 2, 400)
+
+
+def _tested(right, sure):
+    """A model that is right on so many of the first of each hundred, and always as sure."""
+    is_right = np.arange(400) % 100 < right
+    of_label = np.where(is_right, sure, 1 - sure)
+    answers = np.where(LABELS[:, None] == np.arange(2), of_label[:, None], 1 - of_label[:, None])
+    return testing.Tested(answers, answers, None, 1.0)
+
+
+def _said(**models):
+    data = SimpleNamespace(labels=LABELS, test=np.arange(400), is_regression=False)
+    return contradiction("cnn", {"cnn": _tested(80, 0.7), **models}, data, 0)
+
+
+@pytest.mark.parametrize("name", ["svm", "average"])
+def test_who_is_right_more_often_beyond_chance_contradicts(name):
+    said = _said(**{name: _tested(90, 0.7)})
+    assert (said["model"], said["metric"]) == (name, "accuracy")
+    assert said["words"].startswith(f"The test contradicts the choice: {name} is better there beyond chance")
+    assert (said["value"], said["recommended_value"]) == (0.9, 0.8)
+
+
+def test_who_loses_less_as_often_right_contradicts_but_for_an_average():
+    surer = _tested(80, 0.8)
+    assert (_said(svm=surer)["model"], _said(svm=surer)["metric"]) == ("svm", "log_loss")
+    assert _said(average=surer) is None
+
+
+def test_what_chance_explains_is_no_contradiction():
+    assert _said(svm=_tested(81, 0.7)) is None
+    assert _said(svm=_tested(60, 0.7)) is None
