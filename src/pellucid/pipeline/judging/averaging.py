@@ -35,7 +35,7 @@ def with_average(
     if found is None:
         return list(candidates)
     scores = on_held_out([found], dataset, settings)
-    stages.line(f"averaged {members_in_words(found.model)}{scores} on what was held out")
+    stages.paragraph(f"averaged {members_in_words(found.model)}{scores} on what was held out")
     return [*candidates, found]
 
 
