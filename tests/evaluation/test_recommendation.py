@@ -235,6 +235,23 @@ def test_models_are_compared_on_the_examples_that_judged_both():
     assert recommend_numbers(np.zeros(200), squares).name == "cnn"
 
 
+def test_easy_examples_alone_make_no_model_the_best():
+    """`cnn` was asked about the 40 easiest alone, and is worse there than `svm`."""
+    labels = np.arange(200) % 2
+    svm, cnn = answers_with(labels, 60, 0.8), np.full((200, 2), np.nan)
+    cnn[160:] = answers_with(labels[160:], 2, 0.8)
+    answers = {"majority": np.full((200, 2), 0.5), "svm": svm, "cnn": cnn}
+    for metric in CHOICES:
+        found = recommend(labels, answers, metric, noun="held-out example")
+        assert found.name == "svm", metric
+        assert "svm is the best on 200 held-out examples" in found.reason, metric
+    errors = {"ridge": np.where(np.arange(200) < 60, 1.3, 0.3), "cnn": np.full(200, np.nan)}
+    errors["cnn"][160:] = np.where(np.arange(40) < 2, 1.3, 0.3)
+    labels = np.linspace(-9, 9, 200)
+    said = {"mean": np.zeros(200), **{name: labels + each for name, each in errors.items()}}
+    assert recommend_numbers(labels, said).name == "ridge"
+
+
 def test_of_few_examples_equal_accuracies_are_told_apart_by_log_loss():
     labels = np.arange(16) % 2
     names = np.eye(2)[labels]

@@ -1,8 +1,8 @@
 """Contests: the scores of several models on what was held out, and how each compares with the best.
 
 Folds may have asked a model that takes long about some of the examples only. Two models are compared on the
-examples that judged both. The score of a model that was asked about fewer is that of the one asked about
-most, plus the difference on those.
+examples that judged both. The score of a model that was asked about fewer is that of the best one asked about
+most, plus the difference on those: a dummy in its place would leave in how hard those happen to be.
 """
 
 from collections.abc import Callable, Mapping
@@ -65,7 +65,7 @@ def contest_of_classes(
     if metric.test == "mcnemar" and len(labels) >= FEW:
         return _by_accuracy(metric, labels, said)
     losses = {name: log_loss_terms(labels, rows) for name, rows in said.items()}
-    scores = _estimated(losses)
+    scores = _estimated(losses, sign=-1)
     best = min(scores, key=lambda name: scores[name])
 
     def more(name: str) -> Float64[np.ndarray, " both"]:
@@ -94,7 +94,7 @@ def contest_of_classes(
 def contest_of_numbers(labels: Float64[np.ndarray, " examples"], said: Said, seed: int) -> Contest:
     """Compare models of numbers by root mean squared error."""
     squares = {name: (answers - labels) ** 2 for name, answers in said.items()}
-    scores = {name: float(np.sqrt(max(0.0, mean))) for name, mean in _estimated(squares).items()}
+    scores = {name: float(np.sqrt(max(0.0, mean))) for name, mean in _estimated(squares, sign=-1).items()}
     best = min(scores, key=lambda name: scores[name])
 
     def both(name: str) -> Float64[np.ndarray, "both 2"]:
@@ -142,7 +142,7 @@ def _by_accuracy(metric: Metric, labels: Int64[np.ndarray, " examples"], said: S
         name: np.where(np.isnan(rows[:, 0]), np.nan, rows.argmax(axis=1) == labels)
         for name, rows in said.items()
     }
-    scores = _estimated(hits)
+    scores = _estimated(hits, sign=1)
     best = max(scores, key=lambda name: scores[name])
 
     def only(name: str) -> tuple[int, int]:
@@ -168,7 +168,7 @@ def _by_counts(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Sai
     def scored(name: str, asked: Bool[np.ndarray, " examples"]) -> float:
         return float(measure(class_counts(labels[asked], predicted[name][asked], classes)))
 
-    reference = _most_asked(first)
+    reference = _best_of_most_asked(first, lambda name: scored(name, ~np.isnan(first[name])))
     asked = {name: _both(first, name, reference) for name in said}
     whole = scored(reference, asked[reference])
     scores = {
@@ -199,9 +199,12 @@ def _by_counts(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Sai
     )
 
 
-def _most_asked(terms: Mapping[str, Float64[np.ndarray, " examples"]]) -> str:
-    """The model that was asked about most examples, of equals the simplest."""
-    return max(terms, key=lambda name: int((~np.isnan(terms[name])).sum()))
+def _best_of_most_asked(
+    terms: Mapping[str, Float64[np.ndarray, " examples"]], merit: Callable[[str], float]
+) -> str:
+    """Of the models that were asked about most examples the one of most merit, of equals the simplest."""
+    asked = {name: int((~np.isnan(values)).sum()) for name, values in terms.items()}
+    return max((name for name in terms if asked[name] == max(asked.values())), key=merit)
 
 
 def _both(
@@ -218,15 +221,15 @@ def _pair(terms: Mapping[str, Float64[np.ndarray, " examples"]], name: str, best
     return float(terms[best][both].mean()), float(terms[name][both].mean())
 
 
-def _estimated(terms: Mapping[str, Float64[np.ndarray, " examples"]]) -> dict[str, float]:
-    """Mean of every model, as it would be on all examples."""
-    reference = _most_asked(terms)
+def _estimated(terms: Mapping[str, Float64[np.ndarray, " examples"]], sign: int) -> dict[str, float]:
+    """Mean of every model, as it would be on all examples; `sign` is 1 where more is better, else -1."""
+    reference = _best_of_most_asked(terms, lambda name: sign * float(np.nanmean(terms[name])))
     whole = float(np.nanmean(terms[reference]))
     found = {}
     for name, values in terms.items():
         if np.isnan(values).sum() == np.isnan(terms[reference]).sum():
             found[name] = float(np.nanmean(values))
         else:
-            best, own = _pair(terms, name, reference)
-            found[name] = whole + own - best
+            of_reference, own = _pair(terms, name, reference)
+            found[name] = whole + own - of_reference
     return found
