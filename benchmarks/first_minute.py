@@ -12,7 +12,6 @@ Takes: on two cores about a minute a run.
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ import threading
 import time
 from pathlib import Path
 
-from measuring import heading, print_table, spread, summary, write_json
+from measuring import heading, show_parts, write_json
 
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 _LOOK_EVERY = 0.05
@@ -79,10 +78,7 @@ def main() -> int:
     facts = heading(("pellucid", "torch", "numpy", "scikit-learn"))
     runs = [run_once(AVX2 if arguments.avx2 else {}) for _ in range(arguments.runs)]
     print(f"pellucid demo{', AVX2 alone' if arguments.avx2 else ''}, n = {arguments.runs}: seconds")
-    columns = {name: [run[name] for run in runs] for name in runs[0]}
-    rows = [[name, f"{statistics.median(values):.1f}", spread(values, 1)] for name, values in columns.items()]
-    print_table(["", "median", "range"], rows)
-    found = {name: summary(values) for name, values in columns.items()}
+    found = show_parts(runs, 1)
     write_json(arguments.json, {**facts, "avx2": arguments.avx2, "found": found})
     return 0
 

@@ -12,7 +12,6 @@ Takes: on two cores about 6 minutes for the sample (3 runs), 8 a run for the ful
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from measuring import heading, print_table, spread, summary, write_json
+from measuring import heading, show_parts, write_json
 
 DRIVER = """
 import json, sys, time
@@ -95,10 +94,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as cache:
         runs = [run_once(arguments.data, extra, cache) for _ in range(arguments.runs)]
     print(f"{arguments.data}, n = {arguments.runs}: median (range); seconds where nothing else is said")
-    columns = {part: [run[part] for run in runs] for part in runs[0]}
-    rows = [[part, f"{statistics.median(values):.2f}", spread(values, 2)] for part, values in columns.items()]
-    print_table(["", "median", "range"], rows)
-    found = {part: summary(values) for part, values in columns.items()}
+    found = show_parts(runs, 2)
     write_json(arguments.json, {**facts, "data": arguments.data, "found": found})
     return 0
 

@@ -6,7 +6,7 @@ import platform
 import shlex
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,17 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         if number == 0:
             print("-" * (sum(widths) + 2 * (len(widths) - 1)))
     print(flush=True)
+
+
+def show_parts(runs: Sequence[Mapping[str, float]], digits: int) -> dict[str, Any]:
+    """Print median and range of every part of the runs, in rows; their summaries, for `--json`."""
+    parts = {name: [run[name] for run in runs] for name in runs[0]}
+    rows = [
+        [name, f"{statistics.median(values):.{digits}f}", spread(values, digits)]
+        for name, values in parts.items()
+    ]
+    print_table(["", "median", "range"], rows)
+    return {name: summary(values) for name, values in parts.items()}
 
 
 def write_json(path: Path | None, document: dict[str, Any]) -> None:
