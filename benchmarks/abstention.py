@@ -102,7 +102,7 @@ def saved(name: str, kind: str, seed: int) -> Saved:
     names = tuple(str(code) for code in range(labels.max() + 1))
     preprocessing = Preprocessing(28, 28, 1) if name == "clothes" else None
     material = Material(inputs, labels, train, validation, names, preprocessing)
-    fitted = learner_of(Settings(model=kind, seed=seed), material).fit(material)
+    (fitted,) = learner_of(Settings(model=kind, seed=seed), material).fit(material)
     (watched,) = with_detectors(calibrated([fitted], material), material, seed)
     return Saved(watched.model, *answered_by(watched.model, inputs[asked]), labels[asked])
 

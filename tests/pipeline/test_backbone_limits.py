@@ -192,6 +192,6 @@ def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monke
             heads(network, features, prepared, settings),
         ),
     )
-    fitted = learner_of(asked, material).fit(material, allowance_of(asked, time.monotonic() - 30))
+    (fitted,) = learner_of(asked, material).fit(material, allowance_of(asked, time.monotonic() - 30))
     assert fitted.history == ()  # tuning does not fit
     assert 40 <= seen[0] < 60

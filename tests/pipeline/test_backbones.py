@@ -191,7 +191,7 @@ def test_a_sentence_encoder_is_tuned_where_that_was_asked_for(texts, monkeypatch
     def tuned(**settings) -> bool:
         given = Settings(**settings)
         (choice,) = chosen(given, texts)
-        return is_tuned(given, choice, choice.prepared(texts))
+        return is_tuned(given, choice)
 
     assert not tuned()
     assert not tuned(epochs=2)  # which are those of the network beside it

@@ -20,7 +20,7 @@ from pellucid.pipeline.judging.outcome import Outcome
 from pellucid.pipeline.judging.slicing import sliced
 from pellucid.pipeline.judging.testing import Tested, test_once, text_facts
 from pellucid.pipeline.learners.asked_later import has_curve
-from pellucid.pipeline.learners.backbones.building import Built
+from pellucid.pipeline.learners.backbones.frozen import Built
 from pellucid.pipeline.learners.baselines import has_baselines
 from pellucid.pipeline.learners.candidates import Candidate, calibrated
 from pellucid.pipeline.learners.folds import Folds

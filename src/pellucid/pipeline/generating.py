@@ -53,8 +53,8 @@ def make_generator(check: Check, context: RunContext) -> None:
     after = _DETECTOR_SECONDS + measuring_seconds(2, context.dataset, context.settings)
     if context.settings.model == ADVERSARIAL and can_be_measured(context.dataset):
         after += measuring_seconds(1, context.dataset, context.settings)
-        after += autoencoder_beside(context.settings, material).planned(material).seconds
-    candidate = learner.trained(within_limit(planned, after, context), material)
+        after += autoencoder_beside(context.settings, material).cost(material)
+    (candidate,) = learner.trained(within_limit(planned, after, context), material)
     assert isinstance(candidate.model, Generator)
     model = candidate.model
     if model.columns_seen:
@@ -82,7 +82,7 @@ def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any
     makers: dict[str, Maker] = {name: model, PLAIN: plain}
     if isinstance(model, AdversarialModel):
         material = material_of(dataset)
-        beside = autoencoder_beside(context.settings, material).fit(material).model
+        beside = autoencoder_beside(context.settings, material).fit(material)[0].model
         assert isinstance(beside, Generator)
         makers[BESIDE_ADVERSARY] = beside
     return measured(makers, dataset, context.settings)

@@ -201,7 +201,7 @@ def out_of_fold(
     for number in range(int(fold.max()) + 1):
         asked = fold == number
         part = dataclasses.replace(material, train=material.train[~asked], validation=material.validation[:0])
-        fitted = learner.fit(part)
+        (fitted,) = learner.fit(part)
         # Comparing set-ups costs as much as learning, and on the other folds ends the same.
         learner = dataclasses.replace(learner, setup=fitted.setup)
         answers[asked] = raw_answers(fitted, material, material.train[asked])

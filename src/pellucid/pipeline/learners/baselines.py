@@ -10,7 +10,7 @@ from pellucid.classical import Configuration, baselines_for
 from pellucid.data import Dataset
 from pellucid.files import make_folder, write_file
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers, on_validation
-from pellucid.pipeline.learners.classical import ClassicalLearner, lesson_of
+from pellucid.pipeline.learners.classical import ClassicalLearner, Lessons
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.stages import Stages
@@ -56,7 +56,7 @@ def train_baselines(
     if not names:
         return []
     material = material_of(dataset)
-    lesson = lesson_of(material)
+    lessons = Lessons()
     kept = checkpoints / "baselines"
     make_folder(kept)
     found = []
@@ -67,7 +67,7 @@ def train_baselines(
             found.append(former)
             continue
         with stages.stage(f"training {name}") as stage:
-            candidate = ClassicalLearner(name, settings, lesson=lesson).fit(material, allowance)
+            (candidate,) = ClassicalLearner(name, settings, lesson=lessons.of).fit(material, allowance)
             _keep(kept / name, candidate)
             stage.words = f"trained {name}{on_validation([candidate], dataset, settings)}"
         found.append(candidate)

@@ -14,7 +14,7 @@ from jaxtyping import Int64
 
 from pellucid.data.texts.store import Texts
 from pellucid.pipeline.learners.asked_later import looked_at, most_synthetic_outliers
-from pellucid.pipeline.learners.backbones.building import started
+from pellucid.pipeline.learners.backbones.frozen import SECONDS_A_VALUE
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.backbones.tuning import is_tuned, passes_of_tuning
 from pellucid.pipeline.learners.folds import Folds
@@ -27,8 +27,8 @@ MARGIN = 0.88
 """Share of the time that is planned; the rest is for a busy machine."""
 _WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
 _LEAST, _LEAST_PER_CLASS = 40, 4
-_SECONDS, _SECONDS_A_VALUE = 2.0, 2e-6
-"""For the models on features: for all of them, and for each feature of each example."""
+_SECONDS = 2.0
+"""For all models on features, beside what each feature of each example takes."""
 
 
 class Cost(NamedTuple):
@@ -66,7 +66,7 @@ def measured(
     `test` says how many test examples it will be asked about; `folds` what judges it: the models on features
     on all of them, the tuned backbone on one.
     """
-    network, prepared = started(choice, settings), choice.prepared(material)
+    network, prepared = choice.started(settings), choice.prepared(material)
     model = unvaried_model_of(network, prepared, material.classes)
     positions = _typical(material)
     with pinned(choose_threads(settings)):
@@ -78,7 +78,7 @@ def measured(
     asked_after = most_synthetic_outliers(test)
     return Cost(
         example=example,
-        learning=_SECONDS_A_VALUE * features * (1 if folds is None else folds.trainings()),
+        learning=SECONDS_A_VALUE * features * (1 if folds is None else folds.trainings()),
         held_out=len(material.validation) + test,
         asked_after=asked_after,
         tuning=round(
@@ -91,7 +91,7 @@ def measured(
 
 def _passes(choice: Choice, prepared: Prepared, material: Material, settings: Settings, test: int) -> int:
     """Passes of fine-tuning, and those of what the tuned network is asked about."""
-    if not is_tuned(settings, choice, prepared):
+    if not is_tuned(settings, choice):
         return 0
     train, validation = len(material.train), len(material.validation)
     asked = validation + looked_at(train, validation) + test + most_synthetic_outliers(test)

@@ -9,26 +9,23 @@ example moves, and not accuracy, which few do; of numbers the root mean squared 
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from pellucid.data.wording import count_of
-from pellucid.files import make_folder
 from pellucid.networks import Network, describe
+from pellucid.pipeline.learners.backbones.frozen import Built, FrozenLearner
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
-from pellucid.pipeline.learners.in_run import observers_of_run
+from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.planning.plan import make_recipe
-from pellucid.pipeline.learners.planning.preparation import Material, Prepared, material_of, model_of
-from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.learners.planning.preparation import Material, Prepared, model_of
 from pellucid.settings import Settings
 from pellucid.training import Recipe, Session
 from pellucid.training.mixing import SHARES, keep_best_mixture
 from pellucid.training.recipe.choosing import batches_per_epoch
 from pellucid.training.recipe.layer_rates import UPPERMOST, shares_of_rate
 from pellucid.training.state import Record, weights_of
-from pellucid.training.watching.checkpoints import load_checkpoint
-from pellucid.training.watching.observers import Checkpointer, HistoryFile
 
 _PASSES = {"quick": 0, "standard": 3_000, "best": 12_000}
 """Examples shown, unless epochs are given; none with the preset `quick`."""
@@ -57,24 +54,7 @@ _KEPT = {
 _KEPT_BLINDLY = "the mean of the weights before and after is kept"
 
 
-@dataclasses.dataclass(frozen=True)
-class Tuned:
-    """Outcome of tuning.
-
-    Attributes:
-        candidate: the tuned network; `None` where tuning did not pay.
-        history: one record for each epoch.
-        share: of the change that was kept; 0 where tuning did not pay.
-        epochs: of the recipe.
-    """
-
-    candidate: Candidate | None
-    history: Sequence[Record]
-    share: float
-    epochs: int
-
-
-def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
+def is_tuned(settings: Settings, choice: Choice) -> bool:
     """Say whether tuning is tried at all.
 
     It needs layers that can be trained further, a preset that spends something on it, and room within a time
@@ -101,88 +81,78 @@ def passes_of_tuning(settings: Settings, prepared: Prepared, asked: int) -> int:
     return trained + (recipe.epochs + len(SHARES)) * len(prepared.examples.validation) + views * asked
 
 
-def seconds_of_tuning(settings: Settings, prepared: Prepared, choice: Choice) -> float:
-    """Seconds that tuning takes by counts alone, on a processor of no name."""
-    passes = passes_of_tuning(settings, prepared, asked=0)
-    return 2 * sum(row.multiply_adds for row in describe(choice.config)) * passes / _FLOPS
+def to_the_end(session: Session[Network]) -> None:
+    """Train to the end of fine-tuning; the last weights count, but where patience may end it before.
+
+    Raises: `DivergedError` if the loss stopped being finite.
+    """
+    session.run(keeps_best=keeps_best(session))
 
 
-def tune(
-    frozen: Candidate,
-    network: Network,
-    prepared: Prepared,
-    before: Sequence[Mapping[str, Any]],
-    context: RunContext,
-) -> Tuned:
-    """Train every layer of a copy of the network further, in a run.
+def keeps_best(session: Session[Network]) -> bool:
+    """True where the best weights are looked for, since patience may end the training before its course."""
+    return session.batches.recipe.patience is not None
 
-    Args:
-        frozen: the backbone with its head as it was trained on frozen features.
-        network: the same as layers; a copy of it is trained.
-        prepared: what it trains on.
-        before: records of the history that stand before those of tuning.
-        context: the run; checkpoints and the history are written to its folder.
 
-    Returns:
-        What came of it.
+@dataclass(frozen=True, eq=False)
+class TuningLearner:
+    """A backbone tuned further, from the head that was trained on its frozen features.
 
-    Raises:
-        DivergedError: the loss stopped being finite.
-        InterruptedRun: a signal came; a checkpoint was written.
+    Attributes:
+        frozen: trains that head.
+        run: takes a session to its end, watched or not.
+        built: what came of `frozen` on the same material; `None` where it is still to be trained.
     """
 
-    def run(session: Session[Network]) -> None:
-        _run(session, frozen.name + SUFFIX, before, context)
+    frozen: FrozenLearner
+    run: Callable[[Session[Network]], object] = to_the_end
+    built: Built | None = None
 
-    material = material_of(context.dataset)
-    with context.stages.stage(f"fine-tuning {frozen.name}", spinner=False) as stage:
-        found = tuned_candidate(frozen, network, prepared, material, context.settings, run)
-        kept = _KEPT[found.share] if len(material.validation) else _KEPT_BLINDLY
-        stage.words = f"fine-tuned {frozen.name} ({count_of(found.epochs, 'epoch')}); {kept}"
-    return found
+    @property
+    def name(self) -> str:
+        """The network in words."""
+        return f"{self.frozen.choice.name} fine-tuned"
 
+    def cost(self, material: Material) -> float:
+        """By the layers and the examples that pass them."""
+        choice = self.frozen.choice
+        passes = passes_of_tuning(self.frozen.settings, choice.prepared(material), asked=0)
+        return 2 * sum(row.multiply_adds for row in describe(choice.config)) * passes / _FLOPS
 
-def tuned_candidate(
-    frozen: Candidate,
-    network: Network,
-    prepared: Prepared,
-    material: Material,
-    settings: Settings,
-    run: Callable[[Session[Network]], object],
-) -> Tuned:
-    """Train every layer further.
+    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Sequence[Candidate]:
+        """Train every layer further: the tuned network, or nothing where tuning did not pay."""
+        found = self.tuned(material)
+        return found.candidates[-1:] if found.is_tuned else []
 
-    Args:
-        frozen: the backbone with its head as it was trained on frozen features.
-        network: the same as layers; a copy of it is trained.
-        prepared: what it trains on.
-        material: for the validation examples.
-        settings: what the user asked for.
-        run: trains a session to its end.
+    def tuned(self, material: Material) -> Built:
+        """Train every layer of a copy of the network further; the tuned network stands last where that paid.
 
-    Returns:
-        What came of it.
-
-    Raises:
-        DivergedError: the loss stopped being finite.
-    """
-    name, recipe = frozen.name + SUFFIX, tuning_recipe(settings, prepared)
-    network = copy.deepcopy(network)
-    share, records = tuned(network, prepared, recipe, run)
-    history = [{**record, "model": name} for record in records]
-    if not share:
-        return Tuned(None, history, share, recipe.epochs)
-    model = model_of(network, prepared, material.classes, recipe)
-    candidate = dataclasses.replace(
-        frozen,
-        name=name,
-        model=model,
-        train_seconds=frozen.train_seconds + sum(record["seconds"] for record in history),
-        features=None,
-        stored=stored_for(model, material, material.train),
-        history=records,
-    )
-    return Tuned(with_validation(candidate, material), history, share, recipe.epochs)
+        Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
+        was finished is kept.
+        """
+        built = self.frozen.built(material) if self.built is None else self.built
+        before, prepared = built.candidates[-1], built.prepared
+        name, recipe = before.name + SUFFIX, tuning_recipe(self.frozen.settings, prepared)
+        with self.frozen.stages.stage(f"fine-tuning {before.name}", spinner=False) as stage:
+            network = copy.deepcopy(built.network)
+            share, records = tuned(network, prepared, recipe, self.run)
+            kept = _KEPT[share] if len(material.validation) else _KEPT_BLINDLY
+            stage.words = f"fine-tuned {before.name} ({count_of(recipe.epochs, 'epoch')}); {kept}"
+            built = dataclasses.replace(built, history=[{**record, "model": name} for record in records])
+            if not share:
+                return built
+            model = model_of(network, prepared, material.classes, recipe)
+            candidate = dataclasses.replace(
+                before,
+                name=name,
+                model=model,
+                train_seconds=before.train_seconds + sum(record["seconds"] for record in records),
+                features=None,
+                stored=stored_for(model, material, material.train),
+                history=records,
+            )
+            candidates = [*built.candidates, with_validation(candidate, material)]
+        return dataclasses.replace(built, candidates=candidates, is_tuned=True)
 
 
 def tuned(
@@ -204,32 +174,6 @@ def tuned(
     session = Session.of(network, examples, recipe, shares_of_rate(network, UPPERMOST[examples.takes]))
     run(session)
     return keep_best_mixture(network, before, examples, recipe), session.state.history
-
-
-def to_the_end(session: Session[Network]) -> None:
-    """Train to the end of fine-tuning.
-
-    Raises: `DivergedError` if the loss stopped being finite.
-    """
-    session.run(keeps_best=_keeps_best(session))
-
-
-def _keeps_best(session: Session[Network]) -> bool:
-    """The last weights count; the best are looked for where patience may end it before."""
-    return session.batches.recipe.patience is not None
-
-
-def _run(
-    session: Session[Network], name: str, before: Sequence[Mapping[str, Any]], context: RunContext
-) -> None:
-    """Train to the end, from the newest checkpoint."""
-    checkpoints = context.folder.checkpoints / name
-    make_folder(checkpoints)
-    load_checkpoint(checkpoints, session.state, session.batches.recipe.total_steps)
-    checkpointer = Checkpointer(checkpoints, {"model": name}, session.batches.recipe.total_steps)
-    history = HistoryFile(context.folder.path / "history.jsonl", before, name)
-    with observers_of_run(session, checkpointer, history, context) as observers:
-        session.run(observers, keeps_best=_keeps_best(session))
 
 
 def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
