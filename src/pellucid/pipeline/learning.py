@@ -19,7 +19,7 @@ from pellucid.pipeline.judging.by_folds.kinds import (
 from pellucid.pipeline.judging.by_folds.out_of_fold import judged_by_folds
 from pellucid.pipeline.judging.report_selection import show_first_mistakes
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
-from pellucid.pipeline.learners.backbones.costs import Cost
+from pellucid.pipeline.learners.backbones.costs import Measured
 from pellucid.pipeline.learners.backbones.frozen import Built
 from pellucid.pipeline.learners.backbones.in_run import frozen_in_run, tuned_in_run
 from pellucid.pipeline.learners.backbones.option import Choice
@@ -65,7 +65,7 @@ class PlannedLearning:
     learner: NetworkLearner | None
     network: Planned | None
     backbones: tuple[Choice, ...]
-    costs: Sequence[Cost]
+    costs: Sequence[Measured]
     added: Added | None = None
 
 
@@ -204,7 +204,7 @@ def _share_of_baselines(planned: PlannedLearning, context: RunContext) -> Allott
     if stand_alone or settings.time_limit is None or not names:
         return Allotted(names, None)  # there is nothing to share out
     is_asked_for = settings.builds_on_backbone
-    needed = sum(each.needed(each.least) for each in planned.costs) if is_asked_for else 0.0
+    needed = sum(each.least for each in planned.costs) if is_asked_for else 0.0
     return context.journal.decided(
         "baselines",
         lambda: allotted(names, settings, context.stages, needed),

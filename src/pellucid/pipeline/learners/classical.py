@@ -13,6 +13,7 @@ from pellucid.data.texts.store import Texts
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.planning.preparation import Material, classical_model_of
+from pellucid.pipeline.learners.planning.shares import SHARE_OF_LIMIT
 from pellucid.settings import Settings, parse_duration
 from pellucid.training.determinism import choose_threads
 
@@ -25,10 +26,6 @@ _TOGETHER = 4
 """Classical models of which that is the time."""
 
 _LEAST_GRANTED = 0.1
-SHARE_OF_LIMIT = 0.3
-"""Of a time limit, what all baselines together may take."""
-LEAST_SHARE = 0.1
-"""Of a time limit, what training a network gets in any case, even where the time is up before."""
 
 
 def lesson_of(material: Material) -> Lesson:

@@ -20,7 +20,6 @@ from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.backbones.tuning import TuningLearner, is_tuned
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
-from pellucid.pipeline.learners.limits import granted_to, require_time
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
 
@@ -72,10 +71,10 @@ def _choice(settings: Settings, material: Material, allowance: Allowance) -> Cho
     (choice,) = chosen(settings, material)
     if allowance.deadline is None:
         return choice
-    cost = measured(choice, material, settings)
+    whole = measured(choice, material, settings)
     seconds = allowance.deadline - time.monotonic()
-    require_time(choice, cost, seconds)
-    found = granted_to(choice, cost, seconds, material, settings)
+    whole.require(seconds)
+    found = whole.within(seconds)
     assert found is not None  # one for which there is time gets a part at least
     return found
 
