@@ -26,6 +26,7 @@ from pellucid.networks import Network
 from pellucid.pipeline.learners.backbones import tuning
 from pellucid.pipeline.learners.backbones.available import chosen
 from pellucid.pipeline.learners.backbones.frozen import train_head
+from pellucid.pipeline.learners.backbones.tuning_plan import tuning_recipe
 from pellucid.pipeline.learners.features import Features
 from pellucid.pipeline.learners.planning.preparation import Prepared, material_of, unvaried_model_of
 from pellucid.settings import Settings
@@ -52,7 +53,7 @@ def measured(dataset: Dataset, settings: Settings, tested: int) -> dict[str, Sco
         train_head(
             network, Features(model.transform(material.inputs[positions]), positions), prepared, settings
         )
-        recipe = tuning.tuning_recipe(settings, prepared)
+        recipe = tuning_recipe(settings, prepared)
         trained, last = copy.deepcopy(network), {}
         began = time.perf_counter()
 

@@ -10,7 +10,7 @@ import pytest
 from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.pipeline.learners import limits
-from pellucid.pipeline.learners.backbones import costs, frozen, learner
+from pellucid.pipeline.learners.backbones import costs, frozen
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
 from pellucid.pipeline.learners.backbones.costs import Cost, Measured, measured
 from pellucid.pipeline.learners.backbones.option import Granted
@@ -181,7 +181,7 @@ def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monke
     with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for test-efficientnet"):
         learner_of(asked, material).fit(material, allowance_of(asked, time.monotonic() - 60))
     cost = COST._replace(example=0.5, held_out=0, asked_after=0, most=len(material.train))
-    monkeypatch.setattr(learner, "measured", lambda choice, *given: Measured(choice, cost, *given[:2]))
+    monkeypatch.setattr(frozen, "measured", lambda choice, *given: Measured(choice, cost, *given[:2]))
     seen = []
     heads = frozen.train_head
     monkeypatch.setattr(

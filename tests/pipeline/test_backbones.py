@@ -12,7 +12,7 @@ from pellucid.networks import NetworkConfig, Origin
 from pellucid.pipeline.learners.backbones import available as backbones
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
 from pellucid.pipeline.learners.backbones.option import Granted, fair_part
-from pellucid.pipeline.learners.backbones.tuning import is_tuned
+from pellucid.pipeline.learners.backbones.tuning_plan import is_tuned
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.settings import Settings
 from photographs import class_folders

@@ -16,9 +16,8 @@ from jaxtyping import Int64
 from pellucid.data.texts.store import Texts
 from pellucid.errors import UsageError
 from pellucid.pipeline.learners.asked_later import looked_at, most_synthetic_outliers
-from pellucid.pipeline.learners.backbones.frozen import SECONDS_A_VALUE
 from pellucid.pipeline.learners.backbones.option import Choice, Granted
-from pellucid.pipeline.learners.backbones.tuning import is_tuned, passes_of_tuning
+from pellucid.pipeline.learners.backbones.tuning_plan import is_tuned, passes_of_tuning
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.planning.preparation import Material, Prepared, unvaried_model_of
 from pellucid.settings import Settings
@@ -31,6 +30,9 @@ _WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
 _LEAST, _LEAST_PER_CLASS = 40, 4
 _SECONDS = 2.0
 """For all models on features, beside what each feature of each example takes."""
+
+SECONDS_A_VALUE = 2e-6
+"""Time of the models on features, for each feature of each training example."""
 
 
 class Cost(NamedTuple):

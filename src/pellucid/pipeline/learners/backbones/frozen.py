@@ -13,6 +13,7 @@ from pellucid.bundle.models.answering import answer_in_batches
 from pellucid.classical.lesson import Setting
 from pellucid.data.wording import count_of
 from pellucid.networks import HeadAlone, Network
+from pellucid.pipeline.learners.backbones.costs import SECONDS_A_VALUE, measured
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.candidates import Candidate, Stored, on_validation, with_validation
 from pellucid.pipeline.learners.features import Features
@@ -26,9 +27,6 @@ from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from pellucid.training.determinism import choose_device, choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory
 from pellucid.training.state import Record
-
-SECONDS_A_VALUE = 2e-6
-"""Time of the models on features, for each feature of each training example."""
 
 _SECONDS = 1.0
 
@@ -98,8 +96,22 @@ class FrozenLearner:
         return _SECONDS + SECONDS_A_VALUE * examples * self.choice.width
 
     def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Sequence[Candidate]:
-        """Train every model, simplest first, the head last; what a time limit leaves stands in the choice."""
-        return self.built(material).candidates
+        """Train every model within the allowance, simplest first, the head last."""
+        return self.within(allowance, material).built(material).candidates
+
+    def within(self, allowance: Allowance, material: Material) -> "FrozenLearner":
+        """The same with as many training examples as fit into an allowance.
+
+        Raises: `UsageError` if not even a small part of them fits.
+        """
+        if allowance.deadline is None:
+            return self
+        whole = measured(self.choice, material, self.settings)
+        seconds = allowance.deadline - time.monotonic()
+        whole.require(seconds)
+        found = whole.within(seconds)
+        assert found is not None  # one for which there is time gets a part at least
+        return dataclasses.replace(self, choice=found)
 
     def built(self, material: Material) -> Built:
         """Compute the features, and train every model on them.

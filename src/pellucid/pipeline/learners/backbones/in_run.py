@@ -11,7 +11,7 @@ from pellucid.data.wording import count_of
 from pellucid.networks import Network
 from pellucid.pipeline.learners.backbones.frozen import Built, FrozenLearner
 from pellucid.pipeline.learners.backbones.option import Choice
-from pellucid.pipeline.learners.backbones.tuning import SUFFIX, TuningLearner, is_tuned, keeps_best
+from pellucid.pipeline.learners.backbones.tuning import SUFFIX, TuningLearner, keeps_best
 from pellucid.pipeline.learners.features import Features, compute_features
 from pellucid.pipeline.learners.in_run import train_beside
 from pellucid.pipeline.learners.planning.preparation import (
@@ -45,8 +45,6 @@ def tuned_in_run(built: Built, before: Sequence[Mapping[str, Any]], context: Run
     Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
     was finished is kept; `StorageError` if the disk is full or not writable.
     """
-    if not is_tuned(context.settings, built.choice):
-        return built
     name = built.choice.name + SUFFIX
 
     def run(session: Session[Network]) -> None:

@@ -5,7 +5,6 @@ many of them equal. Without validation examples it is logistic regression (ridge
 which a backbone's features serve best where there are few of them.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,10 +13,9 @@ import numpy as np
 from pellucid.arithmetic import log_loss
 from pellucid.classical.search import score
 from pellucid.pipeline.learners.backbones.available import chosen
-from pellucid.pipeline.learners.backbones.costs import measured
 from pellucid.pipeline.learners.backbones.frozen import FrozenLearner
-from pellucid.pipeline.learners.backbones.option import Choice
-from pellucid.pipeline.learners.backbones.tuning import TuningLearner, is_tuned
+from pellucid.pipeline.learners.backbones.tuning import TuningLearner
+from pellucid.pipeline.learners.backbones.tuning_plan import is_tuned
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.planning.preparation import Material
@@ -41,7 +39,7 @@ class BackboneLearner:
 
     def cost(self, material: Material) -> float:
         """Of the models on the frozen features, and of fine-tuning where that is tried."""
-        frozen = FrozenLearner(_choice(self.settings, material, UNLIMITED), self.settings)
+        frozen = self._frozen(material)
         tuning = TuningLearner(frozen).cost(material) if is_tuned(self.settings, frozen.choice) else 0.0
         return frozen.cost(material) + tuning
 
@@ -54,29 +52,17 @@ class BackboneLearner:
         is too short for it; `ModelFileError` if its weights are missing, damaged or of another kind;
         `DivergedError` if the loss stopped being finite.
         """
-        frozen = FrozenLearner(_choice(self.settings, material, allowance), self.settings)
+        frozen = self._frozen(material).within(allowance, material)
         built = frozen.built(material)
         if not len(material.validation):
             return built.candidates[:1]
-        if is_tuned(self.settings, built.choice):
-            built = TuningLearner(frozen, built=built).tuned(material)
-        best = max(
-            built.candidates, key=lambda each: _reached(each.held_out.answers, material, self.settings)
-        )
-        return [best]
+        found = TuningLearner(frozen, built=built).tuned(material).candidates
+        return [max(found, key=lambda each: _reached(each.held_out.answers, material, self.settings))]
 
-
-def _choice(settings: Settings, material: Material, allowance: Allowance) -> Choice:
-    """The backbone that was asked for, with as many examples as fit into the time."""
-    (choice,) = chosen(settings, material)
-    if allowance.deadline is None:
-        return choice
-    whole = measured(choice, material, settings)
-    seconds = allowance.deadline - time.monotonic()
-    whole.require(seconds)
-    found = whole.within(seconds)
-    assert found is not None  # one for which there is time gets a part at least
-    return found
+    def _frozen(self, material: Material) -> FrozenLearner:
+        """The learner on the frozen features of the backbone that was asked for."""
+        (choice,) = chosen(self.settings, material)
+        return FrozenLearner(choice, self.settings)
 
 
 def _reached(said: np.ndarray, material: Material, settings: Settings) -> tuple[float, float]:
