@@ -32,6 +32,7 @@ from pellucid.pipeline.learners.learner import Allowance
 from pellucid.pipeline.learners.limits import (
     NETWORK_FOLDS,
     Allotted,
+    Beside,
     allotted,
     backbones_json,
     costs_of,
@@ -221,9 +222,9 @@ def _train_neural(
         return None, []
     dataset = context.dataset
     set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
-    beside = 0 if planned.continual is None else planned.continual.asked_in_the_end
-    second = trainings_beside(planned.added, material_of(dataset))
-    network = within_limit(planned.network, planned.folds, context, set_aside, beside, second)
+    asked = 0 if planned.continual is None else planned.continual.asked_in_the_end
+    beside = Beside(set_aside, asked, trainings_beside(planned.added, material_of(dataset)))
+    network = within_limit(planned.network, planned.folds, context, beside)
     candidates = [*planned.learner.trained(network, material_of(dataset))]
     if planned.added is not None:
         candidates.append(train_with(planned.added, network, context))

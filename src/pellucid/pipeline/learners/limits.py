@@ -147,31 +147,29 @@ def _granted(costs: Sequence[Measured], context: RunContext) -> tuple[Choice, ..
     return tuple(kept)
 
 
-def within_limit(
-    network: Planned,
-    folds: Folds,
-    context: RunContext,
-    set_aside: float = 0.0,
-    asked_beside: int = 0,
-    beside: float = 0.0,
-) -> Planned:
-    """Turn what is left of a time limit into steps, once; the number is saved and reused.
+class Beside(NamedTuple):
+    """What shares with the network of a run the time that is left.
+
+    Attributes:
+        seconds: for what comes after its training: backbones tuned, generated images measured.
+        asked: examples that it is asked about in the end beside those of the data.
+        trainings: of a second network like it, in its own.
+    """
+
+    seconds: float = 0.0
+    asked: int = 0
+    trainings: float = 0.0
+
+
+ALONE = Beside()
+
+
+def within_limit(network: Planned, folds: Folds, context: RunContext, beside: Beside = ALONE) -> Planned:
+    """Turn what is left of a time limit into steps of a network at step 0, once; they are saved and reused.
 
     Where folds judge and all steps of every training do not fit, a single fold is left to judge.
 
-    Args:
-        network: at step 0.
-        folds: what judges it.
-        context: the run.
-        set_aside: seconds for what the backbones beside it will take afterwards.
-        asked_beside: examples that it is asked about in the end beside those of the data.
-        beside: trainings of a second network like it, in its own, which share the time with it.
-
-    Returns:
-        The network with its steps.
-
-    Raises:
-        UsageError: not even a few steps fit.
+    Raises: `UsageError` if not even a few steps fit.
     """
     limit = parse_duration(context.settings.time_limit)
     if limit is None:
@@ -180,32 +178,24 @@ def within_limit(
         return context.journal.revised(
             "plan",
             network,
-            lambda found: _shortened(found, folds, limit, context, (set_aside, beside), asked_beside),
+            lambda found: _shortened(found, folds, limit, context, beside),
             lambda found: found.plan.to_json(),
         )
 
 
-def _shortened(
-    network: Planned,
-    folds: Folds,
-    limit: float,
-    context: RunContext,
-    others: tuple[float, float],
-    asked_beside: int,
-) -> Planned:
-    """The network with as many steps as fit now; others take seconds, and trainings like its own."""
-    set_aside, beside = others
+def _shortened(network: Planned, folds: Folds, limit: float, context: RunContext, beside: Beside) -> Planned:
+    """The network with as many steps as fit now."""
     settings, stages = context.settings, context.stages
     spent = time.monotonic() - stages.began
-    left, least = seconds_for_network(settings, limit - spent - set_aside), LEAST_SHARE * limit
+    left, least = seconds_for_network(settings, limit - spent - beside.seconds), LEAST_SHARE * limit
     train, validation, test = (
         len(part) for part in (context.dataset.train, context.dataset.validation, context.dataset.test)
     )
-    asked = validation + test + looked_at(train, validation) + most_synthetic_outliers(test) + asked_beside
+    asked = validation + test + looked_at(train, validation) + most_synthetic_outliers(test) + beside.asked
     whole, judged = network.session.batches, folds.judged_within(network.seconds)
     for count in sorted({judged, min(judged, 1)}, reverse=True):
         network.session.batches = whole
-        share = left / (folds.trainings(count) + beside)
+        share = left / (folds.trainings(count) + beside.trainings)
         found = network.within(Allowance(time.monotonic() + share, least, asked))
         if found.plan.recipe.total_steps == whole.recipe.total_steps:
             break
