@@ -211,12 +211,12 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset | Material, see
 
 
 def recommended(
-    candidates: Sequence[Candidate], dataset: Dataset, metric: str, seed: int = 0
+    candidates: Sequence[Candidate], dataset: Dataset, metric: str, seed: int = 0, folds: int = 0
 ) -> Recommendation:
     """Choose a model, of those from the simplest on, by what was held out, and nothing of the test; say why.
 
     `metric` is the value of `--metric`; numbers go by root mean squared error. The seed is that of the
-    bootstrap.
+    bootstrap. `folds` is the number of those that judged; 0 where the validation split did.
     """
     positions = np.unique(np.concatenate([each.held_out.positions for each in candidates]))
     labels = dataset.labels[positions]
@@ -224,8 +224,8 @@ def recommended(
     equals = LINEAR_OF_TEXTS if dataset.input_kind is TEXTS else ()
     noun = "validation example" if len(positions) == len(dataset.validation) else "held-out example"
     if dataset.is_regression:
-        return recommend_numbers(labels, said, seed, equals, noun)
-    return recommend(labels, said, metric, seed, equals, noun)
+        return recommend_numbers(labels, said, seed, equals, noun, folds)
+    return recommend(labels, said, metric, seed, equals, noun, folds)
 
 
 def _among(positions: Int64[np.ndarray, " n"], held_out: HeldOut) -> Float64[np.ndarray, "n ..."]:
