@@ -37,6 +37,7 @@ class ClassicalLearner:
         budget: bounds of its work; `None` for those that follow from the time limit and the material.
         lesson: of the same material, where several models share what was computed for it.
         setup: its set-up; `None` where set-ups are compared.
+        scale: of the decision values at that set-up, where an earlier training has found it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ClassicalLearner:
     budget: Budget | None = None
     lesson: Lesson | None = None
     setup: Setting | None = None
+    scale: float | None = None
 
     def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Candidate:
         """Fit the model within the seconds granted, which become counts."""
@@ -54,6 +56,7 @@ class ClassicalLearner:
             threads=choose_threads(self.settings),
             metric=self.settings.metric,
             setup=self.setup,
+            scale=self.scale,
             budget=self.budget or budget_within(self.settings, material, allowance.granted),
         )
         model = classical_model_of(fitted, material)
@@ -66,6 +69,7 @@ class ClassicalLearner:
             features=fitted.features if fitted.predictor.inputs else None,
             configurations=fitted.configurations,
             setup=fitted.setup,
+            scale=fitted.scale,
         )
 
 
