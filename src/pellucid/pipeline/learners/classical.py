@@ -65,6 +65,7 @@ class ClassicalLearner:
         budget: bounds of its work; `None` for those that follow from the time limit and the material.
         lesson: makes the lesson of a material; several models may share what is computed for it.
         setup: its set-up; `None` where set-ups are compared.
+        scale: of the decision values at that set-up, where an earlier training has found it.
     """
 
     name: str
@@ -72,6 +73,7 @@ class ClassicalLearner:
     budget: Budget | None = None
     lesson: Callable[[Material], Lesson] = lesson_of
     setup: Setting | None = None
+    scale: float | None = None
 
     def cost(self, material: Material) -> float:
         """A share of what all classical models together may take."""
@@ -86,6 +88,7 @@ class ClassicalLearner:
             threads=choose_threads(self.settings),
             metric=self.settings.metric,
             setup=self.setup,
+            scale=self.scale,
             budget=self.budget or budget_within(self.settings, material, allowance.granted),
         )
         model = classical_model_of(fitted, material)
@@ -98,6 +101,7 @@ class ClassicalLearner:
             features=fitted.features if fitted.predictor.inputs else None,
             configurations=fitted.configurations,
             setup=fitted.setup,
+            scale=fitted.scale,
         )
         return [candidate]
 
