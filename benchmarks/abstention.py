@@ -36,7 +36,7 @@ from pellucid.data import Preprocessing
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation.promises.abstention import Promise, promise, trust
-from pellucid.evaluation.promises.prediction_sets import coverage_of_classes, in_sets
+from pellucid.evaluation.promises.prediction_sets import coverage_of, in_sets
 from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.learners.candidates import calibrated
 from pellucid.pipeline.learners.named import learner_of
@@ -138,7 +138,7 @@ def covered(each: Saved, resplits: int, coverage: float, seed: int) -> dict[str,
     for _ in range(resplits):
         order = draws.permutation(len(best))
         one, other = order[:half], order[half:]
-        cutoff = coverage_of_classes(each.labels[one], each.said[one], coverage).cutoff
+        cutoff = coverage_of(each.labels[one], each.said[one], coverage).cutoff
         held = in_sets(each.said[other], best[other], cutoff)
         rows.append((held[np.arange(len(other)), each.labels[other]].mean(), held.sum(axis=1).mean()))
     return dict(zip(("coverage", "set_size"), np.mean(rows, axis=0).tolist(), strict=True))

@@ -28,8 +28,7 @@ from pellucid.evaluation.promises.abstention import (
 from pellucid.evaluation.promises.prediction_sets import (
     Coverage,
     class_sets,
-    coverage_of_classes,
-    coverage_of_numbers,
+    coverage_of,
     least_for_sets,
 )
 from pellucid.tasks import InputKind
@@ -53,11 +52,6 @@ class Decidable(Protocol):
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names in the order of the probabilities; none where a number is predicted."""
-        ...
-
-    @property
-    def is_regression(self) -> bool:
-        """True where a number is predicted."""
         ...
 
     @property
@@ -137,7 +131,7 @@ class Decisions(Generic[Decides]):
     def __init__(self, model: Decides, wishes: Wishes, place: str) -> None:
         self.model, self._noun, self._names = model, model.input_kind.noun, wishes.names
         _require_shares(wishes)
-        if model.is_regression:
+        if not model.classes:
             _require_no_classes_asked(wishes, place)
         self._costs = None if wishes.costs is None else read_costs(wishes.costs, model.classes)
         self.promise = None if wishes.max_error is None else self._promise(wishes.max_error, place)
@@ -146,7 +140,7 @@ class Decisions(Generic[Decides]):
     @property
     def columns(self) -> dict[str, Any]:
         """Name of each column that is asked for to what it holds."""
-        kinds = {"abstained": bool, "set": list[float] if self.model.is_regression else list[str]}
+        kinds = {"abstained": bool, "set": list[str] if self.model.classes else list[float]}
         asked = {"abstained": self.promise, "set": self.coverage}
         return {name: kind for name, kind in kinds.items() if asked[name] is not None}
 
@@ -217,8 +211,7 @@ class Decisions(Generic[Decides]):
                 f"{flag}: {coverage:g} cannot be promised: it takes {needed:,} held-out {self._noun}s, and "
                 f"{place} has {len(held_out):,}; ask for {possible:g} or less, or train with more data"
             )
-        find = coverage_of_numbers if self.model.is_regression else coverage_of_classes
-        return find(held_out.labels, held_out.said, coverage)
+        return coverage_of(held_out.labels, held_out.said, coverage)
 
     def _promised(self, found: Promise) -> str:
         """The promise of an error, and the share that will be answered."""
@@ -245,7 +238,7 @@ class Decisions(Generic[Decides]):
         """The promise of the sets."""
         value, (low, high) = f"{100 * found.coverage:g}", (per_cent(end, end) for end in found.reach[1:])
         draw = f"on {count_of(found.examples, f'held-out {self._noun}')}; for one such draw {low} to {high} %"
-        if self.model.is_regression:
+        if not self.model.classes:
             return (
                 f"Promised: intervals, {figure(found.cutoff)} to either side, hold the number of {value} % "
                 f"of {self._noun}s (split conformal, absolute residual, {draw})."

@@ -106,7 +106,7 @@ def predict(
         for sentence in decider.announcement():
             announce(sentence)
     classes = model.classes if wishes.probabilities else ()
-    columns = columns_of(classes, decider.columns, are_numbers=not model.target.has_probabilities)
+    columns = columns_of(classes, decider.columns, model.target.cell)
     labelling = Labelling(decider, wishes.probabilities)
     if out is None:
         labelling.print(columns, asked, progress)

@@ -34,10 +34,10 @@ class HeldOut:
     @classmethod
     def of(cls, labels: np.ndarray, said: np.ndarray, novelty: np.ndarray | None) -> "HeldOut":
         """Answers as they are stored: of classes in 32 bits."""
-        is_regression = said.ndim == 1
+        of_labels, of_said = (np.float64, np.float64) if said.ndim == 1 else (np.int32, np.float32)
         return cls(
-            labels.astype(np.float64 if is_regression else np.int32),
-            said.astype(np.float64 if is_regression else np.float32),
+            labels.astype(of_labels),
+            said.astype(of_said),
             None if novelty is None else novelty.astype(np.float32),
         )
 

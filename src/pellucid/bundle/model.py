@@ -14,7 +14,7 @@ from pellucid.classical.features.rows import Rows
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.novelty import Detector, Sort
-from pellucid.tasks import REGRESSION, InputKind, Target, target_of
+from pellucid.tasks import InputKind, Target, target_of
 
 Own = TypeVar("Own", bound="Model")
 
@@ -67,11 +67,6 @@ class Model:
     def target(self) -> Target:
         """Target of the answers: classes or a number."""
         return target_of(len(self.classes))
-
-    @property
-    def is_regression(self) -> bool:
-        """Regression: a number is predicted."""
-        return self.target is REGRESSION
 
     @property
     @abstractmethod

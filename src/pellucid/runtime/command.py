@@ -107,7 +107,7 @@ def _run(arguments: argparse.Namespace) -> int:
     warnings: list[str] = []
     count = 0
     classes = model.classes if arguments.probabilities else ()
-    columns = columns_of(classes, rows.columns, are_numbers=not model.classes)
+    columns = columns_of(classes, rows.columns, model.target.cell)
     with answers_to(arguments.out, columns) as write:
         for block in ahead(asked.blocks):
             write(rows.of(block))

@@ -15,7 +15,7 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.runtime.batching import Affords, Batching, Inputs, always
 from pellucid.runtime.metadata import NOVELTY, NUMBERS, PROBABILITIES, Metadata
-from pellucid.tasks import InputKind
+from pellucid.tasks import InputKind, Target, target_of
 
 
 class Answers(NamedTuple):
@@ -65,9 +65,9 @@ class ExportedModel:
         return self.metadata.classes
 
     @property
-    def is_regression(self) -> bool:
-        """True where a number is predicted."""
-        return not self.metadata.classes
+    def target(self) -> Target:
+        """Target of the answers: classes or a number."""
+        return target_of(len(self.metadata.classes))
 
     @property
     def novelty_rate(self) -> float | None:

@@ -37,7 +37,7 @@ def _look(
     model: Model, material: Material, seed: int, see: Callable[[Int64[np.ndarray, " n"]], Rows]
 ) -> _Look:
     train = _drawn(material.train, MOST_TRAINED_ON, seed, Purpose.DETECTOR_TRAINING)
-    labels = np.zeros(len(train), np.int64) if material.is_regression else material.labels[train]
+    labels = material.target.codes(material.labels[train])
     rows = see(train)
     with threadpool_limits(1):  # another number of threads would round otherwise
         measure = fit_measure(rows, labels, model.sort_seen, seed)
