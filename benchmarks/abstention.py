@@ -103,8 +103,8 @@ def saved(name: str, kind: str, seed: int) -> Saved:
     preprocessing = Preprocessing(28, 28, 1) if name == "clothes" else None
     material = Material(inputs, labels, train, validation, names, preprocessing)
     fitted = learner_of(Settings(model=kind, seed=seed), material).fit(material)
-    (watched,) = with_detectors(calibrated([fitted], material), material, seed)
-    return Saved(watched.model, *answered_by(watched.model, inputs[asked]), labels[asked])
+    (found,) = with_detectors(calibrated([fitted], material), material, seed)
+    return Saved(found.model, *answered_by(found.model, inputs[asked]), labels[asked])
 
 
 def kept_promise(each: Saved, resplits: int, max_error: float, seed: int) -> dict[str, float]:

@@ -3,7 +3,7 @@
     python benchmarks/first_minute.py [--runs 3] [--avx2]
 
 Each run is the command in a process of its own, with an empty cache: what a newcomer has. The first useful
-line is the first on the terminal. The first picture of mistakes stands in the first `report.html` of the
+line is the first on the terminal. The first page of mistakes stands in the first `report.html` of the
 images, which shows those of the best baseline while the network learns. `--avx2` keeps torch and oneDNN from
 whatever the processor has beyond AVX2, bf16 among it.
 
@@ -43,7 +43,7 @@ def run_once(environment: dict[str, str]) -> dict[str, float]:
         def watch() -> None:
             while process.returncode is None:
                 for name, path in (
-                    ("first picture of mistakes", run / "report.html"),
+                    ("first page of mistakes", run / "report.html"),
                     ("images finished", run / "metrics.json"),
                 ):
                     if name not in found and path.exists():

@@ -89,7 +89,7 @@ def test_a_generator_that_learned_without_labels_finds_them_too(tmp_path, table)
     assert set(ODD) == {int(each.source.rpartition(":")[2]) - 1 for each in found.oddest[:3]}
 
 
-def test_the_terminal_gets_a_short_list_and_a_picture(run, folder, tmp_path):
+def test_the_terminal_gets_a_short_list_and_a_sheet(run, folder, tmp_path):
     done = within("inspect", folder, "--odd", run, "--sheet", tmp_path / "odd.png")
     assert done.returncode == 0, done.stderr
     words = " ".join(done.stdout.split())

@@ -268,10 +268,10 @@ def test_what_a_gan_leaves(gan_run):
     assert taken["train"]["value"] > taken["made"]["value"]
     assert {finding["name"] for finding in metrics["findings"]} <= {"mode-collapse", "discriminator-winning"}
     assert "discriminator right" in said
-    pictures = sorted((folder / "samples").iterdir())
-    assert [picture.name for picture in pictures][-1] == "epoch-0012.png"
-    assert len(pictures) == 8
-    with Image.open(pictures[0]) as first:
+    sheets = sorted((folder / "samples").iterdir())
+    assert [sheet.name for sheet in sheets][-1] == "epoch-0012.png"
+    assert len(sheets) == 8
+    with Image.open(sheets[0]) as first:
         assert first.size == (64, 8)
 
 

@@ -68,7 +68,7 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
         if len(material.validation):
             signals = _spread(look.signals, judged_places(material, seed), len(material.validation))
             held_out = dataclasses.replace(held_out, signals=signals)
-        found.append(_watched(dataclasses.replace(candidate, held_out=held_out), look.measure))
+        found.append(_with_novelty(dataclasses.replace(candidate, held_out=held_out), look.measure))
     return found
 
 
@@ -132,7 +132,7 @@ def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
     return _look(candidate.model, learnt, seed, stored.hidden)
 
 
-def _watched(candidate: Candidate, measure: Measure | None) -> Candidate:
+def _with_novelty(candidate: Candidate, measure: Measure | None) -> Candidate:
     """The candidate with a detector calibrated on examples that were held out, and their novelty."""
     model, held_out = candidate.model, candidate.held_out
     if measure is None or held_out.signals is None:
