@@ -35,10 +35,11 @@ import numpy as np
 from measuring import heading, print_table, write_json
 from text_data import load
 
+from pellucid.arithmetic import at_temperature
 from pellucid.classical import extract
 from pellucid.data import Dataset, prepare
 from pellucid.data.texts.store import Texts
-from pellucid.evaluation import at_temperature, fit_temperature, judge_label_issues
+from pellucid.evaluation import fit_temperature, judge_label_issues
 from pellucid.pipeline.judging.label_judges import (
     FEW,
     FOLDS,
