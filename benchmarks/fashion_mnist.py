@@ -9,11 +9,10 @@ where the default looks. Where it is not there, the script says so and measures 
 Takes: on two cores about 2 minutes a run for quick, 4 for standard, 60 for best; 20 as it stands.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
-from measuring import heading, write_json
+from measuring import command_line, heading, write_json
 from real_runs import as_json, run_all, show
 
 DEBIAN_FOLDER = "/usr/share/datasets/fashion-mnist"
@@ -21,11 +20,10 @@ DEBIAN_FOLDER = "/usr/share/datasets/fashion-mnist"
 
 def main() -> int:
     """Run and print a table."""
-    parser = argparse.ArgumentParser(description="Train on the full Fashion-MNIST.")
+    parser = command_line(__doc__)
     parser.add_argument("--data", default=DEBIAN_FOLDER, metavar="FOLDER", help=f"default: {DEBIAN_FOLDER}")
     parser.add_argument("--presets", nargs="+", default=["quick", "standard"])
     parser.add_argument("--seeds", type=int, default=3, help="runs per preset (default: 3)")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments, extra = parser.parse_known_args()  # further flags go to pellucid train
     if arguments.data == DEBIAN_FOLDER and not Path(DEBIAN_FOLDER).exists():
         print(

@@ -27,7 +27,7 @@ NAME = "held-out.safetensors"
 
 def with_answers(model, novelty=None):
     """A model with 40 held-out answers."""
-    labels = digits()[1][:40].astype(float if model.is_regression else int)
+    labels = digits()[1][:40].astype(int if model.classes else float)
     return model.with_held_out(HeldOut.of(labels, answers_of(model), novelty))
 
 

@@ -66,7 +66,7 @@ def lessened(
     content = finish(graph, full.metadata)
     asked = asked_of(full.model, examples)
     judged, answers = judge(precision, (full.content, content), asked)
-    lines = table(judged, full.model.input_kind.noun, full.exported.is_regression)
+    lines = table(judged, full.model.input_kind.noun)
     for line in lines:
         say(line)
     if judged.reasons:

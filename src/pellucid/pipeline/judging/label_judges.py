@@ -7,13 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from pellucid.arithmetic import at_temperature
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.arithmetic.metrics import accuracy
 from pellucid.classical import FEATURES, VALUES, discriminant_answers, extract
 from pellucid.classical.lesson import Setting
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
-from pellucid.evaluation import at_temperature, fit_temperature
+from pellucid.evaluation import fit_temperature
 from pellucid.pipeline.learners.candidates import Candidate, raw_answers
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.planning.preparation import Material

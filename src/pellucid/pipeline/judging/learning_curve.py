@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import ClassicalModel
 from pellucid.data import Dataset
@@ -99,11 +100,9 @@ def _drawn(
         for each in candidates
         if isinstance(each.model, ClassicalModel) and each.features and each.model.network is None
     ]
-    labels = dataset.labels[dataset.validation]
-    scores: Mapping[str, float] = {
-        each.name: -float(np.mean((each.held_out.about(dataset.validation) - labels) ** 2))
-        if dataset.is_regression
-        else float((each.held_out.about(dataset.validation).argmax(axis=1) == labels).mean())
+    metric, labels = dataset.target.decides("accuracy"), dataset.labels[dataset.validation]
+    scores = {
+        each.name: metric.better(metric_value(metric, labels, each.held_out.about(dataset.validation)))
         for each in candidates
         if each.name in classical
     }
