@@ -8,7 +8,6 @@ Layers, epochs, batches and rates are those of the documents named at each recip
 data differs. Imports of the library do not count.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from measuring import command_line
 
 
 class Images(NamedTuple):
@@ -221,7 +221,7 @@ RECIPES = {
 
 def main() -> int:
     """Train one recipe and print what it cost and reached; the exit code."""
-    parser = argparse.ArgumentParser(description="Train one documented recipe.")
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument("name", choices=list(RECIPES))
     parser.add_argument("data", type=Path)
     parser.add_argument("--epochs", type=int, help="default: as documented")
