@@ -138,7 +138,7 @@ def _baseline_on(
     judging = material_of(folds.judging)
     material = dataclasses.replace(judging, train=train)
     budget = budget_within(settings, judging)
-    learner = ClassicalLearner(whole.name, settings, budget, setup=whole.setup)
+    learner = ClassicalLearner(whole.name, settings, budget, setup=whole.setup, scale=whole.scale)
     if folds.parts:
         fitted = with_validation(learner.fit(without_validation(material)), material)
     else:
