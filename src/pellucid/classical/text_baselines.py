@@ -30,7 +30,6 @@ trees cost it about half a point of accuracy, and comparing its set-ups gained n
 _WITHOUT_SPACES = "characters"
 _MACHINES = (
     ("words", TextSetup(SVM, 1.0, by_class=True)),
-    ("words", TextSetup(SVM, 1.0)),
     ("pairs", TextSetup(SVM, 1.0, by_class=True)),
     ("pairs", TextSetup(SVM, 0.3, by_class=True)),
     ("pairs", TextSetup(SVM, 1.0)),
