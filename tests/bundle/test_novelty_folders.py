@@ -11,10 +11,10 @@ from forged_folders import (
     require_cuts_refused,
     require_flips_refused,
     require_only_the_file_itself,
+    require_refused,
 )
 from models_with_detectors import model_with_detector
 from pellucid.bundle import load_any, save
-from pellucid.errors import ModelFileError
 from small_models import reseal
 
 NAME = "novelty.safetensors"
@@ -52,8 +52,7 @@ def test_a_missing_file_a_link_and_bytes_too_many(folder, tmp_path):
 def test_a_shape_bomb_allocates_nothing(folder):
     plan = document_of(folder)["novelty"]
     reseal(folder, novelty={**plan, "measure": {**plan["measure"], "columns": 10**7}})
-    with pytest.raises(ModelFileError, match=r"novelty\.safetensors: .*the architecture needs|features"):
-        load_any(folder)
+    require_refused(folder, r"novelty\.safetensors: .*the architecture needs|features")
 
 
 def test_numbers_that_are_not_finite(folder):
@@ -61,8 +60,7 @@ def test_numbers_that_are_not_finite(folder):
     end = 8 + struct.unpack("<Q", content[:8])[0]
     (folder / NAME).write_bytes(content[:end] + struct.pack("<d", float("nan")) + content[end + 8 :])
     reseal(folder)
-    with pytest.raises(ModelFileError, match="not finite"):
-        load_any(folder)
+    require_refused(folder, "not finite")
 
 
 @pytest.mark.parametrize(
@@ -76,8 +74,7 @@ def test_numbers_that_are_not_finite(folder):
 )
 def test_settings_that_are_none(novelty, said, folder):
     reseal(folder, novelty=novelty)
-    with pytest.raises(ModelFileError, match=said):
-        load_any(folder)
+    require_refused(folder, said)
 
 
 def test_a_detector_of_another_model(folder, whole, tmp_path):
@@ -86,8 +83,7 @@ def test_a_detector_of_another_model(folder, whole, tmp_path):
         other = shutil.copytree(whole / "logistic-regression of texts", tmp_path / "texts")
     shutil.copy(other / NAME, folder / NAME)
     reseal(folder, novelty=document_of(other)["novelty"])
-    with pytest.raises(ModelFileError, match=r"the detector takes \d+ features where the model has \d+"):
-        load_any(folder)
+    require_refused(folder, r"the detector takes \d+ features where the model has \d+")
 
 
 def test_the_key_without_the_checksum_and_the_checksum_without_the_key(folder):
@@ -95,8 +91,7 @@ def test_the_key_without_the_checksum_and_the_checksum_without_the_key(folder):
     novelty = document.pop("novelty")
     (folder / "model.json").write_text(json.dumps(document))
     reseal(folder)
-    with pytest.raises(ModelFileError, match=f"{NAME}: belongs to no detector"):
-        load_any(folder)
+    require_refused(folder, f"{NAME}: belongs to no detector")
     del document["sha256"][NAME]
     (folder / "model.json").write_text(json.dumps(document))
     reseal(folder)
@@ -106,12 +101,10 @@ def test_the_key_without_the_checksum_and_the_checksum_without_the_key(folder):
     ordered.insert(place, ("novelty", novelty))
     (folder / "model.json").write_text(json.dumps(dict(ordered)))
     reseal(folder)
-    with pytest.raises(ModelFileError, match="is missing from 'sha256'"):
-        load_any(folder)
+    require_refused(folder, "is missing from 'sha256'")
 
 
 def test_a_key_that_stands_there_twice(folder):
     text = (folder / "model.json").read_text()
     (folder / "model.json").write_text(text.replace('"novelty":', '"novelty": {}, "novelty":', 1))
-    with pytest.raises(ModelFileError, match="not acceptable JSON"):
-        load_any(folder)
+    require_refused(folder, "not acceptable JSON")
