@@ -140,6 +140,7 @@ def _screened(
     }
 
     def said(trial: Trial) -> np.ndarray:
+        """Answers of one set-up, learnt from few examples, about all validation examples."""
         is_quick = are_texts and not trial.is_slow
         rows = slice(work.budget.screened_texts if is_quick else work.budget.screened)
         return np.concatenate(

@@ -213,6 +213,7 @@ def _marks(
 
 
 def _histogram(off: Float64[np.ndarray, " test"], noun: str) -> Histogram:
+    """Histogram of the residuals, with 0 at the edge of a bar."""
     low, high = _room(min(off.min(), 0.0), max(off.max(), 0.0))
     steps = round_steps(low, high, _BINS)
     width = (steps[1] - steps[0] if len(steps) > 1 else 0.0) or high - low

@@ -94,6 +94,7 @@ def kind_of_network(
     setups = {each.name: each.setup for each in simple}
 
     def fit(part: Material) -> Sequence[Candidate]:
+        """Train the network on a part, and the simple models on its last hidden layer."""
         trained = learner_on_part(network, settings, keeps_best=False).fit(part)
         if not simple:
             return [trained]
@@ -111,6 +112,7 @@ def kinds_of_backbone(built: Built, settings: Settings) -> list[Kind]:
     values = len(choice.train) * built.features.rows.shape[1]
 
     def frozen(part: Material) -> tuple[Sequence[Candidate], Callable[[], Sequence[Candidate]]]:
+        """Models on frozen features, fitted on a part, and a function that tunes the best further."""
         own = dataclasses.replace(choice, train=np.intersect1d(choice.train, part.train))
         blind = without_validation(part)
         network, prepared = started(choice, settings), own.prepared(blind)
