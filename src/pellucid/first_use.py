@@ -22,6 +22,7 @@ def on_first_use(room: str, homes: Mapping[str, str]) -> tuple[Callable[[str], A
     modules = {name: f"{room}.{module}" for module, names in homes.items() for name in names.split()}
 
     def load(name: str) -> Any:
+        """The object of a name, from its module; it is then kept as a plain attribute of the room."""
         if name not in modules:
             raise AttributeError(f"module {room!r} has no attribute {name!r}")
         value = getattr(import_module(modules[name]), name)

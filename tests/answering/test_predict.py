@@ -13,7 +13,7 @@ import pellucid
 from command_line import rows_of
 from models_with_detectors import with_detector
 from number_models import classical_model, number_model
-from pellucid.answering.deciding import Wishes
+from pellucid.answering.decisions import Wishes
 from pellucid.answering.predict import Listener, predict
 from pellucid.bundle import ClassicalModel, save
 from pellucid.classical import Lesson, fit_baseline

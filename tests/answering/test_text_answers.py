@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from command_line import rows_of
-from pellucid.answering.deciding import Wishes
+from pellucid.answering.decisions import Wishes
 from pellucid.answering.evaluate import evaluate
 from pellucid.answering.predict import Listener, predict
 from pellucid.bundle import save

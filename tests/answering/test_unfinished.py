@@ -9,7 +9,7 @@ from pyarrow import parquet
 
 from models_with_detectors import with_detector
 from pellucid.answering import unfinished
-from pellucid.answering.deciding import Wishes
+from pellucid.answering.decisions import Wishes
 from pellucid.answering.predict import Listener, predict
 from pellucid.bundle import save
 from pellucid.data.reading.inputs import images as inputs

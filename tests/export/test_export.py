@@ -7,7 +7,7 @@ import pytest
 
 from command_line import within
 from every_model import classical_model
-from pellucid.answering.deciding import Wishes
+from pellucid.answering.decisions import Wishes
 from pellucid.answering.predict import predict
 from pellucid.bundle import load, save
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError

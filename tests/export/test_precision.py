@@ -14,8 +14,6 @@ from pellucid.runtime.opening import opened
 from small_models import digits
 
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxscript")
-pytest.importorskip("onnxruntime")
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,6 @@ from pellucid.errors import DataError, NotFiniteError
 from small_models import digits, write_digits
 from text_models import texts
 
-pytest.importorskip("onnx")
-pytest.importorskip("onnxscript")
-pytest.importorskip("onnxruntime")
-
 
 def test_images_may_be_files_bytes_or_arrays(tmp_path):
     model, file = EVERY["cnn, mirrored"](), exported("cnn, mirrored")

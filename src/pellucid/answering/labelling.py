@@ -7,7 +7,7 @@ from typing import Any
 
 from pellucid.answering.answered import REASON, rows_of
 from pellucid.answering.answers import Answer, Columns, Write, answers_to
-from pellucid.answering.deciding import Decider
+from pellucid.answering.decisions import Decisions
 from pellucid.answering.incoming.ahead import ahead
 from pellucid.answering.incoming.blocks import (
     NOTHING_PASSED,
@@ -17,6 +17,7 @@ from pellucid.answering.incoming.blocks import (
     Passed,
 )
 from pellucid.answering.unfinished import Question, unfinished
+from pellucid.bundle import Model
 from pellucid.evaluation import Gathering
 
 Progress = Callable[[int, int | None], None]
@@ -43,7 +44,7 @@ class Tally:
 class Labelling:
     """Goes through inputs, and adds up what became of them."""
 
-    def __init__(self, decider: Decider) -> None:
+    def __init__(self, decider: Decisions[Model]) -> None:
         model = decider.model
         self.tally = Tally()
         self.gathering = None if model.detector is None else Gathering(model.detector, model.classes)

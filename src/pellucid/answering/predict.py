@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pellucid.answering.answers import check_ending, columns_of
-from pellucid.answering.deciding import Decider, Wishes
+from pellucid.answering.decisions import Decisions, Wishes
 from pellucid.answering.incoming.blocks import (
     first_few,
     incoming,
@@ -14,7 +14,7 @@ from pellucid.answering.incoming.blocks import (
 from pellucid.answering.labelling import Labelling, Progress, Tally
 from pellucid.answering.naming import model_of
 from pellucid.answering.unfinished import Question, content_of
-from pellucid.bundle import load
+from pellucid.bundle import Model, load
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
 from pellucid.settings import DUMMIES, Settings
@@ -110,7 +110,7 @@ def predict(
     chosen = model_of(run, wishes.model)
     model = load(chosen.folder)
     asked = incoming(model, inputs, settings, may_pipe=True)
-    decider = Decider(model, wishes, str(run))
+    decider = Decisions(model, wishes, str(run))
     for sentence in decider.announcement():
         listener.announce(sentence)
     classes = model.classes if wishes.probabilities else ()
@@ -153,7 +153,7 @@ def _asked(folder: Path, inputs: Sequence[str], settings: Settings, wishes: Wish
 
 
 def _predicted(
-    name: str, decider: Decider, gathering: Gathering | None, tally: Tally, warnings: Sequence[str]
+    name: str, decider: Decisions[Model], gathering: Gathering | None, tally: Tally, warnings: Sequence[str]
 ) -> Predicted:
     """Outcome of labelling by a model of that name, and what the inputs look like as a whole."""
     model = decider.model
@@ -173,7 +173,7 @@ def _predicted(
     )
 
 
-def _voided(decider: Decider) -> tuple[str, ...]:
+def _voided(decider: Decisions[Model]) -> tuple[str, ...]:
     """A warning where these inputs have drifted from those that a promise speaks of."""
     if decider.promise is None and decider.coverage is None:
         return ()

@@ -74,6 +74,7 @@ def _linear(setups: tuple[tuple[str, TextSetup], ...]) -> Callable[[Lesson, Budg
     """Set-ups of a linear model, those whose reading fits the texts, by the order of readings."""
 
     def trials(lesson: Lesson, budget: Budget) -> list[Trial]:
+        """Set-ups for one lesson, each with as many texts as the budget affords."""
         learner, kinds = _LEARNERS[lesson.target], lesson.feature_kinds
         fitting = [each for each in setups if each[0] in kinds]
         most = max(1, int(budget.products / (max(1, lesson.classes) * lesson.words)))

@@ -67,7 +67,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Label inputs and return exit code 0, also where some could not be."""
-    from pellucid.answering.deciding import Wishes
+    from pellucid.answering.decisions import Wishes
     from pellucid.answering.predict import Listener, predict
     from pellucid.arithmetic.rounding import percent
     from pellucid.data.wording import count_of

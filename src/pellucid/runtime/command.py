@@ -42,6 +42,7 @@ def _plain(message: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Parser of the command's words."""
     parser = _Parser(
         prog="python -m pellucid.runtime",
         description="Label images or texts with a model that `pellucid export` wrote.",
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    """Answer the inputs and write their rows; return exit code 0."""
     from pellucid.answering.answered import rows_of
     from pellucid.answering.answers import answers_to, check_ending, columns_of
     from pellucid.answering.decisions import Decisions, Wishes

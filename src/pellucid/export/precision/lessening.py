@@ -21,7 +21,7 @@ from pellucid.export.thresholds import thresholds_of
 from pellucid.runtime.exported import ExportedModel
 from pellucid.runtime.metadata import Metadata
 
-FP32, FP16, INT8 = "fp32", "fp16", "int8"
+FP32, FP16 = "fp32", "fp16"
 
 
 class Full(NamedTuple):
