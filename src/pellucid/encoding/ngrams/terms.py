@@ -46,17 +46,21 @@ def spell(
     starts, ends = groups[group].starts[which], groups[group].ends[which]
     first = np.searchsorted(words.starts, starts, "right") - 1
     if group < shape.words:
-        borders = list(zip(words.starts.tolist(), words.ends.tolist(), strict=True)) if len(first) else []
-        return [
-            " ".join(joined[start:end] for start, end in borders[place : place + size])
-            for place in first.tolist()
+        columns = [
+            _cut(joined, words.starts[first + place], words.ends[first + place]) for place in range(size)
         ]
+        return columns[0] if size == 1 else list(map(" ".join, zip(*columns, strict=True)))
     at_start = (words.starts[first] == starts).tolist()
     at_end = (words.ends[first] == ends).tolist()
     return [
         " " * opens + joined[start:end] + " " * closes
         for start, end, opens, closes in zip(starts.tolist(), ends.tolist(), at_start, at_end, strict=True)
     ]
+
+
+def _cut(joined: str, starts: Int64[np.ndarray, " some"], ends: Int64[np.ndarray, " some"]) -> list[str]:
+    """Pieces of a text."""
+    return [joined[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
 def names_of(shape: Shape, terms: Terms) -> list[UInt64[np.ndarray, " kept"]]:
