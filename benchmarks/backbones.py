@@ -11,7 +11,6 @@ their rates compared.
 Takes: FOLDER; about 12 minutes for 560 images and 5 folds on two cores, most of them for `cnn`
 """
 
-import argparse
 import random
 import shutil
 import statistics
@@ -21,13 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measuring import heading, print_table
+from measuring import command_line, heading, print_table
 
 from pellucid.bundle import ImageModel
 from pellucid.data import Dataset, prepare
 from pellucid.pipeline.comparing.trials import Trial, Trials
 from pellucid.pipeline.learners.backbones.available import chosen
-from pellucid.pipeline.learners.backbones.building import started
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
@@ -58,7 +56,7 @@ def rates(dataset: Dataset, settings: Settings) -> tuple[float, float]:
     """
     (choice,) = chosen(settings, material_of(dataset))
     assert dataset.preprocessing is not None
-    network = started(choice, settings)
+    network = choice.started(settings)
     model = ImageModel(network, dataset.preprocessing, dataset.classes)
     pixels = np.array(dataset.inputs[: min(len(dataset.labels), _MOST_TIMED)])
     bare = network.body.get_submodule("backbone.layers")
@@ -95,9 +93,7 @@ def drawn(folder: Path, most: int | None, into: Path) -> Path:
 
 def main() -> None:
     """Compare and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--most", type=int, help="images of each class (default: all)")
     parser.add_argument("--folds", type=int, default=5)

@@ -10,11 +10,10 @@ where the default looks. Where it is not there, the script says so and measures 
 Takes: on two cores 2 minutes a run for quick, 4 with --avx2 or for standard, 60 for best; 20 as it stands.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
-from measuring import AVX2, heading, write_json
+from measuring import AVX2, command_line, heading, write_json
 from real_runs import as_json, run_all, show
 
 DEBIAN_FOLDER = "/usr/share/datasets/fashion-mnist"
@@ -22,12 +21,11 @@ DEBIAN_FOLDER = "/usr/share/datasets/fashion-mnist"
 
 def main() -> int:
     """Run and print a table."""
-    parser = argparse.ArgumentParser(description="Train on the full Fashion-MNIST.")
+    parser = command_line(__doc__)
     parser.add_argument("--data", default=DEBIAN_FOLDER, metavar="FOLDER", help=f"default: {DEBIAN_FOLDER}")
     parser.add_argument("--presets", nargs="+", default=["quick", "standard"])
     parser.add_argument("--seeds", type=int, default=3, help="runs per preset (default: 3)")
     parser.add_argument("--avx2", action="store_true", help="as a processor of AVX2 alone computes")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments, extra = parser.parse_known_args()  # further flags go to pellucid train
     if arguments.data == DEBIAN_FOLDER and not Path(DEBIAN_FOLDER).exists():
         print(

@@ -9,15 +9,13 @@ examples drawn by chance. The seed decides which training examples validate, and
 Takes: FOLDER; about 90 seconds a seed for 500 images and 600 test images on two cores
 """
 
-import argparse
 import copy
 import statistics
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
-from measuring import heading, print_table, write_json
+from measuring import command_line, heading, print_table, write_json
 from torch import Tensor
 
 from pellucid.arithmetic import accuracy, log_loss
@@ -25,8 +23,8 @@ from pellucid.data import Dataset, prepare
 from pellucid.networks import Network
 from pellucid.pipeline.learners.backbones import tuning
 from pellucid.pipeline.learners.backbones.available import chosen
-from pellucid.pipeline.learners.backbones.building import started
 from pellucid.pipeline.learners.backbones.frozen import train_head
+from pellucid.pipeline.learners.backbones.tuning_plan import tuning_recipe
 from pellucid.pipeline.learners.features import Features
 from pellucid.pipeline.learners.planning.preparation import Prepared, material_of, unvaried_model_of
 from pellucid.settings import Settings
@@ -45,7 +43,7 @@ def measured(dataset: Dataset, settings: Settings, tested: int) -> dict[str, Sco
     """
     material = material_of(dataset)
     (choice,) = chosen(settings, material)
-    network, prepared = started(choice, settings), choice.prepared(material)
+    network, prepared = choice.started(settings), choice.prepared(material)
     asked = np.random.default_rng(0).permutation(dataset.test)[:tested]
     with pinned(choose_threads(settings)):
         model = unvaried_model_of(network, prepared, material.classes)
@@ -53,7 +51,7 @@ def measured(dataset: Dataset, settings: Settings, tested: int) -> dict[str, Sco
         train_head(
             network, Features(model.transform(material.inputs[positions]), positions), prepared, settings
         )
-        recipe = tuning.tuning_recipe(settings, prepared)
+        recipe = tuning_recipe(settings, prepared)
         trained, last = copy.deepcopy(network), {}
         began = time.perf_counter()
 
@@ -87,9 +85,7 @@ def _scores(
 
 def main() -> None:
     """Measure every seed and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("data", metavar="DATA")
     parser.add_argument("--test", metavar="DATA")
     parser.add_argument("--backbone", default="efficientnet-lite0")
@@ -97,7 +93,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="of fine-tuning (default: by rule)")
     parser.add_argument("--tested", type=int, default=600, help="test examples at most (default: 600)")
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     facts = heading(("torch", "timm"))
     rows, found = [], []

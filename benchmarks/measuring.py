@@ -1,5 +1,6 @@
 """What every benchmark prints beside its numbers: the machine, the versions, the command, the spread."""
 
+import argparse
 import json
 import os
 import platform
@@ -69,6 +70,14 @@ def heading(packages: Iterable[str]) -> dict[str, Any]:
     )
     print(f"versions  {', '.join(f'{name} {number}' for name, number in found.items())}\n", flush=True)
     return {"command": command, "machine": here, "versions": found}
+
+
+def command_line(description: str | None, *, with_json: bool = True) -> argparse.ArgumentParser:
+    """Parser of a benchmark's flags, described by the first line of its text, perhaps with `--json FILE`."""
+    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    if with_json:
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here, too")
+    return parser
 
 
 def spread(values: Sequence[float], digits: int = 0) -> str:

@@ -9,22 +9,19 @@ and decodes every image.
 Takes: FOLDER; for 25,000 images of 32x32 about 7 minutes a run on two cores.
 """
 
-import argparse
 import sys
-from pathlib import Path
 
-from measuring import AVX2, heading, write_json
+from measuring import AVX2, command_line, heading, write_json
 from real_runs import as_json, run_all, show
 
 
 def main() -> int:
     """Run and print a table."""
-    parser = argparse.ArgumentParser(description="Train on a folder of photographs.")
+    parser = command_line(__doc__)
     parser.add_argument("data", metavar="FOLDER", nargs="?", help="without it there is nothing to measure")
     parser.add_argument("--presets", nargs="+", default=["standard"])
     parser.add_argument("--seeds", type=int, default=3, help="runs per preset (default: 3)")
     parser.add_argument("--avx2", action="store_true", help="as a processor of AVX2 alone computes")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments, extra = parser.parse_known_args()  # further flags go to pellucid train
     if arguments.data is None:
         print("skipped: give FOLDER, a folder of photographs with one sub-folder per class")

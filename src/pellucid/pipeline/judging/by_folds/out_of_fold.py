@@ -31,7 +31,7 @@ class OnFold(NamedTuple):
     Attributes:
         answers: about its examples.
         signals: how foreign these look to each model's measure; none of a model without one.
-        history: of the training of a network, watched on the fold; else nothing.
+        history: of the training of a network, validated on the fold; else nothing.
     """
 
     answers: Mapping[str, np.ndarray]
@@ -45,21 +45,21 @@ def judged_by_folds(
     """Give candidates, trained on all that is not for the test, answers about folds they did not learn from.
 
     `kinds` are the models that were trained, each once. What is finished is kept in the folder of the run and
-    taken over after a kill. With them comes the history of a network that watched the first fold, nothing
-    without one.
+    taken over after a kill. With them comes the history of the network that was validated on the first fold,
+    nothing without one.
 
     Raises: `DivergedError` if the loss stopped being finite.
     """
     held_out: dict[str, HeldOut] = {}
     history: Sequence[Record] = ()
     counts = context.journal.decided(
-        "judged_on_folds", lambda: {kind.name: kind.judged(folds) for kind in kinds}
+        "judged_on_folds", lambda: {kind.learner.name: kind.judged(folds) for kind in kinds}
     )
     for kind in kinds:
-        parts: Sequence[Dataset] = folds.parts[: counts[kind.name]]
+        parts: Sequence[Dataset] = folds.parts[: counts[kind.learner.name]]
         of_all = "" if len(parts) == len(folds.parts) else f" of {len(folds.parts)}"
         of_folds = f"{len(parts)}{of_all} folds"
-        with context.stages.stage(f"judging {kind.name} on {of_folds}") as stage:
+        with context.stages.stage(f"judging {kind.learner.name} on {of_folds}") as stage:
             parts = [_askable(part, kind) for part in parts]
             found = [_on_fold(kind, number, part, context) for number, part in enumerate(parts, start=1)]
             held_out |= _joined(found, parts)
@@ -82,7 +82,7 @@ def _askable(part: Dataset, kind: Kind) -> Dataset:
 
 def _on_fold(kind: Kind, number: int, part: Dataset, context: RunContext) -> OnFold:
     """Train on the other folds and ask about this one, or take over what was finished before."""
-    name = hashlib.sha256(kind.name.encode()).hexdigest()[:16]
+    name = hashlib.sha256(kind.learner.name.encode()).hexdigest()[:16]
     kept = context.folder.checkpoints / "folds" / f"{name}-{number}.npz"
     former = _read(kept, len(part.validation))
     if former is not None:

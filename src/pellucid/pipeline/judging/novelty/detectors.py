@@ -15,6 +15,7 @@ from pellucid.bundle import Generator, Model
 from pellucid.classical.features.rows import Rows
 from pellucid.novelty import Measure, calibrated_detector, fit_measure, signals_of
 from pellucid.pipeline.learners.asked_later import MOST_JUDGED, MOST_TRAINED_ON
+from pellucid.pipeline.learners.baselines import everything_of
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.planning.preparation import Material
 
@@ -37,7 +38,7 @@ def _look(
     model: Model, material: Material, seed: int, see: Callable[[Int64[np.ndarray, " n"]], Rows]
 ) -> _Look:
     train = _drawn(material.train, MOST_TRAINED_ON, seed, Purpose.DETECTOR_TRAINING)
-    labels = np.zeros(len(train), np.int64) if material.is_regression else material.labels[train]
+    labels = material.target.codes(material.labels[train])
     rows = see(train)
     with threadpool_limits(1):  # another number of threads would round otherwise
         measure = fit_measure(rows, labels, model.sort_seen, seed)
@@ -55,7 +56,8 @@ def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]
 def with_detectors(candidates: Sequence[Candidate], material: Material, seed: int) -> list[Candidate]:
     """Give every model that looks at its inputs a detector, where enough examples were held out for one.
 
-    Models that see the same of their inputs, as those on one network do, share what is computed of it.
+    Models that see the same of their inputs, as those on one network do, share what is computed of it. Where
+    a model learned from the validation examples too, the one that these had judged says how foreign they are.
     """
     looks: dict[Hashable, _Look] = {}
     found = []
@@ -64,11 +66,17 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
         if model.columns_seen == 0 or len(held_out.positions) == 0:
             found.append(candidate)
             continue
-        look = _shared_look(candidate, material, seed, looks)
+        judged = (
+            candidate if candidate.judged is None else dataclasses.replace(candidate, model=candidate.judged)
+        )
+        look = _shared_look(judged, material, seed, looks)
+        measure = look.measure
+        if measure is not None and candidate.judged is not None:
+            measure = _shared_look(candidate, everything_of(material), seed, looks).measure
         if len(material.validation):
             signals = _spread(look.signals, judged_places(material, seed), len(material.validation))
             held_out = dataclasses.replace(held_out, signals=signals)
-        found.append(_watched(dataclasses.replace(candidate, held_out=held_out), look.measure))
+        found.append(_with_novelty(dataclasses.replace(candidate, held_out=held_out), measure))
     return found
 
 
@@ -117,7 +125,7 @@ def _spread(
 
 def _shared_look(candidate: Candidate, material: Material, seed: int, looks: dict[Hashable, _Look]) -> _Look:
     """The view of a model, computed where no other model has shared it before."""
-    key = candidate.model.sees_through
+    key = candidate.model.sees_through, len(material.validation)
     if key not in looks:
         looks[key] = _look_of(candidate, material, seed)
     return looks[key]
@@ -132,7 +140,7 @@ def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
     return _look(candidate.model, learnt, seed, stored.hidden)
 
 
-def _watched(candidate: Candidate, measure: Measure | None) -> Candidate:
+def _with_novelty(candidate: Candidate, measure: Measure | None) -> Candidate:
     """The candidate with a detector calibrated on examples that were held out, and their novelty."""
     model, held_out = candidate.model, candidate.held_out
     if measure is None or held_out.signals is None:

@@ -1,5 +1,6 @@
 """Preparation: the one place that makes data ready for a network, and a trained network into a model."""
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from pellucid.encoding.vectors.reading import read_vectors
 from pellucid.networks import InputFacts, Network, NetworkConfig
 from pellucid.pipeline.learners.planning.refusals import networks_with, require_fitting_inputs
 from pellucid.settings import GENERATIVE, Settings
-from pellucid.tasks import REGRESSION, InputName, Target, target_of
+from pellucid.tasks import InputName, Target, target_of
 from pellucid.training import Examples, Recipe, Session, WordVectors
 
 _PREFERRED = ("bag", "text-cnn", "rnn")
@@ -53,16 +54,16 @@ class Material:
         return target_of(len(self.classes))
 
     @property
-    def is_regression(self) -> bool:
-        """Regression: numbers are predicted and not classes."""
-        return self.target is REGRESSION
-
-    @property
     def takes(self) -> InputName:
         """Kind of the inputs: `images`, `values` (feature vectors) or `texts`."""
         if isinstance(self.inputs, Texts):
             return "texts"
         return "images" if self.inputs.ndim == 4 else "values"
+
+    @property
+    def without_validation(self) -> "Material":
+        """The same with no example set aside, so that none of those to be judged chooses anything."""
+        return dataclasses.replace(self, validation=np.zeros(0, np.int64))
 
 
 def material_of(dataset: Dataset) -> Material:
