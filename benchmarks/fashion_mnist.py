@@ -7,7 +7,7 @@ empty cache. `--avx2` keeps torch and oneDNN from whatever the processor has bey
 among it. FOLDER holds the four IDX files; Debian's package `dataset-fashion-mnist` puts them
 where the default looks. Where it is not there, the script says so and measures nothing.
 
-Takes: on two cores about 2 minutes a run for quick, 4 for standard, 60 for best; 20 as it stands.
+Takes: on two cores 2 minutes a run for quick, 4 with --avx2 or for standard, 60 for best; 20 as it stands.
 """
 
 import sys
