@@ -103,7 +103,7 @@ def saved(name: str, kind: str, seed: int) -> Saved:
     names = tuple(str(code) for code in range(labels.max() + 1))
     preprocessing = Preprocessing(28, 28, 1) if name == "clothes" else None
     material = Material(inputs, labels, train, validation, names, preprocessing)
-    fitted = learner_of(Settings(model=kind, seed=seed), material).fit(material)
+    (fitted,) = learner_of(Settings(model=kind, seed=seed), material).fit(material)
     (found,) = with_detectors(calibrated([fitted], material, seed), material, seed)
     return Saved(found.model, *answered_by(found.model, inputs[asked]), labels[asked])
 

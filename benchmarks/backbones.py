@@ -26,7 +26,6 @@ from pellucid.bundle import ImageModel
 from pellucid.data import Dataset, prepare
 from pellucid.pipeline.comparing.trials import Trial, Trials
 from pellucid.pipeline.learners.backbones.available import chosen
-from pellucid.pipeline.learners.backbones.building import started
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
@@ -57,7 +56,7 @@ def rates(dataset: Dataset, settings: Settings) -> tuple[float, float]:
     """
     (choice,) = chosen(settings, material_of(dataset))
     assert dataset.preprocessing is not None
-    network = started(choice, settings)
+    network = choice.started(settings)
     model = ImageModel(network, dataset.preprocessing, dataset.classes)
     pixels = np.array(dataset.inputs[: min(len(dataset.labels), _MOST_TIMED)])
     bare = network.body.get_submodule("backbone.layers")

@@ -23,8 +23,8 @@ from pellucid.data import Dataset, prepare
 from pellucid.networks import Network
 from pellucid.pipeline.learners.backbones import tuning
 from pellucid.pipeline.learners.backbones.available import chosen
-from pellucid.pipeline.learners.backbones.building import started
 from pellucid.pipeline.learners.backbones.frozen import train_head
+from pellucid.pipeline.learners.backbones.tuning_plan import tuning_recipe
 from pellucid.pipeline.learners.features import Features
 from pellucid.pipeline.learners.planning.preparation import Prepared, material_of, unvaried_model_of
 from pellucid.settings import Settings
@@ -43,7 +43,7 @@ def measured(dataset: Dataset, settings: Settings, tested: int) -> dict[str, Sco
     """
     material = material_of(dataset)
     (choice,) = chosen(settings, material)
-    network, prepared = started(choice, settings), choice.prepared(material)
+    network, prepared = choice.started(settings), choice.prepared(material)
     asked = np.random.default_rng(0).permutation(dataset.test)[:tested]
     with pinned(choose_threads(settings)):
         model = unvaried_model_of(network, prepared, material.classes)
@@ -51,7 +51,7 @@ def measured(dataset: Dataset, settings: Settings, tested: int) -> dict[str, Sco
         train_head(
             network, Features(model.transform(material.inputs[positions]), positions), prepared, settings
         )
-        recipe = tuning.tuning_recipe(settings, prepared)
+        recipe = tuning_recipe(settings, prepared)
         trained, last = copy.deepcopy(network), {}
         began = time.perf_counter()
 

@@ -18,9 +18,8 @@ import threading
 import time
 from pathlib import Path
 
-from measuring import command_line, heading, show_parts, write_json
+from measuring import AVX2, command_line, heading, show_parts, write_json
 
-AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 _LOOK_EVERY = 0.05
 """Seconds between two looks for a file."""
 

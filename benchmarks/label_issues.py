@@ -49,7 +49,6 @@ from pellucid.pipeline.judging.label_judges import (
     with_discriminant,
 )
 from pellucid.pipeline.learners.backbones.available import chosen
-from pellucid.pipeline.learners.backbones.building import started
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.network import NetworkLearner, Planned
 from pellucid.pipeline.learners.planning.preparation import Material, material_of, unvaried_model_of
@@ -173,7 +172,7 @@ def seen(name: str, dataset: Dataset, positions: np.ndarray) -> np.ndarray | Tex
     settings = Settings(backbone=_BACKBONE)
     material = dataclasses.replace(material_of(dataset), train=positions, validation=positions[:0])
     (choice,) = chosen(settings, material)
-    model = unvaried_model_of(started(choice, settings), choice.prepared(material), dataset.classes)
+    model = unvaried_model_of(choice.started(settings), choice.prepared(material), dataset.classes)
     rows: np.ndarray = model.transform(dataset.inputs[positions])
     return rows
 

@@ -94,7 +94,7 @@ def trained(name: str, data: Data, kept: np.ndarray, seed: int) -> tuple[Model, 
     )
     kind = name.removesuffix(" on images")
     more = {} if kind in CLASSICAL else {"preset": "quick"}
-    fitted = learner_of(Settings(model=kind, seed=seed, **more), material).fit(material)
+    (fitted,) = learner_of(Settings(model=kind, seed=seed, **more), material).fit(material)
     return with_detectors([fitted], material, seed)[0].model, material
 
 

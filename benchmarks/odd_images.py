@@ -99,7 +99,7 @@ def _trained(
         images, labels, np.sort(order[tenth:]), np.sort(order[:tenth]), names, Preprocessing(28, 28, 1)
     )
     settings = Settings(model="vae", epochs=arguments.epochs, seed=seed)
-    model = generator_with_detector(NetworkLearner(settings).fit(material).model, material, seed)
+    model = generator_with_detector(NetworkLearner(settings).fit(material)[0].model, material, seed)
     assert isinstance(model, AutoencoderModel)
     return model, material
 

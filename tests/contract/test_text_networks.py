@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from contract_cases import LENGTHS, NUMBERS, OF_TEXTS, TEXT_CASES, VOCABULARY, loss_of, started, texts
 from torch.nn import functional
 
+from contract_cases import LENGTHS, NUMBERS, OF_TEXTS, TEXT_CASES, VOCABULARY, loss_of, started, texts
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
 

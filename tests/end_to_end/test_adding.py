@@ -16,7 +16,7 @@ from killing import KILL_IN_SAVE
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.pipeline.adding.images import lacking
 from pellucid.pipeline.learners.folds import Folds
-from pellucid.pipeline.learners.limits import within_limit
+from pellucid.pipeline.learners.limits import Beside, within_limit
 from pellucid.pipeline.learners.network import NetworkLearner, Planned
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.pipeline.run.context import RunContext
@@ -188,7 +188,7 @@ def test_the_second_network_halves_the_time_of_the_first(monkeypatch):
         journal.begin = lambda: None
         monkeypatch.setattr(journal, "_save", lambda more: None)
         context = RunContext(None, dataset, settings, stages, journal)
-        within_limit(planned, Folds(dataset), context, beside=beside)
+        within_limit(planned, Folds(dataset), context, Beside(trainings=beside))
     assert seconds[1] == pytest.approx(seconds[0] / 2, rel=0.05)
 
 

@@ -1,5 +1,6 @@
 """What somebody who trains in a program of their own hears about busy neighbours."""
 
+import time
 import warnings
 
 import pytest
@@ -8,38 +9,40 @@ from pellucid import cores
 from pellucid.estimators import neighbours
 from pellucid.estimators.neighbours import advice_about_neighbours
 
+_LONG = 0.05
+
 
 @pytest.fixture
 def beside(monkeypatch):
-    """A training of some seconds beside programs that kept some cores busy; returns what was said."""
+    """A training beside programs that keep some cores busy; returns what was said while it ran."""
 
-    def trained(seconds=60.0, busy=1.2, threads=2, policy=""):
-        moments = iter(
-            [cores.Look(0.0, 100.0, 10.0), cores.Look(seconds, 100.0 + (busy + 1) * seconds, 10.0 + seconds)]
-        )
-        clock = iter([0.0, seconds])
+    def trained(seconds=1.0, busy=1.2, threads=2, policy=""):
         monkeypatch.setenv("OMP_WAIT_POLICY", policy)
-        monkeypatch.setattr(cores, "look", lambda: next(moments))
+        monkeypatch.setattr(cores, "kept_busy_since", lambda first: busy)
         monkeypatch.setattr(cores, "usable", lambda: 4)
-        monkeypatch.setattr("time.monotonic", lambda: next(clock))
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             with advice_about_neighbours(threads):
-                pass
-        return [str(each.message) for each in said]
+                ends = time.monotonic() + seconds
+                while time.monotonic() < ends and not said:
+                    time.sleep(_LONG / 10)
+                found = [(str(each.message), each.filename) for each in said]
+        return found
 
+    monkeypatch.setattr(neighbours, "_LONG", _LONG)
     monkeypatch.setattr(neighbours, "_has_advised", False)
     return trained
 
 
-def test_who_trains_beside_busy_programs_is_told_once_how_threads_wait(beside):
-    (said,) = beside()
-    assert said.startswith("other programs kept 1.2 of 4 cores busy while this model trained")
+def test_who_trains_beside_busy_programs_is_told_once_and_at_once_how_threads_wait(beside):
+    ((said, place),) = beside(seconds=60.0)
+    assert said.startswith("other programs keep 1.2 of 4 cores busy")
     assert "OMP_WAIT_POLICY=PASSIVE" in said
-    assert beside() == []
+    assert place == __file__  # of who trains, not of Pellucid
+    assert beside(seconds=_LONG * 4) == []
 
 
-@pytest.mark.parametrize("less", [{"seconds": 3.0}, {"busy": 0.2}, {"threads": 1}, {"policy": "passive"}])
+@pytest.mark.parametrize("less", [{"seconds": 0.0}, {"busy": 0.2}, {"threads": 1}, {"policy": "passive"}])
 def test_nothing_is_said_where_it_would_not_help(beside, less):
-    assert beside(**less) == []
-    assert len(beside()) == 1
+    assert beside(**{"seconds": _LONG * 4, **less}) == []
+    assert len(beside(seconds=60.0)) == 1

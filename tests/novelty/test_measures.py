@@ -81,6 +81,13 @@ def test_a_feature_that_never_varies_does_no_harm():
     assert np.isfinite(fit_measure(rows[:500], digits()[1][:500], "values").measure(rows[500:600])).all()
 
 
+@pytest.mark.parametrize("columns", [8, 300])
+def test_examples_that_are_all_equal_have_a_measure(columns):
+    rows = np.ones((40, columns), np.float32)
+    measure = fit_measure(rows, np.arange(40) % 2, "image")
+    assert measure.measure(rows).max() < measure.measure(rows + 1).min()
+
+
 def test_neighbours_by_hand():
     kept = scipy.sparse.csr_array(np.eye(6, 8, dtype=np.float32))
     centres = scipy.sparse.csr_array(np.full((1, 8), 0.5, np.float32))

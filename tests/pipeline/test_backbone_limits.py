@@ -10,16 +10,13 @@ import pytest
 from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.pipeline.learners import limits
-from pellucid.pipeline.learners.backbones import costs, frozen, learner
+from pellucid.pipeline.learners.backbones import costs, frozen
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
-from pellucid.pipeline.learners.backbones.costs import Cost, measured
+from pellucid.pipeline.learners.backbones.costs import Cost, Measured, measured
 from pellucid.pipeline.learners.backbones.option import Granted
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.limits import (
     costs_of,
-    fitting,
-    granted_to,
-    require_time,
     share_out,
 )
 from pellucid.pipeline.learners.named import learner_of
@@ -55,28 +52,28 @@ def context(dataset, asked, tmp_path):
 
 
 def test_all_of_it_fits_into_enough_time():
-    assert fitting(COST, 1_000.0) == Granted(2_000, True, fitting(COST, 1_000.0).seconds_before, 58.0)
+    assert COST.granted(1_000.0) == Granted(2_000, True, COST.granted(1_000.0).seconds_before, 58.0)
 
 
 def test_what_is_granted_takes_no_longer_than_the_time():
     for seconds in (8.0, 12.0, 20.0, 60.0, 80.0, 88.0, 90.0, 200.0):
-        granted = fitting(COST, seconds)
+        granted = COST.granted(seconds)
         assert granted.seconds_before + granted.seconds_after <= seconds + 0.2
         if granted.train < COST.most:  # nothing is left over that one more example would have needed
             assert COST.needed(granted.train + 1) > seconds - 0.02
 
 
 def test_training_examples_come_before_fine_tuning():
-    assert fitting(COST, 40.0).train == 2_000
-    assert not fitting(COST, 40.0).is_tuned
-    assert not fitting(COST._replace(tuning=0), 1_000.0).is_tuned
+    assert COST.granted(40.0).train == 2_000
+    assert not COST.granted(40.0).is_tuned
+    assert not COST._replace(tuning=0).granted(1_000.0).is_tuned
 
 
 def test_too_little_time_grants_nothing():
     enough = COST.needed(COST.least)
-    assert fitting(COST, enough).train == COST.least
-    assert fitting(COST, enough - 0.1) is None
-    assert fitting(COST, -5.0) is None
+    assert COST.granted(enough).train == COST.least
+    assert COST.granted(enough - 0.1) is None
+    assert COST.granted(-5.0) is None
 
 
 def test_those_beside_a_network_leave_it_half_or_more():
@@ -89,36 +86,36 @@ def test_those_beside_a_network_leave_it_half_or_more():
 def test_measuring_counts_what_will_be_asked(dataset, asked):
     material = material_of(dataset)
     (choice,) = chosen(asked, material)
-    cost = measured(choice, material, asked, len(dataset.test))
+    cost = measured(choice, material, asked, len(dataset.test)).cost
     assert 0 < cost.example < 1
     assert cost.held_out == len(dataset.validation) + len(dataset.test)
     assert cost.asked_after == 3 * len(dataset.test)
     assert (cost.most, cost.least) == (len(dataset.train), 40)
     assert cost.tuning > 20 * 76 * 4  # epochs, examples, forward and back
-    assert measured(choice, material, dataclasses.replace(asked, preset="quick")).tuning == 0
+    assert measured(choice, material, dataclasses.replace(asked, preset="quick")).cost.tuning == 0
 
 
 def test_one_that_was_asked_for_is_refused_by_name_where_too_little_fits(dataset, asked):
     (choice,) = chosen(asked, material_of(dataset))
     message = r"--time-limit: 3.0 s are left for test-efficientnet, and the features of 400 examples"
     with pytest.raises(UsageError, match=message):
-        require_time(choice, COST, 3.0)
-    require_time(choice, COST, COST.needed(40))
+        Measured(choice, COST, material_of(dataset), asked).require(3.0)
+    Measured(choice, COST, material_of(dataset), asked).require(COST.needed(40))
 
 
 def test_one_that_was_asked_for_keeps_what_it_needs_where_others_took_longer(dataset, asked):
     (choice,) = chosen(asked, material_of(dataset))
-    found = granted_to(choice, COST, 0.0, material_of(dataset), asked)
+    found = Measured(choice, COST, material_of(dataset), asked).within(0.0)
     assert len(found.train) == 40
     beside = dataclasses.replace(choice, is_asked_for=False)
-    assert granted_to(beside, COST, 0.0, material_of(dataset), asked) is None
+    assert Measured(beside, COST, material_of(dataset), asked).within(0.0) is None
 
 
 def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monkeypatch):
     material = material_of(context.dataset)
     backbones = chosen(context.settings, material)
     cost = COST._replace(most=len(backbones[0].train), example=0.2, tuning=0)
-    monkeypatch.setattr(limits, "measured", lambda *_: cost)
+    monkeypatch.setattr(limits, "measured", lambda choice, *given: Measured(choice, cost, *given[:2]))
     context = context._replace(settings=dataclasses.replace(context.settings, time_limit="116s"))
     context.journal.begin()
     kept = share_out(backbones, costs_of(backbones, Folds(context.dataset), context), context)
@@ -138,7 +135,9 @@ def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeyp
         dataclasses.replace(each, is_asked_for=False)
         for each in chosen(context.settings, material_of(context.dataset))
     )
-    monkeypatch.setattr(limits, "measured", lambda *_: COST._replace(example=1.0))
+    monkeypatch.setattr(
+        limits, "measured", lambda choice, *given: Measured(choice, COST._replace(example=1.0), *given[:2])
+    )
     context = context._replace(stages=Stages())
     assert share_out(backbones, costs_of(backbones, Folds(context.dataset), context), context) == ()
     config = context.journal.content
@@ -154,12 +153,13 @@ def test_what_is_left_out_is_said(dataset, asked):
     material = material_of(dataset)
     (choice,) = chosen(asked, material)
     cost = COST._replace(most=len(choice.train))
-    found = granted_to(choice, cost, cost.needed(50), material, asked)
+    whole = Measured(choice, cost, material, asked)
+    found = whole.within(cost.needed(50))
     assert found.reason == (
         f"test_efficientnet was asked for. Within 60s, it learns from 50 of {len(material.train)} training "
         "examples, to which each class gives its share, and fine-tuning is left out."
     )
-    assert granted_to(choice, cost, 1_000.0, material, asked).reason == "test_efficientnet was asked for."
+    assert whole.within(1_000.0).reason == "test_efficientnet was asked for."
 
 
 def test_blocks_are_timed_until_it_has_taken_long_enough(monkeypatch):
@@ -181,7 +181,7 @@ def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monke
     with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for test-efficientnet"):
         learner_of(asked, material).fit(material, allowance_of(asked, time.monotonic() - 60))
     cost = COST._replace(example=0.5, held_out=0, asked_after=0, most=len(material.train))
-    monkeypatch.setattr(learner, "measured", lambda *_: cost)
+    monkeypatch.setattr(frozen, "measured", lambda choice, *given: Measured(choice, cost, *given[:2]))
     seen = []
     heads = frozen.train_head
     monkeypatch.setattr(
@@ -192,6 +192,6 @@ def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monke
             heads(network, features, prepared, settings),
         ),
     )
-    fitted = learner_of(asked, material).fit(material, allowance_of(asked, time.monotonic() - 30))
+    (fitted,) = learner_of(asked, material).fit(material, allowance_of(asked, time.monotonic() - 30))
     assert fitted.history == ()  # tuning does not fit
     assert 40 <= seen[0] < 60

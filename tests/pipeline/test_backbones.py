@@ -12,7 +12,7 @@ from pellucid.networks import NetworkConfig, Origin
 from pellucid.pipeline.learners.backbones import available as backbones
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
 from pellucid.pipeline.learners.backbones.option import Granted, fair_part
-from pellucid.pipeline.learners.backbones.tuning import is_tuned
+from pellucid.pipeline.learners.backbones.tuning_plan import is_tuned
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.settings import Settings
 from photographs import class_folders
@@ -191,7 +191,7 @@ def test_a_sentence_encoder_is_tuned_where_that_was_asked_for(texts, monkeypatch
     def tuned(**settings) -> bool:
         given = Settings(**settings)
         (choice,) = chosen(given, texts)
-        return is_tuned(given, choice, choice.prepared(texts))
+        return is_tuned(given, choice)
 
     assert not tuned()
     assert not tuned(epochs=2)  # which are those of the network beside it

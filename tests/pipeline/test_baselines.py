@@ -1,13 +1,25 @@
-"""What is said about classical models while they are trained."""
+"""The classical models of a run: what they learn from, what judges them, and what is said meanwhile."""
+
+import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 
 from every_model import MODELS
-from pellucid.pipeline.learners.candidates import Candidate, HeldOut, on_validation
+from pellucid.data import prepare, read_data
+from pellucid.pipeline.judging.novelty.detectors import with_detectors
+from pellucid.pipeline.learners.baselines import everything_of, train_baselines
+from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers, on_validation, recommended
+from pellucid.pipeline.learners.classical import ClassicalLearner
+from pellucid.pipeline.learners.learner import Allowance
 from pellucid.pipeline.learners.on_network import _affordable
-from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.pipeline.learners.planning.preparation import Material, material_of
+from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
+
+SETTINGS = Settings(threads=1, preset="quick")
+NAMES = ("majority", "svm", "random-forest")
 
 
 @pytest.mark.parametrize(
@@ -42,3 +54,65 @@ def test_no_machine_for_each_of_very_many_pairs_of_classes(classes, expected):
     assert bool(sentences) is not expected
     if sentences:
         assert f"{classes * (classes - 1) // 2:,} pairs of classes" in sentences[0]
+
+
+@pytest.fixture(scope="module")
+def mails():
+    """Mails of the sample, an eighth of those to learn from, with a validation split."""
+    dataset = prepare(read_data("sample:spam", SETTINGS), SETTINGS)[0]
+    return dataclasses.replace(dataset, train=dataset.train[::8])
+
+
+@pytest.fixture(scope="module")
+def trained(mails, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("baselines")
+    return train_baselines(NAMES, mails, SETTINGS, folder, Stages(quiet=True)), folder
+
+
+def same(one, other, dataset):
+    np.testing.assert_array_equal(*(answers(model, dataset, dataset.test) for model in (one, other)))
+
+
+def test_a_linear_model_of_texts_learns_from_what_judged_it_in_the_end(mails, trained):
+    majority, svm, forest = trained[0]
+    pool = len(mails.train) + len(mails.validation)
+    assert [each.train_examples for each in trained[0]] == [len(mails.train), pool, len(mails.train)]
+    assert majority.judged is None
+    assert forest.judged is None
+    first = ClassicalLearner("svm", SETTINGS).fit(material_of(mails))
+    same(svm.judged, first.model, mails)
+    np.testing.assert_array_equal(svm.held_out.answers, first.held_out.answers)
+    assert svm.scale == first.scale is not None
+    last = ClassicalLearner("svm", SETTINGS, setup=first.setup, scale=first.scale)
+    same(svm.model, last.fit(everything_of(material_of(mails))).model, mails)
+    assert not np.array_equal(svm.held_out.answers, answers(svm.model, mails, mails.validation))
+    reason = recommended([svm], mails, "accuracy").reason
+    assert reason.endswith("After that it learned from these texts too.")
+
+
+def test_a_run_that_was_killed_between_both_trainings_ends_alike(mails, trained):
+    svm, folder = trained[0][1], trained[1]
+    shutil.rmtree(folder / "baselines" / "svm-again")
+    resumed = train_baselines(["svm"], mails, SETTINGS, folder, Stages(quiet=True))[0]
+    same(resumed.model, svm.model, mails)
+    same(resumed.judged, svm.judged, mails)
+    np.testing.assert_array_equal(resumed.held_out.answers, svm.held_out.answers)
+    assert resumed.train_examples == svm.train_examples
+
+
+def test_under_a_budget_that_leaves_examples_out_nothing_is_learned_again(mails, tmp_path):
+    settings = dataclasses.replace(SETTINGS, time_limit="1s")
+    found = train_baselines(["svm"], mails, settings, tmp_path, Stages(quiet=True), Allowance(granted=1.0))
+    assert found[0].judged is None
+    assert found[0].train_examples < len(mails.train)
+
+
+def test_foreign_texts_are_told_by_what_did_not_know_the_validation_texts(mails, trained):
+    svm = trained[0][1]
+    known = dataclasses.replace(svm, judged=None)
+    found, flattered = with_detectors([svm, known], material_of(mails), SETTINGS.seed)
+    first = dataclasses.replace(svm, model=svm.judged, judged=None)
+    (before,) = with_detectors([first], material_of(mails), SETTINGS.seed)
+    np.testing.assert_array_equal(found.held_out.signals, before.held_out.signals)
+    assert found.model.detector.measure.signals == before.model.detector.measure.signals
+    assert not np.array_equal(found.held_out.signals, flattered.held_out.signals)

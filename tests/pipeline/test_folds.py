@@ -10,10 +10,9 @@ import pellucid
 from pellucid.data import prepare
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.errors import DataError, UsageError
-from pellucid.pipeline.judging.by_folds.kinds import Lessons, kind_of_classical
+from pellucid.pipeline.judging.by_folds.kinds import Kind
 from pellucid.pipeline.judging.by_folds.out_of_fold import judged_by_folds
-from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.classical import ClassicalLearner
+from pellucid.pipeline.learners.classical import ClassicalLearner, Lessons, learner_at_setup
 from pellucid.pipeline.learners.folds import folds_of
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
@@ -51,9 +50,9 @@ def of_classical(dataset, folder, names, **changes):
     settings = dataclasses.replace(SETTINGS, **changes)
     folds = folds_of(dataset, settings, is_continual=False)
     learning = material_of(folds.learning)
-    candidates = [ClassicalLearner(name, settings).fit(learning) for name in names]
-    lessons = Lessons()
-    kinds = [kind_of_classical(each, settings, learning, None, lessons) for each in candidates]
+    candidates = [ClassicalLearner(name, settings).fit(learning)[0] for name in names]
+    lesson = Lessons().of
+    kinds = [Kind(learner_at_setup(each, settings, learning, None, lesson)) for each in candidates]
     place = RunFolder(folder)
     context = RunContext(place, folds.learning, settings, Stages(quiet=True), Journal(place))
     return judged_by_folds(kinds, candidates, folds, context)[0], folds
@@ -90,7 +89,7 @@ def test_folds_are_taken_over_and_damaged_ones_are_done_again(tmp_path, monkeypa
     trained = []
     fit = ClassicalLearner.fit
 
-    def counted(self, material, *rest) -> Candidate:
+    def counted(self, material, *rest):
         trained.append(len(material.train))
         return fit(self, material, *rest)
 

@@ -75,7 +75,7 @@ def test_training_examples_are_judged_once_and_what_was_judged_is_left_out(datas
 
 
 def test_the_recommended_model_judges_what_was_kept_from_it(dataset):
-    model = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))
+    model = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))[0]
     judge = held_out_judge(model, dataset, answers(model.model, dataset, dataset.test))
     assert judge.positions.tolist() == [*dataset.validation, *dataset.test]
     assert accuracy(dataset.labels[judge.positions], judge.answers) > 0.8
@@ -84,13 +84,14 @@ def test_the_recommended_model_judges_what_was_kept_from_it(dataset):
 def test_the_set_up_is_that_which_validation_chose_for_the_same_features(dataset, monkeypatch):
     asked = []
 
-    def learner(name, settings, setup=None):
+    def learner(name, settings, setup=None, scale=None):
         asked.append(setup)
         return ClassicalLearner("majority", settings)
 
     monkeypatch.setattr(label_judges, "ClassicalLearner", learner)
     alone = ClassicalLearner("logistic-regression", SETTINGS, setup=("hog", "HOG, C = 0.1"))
-    hog = dataclasses.replace(alone.fit(material_of(dataset)), setup=("hog", "HOG, C = 0.1"), features="hog")
+    (hog,) = alone.fit(material_of(dataset))
+    hog = dataclasses.replace(hog, setup=("hog", "HOG, C = 0.1"), features="hog")
     pixels = dataclasses.replace(hog, setup=("pixels", "pixels, C = 0.1"), features="pixels")
     by_log_loss = dataclasses.replace(SETTINGS, metric="log-loss")
     for found, settings in (([hog], SETTINGS), ([pixels], SETTINGS), ([], SETTINGS), ([hog], by_log_loss)):
@@ -99,7 +100,7 @@ def test_the_set_up_is_that_which_validation_chose_for_the_same_features(dataset
 
 
 def test_features_of_a_frozen_body_are_seen_where_they_serve_better(dataset):
-    alone = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))
+    alone = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))[0]
     known, every = dataset.train[:600], np.arange(len(dataset.labels))
     rows = extract("pixels", dataset.inputs[every])
     stored = Stored(Features(rows, every), lambda asked: asked, known)

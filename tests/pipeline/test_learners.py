@@ -12,9 +12,13 @@ from pellucid.errors import UsageError
 from pellucid.networks import Network
 from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.judging.testing import test_once as ask_about_test
+from pellucid.pipeline.learners.backbones.available import chosen
+from pellucid.pipeline.learners.backbones.frozen import FrozenLearner
+from pellucid.pipeline.learners.backbones.tuning import TuningLearner
 from pellucid.pipeline.learners.candidates import answers, calibrated
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance, Learner
 from pellucid.pipeline.learners.named import learner_of
+from pellucid.pipeline.learners.network import learner_on_part
 from pellucid.pipeline.learners.on_network import on_network
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.pipeline.learners.planning.shares import allowance_of
@@ -56,7 +60,7 @@ def test_a_candidate_has_answered_validation_as_its_model_does(name, photos, tmp
     settings, material = given(name, photos, tmp_path)
     learner = learner_of(settings, material)
     assert isinstance(learner, Learner)
-    candidate = learner.fit(material, UNLIMITED)
+    (candidate,) = learner.fit(material, UNLIMITED)
     asked = answers(candidate.model, material, material.validation)
     np.testing.assert_allclose(candidate.held_out.answers, asked, atol=1e-6)
     assert candidate.train_examples == len(material.train)
@@ -64,10 +68,47 @@ def test_a_candidate_has_answered_validation_as_its_model_does(name, photos, tmp
     assert bool(candidate.history) == (name in ("mlp", "cnn, mirrored") or "tuned" in candidate.name)
 
 
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_cost_goes_by_counts_alone_and_is_less_for_fewer_examples(name, photos, tmp_path, monkeypatch):
+    settings, material = given(name, photos, tmp_path)
+    learner = learner_of(settings, material)
+    monkeypatch.setattr(time, "perf_counter", lambda: pytest.fail("a rate was measured"))
+    half = dataclasses.replace(material, train=material.train[::2])
+    assert 0 < learner.cost(half) < learner.cost(material) == learner.cost(material)
+
+
+def test_a_network_on_a_part_costs_its_share_of_the_whole():
+    settings = Settings(model="mlp", width=16, epochs=4, threads=1)
+    whole = learner_of(settings, MATERIAL).planned(MATERIAL)
+    learner = learner_on_part(whole, settings)
+    assert learner.cost(MATERIAL) == whole.seconds
+    part = dataclasses.replace(MATERIAL, train=MATERIAL.train[:75])
+    assert learner.cost(part) == pytest.approx(whole.seconds / 4)
+
+
+def test_learners_on_a_backbone_train_on_a_part_at_the_set_ups_that_were_taken(photos, tmp_path):
+    settings, material = given("backbone, tuned", photos, tmp_path)
+    (choice,) = chosen(settings, material)
+    built = FrozenLearner(choice, settings).built(material)
+    assert choice.width == built.features.rows.shape[1]
+    setups = {each.name: each.setup for each in built.candidates}
+    frozen = FrozenLearner(choice, settings, lambda *_: built.features, setups)
+    part = dataclasses.replace(material, train=material.train[::2]).without_validation
+    found = frozen.fit(part)
+    assert {each.name: each.setup for each in found} == setups
+    (tuned,) = TuningLearner(frozen).fit(part)
+    assert tuned.name == f"{found[-1].name}-tuned"
+    assert {each.train_examples for each in (*found, tuned)} == {len(part.train)}
+    quick = dataclasses.replace(settings, preset="quick", epochs=None)
+    assert TuningLearner(dataclasses.replace(frozen, settings=quick)).fit(part) == []
+    assert isinstance(frozen, Learner)
+    assert isinstance(TuningLearner(frozen), Learner)
+
+
 @pytest.mark.parametrize("name", ["mean", "mlp"])
 def test_learners_of_numbers(name):
     settings = Settings(model=name, threads=1) if name == "mean" else Settings(**LEARNERS[name])
-    candidate = learner_of(settings, NUMBERS).fit(NUMBERS)
+    (candidate,) = learner_of(settings, NUMBERS).fit(NUMBERS)
     asked = answers(candidate.model, NUMBERS, NUMBERS.validation)
     np.testing.assert_allclose(candidate.held_out.answers, asked, rtol=1e-6)
 
@@ -84,9 +125,9 @@ def test_a_network_takes_no_more_than_its_allowance():
 
 def test_a_classical_model_takes_what_it_is_granted():
     settings = Settings(model="random-forest", threads=1, time_limit="300s")
-    short = learner_of(settings, MATERIAL).fit(MATERIAL, Allowance(granted=0.2))
+    (short,) = learner_of(settings, MATERIAL).fit(MATERIAL, Allowance(granted=0.2))
     assert short.train_examples <= len(MATERIAL.train)
-    whole = learner_of(dataclasses.replace(settings, time_limit=None), MATERIAL).fit(MATERIAL)
+    (whole,) = learner_of(dataclasses.replace(settings, time_limit=None), MATERIAL).fit(MATERIAL)
     assert short.model.parameters < whole.model.parameters
 
 
@@ -124,7 +165,7 @@ def test_validation_and_test_examples_pass_a_shared_body_once(photos, monkeypatc
     network.session.run()
     spy = Spy(monkeypatch)
     done = dataclasses.replace(learner, train=lambda _: None)
-    candidate = done.trained(network, material)
+    (candidate,) = done.trained(network, material)
     models = [candidate, *on_network(photos, candidate, settings, Stages(quiet=True))]
     models = with_detectors(calibrated(models, photos, 0), material, 0)
     assert len(models) == 3

@@ -100,6 +100,15 @@ def test_a_model_that_saw_fewer_examples_is_marked_in_words(page: Page) -> None:
     assert "cnn saw fewer" not in page.text
 
 
+def test_a_model_that_learned_from_its_judges_says_so(rich_facts: ReportFacts) -> None:
+    found = rich_facts.metrics["models"]
+    again = {name: {**entry, "trained_again": name == "svm"} for name, entry in found.items()}
+    text = Page(render(with_metrics(rich_facts, models=again))).text
+    assert "svm learned once more in the end, from the 300 images of the validation split too." in text
+    assert "the test scores are those of the model that was kept" in text
+    assert "learned from the training images and were tested on the same test images" in text
+
+
 @pytest.mark.parametrize(
     ("entry", "fewer"),
     [

@@ -112,6 +112,7 @@ def fit_baseline(
     metric: str = "accuracy",
     budget: Budget | None = None,
     setup: Setting | None = None,
+    scale: float | None = None,
 ) -> Fitted:
     """Train one classical model on the training split, its set-up chosen on the validation split.
 
@@ -127,6 +128,8 @@ def fit_baseline(
         metric: value of `--metric`; numbers go by the root mean squared error.
         budget: by default the standard one.
         setup: the set-up to train; where there is no such one, or none is given, all are compared.
+        scale: of the decision values of a linear model of texts, where an earlier training at this set-up has
+            found it; else a training on a part finds it.
 
     Returns:
         The trained model and what was compared.
@@ -151,7 +154,7 @@ def fit_baseline(
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
         setups = trials(lesson, work.budget)
-        found = search([each for each in setups if each[:2] == setup] or setups, lesson, work, metric)
+        found = search([each for each in setups if each[:2] == setup] or setups, lesson, work, metric, scale)
     counted = found.table.counted
     return Fitted(
         name=name,
@@ -161,5 +164,6 @@ def fit_baseline(
         train_examples=found.examples,
         seconds=time.perf_counter() - began,
         setup=found.setup,
+        scale=found.scale,
         tfidf=None if counted is None or not found.predictor.inputs else counted.tfidf,
     )

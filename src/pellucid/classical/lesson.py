@@ -267,6 +267,7 @@ class Fitted:
         seconds: that features, comparison and training took.
         tfidf: what makes features of texts; `None` where the model looks at none.
         setup: features and words of its set-up.
+        scale: of its decision values, where it is a linear model of texts.
     """
 
     name: str
@@ -277,3 +278,4 @@ class Fitted:
     seconds: float
     tfidf: Tfidf | None = None
     setup: Setting = NO_SETTING
+    scale: float | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,17 @@ from pellucid.classical.predictors.predictor import Predictor
 from pellucid.tasks import TEXTS, Target
 
 
+@dataclass
+class Scale:
+    """Scale of decision values, kept so that no model is trained for it twice.
+
+    Attributes:
+        value: the scale; `None` before it is known.
+    """
+
+    value: float | None = None
+
+
 class Work(NamedTuple):
     """Conditions of learning beside the examples.
 
@@ -27,6 +39,8 @@ class Work(NamedTuple):
         budget: counts.
         one_unit: whether all features are of one unit, as those of images are.
         for_comparison: whether the model will only be compared and then forgotten.
+        scale: of a linear model of texts: taken where it is known, else found and kept; `None` for one that
+            nobody wants to know.
     """
 
     classes: int
@@ -35,6 +49,7 @@ class Work(NamedTuple):
     budget: Budget
     one_unit: bool = False
     for_comparison: bool = False
+    scale: Scale | None = None
 
 
 class Trial(NamedTuple):
@@ -72,6 +87,7 @@ class Found(NamedTuple):
         examples: how many it learnt from.
         table: features and labels they came from.
         setup: features and words of the set-up that was taken.
+        scale: of its decision values; `None` of a model that needs none.
     """
 
     predictor: Predictor
@@ -80,30 +96,43 @@ class Found(NamedTuple):
     examples: int
     table: Table
     setup: Setting = NO_SETTING
+    scale: float | None = None
 
 
-def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> Found:
+def search(
+    trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str, scale: float | None = None
+) -> Found:
     """Choose a set-up on validation by the metric, then learn; the usually best trial stands first.
 
     Each configuration learns from the first `screened` examples, within `for_screening`; the best of
     them (of equals the first; of calibrated ones see `_settled`) then learns from all that the budget
     allows. Without a validation split a fifth of the training examples is set aside for the comparison
     alone; where they are few, each fifth in turn. With nothing to compare, or too few examples to compare on,
-    the first is taken.
+    the first is taken. `scale` is that of the decision values, where an earlier training has found it.
     """
     budget = work.budget
     draw = Draw(work.seed, budget.examples, budget.judged, budget.values, budget.text)
     trials = list(trials)[: budget.configurations]
     compared = lesson.compared_on(work.seed) if len(trials) > 1 else []
-    configurations = _screened(trials, compared, draw, work, metric) if compared else []
+    scale = scale if len(trials) == 1 else None  # another set-up has another
+    scales = [Scale(scale) for _ in trials]
+    configurations = _screened(trials, compared, draw, work, metric, scales) if compared else []
     best = max(range(len(configurations)), key=lambda number: configurations[number].score, default=0)
     best = next((number for number, each in enumerate(configurations) if each.chosen), best)
     seen = NOTHING if trials[best].is_blind else trials[best].features
     table = lesson.table(seen, draw).narrowed(lesson.classes, trials[best].best)
     features, labels = table.train[: trials[best].most], table.labels[: trials[best].most]
-    predictor = trials[best].learn(features, labels, work)
+    if compared != [lesson] or len(labels) != min(len(table.labels), budget.screened_texts):
+        scales[best].value = scale  # that of the comparison came from other examples
+    predictor = trials[best].learn(features, labels, work._replace(scale=scales[best]))
     return Found(
-        predictor, trials[best].features, tuple(configurations), len(labels), table, trials[best][:2]
+        predictor,
+        trials[best].features,
+        tuple(configurations),
+        len(labels),
+        table,
+        trials[best][:2],
+        scales[best].value,
     )
 
 
@@ -126,9 +155,17 @@ def score(
 
 
 def _screened(
-    trials: Sequence[Trial], compared: Sequence[Lesson], draw: Draw, work: Work, metric: str
+    trials: Sequence[Trial],
+    compared: Sequence[Lesson],
+    draw: Draw,
+    work: Work,
+    metric: str,
+    scales: Sequence[Scale],
 ) -> list[Configuration]:
-    """Compare set-ups on few examples, as many at a time as there are threads, each on one."""
+    """Compare set-ups on few examples, as many at a time as there are threads, each on one.
+
+    Where one lesson serves the comparison, the scale of each set-up is kept.
+    """
     alone = work._replace(budget=work.budget.for_screening, threads=1, for_comparison=True)
     lesson = compared[0]
     are_texts = lesson.input_kind is TEXTS
@@ -139,19 +176,20 @@ def _screened(
         for trial in trials
     }
 
-    def said(trial: Trial) -> np.ndarray:
+    def said(trial: Trial, scale: Scale) -> np.ndarray:
         """Answers of one set-up, learnt from few examples, about all validation examples."""
+        own = alone._replace(scale=scale if len(compared) == 1 else None)
         is_quick = are_texts and not trial.is_slow
         rows = slice(work.budget.screened_texts if is_quick else work.budget.screened)
         return np.concatenate(
             [
-                trial.learn(table.train[rows], table.labels[rows], alone).predict(table.validation)
+                trial.learn(table.train[rows], table.labels[rows], own).predict(table.validation)
                 for table in tables[trial.features, trial.best]
             ]
         )
 
     with ThreadPoolExecutor(work.threads) as pool:
-        answers = list(pool.map(said, trials))
+        answers = list(pool.map(said, trials, scales))
     labels = np.concatenate([table.validation_labels for table in tables[trials[0].features, trials[0].best]])
     configurations = [
         Configuration(

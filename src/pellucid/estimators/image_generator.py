@@ -88,7 +88,7 @@ class ImageGenerator(
         require_enough_images(settings, len(taught.material.train), "X")
         require_precision(settings, cell_of(settings))
         with advice_about_neighbours(choose_threads(settings)):
-            fitted = NetworkLearner(settings).fit(taught.material, allowance_of(settings, began))
+            (fitted,) = NetworkLearner(settings).fit(taught.material, allowance_of(settings, began))
         assert isinstance(fitted.model, Generator)  # settings ask for one
         model = generator_with_detector(fitted.model, taught.material, settings.seed)
         names: Any = model.classes if taught.labels is None else taught.labels.classes

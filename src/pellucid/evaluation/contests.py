@@ -38,6 +38,7 @@ class Contest(NamedTuple):
         p_value: of the difference between the named model and the best.
         gain: by how much the best is ahead of the named model, in words.
         pair: scores of the best and of the named model on the examples that judged both.
+        judged: number of the examples that judged the best and the named model.
         by_chance: probability that answers which know nothing score like the best, every model counted; by
             metrics of class counts two-sided; 0 where it is not asked for.
     """
@@ -49,6 +50,7 @@ class Contest(NamedTuple):
     p_value: Callable[[str], float]
     gain: Callable[[str], str]
     pair: Callable[[str], tuple[float, float]]
+    judged: Callable[[str], int]
     by_chance: float = 0.0
 
 
@@ -87,6 +89,7 @@ def contest_of_classes(
         p_value=lambda name: float(flip_p_values(more(name)[:, None], seed)[0]),
         gain=lambda name: span(mean_difference(more(name), seed)),
         pair=lambda name: _pair(losses, name, best),
+        judged=lambda name: int(_both(losses, name, best).sum()),
         by_chance=best_by_chance(gains, labels, seed) if _is_few(labels, said) else 0.0,
     )
 
@@ -120,6 +123,7 @@ def contest_of_numbers(labels: Float64[np.ndarray, " examples"], said: Said, see
         p_value=p_value,
         gain=lambda name: span(rmse_differences(both(name), np.array([[0, 1]]), seed)[0]),
         pair=roots,
+        judged=lambda name: len(both(name)),
         by_chance=best_by_chance(gains, labels, seed) if _is_few(labels, said) else 0.0,
     )
 
@@ -158,6 +162,7 @@ def _by_accuracy(metric: Metric, labels: Int64[np.ndarray, " examples"], said: S
         p_value=lambda name: mcnemar(*only(name)),
         gain=lambda name: points(paired_interval(*only(name), int(_both(hits, name, best).sum()))),
         pair=lambda name: _pair(hits, name, best),
+        judged=lambda name: int(_both(hits, name, best).sum()),
     )
 
 
@@ -197,6 +202,7 @@ def _by_counts(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Sai
         p_value=p_value,
         gain=lambda name: figure(pair(name)[0] - pair(name)[1]),
         pair=pair,
+        judged=lambda name: int(_both(first, name, best).sum()),
         by_chance=2 * len(scores) * shuffled,
     )
 

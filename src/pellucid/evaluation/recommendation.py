@@ -1,6 +1,6 @@
 """Recommendation of a model: the simplest that is not worse than the best on what was held out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +9,9 @@ from jaxtyping import Float64, Int64
 from pellucid.arithmetic.rounding import figure
 from pellucid.data.wording import count_of
 from pellucid.evaluation.comparisons.paired import LEVEL, holm
-from pellucid.evaluation.contests import FEW, Contest, contest_of_classes, contest_of_numbers
-from pellucid.settings import DUMMIES, NEURAL, metric_of
-
-ONE_ERROR = 0.32
-"""Level of a difference of one standard error, by which models are told apart below 500 examples."""
+from pellucid.evaluation.comparisons.resampled import level_of_one_error
+from pellucid.evaluation.contests import FEW, Contest, Said, contest_of_classes, contest_of_numbers
+from pellucid.settings import AVERAGE, DUMMIES, NEURAL, metric_of
 
 SURELY = 0.01
 """Level at which the best of all models must beat a dummy there."""
@@ -31,6 +29,14 @@ class Recommendation(NamedTuple):
     reason: str
 
 
+class _Manner(NamedTuple):
+    """Arguments of a recommendation beside the answers, as `recommend` takes them."""
+
+    equally_simple: Sequence[str]
+    noun: str
+    folds: int
+
+
 def recommend(
     labels: Int64[np.ndarray, " examples"],
     probabilities: Mapping[str, Float64[np.ndarray, "examples classes"]],
@@ -38,6 +44,7 @@ def recommend(
     seed: int = 0,
     equally_simple: Sequence[str] = (),
     noun: str = "validation example",
+    folds: int = 0,
 ) -> Recommendation:
     """Recommend a model of classes, and say why.
 
@@ -53,7 +60,11 @@ def recommend(
     `probabilities`, by name of the model, simplest first, are of examples that the models did not learn
     from, not a number where a model was not asked; `metric` is a value of `--metric`. Of `equally_simple`
     names none is simpler than another; the first given that is as good as the best is taken. `noun` names
-    one of the examples.
+    one of the examples. Where folds judged models that are then trained once more, `folds` is their number,
+    and below 500 examples an error counts the chance of training as well (`level_of_one_error`); else 0.
+
+    The average of models is taken only where every single model is worse; else these are compared among
+    themselves.
 
     Raises: `ValueError` if there is no model, or the metric is unknown.
 
@@ -64,7 +75,11 @@ def recommend(
     early = _without_a_contest(list(probabilities), len(labels))
     if early is not None:
         return early
-    return _decide(contest_of_classes(decides, labels, probabilities, seed), equally_simple, noun)
+    return _recommended(
+        probabilities,
+        lambda said: contest_of_classes(decides, labels, said, seed),
+        _Manner(equally_simple, noun, folds),
+    )
 
 
 def recommend_numbers(
@@ -73,6 +88,7 @@ def recommend_numbers(
     seed: int = 0,
     equally_simple: Sequence[str] = (),
     noun: str = "validation example",
+    folds: int = 0,
 ) -> Recommendation:
     """Recommend a model of numbers, by root mean squared error, with the rule and arguments of `recommend`.
 
@@ -81,7 +97,11 @@ def recommend_numbers(
     early = _without_a_contest(list(predicted), len(labels))
     if early is not None:
         return early
-    return _decide(contest_of_numbers(labels, predicted, seed), equally_simple, noun)
+    return _recommended(
+        predicted,
+        lambda said: contest_of_numbers(labels, said, seed),
+        _Manner(equally_simple, noun, folds),
+    )
 
 
 def _without_a_contest(names: list[str], examples: int) -> Recommendation | None:
@@ -98,7 +118,30 @@ def _without_a_contest(names: list[str], examples: int) -> Recommendation | None
     return None
 
 
-def _decide(contest: Contest, equally_simple: Sequence[str], noun: str) -> Recommendation:
+def _recommended(said: Said, contest: Callable[[Said], Contest], manner: _Manner) -> Recommendation:
+    """The average where every single model is worse than it; else one of these, chosen among themselves.
+
+    Beside an average a single model that is much unlike it would be excused by the large error of the
+    difference, and one that is nearly it would not.
+    """
+    alone = {name: rows for name, rows in said.items() if name != AVERAGE}
+    if len(alone) in (0, len(said)):
+        return _decide(contest(said), manner)
+    of_all = contest(said)
+    # Its answers come from averages that chose without the example, and hold less of one training's chance.
+    with_average = _decide(of_all, manner._replace(folds=0))
+    if with_average.name == AVERAGE or with_average.name in DUMMIES or len(alone) == 1:
+        return with_average
+    found = _decide(contest(alone)._replace(by_chance=of_all.by_chance), manner)
+    if of_all.best != AVERAGE:
+        return found
+    ahead = "by more than one standard error" if of_all.examples < FEW else "beyond chance"
+    return found._replace(
+        reason=f"{found.reason} Their {AVERAGE} scored better, but is not ahead of every one {ahead}."
+    )
+
+
+def _decide(contest: Contest, manner: _Manner) -> Recommendation:
     """The simplest model that is not worse than the best."""
     best, scores = contest.best, contest.scores
     few = contest.examples < FEW
@@ -111,10 +154,11 @@ def _decide(contest: Contest, equally_simple: Sequence[str], noun: str) -> Recom
             return contest.by_chance > SURELY
         if name in DUMMIES:
             return counted[name] > LEVEL or contest.by_chance > LEVEL
-        return p_values[name] > (ONE_ERROR if few else LEVEL)
+        judged = manner.folds * contest.judged(name) / contest.examples
+        return p_values[name] > (level_of_one_error(judged, manner.folds) if few else LEVEL)
 
     name = next(name for name in scores if name == best or is_as_good(name))
-    place = f"on {count_of(contest.examples, noun)}"
+    place = f"on {count_of(contest.examples, manner.noun)}"
     if name == best:
         return Recommendation(best, _why_the_best(contest, place, few))
     of_best, of_name = contest.pair(name)
@@ -128,7 +172,7 @@ def _decide(contest: Contest, equally_simple: Sequence[str], noun: str) -> Recom
         )
     if few:
         difference = f"the difference, {contest.gain(name)}, is within one standard error"
-    is_tie = name in equally_simple and best in equally_simple
+    is_tie = name in manner.equally_simple and best in manner.equally_simple
     merit = "is as simple and comes first" if is_tie else "is the simpler model"
     return Recommendation(name, f"{place[0].upper()}{place[1:]} {ahead}, but {difference}; {name} {merit}.")
 

@@ -152,12 +152,17 @@ def _directions(rows: np.ndarray, codes: Int64[np.ndarray, " n"], sort: Sort) ->
 
 
 def _axes(centred: Float64[np.ndarray, "n columns"], most: int) -> Float64[np.ndarray, "columns axes"]:
-    """Orthonormal directions in which rows vary most."""
+    """Orthonormal directions in which rows vary most: no more than there are in which they vary at all.
+
+    Taken from the smaller of the two matrices of inner products, so that a hundred rows of a thousand
+    features cost a matrix of a hundred.
+    """
     count, columns = centred.shape
-    if columns <= _MOST_SQUARE:
+    if columns <= count:
         return np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :most]
     values, vectors = np.linalg.eigh(centred @ centred.T)
-    kept = values[::-1][: min(most, count)] > values[-1] * 1e-10
+    kept = values[::-1][:most] > values[-1] * 1e-10
+    kept[0] = True  # where all rows are equal any direction will do
     return np.linalg.qr(centred.T @ vectors[:, ::-1][:, : len(kept)][:, kept])[0]
 
 

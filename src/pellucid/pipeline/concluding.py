@@ -20,7 +20,7 @@ from pellucid.pipeline.judging.outcome import Outcome
 from pellucid.pipeline.judging.slicing import sliced
 from pellucid.pipeline.judging.testing import Tested, test_once, text_facts
 from pellucid.pipeline.learners.asked_later import has_curve
-from pellucid.pipeline.learners.backbones.building import Built
+from pellucid.pipeline.learners.backbones.frozen import Built
 from pellucid.pipeline.learners.baselines import has_baselines
 from pellucid.pipeline.learners.candidates import Candidate, calibrated
 from pellucid.pipeline.learners.folds import Folds
@@ -49,7 +49,7 @@ def conclude(
     candidates = with_joined_columns(candidates, _joined_columns(dataset, continual))
     if continual is None and has_baselines(settings, dataset):
         candidates = with_average(candidates, dataset, settings, stages)
-    recommendation = recommended_on(continual, candidates, dataset, settings)
+    recommendation = recommended_on(continual, candidates, dataset, settings, len(folds.parts))
     curve = None
     if has_curve(settings) and (network is not None or has_baselines(settings, dataset)):
         curve = draw_curve(candidates, recommendation.name, network, folds, settings, stages)

@@ -23,8 +23,10 @@ from pellucid.pipeline.judging.generated.measuring import Maker, can_be_measured
 from pellucid.pipeline.judging.generated.showing import generated_facts
 from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.generator import autoencoder_beside, within_limit
+from pellucid.pipeline.learners.folds import Folds
+from pellucid.pipeline.learners.generator import autoencoder_beside
 from pellucid.pipeline.learners.in_run import network_of_run
+from pellucid.pipeline.learners.limits import Beside, within_limit
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.finished import Run
@@ -53,8 +55,9 @@ def make_generator(check: Check, context: RunContext) -> None:
     after = _DETECTOR_SECONDS + measuring_seconds(2, context.dataset, context.settings)
     if context.settings.model == ADVERSARIAL and can_be_measured(context.dataset):
         after += measuring_seconds(1, context.dataset, context.settings)
-        after += autoencoder_beside(context.settings, material).planned(material).seconds
-    candidate = learner.trained(within_limit(planned, after, context), material)
+        after += autoencoder_beside(context.settings, material).cost(material)
+    planned = within_limit(planned, Folds(context.dataset), context, Beside(after))
+    (candidate,) = learner.trained(planned, material)
     assert isinstance(candidate.model, Generator)
     model = candidate.model
     if model.columns_seen:
@@ -82,7 +85,7 @@ def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any
     makers: dict[str, Maker] = {name: model, PLAIN: plain}
     if isinstance(model, AdversarialModel):
         material = material_of(dataset)
-        beside = autoencoder_beside(context.settings, material).fit(material).model
+        beside = autoencoder_beside(context.settings, material).fit(material)[0].model
         assert isinstance(beside, Generator)
         makers[BESIDE_ADVERSARY] = beside
     return measured(makers, dataset, context.settings)

@@ -13,25 +13,26 @@ from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, recall
 from pellucid.pipeline.judging.by_folds.kinds import (
     Kind,
-    Lessons,
-    kind_of_classical,
     kind_of_network,
     kinds_of_backbone,
 )
 from pellucid.pipeline.judging.by_folds.out_of_fold import judged_by_folds
 from pellucid.pipeline.judging.report_selection import show_first_mistakes
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
-from pellucid.pipeline.learners.backbones.building import Built, build_on, tune_further
-from pellucid.pipeline.learners.backbones.costs import Cost
+from pellucid.pipeline.learners.backbones.costs import Measured
+from pellucid.pipeline.learners.backbones.frozen import Built
+from pellucid.pipeline.learners.backbones.in_run import frozen_in_run, tuned_in_run
 from pellucid.pipeline.learners.backbones.option import Choice
-from pellucid.pipeline.learners.baselines import classical_names, has_baselines, train_baselines
+from pellucid.pipeline.learners.baselines import classical_names, train_baselines
 from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.classical import Lessons, learner_at_setup
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.in_run import network_of_run
 from pellucid.pipeline.learners.learner import Allowance
 from pellucid.pipeline.learners.limits import (
     NETWORK_FOLDS,
     Allotted,
+    Beside,
     allotted,
     backbones_json,
     costs_of,
@@ -40,7 +41,6 @@ from pellucid.pipeline.learners.limits import (
     within_limit,
 )
 from pellucid.pipeline.learners.network import NetworkLearner, Planned
-from pellucid.pipeline.learners.on_network import on_network
 from pellucid.pipeline.learners.planning.plan import plan_json
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
@@ -66,7 +66,7 @@ class PlannedLearning:
     learner: NetworkLearner | None
     network: Planned | None
     backbones: tuple[Choice, ...]
-    costs: Sequence[Cost]
+    costs: Sequence[Measured]
     added: Added | None = None
 
 
@@ -131,7 +131,7 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     if planned.network is not None or planned.backbones:
         show_first_mistakes(baselines, context)
     backbones = share_out(planned.backbones, planned.costs, context)
-    built = [build_on(choice, context) for choice in backbones]
+    built = [frozen_in_run(choice, context).built(material_of(context.dataset)) for choice in backbones]
     network, neural = _train_neural(planned, backbones, context)
     before = [] if network is None else [*network.session.state.history, *records_of(neural)]
     built = _tuned(built, before, context)
@@ -158,8 +158,8 @@ def _kinds(learned: Learned, granted: float | None, context: RunContext) -> list
     """Every kind of model that was trained, to be trained anew for each fold."""
     settings, material = context.settings, material_of(context.dataset)
     alone = [each for each in learned.candidates if each.stored is None]
-    lessons = Lessons()
-    found = [kind_of_classical(each, settings, material, granted, lessons) for each in alone]
+    lesson = Lessons().of
+    found = [Kind(learner_at_setup(each, settings, material, granted, lesson)) for each in alone]
     if learned.network is not None:
         name = learned.network.plan.name
         simple = [each for each in learned.candidates if each.name.endswith(f"-on-{name}")]
@@ -205,7 +205,7 @@ def _share_of_baselines(planned: PlannedLearning, context: RunContext) -> Allott
     if stand_alone or settings.time_limit is None or not names:
         return Allotted(names, None)  # there is nothing to share out
     is_asked_for = settings.builds_on_backbone
-    needed = sum(each.needed(each.least) for each in planned.costs) if is_asked_for else 0.0
+    needed = sum(each.least for each in planned.costs) if is_asked_for else 0.0
     return context.journal.decided(
         "baselines",
         lambda: allotted(names, settings, context.stages, needed),
@@ -220,14 +220,12 @@ def _train_neural(
     """Train the network within its time, and simple models on its last hidden layer; nothing without one."""
     if planned.learner is None or planned.network is None:
         return None, []
-    dataset, settings = context.dataset, context.settings
+    dataset = context.dataset
     set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
-    beside = 0 if planned.continual is None else planned.continual.asked_in_the_end
-    second = trainings_beside(planned.added, material_of(dataset))
-    network = within_limit(planned.network, planned.folds, context, set_aside, beside, second)
-    candidates = [planned.learner.trained(network, material_of(dataset))]
-    if has_baselines(settings, dataset):
-        candidates += on_network(dataset, candidates[-1], settings, context.stages)
+    asked = 0 if planned.continual is None else planned.continual.asked_in_the_end
+    beside = Beside(set_aside, asked, trainings_beside(planned.added, material_of(dataset)))
+    network = within_limit(planned.network, planned.folds, context, beside)
+    candidates = [*planned.learner.trained(network, material_of(dataset))]
     if planned.added is not None:
         candidates.append(train_with(planned.added, network, context))
     return network, candidates
@@ -237,6 +235,6 @@ def _tuned(built: Sequence[Built], before: Sequence[Mapping[str, Any]], context:
     """Fine-tune every backbone, its records of the history behind those of the networks."""
     history, found = [*before], []
     for each in built:
-        found.append(tune_further(each, history, context))
+        found.append(tuned_in_run(each, history, context))
         history += found[-1].history
     return found

@@ -23,6 +23,7 @@ from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.identity import task_name
 from pellucid.reports import render
 
+_AGAIN = "judged the model as it was before, and were then learned from too"
 _FORMAT = 2
 
 
@@ -77,6 +78,7 @@ def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Ma
         "trained on": config["data"]["place"],
         **({"continual training of": config["continual"]["from"]} if "continual" in config else {}),
         "training examples": candidate.train_examples,
+        **({} if candidate.judged is None else {"validation examples": _AGAIN}),
         **_tested_facts(found["test"]),
         "settings": "config.json of the run",
     }

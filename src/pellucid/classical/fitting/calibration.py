@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float64, Int64
 
-_FEW = 1_000
+FEW = 1_000
 """Examples of which a fifth, held out once, says little about the scale."""
 
 _HELD, _PARTS = 1_000, 5
@@ -57,7 +57,7 @@ def parts_held_out(
     Every class keeps an example outside each part: what would leave it none is not held out.
     """
     part = np.full(len(labels), -1)
-    if len(labels) > _FEW:
+    if len(labels) > FEW:
         first = len(labels) - min(_HELD, len(labels) // _PARTS)
         part[first:][np.isin(labels[first:], labels[:first])] = 0
     else:

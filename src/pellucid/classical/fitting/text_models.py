@@ -27,7 +27,7 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Bool, Float64, Int64
 
-from pellucid.classical.fitting.calibration import scale_out_of_sample
+from pellucid.classical.fitting.calibration import FEW, scale_out_of_sample
 from pellucid.classical.fitting.regression import constant
 from pellucid.classical.predictors.linear import Linear
 from pellucid.classical.predictors.predictor import Predictor
@@ -71,7 +71,7 @@ def for_classes(
     present = np.unique(labels)
     if len(present) == 1 or features.nnz == 0:
         return constant(labels, work.classes)
-    parts = []
+    known, parts = work.scale, []
 
     def decide(held: Int64[np.ndarray, " held"]) -> Float64[np.ndarray, "held classes"]:
         """Scores of held-out texts by columns that were solved without them."""
@@ -81,7 +81,11 @@ def for_classes(
         scores += parts[-1].bias
         return scores
 
-    scale = scale_out_of_sample(np.searchsorted(present, labels), decide, once=work.for_comparison)
+    scale = None if known is None else known.value
+    if scale is None:
+        scale = scale_out_of_sample(np.searchsorted(present, labels), decide, once=work.for_comparison)
+        if known is not None and (len(labels) > FEW or not work.for_comparison):
+            known.value = scale
     if work.for_comparison and parts:
         found = parts[-1]
     else:

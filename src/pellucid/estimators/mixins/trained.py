@@ -62,7 +62,7 @@ class Trained(
         material = taught.material
         learner = learner_of(settings, material, weights)
         with advice_about_neighbours(choose_threads(settings)):
-            fitted = learner.fit(material, allowance_of(settings, began))
+            (fitted,) = learner.fit(material, allowance_of(settings, began))
         detecting = with_detectors([fitted], material, settings.seed)
         (finished,) = with_held_out(detecting, material, settings.seed)
         self.history_ = [dict(record) for record in fitted.history]

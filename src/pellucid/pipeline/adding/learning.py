@@ -6,15 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.files import make_folder
 from pellucid.pipeline.adding.images import Added
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.in_run import observers_of_run
+from pellucid.pipeline.learners.in_run import train_beside
 from pellucid.pipeline.learners.network import Planned, learner_on_part
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.pipeline.run.context import RunContext
-from pellucid.training.watching.checkpoints import load_checkpoint
-from pellucid.training.watching.observers import Checkpointer, HistoryFile
 
 SUFFIX = "-with-generated"
 
@@ -50,7 +47,7 @@ def train_with(added: Added, network: Planned, context: RunContext) -> Candidate
     name = network.plan.name + SUFFIX
 
     def train(planned: Planned) -> None:
-        _run(planned, name, network.session.state.history, context)
+        train_beside(planned.session, name, network.session.state.history, context)
 
     # By rule a filled class may need no weight; but then the loss would tell both networks apart as well.
     is_weighted = network.plan.recipe.class_weights is not None
@@ -58,7 +55,7 @@ def train_with(added: Added, network: Planned, context: RunContext) -> Candidate
     learner = dataclasses.replace(learner_on_part(network, settings), train=train)
     with context.stages.stage(f"training {name}", spinner=False) as stage:
         stage.words = f"trained {name}"
-        found = learner.trained(learner.planned(extended), extended)
+        (found,) = learner.fit(extended)
     assert found.stored is not None  # it is a network that answers
     # Whatever looks at what it has learned from, such as its detector, looks at real images alone.
     return dataclasses.replace(
@@ -74,14 +71,3 @@ def records_of(candidates: Sequence[Candidate]) -> list[Mapping[str, Any]]:
         if each.name.endswith(SUFFIX)
         for record in each.history
     ]
-
-
-def _run(planned: Planned, name: str, before: Sequence[Mapping[str, Any]], context: RunContext) -> None:
-    """Train to the end, from the newest checkpoint."""
-    checkpoints = context.folder.checkpoints / name
-    make_folder(checkpoints)
-    load_checkpoint(checkpoints, planned.session.state, planned.session.batches.recipe.total_steps)
-    checkpointer = Checkpointer(checkpoints, {"model": name}, planned.plan.recipe.total_steps)
-    history = HistoryFile(context.folder.path / "history.jsonl", before, name)
-    with observers_of_run(planned.session, checkpointer, history, context) as observers:
-        planned.session.run(observers)

@@ -140,7 +140,7 @@ def train_and_judge(trial: Trial, fold: Dataset) -> Judged:
     began = time.perf_counter()
     try:
         material, allowance = material_of(fold), allowance_of(trial.settings)
-        fitted = learner_of(trial.settings, material).fit(material, allowance)
+        (fitted,) = learner_of(trial.settings, material).fit(material, allowance)
     except DivergedError as error:
         raise DivergedError(f"{trial.words}: {error}") from error
     seconds = time.perf_counter() - began

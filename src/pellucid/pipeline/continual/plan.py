@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from jaxtyping import Int64, Shaped
@@ -15,7 +16,7 @@ from pellucid.networks import Network
 from pellucid.networks.extending import Centres, centres_of, copied, with_classes
 from pellucid.pipeline.continual.training import ContinualTraining
 from pellucid.pipeline.continual.words import sentences
-from pellucid.pipeline.learners.in_run import train_in_run
+from pellucid.pipeline.learners.in_run import simple_in_run, train_in_run
 from pellucid.pipeline.learners.network import NetworkLearner, recipe_words
 from pellucid.pipeline.learners.planning.plan import Plan, make_plan
 from pellucid.pipeline.learners.planning.preparation import Prepared, examples_of
@@ -45,7 +46,8 @@ def continual_learner(continual: ContinualTraining, context: RunContext) -> Netw
         settings,
         prepare=lambda _: _prepared(continual, dataset, settings),
         decide=decide,
-        train=lambda network: train_in_run(network, context),
+        train=partial(train_in_run, context=context),
+        beside=partial(simple_in_run, context=context),
     )
 
 

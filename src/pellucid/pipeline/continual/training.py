@@ -190,15 +190,20 @@ def _to_rehearse(continual: ContinualTraining, settings: Settings, journal: Jour
 
 
 def recommended_on(
-    continual: ContinualTraining | None, candidates: Sequence[Candidate], dataset: Dataset, settings: Settings
+    continual: ContinualTraining | None,
+    candidates: Sequence[Candidate],
+    dataset: Dataset,
+    settings: Settings,
+    folds: int,
 ) -> Recommendation:
     """The model to use, and why; where old classes are missing, only the network that knows them may be.
 
-    `candidates` stand simplest first; `continual` is `None` where a fresh network was trained, or none.
+    `candidates` stand simplest first; `continual` is `None` where a fresh network was trained, or none;
+    `folds` is the number of those that judged, 0 where the validation split did.
     """
     missing = [] if continual is None else continual.missing(dataset)
     if continual is None or not missing or len(candidates) == 1:
-        return recommended(candidates, dataset, settings.metric, settings.seed)
+        return recommended(candidates, dataset, settings.metric, settings.seed, folds)
     name = continual.start.model.name
     return Recommendation(
         name,

@@ -12,10 +12,10 @@ from pellucid.bundle import ClassicalModel
 from pellucid.data import Dataset
 from pellucid.data.splits.splitting import places_in_strata
 from pellucid.evaluation.learning_curve import LearningCurve, learning_curve
-from pellucid.pipeline.judging.by_folds.kinds import without_validation
 from pellucid.pipeline.learners.candidates import Candidate, with_validation
-from pellucid.pipeline.learners.classical import ClassicalLearner, budget_within
+from pellucid.pipeline.learners.classical import learner_at_setup
 from pellucid.pipeline.learners.folds import Folds
+from pellucid.pipeline.learners.learner import Learner
 from pellucid.pipeline.learners.network import Planned, learner_on_part
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.stages import Stages
@@ -78,9 +78,11 @@ def draw_curve(
             learned = min(by_name[name].train_examples, len(dataset.train))
             whole = (learned, _predicted(by_name[name].held_out.about(dataset.validation)))
             if network is not None and name == network.plan.name:
-                smaller = [_network_on(each, network, folds, settings) for each in subsets]
+                learner: Learner = learner_on_part(network, settings, keeps_best=not folds.parts)
             else:
-                smaller = [_baseline_on(each, by_name[name], folds, settings) for each in subsets]
+                learner = learner_at_setup(by_name[name], settings, material_of(dataset))
+                learner = dataclasses.replace(learner, scale=by_name[name].scale)
+            smaller = [_on_part(learner, each, folds) for each in subsets]
             said[name] = [point for point in smaller if point[0] < whole[0]] + [whole]
         curve = learning_curve(
             dataset.labels[dataset.validation], said, _subject(said, recommended), settings.seed
@@ -118,30 +120,16 @@ def _subject(said: Mapping[str, object], recommended: str) -> str:
     return recommended if recommended in said else next(iter(said))
 
 
-def _network_on(
-    train: np.ndarray, network: Planned, folds: Folds, settings: Settings
-) -> tuple[int, np.ndarray]:
-    """The network of the run trained on a part, and its answers on validation."""
+def _on_part(learner: Learner, train: np.ndarray, folds: Folds) -> tuple[int, np.ndarray]:
+    """A model trained on a part, and its answers on validation."""
     material = dataclasses.replace(material_of(folds.judging), train=train)
-    fitted = learner_on_part(network, settings, keeps_best=not folds.parts).fit(material)
-    return len(train), _predicted(fitted.held_out.answers)
+    if not folds.parts:
+        return _examples_and_answers(learner.fit(material)[0])
+    (fitted, *_) = learner.fit(material.without_validation)
+    return _examples_and_answers(with_validation(fitted, material))
 
 
-def _baseline_on(
-    train: np.ndarray, whole: Candidate, folds: Folds, settings: Settings
-) -> tuple[int, np.ndarray]:
-    """A classical model trained on a part at the set-up of the `whole`, and its answers on validation.
-
-    Another set-up on each part would draw the curve of another model.
-    """
-    judging = material_of(folds.judging)
-    material = dataclasses.replace(judging, train=train)
-    budget = budget_within(settings, judging)
-    learner = ClassicalLearner(whole.name, settings, budget, setup=whole.setup)
-    if folds.parts:
-        fitted = with_validation(learner.fit(without_validation(material)), material)
-    else:
-        fitted = learner.fit(material)
+def _examples_and_answers(fitted: Candidate) -> tuple[int, np.ndarray]:
     return fitted.train_examples, _predicted(fitted.held_out.answers)
 
 

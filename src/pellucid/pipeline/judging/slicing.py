@@ -26,8 +26,11 @@ def worst_slice(slices: Mapping[str, Any] | None, noun: str) -> str | None:
     score = Score.read(worst["score"])
     if score is None:
         return None
-    beyond = "worse than all beyond chance" if worst["worse_than_all"] else "which could be chance"
     column, value = quoted(slices["column"]), quoted(worst["value"])
+    others = [Score.read(each["score"]) for each in slices["values"]]
+    if all(each is None or each.value == score.value for each in others):
+        return f"no value of {column} is worse than another"
+    beyond = "worse than all beyond chance" if worst["worse_than_all"] else "which could be chance"
     return (
         f"worst by {column}: {value}, {scored(score)} {interval(score)} of {worst['examples']:,} test "
         f"{noun}s, {beyond}"

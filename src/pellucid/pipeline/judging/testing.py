@@ -99,6 +99,7 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         "test_without_siblings": without(dataset.with_sibling) if has_siblings else None,
         "train_examples": candidate.train_examples,
         "saw_fewer": candidate.train_examples < len(dataset.train),
+        "trained_again": candidate.judged is not None,
         "train_seconds": round(candidate.train_seconds, 3),
         "parameters": candidate.model.parameters,
         "bytes": 0,

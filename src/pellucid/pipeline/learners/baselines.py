@@ -1,23 +1,31 @@
-"""The classical models beside the network, on the same split."""
+"""The classical models beside the network, on the same split.
 
+Linear models of texts, which take seconds, learn once more in the end from all that is not for the test:
+set-up and scale stay, and so does the temperature, which validation fitted to the first model.
+"""
+
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pellucid.bundle import load_any, save
-from pellucid.classical import Configuration, baselines_for
+from pellucid.classical import LINEAR_OF_TEXTS, Budget, Configuration, baselines_for
 from pellucid.data import Dataset
+from pellucid.data.wording import count_of
 from pellucid.files import make_folder, write_file
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers, on_validation
-from pellucid.pipeline.learners.classical import ClassicalLearner, lesson_of
+from pellucid.pipeline.learners.classical import ClassicalLearner, Lessons, budget_within
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
-from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, Settings
 from pellucid.strict import read_sealed, sealed
+from pellucid.tasks import TEXTS
 
 _FITTED = "fitted.json"
+_AGAIN = "-again"
 
 
 def has_baselines(settings: Settings, dataset: Dataset) -> bool:
@@ -56,22 +64,67 @@ def train_baselines(
     if not names:
         return []
     material = material_of(dataset)
-    lesson = lesson_of(material)
+    everything, lessons = everything_of(material), Lessons()
+    budget = budget_within(settings, material, allowance.granted)
     kept = checkpoints / "baselines"
     make_folder(kept)
     found = []
     for name in names:
-        former = _restored(kept / name, name, dataset)
-        if former is not None:
-            stages.line(f"took over {name} from before the interruption")
-            found.append(former)
-            continue
-        with stages.stage(f"training {name}") as stage:
-            candidate = ClassicalLearner(name, settings, lesson=lesson).fit(material, allowance)
-            _keep(kept / name, candidate)
-            stage.words = f"trained {name}{on_validation([candidate], dataset, settings)}"
+        first = ClassicalLearner(name, settings, budget, lessons.of)
+        candidate = _trained(first, material, kept / name, stages, f"training {name}", settings)
+        if _learns_again(candidate, dataset, budget):
+            again = dataclasses.replace(first, setup=candidate.setup, scale=candidate.scale)
+            judges = count_of(len(dataset.validation), f"validation {dataset.noun}")
+            words = f"training {name} from the {judges} too"
+            last = _trained(again, everything, kept / f"{name}{_AGAIN}", stages, words, settings)
+            candidate = dataclasses.replace(
+                candidate,
+                model=last.model,
+                judged=candidate.model,
+                train_examples=last.train_examples,
+                train_seconds=candidate.train_seconds + last.train_seconds,
+            )
         found.append(candidate)
     return found
+
+
+def everything_of(material: Material) -> Material:
+    """Material of all that is not for the test, of which nothing is left to judge."""
+    nothing = np.zeros(0, np.int64)
+    return dataclasses.replace(
+        material, train=np.union1d(material.train, material.validation), validation=nothing
+    )
+
+
+def _learns_again(candidate: Candidate, dataset: Dataset, budget: Budget) -> bool:
+    """True of a linear model of texts that could learn from more than the training split.
+
+    Under a budget that leaves out some training examples further ones would be left out too.
+    """
+    is_linear = dataset.input_kind is TEXTS and candidate.name in LINEAR_OF_TEXTS
+    took_all = candidate.train_examples == len(dataset.train) < budget.examples
+    return is_linear and took_all and len(dataset.validation) > 0
+
+
+def _trained(
+    learner: ClassicalLearner,
+    material: Material,
+    folder: Path,
+    stages: Stages,
+    words: str,
+    settings: Settings,
+) -> Candidate:
+    """A model trained and kept in a folder, or taken over from there."""
+    former = _restored(folder, learner.name, material)
+    if former is not None:
+        stages.line(f"took over {learner.name} from before the interruption")
+        return former
+    with stages.stage(words) as stage:
+        (candidate,) = learner.fit(material)
+        _keep(folder, candidate)
+        trained = words.replace("training", "trained", 1)
+        stage.words = f"{trained}{on_validation([candidate], material, settings)}"
+    return candidate
 
 
 def _keep(folder: Path, candidate: Candidate) -> None:
@@ -83,12 +136,13 @@ def _keep(folder: Path, candidate: Candidate) -> None:
         "train_seconds": candidate.train_seconds,
         "features": candidate.features,
         "setup": candidate.setup,
+        "scale": candidate.scale,
         "configurations": [list(each) for each in candidate.configurations],
     }
     write_file(folder / _FITTED, sealed(facts))
 
 
-def _restored(folder: Path, name: str, dataset: Dataset) -> Candidate | None:
+def _restored(folder: Path, name: str, material: Material) -> Candidate | None:
     """A model that `_keep` wrote, or `None` where there is none that is whole."""
     try:
         facts = read_sealed(folder / _FITTED)
@@ -98,9 +152,10 @@ def _restored(folder: Path, name: str, dataset: Dataset) -> Candidate | None:
             model=model,
             train_examples=int(facts["train_examples"]),
             train_seconds=float(facts["train_seconds"]),
-            held_out=HeldOut(dataset.validation, answers(model, dataset, dataset.validation)),
+            held_out=HeldOut(material.validation, answers(model, material, material.validation)),
             features=facts["features"],
             setup=(str(facts["setup"][0]), str(facts["setup"][1])),
+            scale=None if facts["scale"] is None else float(facts["scale"]),
             configurations=tuple(Configuration(*each) for each in facts["configurations"]),
         )
     except (OSError, ValueError, TypeError, LookupError):  # as is every refusal of a model or of its answers

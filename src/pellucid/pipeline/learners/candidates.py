@@ -96,6 +96,9 @@ class Candidate:
         features: what it sees of an image, in words; `None` for networks.
         configurations: what was tried and how it scored on validation.
         setup: features and words of the set-up that was taken, of a classical model.
+        scale: of the decision values of a linear model of texts; `None` of all others.
+        judged: the model that gave `held_out`, where `model` was trained once more afterwards, from these
+            examples too; `None` where it is `model` itself, or folds judged.
         stored: table of the body it stands on; `None` for a model that stands on none.
         history: one record for each epoch; none for a classical model.
     """
@@ -108,6 +111,8 @@ class Candidate:
     features: str | None = None
     configurations: tuple[Configuration, ...] = ()
     setup: Setting = NO_SETTING
+    scale: float | None = None
+    judged: Model | None = None
     stored: Stored | None = None
     history: Sequence[Record] = ()
 
@@ -211,12 +216,12 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset | Material, see
 
 
 def recommended(
-    candidates: Sequence[Candidate], dataset: Dataset, metric: str, seed: int = 0
+    candidates: Sequence[Candidate], dataset: Dataset, metric: str, seed: int = 0, folds: int = 0
 ) -> Recommendation:
     """Choose a model, of those from the simplest on, by what was held out, and nothing of the test; say why.
 
     `metric` is the value of `--metric`; numbers go by root mean squared error. The seed is that of the
-    bootstrap.
+    bootstrap. `folds` is the number of those that judged; 0 where the validation split did.
     """
     positions = np.unique(np.concatenate([each.held_out.positions for each in candidates]))
     labels = dataset.labels[positions]
@@ -224,8 +229,12 @@ def recommended(
     equals = LINEAR_OF_TEXTS if dataset.input_kind is TEXTS else ()
     noun = "validation example" if len(positions) == len(dataset.validation) else "held-out example"
     if dataset.is_regression:
-        return recommend_numbers(labels, said, seed, equals, noun)
-    return recommend(labels, said, metric, seed, equals, noun)
+        found = recommend_numbers(labels, said, seed, equals, noun, folds)
+    else:
+        found = recommend(labels, said, metric, seed, equals, noun, folds)
+    if next(each for each in candidates if each.name == found.name).judged is None:
+        return found
+    return found._replace(reason=f"{found.reason} After that it learned from these {dataset.noun}s too.")
 
 
 def _among(positions: Int64[np.ndarray, " n"], held_out: HeldOut) -> Float64[np.ndarray, "n ..."]:

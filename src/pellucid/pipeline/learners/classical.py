@@ -1,7 +1,11 @@
 """Classical models: fitted within a budget of counts that follows from the settings and the data."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64
 
 from pellucid.classical import Budget, Lesson, fit_baseline
 from pellucid.classical.lesson import Setting
@@ -9,6 +13,7 @@ from pellucid.data.texts.store import Texts
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.planning.preparation import Material, classical_model_of
+from pellucid.pipeline.learners.planning.shares import SHARE_OF_LIMIT
 from pellucid.settings import Settings, parse_duration
 from pellucid.training.determinism import choose_threads
 
@@ -21,52 +26,6 @@ _TOGETHER = 4
 """Classical models of which that is the time."""
 
 _LEAST_GRANTED = 0.1
-SHARE_OF_LIMIT = 0.3
-"""Of a time limit, what all baselines together may take."""
-LEAST_SHARE = 0.1
-"""Of a time limit, what training a network gets in any case, even where the time is up before."""
-
-
-@dataclass(frozen=True, eq=False)
-class ClassicalLearner:
-    """A classical model by name, a dummy one among them.
-
-    Attributes:
-        name: of the model.
-        settings: seed, threads, metric and time limit.
-        budget: bounds of its work; `None` for those that follow from the time limit and the material.
-        lesson: of the same material, where several models share what was computed for it.
-        setup: its set-up; `None` where set-ups are compared.
-    """
-
-    name: str
-    settings: Settings
-    budget: Budget | None = None
-    lesson: Lesson | None = None
-    setup: Setting | None = None
-
-    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Candidate:
-        """Fit the model within the seconds granted, which become counts."""
-        fitted = fit_baseline(
-            self.name,
-            self.lesson or lesson_of(material),
-            seed=self.settings.seed,
-            threads=choose_threads(self.settings),
-            metric=self.settings.metric,
-            setup=self.setup,
-            budget=self.budget or budget_within(self.settings, material, allowance.granted),
-        )
-        model = classical_model_of(fitted, material)
-        return Candidate(
-            name=fitted.name,
-            model=model,
-            train_examples=fitted.train_examples,
-            train_seconds=fitted.seconds,
-            held_out=HeldOut(material.validation, answers(model, material, material.validation)),
-            features=fitted.features if fitted.predictor.inputs else None,
-            configurations=fitted.configurations,
-            setup=fitted.setup,
-        )
 
 
 def lesson_of(material: Material) -> Lesson:
@@ -79,6 +38,88 @@ def lesson_of(material: Material) -> Lesson:
         classes=len(material.classes),
         kind=material.takes,
     )
+
+
+class Lessons:
+    """Lessons by training examples, each shared by all models, so that features are computed once."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[Int64[np.ndarray, " train"], Lesson]] = []
+
+    def of(self, material: Material) -> Lesson:
+        """The lesson of the material's training examples."""
+        found = next((lesson for train, lesson in self._known if train is material.train), None)
+        if found is None:
+            found = lesson_of(material)
+            self._known.append((material.train, found))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class ClassicalLearner:
+    """A classical model by name, a dummy one among them.
+
+    Attributes:
+        name: of the model.
+        settings: seed, threads, metric and time limit.
+        budget: bounds of its work; `None` for those that follow from the time limit and the material.
+        lesson: makes the lesson of a material; several models may share what is computed for it.
+        setup: its set-up; `None` where set-ups are compared.
+        scale: of the decision values at that set-up, where an earlier training has found it.
+    """
+
+    name: str
+    settings: Settings
+    budget: Budget | None = None
+    lesson: Callable[[Material], Lesson] = lesson_of
+    setup: Setting | None = None
+    scale: float | None = None
+
+    def cost(self, material: Material) -> float:
+        """A share of what all classical models together may take."""
+        return _expected(material, choose_threads(self.settings)) / _TOGETHER
+
+    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Sequence[Candidate]:
+        """Fit the model within the seconds granted, which become counts."""
+        fitted = fit_baseline(
+            self.name,
+            self.lesson(material),
+            seed=self.settings.seed,
+            threads=choose_threads(self.settings),
+            metric=self.settings.metric,
+            setup=self.setup,
+            scale=self.scale,
+            budget=self.budget or budget_within(self.settings, material, allowance.granted),
+        )
+        model = classical_model_of(fitted, material)
+        candidate = Candidate(
+            name=fitted.name,
+            model=model,
+            train_examples=fitted.train_examples,
+            train_seconds=fitted.seconds,
+            held_out=HeldOut(material.validation, answers(model, material, material.validation)),
+            features=fitted.features if fitted.predictor.inputs else None,
+            configurations=fitted.configurations,
+            setup=fitted.setup,
+            scale=fitted.scale,
+        )
+        return [candidate]
+
+
+def learner_at_setup(
+    candidate: Candidate,
+    settings: Settings,
+    material: Material,
+    seconds: float | None = None,
+    lesson: Callable[[Material], Lesson] = lesson_of,
+) -> ClassicalLearner:
+    """The learner of a classical model at the set-up that was taken, for parts of the material.
+
+    Its budget follows from all material and the seconds. Another set-up on each part would judge, calibrate
+    and draw the curve of other models than the one that is kept.
+    """
+    budget = budget_within(settings, material, seconds)
+    return ClassicalLearner(candidate.name, settings, budget, lesson, candidate.setup)
 
 
 def budget_within(settings: Settings, material: Material, seconds: float | None = None) -> Budget:
@@ -94,11 +135,6 @@ def budget_within(settings: Settings, material: Material, seconds: float | None 
     granted = SHARE_OF_LIMIT * limit if seconds is None else max(seconds, _LEAST_GRANTED)
     share = granted / max(_LEAST_SECONDS, _expected(material, choose_threads(settings)))
     return whole if share >= 1 else Budget.shrunk(share, len(material.train)).within(whole)
-
-
-def expected_seconds(material: Material, settings: Settings) -> float:
-    """Seconds that one classical model may take, by counts alone."""
-    return _expected(material, choose_threads(settings)) / _TOGETHER
 
 
 def _expected(material: Material, threads: int) -> float:

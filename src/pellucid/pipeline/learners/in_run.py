@@ -1,18 +1,23 @@
 """The network of a run: its plan stands in the journal, its training is shown and survives a kill."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from pellucid.bundle import generator_of
 from pellucid.data import Preprocessing
 from pellucid.errors import UsageError
+from pellucid.files import make_folder
 from pellucid.networks import Adversarial, Network
+from pellucid.pipeline.learners.baselines import has_baselines
+from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.network import NetworkLearner, Planned, recipe_words
+from pellucid.pipeline.learners.on_network import on_network
 from pellucid.pipeline.learners.planning.plan import Plan, make_plan
-from pellucid.pipeline.learners.planning.preparation import Prepared, encoder_json
+from pellucid.pipeline.learners.planning.preparation import Material, Prepared, encoder_json
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal
 from pellucid.training import Session
@@ -35,7 +40,12 @@ def network_of_run(context: RunContext) -> NetworkLearner:
         _require_same_encoder(context.journal, prepared)
         return context.journal.decided("plan", lambda: _plan(prepared, context), Plan.to_json, Plan.from_json)
 
-    return NetworkLearner(context.settings, decide=decide, train=partial(train_in_run, context=context))
+    return NetworkLearner(
+        context.settings,
+        decide=decide,
+        train=partial(train_in_run, context=context),
+        beside=partial(simple_in_run, context=context),
+    )
 
 
 def _plan(prepared: Prepared, context: RunContext) -> Plan:
@@ -82,6 +92,36 @@ def train_in_run(network: Planned, context: RunContext) -> None:
         best = session.state.best
         if best is not None:
             stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
+
+
+def train_beside(
+    session: Session[Network],
+    name: str,
+    before: Sequence[Mapping[str, Any]],
+    context: RunContext,
+    *,
+    keeps_best: bool = True,
+) -> None:
+    """Train another network of a run from its newest checkpoint to the end of the recipe.
+
+    `before` are the records of the history that stand before its own.
+
+    Raises: as `train_in_run`.
+    """
+    checkpoints, total = context.folder.checkpoints / name, session.batches.recipe.total_steps
+    make_folder(checkpoints)
+    load_checkpoint(checkpoints, session.state, total)
+    checkpointer = Checkpointer(checkpoints, {"model": name}, total)
+    history = HistoryFile(context.folder.path / "history.jsonl", before, name)
+    with observers_of_run(session, checkpointer, history, context) as observers:
+        session.run(observers, keeps_best=keeps_best)
+
+
+def simple_in_run(network: Candidate, material: Material, context: RunContext) -> Sequence[Candidate]:
+    """The simple models on the last hidden layer of the run's network, where baselines are trained."""
+    if not has_baselines(context.settings, context.dataset):
+        return []
+    return on_network(material, network, context.settings, context.stages)
 
 
 def _snapshots(network: Planned, context: RunContext) -> list[Snapshots]:

@@ -1,6 +1,7 @@
-"""Learner: takes an allowance of the time, trains on labelled data, and hands over a candidate."""
+"""Learner: says its cost, takes an allowance of the time, trains on labelled data, hands over candidates."""
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from pellucid.pipeline.learners.candidates import Candidate
@@ -39,10 +40,18 @@ class Learner(Protocol):
 
     @property
     def name(self) -> str:
-        """Name of what it hands over, as in `metrics.json`."""
+        """Name of what it hands over, in words."""
 
-    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Candidate:
+    def cost(self, material: Material) -> float:
+        """Seconds that training on some material takes, by counts alone, on a processor of no name.
+
+        An order of magnitude: whatever is decided by it is the same on every machine.
+        """
+
+    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Sequence[Candidate]:
         """Train within an allowance on labelled inputs, whose validation split may be empty.
+
+        One candidate, or all that stand on one body, simplest first.
 
         Raises: `UsageError` if a setting contradicts the data, or the allowance is too small; `DivergedError`
         if the loss stopped being finite.

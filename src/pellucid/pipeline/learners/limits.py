@@ -11,16 +11,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pellucid.errors import UsageError
 from pellucid.pipeline.learners.asked_later import looked_at, most_synthetic_outliers
-from pellucid.pipeline.learners.backbones.costs import MARGIN, Cost, measured
-from pellucid.pipeline.learners.backbones.option import Choice, Granted
-from pellucid.pipeline.learners.classical import LEAST_SHARE, SHARE_OF_LIMIT
+from pellucid.pipeline.learners.backbones.costs import Measured, measured
+from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.learner import Allowance
 from pellucid.pipeline.learners.network import Planned
-from pellucid.pipeline.learners.planning.preparation import Material, material_of
+from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.learners.planning.shares import (
+    LEAST_SHARE,
+    SHARE_OF_LIMIT,
     seconds_for_backbones,
     seconds_for_baselines,
     seconds_for_network,
@@ -87,10 +87,10 @@ def seconds_of_one_training(share: Allotted, folds: Folds, settings: Settings) -
     return (SHARE_OF_LIMIT * limit if share.seconds is None else share.seconds) / folds.trainings()
 
 
-def costs_of(backbones: Sequence[Choice], folds: Folds, context: RunContext) -> list[Cost]:
+def costs_of(backbones: Sequence[Choice], folds: Folds, context: RunContext) -> list[Measured]:
     """Measure pretrained backbones under a time limit, before anything is trained.
 
-    Cost of each; nothing without a limit, or where a run being resumed has shared it out.
+    Nothing without a limit, or where a run being resumed has shared it out.
 
     Raises: `UsageError` if there is too little time for one that was asked for.
     """
@@ -101,91 +101,24 @@ def costs_of(backbones: Sequence[Choice], folds: Folds, context: RunContext) -> 
     found = []
     for choice in backbones:
         with stages.stage(f"measuring {choice.name}") as stage:
-            cost = measured(choice, material_of(dataset), settings, len(dataset.test), folds)
-            stage.words = f"measured {choice.name}: {1 / cost.example:,.0f} {dataset.noun}s per second"
+            found.append(measured(choice, material_of(dataset), settings, len(dataset.test), folds))
+            stage.words = (
+                f"measured {choice.name}: {1 / found[-1].cost.example:,.0f} {dataset.noun}s per second"
+            )
         if choice.is_asked_for:
-            left = limit - (time.monotonic() - stages.began)
-            require_time(choice, cost, seconds_for_network(settings, left))
-        found.append(cost)
+            found[-1].require(seconds_for_network(settings, limit - (time.monotonic() - stages.began)))
     return found
 
 
 def share_out(
-    backbones: tuple[Choice, ...], costs: Sequence[Cost], context: RunContext
+    backbones: tuple[Choice, ...], costs: Sequence[Measured], context: RunContext
 ) -> tuple[Choice, ...]:
     """Bound what pretrained backbones learn from by what is left of a time limit, once."""
     if not costs:
         return backbones
     journal = context.journal
     with journal.together():
-        return journal.revised(
-            "backbones", backbones, lambda found: _granted(found, costs, context), backbones_json
-        )
-
-
-def fitting(cost: Cost, seconds: float) -> Granted | None:
-    """Decide how much of a backbone fits into a time.
-
-    Training examples come before fine-tuning, which is tried where it fits as well.
-    """
-    room = (seconds - cost.needed(0)) * MARGIN
-    examples = min(cost.most, round(max(0.0, room) / (cost.example + cost.learning)))
-    if examples < cost.least:
-        return None
-    asked_after, tuning = cost.asked_after * cost.example / MARGIN, cost.tuning * cost.example / MARGIN
-    is_tuned = 0 < tuning <= seconds - cost.needed(examples)
-    after = asked_after + (tuning if is_tuned else 0.0)
-    return Granted(examples, is_tuned, round(cost.needed(examples) - asked_after, 1), round(after, 1))
-
-
-def require_time(choice: Choice, cost: Cost, seconds: float) -> None:
-    """Refuse a backbone asked for by name for which there is too little time.
-
-    Raises: `UsageError` if not even a small part of the training examples fits.
-    """
-    if cost.needed(cost.least) <= seconds:
-        return
-    raise UsageError(
-        f"--time-limit: {max(0.0, seconds):.1f} s are left for {choice.name}, and the features of "
-        f"{cost.held_out + cost.asked_after:,} examples for validation and test and of {cost.least:,} to "
-        f"learn from take about {cost.needed(cost.least):.0f} s; allow more time, or choose --preset quick "
-        "or a smaller backbone"
-    )
-
-
-def granted_to(
-    choice: Choice, cost: Cost, seconds: float, material: Material, settings: Settings
-) -> Choice | None:
-    """Let a backbone learn from what fits into a time."""
-    if choice.is_asked_for:
-        seconds = max(seconds, cost.needed(cost.least))
-    granted = fitting(cost, seconds)
-    if granted is None:
-        return None
-    return choice.within(granted, material, settings.seed, _reason(choice, granted, cost, material, settings))
-
-
-def _left_out(choice: Choice, settings: Settings) -> str:
-    """Say that a backbone takes no part for want of time."""
-    return (
-        f"{choice.name}, which is installed, is left out: the features of enough examples would not fit into "
-        f"its share of {settings.time_limit}."
-    )
-
-
-def _reason(choice: Choice, granted: Granted, cost: Cost, material: Material, settings: Settings) -> str:
-    """Sentence on why a backbone takes part, and what the limit leaves out."""
-    lacks = []
-    if granted.train < len(choice.train):
-        lacks.append(
-            f"it learns from {granted.train:,} of {len(material.train):,} training examples, to which each "
-            f"{material.target.stratum} gives its share"
-        )
-    if cost.tuning and not granted.is_tuned:
-        lacks.append("fine-tuning is left out")
-    if not lacks:
-        return choice.reason
-    return f"{choice.reason} Within {settings.time_limit}, {', and '.join(lacks)}."
+        return journal.revised("backbones", backbones, lambda _: _granted(costs, context), backbones_json)
 
 
 def backbones_json(backbones: Sequence[Choice]) -> list[dict[str, Any]]:
@@ -193,19 +126,19 @@ def backbones_json(backbones: Sequence[Choice]) -> list[dict[str, Any]]:
     return [each.to_json() for each in backbones]
 
 
-def _granted(backbones: Sequence[Choice], costs: Sequence[Cost], context: RunContext) -> tuple[Choice, ...]:
+def _granted(costs: Sequence[Measured], context: RunContext) -> tuple[Choice, ...]:
     """Backbones for which there is time now, with what they are granted."""
-    dataset, settings, stages = context.dataset, context.settings, context.stages
+    settings, stages = context.settings, context.stages
     left = (parse_duration(settings.time_limit) or 0.0) - (time.monotonic() - stages.began)
-    are_asked_for = any(each.is_asked_for for each in backbones)
+    are_asked_for = any(each.choice.is_asked_for for each in costs)
     seconds = seconds_for_backbones(settings, left, are_asked_for=are_asked_for)
     kept: list[Choice] = []
     without: list[dict[str, str]] = []
-    for choice, cost in zip(backbones, costs, strict=True):
-        found = granted_to(choice, cost, seconds, material_of(dataset), settings)
+    for each in costs:
+        found = each.within(seconds)
         if found is None or found.granted is None:
-            without.append({"name": choice.name, "reason": _left_out(choice, settings)})
-            stages.paragraph(without[-1]["reason"])
+            without.append({"name": each.choice.name, "reason": each.left_out})
+            stages.paragraph(each.left_out)
             continue
         seconds -= found.granted.seconds_before + found.granted.seconds_after
         kept.append(found)
@@ -214,31 +147,29 @@ def _granted(backbones: Sequence[Choice], costs: Sequence[Cost], context: RunCon
     return tuple(kept)
 
 
-def within_limit(
-    network: Planned,
-    folds: Folds,
-    context: RunContext,
-    set_aside: float = 0.0,
-    asked_beside: int = 0,
-    beside: float = 0.0,
-) -> Planned:
-    """Turn what is left of a time limit into steps, once; the number is saved and reused.
+class Beside(NamedTuple):
+    """What shares with the network of a run the time that is left.
+
+    Attributes:
+        seconds: for what comes after its training: backbones tuned, generated images measured.
+        asked: examples that it is asked about in the end beside those of the data.
+        trainings: of a second network like it, in its own.
+    """
+
+    seconds: float = 0.0
+    asked: int = 0
+    trainings: float = 0.0
+
+
+ALONE = Beside()
+
+
+def within_limit(network: Planned, folds: Folds, context: RunContext, beside: Beside = ALONE) -> Planned:
+    """Turn what is left of a time limit into steps of a network at step 0, once; they are saved and reused.
 
     Where folds judge and all steps of every training do not fit, a single fold is left to judge.
 
-    Args:
-        network: at step 0.
-        folds: what judges it.
-        context: the run.
-        set_aside: seconds for what the backbones beside it will take afterwards.
-        asked_beside: examples that it is asked about in the end beside those of the data.
-        beside: trainings of a second network like it, in its own, which share the time with it.
-
-    Returns:
-        The network with its steps.
-
-    Raises:
-        UsageError: not even a few steps fit.
+    Raises: `UsageError` if not even a few steps fit.
     """
     limit = parse_duration(context.settings.time_limit)
     if limit is None:
@@ -247,32 +178,24 @@ def within_limit(
         return context.journal.revised(
             "plan",
             network,
-            lambda found: _shortened(found, folds, limit, context, (set_aside, beside), asked_beside),
+            lambda found: _shortened(found, folds, limit, context, beside),
             lambda found: found.plan.to_json(),
         )
 
 
-def _shortened(
-    network: Planned,
-    folds: Folds,
-    limit: float,
-    context: RunContext,
-    others: tuple[float, float],
-    asked_beside: int,
-) -> Planned:
-    """The network with as many steps as fit now; others take seconds, and trainings like its own."""
-    set_aside, beside = others
+def _shortened(network: Planned, folds: Folds, limit: float, context: RunContext, beside: Beside) -> Planned:
+    """The network with as many steps as fit now."""
     settings, stages = context.settings, context.stages
     spent = time.monotonic() - stages.began
-    left, least = seconds_for_network(settings, limit - spent - set_aside), LEAST_SHARE * limit
+    left, least = seconds_for_network(settings, limit - spent - beside.seconds), LEAST_SHARE * limit
     train, validation, test = (
         len(part) for part in (context.dataset.train, context.dataset.validation, context.dataset.test)
     )
-    asked = validation + test + looked_at(train, validation) + most_synthetic_outliers(test) + asked_beside
+    asked = validation + test + looked_at(train, validation) + most_synthetic_outliers(test) + beside.asked
     whole, judged = network.session.batches, folds.judged_within(network.seconds)
     for count in sorted({judged, min(judged, 1)}, reverse=True):
         network.session.batches = whole
-        share = left / (folds.trainings(count) + beside)
+        share = left / (folds.trainings(count) + beside.trainings)
         found = network.within(Allowance(time.monotonic() + share, least, asked))
         if found.plan.recipe.total_steps == whole.recipe.total_steps:
             break

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pellucid.bundle import Generator
@@ -70,6 +70,10 @@ def _to_the_end(network: Planned) -> None:
     network.session.run()
 
 
+def _nothing(network: Candidate, material: Material) -> Sequence[Candidate]:
+    return ()
+
+
 @dataclass(frozen=True, eq=False)
 class NetworkLearner:
     """A network: the one way from material to a trained network.
@@ -79,17 +83,27 @@ class NetworkLearner:
         prepare: makes the material ready; by default for the network that the settings name.
         decide: plans layers and recipe for what was made ready.
         train: takes a session to its end, with observers or without.
+        beside: trains what stands on the trained network; by default nothing.
+        whole: the same network, planned for all the material of which this one learns a part; `None` where
+            it is planned afresh.
     """
 
     settings: Settings
     prepare: Callable[[Material], Prepared] | None = None
     decide: Callable[[Prepared], Plan] | None = None
     train: Callable[[Planned], object] = _to_the_end
+    beside: Callable[[Candidate, Material], Sequence[Candidate]] = _nothing
+    whole: Planned | None = None
 
     @property
     def name(self) -> str:
         """The network that was asked for; `auto` where the material decides."""
-        return self.settings.model
+        return self.settings.model if self.whole is None else self.whole.plan.name
+
+    def cost(self, material: Material) -> float:
+        """By its layers and steps; of a part the share of its examples."""
+        network = self.planned(material) if self.whole is None else self.whole
+        return network.seconds * len(material.train) / len(network.prepared.examples.train)
 
     def planned(self, material: Material) -> Planned:
         """Make the material ready, and plan the training of a network at step 0.
@@ -103,10 +117,10 @@ class NetworkLearner:
         plan = make_plan(self.settings, prepared) if self.decide is None else self.decide(prepared)
         return Planned(plan, prepared, session_of(plan.network, prepared, plan.recipe))
 
-    def trained(self, network: Planned, material: Material) -> Candidate:
+    def trained(self, network: Planned, material: Material) -> Sequence[Candidate]:
         """Train to the end of the recipe, from step 0 or from a checkpoint.
 
-        The trained network with its answers on validation.
+        The trained network with its answers on validation, and behind it what stands on it.
 
         Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and a
         checkpoint was written.
@@ -122,12 +136,13 @@ class NetworkLearner:
             history=session.state.history,
         )
         if isinstance(model, Generator):
-            return candidate  # there is nothing that it could be asked
+            return [candidate]  # there is nothing that it could be asked
         # Detectors look at the examples that simple models learn from: these pass the network anyway.
         stored = stored_for(model, material, drawn_for_simple_models(material, self.settings))
-        return with_validation(dataclasses.replace(candidate, stored=stored), material)
+        candidate = with_validation(dataclasses.replace(candidate, stored=stored), material)
+        return [candidate, *self.beside(candidate, material)]
 
-    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Candidate:
+    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Sequence[Candidate]:
         """Plan, shorten the recipe to what fits, and train."""
         return self.trained(self.planned(material).within(allowance), material)
 
@@ -147,7 +162,7 @@ def learner_on_part(network: Planned, settings: Settings, *, keeps_best: bool = 
     def decide(prepared: Prepared) -> Plan:
         return _plan_for_part(network, prepared, settings)
 
-    return NetworkLearner(settings, prepare, decide, train)
+    return NetworkLearner(settings, prepare, decide, train, whole=network)
 
 
 def _plan_for_part(network: Planned, prepared: Prepared, settings: Settings) -> Plan:

@@ -1,7 +1,7 @@
 """Simple models on the last hidden layer of a network, which often serves them well."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Int64
@@ -24,7 +24,9 @@ _MOST_PAIRS = 5_000
 """Of classes, for each of which a support vector machine has a machine of its own."""
 
 
-def on_network(dataset: Dataset, network: Candidate, settings: Settings, stages: Stages) -> list[Candidate]:
+def on_network(
+    dataset: Dataset | Material, network: Candidate, settings: Settings, stages: Stages
+) -> list[Candidate]:
     """Train simple models on the last hidden layer of a trained network.
 
     Of large training splits 20,000 examples are taken, drawn with the run's seed; with `quick` 5,000.
@@ -33,8 +35,8 @@ def on_network(dataset: Dataset, network: Candidate, settings: Settings, stages:
     """
     train = drawn_for_simple_models(dataset, settings)
     with stages.stage(f"training simple models on the last hidden layer of {network.name}") as stage:
-        found, left_out = simple_models(network, train, dataset, settings)
-        stage.details += left_out
+        found = simple_models(network, train, dataset, settings)
+        stage.details += left_out(len(dataset.classes))
         trained = " and ".join(each.name for each in found)
         stage.words = f"trained {trained}{on_validation(found, dataset, settings)}"
     return found
@@ -53,11 +55,11 @@ def simple_models(
     dataset: Dataset | Material,
     settings: Settings,
     setups: Mapping[str, Setting] | None = None,
-) -> tuple[list[Candidate], Sequence[str]]:
+) -> list[Candidate]:
     """Train simple models on the last hidden layer of a network; they share what passes its body.
 
     `train` has the ascending positions of the examples to learn from; `setups` the set-up of each model by
-    its name, by default they are compared. Simplest first; and a sentence about one that is left out, if any.
+    its name, by default they are compared. Simplest first.
     """
     stored = network.stored
     assert stored is not None  # every network hands over the table of its body
@@ -71,8 +73,7 @@ def simple_models(
         kind="network",
     )
     found = []
-    names, left_out = _affordable(len(dataset.classes))
-    for name in names:
+    for name in _affordable(len(dataset.classes)):
         fitted = fit_baseline(
             name,
             lesson,
@@ -82,23 +83,30 @@ def simple_models(
             setup=None if setups is None else setups[f"{name}-on-{network.name}"],
         )
         found.append(_standing_on(network, stored, fitted, dataset))
-    return found, left_out
+    return found
 
 
-def _affordable(classes: int) -> tuple[tuple[str, ...], Sequence[str]]:
-    """The simple models for the last hidden layer, and a sentence about one that would take minutes."""
+def left_out(classes: int) -> list[str]:
+    """A sentence about the simple model that would take minutes for so many classes, if there is one."""
+    if _pairs(classes) <= _MOST_PAIRS:
+        return []
+    return [
+        "A support vector machine is left out there: it would train one machine for each of the "
+        f"{_pairs(classes):,} pairs of classes."
+    ]
+
+
+def _affordable(classes: int) -> tuple[str, ...]:
+    """The simple models for the last hidden layer; 0 classes are numbers."""
     if classes == 0:
-        return NUMBER_ON_NETWORK, ()
-    pairs = classes * (classes - 1) // 2
-    if pairs <= _MOST_PAIRS:
-        return ON_NETWORK, ()
+        return NUMBER_ON_NETWORK
     return (
-        tuple(name for name in ON_NETWORK if name != "svm"),
-        (
-            "A support vector machine is left out there: it would train one machine for each of the "
-            f"{pairs:,} pairs of classes.",
-        ),
+        ON_NETWORK if _pairs(classes) <= _MOST_PAIRS else tuple(each for each in ON_NETWORK if each != "svm")
     )
+
+
+def _pairs(classes: int) -> int:
+    return classes * (classes - 1) // 2
 
 
 def _standing_on(network: Candidate, below: Stored, fitted: Fitted, dataset: Dataset | Material) -> Candidate:

@@ -83,6 +83,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "off_scale": reference is not None and not bounds[0] <= reference <= bounds[1],
         "dummy": entries.dummy(facts),
         "fewer": [row for row in rows if row.saw_fewer],
+        "again": [row.name for row in rows if row.facts.get("trained_again") is True],
         "has_leaked": any(row.without_leaked for row in rows),
         "has_siblings": any(row.without_siblings for row in rows),
         "tried": _tried(rows),

@@ -53,13 +53,13 @@ def judged_by_folds(
     held_out: dict[str, HeldOut] = {}
     history: Sequence[Record] = ()
     counts = context.journal.decided(
-        "judged_on_folds", lambda: {kind.name: kind.judged(folds) for kind in kinds}
+        "judged_on_folds", lambda: {kind.learner.name: kind.judged(folds) for kind in kinds}
     )
     for kind in kinds:
-        parts: Sequence[Dataset] = folds.parts[: counts[kind.name]]
+        parts: Sequence[Dataset] = folds.parts[: counts[kind.learner.name]]
         of_all = "" if len(parts) == len(folds.parts) else f" of {len(folds.parts)}"
         of_folds = f"{len(parts)}{of_all} folds"
-        with context.stages.stage(f"judging {kind.name} on {of_folds}") as stage:
+        with context.stages.stage(f"judging {kind.learner.name} on {of_folds}") as stage:
             parts = [_askable(part, kind) for part in parts]
             found = [_on_fold(kind, number, part, context) for number, part in enumerate(parts, start=1)]
             held_out |= _joined(found, parts)
@@ -82,7 +82,7 @@ def _askable(part: Dataset, kind: Kind) -> Dataset:
 
 def _on_fold(kind: Kind, number: int, part: Dataset, context: RunContext) -> OnFold:
     """Train on the other folds and ask about this one, or take over what was finished before."""
-    name = hashlib.sha256(kind.name.encode()).hexdigest()[:16]
+    name = hashlib.sha256(kind.learner.name.encode()).hexdigest()[:16]
     kept = context.folder.checkpoints / "folds" / f"{name}-{number}.npz"
     former = _read(kept, len(part.validation))
     if former is not None:

@@ -122,7 +122,7 @@ def measuring_seconds(makers: int, dataset: Dataset, settings: Settings) -> floa
     material = dataclasses.replace(
         material_of(dataset), train=dataset.train[:MOST_TRAINED], validation=dataset.validation[:0]
     )
-    return (makers + 1) * (_SLOWER * learner.planned(material).seconds + 3.0)
+    return (makers + 1) * (_SLOWER * learner.cost(material) + 3.0)
 
 
 def _halves(dataset: Dataset, held_out: Int64[np.ndarray, " held"], seed: int) -> _Halves:
@@ -208,7 +208,7 @@ def _judge(images: Images, labels: Int64[np.ndarray, " n"], dataset: Dataset, se
     material = Material(
         images, labels, everything, everything[:0], dataset.classes, preprocessing=dataset.preprocessing
     )
-    return NetworkLearner(_judging(settings, len(images))).fit(material).model
+    return NetworkLearner(_judging(settings, len(images))).fit(material)[0].model
 
 
 def _judging(settings: Settings, examples: int) -> Settings:

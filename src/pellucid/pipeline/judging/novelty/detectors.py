@@ -15,6 +15,7 @@ from pellucid.bundle import Generator, Model
 from pellucid.classical.features.rows import Rows
 from pellucid.novelty import Measure, calibrated_detector, fit_measure, signals_of
 from pellucid.pipeline.learners.asked_later import MOST_JUDGED, MOST_TRAINED_ON
+from pellucid.pipeline.learners.baselines import everything_of
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.planning.preparation import Material
 
@@ -55,7 +56,8 @@ def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]
 def with_detectors(candidates: Sequence[Candidate], material: Material, seed: int) -> list[Candidate]:
     """Give every model that looks at its inputs a detector, where enough examples were held out for one.
 
-    Models that see the same of their inputs, as those on one network do, share what is computed of it.
+    Models that see the same of their inputs, as those on one network do, share what is computed of it. Where
+    a model learned from the validation examples too, the one that these had judged says how foreign they are.
     """
     looks: dict[Hashable, _Look] = {}
     found = []
@@ -64,11 +66,17 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
         if model.columns_seen == 0 or len(held_out.positions) == 0:
             found.append(candidate)
             continue
-        look = _shared_look(candidate, material, seed, looks)
+        judged = (
+            candidate if candidate.judged is None else dataclasses.replace(candidate, model=candidate.judged)
+        )
+        look = _shared_look(judged, material, seed, looks)
+        measure = look.measure
+        if measure is not None and candidate.judged is not None:
+            measure = _shared_look(candidate, everything_of(material), seed, looks).measure
         if len(material.validation):
             signals = _spread(look.signals, judged_places(material, seed), len(material.validation))
             held_out = dataclasses.replace(held_out, signals=signals)
-        found.append(_with_novelty(dataclasses.replace(candidate, held_out=held_out), look.measure))
+        found.append(_with_novelty(dataclasses.replace(candidate, held_out=held_out), measure))
     return found
 
 
@@ -117,7 +125,7 @@ def _spread(
 
 def _shared_look(candidate: Candidate, material: Material, seed: int, looks: dict[Hashable, _Look]) -> _Look:
     """The view of a model, computed where no other model has shared it before."""
-    key = candidate.model.sees_through
+    key = candidate.model.sees_through, len(material.validation)
     if key not in looks:
         looks[key] = _look_of(candidate, material, seed)
     return looks[key]

@@ -1,34 +1,38 @@
-"""Cost of a pretrained backbone on this machine, measured on a few examples.
+"""Cost of a pretrained backbone on this machine, measured on a few examples, and what a time leaves it.
 
 A few examples go through the network, and their rate says how long all take. The examples for validation and
-test go through it whole; how many training examples fit beside them is decided in `learners/limits.py`.
+test go through it whole; as many training examples as fit beside them. `learners/limits.py` shares out time.
 """
 
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64
 
 from pellucid.data.texts.store import Texts
+from pellucid.errors import UsageError
 from pellucid.pipeline.learners.asked_later import looked_at, most_synthetic_outliers
-from pellucid.pipeline.learners.backbones.building import started
-from pellucid.pipeline.learners.backbones.option import Choice
-from pellucid.pipeline.learners.backbones.tuning import is_tuned, passes_of_tuning
+from pellucid.pipeline.learners.backbones.option import Choice, Granted
+from pellucid.pipeline.learners.backbones.tuning_plan import is_tuned, passes_of_tuning
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.planning.preparation import Material, Prepared, unvaried_model_of
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory
 
-MARGIN = 0.88
+_MARGIN = 0.88
 """Share of the time that is planned; the rest is for a busy machine."""
 _WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
 _LEAST, _LEAST_PER_CLASS = 40, 4
-_SECONDS, _SECONDS_A_VALUE = 2.0, 2e-6
-"""For the models on features: for all of them, and for each feature of each example."""
+_SECONDS = 2.0
+"""For all models on features, beside what each feature of each example takes."""
+
+SECONDS_A_VALUE = 2e-6
+"""Time of the models on features, for each feature of each training example."""
 
 
 class Cost(NamedTuple):
@@ -55,18 +59,98 @@ class Cost(NamedTuple):
     def needed(self, train: int) -> float:
         """Seconds without fine-tuning for so many training examples."""
         asked = (train + self.held_out + self.asked_after) * self.example
-        return (asked + train * self.learning) / MARGIN + _SECONDS
+        return (asked + train * self.learning) / _MARGIN + _SECONDS
+
+    def granted(self, seconds: float) -> Granted | None:
+        """Decide how much fits into a time; `None` where it is not worth it.
+
+        Training examples come before fine-tuning, which is tried where it fits as well.
+        """
+        room = (seconds - self.needed(0)) * _MARGIN
+        examples = min(self.most, round(max(0.0, room) / (self.example + self.learning)))
+        if examples < self.least:
+            return None
+        asked_after, tuning = self.asked_after * self.example / _MARGIN, self.tuning * self.example / _MARGIN
+        is_tuned = 0 < tuning <= seconds - self.needed(examples)
+        after = asked_after + (tuning if is_tuned else 0.0)
+        return Granted(examples, is_tuned, round(self.needed(examples) - asked_after, 1), round(after, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A backbone whose cost was measured, to be cut down to its share of a time limit.
+
+    Attributes:
+        choice: the backbone.
+        cost: on this machine.
+        material: what it learns from.
+        settings: what the user asked for.
+    """
+
+    choice: Choice
+    cost: Cost
+    material: Material
+    settings: Settings
+
+    @property
+    def least(self) -> float:
+        """Seconds for the fewest training examples that are worth it."""
+        return self.cost.needed(self.cost.least)
+
+    @property
+    def left_out(self) -> str:
+        """Sentence on why it takes no part."""
+        return (
+            f"{self.choice.name}, which is installed, is left out: the features of enough examples would not "
+            f"fit into its share of {self.settings.time_limit}."
+        )
+
+    def require(self, seconds: float) -> None:
+        """Refuse a backbone asked for by name for which there is too little time.
+
+        Raises: `UsageError` if not even a small part of the training examples fits.
+        """
+        if self.least <= seconds:
+            return
+        cost = self.cost
+        raise UsageError(
+            f"--time-limit: {max(0.0, seconds):.1f} s are left for {self.choice.name}, and the features of "
+            f"{cost.held_out + cost.asked_after:,} examples for validation and test and of {cost.least:,} to "
+            f"learn from take about {self.least:.0f} s; allow more time, or choose --preset quick or a "
+            "smaller backbone"
+        )
+
+    def within(self, seconds: float) -> Choice | None:
+        """Let it learn from what fits into a time; one that was asked for gets a part in any case."""
+        granted = self.cost.granted(max(seconds, self.least) if self.choice.is_asked_for else seconds)
+        if granted is None:
+            return None
+        return self.choice.within(granted, self.material, self.settings.seed, self._reason(granted))
+
+    def _reason(self, granted: Granted) -> str:
+        """Sentence on why it takes part, and what the limit leaves out."""
+        lacks = []
+        if granted.train < len(self.choice.train):
+            lacks.append(
+                f"it learns from {granted.train:,} of {len(self.material.train):,} training examples, to "
+                f"which each {self.material.target.stratum} gives its share"
+            )
+        if self.cost.tuning and not granted.is_tuned:
+            lacks.append("fine-tuning is left out")
+        if not lacks:
+            return self.choice.reason
+        return f"{self.choice.reason} Within {self.settings.time_limit}, {', and '.join(lacks)}."
 
 
 def measured(
     choice: Choice, material: Material, settings: Settings, test: int = 0, folds: Folds | None = None
-) -> Cost:
+) -> Measured:
     """Measure the cost of a backbone here on a few of the training and validation examples.
 
     `test` says how many test examples it will be asked about; `folds` what judges it: the models on features
     on all of them, the tuned backbone on one.
     """
-    network, prepared = started(choice, settings), choice.prepared(material)
+    network, prepared = choice.started(settings), choice.prepared(material)
     model = unvaried_model_of(network, prepared, material.classes)
     positions = _typical(material)
     with pinned(choose_threads(settings)):
@@ -76,9 +160,9 @@ def measured(
             lambda some: model.transform(material.inputs[some]), positions, vary=material.takes == "texts"
         )
     asked_after = most_synthetic_outliers(test)
-    return Cost(
+    cost = Cost(
         example=example,
-        learning=_SECONDS_A_VALUE * features * (1 if folds is None else folds.trainings()),
+        learning=SECONDS_A_VALUE * features * (1 if folds is None else folds.trainings()),
         held_out=len(material.validation) + test,
         asked_after=asked_after,
         tuning=round(
@@ -87,11 +171,12 @@ def measured(
         most=len(choice.train),
         least=min(len(choice.train), max(_LEAST, _LEAST_PER_CLASS * len(material.classes))),
     )
+    return Measured(choice, cost, material, settings)
 
 
 def _passes(choice: Choice, prepared: Prepared, material: Material, settings: Settings, test: int) -> int:
     """Passes of fine-tuning, and those of what the tuned network is asked about."""
-    if not is_tuned(settings, choice, prepared):
+    if not is_tuned(settings, choice):
         return 0
     train, validation = len(material.train), len(material.validation)
     asked = validation + looked_at(train, validation) + test + most_synthetic_outliers(test)

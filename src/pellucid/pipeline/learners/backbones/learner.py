@@ -1,32 +1,25 @@
-"""A learner on a backbone, for estimators, folds and comparisons: the best on validation of several models.
+"""A learner on a backbone, for estimators and comparisons: the best on validation of several models.
 
 Of several that are equally right the one with the smaller log loss is taken: few validation examples leave
 many of them equal. Without validation examples it is logistic regression (ridge regression for numbers),
 which a backbone's features serve best where there are few of them.
 """
 
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pellucid.arithmetic import log_loss
 from pellucid.classical.search import score
-from pellucid.networks import Network
 from pellucid.pipeline.learners.backbones.available import chosen
-from pellucid.pipeline.learners.backbones.building import started
-from pellucid.pipeline.learners.backbones.costs import measured
-from pellucid.pipeline.learners.backbones.frozen import frozen_candidates
-from pellucid.pipeline.learners.backbones.option import Choice
-from pellucid.pipeline.learners.backbones.tuning import is_tuned, to_the_end, tuned_candidate
+from pellucid.pipeline.learners.backbones.frozen import FrozenLearner
+from pellucid.pipeline.learners.backbones.tuning import TuningLearner
+from pellucid.pipeline.learners.backbones.tuning_plan import is_tuned
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.features import Features
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
-from pellucid.pipeline.learners.limits import granted_to, require_time
-from pellucid.pipeline.learners.planning.preparation import Material, Prepared, unvaried_model_of
+from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
-from pellucid.training.determinism import choose_threads, pinned
-from pellucid.training.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,13 @@ class BackboneLearner:
         """The backbone."""
         return str(self.settings.backbone)
 
-    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Candidate:
+    def cost(self, material: Material) -> float:
+        """Of the models on the frozen features, and of fine-tuning where that is tried."""
+        frozen = self._frozen(material)
+        tuning = TuningLearner(frozen).cost(material) if is_tuned(self.settings, frozen.choice) else 0.0
+        return frozen.cost(material) + tuning
+
+    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Sequence[Candidate]:
         """Train every model on the backbone within the allowance, and hand over the best on validation.
 
         The validation split may be empty.
@@ -53,41 +52,17 @@ class BackboneLearner:
         is too short for it; `ModelFileError` if its weights are missing, damaged or of another kind;
         `DivergedError` if the loss stopped being finite.
         """
-        settings = self.settings
-        choice = _choice(settings, material, allowance)
-        network, prepared = started(choice, settings), choice.prepared(material)
-        features = _features(network, choice, prepared, material, settings)
-        found, _ = frozen_candidates(choice.name, network, prepared, features, material, settings)
+        frozen = self._frozen(material).within(allowance, material)
+        built = frozen.built(material)
         if not len(material.validation):
-            return found[0]
-        if is_tuned(settings, choice, prepared):
-            more = tuned_candidate(found[-1], network, prepared, material, settings, to_the_end)
-            found += filter(None, [more.candidate])
-        return max(found, key=lambda each: _reached(each.held_out.answers, material, settings))
+            return built.candidates[:1]
+        found = TuningLearner(frozen, built=built).tuned(material).candidates
+        return [max(found, key=lambda each: _reached(each.held_out.answers, material, self.settings))]
 
-
-def _choice(settings: Settings, material: Material, allowance: Allowance) -> Choice:
-    """The backbone that was asked for, with as many examples as fit into the time."""
-    (choice,) = chosen(settings, material)
-    if allowance.deadline is None:
-        return choice
-    cost = measured(choice, material, settings)
-    seconds = allowance.deadline - time.monotonic()
-    require_time(choice, cost, seconds)
-    found = granted_to(choice, cost, seconds, material, settings)
-    assert found is not None  # one for which there is time gets a part at least
-    return found
-
-
-def _features(
-    network: Network, choice: Choice, prepared: Prepared, material: Material, settings: Settings
-) -> Features:
-    """Features of the training and validation examples."""
-    model = unvaried_model_of(network, prepared, material.classes)
-    positions = np.union1d(choice.train, material.validation)
-    keep_freed_memory()
-    with pinned(choose_threads(settings)):
-        return Features(model.transform(material.inputs[positions]), positions)
+    def _frozen(self, material: Material) -> FrozenLearner:
+        """The learner on the frozen features of the backbone that was asked for."""
+        (choice,) = chosen(self.settings, material)
+        return FrozenLearner(choice, self.settings)
 
 
 def _reached(said: np.ndarray, material: Material, settings: Settings) -> tuple[float, float]:

@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 
-from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.arithmetic.draws import Purpose, generator, torch_seed
 from pellucid.data import Preprocessing
 from pellucid.data.splits.splitting import places_in_strata
 from pellucid.data.texts.store import Texts
 from pellucid.encoding import Encoder
 from pellucid.networks import Network, NetworkConfig, Origin
+from pellucid.networks.costs import passes
 from pellucid.pipeline.learners.planning.preparation import Material, Prepared, examples_of
+from pellucid.settings import Settings
 
 
 class Granted(NamedTuple):
@@ -68,13 +70,25 @@ class Choice:
         """True for images, false for texts."""
         return isinstance(self.preparation, Preprocessing)
 
+    @property
+    def width(self) -> int:
+        """Features of an example: what the first layer of its head takes."""
+        return next(each.taken[0][0] for each in passes(self.config) if each.name.startswith("head."))
+
     def prepared(self, material: Material) -> Prepared:
-        """Material made ready for its layers, with the training examples that it learns from."""
-        own = dataclasses.replace(material, train=self.train)
+        """Material made ready for its layers, with those of the training examples that it learns from."""
+        own = dataclasses.replace(material, train=np.intersect1d(self.train, material.train))
         if not isinstance(own.inputs, Texts):
             return Prepared(self.name, examples_of(own.inputs, own), self.preparation)
         assert not isinstance(self.preparation, Preprocessing)  # texts go with an encoder
         return Prepared(self.name, examples_of(self.preparation.encode(own.inputs), own), self.preparation)
+
+    def started(self, settings: Settings) -> Network:
+        """Its network, in evaluation mode, with a head that has learnt nothing."""
+        draws = torch.Generator().manual_seed(torch_seed(settings.seed, Purpose.BACKBONE_HEAD))
+        network = self.build(self.config, draws).eval()
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network
 
     def to_json(self) -> dict[str, Any]:
         """The option as `config.json` has it."""

@@ -1,5 +1,6 @@
 """Preparation: the one place that makes data ready for a network, and a trained network into a model."""
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +59,11 @@ class Material:
         if isinstance(self.inputs, Texts):
             return "texts"
         return "images" if self.inputs.ndim == 4 else "values"
+
+    @property
+    def without_validation(self) -> "Material":
+        """The same with no example set aside, so that none of those to be judged chooses anything."""
+        return dataclasses.replace(self, validation=np.zeros(0, np.int64))
 
 
 def material_of(dataset: Dataset) -> Material:

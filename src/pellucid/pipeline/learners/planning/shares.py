@@ -3,12 +3,16 @@
 import time
 
 from pellucid.pipeline.learners.asked_later import WITH_CURVE, has_curve
-from pellucid.pipeline.learners.classical import LEAST_SHARE, SHARE_OF_LIMIT
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.settings import Settings, parse_duration
 
 _RESERVE_SECONDS, _RESERVE_FOR_BASELINES = 3.0, 6.0
 _MOST_RESERVED = 0.2
+
+SHARE_OF_LIMIT = 0.3
+"""Of a time limit, what all baselines together may take, or all backbones beside a network."""
+LEAST_SHARE = 0.1
+"""Of a time limit, what training a network gets in any case, even where the time is up before."""
 
 
 def allowance_of(settings: Settings, began: float | None = None) -> Allowance:
