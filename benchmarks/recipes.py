@@ -6,6 +6,8 @@ DATA.npz holds uint8 `x_train`, `x_test` of 28 by 28 pixels and their labels `y_
 one JSON line: seconds from the images in memory to the trained model, and its accuracy on the test images.
 Layers, epochs, batches and rates are those of the documents named at each recipe, written for MNIST; only the
 data differs. Imports of the library do not count.
+
+Takes: on two cores half a minute to six minutes for each recipe on 60,000 images.
 """
 
 import json

@@ -80,8 +80,8 @@ def draw_curve(
             if network is not None and name == network.plan.name:
                 learner: Learner = learner_on_part(network, settings, keeps_best=not folds.parts)
             else:
-                learner = learner_at_setup(by_name[name], settings, material_of(dataset))
-                learner = dataclasses.replace(learner, scale=by_name[name].scale)
+                baseline = learner_at_setup(by_name[name], settings, material_of(dataset))
+                learner = dataclasses.replace(baseline, scale=by_name[name].scale)
             smaller = [_on_part(learner, each, folds) for each in subsets]
             said[name] = [point for point in smaller if point[0] < whole[0]] + [whole]
         curve = learning_curve(
