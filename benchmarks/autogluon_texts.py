@@ -11,7 +11,6 @@ test split, as ours does. Commands run one after the other.
 Takes: FOLDER; about 10 minutes for R8 and SpamAssassin; fetches its data the first time.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import time
 from pathlib import Path
 
 import text_data
-from measuring import heading, print_table
+from measuring import command_line, heading, print_table
 from real_runs import program
 
 _AUTOGLUON = """
@@ -69,7 +68,7 @@ def _row(who: str, found: tuple[float, float, str, int]) -> tuple[str, ...]:
 
 def main() -> int:
     """Measure and print a table for each data set; the exit code."""
-    parser = argparse.ArgumentParser(description="Compare pellucid train with AutoGluon on texts.")
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument("folder", type=Path, help="environment that has autogluon.tabular")
     parser.add_argument("--data", nargs="+", default=["r8", "spam"], choices=text_data.SETS)
     parser.add_argument("--times", nargs="+", type=float, default=[1.0, 4.0], help="multiples of our time")

@@ -8,10 +8,9 @@ up; then the largest disagreement of the gradients by hand and by autograd.
 Takes: under a minute
 """
 
-import argparse
-
 import numpy as np
 import torch
+from measuring import command_line
 from sklearn.datasets import load_sample_image
 
 from pellucid.data.images.sizing import fit_image
@@ -27,7 +26,7 @@ CLASSES = 10
 
 def main() -> None:
     """Open the network and print what was found."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument("--units", type=int, default=300, help="random units")
     parser.add_argument("--side", type=int, default=224, help="side of the photograph in pixels")
     parser.add_argument("--preset", default="standard", help="decides at which size the network sees it")

@@ -11,7 +11,6 @@ their rates compared.
 Takes: FOLDER; about 12 minutes for 560 images and 5 folds on two cores, most of them for `cnn`
 """
 
-import argparse
 import random
 import shutil
 import statistics
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measuring import heading, print_table
+from measuring import command_line, heading, print_table
 
 from pellucid.bundle import ImageModel
 from pellucid.data import Dataset, prepare
@@ -94,9 +93,7 @@ def drawn(folder: Path, most: int | None, into: Path) -> Path:
 
 def main() -> None:
     """Compare and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--most", type=int, help="images of each class (default: all)")
     parser.add_argument("--folds", type=int, default=5)

@@ -11,7 +11,6 @@ and measures nothing.
 Takes: on two cores about 3 minutes; half a minute with `--sample`.
 """
 
-import argparse
 import dataclasses
 import resource
 import sys
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import cores, heading, print_table, write_json
+from measuring import command_line, cores, heading, print_table, write_json
 
 from pellucid.classical import BASELINES, Fitted, Lesson, extract, fit_baseline
 from pellucid.data import Dataset, prepare
@@ -78,13 +77,12 @@ def chosen(fitted: Fitted) -> str:
 
 def main() -> int:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description="Train every classical baseline.")
+    parser = command_line(__doc__)
     parser.add_argument("--data", default=DEBIAN_FOLDER, metavar="FOLDER", help=f"default: {DEBIAN_FOLDER}")
     parser.add_argument("--sample", action="store_true", help="the bundled sample instead")
     parser.add_argument("--only", nargs="+", choices=[*BASELINES, PIXELS_ALONE], help="default: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=cores())
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     place = "sample:fashion" if arguments.sample else arguments.data
     if place == DEBIAN_FOLDER and not Path(DEBIAN_FOLDER).exists():

@@ -10,7 +10,6 @@ together, and against going on without rehearsal. All 10,000 test images are ask
 Takes: about 6 minutes on two cores.
 """
 
-import argparse
 import gzip
 import statistics
 import tempfile
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from measuring import heading, print_table, summary, write_json
+from measuring import command_line, heading, print_table, summary, write_json
 
 import pellucid
 from pellucid.pipeline.run.finished import Run
@@ -112,13 +111,12 @@ def cell(values: Sequence[float], digits: int) -> str:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = command_line(__doc__)
     parser.add_argument("--examples", type=int, default=6000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--width", type=int, default=16, help="channels of the first block of the cnn")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     document = heading(("pellucid", "torch", "numpy"))
     given = {"preset": arguments.preset, "width": arguments.width, "threads": arguments.threads}

@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from measuring import heading, print_table
+from measuring import command_line, heading, print_table
 from PIL import Image
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -39,7 +39,7 @@ _WITHOUT = (
 
 def main() -> int:
     """Train, export, ask and print a table; exit code 1 where a label differs without a tie."""
-    parser = argparse.ArgumentParser(description="Compare exported files with their models.")
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument(
         "--sets", default="fashion,photographs,r8,chinese,spam", help="some of them, by commas"
     )

@@ -32,7 +32,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from measuring import heading, print_table, write_json
+from measuring import command_line, heading, print_table, write_json
 
 _NAME = "efficientnet-lite0"
 _NO_NETWORK = {"HF_HUB_OFFLINE": "1", "YOLO_OFFLINE": "true"}
@@ -137,13 +137,12 @@ def _processor_seconds() -> float:
 
 def main() -> None:
     """Run them in turn and print a table."""
-    parser = argparse.ArgumentParser(description="Compare on a small folder of photographs.")
+    parser = command_line(__doc__)
     parser.add_argument("folder", metavar="FOLDER")
     parser.add_argument("--size", type=int, default=160, help="pixels of a side, for fastai (default: 160)")
     parser.add_argument("--epochs", type=int, default=5, help="of fastai's fine_tune (default: 5)")
     parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
     parser.add_argument("--alone", choices=CONTESTANTS, help=argparse.SUPPRESS)
-    parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     if given.alone:
         print(f"{_ANSWER}{CONTESTANTS[given.alone](given.folder, given.size, given.epochs)}")

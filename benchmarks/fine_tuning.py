@@ -9,15 +9,13 @@ examples drawn by chance. The seed decides which training examples validate, and
 Takes: FOLDER; about 90 seconds a seed for 500 images and 600 test images on two cores
 """
 
-import argparse
 import copy
 import statistics
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
-from measuring import heading, print_table, write_json
+from measuring import command_line, heading, print_table, write_json
 from torch import Tensor
 
 from pellucid.arithmetic import accuracy, log_loss
@@ -87,9 +85,7 @@ def _scores(
 
 def main() -> None:
     """Measure every seed and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("data", metavar="DATA")
     parser.add_argument("--test", metavar="DATA")
     parser.add_argument("--backbone", default="efficientnet-lite0")
@@ -97,7 +93,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="of fine-tuning (default: by rule)")
     parser.add_argument("--tested", type=int, default=600, help="test examples at most (default: 600)")
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     facts = heading(("torch", "timm"))
     rows, found = [], []

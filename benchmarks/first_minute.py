@@ -3,14 +3,13 @@
     python benchmarks/first_minute.py [--runs 3] [--avx2]
 
 Each run is the command in a process of its own, with an empty cache: what a newcomer has. The first useful
-line is the first on the terminal. The first picture of mistakes stands in the first `report.html` of the
+line is the first on the terminal. The first page of mistakes stands in the first `report.html` of the
 images, which shows those of the best baseline while the network learns. `--avx2` keeps torch and oneDNN from
 whatever the processor has beyond AVX2, bf16 among it.
 
 Takes: on two cores about a minute a run.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -19,9 +18,8 @@ import threading
 import time
 from pathlib import Path
 
-from measuring import heading, show_parts, write_json
+from measuring import AVX2, command_line, heading, show_parts, write_json
 
-AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 _LOOK_EVERY = 0.05
 """Seconds between two looks for a file."""
 
@@ -43,7 +41,7 @@ def run_once(environment: dict[str, str]) -> dict[str, float]:
         def watch() -> None:
             while process.returncode is None:
                 for name, path in (
-                    ("first picture of mistakes", run / "report.html"),
+                    ("first page of mistakes", run / "report.html"),
                     ("images finished", run / "metrics.json"),
                 ):
                     if name not in found and path.exists():
@@ -69,10 +67,9 @@ def run_once(environment: dict[str, str]) -> dict[str, float]:
 
 def main() -> int:
     """Measure and print a table; exit code 0."""
-    parser = argparse.ArgumentParser(description="Measure the first minute with pellucid.")
+    parser = command_line(__doc__)
     parser.add_argument("--runs", type=int, default=3, help="runs (default: 3)")
     parser.add_argument("--avx2", action="store_true", help="as a processor of AVX2 alone computes")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
 
     facts = heading(("pellucid", "torch", "numpy", "scikit-learn"))

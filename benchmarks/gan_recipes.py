@@ -10,7 +10,6 @@ as Debian's package `dataset-fashion-mnist` lays it out, and where that is not t
 Takes: about four minutes for each recipe and seed on two cores.
 """
 
-import argparse
 import dataclasses
 import sys
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from measuring import heading, print_table
+from measuring import command_line, heading, print_table
 from torch import Tensor
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -161,7 +160,7 @@ def taught(model: Model, dataset: Dataset, seed: int) -> float:
 
 def main() -> int:
     """Run and print a table."""
-    parser = argparse.ArgumentParser(description="Compare recipes of adversarial training.")
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument("--data", metavar="DATA", help=f"default: {DEBIAN_FOLDER}, or sample:fashion")
     parser.add_argument("--steps", type=int, default=2_000)
     parser.add_argument("--batch", type=int, default=64)

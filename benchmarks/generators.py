@@ -13,7 +13,6 @@ Takes: on two cores about 32 minutes a seed on the full data; 7 with `--data sam
 90s`.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -23,14 +22,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from measuring import heading, print_table, spread, write_json
+from measuring import command_line, heading, print_table, spread, write_json
 
 DEBIAN_FOLDER = "/usr/share/datasets/fashion-mnist"
 
 
 def main() -> int:
     """Run and print a table."""
-    parser = argparse.ArgumentParser(description="Train classifiers on made images.")
+    parser = command_line(__doc__)
     parser.add_argument("--data", metavar="DATA", help=f"default: {DEBIAN_FOLDER}, or sample:fashion")
     parser.add_argument("--models", nargs="+", default=["vae", "gan"], choices=["vae", "gan"])
     parser.add_argument(
@@ -41,7 +40,6 @@ def main() -> int:
         help="of each model's whole command",
     )
     parser.add_argument("--seeds", type=int, default=1, help="runs (default: 1)")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments, extra = parser.parse_known_args()
     data = arguments.data or (DEBIAN_FOLDER if Path(DEBIAN_FOLDER).exists() else "sample:fashion")
     facts = heading(("pellucid", "torch", "numpy"))

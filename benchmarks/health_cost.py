@@ -12,14 +12,12 @@ machine does not; therefore one thread by default.
 Takes: about a minute.
 """
 
-import argparse
 import itertools
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
-from measuring import heading, print_table, summary, write_json
+from measuring import command_line, heading, print_table, summary, write_json
 
 from pellucid.data import prepare
 from pellucid.pipeline.learners.planning.plan import make_plan
@@ -45,10 +43,9 @@ _CASES = (
 
 def main() -> None:
     """Measure every network."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     document = heading(["torch", "numpy"])
     keep_freed_memory()

@@ -9,7 +9,6 @@ to the command.
 Takes: on two cores about 6 minutes for the sample (3 runs), 8 a run for the full Fashion-MNIST.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -19,7 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from measuring import heading, show_parts, write_json
+from measuring import command_line, heading, show_parts, write_json
 
 DRIVER = """
 import json, sys, time
@@ -84,10 +83,9 @@ def run_once(data: str, extra: Sequence[str], cache: str) -> dict[str, float]:
 
 def main() -> int:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description="Measure the whole of pellucid train.")
+    parser = command_line(__doc__)
     parser.add_argument("data", nargs="?", default="sample:fashion", help="default: sample:fashion")
     parser.add_argument("--runs", type=int, default=3, help="runs (default: 3)")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments, extra = parser.parse_known_args()  # further flags go to pellucid train
 
     facts = heading(("pellucid", "torch", "numpy", "scikit-learn"))

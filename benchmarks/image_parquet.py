@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from measuring import heading, print_table, spread, summary, write_json
+from measuring import command_line, heading, print_table, spread, summary, write_json
 from PIL import Image
 from pyarrow import parquet
 
@@ -100,12 +100,11 @@ def most_memory(place: str) -> float:
 
 def main() -> int:
     """Measure and print a table for each size."""
-    parser = argparse.ArgumentParser(description="Measure how soon images in containers can be trained on.")
+    parser = command_line(__doc__)
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--sides", type=int, nargs="+", default=[32, 375], help="height in pixels")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", help=argparse.SUPPRESS)
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     if arguments.only:
         prepare_once(arguments.only)

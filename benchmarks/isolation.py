@@ -8,7 +8,6 @@ process and its children. The answers are compared byte for byte.
 Takes: about 2 minutes.
 """
 
-import argparse
 import contextlib
 import os
 import resource
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from measuring import heading, print_table
+from measuring import command_line, heading, print_table
 from PIL import Image
 from pyarrow import csv, parquet
 
@@ -94,7 +93,7 @@ def compare(model: Path, inputs: Path, folder: Path, runs: int) -> list[list[flo
 
 def main() -> int:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description="Measure what --isolate costs.")
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument("--runs", type=int, default=5, help="of each, in turns (default: 5)")
     parser.add_argument("--small", type=int, default=4000, help="images of 28 x 28 (default: 4000)")
     parser.add_argument("--large", type=int, default=300, help="images of 640 x 480 (default: 300)")

@@ -32,13 +32,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import heading, print_table, write_json
+from measuring import command_line, heading, print_table, write_json
 from text_data import load
 
+from pellucid.arithmetic import at_temperature
 from pellucid.classical import extract
 from pellucid.data import Dataset, prepare
 from pellucid.data.texts.store import Texts
-from pellucid.evaluation import at_temperature, fit_temperature, judge_label_issues
+from pellucid.evaluation import fit_temperature, judge_label_issues
 from pellucid.pipeline.judging.label_judges import (
     FEW,
     FOLDS,
@@ -243,7 +244,7 @@ def row_of(
 
 def main() -> None:
     """Judge every data set and print a table."""
-    parser = argparse.ArgumentParser(description="Compare rules for likely label errors.")
+    parser = command_line(__doc__)
     parser.add_argument("names", nargs="*", choices=("fashion", "spam", "r8", "photos"), default=[])
     parser.add_argument(
         "--photos", metavar="FOLDER", help="a folder of photographs with one folder for each class"
@@ -258,7 +259,6 @@ def main() -> None:
         help="logistic-regression before the mean with it",
     )
     parser.add_argument("--aum", action="store_true", help="train the networks too")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     facts = heading(("pellucid", "torch", "scikit-learn", "timm"))
     names = given.names or ["fashion", "spam", "r8", *(["photos"] if given.photos else [])]

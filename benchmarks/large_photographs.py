@@ -18,7 +18,6 @@ written: the system's cache of files is warm.
 Takes: about 3 minutes on two cores, and 1 GB of temporary disk.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -32,7 +31,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from camera_images import HEIGHT, WIDTH, make_photographs
-from measuring import heading, print_table, spread, write_json
+from measuring import command_line, heading, print_table, spread, write_json
 
 MANY = 5000
 
@@ -184,11 +183,10 @@ def show(found: dict[int, list[Start]]) -> dict[str, float]:
 
 def main() -> int:
     """Make the photographs, measure and print the tables."""
-    parser = argparse.ArgumentParser(description="Measure how soon training starts on large photographs.")
+    parser = command_line(__doc__)
     parser.add_argument("--images", type=int, nargs=2, default=[75, 300], metavar="N")
     parser.add_argument("--runs", type=int, default=3, help="starts at each size (default: 3)")
     parser.add_argument("--image-size", type=int, default=128, help="side of the training size")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments, extra = parser.parse_known_args()  # further flags go to pellucid train
     if find_spec("skimage") is None:
         print("skipped: the photographs are made from scikit-image's; pip install 'pellucid[test]'")

@@ -1,5 +1,6 @@
 """What every benchmark prints beside its numbers: the machine, the versions, the command, the spread."""
 
+import argparse
 import json
 import os
 import platform
@@ -10,6 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+"""Environment that keeps torch and oneDNN from whatever the processor has beyond AVX2, bf16 among it."""
 
 _TELLING_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
 
@@ -66,6 +70,14 @@ def heading(packages: Iterable[str]) -> dict[str, Any]:
     )
     print(f"versions  {', '.join(f'{name} {number}' for name, number in found.items())}\n", flush=True)
     return {"command": command, "machine": here, "versions": found}
+
+
+def command_line(description: str | None, *, with_json: bool = True) -> argparse.ArgumentParser:
+    """Parser of a benchmark's flags, described by the first line of its text, perhaps with `--json FILE`."""
+    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    if with_json:
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here, too")
+    return parser
 
 
 def spread(values: Sequence[float], digits: int = 0) -> str:

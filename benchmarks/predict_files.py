@@ -11,7 +11,6 @@ folders, tables and archives.
 Takes: about 5 minutes.
 """
 
-import argparse
 import gzip
 import statistics
 import subprocess
@@ -25,7 +24,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from measuring import cores, heading, print_table, spread
+from measuring import command_line, cores, heading, print_table, spread
 from PIL import Image
 
 from pellucid.answering.predict import predict
@@ -170,7 +169,7 @@ def memory(scratch: Path, run: Path, counts: Sequence[int], idx: Path) -> None:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Measure predict on files.")
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument("--images", type=int, default=10_000, help="files (default: 10,000)")
     parser.add_argument("--models", default="mlp,cnn", help="models, by commas (default: mlp,cnn)")
     parser.add_argument("--rounds", type=int, default=3, help="how often (default: 3)")

@@ -10,15 +10,13 @@ instead of all; `--few` leaves the whole training set out.
 Takes: a quarter of an hour for r8, nearly all of it MiniLM reading the texts
 """
 
-import argparse
 import statistics
 import time
-from pathlib import Path
 
 import numpy as np
 import text_data
 import torch
-from measuring import heading, print_table, spread, write_json
+from measuring import command_line, heading, print_table, spread, write_json
 
 from pellucid.bundle.models.answering_texts import answer_texts
 from pellucid.classical import Lesson, fit_baseline
@@ -120,11 +118,10 @@ def measured(name: str, tested: int | None, only_few: bool) -> dict[str, dict[st
 
 def main() -> None:
     """Print a table for each data set."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__doc__)
     parser.add_argument("sets", nargs="*", default=["r8"])
     parser.add_argument("--tested", type=int)
     parser.add_argument("--few", action="store_true")
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     document = heading(["torch", "scikit-learn", "tokenizers"])
     torch.set_num_threads(1)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -55,8 +55,18 @@ def program() -> str:
     return os.path.join(os.path.dirname(sys.executable), "pellucid")
 
 
-def run_once(data: str, preset: str, seed: int, extra: Sequence[str], cache: Path) -> RealRun:
-    """Run the command and read what it left; `cache` is the folder of the command's cache."""
+def run_once(
+    data: str,
+    preset: str,
+    seed: int,
+    extra: Sequence[str],
+    cache: Path,
+    environment: Mapping[str, str] | None = None,
+) -> RealRun:
+    """Run the command and read what it left.
+
+    `cache` is the folder of the command's cache; `environment` joins this process's own.
+    """
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         command = [
@@ -72,7 +82,8 @@ def run_once(data: str, preset: str, seed: int, extra: Sequence[str], cache: Pat
             *extra,
         ]
         began = time.perf_counter()
-        process = subprocess.Popen(command, env={**os.environ, "XDG_CACHE_HOME": str(cache)})
+        own = {"XDG_CACHE_HOME": str(cache), **(environment or {})}
+        process = subprocess.Popen(command, env={**os.environ, **own})
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -101,11 +112,19 @@ def run_once(data: str, preset: str, seed: int, extra: Sequence[str], cache: Pat
     )
 
 
-def run_all(data: str, presets: Sequence[str], seeds: int, extra: Sequence[str]) -> list[RealRun]:
+def run_all(
+    data: str,
+    presets: Sequence[str],
+    seeds: int,
+    extra: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+) -> list[RealRun]:
     """Run every preset with every seed below `seeds`; all share one cache, which starts empty."""
     with tempfile.TemporaryDirectory() as cache:
         return [
-            run_once(data, preset, seed, extra, Path(cache)) for preset in presets for seed in range(seeds)
+            run_once(data, preset, seed, extra, Path(cache), environment)
+            for preset in presets
+            for seed in range(seeds)
         ]
 
 

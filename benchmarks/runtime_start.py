@@ -7,7 +7,6 @@ which no program of this kind can do without; both in turn, so that the machine'
 Takes: about 3 minutes, most of it for a short training; needs the package index.
 """
 
-import argparse
 import os
 import resource
 import statistics
@@ -17,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measuring import heading, print_table
+from measuring import command_line, heading, print_table
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_COUNTED = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence")
@@ -26,7 +25,7 @@ FLOOR = "import onnxruntime, numpy, PIL.Image"
 
 def main() -> int:
     """Measure and print two tables."""
-    parser = argparse.ArgumentParser(description="Measure how soon an exported model answers.")
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument("--runs", type=int, default=20, help="processes of each kind (default: 20)")
     parser.add_argument("--model", type=Path, help="an exported model of images; default: one is trained")
     given = parser.parse_args()

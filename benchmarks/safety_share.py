@@ -8,7 +8,6 @@ Reading itself and the save protocol's second look are in it, so the share is an
 Takes: about 5 minutes.
 """
 
-import argparse
 import functools
 import importlib
 import inspect
@@ -24,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from measuring import heading, print_table
+from measuring import command_line, heading, print_table
 
 import pellucid
 
@@ -78,7 +77,7 @@ def watch() -> None:
 
 def main() -> int:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description="Measure what not trusting files costs a training.")
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument("--data", default="sample:fashion")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()

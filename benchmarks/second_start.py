@@ -10,7 +10,6 @@ system's own cache of files is warm for both.
 Takes: about a minute on two cores.
 """
 
-import argparse
 import itertools
 import json
 import os
@@ -21,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measuring import heading, print_table, spread, summary, write_json
+from measuring import command_line, heading, print_table, spread, summary, write_json
 
 DEBIAN_FOLDER = "/usr/share/datasets/fashion-mnist"
 PARTS = ("import", "reading and checking", "planning", "first step")
@@ -76,10 +75,9 @@ def start(data: str, cache: Path) -> dict[str, float]:
 def main() -> int:
     """Measure and print a table."""
     default = DEBIAN_FOLDER if Path(DEBIAN_FOLDER).exists() else "sample:fashion"
-    parser = argparse.ArgumentParser(description="Measure how soon training starts.")
+    parser = command_line(__doc__)
     parser.add_argument("data", nargs="?", default=default, help=f"default here: {default}")
     parser.add_argument("--runs", type=int, default=3, help="pairs of starts (default: 3)")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
 
     facts = heading(("pellucid", "torch", "numpy", "pillow"))

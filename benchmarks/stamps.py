@@ -11,9 +11,10 @@ no part in either.
 Takes: FOLDER; less than a second
 """
 
-import argparse
 import shutil
 from pathlib import Path
+
+from measuring import command_line
 
 STAMPS = Path("/usr/share/tuxpaint/stamps")
 _GROUPS = ("animals", "clothes", "food", "household", "people", "plants", "town", "vehicles")
@@ -31,7 +32,7 @@ def classes(division: str) -> dict[str, Path]:
 
 def main() -> None:
     """Copy the images, each under the name of its whole path."""
-    parser = argparse.ArgumentParser(description="Lay out Tux Paint's stamps as a folder of classes.")
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument("division", choices=("groups", "kinds"))
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="is made; must not exist")
     given = parser.parse_args()

@@ -5,14 +5,13 @@ The bare interpreter is measured beside them, interleaved, so that the machine's
 Takes: about 10 seconds.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
 import sys
 import time
 
-from measuring import heading, print_table
+from measuring import command_line, heading, print_table
 
 CASES = {
     "python -c pass": [sys.executable, "-c", "pass"],
@@ -30,7 +29,7 @@ def seconds(command: list[str]) -> float:
 
 def main() -> int:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description="Measure how long the command takes to start.")
+    parser = command_line(__doc__, with_json=False)
     parser.add_argument("--runs", type=int, default=20, help="processes of each kind (default: 20)")
     runs = parser.parse_args().runs
     heading(("pellucid",))

@@ -13,7 +13,6 @@ on the same finished batches.
 Takes: about 2 minutes on two cores.
 """
 
-import argparse
 import dataclasses
 import io
 import itertools
@@ -30,7 +29,7 @@ import numpy as np
 import torch
 from contestants import pellucid_loop
 from contestants.data import Data
-from measuring import heading, print_table, spread, summary, write_json
+from measuring import command_line, heading, print_table, spread, summary, write_json
 from step_profile import LEARNING_RATE, Case, profile_of, show_profile
 from torch import Tensor, nn
 
@@ -233,7 +232,7 @@ def show_loop(case: Case, speeds: dict[str, list[float]], steps: int) -> None:
 
 def main() -> int:
     """Measure and print three tables."""
-    parser = argparse.ArgumentParser(description="Measure what a training step keeps of the processor.")
+    parser = command_line(__doc__)
     parser.add_argument("data", nargs="?", default="sample:fashion", help="default: sample:fashion")
     parser.add_argument("--rounds", type=int, default=12, help="of convolutions and steps (default: 12)")
     parser.add_argument("--repeats", type=int, default=4, help="steps per round (default: 4)")
@@ -242,7 +241,6 @@ def main() -> int:
         "--loop-seconds", type=float, default=5.0, help="of a round: as often as `train` saves (default: 5)"
     )
     parser.add_argument("--profile-steps", type=int, default=6)
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
 
     facts = heading(("pellucid", "torch", "numpy"))

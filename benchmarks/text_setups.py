@@ -12,15 +12,13 @@ fitted to the training texts and once more with those of validation, as `train` 
 Takes: about 5 minutes on one core for `tweets` and `r8`; fetches its data the first time.
 """
 
-import argparse
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import text_data
-from measuring import heading, spread, write_json
+from measuring import command_line, heading, spread, write_json
 from threadpoolctl import threadpool_limits
 
 from pellucid.arithmetic.metrics import accuracy, log_loss_terms
@@ -123,13 +121,12 @@ def main() -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(description="Set-ups of the support vector machine on texts.")
+    parser = command_line(__doc__)
     parser.add_argument("--data", nargs="+", choices=list(text_data.SETS), default=["tweets", "r8"])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument(
         "--again", action="store_true", help="what a last fit with the validation texts gains"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     facts, kept = heading(("pellucid", "scikit-learn", "numpy")), {}
     for name in arguments.data:

@@ -21,7 +21,6 @@ import collections
 import statistics
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import fasttext_bag
@@ -30,7 +29,7 @@ import text_data
 from contest import Worker, held, show
 from contestants import HIDDEN, TEXT_CONTESTANTS
 from contestants.data import Texts
-from measuring import heading, print_table, spread, summary, write_json
+from measuring import command_line, heading, print_table, spread, summary, write_json
 
 PACKAGES = ("pellucid", "torch", "keras", "tensorflow-cpu", "jax", "fasttext-numpy2", "numpy")
 OURS = "texts-pellucid"
@@ -144,9 +143,7 @@ def repeated(
 
 def main() -> int:
     """Measure and print the tables; 0 when all networks have the same number of parameters, else 1."""
-    parser = argparse.ArgumentParser(
-        description="Compare the training speed of libraries on networks of texts."
-    )
+    parser = command_line(__doc__)
     parser.add_argument(
         "--networks", nargs="+", choices=["rnn", "text-cnn", "none"], default=["rnn", "text-cnn"]
     )
@@ -160,7 +157,6 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=list(TEXT_CONTESTANTS), default=list(TEXT_CONTESTANTS))
     parser.add_argument("--bag", nargs="*", default=["r8", "20ng"], help="data for bag against fastText")
     parser.add_argument("--seeds", type=int, default=3, help="runs of bag and of fastText (default: 3)")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
 
     facts: dict[str, Any] = heading(PACKAGES)

@@ -11,7 +11,6 @@ Markdown table with the targets in brackets.
 Takes: about 2 hours on two cores, 20 minutes with `--setups auto`; fetches its data the first time.
 """
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import text_data
-from measuring import heading, spread, write_json
+from measuring import command_line, heading, spread, write_json
 from real_runs import RealRun, as_json, run_once, show
 
 
@@ -107,11 +106,10 @@ def _mean(runs: Sequence[RealRun], field: str, target: float, what: str) -> str:
 
 def main() -> int:
     """Run and print the tables."""
-    parser = argparse.ArgumentParser(description="Train on five data sets of texts.")
+    parser = command_line(__doc__)
     parser.add_argument("--data", nargs="+", choices=list(TARGETS), default=list(TARGETS))
     parser.add_argument("--setups", nargs="+", choices=list(SETUPS), default=list(SETUPS))
     parser.add_argument("--seeds", type=int, default=3, help="runs of each set-up (default: 3)")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments, extra = parser.parse_known_args()  # further flags go to pellucid train
     facts = heading(("pellucid", "torch", "scikit-learn", "tokenizers", "numpy"))
     found = {}

@@ -11,7 +11,6 @@ one after the other, on all cores.
 Takes: on two cores about 25 minutes a round; the others come with `pip install 'pellucid[bench]' lightning`.
 """
 
-import argparse
 import gzip
 import importlib.util
 import json
@@ -25,8 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from fashion_mnist import DEBIAN_FOLDER
-from first_minute import AVX2
-from measuring import heading, print_table, spread, write_json
+from measuring import AVX2, command_line, heading, print_table, spread, write_json
 from recipes import RECIPES
 
 OURS = "pellucid"
@@ -94,7 +92,7 @@ def rows(found: dict[tuple[str, int], list[dict[str, float]]]) -> list[tuple[str
 
 def main() -> int:
     """Measure and print a table; the exit code."""
-    parser = argparse.ArgumentParser(description="Compare the time to equal accuracy by documented recipes.")
+    parser = command_line(__doc__)
     parser.add_argument("--data", type=Path, default=Path(DEBIAN_FOLDER), metavar="FOLDER")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=list(RECIPES), default=list(RECIPES))
@@ -102,7 +100,6 @@ def main() -> int:
     parser.add_argument(
         "--avx2", action="store_true", help="torch and oneDNN as a processor of AVX2 alone computes"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     facts = heading(("pellucid", "torch", "keras", "tensorflow-cpu", "jax", "fastai", "skorch", "lightning"))
     there = [

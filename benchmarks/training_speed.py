@@ -10,16 +10,14 @@ and a warm-up epoch are not counted. Everybody uses all cores, as each does by d
 Takes: about 7 minutes on two cores and 8 GB of memory; the baselines come with `pip install pellucid[bench]`.
 """
 
-import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from contest import held, show
 from contestants import CONTESTANTS
 from contestants.data import Data
-from measuring import heading, summary, write_json
+from measuring import command_line, heading, summary, write_json
 
 from pellucid.data import prepare
 from pellucid.settings import Settings
@@ -49,14 +47,13 @@ def cut(place: str, batch: int, steps: int, warm_up_steps: int) -> Data:
 
 def main() -> int:
     """Measure and print both tables; 0 when all networks have the same number of parameters, else 1."""
-    parser = argparse.ArgumentParser(description="Compare the training speed of libraries on one network.")
+    parser = command_line(__doc__)
     parser.add_argument("data", nargs="?", default="sample:fashion", help="default: sample:fashion")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=24, help="steps per contestant and round (default: 24)")
     parser.add_argument("--warm-up", type=int, default=4, help="steps before the first round (default: 4)")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--only", nargs="+", choices=list(CONTESTANTS), default=list(CONTESTANTS))
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
 
     facts: dict[str, Any] = heading(PACKAGES)

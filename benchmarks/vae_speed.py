@@ -9,13 +9,11 @@ prior, and the loss that of the sigma-VAE, in bits per dimension.
 Takes: about 3 minutes on two cores; `pip install keras tensorflow-cpu` beside Pellucid.
 """
 
-import argparse
 import sys
-from pathlib import Path
 
 from contest import held, show
 from contestants import GENERATOR_CONTESTANTS
-from measuring import heading, summary, write_json
+from measuring import command_line, heading, summary, write_json
 from training_speed import cut
 
 OURS = "pellucid-vae"
@@ -23,14 +21,11 @@ OURS = "pellucid-vae"
 
 def main() -> int:
     """Measure and print a table; 0 when both networks have the same number of parameters, else 1."""
-    parser = argparse.ArgumentParser(
-        description="Compare the training speed of libraries on one autoencoder."
-    )
+    parser = command_line(__doc__)
     parser.add_argument("data", nargs="?", default="sample:fashion", help="default: sample:fashion")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=60, help="steps per contestant and round (default: 60)")
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
 
     facts = heading(("pellucid", "torch", "keras", "tensorflow-cpu", "numpy"))

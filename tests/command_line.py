@@ -11,10 +11,27 @@ from pathlib import Path
 
 from pellucid.cli.main import main
 
-Command = Callable[..., subprocess.CompletedProcess[str]]
+Ended = subprocess.CompletedProcess[str]
 
 
-def within(*words: object) -> subprocess.CompletedProcess[str]:
+class Command:
+    """Runs a command; what it printed is returned."""
+
+    def __init__(self, run: Callable[..., Ended]) -> None:
+        self._run = run
+
+    def __call__(self, *words: object, **environment: str) -> Ended:
+        return self._run(*words, **environment)
+
+    def succeed(self, *words: object, **environment: str) -> Ended:
+        """Run a command that must end well; what it said is shown where it does not."""
+        done = self._run(*words, **environment)
+        assert done.returncode == 0, done.stderr
+        return done
+
+
+@Command
+def within(*words: object) -> Ended:
     """Run a command here, which saves the seconds in which a new process imports torch and scikit-learn."""
     streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
     with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
@@ -26,7 +43,8 @@ def within(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(words, code, out, errors)
 
 
-def alone(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+@Command
+def alone(*words: object, **environment: str) -> Ended:
     """Run a command in a process of its own, as a user does."""
     return subprocess.run(
         [sys.executable, "-m", "pellucid", *map(str, words)],

@@ -136,5 +136,4 @@ def inputs_of(model: Model, count: int = 40) -> Inputs:
 
 def answers_of(model: Model, count: int = 40) -> np.ndarray:
     """What a model says about the last digits: probabilities, or numbers."""
-    inputs = inputs_of(model, count)
-    return model.predict_values(inputs) if model.is_regression else model.predict_proba(inputs)
+    return model.target.ask(model, inputs_of(model, count))

@@ -41,6 +41,12 @@ def flipped(content: bytes, count: int) -> Iterator[bytes]:
         yield bytes(damaged)
 
 
+def require_refused(folder: Path, match: str) -> None:
+    """A model folder is refused, and the message matches."""
+    with pytest.raises(ModelFileError, match=match):
+        load_any(folder)
+
+
 def require_flips_refused(path: Path, count: int, match: str) -> None:
     """A model folder is refused with each of so many bytes of a file flipped, and loads with none."""
     content = path.read_bytes()

@@ -1,7 +1,9 @@
 """Ways to end a training as a kill would, for the tests of resuming."""
 
+import pytest
+
 from pellucid.errors import InterruptedRun
-from pellucid.training.watching.checkpoints import save_checkpoint
+from pellucid.training.watching.checkpoints import load_checkpoint, save_checkpoint
 
 # Runs the command with a process that kills itself at its n-th fsync: that is inside a save.
 KILL_IN_SAVE = """
@@ -35,6 +37,16 @@ class KillAt:
 
     def after_epoch(self, state):
         pass
+
+
+def killed_and_resumed(begin, step, folder, every):
+    """A session that goes on where another was killed after a step, with a checkpoint every few steps."""
+    with pytest.raises(InterruptedRun):
+        begin().run([KillAt(step, folder, every)])
+    resumed = begin()
+    assert load_checkpoint(folder, resumed.state) == ({"data": 1} if step >= every else None)
+    assert resumed.state.step == step - step % every
+    return resumed
 
 
 # Asks `predict` the same question again and again in forks of one process, each killed with SIGKILL at a

@@ -34,10 +34,10 @@ KINDS = {
 def with_detector(model: Model, *, train: int = 300, validation: int = 100) -> Model:
     """A model with a detector that was fitted on the first digits and calibrated on the next."""
     inputs = inputs_of(model, len(digits()[1]))
-    labels = np.zeros(train, np.int64) if model.is_regression else digits()[1][:train]
+    labels = digits()[1][:train] if model.classes else np.zeros(train, np.int64)
     measure = fit_measure(model.seen(inputs[:train]), labels, model.sort_seen)
     asked = inputs[train : train + validation]
-    said = model.predict_values(asked) if model.is_regression else model.predict_proba(asked).argmax(axis=1)
+    said = model.target.labels(model.target.ask(model, asked))
     return model.with_detector(fit_detector(measure, model.seen(asked), said, len(model.classes)))
 
 

@@ -19,5 +19,4 @@ class WithoutDetector(Model):
 
     def answer(self, inputs):
         """What the model says, and nothing about how unlike it is."""
-        ask = self.predict_values if self.is_regression else self.predict_proba
-        return Answers(ask(inputs), None)
+        return Answers(self.target.ask(self, inputs), None)

@@ -11,6 +11,7 @@ ORDER = {
         "Images at another size": "layers/resizing",
         "Standardise, rescale, divide, unit length": "layers/scaling",
         "Dense layer": "layers/dense",
+        "Rectifiers": "layers/rectifiers",
         "Activation functions": "layers/activations",
         "Patches": "layers/patches",
         "Convolution": "layers/convolution",
@@ -44,7 +45,14 @@ ORDER = {
 """Headings, and files below them, in the order in which they are best read."""
 
 WITHOUT_FORMULAS = {"__init__", "layers/__init__", "texts/__init__", "table"}
-_SHORT_FORMULAS_TOO = {"adversarial", "autoencoder", "layers/activations", "losses", "optimisers"}
+_SHORT_FORMULAS_TOO = {
+    "adversarial",
+    "autoencoder",
+    "layers/activations",
+    "layers/rectifiers",
+    "losses",
+    "optimisers",
+}
 _FIELDS = re.compile(r"^(Args|Returns|Raises):\n(?: .*\n|\n)*", re.MULTILINE)
 _HEAD = """\
 # The mathematics

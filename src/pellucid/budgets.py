@@ -110,7 +110,7 @@ SHEET_ROWS = 1 << 20
 """Rows of a sheet of a workbook, as many as Excel admits."""
 
 PARTS = 10_000
-"""Files inside a workbook, which has a dozen and one for each sheet and picture."""
+"""Files inside a workbook, which has a dozen and one for each sheet and image."""
 
 TAGS = 100_000
 """Tags of a row of a sheet, or of another part of a workbook: Excel has rows of 16,384 cells of four tags."""

@@ -144,6 +144,7 @@ def write_folder(path: Path, files: Mapping[str, bytes], linked: Mapping[str, Pa
     """
 
     def fill(folder: Path) -> None:
+        """Put links and files into the draft of the folder."""
         _make_folders(folder, [*files, *(linked or {})])
         for name, source in (linked or {}).items():
             _link(source, folder / name)

@@ -6,23 +6,27 @@ from importlib import import_module
 from typing import Any
 
 
-def on_first_use(room: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package, whose names stand in modules of it; a name once loaded is kept.
+def on_first_use(room: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], list[str]]:
+    """The `__getattr__` and the `__all__` of a package whose names stand in modules of it.
+
+    A name once loaded is kept.
 
     Args:
         room: `__name__` of the package.
-        homes: each public name to the module that holds it; no name may be that of a module of the package,
-            which would stand in its place once it is imported.
+        homes: each module below it to its public names, with spaces between; no name may be that of a
+            module of the package, which would stand in its place once it is imported.
 
     Returns:
-        A function from a name to what it names.
+        A function from a name to what it names, and the names.
     """
+    modules = {name: f"{room}.{module}" for module, names in homes.items() for name in names.split()}
 
     def load(name: str) -> Any:
-        if name not in homes:
+        """The object of a name, from its module; it is then kept as a plain attribute of the room."""
+        if name not in modules:
             raise AttributeError(f"module {room!r} has no attribute {name!r}")
-        value = getattr(import_module(homes[name]), name)
+        value = getattr(import_module(modules[name]), name)
         setattr(sys.modules[room], name, value)
         return value
 
-    return load
+    return load, sorted(modules)

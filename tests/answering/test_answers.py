@@ -82,7 +82,7 @@ NUMBERS = [Answer("a.png", -3.25, None, ""), Answer("b.png", None, None, "trunca
 
 def test_numbers_are_labels_without_a_probability(tmp_path):
     for ending in ("csv", "jsonl", "parquet"):
-        with answers_to(tmp_path / f"out.{ending}", columns_of((), are_numbers=True)) as sink:
+        with answers_to(tmp_path / f"out.{ending}", columns_of((), label=float)) as sink:
             sink(NUMBERS)
     assert (tmp_path / "out.csv").read_text().splitlines() == [
         "input,label,probability,error,novelty", "a.png,-3.25,,,", "b.png,,,truncated image,",

@@ -89,9 +89,8 @@ def test_a_generator_that_learned_without_labels_finds_them_too(tmp_path, table)
     assert set(ODD) == {int(each.source.rpartition(":")[2]) - 1 for each in found.oddest[:3]}
 
 
-def test_the_terminal_gets_a_short_list_and_a_picture(run, folder, tmp_path):
-    done = within("inspect", folder, "--odd", run, "--sheet", tmp_path / "odd.png")
-    assert done.returncode == 0, done.stderr
+def test_the_terminal_gets_a_short_list_and_a_sheet(run, folder, tmp_path):
+    done = within.succeed("inspect", folder, "--odd", run, "--sheet", tmp_path / "odd.png")
     words = " ".join(done.stdout.split())
     assert words.startswith("120 images without labels from")
     assert f"Oddest images, by the encoder of vae in {run}, beside 200 images held out" in words

@@ -13,8 +13,8 @@ import pellucid
 from command_line import rows_of
 from models_with_detectors import with_detector
 from number_models import classical_model, number_model
-from pellucid.answering.deciding import Wishes
-from pellucid.answering.predict import predict
+from pellucid.answering.decisions import Wishes
+from pellucid.answering.predict import Listener, predict
 from pellucid.bundle import ClassicalModel, save
 from pellucid.classical import Lesson, fit_baseline
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
@@ -282,7 +282,7 @@ def test_a_former_file_is_replaced_whole(run, tmp_path):
 def test_progress_counts_every_image(run, tmp_path):
     seen = []
     paths = write_digits(tmp_path / "images", range(1100))
-    ask(run, paths, tmp_path, progress=lambda done, total: seen.append((done, total)))
+    ask(run, paths, tmp_path, listener=Listener(progress=lambda done, total: seen.append((done, total))))
     assert seen == [(1024, 1100), (1100, 1100)]
 
 

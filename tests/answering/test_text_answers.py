@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from command_line import rows_of
-from pellucid.answering.deciding import Wishes
+from pellucid.answering.decisions import Wishes
 from pellucid.answering.evaluate import evaluate
-from pellucid.answering.predict import predict
+from pellucid.answering.predict import Listener, predict
 from pellucid.bundle import save
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import score
@@ -82,7 +82,7 @@ def test_one_bad_text_is_a_row_and_never_a_stop(run, tmp_path):
 def test_progress_counts_texts(run, tmp_path):
     told = []
     table = write_table(tmp_path / "table.csv", [index % 1797 for index in range(5000)])
-    ask(run[0], [table], tmp_path, progress=lambda done, total: told.append((done, total)))
+    ask(run[0], [table], tmp_path, listener=Listener(progress=lambda done, total: told.append((done, total))))
     assert told[-1] == (5000, 5000)
     assert len(told) > 1
 

@@ -9,8 +9,8 @@ from pyarrow import parquet
 
 from models_with_detectors import with_detector
 from pellucid.answering import unfinished
-from pellucid.answering.deciding import Wishes
-from pellucid.answering.predict import predict
+from pellucid.answering.decisions import Wishes
+from pellucid.answering.predict import Listener, predict
 from pellucid.bundle import save
 from pellucid.data.reading.inputs import images as inputs
 from pellucid.errors import DataError, RunLockedError, StorageError, UsageError
@@ -45,7 +45,7 @@ def ask(run, out, *, kill_after=None, resume=False, places=("images",), **more):
             raise Killed
 
     places = [str(run.parent / place) for place in places]
-    return predict(run, places, out, Settings(), resume=resume, progress=progress, **more)
+    return predict(run, places, out, Settings(), resume=resume, listener=Listener(progress=progress), **more)
 
 
 def killed(run, out, after=20, **more):

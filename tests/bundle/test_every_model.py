@@ -29,7 +29,6 @@ def classifier(request):
 
 def test_the_protocol(each):
     assert isinstance(each, Model)
-    assert each.is_regression == (each.classes == ())
     assert type(each.parameters) is int
     assert each.parameters > 0
     assert each.name
@@ -86,7 +85,7 @@ def test_probabilities_at_a_temperature(classifier):
 
 def test_questions_of_the_other_kind_are_refused(each):
     inputs = inputs_of(each)
-    if each.is_regression:
+    if not each.classes:
         with pytest.raises(
             DataError, match="it predicts numbers and has no probabilities; use predict_values"
         ):
@@ -100,38 +99,35 @@ def test_temperatures_that_make_no_sense_are_refused(each):
     for temperature in (0.0, -1.0, 0.001, 101.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match=r"temperature: .* is outside 0.01 to 100"):
             each.at(temperature)
-    if each.is_regression:
+    if not each.classes:
         with pytest.raises(ValueError, match="in a model of numbers, where only 1 has a meaning"):
             each.at(2.0)
 
 
 def test_answers_have_one_row_for_each_input(each):
-    ask = each.predict_values if each.is_regression else each.predict_proba
     for count in (0, 1, 3):
-        found = ask(inputs_of(each)[:count])
+        found = each.target.ask(each, inputs_of(each)[:count])
         assert found.dtype == np.float64
-        assert found.shape == ((count,) if each.is_regression else (count, 10))
+        assert found.shape == ((count, 10) if each.classes else (count,))
 
 
 def test_a_row_does_not_depend_on_its_batch(each):
-    ask = each.predict_values if each.is_regression else each.predict_proba
     inputs = inputs_of(each, 1500)
-    together = ask(inputs)
+    together = each.target.ask(each, inputs)
     for rows in (slice(0, 1), slice(1020, 1030), slice(1499, 1500)):
-        np.testing.assert_allclose(ask(inputs[rows]), together[rows], atol=2e-5)
+        np.testing.assert_allclose(each.target.ask(each, inputs[rows]), together[rows], atol=2e-5)
 
 
 def test_inputs_of_another_form_are_refused(each):
-    ask = each.predict_values if each.is_regression else each.predict_proba
     inputs = inputs_of(each)
     expected = "a list of texts" if each.input_kind is TEXTS else r"(uint8|float32) of shape \(n, "
     with pytest.raises(DataError, match=rf"found float64 of shape .*, expected {expected}"):
-        ask(np.zeros(np.shape(inputs)))
+        each.target.ask(each, np.zeros(np.shape(inputs)))
     with pytest.raises(DataError, match=r"found .*, expected"):
-        ask(inputs[0])
+        each.target.ask(each, inputs[0])
     if each.input_kind is not TEXTS:
         with pytest.raises(DataError, match="found list, expected"):
-            ask(["a text"])
+            each.target.ask(each, ["a text"])
 
 
 def test_commands_take_models_of_images_and_of_texts(each, tmp_path):
@@ -158,7 +154,7 @@ def test_the_hidden_layer(each):
 def test_a_model_on_a_network_sees_what_the_network_gives(name):
     model = MODELS[name]()
     seen = model.predictor.predict(model.transform(inputs_of(model)))
-    expected = seen[:, 0] if model.is_regression else seen
+    expected = seen if model.classes else seen[:, 0]
     np.testing.assert_allclose(answers_of(model), expected, atol=1e-12)
 
 
@@ -169,7 +165,7 @@ def test_classical_models_learned_something(name):
     found = answers_of(model, 200)
     if name.startswith(("majority", "mean")):
         assert (found == found[0]).all()
-    elif model.is_regression:
+    elif not model.classes:
         assert np.mean((found - labels) ** 2) < np.var(labels)
     else:
         assert (
@@ -182,8 +178,8 @@ def test_cards_of_every_model(each, tmp_path):
     card = (tmp_path / "model" / "README.md").read_text()
     assert re.search(r"^\| parameters \| [\d,]+ \|$", card, re.M)
     assert "| training examples | 300 |" in card
-    assert ("## Numbers" in card) == each.is_regression
-    assert ("## Classes" in card) != each.is_regression
+    assert ("## Numbers" in card) == (not each.classes)
+    assert ("## Classes" in card) == bool(each.classes)
     assert "None" not in card
     assert max(len(line) for line in card.splitlines()) < 180
 

@@ -87,7 +87,7 @@ def test_refusals_come_before_the_data_is_read(tmp_path, monkeypatch, words, mes
 def test_settings_from_a_file(data, tmp_path):
     config = tmp_path / "settings.toml"
     config.write_text('model = "mlp"\ndepth = 0\nepochs = 1\nthreads = 1\nfolds = 2\n')
-    done = within(
+    within.succeed(
         "compare",
         data,
         "--vary",
@@ -99,7 +99,6 @@ def test_settings_from_a_file(data, tmp_path):
         "--seeds",
         "1",
     )
-    assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "run" / "metrics.json").read_text())["compare"]
     assert (found["folds"], found["trainings"]) == (2, 2)
     assert {entry["epochs"] for entry in found["variants"].values()} == {1}
@@ -143,8 +142,7 @@ def test_a_killed_comparison_goes_on_and_ends_the_same(data, tmp_path):
         path.name: path.stat().st_mtime_ns for path in (run / "checkpoints" / "trainings").glob("[!.]*")
     }
     assert len(finished) >= 2
-    done = within("compare", *words, "--out", run, "--resume")
-    assert done.returncode == 0, done.stderr
+    within.succeed("compare", *words, "--out", run, "--resume")
     before, after = (
         json.loads((folder / "metrics.json").read_text())["compare"]
         for folder in (tmp_path / "unbroken", run)

@@ -1,48 +1,35 @@
-"""What every network of images promises, under every setting."""
+"""What every network promises, under every setting, and what those of images promise besides."""
 
 from itertools import product
 
-import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits, load_sample_image
+from sklearn.datasets import load_digits
 from torch.nn import functional
 
-from pellucid.networks import NETWORKS, InputFacts, build, design
+from contract_cases import (
+    IMAGE_CASES,
+    IMAGE_SETTINGS,
+    NUMBERS,
+    OF_IMAGES,
+    OF_TEXTS,
+    TEXT_CASES,
+    crops,
+    inputs_of,
+    loss_of,
+    started,
+)
+from pellucid.networks import build
 from pellucid.networks.config import ACTIVATIONS, POOLINGS
 from pellucid.settings import Settings
-from pellucid.tasks import IMAGES
 
 SHAPES = [(1, 8, 8), (3, 8, 8), (1, 13, 9), (1, 28, 28), (3, 32, 32), (3, 48, 64), (3, 64, 64)]
-SETTINGS = [
-    pytest.param(
-        Settings(activation=activation, pooling=pooling, batch_norm=batch_norm, dropout=dropout, width=8),
-        id=f"{activation}-{pooling}-norm{batch_norm:d}-drop{dropout}",
-    )
-    for (activation, batch_norm), (pooling, dropout) in product(
-        product(ACTIVATIONS, (True, False)), zip(POOLINGS, (0.0, 0.3), strict=True)
-    )
-]
-OUTPUTS = [10, 1]  # ten classes, or a number
-every_outputs = pytest.mark.parametrize("outputs", OUTPUTS)
-every_network = pytest.mark.parametrize(
-    "name", [name for name, family in NETWORKS.items() if family.input_kind is IMAGES]
-)
-every_setting = pytest.mark.parametrize("settings", SETTINGS)
-
-
-@pytest.fixture(scope="module")
-def photograph():
-    """A real colour photograph, channels first, 0 to 255."""
-    return torch.from_numpy(np.ascontiguousarray(load_sample_image("flower.jpg").transpose(2, 0, 1)))
-
-
-def crops(photograph, shape, count=8):
-    """Pieces of the photograph in the shape asked for."""
-    channels, height, width = shape
-    places = [(7 + 40 * number, 11 + 60 * number) for number in range(count)]
-    pieces = [photograph[:channels, top : top + height, left : left + width] for top, left in places]
-    return torch.stack(pieces).float()
+every_outputs = pytest.mark.parametrize("outputs", [8, 1])  # eight classes, or a number
+every_network = pytest.mark.parametrize("name", OF_IMAGES)
+every_image_setting = pytest.mark.parametrize(("name", "settings"), IMAGE_CASES.values(), ids=IMAGE_CASES)
+EVERY = {**IMAGE_CASES, **TEXT_CASES}
+every_setting = pytest.mark.parametrize(("name", "settings"), EVERY.values(), ids=EVERY)
+every_name = pytest.mark.parametrize("name", [*OF_IMAGES, *OF_TEXTS])
 
 
 def digits(shape=(1, 8, 8), count=8):
@@ -52,31 +39,11 @@ def digits(shape=(1, 8, 8), count=8):
     return images.view(count, *shape), torch.from_numpy(data.target[:count])
 
 
-NUMBERS = torch.tensor([3.5, -20.0, 7.25, 40.0, 0.0, 11.5, 2.0, -6.75]).double()
-"""Numbers to predict for eight images."""
-
-
-def started(name, settings, images, outputs=10):
-    """The network designed for these images and started from them."""
-    facts = InputFacts(tuple(images.shape[1:]), outputs, 1000)
-    network = build(design(name, settings, facts), torch.Generator().manual_seed(3))
-    network.initialise_from_data(images, NUMBERS if outputs == 1 else None)
-    return network
-
-
-def loss_of(network, images):
-    """How far the answers for eight images are off."""
-    answers = network(images)
-    if answers.shape[1] > 1:
-        return functional.cross_entropy(answers, torch.arange(8))
-    return ((answers[:, 0] - NUMBERS) / NUMBERS.std()).square().mean()
-
-
 @every_network
 @pytest.mark.parametrize("outputs", [7, 1])
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
-def test_every_size_gives_finite_logits_and_head_of_features(name, shape, outputs, photograph):
-    images = crops(photograph, shape)
+def test_every_size_gives_finite_logits_and_head_of_features(name, shape, outputs):
+    images = crops(shape)
     network = started(name, Settings(width=8), images, outputs).eval()
     logits, features = network(images), network.features(images)
     assert logits.shape == (8, outputs)
@@ -86,28 +53,10 @@ def test_every_size_gives_finite_logits_and_head_of_features(name, shape, output
     assert torch.equal(network.head(features), logits)
 
 
-@every_network
 @every_outputs
-@every_setting
-def test_gradient_reaches_every_trainable_parameter(name, settings, outputs, photograph):
-    images = crops(photograph, (3, 16, 16))
-    network = started(name, settings, images, outputs)
-    torch.manual_seed(0)
-    loss_of(network, images).backward()
-    assert any(parameter.requires_grad for parameter in network.parameters())
-    for key, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            assert parameter.grad.isfinite().all(), key
-            assert parameter.grad.abs().sum() > 0, key
-        else:
-            assert parameter.grad is None, key
-
-
-@every_network
-@every_outputs
-@every_setting
-def test_rows_do_not_depend_on_their_batch(name, settings, outputs, photograph):
-    images = crops(photograph, (3, 16, 16))
+@every_image_setting
+def test_rows_do_not_depend_on_their_batch(name, settings, outputs):
+    images = crops()
     network = started(name, settings, images, outputs)
     network(images)  # moves the running means away from their start
     network.eval()
@@ -116,23 +65,10 @@ def test_rows_do_not_depend_on_their_batch(name, settings, outputs, photograph):
         torch.testing.assert_close(network(images), alone, rtol=1e-5, atol=1e-5)
 
 
-@every_network
 @every_outputs
-@every_setting
-def test_saved_and_loaded_weights_answer_the_same(name, settings, outputs, photograph):
-    images = crops(photograph, (3, 16, 16))
-    network = started(name, settings, images, outputs)
-    network(images)
-    other = build(network.config, torch.Generator().manual_seed(4))
-    other.load_state_dict(network.state_dict())
-    assert torch.equal(network.eval()(images), other.eval()(images))
-
-
-@every_network
-@every_outputs
-@every_setting
-def test_layouts_agree_and_bf16_is_near(name, settings, outputs, photograph):
-    images = crops(photograph, (3, 16, 16))
+@every_image_setting
+def test_layouts_agree_and_bf16_is_near(name, settings, outputs):
+    images = crops()
     network = started(name, settings, images, outputs).eval()
     expected = network(images)
     network = network.to(memory_format=torch.channels_last)
@@ -197,45 +133,10 @@ def test_eight_numbers_are_learnt_by_heart(name, batch_norm):
 
 
 @every_network
-def test_numbers_come_in_their_own_unit(name, photograph):
-    images = crops(photograph, (3, 16, 16))
-    network = started(name, Settings(width=8), images, outputs=1).eval()
-    standardised = (network(images) - NUMBERS.mean()) / NUMBERS.std(correction=0)
-    again = build(network.config, torch.Generator().manual_seed(3))
-    again.initialise_from_data(images)
-    torch.testing.assert_close(again.eval()(images), standardised.float(), rtol=1e-4, atol=1e-4)
-    assert torch.equal(again.features(images), network.features(images))
-
-
-@every_network
-def test_only_networks_of_numbers_rescale(name, photograph):
-    images = crops(photograph, (3, 16, 16))
-    classes, number = started(name, Settings(), images), started(name, Settings(), images, outputs=1)
-    assert classes.rescale is None
-    assert not [key for key in classes.state_dict() if "rescale" in key]
-    assert {key for key in number.state_dict() if "rescale" in key} == {
-        "head.rescale.mean",
-        "head.rescale.std",
-    }
-    with pytest.raises(ValueError, match="numbers: this network predicts classes; leave them out"):
-        classes.initialise_from_data(images, NUMBERS)
-
-
-@every_network
-def test_dropout_acts_in_training_only(name):
-    images, _ = digits()
-    network = started(name, Settings(dropout=0.5, batch_norm=False), images)
-    torch.manual_seed(0)
-    assert not torch.equal(network(images), network(images))
-    network.eval()
-    assert torch.equal(network(images), network(images))
-
-
-@every_network
 @every_outputs
-@pytest.mark.parametrize("settings", [SETTINGS[0], SETTINGS[11]])
-def test_exported_programs_answer_the_same_at_another_batch_size(name, settings, outputs, photograph):
-    images = crops(photograph, (3, 16, 16))
+@pytest.mark.parametrize("settings", list(IMAGE_SETTINGS.values())[::11])
+def test_exported_programs_answer_the_same_at_another_batch_size(name, settings, outputs):
+    images = crops()
     network = started(name, settings, images, outputs).eval()
     batch = torch.export.Dim("batch", min=1, max=1024)
     program = torch.export.export(network, (images[:3],), dynamic_shapes=({0: batch},))
@@ -248,3 +149,60 @@ def test_mlp_takes_rows_of_features(features):
     network = started("mlp", Settings(), values, outputs=3)
     assert network(values).shape == (20, 3)
     assert network.eval().features(values).shape == (20, 32)
+
+
+@every_outputs
+@every_setting
+def test_gradient_reaches_every_trainable_parameter(name, settings, outputs):
+    network = started(name, settings, outputs=outputs)
+    torch.manual_seed(0)
+    loss_of(network, inputs_of(name)).backward()
+    assert any(parameter.requires_grad for parameter in network.parameters())
+    for key, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad.isfinite().all(), key
+            assert parameter.grad.abs().sum() > 0, key
+        else:
+            assert parameter.grad is None, key
+
+
+@every_outputs
+@every_setting
+def test_saved_and_loaded_weights_answer_the_same(name, settings, outputs):
+    inputs = inputs_of(name)
+    network = started(name, settings, outputs=outputs)
+    network(inputs)  # moves running means away from their start
+    other = build(network.config, torch.Generator().manual_seed(4))
+    other.load_state_dict(network.state_dict())
+    assert torch.equal(network.eval()(inputs), other.eval()(inputs))
+
+
+@every_name
+def test_dropout_acts_in_training_only(name):
+    inputs = inputs_of(name)
+    network = started(name, Settings(dropout=0.5))
+    torch.manual_seed(0)
+    assert not torch.equal(network(inputs), network(inputs))
+    network.eval()
+    assert torch.equal(network(inputs), network(inputs))
+
+
+@every_name
+def test_numbers_come_in_their_own_unit(name):
+    inputs = inputs_of(name)
+    network = started(name, Settings(), outputs=1).eval()
+    standardised = (network(inputs) - NUMBERS.mean()) / NUMBERS.std(correction=0)
+    again = started(name, Settings(), outputs=1, numbers=None).eval()
+    torch.testing.assert_close(again(inputs), standardised.float(), rtol=1e-4, atol=1e-4)
+    assert torch.equal(again.features(inputs), network.features(inputs))
+
+
+@every_name
+def test_only_networks_of_numbers_rescale(name):
+    classes, number = started(name, Settings()), started(name, Settings(), outputs=1)
+    assert classes.rescale is None
+    assert not [key for key in classes.state_dict() if "rescale" in key]
+    found = {key for key in number.state_dict() if "rescale" in key}
+    assert found == {"head.rescale.mean", "head.rescale.std"}
+    with pytest.raises(ValueError, match="numbers: this network predicts classes; leave them out"):
+        classes.initialise_from_data(inputs_of(name), NUMBERS)

@@ -15,7 +15,7 @@ from pellucid.classical.search import Work
 from pellucid.classical.text_baselines import BEST_FEATURES
 from pellucid.data.texts.store import Texts
 
-SMALL = Budget(trees=20)
+SMALL = Budget(trees=40)
 every_baseline = pytest.mark.parametrize("name", BASELINES)
 every_number_baseline = pytest.mark.parametrize("name", NUMBER_BASELINES)
 

@@ -4,35 +4,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pellucid.networks import NETWORKS, InputFacts, build, design
-from pellucid.networks.config import ACTIVATIONS
+from contract_cases import LENGTHS, NUMBERS, OF_TEXTS, TEXT_CASES, VOCABULARY, loss_of, started, texts
+from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
-from pellucid.tasks import TEXTS
 
-VOCABULARY = 40
-OF_TEXTS = [name for name, family in NETWORKS.items() if family.input_kind is TEXTS]
-SETTINGS = [
-    *[("bag", Settings(activation=activation, width=8, depth=2)) for activation in ACTIVATIONS],
-    *[("text-cnn", Settings(activation=activation, width=8, depth=1)) for activation in ACTIVATIONS],
-    *[("rnn", Settings(cell=cell, width=8, depth=depth)) for cell in ("lstm", "gru") for depth in (1, 2)],
-    *[("sentence-encoder", Settings(activation=activation, width=8, depth=1)) for activation in ACTIVATIONS],
-    *[("word-vectors", Settings(activation=activation, width=8, depth=2)) for activation in ACTIVATIONS],
-    *[(name, Settings(dropout=0.0)) for name in OF_TEXTS],
-]
 every_network = pytest.mark.parametrize("name", OF_TEXTS)
-every_setting = pytest.mark.parametrize(
-    ("name", "settings"),
-    [
-        pytest.param(
-            name, made, id=f"{name}-{made.activation or made.cell or 'default'}-{made.depth}-{made.dropout}"
-        )
-        for name, made in SETTINGS
-    ],
-)
+every_setting = pytest.mark.parametrize(("name", "settings"), TEXT_CASES.values(), ids=TEXT_CASES)
 every_outputs = pytest.mark.parametrize("outputs", [8, 1])  # eight classes, or a number
-
-NUMBERS = torch.tensor([3.5, -20.0, 7.25, 40.0, 0.0, 11.5, 2.0, -6.75]).double()
-"""Numbers to predict for eight texts."""
 
 VECTORS = {
     "body.sum.weight",
@@ -42,39 +20,11 @@ VECTORS = {
 }
 """Where networks hold the vectors of ids that they learn."""
 
-LENGTHS = (12, 1, 7, 3, 12, 5, 2, 9)
-
-
-def texts():
-    """Ids of eight texts of different lengths, some ids unknown, and padding behind them."""
-    generator = torch.Generator().manual_seed(5)
-    ids = torch.randint(1, VOCABULARY, (8, max(LENGTHS)), generator=generator)
-    ids[1, 0] = 7
-    return torch.where(torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS).unsqueeze(1), ids, 0)
-
-
-def started(name, settings, outputs=8):
-    """The network designed for these texts and started from them."""
-    facts = InputFacts((20,), outputs, 1000, vocabulary=VOCABULARY, groups=(2, 25, VOCABULARY))
-    network = build(design(name, settings, facts), torch.Generator().manual_seed(3))
-    network.initialise_from_data(texts(), NUMBERS if outputs == 1 else None)
-    counts = torch.stack([(texts() == id).any(1).sum() for id in range(VOCABULARY)])
-    network.weigh_ids(counts, 8)
-    return network
-
-
-def loss_of(network):
-    """How far the answers for the eight texts are off."""
-    answers = network(texts())
-    if answers.shape[1] > 1:
-        return functional.cross_entropy(answers, torch.arange(8))
-    return ((answers[:, 0] - NUMBERS) / NUMBERS.std()).square().mean()
-
 
 @every_setting
 @every_outputs
 def test_every_text_gives_finite_outputs_and_head_of_features(name, settings, outputs):
-    network = started(name, settings, outputs).eval()
+    network = started(name, settings, outputs=outputs).eval()
     answers, features = network(texts()), network.features(texts())
     assert answers.shape == (8, outputs)
     assert features.ndim == 2
@@ -87,23 +37,8 @@ def test_every_text_gives_finite_outputs_and_head_of_features(name, settings, ou
 
 @every_setting
 @every_outputs
-def test_gradient_reaches_every_parameter(name, settings, outputs):
-    network = started(name, settings, outputs)
-    torch.manual_seed(0)
-    loss_of(network).backward()
-    assert any(parameter.requires_grad for parameter in network.parameters())
-    for key, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            assert parameter.grad.isfinite().all(), key
-            assert parameter.grad.abs().sum() > 0, key
-        else:
-            assert parameter.grad is None, key
-
-
-@every_setting
-@every_outputs
 def test_neither_padding_nor_the_batch_changes_an_answer(name, settings, outputs):
-    network = started(name, settings, outputs).eval()
+    network = started(name, settings, outputs=outputs).eval()
     with torch.inference_mode():
         together = network(texts())
         wider = network(functional.pad(texts(), (0, 8)))
@@ -131,17 +66,8 @@ def test_padding_changes_no_gradient(name, settings):
 
 @every_setting
 @every_outputs
-def test_saved_and_loaded_weights_answer_the_same(name, settings, outputs):
-    network = started(name, settings, outputs)
-    other = build(network.config, torch.Generator().manual_seed(4))
-    other.load_state_dict(network.state_dict())
-    assert torch.equal(network.eval()(texts()), other.eval()(texts()))
-
-
-@every_setting
-@every_outputs
 def test_bf16_is_near(name, settings, outputs, request):
-    network = started(name, settings, outputs).eval()
+    network = started(name, settings, outputs=outputs).eval()
     if network.config.cell == "lstm":
         request.getfixturevalue("bf16_lstm")
     expected = network(texts())
@@ -156,11 +82,11 @@ def test_bf16_is_near(name, settings, outputs, request):
 @every_network
 @every_outputs
 def test_eight_texts_are_learnt_by_heart(name, outputs):
-    network = started(name, Settings(dropout=0.0), outputs)
+    network = started(name, Settings(dropout=0.0), outputs=outputs)
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
     loss = float("inf")
     for _ in range(300):
-        found = loss_of(network)
+        found = loss_of(network, texts())
         loss = found.item()
         if loss < 0.01:
             break
@@ -168,26 +94,6 @@ def test_eight_texts_are_learnt_by_heart(name, outputs):
         found.backward()
         optimizer.step()
     assert loss < 0.01
-
-
-@every_network
-def test_dropout_acts_in_training_only(name):
-    network = started(name, Settings(dropout=0.5))
-    torch.manual_seed(0)
-    assert not torch.equal(network(texts()), network(texts()))
-    network.eval()
-    assert torch.equal(network(texts()), network(texts()))
-
-
-@every_network
-def test_numbers_come_in_their_own_unit(name):
-    network = started(name, Settings(), outputs=1).eval()
-    standardised = (network(texts()) - NUMBERS.mean()) / NUMBERS.std(correction=0)
-    network.rescale.mean.zero_()
-    network.rescale.std.fill_(1)
-    torch.testing.assert_close(network(texts()), standardised.float(), rtol=1e-4, atol=1e-4)
-    with pytest.raises(ValueError, match="numbers: this network predicts classes; leave them out"):
-        started(name, Settings()).initialise_from_data(texts(), NUMBERS)
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from pellucid.data import read_data
 from pellucid.data.listing import Listing
 from pellucid.data.texts.store import Texts
+from pellucid.errors import DataError
 from pellucid.settings import Settings
 
 
 def read(place: Path | str, **settings: object) -> Listing:
     """DATA as read with some settings."""
     return read_data(str(place), Settings(**settings))  # type: ignore[arg-type]
+
+
+def require_refused(place: Path | str, match: str, **settings: object) -> None:
+    """DATA is refused with some settings, and the message matches."""
+    with pytest.raises(DataError, match=match):
+        read(place, **settings)
 
 
 def texts_of(listing: Listing) -> list[str]:

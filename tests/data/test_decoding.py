@@ -22,6 +22,11 @@ from pellucid.errors import DataError
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM", "GIF")
 
 
+def require_refused(file: object, match: str) -> None:
+    with pytest.raises(DataError, match=match):
+        decode_image(file)
+
+
 def png_chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
@@ -128,8 +133,9 @@ def test_cmyk_is_converted() -> None:
 
 
 def test_lab_is_refused_plainly() -> None:
-    with pytest.raises(DataError, match="colour mode LAB is not supported; save it as RGB"):
-        decode_image(encoded(Image.new("LAB", (4, 4)), "TIFF"))
+    require_refused(
+        encoded(Image.new("LAB", (4, 4)), "TIFF"), "colour mode LAB is not supported; save it as RGB"
+    )
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM"])
@@ -181,8 +187,7 @@ def test_floats_are_scaled_by_their_range(values: list[list[float]], expected: l
 
 def test_floats_that_are_not_numbers_are_refused() -> None:
     values = np.array([[0.0, np.nan]], np.float32)
-    with pytest.raises(DataError, match=r"holds values that are not numbers \(NaN or infinity\)"):
-        decode_image(encoded(values, "TIFF"))
+    require_refused(encoded(values, "TIFF"), r"holds values that are not numbers \(NaN or infinity\)")
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
@@ -238,14 +243,12 @@ def test_57_byte_bomb_is_refused_from_its_header(tmp_path: Path) -> None:
     for source in (content, tmp_path / "bomb.png"):
         if isinstance(source, Path):
             source.write_bytes(content)
-        with pytest.raises(DataError, match="179,560,000 pixels is over the limit of 100,000,000 pixels"):
-            decode_image(source)
+        require_refused(source, "179,560,000 pixels is over the limit of 100,000,000 pixels")
 
 
 def test_smaller_bombs_are_refused_too() -> None:
     content = png_with_header(PIXELS.value() // 1000 + 1, 1000)
-    with pytest.raises(DataError, match="1,000 x 100,001 pixels is over the limit of 100,000,000 pixels"):
-        decode_image(content)
+    require_refused(content, "1,000 x 100,001 pixels is over the limit of 100,000,000 pixels")
     with pytest.raises(DataError, match="over the limit"):
         read_header(content)
 
@@ -272,16 +275,14 @@ def test_few_bytes_for_many_pixels_are_refused(tmp_path: Path) -> None:
 def test_truncated_images_are_refused(form: str, kept: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     content = encoded(noise, form)
-    with pytest.raises(DataError, match=r"truncated|corrupt"):
-        decode_image(content[: int(len(content) * kept)])
+    require_refused(content[: int(len(content) * kept)], r"truncated|corrupt")
 
 
 def test_most_truncated_images_are_called_so() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     for form in ("PNG", "JPEG", "BMP"):
         content = encoded(noise, form)
-        with pytest.raises(DataError, match=r"^truncated image$"):
-            decode_image(content[: len(content) // 2])
+        require_refused(content[: len(content) // 2], r"^truncated image$")
 
 
 @pytest.mark.parametrize("position", [40, 60, 200])
@@ -289,8 +290,7 @@ def test_flipped_bytes_in_a_png_are_found(position: int) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     content = bytearray(encoded(noise))
     content[position] ^= 0xFF
-    with pytest.raises(DataError, match=r"corrupt image|truncated image"):
-        decode_image(bytes(content))
+    require_refused(bytes(content), r"corrupt image|truncated image")
 
 
 @pytest.mark.parametrize(
@@ -313,8 +313,7 @@ def test_flipped_bytes_in_a_png_are_found(position: int) -> None:
 def test_what_is_no_image_is_named(content: bytes, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "image.png"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=reason):
-        decode_image(path)
+    require_refused(path, reason)
     with pytest.raises(DataError, match=reason):
         read_header(path)
 
@@ -336,17 +335,13 @@ def test_damaged_bytes_give_an_image_or_a_reason(form: str, changes: list[tuple[
 
 
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^no such file$"):
-        decode_image(tmp_path / "gone.png")
-    with pytest.raises(DataError, match=r"cannot be read \(is a directory\)"):
-        decode_image(tmp_path)
+    require_refused(tmp_path / "gone.png", r"^no such file$")
+    require_refused(tmp_path, r"cannot be read \(is a directory\)")
 
 
 def test_formats_off_the_list_are_not_tried() -> None:
-    with pytest.raises(DataError, match="not an image"):
-        decode_image(encoded(context(), "TGA"))
-    with pytest.raises(DataError, match="not an image"):
-        decode_image(encoded(context(), "ICO"))
+    require_refused(encoded(context(), "TGA"), "not an image")
+    require_refused(encoded(context(), "ICO"), "not an image")
 
 
 def test_pillows_warnings_do_not_leak_and_filters_come_back() -> None:

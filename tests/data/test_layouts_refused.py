@@ -11,10 +11,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from data.made import read
+from data.made import read, require_refused
 from data.made_layouts import MADE, NAMES, class_folders, flat, image, require_whole, save_all, table
 from pellucid.data import decode_all
-from pellucid.errors import DataError
 from pellucid.settings import Settings
 
 
@@ -39,8 +38,7 @@ def zipped(path: Path, *names: str) -> Path:
 def test_archives_that_no_honest_tool_packs_are_refused(
     names: tuple[str, ...], reason: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match=reason):
-        read(zipped(tmp_path / "x.zip", *names))
+    require_refused(zipped(tmp_path / "x.zip", *names), reason)
 
 
 def test_a_bomb_is_refused_before_it_unpacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,8 +46,7 @@ def test_a_bomb_is_refused_before_it_unpacks(tmp_path: Path, monkeypatch: pytest
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("a/1.png", "b/1.png"):
             archive.writestr(name, bytes(8 << 20))
-    with pytest.raises(DataError, match=r"unpacks to more than 1 MB; if you trust it"):
-        read(tmp_path / "x.zip")
+    require_refused(tmp_path / "x.zip", r"unpacks to more than 1 MB; if you trust it")
 
 
 def test_a_link_in_an_archive_is_a_bad_image(tmp_path: Path, own_cache: Path) -> None:
@@ -74,10 +71,9 @@ def test_a_label_without_a_name_is_refused(tmp_path: Path) -> None:
     stored = parquet.read_table(MADE / "texts/train-00000-of-00001.parquet")
     labels = pa.array([0, 1, 2, *[0] * 9], pa.int64())
     parquet.write_table(stored.set_column(1, "label", labels), tmp_path / "x.parquet")
-    with pytest.raises(
-        DataError, match=r"row 3 has the label 2 in column 'label', which has names for 0 to 1"
-    ):
-        read(tmp_path / "x.parquet")
+    require_refused(
+        tmp_path / "x.parquet", r"row 3 has the label 2 in column 'label', which has names for 0 to 1"
+    )
 
 
 def test_tables_of_images_that_unpack_to_too_much_are_refused(
@@ -89,13 +85,9 @@ def test_tables_of_images_that_unpack_to_too_much_are_refused(
         path, use_dictionary=False, compression="zstd"
     )
     monkeypatch.setenv("PELLUCID_UNPACKED_GB", "0.001")
-    with pytest.raises(DataError, match=r"x\.parquet: unpacks to more than \d+ MB; if you trust it"):
-        read(path)
+    require_refused(path, r"x\.parquet: unpacks to more than \d+ MB; if you trust it")
     monkeypatch.setenv("PELLUCID_MEMORY_GB", "0.001")
-    with pytest.raises(
-        DataError, match=r"x\.parquet: a page of 4 MB, .* groups of 100 rows, or if you trust"
-    ):
-        read(path)
+    require_refused(path, r"x\.parquet: a page of 4 MB, .* groups of 100 rows, or if you trust")
 
 
 def test_an_empty_cell_is_a_bad_image(tmp_path: Path, own_cache: Path) -> None:
@@ -124,64 +116,54 @@ def test_arrow_streams_that_stand_for_more_than_they_hold_are_refused(
         pa.ipc.new_stream(file, made.schema, options=options) as out,
     ):
         out.write_table(made)
-    with pytest.raises(DataError, match=reason):
-        read(tmp_path / "x.arrow")
+    require_refused(tmp_path / "x.arrow", reason)
 
 
 def test_damaged_arrow_streams_are_refused(tmp_path: Path) -> None:
     whole = (MADE / "saved/train/data-00000-of-00001.arrow").read_bytes()
     for length in (0, 5, 700, len(whole) // 2):
         (tmp_path / "x.arrow").write_bytes(whole[:length])
-        with pytest.raises(DataError, match=r"x\.arrow"):
-            read(tmp_path / "x.arrow")
+        require_refused(tmp_path / "x.arrow", r"x\.arrow")
 
 
 def test_labelled_examples_are_never_lost_in_silence(tmp_path: Path) -> None:
     shutil.copytree(MADE / "hub", tmp_path / "hub")
     (tmp_path / "hub/data/validation-00000-of-00001.parquet").rename(tmp_path / "hub/data/more.parquet")
-    with pytest.raises(DataError, match=r"'data/more\.parquet' beside tables of splits"):
-        read(tmp_path / "hub")
+    require_refused(tmp_path / "hub", r"'data/more\.parquet' beside tables of splits")
     (tmp_path / "hub/other").mkdir()
     (tmp_path / "hub/data/more.parquet").rename(tmp_path / "hub/other/train.parquet")
-    with pytest.raises(DataError, match=r"holds several data sets, '\.', 'other'; give the folder of one"):
-        read(tmp_path / "hub")
+    require_refused(tmp_path / "hub", r"holds several data sets, '\.', 'other'; give the folder of one")
     folder = flat(tmp_path / "flat")
     (folder / "003.jpg").unlink()
-    with pytest.raises(DataError, match=r"no such image, or more than one, at row 5 \('003'\)"):
-        read(folder)
+    require_refused(folder, r"no such image, or more than one, at row 5 \('003'\)")
     shutil.copy(folder / "labels.csv", folder / "others.csv")
-    with pytest.raises(DataError, match=r"which table has the labels, 'labels\.csv', 'others\.csv'"):
-        read(folder)
+    require_refused(folder, r"which table has the labels, 'labels\.csv', 'others\.csv'")
 
 
 def test_shards_without_an_image_are_refused(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "x.tar", "w") as archive:
         for name in ("1.png", "1.cls", "2.png", "2.cls", "3.cls"):
             archive.addfile(tarfile.TarInfo(name))
-    with pytest.raises(DataError, match=r"1 example without a \.png file"):
-        read(tmp_path / "x.tar")
+    require_refused(tmp_path / "x.tar", r"1 example without a \.png file")
 
 
 @pytest.mark.parametrize("place", ["{0..9999999}.tar", "{1,2}.tar", "none/*.parquet"])
 def test_patterns_that_name_no_file_are_refused(place: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"names more than 100,000 files|no such file"):
-        read(tmp_path / place)
+    require_refused(tmp_path / place, r"names more than 100,000 files|no such file")
 
 
 def test_loose_images_beside_archives_are_not_passed_over(tmp_path: Path) -> None:
     zipped(tmp_path / "x.zip", "a/1.png", "b/1.png")
     save_all(tmp_path, 2)
-    with pytest.raises(DataError, match="2 images but no class folders"):
-        read(tmp_path)
+    require_refused(tmp_path, "2 images but no class folders")
 
 
 def test_splits_without_labels_are_no_classes(tmp_path: Path) -> None:
     for split in ("train", "valid", "test"):
         save_all(tmp_path / "made" / split, 4)
-    with pytest.raises(
-        DataError, match="'test', 'train', 'valid' are named as splits, but hold images without"
-    ):
-        read(tmp_path / "made")
+    require_refused(
+        tmp_path / "made", "'test', 'train', 'valid' are named as splits, but hold images without"
+    )
 
 
 def test_a_file_beside_images_that_is_no_table_does_not_stop_them(tmp_path: Path, own_cache: Path) -> None:
@@ -191,8 +173,7 @@ def test_a_file_beside_images_that_is_no_table_does_not_stop_them(tmp_path: Path
     require_whole(listing, {"": 12})
     assert any("left out: " in each and "notes.jsonl: row 1 is not JSON" in each for each in listing.warnings)
     (folder / "labels.csv").unlink()
-    with pytest.raises(DataError, match=r"notes\.jsonl: row 1 is not JSON"):
-        read(folder)
+    require_refused(folder, r"notes\.jsonl: row 1 is not JSON")
 
 
 def test_labels_that_could_be_names_are_labels(tmp_path: Path, own_cache: Path) -> None:
@@ -219,6 +200,5 @@ def test_a_packed_archive_that_is_cut_short_is_refused_where_a_text_is_lost(tmp_
     for length in range(30, len(whole), 5):
         path.write_bytes(whole[:length])
         if length < len(whole) - 40:
-            with pytest.raises(DataError, match=r"words\.tar\.gz: "):
-                read(path)
+            require_refused(path, r"words\.tar\.gz: ")
     assert len(read(path)) == 6  # nothing but zeros and the checksum is missing

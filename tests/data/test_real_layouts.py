@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from data.made import read, written
+from data.made import read, require_refused, written
 from pellucid.data import Listing, read_data
 from pellucid.data.reading.inputs.texts import list_texts
 from pellucid.errors import DataError, UsageError
@@ -190,8 +190,7 @@ def test_sheets_of_the_same_columns_and_bombs_are_refused(
         for row in [("text", "label"), *REVIEWS]:
             sheet.append(row)
     book.save(tmp_path / "two.xlsx")
-    with pytest.raises(DataError, match="sheets 'Sheet' and 'more' have the same columns"):
-        read(tmp_path / "two.xlsx")
+    require_refused(tmp_path / "two.xlsx", "sheets 'Sheet' and 'more' have the same columns")
     monkeypatch.setenv("PELLUCID_UNPACKED_GB", "0.01")
     parts = {
         "zeros": ("xl/media/x.bin", b"\0" * 30_000_000, r"unpacks to more than 1\d MB"),
@@ -202,8 +201,7 @@ def test_sheets_of_the_same_columns_and_bombs_are_refused(
     for name, (part, content, words) in parts.items():
         with zipfile.ZipFile(tmp_path / f"{name}.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(part, content)
-        with pytest.raises(DataError, match=words):
-            read(tmp_path / f"{name}.xlsx")
+        require_refused(tmp_path / f"{name}.xlsx", words)
 
 
 # --- columns
@@ -222,13 +220,15 @@ def test_the_column_of_labels_is_found_where_only_one_can_be_it(tmp_path: Path) 
         "labels from column 'sentiment' (the only one left whose values repeat; --label-column names another)"
     )
     rows = [(at % 2, *row) for at, row in enumerate(rows)]
-    with pytest.raises(
-        DataError, match=r"which column holds the labels, 'lang', 'sentiment'.*--label-column"
-    ):
-        read(table_of(tmp_path / "t.csv", [("lang", "id", "review", "sentiment"), *rows]))
+    require_refused(
+        table_of(tmp_path / "t.csv", [("lang", "id", "review", "sentiment"), *rows]),
+        r"which column holds the labels, 'lang', 'sentiment'.*--label-column",
+    )
     rows = [(text, at // 2, f"who {at}") for at, (text, _) in enumerate(REVIEWS)]
-    with pytest.raises(DataError, match=r"which column holds the labels\? Columns are 'text', 'id', 'who'"):
-        read(table_of(tmp_path / "t.csv", [("text", "id", "who"), *[(a, f"{b}{c}", c) for a, b, c in rows]]))
+    require_refused(
+        table_of(tmp_path / "t.csv", [("text", "id", "who"), *[(a, f"{b}{c}", c) for a, b, c in rows]]),
+        r"which column holds the labels\? Columns are 'text', 'id', 'who'",
+    )
     spam = [(label, text, "more" if at == 3 else None, None) for at, (text, label) in enumerate(REVIEWS)]
     assert (
         read(table_of(tmp_path / "t.csv", [("v1", "v2", "Unnamed: 2", "Unnamed: 3"), *spam])).labels == LABELS
@@ -246,8 +246,9 @@ def test_texts_of_several_columns_are_joined_with_their_names(tmp_path: Path) ->
     assert listing.texts[2] == "title: title 2"
     assert listing.joined_columns == ("title", "body")
     assert list_texts([str(path)], Settings(input_column="title,body")).texts[:3] == listing.texts[:3]
-    with pytest.raises(DataError, match="there is no column 'text', whose texts are to be joined"):
-        read(path, input_column="title,text")
+    require_refused(
+        path, "there is no column 'text', whose texts are to be joined", input_column="title,text"
+    )
     with pytest.raises(UsageError, match="has the labels in 'label'; leave it out"):
         read(path, input_column="title,label", label_column="label")
     with pytest.raises(UsageError, match="images are not joined"):
@@ -260,22 +261,21 @@ def test_texts_of_several_columns_are_joined_with_their_names(tmp_path: Path) ->
 def test_labels_are_taken_from_names(tmp_path: Path) -> None:
     for name in ("cat.1.txt", "cat.20.txt", "dog.3.TXT", "dog.4.txt"):
         written(tmp_path / name, f"about a {name[:3]} {name}")
-    with pytest.raises(
-        DataError, match=r"but no class folders.* or give --label-from-name '\{label\}.\*.txt'"
-    ):
-        read(tmp_path)
+    require_refused(tmp_path, r"but no class folders.* or give --label-from-name '\{label\}.\*.txt'")
     assert rows_of(read(tmp_path, label_from_name="{label}.*.txt"))[2] == ("about a dog dog.3.TXT", "dog")
     assert read(tmp_path, label_from_name=r"(?P<label>.)[a-z]+\..*").labels == ["c", "c", "d", "d"]
     written(tmp_path / "great_dane_7.txt", "one more")
-    with pytest.raises(
-        DataError, match=r"1 text of 5 whose name does not fit .*: 'great_dane_7.txt'; change"
-    ):
-        read(tmp_path, label_from_name="{label}.*.txt")
+    require_refused(
+        tmp_path,
+        r"1 text of 5 whose name does not fit .*: 'great_dane_7.txt'; change",
+        label_from_name="{label}.*.txt",
+    )
     (tmp_path / "great_dane_7.txt").rename(tmp_path / "train.7.txt")
     (tmp_path / "train").mkdir()
     written(tmp_path / "train" / "great_dane_7.txt", "one more")
-    with pytest.raises(DataError, match="5 texts beside the split folders"):
-        read(tmp_path, label_from_name="{label}[._]?*.txt".replace("[._]", "?"))
+    require_refused(
+        tmp_path, "5 texts beside the split folders", label_from_name="{label}[._]?*.txt".replace("[._]", "?")
+    )
     assert read(tmp_path / "train", label_from_name="{label}_*.txt").labels == ["great_dane"]
     for pattern in ("*.txt", "(?P<label>", "{label}{label}"):
         with pytest.raises(UsageError, match=r"--label-from-name: .*(does not hold|no regular expression)"):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from data.made import read, texts_of, written
+from data.made import read, require_refused, texts_of, written
 from pellucid.data import Listing, prepare
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -59,8 +59,7 @@ def test_lone_surrogates_in_labels_are_refused(tmp_path: Path) -> None:
     path = written(
         tmp_path / "t.jsonl", '{"text": "fine", "label": "a\\udc00"}\n{"text": "too", "label": "b"}'
     )
-    with pytest.raises(DataError, match=r"the label at row 1 is not valid text: 'a\\udc00'; mend it"):
-        read(path)
+    require_refused(path, r"the label at row 1 is not valid text: 'a\\udc00'; mend it")
 
 
 # --- row 15: blank texts, long texts
@@ -143,45 +142,53 @@ def test_invalid_utf8_is_named_by_row_and_byte(tmp_path: Path, row: int, packed:
     path = written(
         tmp_path / ("t.csv.gz" if packed else "t.csv"), gzip.compress(content) if packed else content
     )
-    with pytest.raises(DataError, match=rf"row {row}, byte {byte}: not UTF-8 \(found 0xe9\); .*cp1252"):
-        read(path)
+    require_refused(path, rf"row {row}, byte {byte}: not UTF-8 \(found 0xe9\); .*cp1252")
     assert texts_of(read(path, encoding="cp1252"))[row - 2] == "café"
 
 
 def test_invalid_utf8_in_jsonl_is_named_by_line_and_byte(tmp_path: Path) -> None:
     good = b'{"text": "fine", "label": "a"}\n' * 5_000
-    with pytest.raises(DataError, match=rf"row 5001, byte {len(good) + 13}: not UTF-8 \(found 0xe9\)"):
-        read(written(tmp_path / "t.jsonl", good + b'{"text": "caf\xe9", "label": "b"}\n'))
+    require_refused(
+        written(tmp_path / "t.jsonl", good + b'{"text": "caf\xe9", "label": "b"}\n'),
+        rf"row 5001, byte {len(good) + 13}: not UTF-8 \(found 0xe9\)",
+    )
 
 
 def test_a_file_that_ends_amid_a_character(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"row 3, byte 18: not UTF-8 \(found 0xe6\)"):
-        read(written(tmp_path / "t.csv", b"text,label\nfine,a\n\xe6\x96"))
+    require_refused(
+        written(tmp_path / "t.csv", b"text,label\nfine,a\n\xe6\x96"),
+        r"row 3, byte 18: not UTF-8 \(found 0xe6\)",
+    )
     content = "text,label\nfine,a\n".encode("utf-16") + b"x"
-    with pytest.raises(DataError, match=rf"row 3, byte {len(content) - 1}: not UTF-16 \(found 0x78\)"):
-        read(written(tmp_path / "t.csv", content))
+    require_refused(
+        written(tmp_path / "t.csv", content), rf"row 3, byte {len(content) - 1}: not UTF-16 \(found 0x78\)"
+    )
 
 
 @pytest.mark.parametrize("row", [3, 812, 25_000])
 def test_a_quote_that_never_closes_is_named(tmp_path: Path, row: int) -> None:
     lines = ["text,label", *["fine,a"] * 30_000]
     lines[row - 1] = 'fine,"a'
-    with pytest.raises(DataError, match=f"quote opened at row {row} never closes; close or remove it"):
-        read(written(tmp_path / "t.csv", "\n".join(lines)))
+    require_refused(
+        written(tmp_path / "t.csv", "\n".join(lines)),
+        f"quote opened at row {row} never closes; close or remove it",
+    )
 
 
 @pytest.mark.parametrize("rows", [999, 1_000, 1_001, 11_000])
 def test_a_quote_open_at_the_end_of_a_batch(tmp_path: Path, rows: int) -> None:
     lines = ["text,label", *["fine,a"] * rows, '"open,a']
-    with pytest.raises(DataError, match=f"quote opened at row {rows + 2} never closes"):
-        read(written(tmp_path / "t.csv", "\n".join(lines)))
+    require_refused(
+        written(tmp_path / "t.csv", "\n".join(lines)), f"quote opened at row {rows + 2} never closes"
+    )
     assert len(read(written(tmp_path / "t.csv", "\n".join(lines[:-1])))) == rows
 
 
 def test_uneven_rows_are_named_wherever_they_stand(tmp_path: Path) -> None:
     lines = ["text,label", *["fine,a"] * 20_000, "one, two,b"]
-    with pytest.raises(DataError, match="row 20002 has 3 fields, the first row 2; mend the row"):
-        read(written(tmp_path / "t.csv", "\n".join(lines)))
+    require_refused(
+        written(tmp_path / "t.csv", "\n".join(lines)), "row 20002 has 3 fields, the first row 2; mend the row"
+    )
 
 
 def test_a_field_beyond_all_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,22 +196,24 @@ def test_a_field_beyond_all_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     lines = ["text,label", "fine,a", "x" * 199_999 + ",b"]
     assert len(read(written(tmp_path / "t.csv", "\n".join(lines)))) == 2
     lines[2] = "x" * 200_001 + ",b"
-    with pytest.raises(DataError, match=r"row 3 cannot be read \(field larger than field limit \(200000\)\)"):
-        read(written(tmp_path / "t.csv", "\n".join(lines)))
+    require_refused(
+        written(tmp_path / "t.csv", "\n".join(lines)),
+        r"row 3 cannot be read \(field larger than field limit \(200000\)\)",
+    )
 
 
 def test_rows_that_are_no_json_are_named_wherever_they_stand(tmp_path: Path) -> None:
     lines = [json.dumps({"text": "fine", "label": "a"})] * 3_000
-    with pytest.raises(DataError, match="row 3001 is not JSON"):
-        read(written(tmp_path / "t.jsonl", "\n".join([*lines, "{"])))
+    require_refused(written(tmp_path / "t.jsonl", "\n".join([*lines, "{"])), "row 3001 is not JSON")
 
 
 def test_damaged_archives(tmp_path: Path) -> None:
     packed = gzip.compress(b"text,label\n" + b"fine,a\n" * 1_000)
-    with pytest.raises(DataError, match=r"t.csv.gz: cannot be read \(compressed file ended before"):
-        read(written(tmp_path / "t.csv.gz", packed[:-9]))
-    with pytest.raises(DataError, match=r"t.parquet.gz: cannot be read"):
-        read(written(tmp_path / "t.parquet.gz", packed[:-9]))
+    require_refused(
+        written(tmp_path / "t.csv.gz", packed[:-9]),
+        r"t.csv.gz: cannot be read \(compressed file ended before",
+    )
+    require_refused(written(tmp_path / "t.parquet.gz", packed[:-9]), r"t.parquet.gz: cannot be read")
 
 
 def test_bytes_in_parquet_that_are_no_utf8(tmp_path: Path) -> None:
@@ -241,15 +250,15 @@ def test_parquet_with_categories_and_several_row_groups(tmp_path: Path) -> None:
 )
 def test_labels_that_are_none(tmp_path: Path, labels: list[object], message: str) -> None:
     lines = [json.dumps({"text": "some words", "label": label}) for label in labels]
-    with pytest.raises(DataError, match=message):
-        read(written(tmp_path / "t.jsonl", "\n".join(lines)))
+    require_refused(written(tmp_path / "t.jsonl", "\n".join(lines)), message)
 
 
 def test_empty_labels_far_down_are_named_with_the_rows_of_the_file(tmp_path: Path) -> None:
     lines = ["text,label", *["fine,a"] * 15_000]
     lines[12_344] = lines[14_000] = "fine,"
-    with pytest.raises(DataError, match="empty label at row 12345, row 14001; fill it in"):
-        read(written(tmp_path / "t.csv", "\n".join(lines)))
+    require_refused(
+        written(tmp_path / "t.csv", "\n".join(lines)), "empty label at row 12345, row 14001; fill it in"
+    )
 
 
 # --- through `prepare`: refused with rows, or left out

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from data.made import read, texts_of
+from data.made import read, require_refused, texts_of
 from made_images import context, encoded
 from pellucid.data import Listing
-from pellucid.errors import DataError, UsageError
+from pellucid.errors import UsageError
 
 
 @pytest.fixture
@@ -70,8 +70,11 @@ def test_a_table_may_test_folders_but_images_may_not(mails: Path, tmp_path: Path
     assert texts_of(listing)[4:] == ["one mail", "two mails"]
     assert listing.sources[5] == f"{tmp_path / 't.csv'}:3"
     put(tmp_path / "photos", "a/1.png", "b/1.png", content=encoded(context()))
-    with pytest.raises(DataError, match=r"photos: holds images, but .*mails texts; give both as images or"):
-        read(mails, test=str(tmp_path / "photos"))
+    require_refused(
+        mails,
+        r"photos: holds images, but .*mails texts; give both as images or",
+        test=str(tmp_path / "photos"),
+    )
 
 
 def test_files_that_cannot_be_read_are_problems_of_their_own(mails: Path, tmp_path: Path) -> None:
@@ -108,10 +111,9 @@ def test_encodings_are_detected_file_by_file_and_said(mails: Path) -> None:
         f"{mails}: 1 file read as UTF-16",
         f"{mails}: 2 files read as UTF-16-LE",
     )
-    with pytest.raises(
-        DataError, match="mails: --encoding 'klingon' is not known; try utf-8, utf-16 or cp1252"
-    ):
-        read(mails, encoding="klingon")
+    require_refused(
+        mails, "mails: --encoding 'klingon' is not known; try utf-8, utf-16 or cp1252", encoding="klingon"
+    )
 
 
 def test_clutter_is_passed_over_and_other_files_are_counted(mails: Path) -> None:
@@ -128,21 +130,16 @@ def test_clutter_is_passed_over_and_other_files_are_counted(mails: Path) -> None
 def test_empty_class_folders_are_named(mails: Path) -> None:
     (mails / "eggs").mkdir()
     put(mails, "fish/1.md")
-    with pytest.raises(
-        DataError, match=r"no \.txt file in class folder 'eggs', 'fish'; put texts there or remove"
-    ):
-        read(mails)
+    require_refused(mails, r"no \.txt file in class folder 'eggs', 'fish'; put texts there or remove")
 
 
 def test_texts_without_class_folders(tmp_path: Path) -> None:
     put(tmp_path, "1.txt", "2.txt")
-    with pytest.raises(DataError, match="2 texts but no class folders; make one sub-folder for each class"):
-        read(tmp_path)
+    require_refused(tmp_path, "2 texts but no class folders; make one sub-folder for each class")
     (tmp_path / "none").mkdir()
-    with pytest.raises(
-        DataError, match="holds no class folders; make one sub-folder of texts for each class"
-    ):
-        read(tmp_path / "none", task="text")
+    require_refused(
+        tmp_path / "none", "holds no class folders; make one sub-folder of texts for each class", task="text"
+    )
 
 
 def test_images_with_texts_beside_them_stay_images(mails: Path) -> None:
@@ -154,11 +151,11 @@ def test_images_with_texts_beside_them_stay_images(mails: Path) -> None:
 
 
 def test_the_other_kind_is_refused(mails: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="mails: holds text files only; leave --task image out to read texts"):
-        read(mails, task="image")
+    require_refused(mails, "mails: holds text files only; leave --task image out to read texts", task="image")
     put(tmp_path / "photos", "a/1.png", "b/1.png", content=encoded(context()))
-    with pytest.raises(DataError, match=r"photos: no \.txt file in class folder 'a', 'b'; put texts there"):
-        read(tmp_path / "photos", task="text")
+    require_refused(
+        tmp_path / "photos", r"photos: no \.txt file in class folder 'a', 'b'; put texts there", task="text"
+    )
 
 
 def test_names_of_files_that_are_not_utf8(mails: Path) -> None:

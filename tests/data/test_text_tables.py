@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from data.made import read, texts_of, written
+from data.made import read, require_refused, texts_of, written
 from pellucid.data import read_data
 from pellucid.data.reading.text_values import is_blank
 from pellucid.data.tables.csv_rows import ROWS_FIRST
-from pellucid.errors import DataError, UsageError
+from pellucid.errors import UsageError
 from pellucid.settings import Settings
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
@@ -129,8 +129,7 @@ def test_rows_read_later_are_as_long_as_the_first(tmp_path: Path) -> None:
     rows = [[f"text number {number}", "a"] for number in range(ROWS_FIRST)]
     rows += [[f"text, number {number}", "a", "more"] for number in range(3)]
     path = written(tmp_path / "t.csv", as_csv(rows))
-    with pytest.raises(DataError, match=f"row {ROWS_FIRST + 2} has 3 fields, the first row 2; mend the row"):
-        read(path)
+    require_refused(path, f"row {ROWS_FIRST + 2} has 3 fields, the first row 2; mend the row")
 
 
 # --- columns
@@ -153,10 +152,7 @@ def test_otherwise_the_longest_texts_are_taken(tmp_path: Path) -> None:
         ("2", "spam", "You have won a prize", "2020-01-02"),
     ]
     path = written(tmp_path / "t.csv", as_csv(rows, ("id", "v1", "v2", "when")))
-    with pytest.raises(
-        DataError, match=r"which column holds the labels, 'id', 'v1', 'when'\? Columns are 'id', 'v1'"
-    ):
-        read(path)
+    require_refused(path, r"which column holds the labels, 'id', 'v1', 'when'\? Columns are 'id', 'v1'")
     listing = read(path, label_column="v1")
     assert texts_of(listing) == ["Ok, see you then", "You have won a prize"]
     assert (
@@ -179,11 +175,9 @@ def test_a_title_gives_way_to_longer_texts_and_decides_between_equals(tmp_path: 
 def test_columns_of_about_the_same_length_are_named(tmp_path: Path) -> None:
     rows = [("what is it", "that is that", "a"), ("who is it", "nobody is it", "b")]
     path = written(tmp_path / "t.csv", as_csv(rows, ("q", "r", "label")))
-    with pytest.raises(
-        DataError,
-        match=r"which column holds the texts, 'r', 'q'\? Columns are 'q', 'r', 'label'; .*--input-column",
-    ):
-        read(path)
+    require_refused(
+        path, r"which column holds the texts, 'r', 'q'\? Columns are 'q', 'r', 'label'; .*--input-column"
+    )
     assert texts_of(read(path, input_column="q")) == ["what is it", "who is it"]
 
 
@@ -207,12 +201,8 @@ def test_a_table_of_numbers_holds_no_texts(tmp_path: Path) -> None:
     path = written(
         tmp_path / "t.csv", as_csv([("1.5", "2", "a"), ("1.6", "3", "b")], ("width", "height", "label"))
     )
-    with pytest.raises(DataError, match="no column holds paths of images or texts; columns are 'width'"):
-        read(path)
-    with pytest.raises(
-        DataError, match="no column holds texts; columns are 'width', 'height', 'label'; name"
-    ):
-        read(path, task="text")
+    require_refused(path, "no column holds paths of images or texts; columns are 'width'")
+    require_refused(path, "no column holds texts; columns are 'width', 'height', 'label'; name", task="text")
 
 
 def test_images_stay_images_until_texts_are_asked_for(
@@ -229,8 +219,7 @@ def test_images_stay_images_until_texts_are_asked_for(
 
 def test_paths_of_images_that_are_missing_are_no_texts(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", "image,label\nphotos/cat 1,a\nphotos/2,b\nphotos/3,b\n")
-    with pytest.raises(DataError, match=r"no such image at row 2 \('photos/cat 1'\), row 3"):
-        read(path)
+    require_refused(path, r"no such image at row 2 \('photos/cat 1'\), row 3")
     listing = read(written(tmp_path / "u.csv", "file,label\nit is a text,a\nand another one,b\n"))
     assert texts_of(listing) == ["it is a text", "and another one"]
 
@@ -299,10 +288,7 @@ def test_a_split_that_begins_late_is_refused(tmp_path: Path) -> None:
     rows = [{"text": f"text {number}", "label": "a"} for number in range(1500)]
     rows[1200]["split"] = "test"
     path = written(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)))
-    with pytest.raises(
-        DataError, match="row 1201 is the first with a value of 'split'; give one to the first"
-    ):
-        read(path)
+    require_refused(path, "row 1201 is the first with a value of 'split'; give one to the first")
     rows[0]["split"] = "train"
     listing = read(written(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows))))
     assert listing.splits[1200] == "test"
@@ -353,24 +339,21 @@ def test_text_files_outside_the_folder_are_refused(tmp_path: Path, value: str) -
     (inner / "mails" / "link").symlink_to(tmp_path)
     (inner / "mails" / "s.txt").symlink_to(tmp_path / "secret.txt")
     path = written(inner / "t.csv", f"path,label\n{value},a\n")
-    with pytest.raises(DataError, match="the path leaves the table's folder at row 2; move the texts beside"):
-        read(path, skip_bad=True)
+    require_refused(path, "the path leaves the table's folder at row 2; move the texts beside", skip_bad=True)
 
 
 def test_text_files_that_are_missing(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", "path,label\n1.txt,a\n2.txt,b\n")
     written(tmp_path / "1.txt", "here")
-    with pytest.raises(
-        DataError, match=r"no such text at row 3 \('2.txt'\); mend the paths or leave them out"
-    ):
-        read(path)
+    require_refused(path, r"no such text at row 3 \('2.txt'\); mend the paths or leave them out")
     listing = read(path, skip_bad=True)
     assert [(problem.index, problem.reason) for problem in listing.problems] == [
         (1, "cannot be read (no such file or directory)")
     ]
     lines = [json.dumps({"path": "1.txt", "label": "a"}), json.dumps({"path": None, "label": "b"})]
-    with pytest.raises(DataError, match="row 2 has no path of a text in column 'path'"):
-        read(written(tmp_path / "t.jsonl", "\n".join(lines)))
+    require_refused(
+        written(tmp_path / "t.jsonl", "\n".join(lines)), "row 2 has no path of a text in column 'path'"
+    )
 
 
 def test_texts_whose_bytes_are_more_than_any_name_of_a_file_are_texts(tmp_path: Path) -> None:

@@ -47,8 +47,7 @@ def weights_of(run):
 @pytest.fixture(scope="module")
 def unbroken(pellucid, photos, tiny, tmp_path_factory):
     run = tmp_path_factory.mktemp("unbroken") / "run"
-    done = pellucid(*on_tiny(photos, tiny, run))
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed(*on_tiny(photos, tiny, run))
     assert "computed features of test-efficientnet at 128x128: 80 images" in done.stderr
     assert "fine-tun" in done.stderr
     return run
@@ -76,8 +75,7 @@ def test_a_kill_at_any_save_loses_nothing_and_other_weights_are_refused(
     killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, saves, *words], capture_output=True)
     assert killed.returncode == -signal.SIGKILL
     _refused_on_other_weights(pellucid, tiny, words)
-    done = pellucid(*words)
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed(*words)
     assert weights_of(run) == weights_of(unbroken)
 
 
@@ -110,8 +108,7 @@ def test_what_a_limit_left_is_taken_over_after_a_kill(pellucid, photos, tiny, tm
         words[3] = str(run)
         again = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, saves, *words], capture_output=True)
         assert again.returncode == -signal.SIGKILL
-        done = pellucid(*words)
-        assert done.returncode == 0, done.stderr
+        pellucid.succeed(*words)
         metrics = json.loads((run / "metrics.json").read_text())
         assert {each["train_examples"] for each in metrics["models"].values()} == {50}
         assert metrics["notes"] == [config["backbones"][0]["reason"]]
@@ -176,8 +173,7 @@ def test_an_installed_backbone_is_considered_within_a_limit_and_wins_where_it_he
         "--time-limit",
         "250s",
     )
-    done = pellucid("train", photos, "--out", run, *words)
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("train", photos, "--out", run, *words)
     config = json.loads((run / "config.json").read_text())
     assert config["backbones"][0]["granted"]["train"] == 64
     assert config["within_limit"] == ["backbones", "plan"]
@@ -191,8 +187,7 @@ def test_an_installed_backbone_is_considered_within_a_limit_and_wins_where_it_he
     folder = run / "models" / CANDIDATES[0]
     assert "EfficientNet\\-Lite0, trained on ImageNet\\-1k" in (folder / "README.md").read_text()
     assert "Apache\\-2\\.0" in (folder / "README.md").read_text()
-    done = pellucid("predict", folder, photos / "china")
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("predict", folder, photos / "china")
     rows = done.stdout.splitlines()[1:]
     assert sum(",china," in row for row in rows) >= 36
 

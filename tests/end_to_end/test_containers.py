@@ -61,8 +61,7 @@ def test_archives_and_tables_train_as_folders_do(
     archive = shutil.make_archive(str(digit_files), "zip", digit_files)
     runs = {}
     for name, place in (("folder", digit_files), ("zip", archive), ("parquet", as_parquet)):
-        done = pellucid("train", str(place), "--out", str(tmp_path / name), *QUICK)
-        assert done.returncode == 0, done.stderr
+        pellucid.succeed("train", str(place), "--out", str(tmp_path / name), *QUICK)
         runs[name] = json.loads((tmp_path / name / "metrics.json").read_text())["models"]["mlp"]
     # The same examples in the same order: whatever held them, the same weights.
     weights = {(tmp_path / name / "model/weights.safetensors").read_bytes() for name in runs}
@@ -74,8 +73,7 @@ def test_archives_and_tables_train_as_folders_do(
         answered = pellucid("predict", run, str(place)).stdout.splitlines()
         assert len(answered) == 1 + (300 if name == "zip" else 60)
         assert all(line.split(",")[3] == "" for line in answered[1:])
-        scored = pellucid("evaluate", run, str(place), "--json")
-        assert scored.returncode == 0, scored.stderr
+        scored = pellucid.succeed("evaluate", run, str(place), "--json")
         assert json.loads(scored.stdout)
         image = next((digit_files / "test").rglob("*.png"))
         page = tmp_path / f"{name}.html"

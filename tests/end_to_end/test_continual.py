@@ -58,8 +58,7 @@ def write(clothes, tmp_path_factory):
 def old(pellucid, write, tmp_path_factory):
     """A run on five classes, the first and the last of ten among them."""
     run = tmp_path_factory.mktemp("old") / "run"
-    done = pellucid("train", write("old.npz", (0, 2, 4, 6, 9)), "--out", run, *SMALL)
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed("train", write("old.npz", (0, 2, 4, 6, 9)), "--out", run, *SMALL)
     return run
 
 
@@ -67,8 +66,7 @@ def old(pellucid, write, tmp_path_factory):
 def gone_on(pellucid, old, write, tmp_path_factory):
     """The same gone on with two other classes, and what the command said."""
     run = tmp_path_factory.mktemp("on") / "run"
-    done = pellucid("train", write("new.npz", (3, 5)), "--from", old, "--out", run, *GENTLE)
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("train", write("new.npz", (3, 5)), "--from", old, "--out", run, *GENTLE)
     return run, done.stderr
 
 
@@ -97,8 +95,7 @@ def test_old_and_new_classes_stand_in_every_file(old, gone_on):
 
 def test_the_old_classes_are_still_answered(pellucid, old, gone_on, write):
     run, _ = gone_on
-    done = pellucid("evaluate", run, write("again.npz", (0, 2, 4, 6, 9)), "--json")
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("evaluate", run, write("again.npz", (0, 2, 4, 6, 9)), "--json")
     accuracy = json.loads(done.stdout)["test"]["accuracy"]["value"]
     found = metrics_of(run)["continual"]["forgetting"]
     assert accuracy == pytest.approx(found["after"]["accuracy"]["value"])
@@ -216,8 +213,7 @@ def test_texts_go_on_with_a_new_class(pellucid, mails, tmp_path):
     old = package.train(mails / "first.csv", out=tmp_path / "old", **given)
     words = ("--preset", "quick", "--epochs", "4", "--threads", "1", "--no-baselines")
     run = tmp_path / "run"
-    done = pellucid("train", mails / "second.csv", "--from", old.folder, "--out", run, *words)
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("train", mails / "second.csv", "--from", old.folder, "--out", run, *words)
     assert "image" not in done.stderr
     metrics = metrics_of(run)
     assert metrics["classes"] == ["ham", "spam", "spam about money"]
@@ -242,8 +238,7 @@ def test_a_run_that_was_killed_ends_in_the_same_bytes_without_the_old_run(
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert list((tmp_path / "run" / "checkpoints").glob("step-*"))
     shutil.rmtree(tmp_path / "old")
-    done = pellucid(*words, "--resume")
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed(*words, "--resume")
     assert weights_of(tmp_path / "run") == weights_of(gone_on[0])
     assert not (tmp_path / "run" / "checkpoints").exists()
     assert metrics_of(tmp_path / "run")["continual"]["forgetting"]["data"]

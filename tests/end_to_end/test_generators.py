@@ -34,8 +34,7 @@ MEASURES = (
 def run(pellucid, digits_npz, tmp_path_factory):
     """A finished run on digits with their classes."""
     folder = tmp_path_factory.mktemp("vae") / "run"
-    done = pellucid("train", digits_npz, "--out", folder, *SMALL, "--epochs", "12")
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("train", digits_npz, "--out", folder, *SMALL, "--epochs", "12")
     return folder, done.stderr
 
 
@@ -118,8 +117,7 @@ def test_the_run_is_an_object_that_shows_itself(run):
 def test_the_same_seed_gives_the_same_bytes(pellucid, digits_npz, tmp_path):
     weights = []
     for name in ("a", "b"):
-        done = pellucid("train", digits_npz, "--out", tmp_path / name, *SMALL)
-        assert done.returncode == 0, done.stderr
+        pellucid.succeed("train", digits_npz, "--out", tmp_path / name, *SMALL)
         weights.append((tmp_path / name / "model" / "weights.safetensors").read_bytes())
         metrics = json.loads((tmp_path / name / "metrics.json").read_text())
         weights[-1] += json.dumps([metrics["generators"], metrics["models"]["vae"]["test"]]).encode()
@@ -127,20 +125,17 @@ def test_the_same_seed_gives_the_same_bytes(pellucid, digits_npz, tmp_path):
 
 
 def test_images_without_labels_are_data(pellucid, loose, tmp_path):
-    done = pellucid("train", loose, "--out", tmp_path / "run", *SMALL, "--beta", "2")
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("train", loose, "--out", tmp_path / "run", *SMALL, "--beta", "2")
     assert "read without labels" in " ".join(done.stderr.split())
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["classes"] == []
     row = metrics["generators"]["models"]["vae"] if metrics["generators"] else None
     assert row is None or row["accuracy_trained_on_it"] is None
-    made = pellucid("generate", tmp_path / "run", "--count", "6", "--out", tmp_path / "images")
-    assert made.returncode == 0, made.stderr
+    pellucid.succeed("generate", tmp_path / "run", "--count", "6", "--out", tmp_path / "images")
     assert not (tmp_path / "images" / "labels.csv").exists()
     assert len(list((tmp_path / "images").glob("0*.png"))) == 6
     page = tmp_path / "page.html"
-    opened = pellucid("explain", tmp_path / "run", loose / "003.png", "--out", page)
-    assert opened.returncode == 0, opened.stderr
+    pellucid.succeed("explain", tmp_path / "run", loose / "003.png", "--out", page)
     html = page.read_text()
     assert "its label is" not in html
     assert "The same image as of other classes" not in html
@@ -152,8 +147,7 @@ def test_images_without_labels_are_data(pellucid, loose, tmp_path):
 
 def test_a_time_limit_is_turned_into_steps_once(pellucid, digits_npz, tmp_path):
     given = [*SMALL[:2], "--width", "8", "--threads", "1", "--epochs", "9000", "--time-limit", "40s"]
-    done = pellucid("train", digits_npz, "--out", tmp_path / "run", *given)
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("train", digits_npz, "--out", tmp_path / "run", *given)
     recipe = json.loads((tmp_path / "run" / "config.json").read_text())["plan"]["recipe"]
     assert recipe["epochs"] < 9000
     assert "steps fit into 40s" in done.stderr
@@ -207,8 +201,7 @@ def test_data_that_cannot_be_learnt_is_refused(pellucid, loose, tmp_path):
 
 def test_explain_opens_an_image_as_of_its_class(pellucid, run, digits_npz, loose, tmp_path):
     folder, page = run[0], tmp_path / "page.html"
-    done = pellucid("explain", folder, loose / "000.png", "--out", page)
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("explain", folder, loose / "000.png", "--out", page)
     lines = done.stderr.splitlines()
     assert re.fullmatch(r"vae rebuilds the image with an error of [\d.]+ grey levels", lines[0])
     assert re.fullmatch(r"  bound .[\d,.]+ nats, [\d.]+ bits per dimension", lines[1])
@@ -218,11 +211,9 @@ def test_explain_opens_an_image_as_of_its_class(pellucid, run, digits_npz, loose
     assert "of the 10 classes its bound is highest" in html
     assert "Nearest by the means of their latent numbers" in html
     assert html.count("a training image of") == 8
-    known = pellucid("explain", folder, f"{digits_npz}:x_test:1", "--out", page)
-    assert known.returncode == 0, known.stderr
+    pellucid.succeed("explain", folder, f"{digits_npz}:x_test:1", "--out", page)
     assert "It is opened as an image of its true class" in page.read_text()
-    asked = pellucid("explain", folder, loose / "000.png", "--class", "7", "--out", page)
-    assert asked.returncode == 0, asked.stderr
+    pellucid.succeed("explain", folder, loose / "000.png", "--class", "7", "--out", page)
     assert "as was asked for" in page.read_text()
     other = pellucid("explain", folder, loose / "000.png", "--class", "cat", "--out", page)
     assert other.returncode == 2
@@ -250,8 +241,7 @@ def test_commands_that_predict_refuse_a_generator(pellucid, run, digits_npz, loo
 def gan_run(pellucid, digits_npz, tmp_path_factory):
     """A finished run of generator and discriminator on digits with their classes."""
     folder = tmp_path_factory.mktemp("gan") / "run"
-    done = pellucid("train", digits_npz, "--out", folder, *SMALL_GAN, "--epochs", "12")
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("train", digits_npz, "--out", folder, *SMALL_GAN, "--epochs", "12")
     return folder, done.stderr
 
 
@@ -268,10 +258,10 @@ def test_what_a_gan_leaves(gan_run):
     assert taken["train"]["value"] > taken["made"]["value"]
     assert {finding["name"] for finding in metrics["findings"]} <= {"mode-collapse", "discriminator-winning"}
     assert "discriminator right" in said
-    pictures = sorted((folder / "samples").iterdir())
-    assert [picture.name for picture in pictures][-1] == "epoch-0012.png"
-    assert len(pictures) == 8
-    with Image.open(pictures[0]) as first:
+    sheets = sorted((folder / "samples").iterdir())
+    assert [sheet.name for sheet in sheets][-1] == "epoch-0012.png"
+    assert len(sheets) == 8
+    with Image.open(sheets[0]) as first:
         assert first.size == (64, 8)
 
 
@@ -287,8 +277,7 @@ def test_the_report_of_a_gan_shows_both_losses_and_the_same_noise_over_time(gan_
 def test_a_gan_makes_the_same_files_for_the_same_seed(pellucid, gan_run, tmp_path):
     for name in ("a", "b"):
         given = ("--count", "12", "--class", "7", "--seed", "4", "--out", tmp_path / name)
-        done = pellucid("generate", gan_run[0], *given)
-        assert done.returncode == 0, done.stderr
+        pellucid.succeed("generate", gan_run[0], *given)
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert len(files) == 14
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)

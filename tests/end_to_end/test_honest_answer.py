@@ -36,8 +36,7 @@ def _metrics(run):
 
 def _trained(pellucid, data, run, *more):
     folds = () if "--folds" in more else BY_VALIDATION
-    done = pellucid("train", data, "--out", run, *QUICK, *folds, *more)
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed("train", data, "--out", run, *QUICK, *folds, *more)
     return _metrics(run)
 
 
@@ -93,15 +92,15 @@ def test_the_average_holds_its_members_and_is_told_of(run, digits_npz, pellucid,
             assert file.samefile(run / "models" / "average" / "members" / name / file.name)
     page = " ".join((run / "report.html").read_text().split())
     assert f"the mean of what {len(members)} of these models answer" in page
-    done = pellucid("predict", run, digits_npz, "--model", "average", "--out", tmp_path / "answers.csv")
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed(
+        "predict", run, digits_npz, "--model", "average", "--out", tmp_path / "answers.csv"
+    )
     assert "labelled by average" in done.stderr
     scored = pellucid("evaluate", run, digits_npz, "--model", "average", "--json")
     right = json.loads(scored.stdout)["test"]["accuracy"]["value"]
     assert right == pytest.approx(metrics["models"]["average"]["test"]["accuracy"]["value"])
     out = tmp_path / "page.html"
-    opened = pellucid("explain", run, f"{digits_npz}:x_test:1", "--out", out, "--model", "average")
-    assert opened.returncode == 0, opened.stderr
+    pellucid.succeed("explain", run, f"{digits_npz}:x_test:1", "--out", out, "--model", "average")
     assert f"opened here is {members[0]}, its member of the most weight" in " ".join(out.read_text().split())
     refused = pellucid("export", run, "--out", tmp_path / "model.onnx", "--model", "average")
     assert refused.returncode == 2
@@ -166,10 +165,9 @@ def test_without_baselines_only_the_network_is_trained(pellucid, digits_npz, tmp
     ],
 )
 def test_a_baseline_trains_alone(pellucid, digits_npz, tmp_path, name):
-    done = pellucid(
+    pellucid.succeed(
         "train", digits_npz, "--out", tmp_path / "run", "--model", name, "--threads", "1", *BY_VALIDATION
     )
-    assert done.returncode == 0, done.stderr
     metrics = _metrics(tmp_path / "run")
     assert list(metrics["models"]) == [name]
     assert metrics["recommended"] == name
@@ -186,8 +184,7 @@ def test_shuffled_labels_end_in_majority(pellucid, pixels, tmp_path):
     labels = np.random.default_rng(3).permutation(load_digits().target[:300])
     np.savez(tmp_path / "shuffled.npz", x_train=pixels[:300], y_train=labels)
     words = ("train", tmp_path / "shuffled.npz", "--out", tmp_path / "run", *QUICK, "--no-learning-curve")
-    done = pellucid(*words, "--epochs", "2")
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed(*words, "--epochs", "2")
     metrics = _metrics(tmp_path / "run")
     assert metrics["judged_on_folds"]["svm"] == 5
     assert metrics["recommended"] == "majority"
@@ -233,8 +230,7 @@ def test_a_column_of_fractions_is_predicted_as_numbers(pellucid, table_of_ink, t
     assert metrics["models"]["mean"]["test"]["r2"]["value"] < 0.1
     assert metrics["models"]["cnn"]["test"]["r2"]["value"] > 0.5
     assert metrics["recommended"] != "mean"
-    done = pellucid("predict", run, tmp_path / "images" / "1.png")
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("predict", run, tmp_path / "images" / "1.png")
     label = float(done.stdout.splitlines()[1].split(",")[1])
     assert label == pytest.approx(float(table_of_ink.read_text().splitlines()[2].split(",")[1]), rel=0.2)
 
@@ -254,8 +250,7 @@ def test_a_run_stopped_among_the_baselines_goes_on_where_it_was(pellucid, digits
     message = process.communicate(timeout=60)[1]
     assert process.returncode == 143, message
     assert "--resume" in message
-    done = pellucid(*words, "--resume")
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed(*words, "--resume")
     assert "took over logistic-regression" in done.stderr
     ours, unbroken = _metrics(folder), _metrics(run)
     for name in NAMES:

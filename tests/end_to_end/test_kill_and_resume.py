@@ -36,8 +36,7 @@ def unbroken(pellucid, few_digits, tmp_path_factory) -> dict[tuple[str, ...], by
     found = {}
     for judging in (BY_FOLDS, BY_VALIDATION):
         run = tmp_path_factory.mktemp("unbroken") / "run"
-        done = pellucid("train", few_digits, "--out", run, *TRAINING, *judging)
-        assert done.returncode == 0, done.stderr
+        pellucid.succeed("train", few_digits, "--out", run, *TRAINING, *judging)
         found[judging] = (run / "model" / "weights.safetensors").read_bytes()
     return found
 
@@ -59,8 +58,7 @@ def _killed_in_save(count: int, words: list[str]) -> int:
 
 
 def _finish(pellucid, words: list[str], run: Path) -> bytes:
-    done = pellucid(*words)
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed(*words)
     left = [path.name for path in run.rglob("*") if path.name.endswith((".tmp", ".old"))]
     assert left == []
     assert not (run / "checkpoints").exists()

@@ -16,8 +16,7 @@ QUICK = ("--epochs", "5", "--width", "16", "--threads", "1", "--no-baselines")
 @pytest.fixture(scope="module")
 def run(process, digits_npz, tmp_path_factory):
     folder = tmp_path_factory.mktemp("main") / "a run with spaces"
-    done = process("train", digits_npz, "--out", folder, *QUICK)
-    assert done.returncode == 0, done.stderr
+    done = process.succeed("train", digits_npz, "--out", folder, *QUICK)
     assert done.stdout == ""
     return folder
 
@@ -132,8 +131,7 @@ def test_predict_labels_images(run, process, digits_npz, tmp_path):
 
 
 def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, digits_npz):
-    done = pellucid("evaluate", run, digits_npz, "--json")
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("evaluate", run, digits_npz, "--json")
     metrics = json.loads((run / "metrics.json").read_text())
     tested = metrics["models"]["cnn"]["test"]["accuracy"]["value"]
     assert f"{tested:.6f}"[:6] in done.stdout
@@ -159,8 +157,7 @@ def test_describe_says_that_a_classical_model_has_no_layers(pellucid, digits_npz
 
 
 def test_describe_prints_layers_and_trains_nothing(pellucid, digits_npz, tmp_path):
-    done = pellucid("train", digits_npz, "--describe", "--model", "lenet")
-    assert done.returncode == 0
+    done = pellucid.succeed("train", digits_npz, "--describe", "--model", "lenet")
     assert "parameters" in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
@@ -168,10 +165,9 @@ def test_describe_prints_layers_and_trains_nothing(pellucid, digits_npz, tmp_pat
 def test_toml_sets_what_flags_do_and_flags_win(pellucid, digits_npz, tmp_path):
     config = tmp_path / "settings.toml"
     config.write_text('epochs = 1\nwidth = 8\nlearning-rate = 0.005\nmodel = "lenet"\nbaselines = false\n')
-    done = pellucid(
+    pellucid.succeed(
         "train", digits_npz, "--out", tmp_path / "run", "--config", config, "--model", "mlp", "--threads", "1"
     )
-    assert done.returncode == 0, done.stderr
     settings = json.loads((tmp_path / "run" / "config.json").read_text())["settings"]
     assert (settings["epochs"], settings["learning_rate"], settings["model"]) == (1, 0.005, "mlp")
 
@@ -181,8 +177,7 @@ def test_a_time_limit_bounds_the_whole_command(process, digits_npz, tmp_path):
     import time
 
     began = time.monotonic()
-    done = process("train", digits_npz, "--out", tmp_path / "run", "--time-limit", "20s", "--threads", "1")
-    assert done.returncode == 0, done.stderr
+    process.succeed("train", digits_npz, "--out", tmp_path / "run", "--time-limit", "20s", "--threads", "1")
     assert time.monotonic() - began < 26  # other tests run beside this one
     history = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
     assert history[-1]["learning_rate"] < 0.001
@@ -200,11 +195,10 @@ def test_files_of_images_train_as_well(pellucid, digits_npz, tmp_path, form):
         rows.append(f"images/digit {label}/{index}.png,digit {label}")
     (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")
     place = tmp_path / ("images" if form == "png folders" else "table.csv")
-    done = pellucid(
+    pellucid.succeed(
         "train", place, "--out", tmp_path / "run", "--epochs", "2", "--width", "8", "--threads", "1",
         "--no-baselines",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["classes"] == [f"digit {label}" for label in range(10)]
     assert sum(metrics["data"][split] for split in ("train", "validation", "test")) == 300

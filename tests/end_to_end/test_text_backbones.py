@@ -36,22 +36,19 @@ def on(small, run, *words):
 
 def test_a_sentence_encoder_is_tuned_and_answers(pellucid, small, tmp_path):
     run, folder = tmp_path / "run", write_folder(tmp_path / "ships")
-    done = pellucid(*on(small, run, "--weights", folder, "--epochs", "2", "--learning-rate", "0.02"))
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed(*on(small, run, "--weights", folder, "--epochs", "2", "--learning-rate", "0.02"))
     metrics = json.loads((run / "metrics.json").read_text())
     assert {"logistic-regression-on-ships", "svm-on-ships", "ships"} <= set(metrics["models"])
     lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
     assert {line["model"] for line in lines} == {"ships-tuned"}
-    done = pellucid("predict", run, small)
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed("predict", run, small)
 
 
 def test_vectors_of_words_stay_as_they_are(pellucid, small, tmp_path):
     vectors = tmp_path / "words.txt"
     vectors.write_text("ship 1 0 0\nsing 0 1 0\nthe 0 0 1\n")
     run = tmp_path / "run"
-    done = pellucid(*on(small, run, "--weights", vectors))
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed(*on(small, run, "--weights", vectors))
     assert set(json.loads((run / "metrics.json").read_text())["models"]) == {
         "logistic-regression-on-words",
         "svm-on-words",
@@ -59,8 +56,7 @@ def test_vectors_of_words_stay_as_they_are(pellucid, small, tmp_path):
     }
     assert "fine-tuning" not in done.stderr
     page = tmp_path / "page.html"
-    done = pellucid("explain", run, f"{small}:2", "--model", "words", "--out", page)
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed("explain", run, f"{small}:2", "--model", "words", "--out", page)
     assert "leave-one-out" in page.read_text()
 
 
@@ -78,8 +74,7 @@ def test_both_that_are_installed_are_considered(pellucid, tmp_path, monkeypatch)
     }
     data, run = table(tmp_path / "real.csv", texts, 40), tmp_path / "run"
     words = ("--preset", "quick", "--threads", "1", "--no-baselines")
-    done = pellucid("train", data, "--out", run, *words)
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed("train", data, "--out", run, *words)
     metrics = json.loads((run / "metrics.json").read_text())
     on_both = [[f"logistic-regression-on-{name}", f"svm-on-{name}", name] for name in NAMES]
     assert list(metrics["models"]) == ["bag", *on_both[0], *on_both[1]]
@@ -87,7 +82,6 @@ def test_both_that_are_installed_are_considered(pellucid, tmp_path, monkeypatch)
     page = (run / "report.html").read_text()
     assert "There are only 64 texts to learn from, so glove-6b-50d, which is installed" in page
     limited = tmp_path / "limited"
-    done = pellucid("train", data, "--out", limited, *words, "--time-limit", "100s")
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed("train", data, "--out", limited, *words, "--time-limit", "100s")
     granted = [each["granted"] for each in json.loads((limited / "config.json").read_text())["backbones"]]
     assert granted[0]["train"] == 64

@@ -47,8 +47,7 @@ def table(mails, tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(process, table, tmp_path_factory):
     folder = tmp_path_factory.mktemp("texts") / "a run with spaces"
-    done = process("train", table, "--out", folder, *QUICK)
-    assert done.returncode == 0, done.stderr
+    done = process.succeed("train", table, "--out", folder, *QUICK)
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1].endswith("a run with spaces' TEXTS.csv")
     assert "image" not in done.stderr
@@ -116,8 +115,7 @@ def test_predict_labels_texts(run, pellucid, mails, tmp_path):
 
 
 def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, table):
-    done = pellucid("evaluate", run, table, "--json")
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("evaluate", run, table, "--json")
     metrics = json.loads((run / "metrics.json").read_text())
     tested = metrics["models"]["bag"]["test"]["accuracy"]
     assert json.loads(done.stdout)["test"]["accuracy"] == pytest.approx(tested)
@@ -135,8 +133,7 @@ def test_the_python_road_gives_the_same_run(run, table, tmp_path):
 
 
 def test_describe_prints_layers_and_trains_nothing(pellucid, table):
-    done = pellucid("train", table, "--describe", "--model", "rnn", "--cell", "gru")
-    assert done.returncode == 0, done.stderr
+    done = pellucid.succeed("train", table, "--describe", "--model", "rnn", "--cell", "gru")
     assert "gru" in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
@@ -157,8 +154,7 @@ def test_what_texts_have_no_use_for_is_refused_before_training(pellucid, table, 
 
 
 def _finish(pellucid, words, run):
-    done = pellucid(*words)
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed(*words)
     assert not (run / "checkpoints").exists()
     return (run / "models" / "text-cnn" / "weights.safetensors").read_bytes()
 
@@ -189,8 +185,7 @@ def test_class_folders_of_files_with_baselines_and_folds(pellucid, mails, tmp_pa
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{number}.txt").write_text(text, encoding="utf-8")
     place, out = tmp_path / "mails", tmp_path / "run"
-    done = pellucid("train", place, "--out", out, "--preset", "quick", "--threads", "1", "--folds", "2")
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed("train", place, "--out", out, "--preset", "quick", "--threads", "1", "--folds", "2")
     metrics = json.loads((out / "metrics.json").read_text())
     baselines = {"majority", "logistic-regression", "svm", "random-forest"}
     single = {*baselines, "bag", "logistic-regression-on-bag", "svm-on-bag"}
@@ -201,8 +196,7 @@ def test_class_folders_of_files_with_baselines_and_folds(pellucid, mails, tmp_pa
     assert "none of which it had learnt from" in metrics["label_issues"]["method"]
     assert metrics["models"]["svm"]["test"]["accuracy"]["value"] > 0.8
     for name in ("random-forest", "svm-on-bag"):
-        answered = pellucid("predict", out / "models" / name, place / "spam")
-        assert answered.returncode == 0, answered.stderr
+        pellucid.succeed("predict", out / "models" / name, place / "spam")
 
 
 @pytest.mark.slow
@@ -213,8 +207,7 @@ def test_numbers_are_learnt_from_texts(pellucid, mails, tmp_path):
     ]
     place = write_table(tmp_path / "exclamations.csv", rows, ("text", "excitement"))
     out = tmp_path / "run"
-    done = pellucid("train", place, "--out", out, "--preset", "quick", "--threads", "1", "--folds", "0")
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed("train", place, "--out", out, "--preset", "quick", "--threads", "1", "--folds", "0")
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["task"] == "text-regression"
     assert {"mean", "ridge", "svm", "random-forest", "bag"} <= set(metrics["models"])
@@ -228,11 +221,10 @@ def test_numbers_are_learnt_from_texts(pellucid, mails, tmp_path):
 
 def test_compare_says_which_difference_is_real(pellucid, table, tmp_path):
     out = tmp_path / "compared"
-    done = pellucid(
+    done = pellucid.succeed(
         "compare", table, "--vary", "model=bag,majority", "--out", out, "--seeds", "1", "--folds", "2",
         "--threads", "1", "--epochs", "4",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["task"] == "text-classification"
     assert metrics["compare"]["best"] == "model=bag"

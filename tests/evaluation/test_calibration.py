@@ -6,15 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.draws import drawn
-from pellucid.evaluation import (
-    at_temperature,
-    cross_fitted,
-    expected_calibration_error,
-    fit_temperature,
-    log_loss,
-    reliability,
-    wilson,
-)
+from pellucid.arithmetic import at_temperature, log_loss
+from pellucid.arithmetic.metrics import expected_calibration_error
+from pellucid.evaluation import cross_fitted, fit_temperature, reliability, wilson
 from pellucid.evaluation.calibration.error import calibration_error
 
 

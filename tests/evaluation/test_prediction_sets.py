@@ -8,8 +8,7 @@ from scipy.stats import beta
 
 from pellucid.evaluation.promises.prediction_sets import (
     class_sets,
-    coverage_of_classes,
-    coverage_of_numbers,
+    coverage_of,
     least_for_sets,
 )
 
@@ -28,10 +27,10 @@ def test_sets_hold_the_truth_as_often_as_was_asked(coverage, examples):
     held, intervals = [], []
     for _ in range(400):
         labels, said = made(draws, examples + 200)
-        cutoff = coverage_of_classes(labels[:examples], said[:examples], coverage).cutoff
+        cutoff = coverage_of(labels[:examples], said[:examples], coverage).cutoff
         held.append((said[np.arange(len(labels)), labels] >= cutoff)[examples:].mean())
         numbers = draws.standard_t(3, examples + 200)
-        width = coverage_of_numbers(numbers[:examples], np.zeros(examples), coverage).cutoff
+        width = coverage_of(numbers[:examples], np.zeros(examples), coverage).cutoff
         intervals.append((np.abs(numbers[examples:]) <= width).mean())
     for found in (held, intervals):
         slack = 3.5 * np.std(found) / np.sqrt(len(found))
@@ -42,7 +41,7 @@ def test_sets_hold_the_truth_as_often_as_was_asked(coverage, examples):
 def test_the_cutoff_leaves_out_as_few_as_it_may(examples, coverage, seed):
     labels, said = made(np.random.default_rng(seed), examples)
     said = said.astype(np.float32)
-    cutoff = coverage_of_classes(labels, said, coverage).cutoff
+    cutoff = coverage_of(labels, said, coverage).cutoff
     of_truth = said[np.arange(examples), labels]
     needed = (examples + 1) * coverage
     assert (of_truth >= cutoff).sum() >= needed - 1e-6
@@ -52,7 +51,7 @@ def test_the_cutoff_leaves_out_as_few_as_it_may(examples, coverage, seed):
 def test_how_many_examples_sets_take():
     assert [least_for_sets(each) for each in (0.5, 0.9, 0.95, 0.99)] == [1, 9, 19, 99]
     labels, said = made(np.random.default_rng(0), 19)
-    assert coverage_of_classes(labels, said, 0.95).cutoff == np.float32(said[np.arange(19), labels].min())
+    assert coverage_of(labels, said, 0.95).cutoff == np.float32(said[np.arange(19), labels].min())
 
 
 @given(st.integers(1, 30), st.floats(0, 1), st.integers(0, 10**6))
@@ -69,5 +68,5 @@ def test_a_set_holds_the_answer_and_the_most_probable_class_comes_first(examples
 
 def test_the_spread_of_the_coverage_is_that_of_beta():
     labels, said = made(np.random.default_rng(0), 199)
-    reach = coverage_of_classes(labels, said, 0.95).reach
+    reach = coverage_of(labels, said, 0.95).reach
     assert reach == pytest.approx((0.95, *beta(190, 10).ppf([0.025, 0.975])))

@@ -7,14 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.draws import drawn
-from pellucid.arithmetic.metrics import OF_COUNTS, metric_value
-from pellucid.evaluation import (
-    accuracy,
-    confusion_matrix,
-    expected_calibration_error,
-    log_loss,
-    score,
-)
+from pellucid.arithmetic import accuracy, confusion_matrix, log_loss
+from pellucid.arithmetic.metrics import OF_COUNTS, expected_calibration_error, metric_value
+from pellucid.evaluation import score
 from pellucid.evaluation.scores import _resampled
 from pellucid.settings import METRICS, metrics_of
 from small_models import digits, trained_model

@@ -7,7 +7,7 @@ import pytest
 
 from command_line import within
 from every_model import classical_model
-from pellucid.answering.deciding import Wishes
+from pellucid.answering.decisions import Wishes
 from pellucid.answering.predict import predict
 from pellucid.bundle import load, save
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
@@ -48,8 +48,7 @@ def text_run(tmp_path_factory):
 
 
 def test_a_run_becomes_one_file_that_was_proved_on_its_original_files(run, tmp_path):
-    done = within("export", run, "--out", tmp_path / "model.onnx")
-    assert done.returncode == 0, done.stderr
+    done = within.succeed("export", run, "--out", tmp_path / "model.onnx")
     assert "mlp written" in done.stderr
     held_out = held_out_examples(str(run), run / "model").rows
     assert f"On {len(held_out)} held-out images it gave the labels of the model" in done.stderr

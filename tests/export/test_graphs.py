@@ -10,8 +10,6 @@ from pellucid.classical import extract
 from pellucid.tasks import VALUES
 
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxscript")
-pytest.importorskip("onnxruntime")
 
 LOOKS_AT_NOTHING = ("majority of vectors",)  # takes vectors of any length, of which a graph has one
 NAMES = [

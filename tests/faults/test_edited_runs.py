@@ -53,10 +53,8 @@ def test_a_step_beyond_the_end_does_not_end_a_training(pellucid, digits_npz, run
     """It once ended with success and an under-trained model."""
     newest = max((run / "checkpoints").glob("step-*"))
     _edit(newest / "state.json", lambda document: document["state"].update(step=10**9))
-    done = pellucid(*_words(digits_npz, run), "--resume")
-    assert done.returncode == 0, done.stderr
-    whole = pellucid(*_words(digits_npz, tmp_path / "whole"))
-    assert whole.returncode == 0, whole.stderr
+    pellucid.succeed(*_words(digits_npz, run), "--resume")
+    pellucid.succeed(*_words(digits_npz, tmp_path / "whole"))
     weights = [folder / "models" / "cnn" / "weights.safetensors" for folder in (run, tmp_path / "whole")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 

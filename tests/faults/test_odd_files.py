@@ -52,8 +52,7 @@ def test_links_in_circles_and_to_nothing_are_bad_examples_of_their_own(tmp_path)
     (tmp_path / "in" / "nowhere.png").symlink_to("gone.png")
     (tmp_path / "in" / "loop").symlink_to(".")
     save(untrained_model(), tmp_path / "model", {})
-    done = within("predict", tmp_path / "model", tmp_path / "in")
-    assert done.returncode == 0, done.stderr
+    done = within.succeed("predict", tmp_path / "model", tmp_path / "in")
     rows = done.stdout.splitlines()[1:]
     assert [row.split(",")[0].rpartition("/")[2] for row in rows] == [image.name, "circle.png", "nowhere.png"]
     assert ["no such file" in row or "cannot be read" in row for row in rows] == [False, True, True]
@@ -137,8 +136,7 @@ def test_a_pipe_in_the_place_of_metrics_changes_nothing(tmp_path):
     (tmp_path / "run").mkdir()
     save(untrained_model(), tmp_path / "run" / "model", {})
     os.mkfifo(tmp_path / "run" / "metrics.json")
-    done = within("predict", tmp_path / "run", image)
-    assert done.returncode == 0, done.stderr
+    within.succeed("predict", tmp_path / "run", image)
 
 
 # Pages, frames and large images

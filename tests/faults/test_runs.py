@@ -70,8 +70,7 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint_and_resumes(pellucid, d
     assert "--resume" in message
     assert [path for path in run.rglob("*.tmp")] == []
     filler.unlink()
-    done = pellucid(*words, "--resume")
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed(*words, "--resume")
 
 
 def test_too_little_space_is_refused_before_the_data_is_read(pellucid, digits_npz, tiny_disk):
@@ -120,8 +119,7 @@ def test_a_second_run_into_the_same_folder_is_refused_at_once(pellucid, digits_n
         first.kill()
         first.communicate()
     # The lock of the killed process is stale: the next one takes it.
-    done = pellucid("train", digits_npz, "--out", run, "--overwrite", "--epochs", "1", *SMALL)
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed("train", digits_npz, "--out", run, "--overwrite", "--epochs", "1", *SMALL)
 
 
 def test_an_existing_run_is_refused_without_being_asked(pellucid, digits_npz, tmp_path):
@@ -189,8 +187,7 @@ def test_resuming_with_other_data_names_what_changed(pellucid, interrupted):
 
 
 def test_resume_without_a_checkpoint_starts_afresh(pellucid, digits_npz, tmp_path):
-    done = pellucid("train", digits_npz, "--out", tmp_path / "new", "--resume", "--epochs", "1", *SMALL)
-    assert done.returncode == 0, done.stderr
+    pellucid.succeed("train", digits_npz, "--out", tmp_path / "new", "--resume", "--epochs", "1", *SMALL)
     assert json.loads((tmp_path / "new" / "metrics.json").read_text())["format"] == 2
 
 

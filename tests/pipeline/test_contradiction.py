@@ -7,6 +7,7 @@ import pytest
 
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.contradiction import contradiction
+from pellucid.tasks import CLASSIFICATION
 
 LABELS = np.random.default_rng(0).integers(0, 2, 400)
 
@@ -20,7 +21,7 @@ def _tested(right, sure):
 
 
 def _said(**models):
-    data = SimpleNamespace(labels=LABELS, test=np.arange(400), is_regression=False)
+    data = SimpleNamespace(labels=LABELS, test=np.arange(400), target=CLASSIFICATION)
     return contradiction("cnn", {"cnn": _tested(80, 0.7), **models}, data, 0)
 
 

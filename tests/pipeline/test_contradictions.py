@@ -78,11 +78,15 @@ def test_what_says_the_same_is_taken(images, texts):
     require_no_contradiction({**same, "image_size": "8x8", "model": "auto", "activation": "relu"}, images)
     length = texts.model.encoder.length
     require_no_contradiction({"tokens": "words", "length": length, "width": 8, "task": "text"}, texts)
+    with pytest.raises(UsageError, match=r"^--depth: "):
+        require_no_contradiction({**same, "target": "class", "depth": 5}, images)
 
 
 def test_what_steers_training_is_never_a_contradiction(images):
     given = {"epochs": 3, "learning_rate": 0.1, "preset": "best", "augment": False, "metric": "log-loss"}
     require_no_contradiction({**given, "from_": "run", "seed": 4, "test": "data"}, images)
+    with pytest.raises(UsageError, match=r"^--activation: "):
+        require_no_contradiction({**given, "activation": "tanh", "seed": 4}, images)
 
 
 def test_of_a_model_folder_alone_only_what_can_be_read_off_it_may_be_repeated():

@@ -37,29 +37,29 @@ def test_a_training_gone_wrong_is_told_in_metrics_report_and_one_line(digits_npz
 
 
 def told_of(tmp_path, pixels, labels):
-    """Train on digits; names of what is found, and how many labels were suspected."""
+    """Train on digits; names of what is found, and how many labels were doubted."""
     np.savez(tmp_path / "data.npz", x_train=pixels[:900, ..., 0], y_train=labels[:900],
              x_test=pixels[900:, ..., 0], y_test=labels[900:])  # fmt: skip
     run = pellucid.train(tmp_path / "data.npz", out=tmp_path / "run", **{**GIVEN, "epochs": 20})
-    suspected = run.metrics["label_issues"]["count"] / run.metrics["label_issues"]["examined"]
-    return [each["name"] for each in run.metrics["findings"]], suspected, run
+    doubted = run.metrics["label_issues"]["count"] / run.metrics["label_issues"]["examined"]
+    return [each["name"] for each in run.metrics["findings"]], doubted, run
 
 
 def test_wrong_labels_are_told_of_by_a_real_run(tmp_path):
     pixels, labels = digits()
     draws = np.random.default_rng(7)
     shifts = np.where(draws.random(len(labels)) < 0.2, draws.integers(1, 10, len(labels)), 0)
-    found, suspected, run = told_of(tmp_path, pixels, (labels + shifts) % 10)
+    found, doubted, run = told_of(tmp_path, pixels, (labels + shifts) % 10)
     assert "suspicious-labels" in found
-    assert 0.15 < suspected < 0.25
+    assert 0.15 < doubted < 0.25
     assert "Many labels look wrong." in run.report.read_text(encoding="utf-8")
 
 
 def test_images_that_are_hard_to_tell_apart_are_not_called_wrongly_labelled(tmp_path):
     pixels, labels = digits()
     noise = np.random.default_rng(7).normal(0, 190, pixels.shape)
-    found, suspected, _ = told_of(tmp_path, np.clip(pixels + noise, 0, 255).astype(np.uint8), labels)
-    assert suspected <= 0.01
+    found, doubted, _ = told_of(tmp_path, np.clip(pixels + noise, 0, 255).astype(np.uint8), labels)
+    assert doubted <= 0.01
     assert "suspicious-labels" not in found
 
 

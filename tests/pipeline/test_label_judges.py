@@ -84,7 +84,7 @@ def test_the_recommended_model_judges_what_was_kept_from_it(dataset):
 def test_the_set_up_is_that_which_validation_chose_for_the_same_features(dataset, monkeypatch):
     asked = []
 
-    def learner(name, settings, setup=None):
+    def learner(name, settings, setup=None, scale=None):
         asked.append(setup)
         return ClassicalLearner("majority", settings)
 

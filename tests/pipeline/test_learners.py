@@ -14,6 +14,7 @@ from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.judging.testing import test_once as ask_about_test
 from pellucid.pipeline.learners.backbones.available import chosen
 from pellucid.pipeline.learners.backbones.frozen import FrozenLearner
+from pellucid.pipeline.learners.backbones.tuning import TuningLearner
 from pellucid.pipeline.learners.candidates import answers, calibrated
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance, Learner
 from pellucid.pipeline.learners.named import learner_of
@@ -85,11 +86,23 @@ def test_a_network_on_a_part_costs_its_share_of_the_whole():
     assert learner.cost(part) == pytest.approx(whole.seconds / 4)
 
 
-def test_the_head_of_a_backbone_takes_as_many_features_as_its_body_gives(photos, tmp_path):
-    settings, material = given("backbone, frozen", photos, tmp_path)
+def test_learners_on_a_backbone_train_on_a_part_at_the_set_ups_that_were_taken(photos, tmp_path):
+    settings, material = given("backbone, tuned", photos, tmp_path)
     (choice,) = chosen(settings, material)
     built = FrozenLearner(choice, settings).built(material)
     assert choice.width == built.features.rows.shape[1]
+    setups = {each.name: each.setup for each in built.candidates}
+    frozen = FrozenLearner(choice, settings, lambda *_: built.features, setups)
+    part = dataclasses.replace(material, train=material.train[::2]).without_validation
+    found = frozen.fit(part)
+    assert {each.name: each.setup for each in found} == setups
+    (tuned,) = TuningLearner(frozen).fit(part)
+    assert tuned.name == f"{found[-1].name}-tuned"
+    assert {each.train_examples for each in (*found, tuned)} == {len(part.train)}
+    quick = dataclasses.replace(settings, preset="quick", epochs=None)
+    assert TuningLearner(dataclasses.replace(frozen, settings=quick)).fit(part) == []
+    assert isinstance(frozen, Learner)
+    assert isinstance(TuningLearner(frozen), Learner)
 
 
 @pytest.mark.parametrize("name", ["mean", "mlp"])

@@ -46,12 +46,14 @@ def test_what_steers_networks_alone_is_refused(name: str, value: object) -> None
 
 def test_what_steers_all_models_is_taken() -> None:
     require_fitting_model(Settings(**FOR_ALL), CLASSIFICATION)
+    with pytest.raises(UsageError, match=r"^--epochs: steers networks only"):
+        require_fitting_model(Settings(**FOR_ALL, epochs=2), CLASSIFICATION)
 
 
-@pytest.mark.parametrize("model", CLASSICAL)
+@pytest.mark.parametrize("model", ["auto", *NEURAL, *CLASSICAL])
 def test_each_model_fits_its_task(model: str) -> None:
-    fits_numbers = model in ("mean", "ridge", "svm", "random-forest")
-    fits_classes = model in ("majority", "logistic-regression", "svm", "random-forest")
+    fits_numbers = model not in ("majority", "logistic-regression")
+    fits_classes = model not in ("mean", "ridge")
     for fits, target in ((fits_numbers, REGRESSION), (fits_classes, CLASSIFICATION)):
         if fits:
             require_fitting_model(Settings(model=model), target)
@@ -60,12 +62,6 @@ def test_each_model_fits_its_task(model: str) -> None:
                 UsageError, match=f"--model: {model} predicts .*choose auto, a network or one"
             ):
                 require_fitting_model(Settings(model=model), target)
-
-
-@pytest.mark.parametrize("model", ["auto", *NEURAL])
-def test_networks_fit_both(model: str) -> None:
-    require_fitting_model(Settings(model=model), REGRESSION)
-    require_fitting_model(Settings(model=model), CLASSIFICATION)
 
 
 @pytest.mark.parametrize(
@@ -94,11 +90,19 @@ def test_settings_of_texts_are_refused_elsewhere(takes: str) -> None:
         require_fitting_inputs(Settings(model="rnn"), takes)
 
 
-def test_what_fits_is_taken() -> None:
-    require_fitting_inputs(Settings(augment=False, width=8, dropout=0.1, model="text-cnn"), "texts")
-    require_fitting_inputs(Settings(cell="gru", model="rnn", length=8), "texts")
-    require_fitting_inputs(Settings(model="svm"), "texts")
-    require_fitting_inputs(Settings(image_size="8", pooling="average", model="lenet"), "images")
+@pytest.mark.parametrize(
+    ("given", "takes", "other"),
+    [
+        ({"augment": False, "width": 8, "dropout": 0.1, "model": "text-cnn"}, "texts", "images"),
+        ({"cell": "gru", "model": "rnn", "length": 8}, "texts", "values"),
+        ({"image_size": "8", "pooling": "average", "model": "lenet"}, "images", "texts"),
+    ],
+)
+def test_what_fits_is_taken(given: dict[str, object], takes: str, other: str) -> None:
+    require_fitting_inputs(Settings(model="svm"), takes)
+    require_fitting_inputs(Settings(**given), takes)
+    with pytest.raises(UsageError, match=f"^--model: {given['model']} needs "):
+        require_fitting_inputs(Settings(**given), other)
 
 
 def test_the_network_by_rule_has_every_setting_that_was_given() -> None:

@@ -31,6 +31,11 @@ ROWS = [
 """Rows of the table of pieces for each text, by hand."""
 
 
+def require_refused(folder, match: str) -> None:
+    with pytest.raises(ModelFileError, match=match):
+        read_sentence_folder(folder)
+
+
 def found(backbone: TextBackbone, texts: list[str]) -> np.ndarray:
     network = backbone.network(backbone.config_for(3, Settings())).eval()
     return answer_texts(network, backbone.encoder, texts, network.features)
@@ -247,17 +252,14 @@ def test_files_that_say_something_else_are_refused(
 )
 def test_other_lists_of_pieces_are_refused(folder: Path, document: object, message: str) -> None:
     (folder / "vocab.txt").unlink()
-    with pytest.raises(ModelFileError, match=r"neither vocab.txt nor tokenizer.json; choose a whole folder"):
-        read_sentence_folder(folder)
+    require_refused(folder, r"neither vocab.txt nor tokenizer.json; choose a whole folder")
     (folder / "tokenizer.json").write_text(json.dumps(document))
-    with pytest.raises(ModelFileError, match=message):
-        read_sentence_folder(folder)
+    require_refused(folder, message)
 
 
 def test_a_vocabulary_in_another_encoding_is_refused(folder: Path) -> None:
     (folder / "vocab.txt").write_bytes(b"[PAD]\n\xff\n")
-    with pytest.raises(ModelFileError, match=r"vocab.txt: not UTF-8"):
-        read_sentence_folder(folder)
+    require_refused(folder, r"vocab.txt: not UTF-8")
 
 
 @pytest.mark.parametrize("length", [2, 15])
@@ -267,24 +269,17 @@ def test_lengths_that_have_no_places_are_refused(folder: Path, length: int) -> N
 
 
 def test_no_folder_and_no_config(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match=r"there is no such folder; name one with model.safetensors and"):
-        read_sentence_folder(tmp_path / "no")
-    with pytest.raises(ModelFileError, match=r"config.json: missing; choose a whole folder"):
-        read_sentence_folder(tmp_path)
+    require_refused(tmp_path / "no", r"there is no such folder; name one with model.safetensors and")
+    require_refused(tmp_path, r"config.json: missing; choose a whole folder")
 
 
 def test_weights_that_may_run_code_are_refused(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
-    with pytest.raises(ModelFileError, match="missing, and there are no weights; save the weights as"):
-        read_sentence_folder(folder)
+    require_refused(folder, "missing, and there are no weights; save the weights as")
     (folder / "pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(ModelFileError, match=r"missing, and pytorch_model.bin may run code and is refused"):
-        read_sentence_folder(folder)
+    require_refused(folder, r"missing, and pytorch_model.bin may run code and is refused")
     (folder / "model.safetensors").write_bytes(pickle.dumps({"weights": [1.0] * 100}))
-    with pytest.raises(
-        ModelFileError, match=r"not an undamaged safetensors file .* may run code and are ref"
-    ):
-        read_sentence_folder(folder)
+    require_refused(folder, r"not an undamaged safetensors file .* may run code and are ref")
 
 
 def test_damaged_weights_are_refused(folder: Path) -> None:
@@ -296,8 +291,7 @@ def test_damaged_weights_are_refused(folder: Path) -> None:
     for damaged in (b"", content[:7], content[:100], content[:-1], content + b"\0", b"\xff" * 200,
                     struct.pack("<Q", len(bomb)) + bomb + b"\0" * 4):  # fmt: skip
         path.write_bytes(damaged)
-        with pytest.raises(ModelFileError, match="not an undamaged safetensors file"):
-            read_sentence_folder(folder)
+        require_refused(folder, "not an undamaged safetensors file")
 
 
 @pytest.mark.parametrize(
@@ -312,16 +306,14 @@ def test_tensors_of_another_form_are_refused(folder: Path, change: object, messa
     held = tensors()
     held["embeddings.LayerNorm.bias"] = change(held["embeddings.LayerNorm.bias"])
     save_file(held, folder / "model.safetensors")
-    with pytest.raises(ModelFileError, match=rf"'embeddings.LayerNorm.bias' {message}"):
-        read_sentence_folder(folder)
+    require_refused(folder, rf"'embeddings.LayerNorm.bias' {message}")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
 def test_what_is_no_file_is_refused(folder: Path) -> None:
     (folder / "config.json").unlink()
     os.mkfifo(folder / "config.json")
-    with pytest.raises(ModelFileError, match=r"config.json: missing; choose a whole folder"):
-        read_sentence_folder(folder)
+    require_refused(folder, r"config.json: missing; choose a whole folder")
 
 
 json_values = st.recursive(

@@ -14,12 +14,11 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, SVR
 
+from pellucid.arithmetic import at_temperature, confusion_matrix
 from pellucid.arithmetic.probabilities import trust
 from pellucid.evaluation import (
-    at_temperature,
     compare_all,
     compare_numbers,
-    confusion_matrix,
     corrected_interval,
     corrected_p_value,
     fit_temperature,

@@ -12,7 +12,6 @@ from pellucid.runtime.costing.graph import SIZES, Tensor, read_graph
 from pellucid.runtime.opening import opened
 
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 NAME = "cnn, mirrored"

@@ -6,16 +6,12 @@ import numpy as np
 import pytest
 
 from exported_models import EVERY, exported
-from pellucid.answering.decisions import Wishes
+from pellucid.answering.answered import rows_of
+from pellucid.answering.decisions import Decisions, Wishes
 from pellucid.answering.incoming.blocks import Block
 from pellucid.errors import DataError, NotFiniteError
-from pellucid.runtime.rows import Rows
 from small_models import digits, write_digits
 from text_models import texts
-
-pytest.importorskip("onnx")
-pytest.importorskip("onnxscript")
-pytest.importorskip("onnxruntime")
 
 
 def test_images_may_be_files_bytes_or_arrays(tmp_path):
@@ -81,7 +77,7 @@ def test_an_image_without_a_finite_answer_gets_its_reason():
         file.predict(pixels)
     assert caught.value.places == (1, 3)
     block = Block(["a", "b", "bad", "c", "d", "e"], pixels, ["", "", "empty file", "", "", ""])
-    rows = Rows(file, Wishes(probabilities=True), "cnn.onnx").of(block)
+    rows, *_ = rows_of(Decisions(file, Wishes(probabilities=True), "cnn.onnx"), block)
     said = "what the model computes for it is not a finite number; train the model again"
     assert [row.error for row in rows] == ["", said, "empty file", "", said, ""]
     assert rows[1].label is None

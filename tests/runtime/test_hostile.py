@@ -11,8 +11,6 @@ from pellucid.runtime.opening import load, opened
 from pellucid.runtime.protobuf import require_plain
 
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxscript")
-pytest.importorskip("onnxruntime")
 
 NAME = "cnn, mirrored"
 

@@ -13,10 +13,6 @@ from exported_models import EVERY, content_of
 from small_models import write_digits
 from text_models import texts
 
-pytest.importorskip("onnx")
-pytest.importorskip("onnxscript")
-pytest.importorskip("onnxruntime")
-
 INSTALLED = ("numpy", "PIL", "onnxruntime", "flatbuffers", "google.protobuf", "packaging")
 THREE_LINES = """
 import sys

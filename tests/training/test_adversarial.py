@@ -5,14 +5,13 @@ import pytest
 import torch
 
 from generators import begin, trained_generator
-from killing import KillAt
-from pellucid.errors import DivergedError, InterruptedRun
+from killing import killed_and_resumed
+from pellucid.errors import DivergedError
 from pellucid.reference import LAYERS
 from pellucid.training import Recipe
 from pellucid.training.steps import make_step
 from pellucid.training.steps.adversarial import discriminator_loss, generator_loss
 from pellucid.training.validation import validator
-from pellucid.training.watching.checkpoints import load_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -128,10 +127,7 @@ def test_a_killed_training_ends_in_the_same_bytes(tmp_path):
     for step in (1, total // 2, total - 1):
         folder = tmp_path / str(step)
         folder.mkdir()
-        with pytest.raises(InterruptedRun):
-            adversarial(epochs=3).run([KillAt(step, folder, every=3)])
-        resumed = adversarial(epochs=3)
-        load_checkpoint(folder, resumed.state)
+        resumed = killed_and_resumed(lambda: adversarial(epochs=3), step, folder, 3)
         assert same(whole, values_of(resumed.run()))
 
 

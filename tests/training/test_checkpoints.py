@@ -3,8 +3,8 @@ import json
 import pytest
 import torch
 
-from killing import KillAt
-from pellucid.errors import DivergedError, InterruptedRun, StorageError
+from killing import killed_and_resumed
+from pellucid.errors import DivergedError, StorageError
 from pellucid.strict import read_sealed, sealed
 from pellucid.training.watching.checkpoints import load_checkpoint, save_checkpoint
 
@@ -24,11 +24,7 @@ VARIANTS = [
 @pytest.mark.parametrize("stop", [3, 10, 14])
 def test_a_resumed_run_ends_in_the_same_bytes(begin, tmp_path, given, stop):
     whole = begin(epochs=3, **given).run().state_dict()
-    with pytest.raises(InterruptedRun):
-        begin(epochs=3, **given).run([KillAt(stop, tmp_path, every=2)])
-    resumed = begin(epochs=3, **given)
-    assert load_checkpoint(tmp_path, resumed.state) == {"data": 1}
-    assert resumed.state.step == stop - stop % 2
+    resumed = killed_and_resumed(lambda: begin(epochs=3, **given), stop, tmp_path, 2)
     weights = resumed.run().state_dict()
     assert all(torch.equal(whole[name], weights[name]) for name in whole)
 
@@ -40,10 +36,7 @@ def test_a_checkpoint_of_the_very_last_step_still_has_its_epoch_judged(begin, tm
     unbroken = begin(**given)
     whole = unbroken.run().state_dict()
     last = unbroken.state.step
-    with pytest.raises(InterruptedRun):
-        begin(**given).run([KillAt(last, tmp_path, every=last)])
-    resumed = begin(**given)
-    load_checkpoint(tmp_path, resumed.state)
+    resumed = killed_and_resumed(lambda: begin(**given), last, tmp_path, last)
     assert (resumed.state.step, len(resumed.state.history)) == (last, epochs - 1)
     weights = resumed.run().state_dict()
     assert all(torch.equal(whole[name], weights[name]) for name in whole)
@@ -58,10 +51,7 @@ def test_patience_goes_on_counting_where_the_killed_run_stood(begin, tmp_path):
     unbroken = begin(model="mlp", **given)
     unbroken.run()
     assert [len(unbroken.state.history), unbroken.state.epochs_without_gain] == [4, 3]
-    with pytest.raises(InterruptedRun):
-        begin(model="mlp", **given).run([KillAt(25, tmp_path, every=25)])
-    resumed = begin(model="mlp", **given)
-    load_checkpoint(tmp_path, resumed.state)
+    resumed = killed_and_resumed(lambda: begin(model="mlp", **given), 25, tmp_path, 25)
     assert [len(resumed.state.history), resumed.state.epochs_without_gain] == [2, 1]
     resumed.run()
     assert [len(resumed.state.history), resumed.state.epochs_without_gain] == [4, 3]

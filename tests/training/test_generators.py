@@ -9,14 +9,13 @@ import pytest
 import torch
 
 from generators import begin, examples
-from killing import KillAt
-from pellucid.errors import DivergedError, InterruptedRun, UsageError
+from killing import killed_and_resumed
+from pellucid.errors import DivergedError, UsageError
 from pellucid.reference import LAYERS
 from pellucid.training import Examples, Recipe
 from pellucid.training.priors import refit_prior
 from pellucid.training.steps import make_step
 from pellucid.training.validation import validator
-from pellucid.training.watching.checkpoints import load_checkpoint
 from small_models import digits
 
 
@@ -89,10 +88,7 @@ def test_a_killed_training_ends_in_the_same_bytes(tmp_path):
     for step in (1, total // 2, total - 1):
         folder = tmp_path / str(step)
         folder.mkdir()
-        with pytest.raises(InterruptedRun):
-            begin(epochs=4).run([KillAt(step, folder, every=3)])
-        resumed = begin(epochs=4)
-        load_checkpoint(folder, resumed.state)
+        resumed = killed_and_resumed(lambda: begin(epochs=4), step, folder, 3)
         assert digest(resumed.run()) == whole
 
 

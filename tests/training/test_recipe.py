@@ -34,6 +34,24 @@ def test_a_preset_spends_its_epochs_on_large_data(preset):
     assert recipe.total_steps == recipe.epochs * -(-55000 // recipe.batch_size)
 
 
+@pytest.mark.parametrize(
+    ("examples", "epochs", "batch_size", "shift"),
+    [(55_000, 6, 256, 1), (40_000, 7, 256, 1), (39_000, 9, 512, 2), (9_000, 10, 128, 2)],
+)
+def test_many_images_get_a_short_course_of_smaller_shifts_and_batches(examples, epochs, batch_size, shift):
+    around = _around(model="cnn", train_labels=np.arange(examples) % 10)
+    quick = choose_recipe(Settings(preset="quick"), around)
+    assert (quick.epochs, quick.batch_size, quick.augmentation.shift) == (epochs, batch_size, shift)
+
+
+def test_other_courses_and_other_networks_keep_the_large_batch():
+    for preset, model, epochs in [("standard", "cnn", 16), ("best", "cnn", 60), ("quick", "lenet", 8)]:
+        recipe = choose_recipe(Settings(preset=preset), _around(model=model))
+        assert (recipe.epochs, recipe.batch_size, recipe.augmentation.shift) == (epochs, 512, 2)
+    asked = choose_recipe(Settings(preset="quick", epochs=20), _around(model="cnn"))
+    assert (asked.epochs, asked.batch_size, asked.augmentation.shift) == (20, 512, 2)
+
+
 def test_presets_grow_in_work():
     epochs = [
         choose_recipe(Settings(preset=name), _around()).epochs for name in ("quick", "standard", "best")

@@ -1,4 +1,4 @@
-"""Pictures of what a generator has learnt so far."""
+"""Sheets of what a generator has learnt so far."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def images(channels):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_pictures_are_written_after_evenly_spaced_epochs_and_read_back(tmp_path, channels):
+def test_sheets_are_written_after_evenly_spaced_epochs_and_read_back(tmp_path, channels):
     asked = []
 
     def make():
@@ -25,12 +25,12 @@ def test_pictures_are_written_after_evenly_spaced_epochs_and_read_back(tmp_path,
     names = sorted(path.name for path in (tmp_path / "samples").iterdir())
     assert len(names) == len(asked) == 8
     assert (names[0], names[-1]) == ("epoch-0001.png", "epoch-0012.png")
-    with Image.open(tmp_path / "samples" / names[0]) as picture:
-        assert picture.size == (24, 8)
+    with Image.open(tmp_path / "samples" / names[0]) as sheet:
+        assert sheet.size == (24, 8)
     found = read_snapshots(tmp_path / "samples", (8, 8, channels))
     assert next(iter(found)) == 1
     assert np.array_equal(np.stack(found[12]), images(channels))
 
 
-def test_a_folder_that_is_not_there_has_no_pictures(tmp_path):
+def test_a_folder_that_is_not_there_has_no_sheets(tmp_path):
     assert read_snapshots(tmp_path / "nothing", (8, 8, 1)) == {}

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from killing import KillAt
+from killing import killed_and_resumed
 from pellucid.arithmetic.rounding import figure
 from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
-from pellucid.errors import DivergedError, InterruptedRun, UsageError
+from pellucid.errors import DivergedError, UsageError
 from pellucid.training import Batches, Session, WordVectors
 from pellucid.training.batches import to_tensor
 from pellucid.training.validation import validator
-from pellucid.training.watching.checkpoints import load_checkpoint, save_checkpoint
+from pellucid.training.watching.checkpoints import save_checkpoint
 from pellucid.training.watching.observers import PlainProgress
 
 
@@ -125,11 +125,7 @@ VARIANTS = [
 def test_a_resumed_run_ends_in_the_same_bytes(begin_texts, tmp_path, given, stop):
     whole = begin_texts(epochs=3, **given)
     expected = whole.run().state_dict()
-    with pytest.raises(InterruptedRun):
-        begin_texts(epochs=3, **given).run([KillAt(stop, tmp_path, every=2)])
-    resumed = begin_texts(epochs=3, **given)
-    assert load_checkpoint(tmp_path, resumed.state) == {"data": 1}
-    assert resumed.state.step == stop - stop % 2
+    resumed = killed_and_resumed(lambda: begin_texts(epochs=3, **given), stop, tmp_path, 2)
     weights = resumed.run().state_dict()
     assert all(torch.equal(expected[name], weights[name]) for name in expected)
     assert resumed.state.best.score == whole.state.best.score
@@ -200,10 +196,7 @@ def test_training_starts_from_pretrained_vectors_and_changes_them_only_where_it_
 def test_frozen_vectors_survive_a_checkpoint(begin_texts, tmp_path):
     vectors = WordVectors(np.array([4]), np.ones((1, 8), np.float32), tune=False)
     whole = begin_texts(epochs=2, vectors=vectors).run().state_dict()
-    with pytest.raises(InterruptedRun):
-        begin_texts(epochs=2, vectors=vectors).run([KillAt(7, tmp_path, every=2)])
-    resumed = begin_texts(epochs=2, vectors=vectors)
-    load_checkpoint(tmp_path, resumed.state)
+    resumed = killed_and_resumed(lambda: begin_texts(epochs=2, vectors=vectors), 7, tmp_path, 2)
     weights = resumed.run().state_dict()
     assert all(torch.equal(whole[name], weights[name]) for name in whole)
 

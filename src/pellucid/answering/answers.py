@@ -67,17 +67,15 @@ def check_ending(out: Path | None) -> None:
         raise UsageError(f"--out: {out} does not end in {', '.join(_FORMS)}; choose one of these endings")
 
 
-def columns_of(
-    classes: Sequence[str], decided: Columns | None = None, *, are_numbers: bool = False
-) -> Columns:
+def columns_of(classes: Sequence[str], decided: Columns | None = None, label: type = str) -> Columns:
     """The columns of answers, and what each holds.
 
     `classes` are names of further columns, one for each of an answer's probabilities; `decided` are further
-    columns before those. Where labels `are_numbers`, a Parquet file says so in the column's type.
+    columns before those. A Parquet file says in the column's type what a `label` is.
     """
     more = decided or {}
     columns: Columns = dict.fromkeys(column_names(classes, list(more)), float)
-    return columns | {"input": str, "label": float if are_numbers else str, "error": str, **more}
+    return columns | {"input": str, "label": label, "error": str, **more}
 
 
 @contextlib.contextmanager

@@ -28,8 +28,7 @@ from pellucid.evaluation.promises.abstention import (
 from pellucid.evaluation.promises.prediction_sets import (
     Coverage,
     class_sets,
-    coverage_of_classes,
-    coverage_of_numbers,
+    coverage_of,
     least_for_sets,
 )
 from pellucid.tasks import InputKind
@@ -56,11 +55,6 @@ class Decidable(Protocol):
         ...
 
     @property
-    def is_regression(self) -> bool:
-        """True where a number is predicted."""
-        ...
-
-    @property
     def novelty_rate(self) -> float | None:
         """Share of inputs like the training data that count as foreign; `None` without novelty."""
         ...
@@ -82,7 +76,8 @@ class Wishes:
         max_error: largest error among the answered; the others are marked as abstained.
         costs: CSV of costs, by which the answer of least expected cost is chosen.
         sets: probability with which a set of classes, or an interval of numbers, holds the truth.
-        probabilities: whether each class gets a column.
+        probabilities: whether each class gets a column; not for numbers.
+        model: of the run that answers; `None` for the recommended one.
         names: of the first three in messages.
     """
 
@@ -90,6 +85,7 @@ class Wishes:
     costs: Path | None = None
     sets: float | None = None
     probabilities: bool = False
+    model: str | None = None
     names: Mapping[str, str] = field(default_factory=lambda: FLAGS)
 
 
@@ -117,6 +113,7 @@ class Decisions(Generic[Decides]):
 
     Attributes:
         model: answers with probabilities or numbers.
+        wishes: what is asked of the answers.
         promise: threshold of trust; `None` where no error was promised.
         coverage: cutoff of sets; `None` where none were asked for.
 
@@ -131,13 +128,15 @@ class Decisions(Generic[Decides]):
     """
 
     model: Decides
+    wishes: Wishes
     promise: Promise | None
     coverage: Coverage | None
 
     def __init__(self, model: Decides, wishes: Wishes, place: str) -> None:
-        self.model, self._noun, self._names = model, model.input_kind.noun, wishes.names
+        self.model, self.wishes = model, wishes
+        self._noun, self._names = model.input_kind.noun, wishes.names
         _require_shares(wishes)
-        if model.is_regression:
+        if not model.classes:
             _require_no_classes_asked(wishes, place)
         self._costs = None if wishes.costs is None else read_costs(wishes.costs, model.classes)
         self.promise = None if wishes.max_error is None else self._promise(wishes.max_error, place)
@@ -146,7 +145,7 @@ class Decisions(Generic[Decides]):
     @property
     def columns(self) -> dict[str, Any]:
         """Name of each column that is asked for to what it holds."""
-        kinds = {"abstained": bool, "set": list[float] if self.model.is_regression else list[str]}
+        kinds = {"abstained": bool, "set": list[str] if self.model.classes else list[float]}
         asked = {"abstained": self.promise, "set": self.coverage}
         return {name: kind for name, kind in kinds.items() if asked[name] is not None}
 
@@ -217,8 +216,7 @@ class Decisions(Generic[Decides]):
                 f"{flag}: {coverage:g} cannot be promised: it takes {needed:,} held-out {self._noun}s, and "
                 f"{place} has {len(held_out):,}; ask for {possible:g} or less, or train with more data"
             )
-        find = coverage_of_numbers if self.model.is_regression else coverage_of_classes
-        return find(held_out.labels, held_out.said, coverage)
+        return coverage_of(held_out.labels, held_out.said, coverage)
 
     def _promised(self, found: Promise) -> str:
         """The promise of an error, and the share that will be answered."""
@@ -245,7 +243,7 @@ class Decisions(Generic[Decides]):
         """The promise of the sets."""
         value, (low, high) = f"{100 * found.coverage:g}", (per_cent(end, end) for end in found.reach[1:])
         draw = f"on {count_of(found.examples, f'held-out {self._noun}')}; for one such draw {low} to {high} %"
-        if self.model.is_regression:
+        if not self.model.classes:
             return (
                 f"Promised: intervals, {figure(found.cutoff)} to either side, hold the number of {value} % "
                 f"of {self._noun}s (split conformal, absolute residual, {draw})."
@@ -267,6 +265,8 @@ def _require_shares(wishes: Wishes) -> None:
 
 def _require_no_classes_asked(wishes: Wishes, place: str) -> None:
     """Refuse of a model of numbers what only classes have."""
+    if wishes.probabilities:
+        raise UsageError(f"--probabilities: {place} predicts numbers, which have none; leave it out")
     for name, value in (("max_error", wishes.max_error), ("costs", wishes.costs)):
         if value is not None:
             raise UsageError(

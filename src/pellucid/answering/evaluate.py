@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from pellucid.answering.answered import REASON, answered
-from pellucid.answering.deciding import Decider, Wishes
+from pellucid.answering.decisions import Decisions, Wishes
 from pellucid.answering.evaluated import Abstention, Evaluation
 from pellucid.answering.incoming.blocks import first_few, incoming_rows, with_columns_of
 from pellucid.answering.naming import model_of
@@ -64,7 +64,7 @@ def evaluate(
     rows = chosen or list(range(len(listing)))
     labels = _LABELS[model.target](listing, rows, model)
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
-    decider = Decider(model, Wishes(max_error=max_error), str(run))
+    decider = Decisions(model, Wishes(max_error=max_error), str(run))
     answers, is_readable, abstained, warnings = _answers(
         decider, listing, rows, settings.skip_bad, progress, gathering
     )
@@ -203,7 +203,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _answers(
-    decider: Decider,
+    decider: Decisions[Model],
     listing: Listing,
     rows: Sequence[int],
     skip_bad: bool,

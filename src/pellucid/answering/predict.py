@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pellucid.answering.answers import check_ending, columns_of
-from pellucid.answering.deciding import Decider, Wishes
+from pellucid.answering.decisions import Decisions, Wishes
 from pellucid.answering.incoming.blocks import (
     first_few,
     incoming,
@@ -14,13 +14,28 @@ from pellucid.answering.incoming.blocks import (
 from pellucid.answering.labelling import Labelling, Progress, Tally
 from pellucid.answering.naming import model_of
 from pellucid.answering.unfinished import Question, content_of
-from pellucid.bundle import load
+from pellucid.bundle import Model, load
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
 from pellucid.settings import DUMMIES, Settings
 from pellucid.strict import MOST_BYTES, read_json
 
 _NOTHING = Wishes()
+
+
+class Listener(NamedTuple):
+    """Functions that hear how labelling goes.
+
+    Attributes:
+        announce: told beforehand, in sentences, what is promised.
+        progress: told the inputs done and, where that can be known, the inputs in all.
+    """
+
+    announce: Callable[[str], object] = lambda _: None
+    progress: Progress | None = None
+
+
+SILENCE = Listener()
 
 
 class Predicted(NamedTuple):
@@ -60,9 +75,7 @@ def predict(
     *,
     wishes: Wishes = _NOTHING,
     resume: bool = False,
-    announce: Callable[[str], None] | None = None,
-    progress: Progress | None = None,
-    model_name: str | None = None,
+    listener: Listener = SILENCE,
 ) -> Predicted:
     """Label images or texts and write one row for each, in their order.
 
@@ -75,13 +88,11 @@ def predict(
         inputs: files, folders, globs, tables, archives, or `-` for standard input.
         out: a `.csv`, `.jsonl` or `.parquet` file to replace; `None` writes CSV to standard output.
         settings: column of the inputs and encoding of tables.
-        wishes: whether each class gets a column, whether it may abstain, what wrong answers cost, and whether
-            there are prediction sets.
+        wishes: which model answers, whether each class gets a column, whether it may abstain, what wrong
+            answers cost, and whether there are prediction sets.
         resume: whether to go on with the rows that an earlier process left unfinished beside `out`; the file
             then has the same bytes as if it had never died.
-        announce: told beforehand, in sentences, what is promised.
-        progress: told the inputs done and, where that can be known, the inputs in all.
-        model_name: another model of the run than the recommended one.
+        listener: told what is promised, and how far the work is.
 
     Returns:
         How many were labelled, how many could not be, and what is unlike the training data.
@@ -96,26 +107,23 @@ def predict(
             was written.
     """
     _require_file(out, resume=resume)
-    chosen = model_of(run, model_name)
+    chosen = model_of(run, wishes.model)
     model = load(chosen.folder)
     asked = incoming(model, inputs, settings, may_pipe=True)
-    if wishes.probabilities and not model.target.has_probabilities:
-        raise UsageError(f"--probabilities: {run} predicts numbers, which have none; leave it out")
-    decider = Decider(model, wishes, str(run))
-    if announce is not None:
-        for sentence in decider.announcement():
-            announce(sentence)
+    decider = Decisions(model, wishes, str(run))
+    for sentence in decider.announcement():
+        listener.announce(sentence)
     classes = model.classes if wishes.probabilities else ()
-    columns = columns_of(classes, decider.columns, are_numbers=not model.target.has_probabilities)
-    labelling = Labelling(decider, wishes.probabilities)
+    columns = columns_of(classes, decider.columns, model.target.cell)
+    labelling = Labelling(decider)
     if out is None:
-        labelling.print(columns, asked, progress)
+        labelling.print(columns, asked, listener.progress)
     else:
         question = Question(out, columns, _asked(chosen.folder, inputs, settings, wishes))
-        labelling.fill(question, resume, asked, progress)
+        labelling.fill(question, resume, asked, listener.progress)
     noun, tally = model.input_kind.noun, labelling.tally
     told = [*asked.warnings, *first_few(tally.warnings, noun, tally.warned)]
-    if model_name is None:
+    if wishes.model is None:
         told += _same_for_all(Path(run), noun)
     return _predicted(chosen.name or model.name, decider, labelling.gathering, tally, told)
 
@@ -145,7 +153,7 @@ def _asked(folder: Path, inputs: Sequence[str], settings: Settings, wishes: Wish
 
 
 def _predicted(
-    name: str, decider: Decider, gathering: Gathering | None, tally: Tally, warnings: Sequence[str]
+    name: str, decider: Decisions[Model], gathering: Gathering | None, tally: Tally, warnings: Sequence[str]
 ) -> Predicted:
     """Outcome of labelling by a model of that name, and what the inputs look like as a whole."""
     model = decider.model
@@ -165,7 +173,7 @@ def _predicted(
     )
 
 
-def _voided(decider: Decider) -> tuple[str, ...]:
+def _voided(decider: Decisions[Model]) -> tuple[str, ...]:
     """A warning where these inputs have drifted from those that a promise speaks of."""
     if decider.promise is None and decider.coverage is None:
         return ()

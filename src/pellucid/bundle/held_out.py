@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Shaped
+from jaxtyping import Float, Float32, Float64, Shaped
 
 from pellucid.strict import Fields, Forms, Truth, Whole, read_arrays, read_object
 
@@ -15,6 +15,19 @@ MOST_PROBABILITIES = 2_000_000
 
 _FIELDS: Fields = {"examples": Whole(1, MOST_EXAMPLES), "novelty": Truth()}
 _SUM_TOLERANCE = 1e-3
+
+
+class Answers(NamedTuple):
+    """Answers of a model about some inputs, and their novelty.
+
+    Attributes:
+        said: probabilities (n, classes), or numbers (n,).
+        novelty: 0 to 1 for each, the share of validation examples that look less foreign; `None` where
+            the model cannot tell.
+    """
+
+    said: Float64[np.ndarray, "n ..."]
+    novelty: Float64[np.ndarray, " n"] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +47,10 @@ class HeldOut:
     @classmethod
     def of(cls, labels: np.ndarray, said: np.ndarray, novelty: np.ndarray | None) -> "HeldOut":
         """Answers as they are stored: of classes in 32 bits."""
-        is_regression = said.ndim == 1
+        of_labels, of_said = (np.float64, np.float64) if said.ndim == 1 else (np.int32, np.float32)
         return cls(
-            labels.astype(np.float64 if is_regression else np.int32),
-            said.astype(np.float64 if is_regression else np.float32),
+            labels.astype(of_labels),
+            said.astype(of_said),
             None if novelty is None else novelty.astype(np.float32),
         )
 

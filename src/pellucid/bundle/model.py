@@ -3,33 +3,20 @@
 import copy
 from abc import abstractmethod
 from collections.abc import Hashable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float32, Float64
 
 from pellucid.bundle.checks import Inputs, checked_temperature
-from pellucid.bundle.held_out import HeldOut
+from pellucid.bundle.held_out import Answers, HeldOut
 from pellucid.classical.features.rows import Rows
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.novelty import Detector, Sort
-from pellucid.tasks import REGRESSION, InputKind, Target, target_of
+from pellucid.tasks import InputKind, Target, target_of
 
 Own = TypeVar("Own", bound="Model")
-
-
-class Answers(NamedTuple):
-    """Answers of a model about some inputs, and their novelty.
-
-    Attributes:
-        said: probabilities (n, classes), or numbers (n,).
-        novelty: 0 to 1 for each, the share of validation examples that look less foreign; `None` where
-            the model has no detector.
-    """
-
-    said: Float64[np.ndarray, "n ..."]
-    novelty: Float64[np.ndarray, " n"] | None
 
 
 class Model:
@@ -67,11 +54,6 @@ class Model:
     def target(self) -> Target:
         """Target of the answers: classes or a number."""
         return target_of(len(self.classes))
-
-    @property
-    def is_regression(self) -> bool:
-        """Regression: a number is predicted."""
-        return self.target is REGRESSION
 
     @property
     @abstractmethod

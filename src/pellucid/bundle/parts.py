@@ -148,6 +148,7 @@ def put_together(description: Description, tensors: Mapping[str, Tensor], words:
 
 
 def _neural(description: Description, tensors: Mapping[str, Tensor], words: bytes) -> Model:
+    """The neural model of a description, put together from its tensors and its encoder's content."""
     network, prepared = _network(description, tensors), description.preprocessing
     assert network is not None  # the description of a network holds its architecture
     if network.config.conditions:

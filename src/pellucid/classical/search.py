@@ -177,6 +177,7 @@ def _screened(
     }
 
     def said(trial: Trial, scale: Scale) -> np.ndarray:
+        """Answers of one set-up, learnt from few examples, about all validation examples."""
         own = alone._replace(scale=scale if len(compared) == 1 else None)
         is_quick = are_texts and not trial.is_slow
         rows = slice(work.budget.screened_texts if is_quick else work.budget.screened)

@@ -95,6 +95,7 @@ def _training_beside(words: Sequence[str]) -> Iterator[Callable[[], int]]:
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def read() -> None:
+        """Hand on every line as soon as it is printed, and `None` at the end."""
         assert process.stderr is not None  # it is a pipe
         with process.stderr as printed:
             for line in printed:
@@ -105,6 +106,7 @@ def _training_beside(words: Sequence[str]) -> Iterator[Callable[[], int]]:
     reader.start()
 
     def finish() -> int:
+        """Print what was printed meanwhile and what is still to come; return the exit code."""
         for line in iter(lines.get, None):
             sys.stderr.write(line)
         return process.wait()

@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
         "--odd", metavar="RUN", help="Rank the oddest images by a generator, a run of train --model vae"
     )
     parser.add_argument(
-        "--sheet", type=Path, metavar="FILE.png", help="With --odd, write the oddest images to one picture"
+        "--sheet", type=Path, metavar="FILE.png", help="With --odd, write the oddest images to one sheet"
     )
     add_table_flags(parser, ("seed",))
     add_settings(parser, ("data",))

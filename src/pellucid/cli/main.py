@@ -59,6 +59,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    """Run the command that was asked for; errors become one line and an exit code."""
     try:
         with isolation_of(arguments):
             return int(arguments.run(arguments))

@@ -67,8 +67,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Label inputs and return exit code 0, also where some could not be."""
-    from pellucid.answering.deciding import Wishes
-    from pellucid.answering.predict import predict
+    from pellucid.answering.decisions import Wishes
+    from pellucid.answering.predict import Listener, predict
     from pellucid.arithmetic.rounding import percent
     from pellucid.data.wording import count_of
 
@@ -83,11 +83,10 @@ def run(arguments: argparse.Namespace) -> int:
                 costs=arguments.costs,
                 sets=arguments.sets,
                 probabilities=arguments.probabilities,
+                model=arguments.model,
             ),
             resume=arguments.resume,
-            announce=_say,
-            progress=progress,
-            model_name=arguments.model,
+            listener=Listener(_say, progress),
         )
     for warning in done.warnings:
         sys.stderr.write(f"{warning}\n")

@@ -142,6 +142,7 @@ def _ahead(
 
 
 def _by_accuracy(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Said) -> Contest:
+    """Compare models of classes by accuracy and McNemar's exact test."""
     hits = {
         name: np.where(np.isnan(rows[:, 0]), np.nan, rows.argmax(axis=1) == labels)
         for name, rows in said.items()
@@ -166,6 +167,7 @@ def _by_accuracy(metric: Metric, labels: Int64[np.ndarray, " examples"], said: S
 
 
 def _by_counts(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Said, seed: int) -> Contest:
+    """Compare models of classes by a metric of class counts, exchanging their answers by chance."""
     first = {name: rows[:, 0] for name, rows in said.items()}
     predicted = {name: rows.argmax(axis=1) for name, rows in said.items()}
     classes, measure = max(rows.shape[1] for rows in said.values()), OF_COUNTS[metric.key]

@@ -149,6 +149,7 @@ def _decide(contest: Contest, manner: _Manner) -> Recommendation:
     counted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
 
     def is_as_good(name: str) -> bool:
+        """True where the difference of a model from the best could be chance, by the rule of `recommend`."""
         if name in DUMMIES and few and contest.metric.test != "exchange":
             return contest.by_chance > SURELY
         if name in DUMMIES:

@@ -55,6 +55,7 @@ def score(
     resampled = _bootstrap_intervals(labels, probabilities, seed)
 
     def interval(metric: Metric) -> Interval:
+        """Score and interval of one metric, in the way that its row of the table states."""
         if metric.interval == "wilson":
             return wilson(int((predicted == labels).sum()), len(labels))
         if metric.interval == "bins":

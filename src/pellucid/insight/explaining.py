@@ -117,6 +117,7 @@ def _of_generator(model: Generator, inputs: Inputs, target: int | None, truth: i
 
 
 def _explained(model: Model, inputs: Inputs, target: int | None, truth: int | None) -> Explanation:
+    """Explanation of a model that predicts: its answer, drivers, contributions and layers."""
     answer = _answer(model, inputs)
     against = truth if target is None else target
     if not model.classes:

@@ -195,15 +195,13 @@ class HeadAlone(nn.Module):
         return outputs
 
     @torch.no_grad()
-    def fit(
-        self, features: Float[Tensor, "examples features"], numbers: Float64[Tensor, " examples"] | None
-    ) -> None:
-        """Set the scale of the features and, by the training labels `numbers`, of predicted numbers."""
+    def fit(self, features: Float[Tensor, "examples features"], labels: Shaped[Tensor, " examples"]) -> None:
+        """Set the scale of the features and, where numbers are predicted, that of the training labels."""
         for layer in self.head.children():
             if isinstance(layer, Standardise):
                 layer.fit(features)
-        if numbers is not None and self.rescale is not None:
-            self.rescale.fit(numbers)
+        if self.rescale is not None:
+            self.rescale.fit(labels)
 
 
 def _rescale_of(head: nn.Module) -> Rescale | None:

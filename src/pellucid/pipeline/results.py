@@ -34,6 +34,7 @@ def write_results(context: RunContext, outcome: Outcome) -> None:
 
 
 def _write(folder: RunFolder, outcome: Outcome) -> None:
+    """Save every model, then the report, then `metrics.json`."""
     dataset, config = outcome.dataset, outcome.config
     seed = config["settings"]["seed"]
     make_folder(folder.path / "models")

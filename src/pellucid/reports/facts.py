@@ -269,9 +269,7 @@ class ReportFacts:
     @property
     def headline(self) -> Score | None:
         """Test score that titles the page: accuracy, mean absolute error or bits per dimension, if any."""
-        if self.generated is not None:
-            return self.score("bits_per_dimension")
-        return self.score("mean_absolute_error" if self.is_regression else "accuracy")
+        return self.score(self.target.headline)
 
     def score(self, name: str, part: str = "test") -> Score | None:
         """Read a score of the recommended model, such as `accuracy`; `None` where it was not measured.

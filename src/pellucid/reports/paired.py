@@ -23,7 +23,6 @@ class Pairing:
         difference: score of the first minus score of the second.
         bar: the difference on the list's common scale, zero marked; `None` where it lies off the scale.
         p_value: adjusted for the number of pairs.
-        raw_p_value: of this pair alone.
         verdict: in words.
     """
 
@@ -32,7 +31,6 @@ class Pairing:
     difference: Score | None
     bar: Ruler | None
     p_value: float | None
-    raw_p_value: float | None
     verdict: str
 
 
@@ -84,7 +82,7 @@ def read_pair(comparison: Mapping[str, Any], seen_from: str, measure: Metric) ->
     raw = finite(comparison.get("p_value"))
     adjusted = finite(comparison.get("p_value_holm"))
     verdict = str(comparison.get("verdict") or "")
-    return Pairing(first, second, difference, None, raw if adjusted is None else adjusted, raw, verdict)
+    return Pairing(first, second, difference, None, raw if adjusted is None else adjusted, verdict)
 
 
 def _distance(pair: Pairing) -> float:

@@ -42,6 +42,7 @@ def _plain(message: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Parser of the command's words."""
     parser = _Parser(
         prog="python -m pellucid.runtime",
         description="Label images or texts with a model that `pellucid export` wrote.",
@@ -79,27 +80,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    """Answer the inputs and write their rows; return exit code 0."""
+    from pellucid.answering.answered import rows_of
     from pellucid.answering.answers import answers_to, check_ending, columns_of
-    from pellucid.answering.decisions import Wishes
+    from pellucid.answering.decisions import Decisions, Wishes
     from pellucid.answering.incoming.ahead import ahead
     from pellucid.answering.incoming.blocks import WARNINGS_SHOWN, first_few, incoming
-    from pellucid.errors import UsageError
     from pellucid.runtime.opening import load
-    from pellucid.runtime.rows import Rows
     from pellucid.settings import Settings
 
     check_ending(arguments.out)
     model = load(arguments.model, arguments.threads)
-    if arguments.probabilities and not model.classes:
-        raise UsageError(f"--probabilities: {arguments.model} predicts numbers, which have none")
     wishes = Wishes(
         max_error=arguments.max_error,
         costs=arguments.costs,
         sets=arguments.sets,
         probabilities=arguments.probabilities,
     )
-    rows = Rows(model, wishes, arguments.model)
-    for sentence in rows.announcement():
+    decisions = Decisions(model, wishes, arguments.model)
+    for sentence in decisions.announcement():
         sys.stderr.write(f"{_plain(sentence)}\n")
     given = {"input_column": arguments.input_column, "encoding": arguments.encoding}
     settings = Settings(**{k: v for k, v in given.items() if v is not None})
@@ -107,10 +106,10 @@ def _run(arguments: argparse.Namespace) -> int:
     warnings: list[str] = []
     count = 0
     classes = model.classes if arguments.probabilities else ()
-    columns = columns_of(classes, rows.columns, are_numbers=not model.classes)
+    columns = columns_of(classes, decisions.columns, model.target.cell)
     with answers_to(arguments.out, columns) as write:
         for block in ahead(asked.blocks):
-            write(rows.of(block))
+            write(rows_of(decisions, block).rows)
             count += len(block.warnings)
             warnings += block.warnings[: WARNINGS_SHOWN - len(warnings)]
     for warning in (*asked.warnings, *first_few(warnings, model.input_kind.noun, count)):

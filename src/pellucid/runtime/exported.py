@@ -4,30 +4,18 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
 from pellucid.arithmetic.finite import require_finite
-from pellucid.bundle.held_out import HeldOut
+from pellucid.bundle.held_out import Answers, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.runtime.batching import Affords, Batching, Inputs, always
 from pellucid.runtime.metadata import NOVELTY, NUMBERS, PROBABILITIES, Metadata
-from pellucid.tasks import InputKind
-
-
-class Answers(NamedTuple):
-    """Answers about some inputs.
-
-    Attributes:
-        said: probabilities (n, classes), or numbers (n,).
-        novelty: 0 to 1 for each; `None` where the model cannot tell.
-    """
-
-    said: Float64[np.ndarray, "n ..."]
-    novelty: Float64[np.ndarray, " n"] | None
+from pellucid.tasks import InputKind, Target, target_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +53,9 @@ class ExportedModel:
         return self.metadata.classes
 
     @property
-    def is_regression(self) -> bool:
-        """True where a number is predicted."""
-        return not self.metadata.classes
+    def target(self) -> Target:
+        """Target of the answers: classes or a number."""
+        return target_of(len(self.metadata.classes))
 
     @property
     def novelty_rate(self) -> float | None:

@@ -42,6 +42,9 @@ class Target:
         constant: what that baseline answers, for people.
         loss: that is used by default.
         metric: the one that always decides; empty where the setting does.
+        headline: key of the metric that titles a report.
+        contested: keys of the metrics by which the test may contradict the choice of a model.
+        cell: type of a label in a table of answers.
     """
 
     name: str
@@ -54,6 +57,9 @@ class Target:
     constant: str
     loss: str
     metric: str
+    headline: str
+    contested: tuple[str, ...]
+    cell: type[str] | type[float]
 
     def decides(self, setting: str) -> Metric:
         """Metric by which models are chosen: that of the setting, where the target has none of its own."""
@@ -99,6 +105,10 @@ class Target:
         """Predicted labels: the most probable class, or the number itself."""
         return answers.argmax(axis=1) if self.has_probabilities else answers
 
+    def codes(self, labels: Shaped[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+        """Class of each example; numbers are all of one."""
+        return labels if self.has_probabilities else np.zeros(len(labels), np.int64)
+
     def counts(self, labels: Shaped[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
         """Examples of each of so many classes; of numbers, how many there are."""
         if not self.has_probabilities:
@@ -126,6 +136,9 @@ CLASSIFICATION = Target(
     constant="the shares of the training classes",
     loss="cross-entropy",
     metric="",
+    headline="accuracy",
+    contested=("accuracy", "log_loss"),
+    cell=str,
 )
 REGRESSION = Target(
     name="regression",
@@ -138,6 +151,9 @@ REGRESSION = Target(
     constant="the mean of the training labels",
     loss="mse",
     metric="root-mean-squared-error",
+    headline="mean_absolute_error",
+    contested=("root_mean_squared_error",),
+    cell=float,
 )
 
 GENERATION = Target(
@@ -151,6 +167,9 @@ GENERATION = Target(
     constant="",
     loss="elbo",
     metric="bits-per-dimension",
+    headline="bits_per_dimension",
+    contested=(),
+    cell=str,
 )
 """New images like those of the training data; labels are conditions, and there may be none."""
 

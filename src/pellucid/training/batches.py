@@ -16,7 +16,6 @@ from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
 from pellucid.tasks import (
     GENERATION,
     IMAGES,
-    REGRESSION,
     TEXTS,
     VALUES,
     InputKind,
@@ -55,11 +54,6 @@ class Examples:
     def target(self) -> Target:
         """Target that is learnt: classes, numbers or images."""
         return GENERATION if self.generates else target_of(self.classes)
-
-    @property
-    def is_regression(self) -> bool:
-        """Regression: numbers are predicted and not classes."""
-        return self.target is REGRESSION
 
     @property
     def input_kind(self) -> InputKind:

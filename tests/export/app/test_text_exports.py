@@ -56,7 +56,6 @@ def test_a_page_that_answers_otherwise_is_refused_with_examples(chromium: str, r
 
 @pytest.mark.slow
 def test_the_command_says_what_it_proved(chromium: str, run: Path, tmp_path: Path) -> None:
-    done = within("export", run, "--model", "bag", "--out", tmp_path / "app.html")
-    assert done.returncode == 0, done.stderr
+    done = within.succeed("export", run, "--model", "bag", "--out", tmp_path / "app.html")
     assert "it gave the labels of the model on" in done.stderr
     assert "held-out texts" in done.stderr

@@ -40,7 +40,10 @@ def _make_ready(
     ready: "queue.Queue[Block | BaseException | None]",
     is_left: threading.Event,
 ) -> None:
+    """Fill the queue with blocks, and with the error or the end that follows them, until nobody listens."""
+
     def hand_over(found: Block | BaseException | None) -> bool:
+        """Wait for room in the queue; false where nobody waits for the block any more."""
         while not is_left.is_set():
             with contextlib.suppress(queue.Full):
                 ready.put(found, timeout=_PATIENCE)

@@ -10,8 +10,9 @@ from jaxtyping import Float32, Float64
 
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.bundle.checks import Inputs, checked_temperature, require_images, require_texts
+from pellucid.bundle.held_out import Answers
 from pellucid.bundle.kinds import LEAST_MEMBERS, MOST_MEMBERS, MOST_WEIGHT
-from pellucid.bundle.model import Answers, Model
+from pellucid.bundle.model import Model
 from pellucid.bundle.models.answering import blocks
 from pellucid.bundle.models.answering_texts import text_blocks
 from pellucid.bundle.models.classical import ClassicalModel

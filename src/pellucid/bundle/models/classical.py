@@ -9,7 +9,8 @@ import scipy.sparse
 from jaxtyping import Float32, Float64
 
 from pellucid.bundle.checks import Inputs, checked_temperature, finite_answers
-from pellucid.bundle.model import Answers, Model
+from pellucid.bundle.held_out import Answers
+from pellucid.bundle.model import Model
 from pellucid.bundle.models.feature_view import FeatureView
 from pellucid.classical import Predictor
 from pellucid.classical.features.rows import Rows

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from pellucid.arithmetic.draws import Purpose, generator, torch_seed
 from pellucid.bundle.checks import Inputs, finite_answers, require_images
-from pellucid.bundle.model import Answers, Model
+from pellucid.bundle.held_out import Answers
+from pellucid.bundle.model import Model
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.networks import Autoencoder, Network

@@ -17,7 +17,8 @@ from pellucid.bundle.checks import (
     require_texts,
     require_vectors,
 )
-from pellucid.bundle.model import Answers, Model
+from pellucid.bundle.held_out import Answers
+from pellucid.bundle.model import Model
 from pellucid.bundle.models.answering import answer_in_batches
 from pellucid.bundle.models.answering_texts import answer_texts
 from pellucid.data.images.preprocessing import Preprocessing

@@ -8,6 +8,7 @@ languages with many forms of a word and texts full of misspellings, at a cost th
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.sparse
@@ -15,6 +16,7 @@ from jaxtyping import Int64
 
 from pellucid.classical.features.rows import Rows
 from pellucid.data.texts.store import Texts
+from pellucid.encoding.ngrams.counted_texts import CountedTexts
 from pellucid.encoding.ngrams.encoder import Shape
 from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.encoding.ngrams.tfidf_fitting import MOST_FEATURES, fit_tfidf
@@ -34,6 +36,11 @@ _LOOKED_AT = 2_000
 _MOST_WEIGHTS, _LEAST_FEATURES = 2_000_000, 5_000
 _BYTES_OF_A_WORD = 6
 _SMALLEST = 1e-12
+_MOST_BYTES, _MOST_COUNTED, _MOST_ENTRIES = 24_000_000, 1_000_000, 1 << 24
+"""Bytes of texts, n-grams, and counts of 8 bytes each, up to which they are kept for the next model."""
+
+_KNOWN: WeakKeyDictionary[Texts, dict[Shape, CountedTexts | None]] = WeakKeyDictionary()
+"""Counts of stores in use, `None` where they were too many; what follows is the same without them."""
 
 
 class Reading(NamedTuple):
@@ -118,11 +125,31 @@ def text_table(
 ) -> TextTable:
     """Table of TF-IDF fitted on training texts, with counts in the order of the positions.
 
-    `reading` is a key in `READINGS`; `classes` is 0 for numbers.
+    `reading` is a key in `READINGS`; `classes` is 0 for numbers. N-grams of a store of texts are counted
+    once: other models, folds and parts of the same texts take what was counted.
     """
-    fitted = fit_tfidf(texts, train, READINGS[reading].shape, most_features(classes))
+    shape, most = READINGS[reading].shape, most_features(classes)
+    known = _counted(texts, np.union1d(train, validation), shape) if isinstance(texts, Texts) else None
+    if known is not None and known.knows(train):
+        fitted, columns = known.fit(train, most)
+        return TextTable(fitted.tfidf, fitted.counts, known.counts(validation, columns))
+    fitted = fit_tfidf(texts, train, shape, most)
     judged = fitted.tfidf.counts([texts[place] for place in validation.tolist()])
     return TextTable(fitted.tfidf, fitted.counts, judged)
+
+
+def _counted(texts: Texts, positions: Int64[np.ndarray, " some"], shape: Shape) -> CountedTexts | None:
+    """Counts of a store that hold these texts, made where there are none; `None` where they are too many."""
+    of_store = _KNOWN.setdefault(texts, {})
+    known = of_store.get(shape)
+    if known is not None and np.isin(positions, known.positions).all():
+        return known
+    if (shape in of_store and known is None) or len(within(texts, positions, _MOST_BYTES)) < len(positions):
+        return None
+    fitted = fit_tfidf(texts, positions, shape, _MOST_COUNTED)
+    is_whole = fitted.tfidf.features < _MOST_COUNTED and fitted.counts.nnz <= _MOST_ENTRIES
+    of_store[shape] = CountedTexts(fitted, positions) if is_whole else None
+    return of_store[shape]
 
 
 def within(

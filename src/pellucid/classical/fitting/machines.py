@@ -154,6 +154,7 @@ def _for_classes(
     """
 
     def learnt_from(positions: Int64[np.ndarray, " learnt"]) -> Kernel:
+        """Machines of all pairs, learnt from some of the examples."""
         rows = space.rows[positions]
         pairs = _pairs(rows, labels[positions], work.threads, gamma, strength)
         return Kernel(
@@ -201,6 +202,7 @@ def _pairs(
     weights = np.zeros((len(labels), classes - 1))
 
     def solve(pair: tuple[int, int]) -> float:
+        """Solve one pair: put the weights of its examples in place and return its bias."""
         first, second = pair
         positions = np.concatenate([members[first], members[second]])
         model = SVC(C=strength, gamma=gamma, cache_size=_CACHE_MEGABYTES)

@@ -74,6 +74,7 @@ def for_classes(
     known, parts = work.scale, []
 
     def decide(held: Int64[np.ndarray, " held"]) -> Float64[np.ndarray, "held classes"]:
+        """Scores of held-out texts by columns that were solved without them."""
         others = np.delete(np.arange(len(labels)), held)
         parts.append(_columns(features[others], labels[others], present, work, setup))
         scores: np.ndarray = features[held].astype(np.float64) @ parts[-1].weights
@@ -119,6 +120,7 @@ def for_numbers(
 
 
 def _model_of_numbers(setup: TextSetup, work: Work) -> Any:
+    """Ridge regression or a linear support vector machine of numbers, not yet fitted."""
     from sklearn.linear_model import Ridge
     from sklearn.svm import LinearSVR
 
@@ -146,6 +148,7 @@ def _columns(
     columns = _Columns(np.zeros((features.shape[1], len(present))), np.zeros(len(present)))
 
     def solve(place: int) -> None:
+        """Solve the problem of one class and put its weights and bias into their column."""
         is_class = labels == present[place]
         factor = _factor(rows, is_class) if setup.by_class else np.ones(rows.shape[1])
         weighed = scipy.sparse.csr_array((rows.data * factor[rows.indices], rows.indices, rows.indptr))

@@ -14,6 +14,7 @@ def source_codes(values: Iterable[object]) -> UInt64[np.ndarray, " values"]:
     codes: dict[str, int] = {"": 0}
 
     def code(value: object) -> int:
+        """The number of a value: its digest, kept so that equal values are hashed once."""
         text = group_text(value).strip()
         if text not in codes:
             codes[text] = int.from_bytes(

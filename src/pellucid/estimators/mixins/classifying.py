@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float64, Shaped
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from pellucid.answering.deciding import ARGUMENTS, Wishes
+from pellucid.answering.decisions import ARGUMENTS, Wishes
 from pellucid.bundle import Model
 from pellucid.errors import DataError
 from pellucid.estimators.given.labels import class_weights, texts_of

@@ -8,7 +8,7 @@ from jaxtyping import Float64
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from pellucid.answering.deciding import ARGUMENTS, Wishes
+from pellucid.answering.decisions import ARGUMENTS, Wishes
 from pellucid.estimators.mixins.trained import Trained, decided
 from pellucid.estimators.parameters import Parameters
 

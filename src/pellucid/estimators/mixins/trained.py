@@ -11,7 +11,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from pellucid.answering.deciding import Decided, Decider, Wishes
+from pellucid.answering.decisions import Decided, Decisions, Wishes
 from pellucid.bundle import Inputs, Model, save
 from pellucid.bundle.format.fields import FILE_NAME
 from pellucid.bundle.parts import vector_length
@@ -159,5 +159,5 @@ def _columns(model: Model, nothing: Inputs) -> int:
 def decided(estimator: Trained, X: Any, wishes: Wishes) -> Decided:
     """Answers of a fitted estimator with what is asked of them beyond the answer itself."""
     check_is_fitted(estimator)
-    decider = Decider(estimator.model_, wishes, "the model")
+    decider = Decisions(estimator.model_, wishes, "the model")
     return decider.decide(*estimator.model_.answer(estimator._inputs(X)))

@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from pellucid.arithmetic.binomial import beta_quantile
 from pellucid.evaluation.intervals import Interval
@@ -54,21 +54,18 @@ def least_for_sets(coverage: float) -> int:
     return math.ceil(coverage / (1 - coverage) - _ROUNDING)
 
 
-def coverage_of_classes(
-    labels: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n classes"], coverage: float
+def coverage_of(
+    labels: Shaped[np.ndarray, " n"], said: Float[np.ndarray, "n ..."], coverage: float
 ) -> Coverage:
-    """Cutoff of the sets of classes; `n` is at least `least_for_sets(coverage)`."""
-    of_truth = _stored(probabilities)[np.arange(len(labels)), labels]
-    cutoff = float(np.sort(of_truth)[len(labels) - _rank(len(labels), coverage)])
-    return Coverage(coverage, cutoff, len(labels))
+    """Cutoff of sets by probabilities (n, classes), or half width of intervals by numbers (n,).
 
-
-def coverage_of_numbers(
-    labels: Float64[np.ndarray, " n"], said: Float64[np.ndarray, " n"], coverage: float
-) -> Coverage:
-    """Half width of the intervals; `n` is at least `least_for_sets(coverage)`."""
-    residuals = np.sort(np.abs(labels - said))
-    return Coverage(coverage, float(residuals[_rank(len(labels), coverage) - 1]), len(labels))
+    `n` is at least `least_for_sets(coverage)`.
+    """
+    count, rank = len(labels), _rank(len(labels), coverage)
+    if said.ndim == 1:
+        return Coverage(coverage, float(np.sort(np.abs(labels - said))[rank - 1]), count)
+    of_truth = _stored(said)[np.arange(count), labels]
+    return Coverage(coverage, float(np.sort(of_truth)[count - rank]), count)
 
 
 def in_sets(

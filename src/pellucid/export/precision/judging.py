@@ -44,7 +44,7 @@ class Judged(NamedTuple):
         full: figures of the file in full precision.
         less: figures of the other.
         examples: answered by both.
-        same: of these with the same label; of numbers, 0.
+        same: of these with the same label; `None` for numbers.
         difference: largest one of a probability or number.
         p_value: that the scores differ as much by chance.
         reasons: why it is refused; none where it is worth it.
@@ -54,7 +54,7 @@ class Judged(NamedTuple):
     full: Figures
     less: Figures
     examples: int
-    same: int
+    same: int | None
     difference: float
     p_value: float
     reasons: tuple[str, ...]
@@ -101,11 +101,8 @@ def judge(precision: str, contents: tuple[bytes, bytes], asked: Asked) -> tuple[
     sizes = (len(contents[0]), len(contents[1]))
     ours, theirs = full.computed(asked.inputs), less.computed(asked.inputs)
     times, is_slower = _timed(full, less, asked.inputs)
-    if full.classes:
-        found = _of_classes(ours.said, theirs.said, asked.labels)
-    else:
-        found = _of_numbers(ours.said, theirs.said, asked.labels)
-    scores, p_value, is_worse, same = found
+    of_target = _of_classes if full.classes else _of_numbers
+    scores, p_value, is_worse, same = of_target(ours.said, theirs.said, asked.labels)
     is_finite = bool(np.isfinite(theirs.said).all())
     reasons = [
         reason
@@ -125,13 +122,13 @@ def judge(precision: str, contents: tuple[bytes, bytes], asked: Asked) -> tuple[
     return judged, Answers(theirs.said, theirs.novelty)
 
 
-def table(judged: Judged, noun: str, is_regression: bool) -> list[str]:
+def table(judged: Judged, noun: str) -> list[str]:
     """Lines of the figures of both files."""
-    score = "RMSE" if is_regression else "accuracy"
+    score = "RMSE" if judged.same is None else "accuracy"
     lines = [f"{'':8}{'MB':>9}{'ms each':>10}{score:>10}"]
     for name, figures in (("fp32", judged.full), (judged.precision, judged.less)):
         lines.append(f"{name:8}{figures.bytes / 1e6:9.2f}{figures.milliseconds:10.3f}{figures.score:10.4f}")
-    same = "" if is_regression else f"{judged.same:,} have the same label; "
+    same = "" if judged.same is None else f"{judged.same:,} have the same label; "
     lines.append(
         f"On {judged.examples:,} held-out {noun}s {same}the largest difference is {judged.difference:.1e}; "
         f"p = {judged.p_value:.2g} that {score} differs by chance."
@@ -153,14 +150,14 @@ def _of_classes(
 
 def _of_numbers(
     ours: Float64[np.ndarray, " n"], theirs: Float64[np.ndarray, " n"], labels: Float64[np.ndarray, " n"]
-) -> tuple[tuple[float, float], float, bool, int]:
-    """Root mean squared errors, p by exchanged answers, whether the second is worse beyond chance, and 0."""
+) -> tuple[tuple[float, float], float, bool, None]:
+    """Root mean squared errors, p by exchanged answers, whether the second is worse beyond chance, `None`."""
     scores = tuple(float(np.sqrt(((each - labels) ** 2).mean())) for each in (ours, theirs))
     if (ours == theirs).all():
-        return (scores[0], scores[1]), 1.0, False, 0
+        return (scores[0], scores[1]), 1.0, False, None
     (compared,) = compare_numbers(labels, {"full": ours, "less": theirs})
     is_worse = scores[1] > scores[0] and compared.p_value < ALPHA
-    return (scores[0], scores[1]), compared.p_value, is_worse, 0
+    return (scores[0], scores[1]), compared.p_value, is_worse, None
 
 
 def _timed(

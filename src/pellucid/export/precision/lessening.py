@@ -21,7 +21,7 @@ from pellucid.export.thresholds import thresholds_of
 from pellucid.runtime.exported import ExportedModel
 from pellucid.runtime.metadata import Metadata
 
-FP32, FP16, INT8 = "fp32", "fp16", "int8"
+FP32, FP16 = "fp32", "fp16"
 
 
 class Full(NamedTuple):
@@ -66,7 +66,7 @@ def lessened(
     content = finish(graph, full.metadata)
     asked = asked_of(full.model, examples)
     judged, answers = judge(precision, (full.content, content), asked)
-    lines = table(judged, full.model.input_kind.noun, full.exported.is_regression)
+    lines = table(judged, full.model.input_kind.noun)
     for line in lines:
         say(line)
     if judged.reasons:

@@ -10,7 +10,7 @@ from pellucid.arithmetic.rounding import with_minus
 from pellucid.insight.explanations.latents import Term
 from pellucid.insight.gradients.backward import Backward
 from pellucid.insight.layers.opened import Opened
-from pellucid.insight.programs.adversarial import MADE, OF_FAKE, OF_GENERATOR, OF_REAL, SCORE
+from pellucid.insight.programs.adversarial import MADE, OF_FAKE, OF_GENERATOR, OF_MADE, OF_REAL, SCORE
 from pellucid.insight.units.opening import open_unit
 
 SEED = 0
@@ -79,7 +79,7 @@ def contest_of(opened: Opened, backward: Backward, label: int, noise: np.ndarray
         noise=noise,
         made=np.clip(np.round(made), 0, 255).astype(np.uint8),
         score=float(opened.value(SCORE)[0]),
-        score_of_made=float(opened.value("seen.score")[0]),
+        score_of_made=float(opened.value(OF_MADE)[0]),
         of_given=term(OF_REAL),
         of_made=term(OF_FAKE),
         of_generator=term(OF_GENERATOR),

@@ -108,6 +108,7 @@ _Terms = tuple[np.ndarray, float, str]
 
 
 def _of_linear(predictor: Linear, features: np.ndarray, target: int | None) -> _Terms:
+    """Features times their weights, for a class less the mean of all classes."""
     if target is None:
         weights, bias = predictor.weights[:, 0], float(predictor.bias[0])
         return features * weights, bias, "features times their weights; in all the predicted number"
@@ -122,6 +123,7 @@ def _of_linear(predictor: Linear, features: np.ndarray, target: int | None) -> _
 
 
 def _of_forest(predictor: Forest, features: np.ndarray, target: int | None) -> _Terms:
+    """Changes that the questions of the trees make to the answer, by the feature they ask about."""
     values, leaves = _node_values(predictor, target)
     scores, start = np.zeros(len(features)), 0.0
     narrow = features.astype(np.float32)
@@ -170,6 +172,7 @@ def _node_values(predictor: Forest, target: int | None) -> tuple[np.ndarray, np.
 def _of_kernel(
     predictor: Kernel, features: np.ndarray, model: ClassicalModel, target: int | None
 ) -> Contributions:
+    """Contributions of kept examples to the predicted number, or to the decisions for a class."""
     row = features.astype(np.float32)[None]
     near = likeness(
         project(row, predictor.mean, predictor.projection),

@@ -12,7 +12,7 @@ is reached at several places, as in a plain background, rounding decides which o
 gradient by hand then goes where torch's goes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,6 @@ from pellucid.reference import Line, walk, walk_back
 from pellucid.reference.texts.gru import gru_sum_gradients
 from pellucid.reference.texts.lstm import lstm_sum_gradients
 
-Loss = Callable[[Tensor], Tensor]
 _LOSS = "loss"
 _OF_MAXIMA = ("max-pool", "global-max", "text-max")
 _ROUNDING = 1e-12

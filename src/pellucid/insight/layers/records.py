@@ -94,6 +94,7 @@ def layer_records(opened: Opened) -> list[LayerRecord]:
 
 
 def _record(opened: Opened, line: Line) -> LayerRecord:
+    """Record of one line: formula, shapes, cost, field and values."""
     sources = opened.sources(line)
     values = opened.value(line.name)
     return LayerRecord(
@@ -112,6 +113,7 @@ def _record(opened: Opened, line: Line) -> LayerRecord:
 
 
 def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
+    """A layer in a few words for people, with its sizes where they tell one from another."""
     if line.kind == "convolution":
         groups, (filters, channels, height, width) = line.settings.get("groups", 1), weights[0]
         size = f"convolution {height}\u00d7{width}"

@@ -30,8 +30,8 @@ LOSSES = "both losses"
 MADE = "made"
 """Input beside image, noise and class: the image made of the latter two."""
 
-SCORE, OF_MADE, OF_JUDGED = "score", "seen.score", "judged.score"
-"""Scores of the given image and of the made one, the latter twice."""
+SCORE, OF_MADE = "score", "seen.score"
+"""Scores of the given image and of the made one."""
 
 OF_REAL, OF_FAKE, OF_GENERATOR = "loss_of_given", "loss_of_made", "loss_of_generator"
 """Terms of both losses: the first two are the discriminator's."""

@@ -135,6 +135,7 @@ class Arithmetic:
 
 
 def _of_weighing(weighing: Weighing) -> list[str]:
+    """Lines of a weighed sum: the largest products, the rest together, and the total."""
     products = weighing.products
     order = np.argsort(-np.abs(products).ravel(), kind="stable")[:_SHOWN]
     lines = [f"{weighing.name}:"] if weighing.name else []

@@ -287,6 +287,7 @@ def _say_end(
     standings: Standings,
     stages: Stages,
 ) -> None:
+    """Print the standings, where the report lies, and the command that trains the best variant."""
     best = next(variant for variant in variants if variant.name == standings.best)
     given = {
         name: value

@@ -10,12 +10,12 @@ from pellucid.arithmetic.rounding import figure, percent
 from pellucid.bundle import Model
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of, quoted, some
-from pellucid.evaluation import Comparison, Interval, compare_all, compare_numbers, holm, mcnemar
+from pellucid.evaluation import Comparison, Interval, holm, mcnemar
 from pellucid.evaluation.comparisons.paired import LEVEL, WIDEST, WIDEST_RELATIVE
 from pellucid.evaluation.wording import points, span
-from pellucid.pipeline.continual.rehearsal import contents
+from pellucid.pipeline.continual.rehearsal import contents, labels_among
 from pellucid.pipeline.continual.training import ContinualTraining
-from pellucid.pipeline.judging.testing import scores
+from pellucid.pipeline.judging.testing import compared, scores
 from pellucid.pipeline.learners.candidates import Candidate, answers
 
 _BEFORE, _AFTER = "before", "after"
@@ -97,12 +97,8 @@ def forgetting(
         _asked(data, positions, before, candidate.model, dataset.classes) for data, positions in old.data
     ]
     asked = _Asked(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    if dataset.is_regression:
-        predictions = {_AFTER: asked.after, _BEFORE: asked.before}
-        comparison = compare_numbers(asked.labels, predictions, seed)[0]
-    else:
-        answered = {_AFTER: asked.after.argmax(axis=1), _BEFORE: asked.before.argmax(axis=1)}
-        comparison = compare_all(asked.labels, answered)[0]
+    predictions = {_AFTER: asked.after, _BEFORE: asked.before}
+    (comparison,) = compared(dataset.target, asked.labels, predictions, seed)
     classes = _by_class(asked, dataset.classes) if dataset.classes else []
     found = {
         "model": candidate.name,
@@ -134,19 +130,19 @@ def _asked(
     classes: tuple[str, ...],
 ) -> _Asked:
     """Both models on some examples of earlier data."""
-    if old.is_regression:
-        return _Asked(old.labels[positions], *(answers(each, old, positions) for each in (before, after)))
-    codes = np.array([classes.index(name) for name in old.classes])
     predictions = (_in_order(each, old, positions, classes) for each in (before, after))
-    return _Asked(codes[old.labels[positions]], *predictions)
+    return _Asked(labels_among(classes, old)[positions], *predictions)
 
 
 def _in_order(
     model: Model, old: Dataset, positions: Int64[np.ndarray, " examples"], classes: tuple[str, ...]
-) -> Float64[np.ndarray, "examples classes"]:
-    """A model's probabilities in the order of all classes; 0 for those that it does not know."""
+) -> Float64[np.ndarray, "examples ..."]:
+    """A model's probabilities in the order of all classes, 0 for those that it does not know; or numbers."""
+    found = answers(model, old, positions)
+    if not classes:
+        return found
     predictions = np.zeros((len(positions), len(classes)))
-    predictions[:, [classes.index(name) for name in model.classes]] = answers(model, old, positions)
+    predictions[:, [classes.index(name) for name in model.classes]] = found
     return predictions
 
 

@@ -112,7 +112,7 @@ class _Pool:
         self, old: Sequence[Dataset], positions: Sequence[Int64[np.ndarray, " _"]], classes: tuple[str, ...]
     ) -> None:
         self._positions = positions
-        self._labels = [_labels(each, classes) for each in old]
+        self._labels = [labels_among(classes, each) for each in old]
         self._target = target_of(len(classes))
         self.size = sum(len(each) for each in positions)
 
@@ -134,11 +134,11 @@ class _Pool:
         return np.repeat(np.arange(len(self._positions)), [len(each) for each in self._positions])
 
 
-def _labels(
-    dataset: Dataset, classes: tuple[str, ...]
+def labels_among(
+    classes: tuple[str, ...], dataset: Dataset
 ) -> Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]:
-    """Labels as the new data has them."""
-    if dataset.is_regression:
+    """Labels of an earlier data set as new data has them: as positions in its classes, or numbers."""
+    if not classes:
         return dataset.labels
     codes: np.ndarray = np.array([classes.index(name) for name in dataset.classes], np.int64)
     labels: np.ndarray = codes[dataset.labels]

@@ -171,6 +171,7 @@ def _to_rehearse(continual: ContinualTraining, settings: Settings, journal: Jour
     """
 
     def decide() -> list[str]:
+        """Fingerprints of the earlier data to rehearse; all that is at hand unless it was refused."""
         if settings.rehearse and not continual.at_hand:
             raise UsageError(
                 f"--rehearse: nothing is at hand to rehearse: {continual.not_at_hand[0]}; restore it, or "

@@ -29,9 +29,7 @@ def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings
             f"warning: without them the network forgets {_named(missing)}, of which the new data has "
             "nothing; to keep them, train on old and new data together"
         )
-    if dataset.is_regression:
-        said += _about_units(continual.start.network, dataset)
-    return said
+    return [*said, *_about_units(continual.start.network, dataset)]
 
 
 def _why_not(continual: ContinualTraining, settings: Settings) -> str:
@@ -60,7 +58,8 @@ def _about_classes(continual: ContinualTraining, dataset: Dataset) -> list[str]:
 
 def _about_units(network: Network, dataset: Dataset) -> Sequence[str]:
     """A warning about numbers that lie far from those the network knows."""
-    assert network.rescale is not None  # networks of numbers have it
+    if network.rescale is None:  # it predicts classes
+        return ()
     mean, std = float(network.rescale.mean), float(network.rescale.std)
     new = dataset.labels[dataset.train]
     ratio = float(new.std()) / std

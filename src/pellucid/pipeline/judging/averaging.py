@@ -68,11 +68,11 @@ def average_of(
         held_out=HeldOut(positions, cross_fitted_average(labels, said, settings.seed)),
     )
     (candidate,) = calibrated([candidate], dataset, settings.seed)
-    (candidate,) = with_held_out([_watched(candidate, members[0][0])], dataset, settings.seed)
+    (candidate,) = with_held_out([_with_novelty(candidate, members[0][0])], dataset, settings.seed)
     return candidate
 
 
-def _watched(candidate: Candidate, heaviest: Candidate) -> Candidate:
+def _with_novelty(candidate: Candidate, heaviest: Candidate) -> Candidate:
     """The average with the detector of the member of the most weight, which compares its own answers."""
     held_out, detector, known = candidate.held_out, heaviest.model.detector, heaviest.held_out.novelty
     if detector is None or known is None:

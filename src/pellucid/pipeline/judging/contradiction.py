@@ -1,21 +1,28 @@
 """Contradiction: the test's word on the choice of a model, which was made without it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from pellucid.arithmetic.metrics import log_loss_terms
+from pellucid.arithmetic.metrics import log_loss_terms, metric_value
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
 from pellucid.evaluation import holm
 from pellucid.evaluation.comparisons.flips import flip_p_values
 from pellucid.evaluation.comparisons.paired import LEVEL, mcnemar
 from pellucid.pipeline.judging.testing import Tested
-from pellucid.settings import AVERAGE, METRICS, NUMBER_METRIC
+from pellucid.settings import AVERAGE, METRICS
 
 _FEWEST = 20
 """Test examples below which nothing is said."""
+
+_TERMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "accuracy": lambda labels, answers: (answers.argmax(axis=1) == labels).astype(np.float64),
+    "log_loss": log_loss_terms,
+    "root_mean_squared_error": lambda labels, answers: (answers - labels) ** 2,
+}
+"""Contribution of each example to a score, by the key of the metric."""
 
 
 def contradiction(
@@ -35,7 +42,8 @@ def contradiction(
     if not others or len(labels) < _FEWEST:
         return None
     found = []
-    for key, terms in _terms(tested, labels, is_regression=dataset.is_regression).items():
+    for key in dataset.target.contested:
+        terms = {name: _TERMS[key](labels, each.answers) for name, each in tested.items()}
         sign = -1.0 if METRICS[key].is_error else 1.0
         for name in others:
             if name == AVERAGE and key == "log_loss":
@@ -55,31 +63,16 @@ def contradiction(
     if not clear:
         return None
     p_value, _, name, key, terms = min(clear, key=lambda each: each[:4])
-    scores = {each: float(terms[each].mean()) for each in (name, recommended)}
-    if dataset.is_regression:
-        scores = {each: float(np.sqrt(score)) for each, score in scores.items()}
+    answers = (tested[each].answers for each in (name, recommended))
+    value, of_recommended = (metric_value(METRICS[key], labels, each) for each in answers)
     return {
         "model": name,
         "metric": key,
-        "value": scores[name],
-        "recommended_value": scores[recommended],
+        "value": value,
+        "recommended_value": of_recommended,
         "p_value_holm": float(p_value),
         "words": f"The test contradicts the choice: {name} is better there beyond chance, with "
-        f"{METRICS[key].words} {figure(scores[name])} against {figure(scores[recommended])} of "
+        f"{METRICS[key].words} {figure(value)} against {figure(of_recommended)} of "
         f"{recommended}. The choice was made without the test and stands: a model chosen by its test score "
         "would have no honest score left.",
-    }
-
-
-def _terms(
-    tested: Mapping[str, Tested], labels: np.ndarray, *, is_regression: bool
-) -> dict[str, dict[str, np.ndarray]]:
-    """Contribution of each example to the mean score of each model, by metric."""
-    if is_regression:
-        return {NUMBER_METRIC.key: {name: (each.answers - labels) ** 2 for name, each in tested.items()}}
-    return {
-        "accuracy": {
-            name: (each.answers.argmax(axis=1) == labels).astype(np.float64) for name, each in tested.items()
-        },
-        "log_loss": {name: log_loss_terms(labels, each.answers) for name, each in tested.items()},
     }

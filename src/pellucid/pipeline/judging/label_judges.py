@@ -7,13 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from pellucid.arithmetic import at_temperature
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.arithmetic.metrics import accuracy
 from pellucid.classical import FEATURES, VALUES, discriminant_answers, extract
 from pellucid.classical.lesson import Setting
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
-from pellucid.evaluation import at_temperature, fit_temperature
+from pellucid.evaluation import fit_temperature
 from pellucid.pipeline.learners.candidates import Candidate, raw_answers
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.planning.preparation import Material
@@ -106,10 +107,11 @@ def fold_judge(
     if len(np.unique(together)) < 2 * FOLDS or len(np.unique(dataset.labels[positions])) < 2:
         return None
     seen = _seen(dataset, positions, body)
+    are_rows = isinstance(seen, np.ndarray)  # texts stay where they are: their n-grams are counted already
     material = Material(
         seen,
-        dataset.labels[positions],
-        train=np.arange(len(positions)),
+        dataset.labels[positions] if are_rows else dataset.labels,
+        train=np.arange(len(positions)) if are_rows else positions,
         validation=np.zeros(0, np.int64),
         classes=dataset.classes,
     )
@@ -117,7 +119,8 @@ def fold_judge(
     fold = folds_of(together, folds, settings.seed)
     by_accuracy = dataclasses.replace(settings, metric="accuracy")
     setup = None if settings.metric == "log-loss" else _setup(candidates, body, material)
-    learner = ClassicalLearner(LEARNER, by_accuracy, setup=setup)
+    # The judgement finds a temperature of its own, so that no model is trained for the scale of each fold.
+    learner = ClassicalLearner(LEARNER, by_accuracy, setup=setup, scale=_scale(candidates, setup))
     answers = out_of_fold(learner, material, fold)
     name, sees = (LEARNER, _SEEN[dataset.noun]) if body is None else (body.name, body.features)
     if not isinstance(seen, np.ndarray) or seen.shape[1] > _WIDEST:
@@ -155,6 +158,11 @@ def _setup(candidates: Sequence[Candidate], body: Candidate | None, material: Ma
     return VALUES, words.removeprefix(f"{FEATURES[_FEATURES].title}, ")
 
 
+def _scale(candidates: Sequence[Candidate], setup: Setting | None) -> float | None:
+    """Scale that the run's own logistic regression found at this set-up; `None` where there is none."""
+    return next((each.scale for each in candidates if each.name == LEARNER and each.setup == setup), None)
+
+
 def _accuracy(candidate: Candidate, dataset: Dataset) -> float:
     """Accuracy on what was held out; 0 where nothing was."""
     positions, answers = _held_out(candidate)
@@ -164,11 +172,11 @@ def _accuracy(candidate: Candidate, dataset: Dataset) -> float:
 def _seen(
     dataset: Dataset, positions: Int64[np.ndarray, " judged"], body: Candidate | None
 ) -> np.ndarray | Texts:
-    """Features of examples for the judge: a backbone's, or those of images, or texts as they are."""
+    """Features of examples for the judge: a backbone's, or those of images; or all texts as they are."""
     if body is not None and body.stored is not None:
         return body.stored.hidden(positions)
     if isinstance(dataset.inputs, Texts):
-        return Texts.of(dataset.inputs[positions])
+        return dataset.inputs
     return extract(_FEATURES, dataset.inputs[positions])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import ClassicalModel
 from pellucid.data import Dataset
@@ -79,7 +80,8 @@ def draw_curve(
             if network is not None and name == network.plan.name:
                 learner: Learner = learner_on_part(network, settings, keeps_best=not folds.parts)
             else:
-                learner = learner_at_setup(by_name[name], settings, material_of(dataset))
+                baseline = learner_at_setup(by_name[name], settings, material_of(dataset))
+                learner = dataclasses.replace(baseline, scale=by_name[name].scale)
             smaller = [_on_part(learner, each, folds) for each in subsets]
             said[name] = [point for point in smaller if point[0] < whole[0]] + [whole]
         curve = learning_curve(
@@ -99,11 +101,9 @@ def _drawn(
         for each in candidates
         if isinstance(each.model, ClassicalModel) and each.features and each.model.network is None
     ]
-    labels = dataset.labels[dataset.validation]
-    scores: Mapping[str, float] = {
-        each.name: -float(np.mean((each.held_out.about(dataset.validation) - labels) ** 2))
-        if dataset.is_regression
-        else float((each.held_out.about(dataset.validation).argmax(axis=1) == labels).mean())
+    metric, labels = dataset.target.decides("accuracy"), dataset.labels[dataset.validation]
+    scores = {
+        each.name: metric.better(metric_value(metric, labels, each.held_out.about(dataset.validation)))
         for each in candidates
         if each.name in classical
     }

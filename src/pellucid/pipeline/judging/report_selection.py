@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from pellucid.arithmetic import metric_value
+from pellucid.arithmetic import confusion_matrix, metric_value
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
-from pellucid.evaluation import confusion_matrix, reliability
+from pellucid.evaluation import reliability
 from pellucid.files import write_file
 from pellucid.networks import describe
 from pellucid.pipeline.judging.abstention import abstention_facts

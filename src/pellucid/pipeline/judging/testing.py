@@ -11,6 +11,7 @@ from pellucid.bundle import AverageModel
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation import (
+    Comparison,
     compare_all,
     compare_numbers,
     reliability,
@@ -19,6 +20,7 @@ from pellucid.evaluation import (
 )
 from pellucid.pipeline.learners.candidates import Candidate, Stored, answers_and_novelty
 from pellucid.pipeline.learners.planning.preparation import Prepared
+from pellucid.tasks import Target
 
 
 @dataclass(frozen=True)
@@ -141,14 +143,23 @@ def comparisons(tested: Mapping[str, Tested], dataset: Dataset, seed: int) -> li
     permutations.
     """
     labels = dataset.labels[dataset.test]
-    names = list(tested)[::-1]
-    if len(names) < 2 or len(labels) == 0:
+    answers = {name: tested[name].answers for name in list(tested)[::-1]}
+    if len(answers) < 2 or len(labels) == 0:
         return []
-    if dataset.is_regression:
-        found = compare_numbers(labels, {name: tested[name].answers for name in names}, seed)
-    else:
-        found = compare_all(labels, {name: tested[name].answers.argmax(axis=1) for name in names})
-    return [each.to_json() for each in found]
+    return [each.to_json() for each in compared(dataset.target, labels, answers, seed)]
+
+
+def compared(
+    target: Target, labels: np.ndarray, answers: Mapping[str, np.ndarray], seed: int
+) -> tuple[Comparison, ...]:
+    """Every pair of models of a target, in order, by their answers about the same examples.
+
+    Classes are compared by accuracy, numbers by root mean squared error. The seed is that of the bootstrap
+    and of the permutations.
+    """
+    if target.has_probabilities:
+        return compare_all(labels, {name: target.labels(each) for name, each in answers.items()})
+    return compare_numbers(labels, answers, seed)
 
 
 def _values(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

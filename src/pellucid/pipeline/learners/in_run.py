@@ -27,7 +27,7 @@ from pellucid.training.watching.observers import Checkpointer, HistoryFile, Stop
 from pellucid.training.watching.snapshots import Snapshots
 
 _SHOWN = 8
-"""Images in a picture of what a generator has learnt so far."""
+"""Images on a sheet of what a generator has learnt so far."""
 
 
 def network_of_run(context: RunContext) -> NetworkLearner:

@@ -148,7 +148,7 @@ def _granted(costs: Sequence[Measured], context: RunContext) -> tuple[Choice, ..
 
 
 class Beside(NamedTuple):
-    """What shares with the network of a run the time that is left.
+    """Shares of the time that is left beside the network of a run.
 
     Attributes:
         seconds: for what comes after its training: backbones tuned, generated images measured.

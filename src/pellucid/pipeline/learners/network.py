@@ -82,7 +82,7 @@ class NetworkLearner:
         settings: what the user asked for.
         prepare: makes the material ready; by default for the network that the settings name.
         decide: plans layers and recipe for what was made ready.
-        train: takes a session to its end, watched or not.
+        train: takes a session to its end, with observers or without.
         beside: trains what stands on the trained network; by default nothing.
         whole: the same network, planned for all the material of which this one learns a part; `None` where
             it is planned afresh.

@@ -51,7 +51,7 @@ class RunFolder:
 
     @property
     def samples(self) -> Path:
-        """Folder of the pictures that a generator makes while it learns."""
+        """Folder of the sheets of images that a generator makes while it learns."""
         return self.path / "samples"
 
     @property

@@ -19,6 +19,7 @@ def interruptible(run: Path) -> Iterator[None]:
     """
 
     def receive(number: int, frame: FrameType | None) -> NoReturn:
+        """End the run with the name of the signal and the way to go on."""
         del frame
         raise InterruptedRun(
             f"{run}: stopped by {signal.Signals(number).name}; what was finished is kept; "

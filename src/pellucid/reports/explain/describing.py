@@ -43,6 +43,7 @@ def _layer(
     record: LayerRecord,
     fields: Mapping[str, list[list[Range]] | None],
 ) -> dict[str, Any]:
+    """Facts of one layer for the page's script."""
     line = opened.line(record.name)
     backward = explanation.backward
     return {

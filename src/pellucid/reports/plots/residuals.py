@@ -80,7 +80,6 @@ class Scatter:
         upward: vertical axis.
         levels: depth of colour, 1 to 5, and the SVG path of the marks that have it.
         line: ends of the line on which an answer is right: x, y, x, y.
-        line_label: its name.
     """
 
     title: str
@@ -89,7 +88,6 @@ class Scatter:
     upward: Axis
     levels: Sequence[tuple[int, str]]
     line: tuple[float, float, float, float]
-    line_label: str
 
 
 @dataclass(frozen=True)
@@ -175,7 +173,7 @@ def _answers(true: Float64[np.ndarray, " test"], predicted: Float64[np.ndarray, 
         "Answer against truth",
         "a mark on the dashed line is a right answer, one above it was predicted too high, one below too low",
         across, upward, _marks(true, predicted, across, upward),
-        (across.place(low), upward.place(low), across.place(high), upward.place(high)), "right",
+        (across.place(low), upward.place(low), across.place(high), upward.place(high)),
     )  # fmt: skip
 
 
@@ -186,7 +184,7 @@ def _against_answers(predicted: Float64[np.ndarray, " test"], off: Float64[np.nd
     return Scatter(
         "Residual against answer",
         "the residual is the answer minus the truth; a band that bends or widens shows where it errs",
-        across, upward, _marks(predicted, off, across, upward), (LEFT, zero, RIGHT, zero), "right",
+        across, upward, _marks(predicted, off, across, upward), (LEFT, zero, RIGHT, zero),
     )  # fmt: skip
 
 
@@ -213,6 +211,7 @@ def _marks(
 
 
 def _histogram(off: Float64[np.ndarray, " test"], noun: str) -> Histogram:
+    """Histogram of the residuals, with 0 at the edge of a bar."""
     low, high = _room(min(off.min(), 0.0), max(off.max(), 0.0))
     steps = round_steps(low, high, _BINS)
     width = (steps[1] - steps[0] if len(steps) > 1 else 0.0) or high - low

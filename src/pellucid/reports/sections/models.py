@@ -107,6 +107,7 @@ def _row(
     bounds: tuple[float, float],
     reference: float | None,
 ) -> ModelRow:
+    """Row of a model in the table: its scores beside those of the others."""
     score = entries.test_score(entry, headline)
     return ModelRow(
         name=name,

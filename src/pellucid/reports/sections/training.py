@@ -43,7 +43,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "columns": _columns(facts),
         "epochs": len(facts.history),
         "is_adversarial": _is_adversarial(facts),
-        "has_chance": facts.chance is not None and not facts.is_regression,
+        "has_chance": facts.chance is not None,
         "score": words,
         "is_error": is_error,
         "first": measured[0][0] if measured else None,

@@ -17,11 +17,10 @@ from pellucid.errors import UsageError
 from pellucid.settings import ADVERSARIAL, Settings
 from pellucid.tasks import GENERATION, REGRESSION
 from pellucid.training.recipe.adversarial import BY_MEASUREMENT, AdversarialRules
-from pellucid.training.recipe.defaults import DEFAULTS, GENERATORS, PRESETS, WARM_UP
+from pellucid.training.recipe.defaults import DEFAULTS, FEW_EPOCHS, GENERATORS, PRESETS, WARM_UP
 from pellucid.training.recipe.surroundings import Surroundings
 
 IMBALANCE = 5.0
-_FEW_EPOCHS = 8
 
 
 @dataclass(frozen=True)
@@ -219,4 +218,4 @@ def _augmentation(settings: Settings, around: Surroundings, epochs: int) -> Augm
 def _shift(around: Surroundings, epochs: int) -> int:
     """Largest shift in pixels."""
     usual = usual_shift(around.shortest_side)
-    return math.ceil(usual / 2) if epochs < _FEW_EPOCHS else usual
+    return math.ceil(usual / 2) if epochs < FEW_EPOCHS else usual

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from pellucid.networks import HeadAlone, Network
+from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 from pellucid.training.batches import Examples
 from pellucid.training.recipe.choosing import Recipe
 from pellucid.training.steps.adversarial import AdversarialStep
@@ -28,14 +29,13 @@ def make_step(
     network: Network | HeadAlone, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: Examples
 ) -> Step:
     """The step of training for the objective of the recipe."""
-    kind: Callable[[Any, torch.optim.Optimizer, Recipe, int], Step] = _OF_GENERATORS.get(
-        recipe.loss, RegressionStep if examples.is_regression else ClassificationStep
-    )
+    kind = _OF_GENERATORS.get(recipe.loss) or _OF_TARGETS[examples.target]
     return kind(network, optimizer, recipe, len(examples.train))
 
 
-_OF_GENERATORS: dict[str, Callable[[Any, torch.optim.Optimizer, Recipe, int], Step]] = {
-    "elbo": ElboStep,
-    "adversarial": AdversarialStep,
-}
+_Make = Callable[[Any, torch.optim.Optimizer, Recipe, int], Step]
+
+_OF_GENERATORS: dict[str, _Make] = {"elbo": ElboStep, "adversarial": AdversarialStep}
 """By the loss."""
+
+_OF_TARGETS: dict[Target, _Make] = {CLASSIFICATION: ClassificationStep, REGRESSION: RegressionStep}

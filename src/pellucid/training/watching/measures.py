@@ -156,6 +156,8 @@ def watched_activations(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, l
     found: dict[str, list[Tensor]] = {}
 
     def look(key: str, kind: str) -> Any:
+        """A hook that measures the outputs of one layer under a key."""
+
         def hook(layer: nn.Module, inputs: Any, outputs: Any) -> None:
             del layer, inputs
             values = outputs if isinstance(outputs, Tensor) else outputs[0]

@@ -1,4 +1,4 @@
-"""Snapshots: what a generator makes of the same noise, as a picture after some of the epochs."""
+"""Snapshots: what a generator makes of the same noise, as a sheet after some of the epochs."""
 
 import io
 from collections.abc import Callable
@@ -18,12 +18,12 @@ Images = UInt8[np.ndarray, "count height width channels"]
 
 
 class Snapshots:
-    """Writer of a picture after each of some epochs: images side by side.
+    """Writer of a sheet after each of some epochs: images side by side.
 
     Equal trainings write equal files, also where one of them was resumed.
 
     Args:
-        folder: for the pictures; made when it is needed.
+        folder: for the sheets; made when it is needed.
         make: makes the images, in evaluation mode.
         epochs: of the whole training.
     """
@@ -34,10 +34,10 @@ class Snapshots:
         self.epochs = frozenset(np.linspace(1, epochs, min(_MOST, epochs)).round().astype(int).tolist())
 
     def after_step(self, state: State) -> None:
-        """No work: pictures are per epoch."""
+        """No work: sheets are per epoch."""
 
     def after_epoch(self, state: State) -> None:
-        """Write the picture of this epoch, if it is to have one."""
+        """Write the sheet of this epoch, if it is to have one."""
         epoch = len(state.history)
         if epoch not in self.epochs:
             return
@@ -49,12 +49,12 @@ class Snapshots:
 
 
 def read_snapshots(folder: Path, shape: tuple[int, int, int]) -> dict[int, list[np.ndarray]]:
-    """Images of every picture in a folder by epoch; `shape` is height, width and channels of one image."""
+    """Images of every sheet in a folder by epoch; `shape` is height, width and channels of one image."""
     height, width, channels = shape
     found = {}
     for path in sorted(folder.glob("epoch-*.png")):
-        with Image.open(path) as picture:
-            pixels = np.asarray(picture).reshape(height, -1, channels)
+        with Image.open(path) as sheet:
+            pixels = np.asarray(sheet).reshape(height, -1, channels)
         images = np.split(pixels, range(width, pixels.shape[1], width), axis=1)
         found[int(path.stem.removeprefix("epoch-"))] = images
     return found

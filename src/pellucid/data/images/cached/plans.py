@@ -129,6 +129,7 @@ def _headers(sources: Sequence[_Source]) -> list[tuple[int, int, str] | None]:
 
 
 def _decode_files(sources: Sequence[_Source], preprocessing: Preprocessing) -> Block:
+    """Decode and fit some files; one that cannot be decoded gets its reason and stays black."""
     size, channels = preprocessing.size, preprocessing.channels
     pixels = np.zeros((len(sources), *size, channels), np.uint8)
     digests = np.zeros((len(sources), DIGEST_BYTES), np.uint8)
@@ -211,6 +212,7 @@ def plan_arrays(
 
 
 def _array_blocks(pixels: np.ndarray, preprocessing: Preprocessing) -> Generator[Block, None, None]:
+    """Fitted images of an array, block by block; one with values that are not finite stays black."""
     mode = _array_mode(pixels)
     for values in blocks(pixels, block_rows(pixels)):
         is_good = finite_rows(values)

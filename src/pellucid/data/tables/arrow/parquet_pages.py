@@ -149,6 +149,7 @@ def pages_of(file: Seekable, column: Column, size: int) -> Iterator[Page]:
 
 
 def _page(fields: dict[int, Any], at: int) -> Page:
+    """Page by the fields of its header; -1 where a size is missing."""
     kind = _whole(fields.get(_KIND, _DATA))
     about = fields.get(_ABOUT.get(kind, 0), {})
     about = about if isinstance(about, dict) else {}
@@ -187,6 +188,7 @@ class _Compact:
                 found[number] = value
 
     def _value(self, kind: int, depth: int, *, in_list: bool = False) -> Any:
+        """Read or skip a value of a kind; `None` of kinds that no page's header needs."""
         if depth > _DEEPEST:
             raise ValueError("a page's header is nested too deeply")
         if kind in (_TRUE, _FALSE):

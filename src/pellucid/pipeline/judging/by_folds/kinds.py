@@ -50,6 +50,7 @@ def kind_of_network(
     setups = {each.name: each.setup for each in simple}
 
     def beside(trained: Candidate, part: Material) -> Sequence[Candidate]:
+        """Train the simple models on the last hidden layer of a network that learnt a part."""
         if not simple:
             return []
         blind = part.without_validation

@@ -31,7 +31,7 @@ class OnFold(NamedTuple):
     Attributes:
         answers: about its examples.
         signals: how foreign these look to each model's measure; none of a model without one.
-        history: of the training of a network, watched on the fold; else nothing.
+        history: of the training of a network, validated on the fold; else nothing.
     """
 
     answers: Mapping[str, np.ndarray]
@@ -45,8 +45,8 @@ def judged_by_folds(
     """Give candidates, trained on all that is not for the test, answers about folds they did not learn from.
 
     `kinds` are the models that were trained, each once. What is finished is kept in the folder of the run and
-    taken over after a kill. With them comes the history of a network that watched the first fold, nothing
-    without one.
+    taken over after a kill. With them comes the history of the network that was validated on the first fold,
+    nothing without one.
 
     Raises: `DivergedError` if the loss stopped being finite.
     """

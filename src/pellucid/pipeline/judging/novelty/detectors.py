@@ -38,7 +38,7 @@ def _look(
     model: Model, material: Material, seed: int, see: Callable[[Int64[np.ndarray, " n"]], Rows]
 ) -> _Look:
     train = _drawn(material.train, MOST_TRAINED_ON, seed, Purpose.DETECTOR_TRAINING)
-    labels = np.zeros(len(train), np.int64) if material.is_regression else material.labels[train]
+    labels = material.target.codes(material.labels[train])
     rows = see(train)
     with threadpool_limits(1):  # another number of threads would round otherwise
         measure = fit_measure(rows, labels, model.sort_seen, seed)
@@ -76,7 +76,7 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
         if len(material.validation):
             signals = _spread(look.signals, judged_places(material, seed), len(material.validation))
             held_out = dataclasses.replace(held_out, signals=signals)
-        found.append(_watched(dataclasses.replace(candidate, held_out=held_out), measure))
+        found.append(_with_novelty(dataclasses.replace(candidate, held_out=held_out), measure))
     return found
 
 
@@ -140,7 +140,7 @@ def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
     return _look(candidate.model, learnt, seed, stored.hidden)
 
 
-def _watched(candidate: Candidate, measure: Measure | None) -> Candidate:
+def _with_novelty(candidate: Candidate, measure: Measure | None) -> Candidate:
     """The candidate with a detector calibrated on examples that were held out, and their novelty."""
     model, held_out = candidate.model, candidate.held_out
     if measure is None or held_out.signals is None:

@@ -181,10 +181,7 @@ def train_head(network: Network, features: Features, prepared: Prepared, setting
     )
     recipe = choose_recipe(of_head(settings), around)
     head = HeadAlone(network)
-    head.fit(
-        torch.from_numpy(rows[: len(train)]),
-        torch.from_numpy(labels[: len(train)]) if whole.is_regression else None,
-    )
+    head.fit(torch.from_numpy(rows[: len(train)]), torch.from_numpy(labels[: len(train)]))
     Session.of(head, examples, recipe).run()
     network.to("cpu").eval()
 

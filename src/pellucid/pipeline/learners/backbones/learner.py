@@ -68,6 +68,6 @@ class BackboneLearner:
 def _reached(said: np.ndarray, material: Material, settings: Settings) -> tuple[float, float]:
     """Scores of answers on the validation examples: by the metric, then by log loss; larger is better."""
     labels = material.labels[material.validation]
-    rows = said[:, None] if material.is_regression else said
-    finer = 0.0 if material.is_regression else -log_loss(labels, rows)
-    return score(settings.metric, labels, rows, material.target), finer
+    target = material.target
+    finer = -log_loss(labels, said) if target.has_probabilities else 0.0
+    return score(settings.metric, labels, target.columns(said), target), finer

@@ -131,7 +131,7 @@ def _kept_by_variations(
     """
     draws = generator(seed, Purpose.PROBE)
     labels, train = examples.labels, examples.train
-    if not examples.is_regression:
+    if examples.target.has_probabilities:
         probe = probe_mirroring(pixels, labels, train, draws)
         return _Kept(probe.keeps_class, True, True, (probe.sentence(),))
     shift = usual_shift(min(pixels.shape[1:3]))

@@ -17,7 +17,7 @@ from pellucid.encoding.vectors.reading import read_vectors
 from pellucid.networks import InputFacts, Network, NetworkConfig
 from pellucid.pipeline.learners.planning.refusals import networks_with, require_fitting_inputs
 from pellucid.settings import GENERATIVE, Settings
-from pellucid.tasks import REGRESSION, InputName, Target, target_of
+from pellucid.tasks import InputName, Target, target_of
 from pellucid.training import Examples, Recipe, Session, WordVectors
 
 _PREFERRED = ("bag", "text-cnn", "rnn")
@@ -52,11 +52,6 @@ class Material:
     def target(self) -> Target:
         """Target that is learnt: classes or numbers."""
         return target_of(len(self.classes))
-
-    @property
-    def is_regression(self) -> bool:
-        """Regression: numbers are predicted and not classes."""
-        return self.target is REGRESSION
 
     @property
     def takes(self) -> InputName:

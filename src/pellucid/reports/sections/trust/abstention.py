@@ -19,7 +19,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     Content of `page/abstention.html`; `None` for numbers and without a test split.
     """
     found = facts.abstention
-    if found is None or facts.is_regression or not found.curve:
+    if found is None or not found.curve:
         return None
     return {
         "all": percent(found.curve[-1].error.value),

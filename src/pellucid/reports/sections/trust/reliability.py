@@ -17,7 +17,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     Content of `page/reliability.html`; `None` for numbers and without a test split.
     """
     found = facts.calibration
-    if found is None or facts.is_regression or not any(each.examples for each in found.after.bins):
+    if found is None or not any(each.examples for each in found.after.bins):
         return None
     return {
         "temperature": found.temperature,

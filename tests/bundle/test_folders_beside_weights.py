@@ -1,4 +1,4 @@
-"""Held-out answers in a model folder: written, read again, bounded, and refused where damaged or forged."""
+"""Held-out answers and detectors in model folders: written, read again, refused where damaged or forged."""
 
 import json
 import shutil
@@ -14,20 +14,21 @@ from forged_folders import (
     require_cuts_refused,
     require_flips_refused,
     require_only_the_file_itself,
+    require_refused,
 )
 from models_with_detectors import model_with_detector
 from pellucid.bundle import HeldOut, load_any, save
 from pellucid.bundle.format.weights import pack
 from pellucid.bundle.held_out import MOST_EXAMPLES, most_kept
-from pellucid.errors import ModelFileError
 from small_models import digits, reseal
 
-NAME = "held-out.safetensors"
+NAME, OF_DETECTOR = "held-out.safetensors", "novelty.safetensors"
+DETECTORS = ("mlp", "logistic-regression of texts")
 
 
 def with_answers(model, novelty=None):
     """A model with 40 held-out answers."""
-    labels = digits()[1][:40].astype(float if model.is_regression else int)
+    labels = digits()[1][:40].astype(int if model.classes else float)
     return model.with_held_out(HeldOut.of(labels, answers_of(model), novelty))
 
 
@@ -45,6 +46,8 @@ def whole(tmp_path_factory):
     place = tmp_path_factory.mktemp("kept")
     for kind in ("classes", "numbers"):
         save(kept(kind), place / kind, {})
+    for kind in DETECTORS:
+        save(model_with_detector(kind), place / kind, {})
     return place
 
 
@@ -52,6 +55,19 @@ def whole(tmp_path_factory):
 def folder(request, whole, tmp_path):
     """A folder of one kind, to be damaged."""
     return shutil.copytree(whole / request.param, tmp_path / "model")
+
+
+@pytest.fixture(params=DETECTORS)
+def with_detector(request, whole, tmp_path):
+    """A folder of a model with a detector, to be damaged."""
+    return shutil.copytree(whole / request.param, tmp_path / "model")
+
+
+@pytest.fixture(params=["classes", "numbers", *DETECTORS])
+def file(request, whole, tmp_path):
+    """The file of answers, or of a detector, in a folder that may be damaged."""
+    folder = shutil.copytree(whole / request.param, tmp_path / "model")
+    return folder / (OF_DETECTOR if request.param in DETECTORS else NAME)
 
 
 def tensors_of(folder):
@@ -89,29 +105,29 @@ def test_another_temperature_or_other_classes_drop_or_refuse_them():
         MODELS["cnn"]().with_held_out(model.held_out)
 
 
-def test_one_flipped_byte(folder):
-    require_flips_refused(folder / NAME, 120, rf"{NAME}: ")
+def test_one_flipped_byte(file):
+    require_flips_refused(file, 100, rf"{file.name}: ")
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-def test_truncation(sealed, folder):
-    require_cuts_refused(folder / NAME, sealed=sealed)
+def test_truncation(sealed, file):
+    require_cuts_refused(file, sealed=sealed)
 
 
-def test_a_missing_file_a_link_and_bytes_too_many(folder, tmp_path):
-    require_only_the_file_itself(folder / NAME, tmp_path / "elsewhere")
+def test_a_missing_file_a_link_and_bytes_too_many(file, tmp_path):
+    require_only_the_file_itself(file, tmp_path / "elsewhere")
 
 
-def test_numbers_that_are_not_finite(folder):
-    content = (folder / NAME).read_bytes()
+def test_numbers_that_are_not_finite(file):
+    content = file.read_bytes()
     length = struct.unpack("<Q", content[:8])[0]
-    entry = json.loads(content[8 : 8 + length])["said"]
+    entries = json.loads(content[8 : 8 + length])
+    entry = entries.get("said") or next(each for each in entries.values() if each["dtype"] == "F64")
     place = 8 + length + entry["data_offsets"][0]
     bad = np.array(np.nan, {"F32": "<f4", "F64": "<f8"}[entry["dtype"]]).tobytes()
-    (folder / NAME).write_bytes(content[:place] + bad + content[place + len(bad) :])
-    reseal(folder)
-    with pytest.raises(ModelFileError, match="not finite"):
-        load_any(folder)
+    file.write_bytes(content[:place] + bad + content[place + len(bad) :])
+    reseal(file.parent)
+    require_refused(file.parent, "not finite")
 
 
 @pytest.mark.parametrize(
@@ -131,8 +147,7 @@ def test_numbers_that_are_not_finite(folder):
 )
 def test_settings_that_are_none(held_out, said, folder):
     reseal(folder, held_out=held_out)
-    with pytest.raises(ModelFileError, match=said):
-        load_any(folder)
+    require_refused(folder, said)
 
 
 @pytest.mark.parametrize(
@@ -152,8 +167,7 @@ def test_what_no_model_says(change, said, whole, tmp_path):
     change(tensors)
     (folder / NAME).write_bytes(pack(tensors))
     reseal(folder)
-    with pytest.raises(ModelFileError, match=said):
-        load_any(folder)
+    require_refused(folder, said)
 
 
 @pytest.mark.parametrize("name", ["labels", "said", "novelty"])
@@ -168,8 +182,7 @@ def test_an_array_of_another_type_or_name_or_none(name, whole, tmp_path):
     ):
         (folder / NAME).write_bytes(pack(changed))
         reseal(folder)
-        with pytest.raises(ModelFileError, match=rf"{NAME}: .*use an undamaged copy"):
-            load_any(folder)
+        require_refused(folder, rf"{NAME}: .*use an undamaged copy")
 
 
 def test_novelty_without_a_detector(whole, tmp_path):
@@ -178,30 +191,68 @@ def test_novelty_without_a_detector(whole, tmp_path):
     del document["novelty"], document["sha256"]["novelty.safetensors"]
     (folder / "model.json").write_text(json.dumps(document))
     reseal(folder)
-    with pytest.raises(ModelFileError, match="have a novelty, but the model has no detector"):
-        load_any(folder)
+    require_refused(folder, "have a novelty, but the model has no detector")
 
 
-def test_the_key_without_the_checksum_and_the_checksum_without_the_key(folder):
+def test_the_key_without_the_checksum_and_the_checksum_without_the_key(file):
+    folder, key = file.parent, "novelty" if file.name == OF_DETECTOR else "held_out"
     document = document_of(folder)
-    held_out = document.pop("held_out")
+    stated = document.pop(key)
     (folder / "model.json").write_text(json.dumps(document))
     reseal(folder)
-    with pytest.raises(ModelFileError, match=f"{NAME}: the description does not speak of it"):
-        load_any(folder)
-    del document["sha256"][NAME]
+    require_refused(folder, f"{file.name}: (the description does not speak of it|belongs to no detector)")
+    del document["sha256"][file.name]
     (folder / "model.json").write_text(json.dumps(document))
     reseal(folder)
-    assert load_any(folder).held_out is None
+    model = load_any(folder)
+    assert (model.detector if key == "novelty" else model.held_out) is None
     ordered = [*document.items()]
-    ordered.insert(list(document).index("sha256"), ("held_out", held_out))
+    ordered.insert(list(document).index("sha256"), (key, stated))
     (folder / "model.json").write_text(json.dumps(dict(ordered)))
     reseal(folder)
-    with pytest.raises(ModelFileError, match="is missing from 'sha256'"):
-        load_any(folder)
+    require_refused(folder, "is missing from 'sha256'")
 
 
 def test_of_many_classes_fewer_examples_are_kept():
     assert [most_kept(each) for each in (0, 2, 200, 1000, 10**8)] == [MOST_EXAMPLES] * 3 + [2000, 1]
     with pytest.raises(ValueError, match="2001 examples of 1000 classes are too many"):
         HeldOut.expected({"examples": 2001, "novelty": False}, ("a",) * 1000)
+
+
+def test_one_flipped_byte_in_the_description(with_detector):
+    require_flips_refused(with_detector / "model.json", 80, r"model\.json: ")
+
+
+def test_a_shape_bomb_allocates_nothing(with_detector):
+    plan = document_of(with_detector)["novelty"]
+    reseal(with_detector, novelty={**plan, "measure": {**plan["measure"], "columns": 10**7}})
+    require_refused(with_detector, r"novelty\.safetensors: .*the architecture needs|features")
+
+
+@pytest.mark.parametrize(
+    ("novelty", "said"),
+    [
+        (None, "'novelty' is not an object"),
+        ([], "'novelty' is not an object"),
+        ({}, "novelty: "),
+        ({"kind": "os.system"}, "novelty: "),
+    ],
+)
+def test_settings_of_no_detector(novelty, said, with_detector):
+    reseal(with_detector, novelty=novelty)
+    require_refused(with_detector, said)
+
+
+def test_a_detector_of_another_model(with_detector, whole, tmp_path):
+    other = shutil.copytree(whole / "mlp", tmp_path / "other")
+    if document_of(with_detector) == document_of(other):
+        other = shutil.copytree(whole / "logistic-regression of texts", tmp_path / "texts")
+    shutil.copy(other / OF_DETECTOR, with_detector / OF_DETECTOR)
+    reseal(with_detector, novelty=document_of(other)["novelty"])
+    require_refused(with_detector, r"the detector takes \d+ features where the model has \d+")
+
+
+def test_a_key_that_stands_there_twice(with_detector):
+    text = (with_detector / "model.json").read_text()
+    (with_detector / "model.json").write_text(text.replace('"novelty":', '"novelty": {}, "novelty":', 1))
+    require_refused(with_detector, "not acceptable JSON")

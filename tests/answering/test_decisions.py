@@ -10,7 +10,7 @@ import pytest
 from command_line import rows_of
 from models_with_detectors import with_detector
 from number_models import number_model
-from pellucid.answering.deciding import Decider, Wishes
+from pellucid.answering.decisions import Decisions, Wishes
 from pellucid.answering.predict import predict
 from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import HeldOut
@@ -44,7 +44,7 @@ def without(model, count):
 
 
 def test_it_answers_those_of_most_trust_and_says_beforehand_how_many(model):
-    decider = Decider(model, Wishes(max_error=0.05), "run")
+    decider = Decisions(model, Wishes(max_error=0.05), "run")
     said, novelty = model.answer(PIXELS[ASKED])
     decided = decider.decide(said, novelty)
     trusted = trust(said.max(axis=1), novelty, 0.05)
@@ -62,7 +62,7 @@ def test_it_answers_those_of_most_trust_and_says_beforehand_how_many(model):
 
 
 def test_a_foreign_input_is_abstained_however_sure_the_model_is(model):
-    decider = Decider(model, Wishes(max_error=0.3), "run")
+    decider = Decisions(model, Wishes(max_error=0.3), "run")
     said, novelty = model.answer(PIXELS[ASKED])
     sure = said.max(axis=1) > 0.8
     assert sure.sum() > 30
@@ -72,7 +72,7 @@ def test_a_foreign_input_is_abstained_however_sure_the_model_is(model):
 
 
 def test_a_number_that_is_missing_is_not_answered(model):
-    decider = Decider(model, Wishes(max_error=0.3), "run")
+    decider = Decisions(model, Wishes(max_error=0.3), "run")
     said = np.full((2, 10), 0.1)
     said[0] = np.nan
     assert decider.decide(said, np.array([0.1, np.nan])).abstained.tolist() == [True, True]
@@ -85,7 +85,7 @@ def test_costs_choose_the_answer_and_the_error_is_that_of_the_answers_chosen(mod
     lines += [",".join([name, *map(str, row)]) for name, row in zip(CLASSES, costs.tolist(), strict=True)]
     (tmp_path / "costs.csv").write_text("\n".join(lines))
     wishes = Wishes(costs=tmp_path / "costs.csv", max_error=0.1)
-    decider = Decider(model, wishes, "run")
+    decider = Decisions(model, wishes, "run")
     said, novelty = model.answer(PIXELS[ASKED])
     answers = decider.decide(said, novelty).answers
     assert (answers == (said @ costs).argmin(axis=1)).all()
@@ -97,7 +97,7 @@ def test_costs_choose_the_answer_and_the_error_is_that_of_the_answers_chosen(mod
 
 
 def test_sets_hold_the_truth(model):
-    decider = Decider(model, Wishes(sets=0.95), "run")
+    decider = Decisions(model, Wishes(sets=0.95), "run")
     said, novelty = model.answer(PIXELS[ASKED])
     sets = decider.decide(said, novelty).sets
     held = [CLASSES[label] in each for label, each in zip(LABELS[ASKED], sets, strict=True)]
@@ -110,7 +110,7 @@ def test_intervals_of_a_model_of_numbers(tmp_path):
     model = number_model("cnn")
     said = model.predict_values(PIXELS[HELD])
     model = model.with_held_out(HeldOut.of(LABELS[HELD].astype(float), said, None))
-    decider = Decider(model, Wishes(sets=0.9), "run")
+    decider = Decisions(model, Wishes(sets=0.9), "run")
     ends = np.array(decider.decide(model.predict_values(PIXELS[ASKED]), None).sets)
     assert ((ends[:, 0] <= LABELS[ASKED]) & (LABELS[ASKED] <= ends[:, 1])).mean() == pytest.approx(
         0.9, abs=0.06
@@ -118,7 +118,7 @@ def test_intervals_of_a_model_of_numbers(tmp_path):
     assert "intervals, " in decider.announcement()[0]
     for wish in (Wishes(max_error=0.1), Wishes(costs=tmp_path)):
         with pytest.raises(UsageError, match=r"predicts numbers, .* --sets 0\.95 gives intervals"):
-            Decider(model, wish, "run")
+            Decisions(model, wish, "run")
 
 
 @pytest.mark.parametrize(
@@ -146,25 +146,25 @@ def test_intervals_of_a_model_of_numbers(tmp_path):
 )
 def test_what_cannot_be_promised_is_refused_with_what_can(wishes, count, said, model):
     with pytest.raises(UsageError, match=said):
-        Decider(without(model, count), wishes, "run")
+        Decisions(without(model, count), wishes, "run")
 
 
 def test_what_is_advised_suffices(model):
-    assert Decider(without(model, 20), Wishes(max_error=0.14), "run").promise is not None
-    assert Decider(without(model, 18), Wishes(sets=0.94), "run").coverage is not None
+    assert Decisions(without(model, 20), Wishes(max_error=0.14), "run").promise is not None
+    assert Decisions(without(model, 18), Wishes(sets=0.94), "run").coverage is not None
 
 
 def test_a_model_saved_without_held_out_answers_says_so():
     for wishes in (Wishes(max_error=0.1), Wishes(sets=0.9)):
         with pytest.raises(UsageError, match=r"run was saved without held-out answers, .*; train it again"):
-            Decider(trained_model(), wishes, "run")
-    assert Decider(trained_model(), Wishes(), "run").announcement() == []
+            Decisions(trained_model(), wishes, "run")
+    assert Decisions(trained_model(), Wishes(), "run").announcement() == []
 
 
 def test_nothing_is_answered_where_no_threshold_keeps_the_promise(model):
     held = model.held_out
     wrong = model.with_held_out(dataclasses.replace(held, labels=(held.labels + 1) % 10))
-    decider = Decider(wrong, Wishes(max_error=0.05), "run")
+    decider = Decisions(wrong, Wishes(max_error=0.05), "run")
     assert decider.decide(*model.answer(PIXELS[ASKED])).abstained.all()
     assert decider.announcement()[0].startswith(
         "No image will be answered: no threshold keeps the error at 5 %"
@@ -172,7 +172,7 @@ def test_nothing_is_answered_where_no_threshold_keeps_the_promise(model):
     partly = model.with_held_out(
         dataclasses.replace(held, labels=np.where(np.arange(300) % 4, held.labels, 11 % 10))
     )
-    assert "--max-error 0." in Decider(partly, Wishes(max_error=0.02), "run").announcement()[0]
+    assert "--max-error 0." in Decisions(partly, Wishes(max_error=0.02), "run").announcement()[0]
 
 
 def test_the_columns_in_every_form(run, model, tmp_path):
@@ -187,7 +187,7 @@ def test_the_columns_in_every_form(run, model, tmp_path):
     rows = rows_of(found["csv"])
     assert list(rows[0])[:7] == ["input", "label", "probability", "error", "novelty", "abstained", "set"]
     assert (rows[0]["abstained"], rows[0]["set"]) == ("", "")
-    decided = Decider(model, wishes, "run").decide(*model.answer(PIXELS[1300:1340]))
+    decided = Decisions(model, wishes, "run").decide(*model.answer(PIXELS[1300:1340]))
     assert [row["abstained"] for row in rows[1:]] == [
         str(each).lower() for each in decided.abstained.tolist()
     ]
@@ -251,7 +251,7 @@ def test_evaluate_measures_what_became_of_the_promise(run, model, tmp_path, caps
     assert main(["evaluate", str(run), str(tmp_path / "labelled"), "--max-error", "0.05", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["abstention"]
     said, novelty = model.answer(PIXELS[ASKED])
-    answered = ~Decider(model, Wishes(max_error=0.05), "run").decide(said, novelty).abstained
+    answered = ~Decisions(model, Wishes(max_error=0.05), "run").decide(said, novelty).abstained
     is_wrong = said.argmax(axis=1) != LABELS[ASKED]
     assert found["max_error"] == 0.05
     assert found["answered"]["value"] == pytest.approx(answered.mean(), abs=0.01)
