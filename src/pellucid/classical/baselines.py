@@ -116,9 +116,8 @@ def fit_baseline(
 ) -> Fitted:
     """Train one classical model on the training split, its set-up chosen on the validation split.
 
-    Without a validation split, part of the training examples is set aside for the choice.
-
-    The result follows from lesson, seed and threads; the budget counts and never looks at a clock.
+    Without a validation split, part of the training examples is set aside for the choice. The result follows
+    from lesson, seed and threads; the budget counts and never looks at a clock.
 
     Args:
         name: key in `BASELINES`, or in `NUMBER_BASELINES` for a lesson of numbers.
@@ -128,8 +127,7 @@ def fit_baseline(
         metric: value of `--metric`; numbers go by the root mean squared error.
         budget: by default the standard one.
         setup: the set-up to train; where there is no such one, or none is given, all are compared.
-        scale: of the decision values of a linear model of texts, where an earlier training at this set-up has
-            found it; else a training on a part finds it.
+        scale: of a linear model's decision values, from an earlier training at this set-up.
 
     Returns:
         The trained model and what was compared.
@@ -144,7 +142,6 @@ def fit_baseline(
         raise ValueError(f"model: {name!r} is not one of {', '.join(baselines)}")
     metric_of(metric)
     began = time.perf_counter()
-    trials = baselines[name]
     work = Work(lesson.classes, seed, threads, budget or Budget(), lesson.input_kind is IMAGES)
     # One thread for each matrix product: several wait for each other, and where the processor is
     # shared they wait a hundred times longer than they work. Configurations, pairs and trees run beside
@@ -153,7 +150,7 @@ def fit_baseline(
         # Steps are bounded by the budget; a solver that would go on is no fault of the user's.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
-        setups = trials(lesson, work.budget)
+        setups = baselines[name](lesson, work.budget)
         found = search([each for each in setups if each[:2] == setup] or setups, lesson, work, metric, scale)
     counted = found.table.counted
     return Fitted(
