@@ -93,7 +93,7 @@ class Session(Generic[Learner]):
         """Session at step 0 over a network taken over as it is, frozen parameters included."""
         with pinned(recipe.threads):
             network = network.to(recipe.device)
-            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,unused-ignore]
             optimizer = build_optimizer(network, recipe, shares)
             return Session(network, Batches(examples, recipe), State(network, optimizer))
 

@@ -17,8 +17,13 @@ def scaling(
     """
     rows = max(1, _BLOCK_VALUES // features.shape[1])
     starts = range(0, len(features), rows)
-    mean = sum(features[at : at + rows].sum(axis=0, dtype=np.float64) for at in starts) / len(features)
-    square = sum(((features[at : at + rows] - mean) ** 2).sum(axis=0) for at in starts) / len(features)
+    nothing = np.zeros(features.shape[1])
+    mean = sum((features[at : at + rows].sum(axis=0, dtype=np.float64) for at in starts), nothing) / len(
+        features
+    )
+    square = sum((((features[at : at + rows] - mean) ** 2).sum(axis=0) for at in starts), nothing) / len(
+        features
+    )
     deviation = np.sqrt(square)
     changes = deviation > _SMALLEST * np.maximum(np.abs(mean), np.finfo(np.float32).tiny)
     if one_unit and changes.any():

@@ -39,7 +39,7 @@ def largest_answers(
     """
     weights = [layer.weight for layer in layers]
     biases = torch.cat([layer.bias for layer in layers if layer.bias is not None])
-    found: Tensor = _Largest.apply(vectors, present, *weights)  # type: ignore[no-untyped-call]
+    found: Tensor = _Largest.apply(vectors, present, *weights)  # type: ignore[no-untyped-call,unused-ignore]
     return found + biases
 
 

@@ -22,7 +22,7 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
     chance, guessing = 0.0, 1.0  # numbers are learnt divided by their standard deviation
     if dataset.target.has_probabilities:
         counts = np.bincount(dataset.labels[dataset.train], minlength=1)
-        chance = float(counts.max() / max(1, counts.sum()))
+        chance = float(counts.max()) / max(1, int(counts.sum()))
         guessing = math.log(max(1, int((counts > 0).sum())))  # what weights of classes make of it, at most
     history = last_training(outcome.history)
     course = Course(

@@ -87,7 +87,7 @@ class Choice:
         """Its network, in evaluation mode, with a head that has learnt nothing."""
         draws = torch.Generator().manual_seed(torch_seed(settings.seed, Purpose.BACKBONE_HEAD))
         network = self.build(self.config, draws).eval()
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,unused-ignore]
         return network
 
     def to_json(self) -> dict[str, Any]:
