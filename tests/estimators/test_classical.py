@@ -124,7 +124,7 @@ def test_a_grid_may_choose_between_models() -> None:
             pellucid.ImageClassifier(model="svm", class_weight={0: 2.0}),
             "--class-weight: steers networks only, and --model is svm; leave it out",
         ),
-        (pellucid.ImageRegressor(model="mean", preset="best"), "--preset: steers networks only"),
+        (pellucid.ImageRegressor(model="mean", optimizer="adam"), "--optimizer: steers networks only"),
     ],
 )
 def test_what_does_not_fit_is_refused(

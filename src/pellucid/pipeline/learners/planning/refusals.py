@@ -18,7 +18,7 @@ from pellucid.settings import (
 )
 from pellucid.tasks import REGRESSION, TARGETS, Target
 
-_STEER_BOTH = frozenset({"image_size", "model", "time_limit", "metric", "seed", "threads"})
+_STEER_BOTH = frozenset({"image_size", "model", "preset", "time_limit", "metric", "seed", "threads"})
 _TRUE_OF_CLASSICAL = {"augment": False, "class_weight": "none", "device": "cpu", "backbone": NO_BACKBONE}
 """Settings of networks, and the values that say what a classical model does anyway."""
 
