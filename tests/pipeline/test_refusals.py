@@ -24,7 +24,8 @@ NETWORK_ALONE = {
 }  # fmt: skip
 FOR_ALL = {
     "model": "svm", "preset": "quick", "image_size": "8", "time_limit": "9s", "metric": "log-loss", "seed": 3,
-    "threads": 1, "skip_bad": True, "augment": False, "class_weight": "none", "device": "cpu", "backbone": "none",
+    "threads": 1, "skip_bad": True, "augment": False, "class_weight": "none", "device": "cpu",
+    "backbone": "none",
 }  # fmt: skip
 
 
