@@ -119,7 +119,7 @@ def _judged(settings: Settings, fold: Dataset) -> tuple[Record, list[float]]:
     """Train on a fold's examples, and score on the fold and on what was learnt."""
     began = time.process_time()
     material = material_of(fold)
-    fitted = learner_of(settings, material).fit(material)
+    (fitted,) = learner_of(settings, material).fit(material)
     seconds = time.process_time() - began
     scores = scores_of(fold.labels[fold.test], answers(fitted.model, fold, fold.test), len(fold.classes))
     seen = accuracy(fold.labels[fold.train], answers(fitted.model, fold, fold.train))

@@ -13,7 +13,7 @@ from pellucid.pipeline.learners.baselines import everything_of, train_baselines
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers, on_validation, recommended
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.learner import Allowance
-from pellucid.pipeline.learners.on_network import _affordable
+from pellucid.pipeline.learners.on_network import _affordable, left_out
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
@@ -48,7 +48,7 @@ def test_each_model_of_a_line_has_its_own_score(labels, said, words):
 
 @pytest.mark.parametrize(("classes", "expected"), [(2, True), (100, True), (101, False), (300, False)])
 def test_no_machine_for_each_of_very_many_pairs_of_classes(classes, expected):
-    names, sentences = _affordable(classes)
+    names, sentences = _affordable(classes), left_out(classes)
     assert names[0] == "logistic-regression"
     assert ("svm" in names) is expected
     assert bool(sentences) is not expected
@@ -79,12 +79,12 @@ def test_a_linear_model_of_texts_learns_from_what_judged_it_in_the_end(mails, tr
     assert [each.train_examples for each in trained[0]] == [len(mails.train), pool, len(mails.train)]
     assert majority.judged is None
     assert forest.judged is None
-    first = ClassicalLearner("svm", SETTINGS).fit(material_of(mails))
+    (first,) = ClassicalLearner("svm", SETTINGS).fit(material_of(mails))
     same(svm.judged, first.model, mails)
     np.testing.assert_array_equal(svm.held_out.answers, first.held_out.answers)
     assert svm.scale == first.scale is not None
     last = ClassicalLearner("svm", SETTINGS, setup=first.setup, scale=first.scale)
-    same(svm.model, last.fit(everything_of(material_of(mails))).model, mails)
+    same(svm.model, last.fit(everything_of(material_of(mails)))[0].model, mails)
     assert not np.array_equal(svm.held_out.answers, answers(svm.model, mails, mails.validation))
     reason = recommended([svm], mails, "accuracy").reason
     assert reason.endswith("After that it learned from these texts too.")
