@@ -41,6 +41,7 @@ def test_there_are_tries() -> None:
     assert len(TRIES) >= 12
 
 
+@pytest.mark.slow
 def test_figures_and_plots_are_those_of_the_records() -> None:
     done = ran("page.py", "--check")
     assert done.returncode == 0, done.stdout + done.stderr

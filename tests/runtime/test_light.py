@@ -107,6 +107,7 @@ def test_what_is_missing_is_named(packages, tmp_path):
     assert "saved without held-out answers" in done.stderr
 
 
+@pytest.mark.slow
 def test_sub_words_need_no_package_more_and_word_pieces_one(packages, tmp_path):
     text = "I read a seven, and größer: they'll"
     (tmp_path / "text.txt").write_text(text)
