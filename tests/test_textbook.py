@@ -62,6 +62,7 @@ def test_the_page_has_a_verdict_on_every_try(name: str) -> None:
     assert "**Verdict:" in after
 
 
+@pytest.mark.slow
 def test_cheap_tries_run(tmp_path: Path) -> None:
     records = records_of(tmp_path, CHEAP)
     assert set(records) == set(CHEAP)

@@ -102,6 +102,7 @@ def test_settings_and_versions_are_saved(run):
     assert {"python", "torch", "pellucid"} <= set(config["versions"])
 
 
+@pytest.mark.slow
 def test_the_command_in_the_report_repeats_the_run(run, pellucid, tmp_path):
     import shlex
 
@@ -137,6 +138,7 @@ def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, digit
     assert f"{tested:.6f}"[:6] in done.stdout
 
 
+@pytest.mark.slow
 def test_the_python_road_gives_the_same_run(run, digits_npz, tmp_path):
     finished = package.train(
         digits_npz, out=tmp_path / "python", epochs=5, width=16, threads=1, baselines=False, quiet=True

@@ -146,6 +146,7 @@ def test_a_damaged_table_has_the_same_reason(tmp_path, here):
     assert outcome(open_table, tmp_path / "t.parquet", "t.parquet") == reason
 
 
+@pytest.mark.slow
 def test_long_texts_come_in_parts_of_the_same_blocks(tmp_path, here):
     texts = [f"{row}, " + "a,b,[c] " * (row % 7) * 60_000 for row in range(20)]
     parquet.write_table(pa.table({"text": texts, "label": [1] * 20}), tmp_path / "t.parquet")
