@@ -214,6 +214,8 @@ def test_many_suspected_labels():
     assert "Of 1,000 labels" in found.evidence
     assert "11 (1.1 %) may well be wrong, and about 87 % of these" in found.evidence
     assert suspicious_labels(course(label_issues=10, examined=1000, agreed=850)) is None
+    assert suspicious_labels(course(label_issues=4, examined=100, agreed=90)) is None
+    assert suspicious_labels(course(label_issues=5, examined=100, agreed=90)) is not None
     assert suspicious_labels(course()) is None
 
 

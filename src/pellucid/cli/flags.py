@@ -126,6 +126,7 @@ def counting(words: str) -> Iterator[Callable[[int, int | None], None] | None]:
         begun: tuple[float, int] | None = None
 
         def show(done: int, total: int | None) -> None:
+            """Move the bar, which is only seen where there is much to do."""
             nonlocal begun
             now = time.monotonic()
             begun = begun or (now, done)

@@ -100,6 +100,7 @@ class _Bounded(io.RawIOBase):
         return self._file.tell()
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill the buffer with the bytes that come next; their number. Raises: `DataError` past the bound."""
         content = self._file.read(len(buffer))
         buffer[: len(content)] = content
         self._read += len(content)

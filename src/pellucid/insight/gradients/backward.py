@@ -169,6 +169,7 @@ def _by_autograd(
             continue
 
         def watch(_: object, __: object, output: Tensor | _States, name: str = name) -> None:
+            """Keep what a layer gives, and ask for its gradient."""
             values = output if isinstance(output, Tensor) else output[0]
             seen[name] = values.detach().clone().numpy()
             # A hook of a tensor is told the gradient of what it was before a later layer wrote over it.
