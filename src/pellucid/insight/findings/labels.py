@@ -29,9 +29,9 @@ def suspicious_labels(course: Course) -> Finding | None:
         f"{100 * agreement:.0f} % of all labels.",
         "Look at the likely label errors in this report and mend what is wrong; the network learns what the "
         "labels say, and so does its score.",
-        f"Found above {100 * SUSPICIOUS:.0f} %, and from {_MANY} labels on. A label counts where it is wrong with a probability of at "
-        "least 0.4, by the probability that a model gives it and the share of wrong labels among all, which "
-        "is fitted to these probabilities. None counts where that share could be 0. Ten well-known test sets "
-        "have 3.3 % wrong labels on the mean (Northcutt and others 2021).",
+        f"Found above {100 * SUSPICIOUS:.0f} %, and from {_MANY} labels on. A label counts where it is wrong "
+        "with a probability of at least 0.4, by the probability that a model gives it and the share of wrong "
+        "labels among all, which is fitted to these probabilities. None counts where that share could be 0. "
+        "Ten well-known test sets have 3.3 % wrong labels on the mean (Northcutt and others 2021).",
         {"share": share, "agreement": agreement, "expected_precision": course.label_precision},
     )
