@@ -45,7 +45,7 @@ def _start(examples: Examples, **given) -> Session:
         mirror_keeps_class=False,
         precision="fp32" if settings.precision == "auto" else settings.precision,
         device="cpu",
-        threads=1,
+        threads=settings.threads or 1,
     )
     facts = InputFacts((1, 8, 8), max(1, examples.classes), len(examples.train))
     config = design(settings.model, settings, facts)

@@ -17,6 +17,7 @@ VARIANTS = [
     {"optimizer": "adam", "schedule": "cosine", "loss": "mse"},
     {"model": "lenet"},
     {"patience": 1},
+    {"threads": 2, "batch_size": 130},
 ]
 
 

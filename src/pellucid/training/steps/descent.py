@@ -1,5 +1,8 @@
 """One optimiser step shared by every objective: outputs, a finite loss, gradients, an update."""
 
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -8,6 +11,33 @@ from pellucid.errors import DivergedError
 from pellucid.training.batches import Batch
 from pellucid.training.recipe.choosing import Recipe, batches_per_epoch
 from pellucid.training.recipe.optimisers import SHARE
+from pellucid.training.steps.sharing import Part, Team
+
+
+class Judged(NamedTuple):
+    """Judgement of the outputs for some examples.
+
+    Attributes:
+        loss: mean over them.
+        hits: how many of them are right; 0 where that has no meaning.
+    """
+
+    loss: Tensor
+    hits: int = 0
+
+
+class _Learnt(NamedTuple):
+    """Result of one part of a batch, weighed by its share.
+
+    Attributes:
+        loss: share of the batch's mean loss.
+        hits: as in `Judged`.
+        gradients: of that loss by each parameter; `None` where it does not depend on one.
+    """
+
+    loss: float
+    hits: int
+    gradients: tuple[Tensor | None, ...]
 
 
 class Descent:
@@ -37,18 +67,56 @@ class Descent:
         self._recipe = recipe
         self._examples = examples
         self._parameters = [each for each in network.parameters() if each.requires_grad]
+        self._team = Team(network, recipe)
 
-    def outputs(self, batch: Batch) -> Float[Tensor, "batch outputs"]:
-        """Outputs of the network for a batch, computed in the recipe's arithmetic, as float32."""
-        inputs = batch.inputs.to(self.device)
+    def learn(
+        self,
+        batch: Batch,
+        step: int,
+        learning_rate: float,
+        judge: Callable[[Tensor, Tensor], Judged],
+        weigh: Callable[[Tensor], float] = len,
+    ) -> tuple[float, int]:
+        """Take one step down the mean loss that `judge` gives outputs and labels; that loss, and the hits.
+
+        Threads take a part of the batch each where that is faster. `weigh` gives the weight of a part's
+        labels in the mean.
+
+        Raises: `DivergedError` as `down` does.
+        """
+        labels = batch.labels.to(self.device)
+        parts = self._team.parts(len(labels))
+        if len(parts) == 1:
+            judged = judge(self._outputs(self._network, batch.inputs), labels)
+            return self.down(judged.loss, batch, step, learning_rate), judged.hits
+        total = weigh(labels)
+
+        def work(part: Part) -> _Learnt:
+            """Loss of a part and its gradients."""
+            mine = labels[part.examples]
+            judged = judge(self._outputs(part.network, batch.inputs[part.examples]), mine)
+            loss = judged.loss * (weigh(mine) / total)
+            gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
+            return _Learnt(loss.item(), judged.hits, gradients)
+
+        found = self._team.each(parts, work)
+        value = sum(each.loss for each in found)
+        _require_finite(value, "loss", batch, step, learning_rate)
+        self._add([each.gradients for each in found], self._scale(batch))
+        self._finish(batch, step, learning_rate)
+        return value, sum(each.hits for each in found)
+
+    def _outputs(self, network: nn.Module, inputs: Tensor) -> Float[Tensor, "batch outputs"]:
+        """Outputs of a network, computed in the recipe's arithmetic, as float32."""
         with self.arithmetic():
-            outputs: Tensor = self._network(inputs).float()
+            outputs: Tensor = network(inputs.to(self.device)).float()
         return outputs
 
     def arithmetic(self) -> torch.autocast:
         """Context in which networks compute in the recipe's arithmetic."""
         bf16 = self._recipe.precision == "bf16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16)
+        # Its cache of weights is one for all threads, and every weight is used once.
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16, cache_enabled=False)
 
     def down(self, loss: Tensor, batch: Batch, step: int, learning_rate: float) -> float:
         """Take the gradient of a batch's mean loss, update where it is time, and return the loss.
@@ -57,14 +125,31 @@ class Descent:
         """
         value = loss.item()
         _require_finite(value, "loss", batch, step, learning_rate)
-        accumulates = self._recipe.optimizer == "gd"
-        share = len(batch.labels) / self._examples
-        (loss * share if accumulates else loss).backward()  # type: ignore[no-untyped-call]
+        scale = self._scale(batch)
+        (loss if scale == 1.0 else loss * scale).backward()  # type: ignore[no-untyped-call]
+        self._finish(batch, step, learning_rate)
+        return value
+
+    def _scale(self, batch: Batch) -> float:
+        """Factor of a batch's gradients: its share of the examples where those of an epoch add up, else 1."""
+        return len(batch.labels) / self._examples if self._recipe.optimizer == "gd" else 1.0
+
+    def _add(self, of_parts: Sequence[Sequence[Tensor | None]], scale: float) -> None:
+        """Add the gradients of parts, in their order, to those of the parameters."""
+        for parameter, found in zip(self._parameters, zip(*of_parts, strict=True), strict=True):
+            there = [each for each in found if each is not None]
+            if not there:
+                continue
+            gradient = sum(there[1:], start=there[0])
+            gradient = gradient if scale == 1.0 else gradient * scale
+            parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+
+    def _finish(self, batch: Batch, step: int, learning_rate: float) -> None:
+        """Refuse gradients that are not finite, and update where it is time."""
         norms = torch._foreach_norm([each.grad for each in self._parameters if each.grad is not None])
         _require_finite(float(torch.stack(norms).norm()), "gradient", batch, step, learning_rate)
-        if not accumulates or self._closes_epoch(step):
+        if self._recipe.optimizer != "gd" or self._closes_epoch(step):
             self._update(learning_rate)
-        return value
 
     def _closes_epoch(self, step: int) -> bool:
         return (step + 1) % batches_per_epoch(self._examples, self._recipe.batch_size) == 0

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor, nn
 
 from pellucid.networks import HeadAlone, Network
 from pellucid.training.batches import Batch
 from pellucid.training.recipe.choosing import Recipe
-from pellucid.training.steps.descent import Descent
+from pellucid.training.steps.descent import Descent, Judged
 from pellucid.training.steps.step import StepResult
 
 Logits = Float[Tensor, "batch classes"]
@@ -59,11 +59,17 @@ class ClassificationStep:
 
     def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
         """Take one step as in `Step`; the result counts the hits."""
-        labels = batch.labels.to(self._descent.device)
-        logits = self._descent.outputs(batch)
-        loss = self._loss(logits, labels, self._recipe, self._weights)
-        value = self._descent.down(loss, batch, step, learning_rate)
-        return StepResult(value, len(labels), int((logits.argmax(dim=1) == labels).sum()))
+        loss, hits = self._descent.learn(batch, step, learning_rate, self._judge, self._weigh)
+        return StepResult(loss, len(batch.labels), hits)
+
+    def _judge(self, logits: Logits, labels: Labels) -> Judged:
+        """Loss of logits, and how many are right."""
+        hits = int((logits.argmax(dim=1) == labels).sum())
+        return Judged(self._loss(logits, labels, self._recipe, self._weights), hits)
+
+    def _weigh(self, labels: Labels) -> float:
+        """Weight of some labels in the mean loss."""
+        return float(len(labels) if self._weights is None else self._weights[labels].sum())
 
 
 class RegressionStep:
@@ -94,7 +100,9 @@ class RegressionStep:
 
     def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
         """Take one step as in `Step`; the loss is that of standardised numbers."""
-        targets = ((batch.labels - self._mean) / self._std).float().to(self._descent.device)
-        predicted = (self._descent.outputs(batch).squeeze(1) - self._mean) / self._std
-        loss = (predicted - targets).square().mean()
-        return StepResult(self._descent.down(loss, batch, step, learning_rate), len(targets))
+        loss, _ = self._descent.learn(batch, step, learning_rate, self._judge)
+        return StepResult(loss, len(batch.labels))
+
+    def _judge(self, outputs: Float[Tensor, "batch 1"], labels: Float64[Tensor, " batch"]) -> Judged:
+        targets = ((labels - self._mean) / self._std).float()
+        return Judged(((outputs.squeeze(1) - self._mean) / self._std - targets).square().mean())

@@ -1,0 +1,142 @@
+"""Threads that take a part of a batch each."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from pellucid.data.images.augmentation import Augmentation
+from pellucid.errors import DivergedError
+from pellucid.training.steps import make_step
+from pellucid.training.steps.sharing import FEWEST, Team
+
+WHOLE = 2 * FEWEST + 50
+
+
+def taught(session, steps=1, class_weights=None):
+    """The session after some steps, and their results."""
+    changed = {"augmentation": Augmentation(), "class_weights": class_weights}
+    recipe = dataclasses.replace(session.batches.recipe, **changed)
+    session.batches.recipe = recipe
+    step = make_step(session.network, session.state.optimizer, recipe, session.batches.examples)
+    session.network.train()
+    batches = [batch for batch, _ in zip(session.batches.epoch(0), range(steps), strict=False)]
+    return session, [step(batch, number, 0.01) for number, batch in enumerate(batches)]
+
+
+def both(begin, steps=1, class_weights=None, **given):
+    """The same training by one thread and by two that take a part each."""
+    sessions = [begin(threads=threads, batch_size=WHOLE, **given) for threads in (1, 2)]
+    return [taught(session, steps, class_weights) for session in sessions]
+
+
+def pairs(one, two):
+    """Entries of two sessions' weights beside each other."""
+    return zip(one.network.state_dict().items(), two.network.state_dict().values(), strict=True)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"class_weights": tuple(map(float, range(1, 11)))}, {"loss": "mse"}, {"optimizer": "momentum"}],
+)
+def test_parts_together_take_the_step_of_the_whole(begin, given):
+    (one, alone), (two, shared) = both(begin, steps=3, batch_norm=False, **given)
+    for before, after in zip(alone, shared, strict=True):
+        assert after.loss == pytest.approx(before.loss, rel=1e-4)
+        assert (after.examples, after.correct) == (before.examples, before.correct)
+    for (name, weight), other in pairs(one, two):
+        assert torch.allclose(weight, other, atol=2e-3), name
+
+
+def test_parts_of_an_epoch_add_up_where_it_is_one_step(begin):
+    sessions = [begin(threads=threads, optimizer="gd", batch_norm=False) for threads in (1, 2)]
+    (one, _), (two, _) = (taught(session, session.batches.per_epoch) for session in sessions)
+    for (name, weight), other in pairs(one, two):
+        assert torch.allclose(weight, other, atol=1e-4), name
+
+
+def test_a_number_is_learnt_in_parts_too(begin_numbers):
+    (one, alone), (two, shared) = both(begin_numbers, batch_norm=False)
+    assert shared[0].loss == pytest.approx(alone[0].loss, rel=1e-4)
+    for (name, weight), other in pairs(one, two):
+        assert torch.allclose(weight.double(), other.double(), rtol=1e-3, atol=2e-3), name
+
+
+def test_running_means_are_those_of_the_parts(begin):
+    session = begin(threads=2, batch_size=WHOLE)
+    alone = begin(threads=1, batch_size=WHOLE)
+    batch = next(iter(session.batches.epoch(0)))
+    borders = [part.examples for part in Team(session.network, session.batches.recipe).parts(WHOLE)]
+    norm = "body.block1.norm1"
+    seen = []
+    hook = alone.network.get_submodule(norm).register_forward_pre_hook(
+        lambda _, inputs: seen.append(inputs[0].detach())
+    )
+    for border in borders:
+        alone.network.train()(batch.inputs[border])
+    hook.remove()
+    assert len(seen) == 2
+    shares = [len(part) / WHOLE for part in seen]
+    means = [part.mean(dim=(0, 2, 3)) for part in seen]
+    step = make_step(
+        session.network, session.state.optimizer, session.batches.recipe, session.batches.examples
+    )
+    session.network.train()
+    step(batch, 0, 0.01)
+    expected = 0.1 * (shares[0] * means[0] + shares[1] * means[1])
+    found = session.network.get_submodule(norm).running_mean
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_parts_are_alike_in_size_and_none_is_small(begin):
+    team = Team(begin(threads=2, batch_size=WHOLE).network, begin(threads=2, batch_size=WHOLE).batches.recipe)
+    for examples, sizes in ((WHOLE, [89, 89]), (2 * FEWEST, [64, 64]), (2 * FEWEST - 1, [127]), (3, [3])):
+        parts = team.parts(examples)
+        assert [part.examples.stop - part.examples.start for part in parts] == sizes
+        assert parts[0].examples.start == 0
+
+
+@pytest.mark.parametrize("given", [{"dropout": 0.2}, {"model": "mlp"}])
+def test_layers_that_draw_and_small_networks_are_not_shared(begin, given):
+    session = begin(threads=2, batch_size=WHOLE, **given)
+    assert len(Team(session.network, session.batches.recipe).parts(WHOLE)) == 1
+
+
+def test_the_same_threads_give_the_same_weights(begin):
+    first, second = (begin(threads=2, batch_size=WHOLE, epochs=3).run().state_dict() for _ in range(2))
+    assert all(torch.equal(each, second[name]) for name, each in first.items())
+
+
+def test_threads_of_torch_are_as_before(begin):
+    before = torch.get_num_threads()
+    taught(begin(threads=2, batch_size=WHOLE))
+    assert torch.get_num_threads() == before
+
+
+def test_a_part_that_is_not_finite_stops_before_the_update(begin):
+    session = begin(threads=2, batch_size=WHOLE)
+    step = make_step(
+        session.network, session.state.optimizer, session.batches.recipe, session.batches.examples
+    )
+    session.network.train()
+    batch = next(iter(session.batches.epoch(0)))
+    inputs = batch.inputs.clone()
+    inputs[-1] = float("nan")
+    before = {name: each.clone() for name, each in session.network.named_parameters()}
+    with pytest.raises(DivergedError, match="the loss is nan"):
+        step(batch._replace(inputs=inputs), 3, 0.25)
+    assert all(torch.equal(each, before[name]) for name, each in session.network.named_parameters())
+
+
+def test_a_small_batch_between_others_keeps_running_means_together(begin):
+    session = begin(threads=2, batch_size=WHOLE)
+    team = Team(session.network, session.batches.recipe)
+    norms = [each for each in session.network.modules() if isinstance(each, nn.BatchNorm2d)]
+    norms[0].running_mean.fill_(5.0)
+    found = team.each(team.parts(WHOLE), lambda part: _first_norm(part.network).running_mean.clone())
+    assert all(torch.equal(each, torch.full_like(each, 5.0)) for each in found)
+
+
+def _first_norm(network):
+    return next(each for each in network.modules() if isinstance(each, nn.BatchNorm2d))
