@@ -181,6 +181,14 @@ def pellucid(data: Images, epochs: int) -> Trained:
     return lambda: classifier.predict(data.x_test)
 
 
+def small_pellucid(data: Images, epochs: int) -> Trained:
+    """Pellucid's `mlp`, whose epochs are shorter, at its defaults but for their number."""
+    from pellucid import ImageClassifier
+
+    classifier = ImageClassifier(model="mlp", epochs=epochs).fit(data.x_train, data.y_train)
+    return lambda: classifier.predict(data.x_test)
+
+
 class Recipe(NamedTuple):
     """A documented recipe.
 
@@ -204,7 +212,7 @@ class Recipe(NamedTuple):
         return {"KERAS_BACKEND": self.backend} if self.backend else {}
 
 
-_KERAS = "Keras, simple MNIST convnet"
+_KERAS, _PELLUCID = "Keras, simple MNIST convnet", ("pellucid", "pellucid.estimators", "torch")
 RECIPES = {
     "keras-tensorflow": Recipe(f"{_KERAS}, TensorFlow", keras, 15, ("keras", "tensorflow"), "tensorflow"),
     "keras-jax": Recipe(f"{_KERAS}, JAX", keras, 15, ("keras", "jax"), "jax"),
@@ -217,7 +225,8 @@ RECIPES = {
     ),
     "skorch": Recipe("skorch, notebook MNIST", skorch, 10, ("skorch", "torch")),
     "lightning": Recipe("Lightning, MNIST hello world", lightning, 3, ("lightning.pytorch", "torch")),
-    "pellucid": Recipe("Pellucid", pellucid, 6, ("pellucid", "pellucid.estimators", "torch")),
+    "pellucid": Recipe("Pellucid, `cnn`", pellucid, 6, _PELLUCID),
+    "pellucid-mlp": Recipe("Pellucid, `mlp`", small_pellucid, 4, _PELLUCID),
 }
 
 

@@ -32,11 +32,9 @@ _MACHINES = (
     ("words", TextSetup(SVM, 1.0, by_class=True)),
     ("pairs", TextSetup(SVM, 1.0, by_class=True)),
     ("pairs", TextSetup(SVM, 0.3, by_class=True)),
-    ("pairs", TextSetup(SVM, 1.0)),
     ("union", TextSetup(SVM, 0.3, by_class=True)),
     (_WITHOUT_SPACES, TextSetup(SVM, 0.3, by_class=True)),
     (_WITHOUT_SPACES, TextSetup(SVM, 1.0, by_class=True)),
-    (_WITHOUT_SPACES, TextSetup(SVM, 0.3)),
 )
 _LOGISTIC = (
     ("words", TextSetup(LOGISTIC, 30.0, by_class=True)),

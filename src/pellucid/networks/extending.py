@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float, Float64, Int64, Shaped
 from torch import Tensor, nn
 
-from pellucid.networks.families import outline
+from pellucid.networks.families import allocated
 from pellucid.networks.network import Network
 
 
@@ -124,7 +124,7 @@ def _last_layer(network: Network) -> tuple[str, nn.Linear]:
 def _filled(network: Network, state: dict[str, Tensor], outputs: int | None = None) -> Network:
     """Network of the same layers with the given tensors, and with so many outputs where given."""
     config = network.config if outputs is None else dataclasses.replace(network.config, outputs=outputs)
-    filled = outline(config).to_empty(device="cpu")
+    filled = allocated(config)
     filled.load_state_dict(state)
     frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
     for name, parameter in filled.named_parameters():

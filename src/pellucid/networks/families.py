@@ -71,8 +71,16 @@ def build(config: NetworkConfig, generator: torch.Generator | None = None) -> Ne
 
     Raises: `ValueError` if the config is unknown, contradicts itself or is too large.
     """
-    network = outline(config).to_empty(device="cpu")
+    network = allocated(config)
     network.initialise(torch.Generator().manual_seed(0) if generator is None else generator)
+    return network
+
+
+def allocated(config: NetworkConfig) -> Network:
+    """Build the layers on the CPU, their numbers whatever memory held; the same errors as of `outline`."""
+    # torch's own `to_empty` asks its compiler for the order of axes, whose import takes half a second.
+    network = outline(config)
+    network._apply(lambda each: torch.empty(each.shape, dtype=each.dtype))  # type: ignore[no-untyped-call]
     return network
 
 

@@ -33,7 +33,7 @@ _SHORT = 300
 """Bytes of a text, on the mean, up to which neighbouring words serve better than words alone."""
 
 _LOOKED_AT = 2_000
-_MOST_WEIGHTS, _LEAST_FEATURES = 2_000_000, 5_000
+_MOST_WEIGHTS, _LEAST_FEATURES = 4_000_000, 5_000
 _BYTES_OF_A_WORD = 6
 _SMALLEST = 1e-12
 _MOST_BYTES, _MOST_COUNTED, _MOST_ENTRIES = 24_000_000, 1_000_000, 1 << 24

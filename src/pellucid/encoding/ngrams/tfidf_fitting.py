@@ -15,7 +15,7 @@ from pellucid.encoding.ngrams.terms import can_be_kept, spell
 from pellucid.encoding.ngrams.tfidf import Tfidf, counted, stacked
 from pellucid.encoding.tokens.flat import picked
 
-MOST_FEATURES = 100_000
+MOST_FEATURES = 200_000
 _MOST_KEPT = 1 << 22
 """N-grams, of 32 bytes each, that are kept between two walks through the texts."""
 

@@ -1,6 +1,9 @@
 """Optimisers as torch builds them."""
 
+import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,8 +18,37 @@ SHARE = "share_of_rate"
 Groups = list[dict[str, object]]
 
 
+_GUARDED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+
+
+def _plain(kind: type[torch.optim.Optimizer]) -> Any:
+    """The optimiser `kind` without the guards against torch's compiler.
+
+    The first call of each of them imports the compiler, which takes most of a second and is never asked.
+    """
+    step = inspect.unwrap(kind.step)
+
+    def step_without_gradient(self: torch.optim.Optimizer) -> Any:
+        with torch.no_grad():
+            return step(self)
+
+    bare = {name: inspect.unwrap(getattr(kind, name)) for name in _GUARDED}
+    return type(kind.__name__, (kind,), {**bare, "step": step_without_gradient})
+
+
+_SGD, _ADAM, _ADAMW = map(_plain, (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW))
+
+
 def _sgd(groups: Groups, recipe: Recipe, momentum: float, nesterov: bool) -> torch.optim.Optimizer:
-    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=momentum, nesterov=nesterov, fused=True)
+    rate = recipe.learning_rate
+    optimizer: torch.optim.Optimizer = _SGD(groups, lr=rate, momentum=momentum, nesterov=nesterov, fused=True)
+    return optimizer
+
+
+def _adam(kind: Any, groups: Groups, recipe: Recipe) -> torch.optim.Optimizer:
+    rate, betas = recipe.learning_rate, _betas(recipe)
+    optimizer: torch.optim.Optimizer = kind(groups, lr=rate, betas=betas, fused=True)
+    return optimizer
 
 
 def _betas(recipe: Recipe) -> tuple[float, float]:
@@ -29,12 +61,8 @@ OPTIMIZERS: dict[str, Callable[[Groups, Recipe], torch.optim.Optimizer]] = {
     "sgd": lambda groups, recipe: _sgd(groups, recipe, 0.0, False),
     "momentum": lambda groups, recipe: _sgd(groups, recipe, MOMENTUM, False),
     "nesterov": lambda groups, recipe: _sgd(groups, recipe, MOMENTUM, True),
-    "adam": lambda groups, recipe: torch.optim.Adam(
-        groups, lr=recipe.learning_rate, betas=_betas(recipe), fused=True
-    ),
-    "adamw": lambda groups, recipe: torch.optim.AdamW(
-        groups, lr=recipe.learning_rate, betas=_betas(recipe), fused=True
-    ),
+    "adam": functools.partial(_adam, _ADAM),
+    "adamw": functools.partial(_adam, _ADAMW),
 }
 
 
