@@ -3,8 +3,8 @@
     python benchmarks/time_to_accuracy.py [--rounds 3] [--only NAME ...] [--epochs 1 2 3 4 6] [--avx2]
 
 Every library trains by its own documented recipe (`recipes.py`) on the 60,000 training images and is asked
-once about the 10,000 test images. Pellucid trains for each number of epochs in `--epochs`, at its defaults
-otherwise. Beside each recipe stands the shortest of Pellucid's trainings that is at least as accurate in its
+once about the 10,000 test images. Pellucid trains its `cnn` and its `mlp` for each number of epochs in
+`--epochs`, at its defaults otherwise. Beside each recipe stands the shortest of Pellucid's trainings that is at least as accurate in its
 mean over the rounds. Seconds run from the images in memory to the trained model; processes are interleaved,
 one after the other, on all cores.
 
@@ -81,8 +81,9 @@ def rows(found: dict[tuple[str, int], list[dict[str, float]]]) -> list[tuple[str
         beside = ("", "") if name in OURS else ("not reached", "")
         if name not in OURS and reached is not None:
             ratios = [theirs / own for theirs, own in zip(seconds[key], seconds[reached], strict=True)]
+            took = statistics.median(seconds[reached])
             beside = (
-                f"{RECIPES[reached[0]].title}, {reached[1]}: {mean[reached]:.4f}, {statistics.median(seconds[reached]):.1f} s",
+                f"{RECIPES[reached[0]].title}, {reached[1]}: {mean[reached]:.4f}, {took:.1f} s",
                 f"{statistics.median(ratios):.2f} x [{spread(ratios, 2)}]",
             )
         took = f"{statistics.median(seconds[key]):.1f} s [{spread(seconds[key], 1)}]"
@@ -96,7 +97,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path(DEBIAN_FOLDER), metavar="FOLDER")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=list(RECIPES), default=list(RECIPES))
-    parser.add_argument("--epochs", nargs="+", type=int, default=[1, 2, 3, 4, 6], help="of Pellucid")
+    parser.add_argument("--epochs", nargs="+", type=int, default=[1, 2, 3, 4, 6], help="of Pellucid's two")
     parser.add_argument(
         "--avx2", action="store_true", help="torch and oneDNN as a processor of AVX2 alone computes"
     )
