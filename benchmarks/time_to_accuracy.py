@@ -4,9 +4,9 @@
 
 Every library trains by its own documented recipe (`recipes.py`) on the 60,000 training images and is asked
 once about the 10,000 test images. Pellucid trains its `cnn` and its `mlp` for each number of epochs in
-`--epochs`, at its defaults otherwise. Beside each recipe stands the shortest of Pellucid's trainings that is at least as accurate in its
-mean over the rounds. Seconds run from the images in memory to the trained model; processes are interleaved,
-one after the other, on all cores.
+`--epochs`, at its defaults otherwise. Beside each recipe stands the shortest of Pellucid's trainings that is
+at least as accurate in its mean over the rounds. Seconds run from the images in memory to the trained model;
+processes are interleaved, one after the other, on all cores.
 
 Takes: on two cores about 25 minutes a round; the others come with `pip install 'pellucid[bench]' lightning`.
 """
