@@ -9,6 +9,7 @@ from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.settings import metric_of
 from pellucid.training.batches import Batches
 from pellucid.training.determinism import seed_torch
+from pellucid.training.freezing import Freezing
 from pellucid.training.recipe.schedules import learning_rate
 from pellucid.training.state import Best, Record, State, Sums, weights_of
 from pellucid.training.steps import Step
@@ -40,11 +41,12 @@ def fit(
 
     Raises: `DivergedError` if the loss or a gradient stopped being finite.
     """
-    recipe = batches.recipe
+    recipe, freezing = batches.recipe, Freezing(state.network, batches.recipe)
     # An epoch is open until it is closed: a checkpoint may be of its last step, which may be the last of all.
     while (state.step < recipe.total_steps or state.sums.examples > 0) and not state.stopped:
         epoch = len(state.history)
         state.network.train()
+        freezing.at(epoch)
         left = batches.epoch(epoch, start=state.step - epoch * batches.per_epoch)
         for batch in itertools.islice(left, recipe.total_steps - state.step):
             began = time.perf_counter()
@@ -63,6 +65,7 @@ def fit(
         _close_epoch(state, batches, validate())
         for observer in observers:
             observer.after_epoch(state)
+    freezing.end()
 
 
 def _close_epoch(state: State, batches: Batches, validation: Record) -> None:

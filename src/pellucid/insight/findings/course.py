@@ -58,6 +58,14 @@ class Course:
         """Number such as `gradient_norm` by layer with weights, one for each measured epoch."""
         return self._by_name("weights", lambda layer: layer[key])
 
+    def epochs(self, key: str) -> list[list[float]]:
+        """The same by measured epoch, of the layers that learnt in it, in the network's order."""
+        found = [
+            [layer[key] for layer in record["health"]["weights"].values() if layer.get(key) is not None]
+            for record in self.measured
+        ]
+        return [epoch for epoch in found if epoch]
+
     def activations(self, share: str) -> dict[str, list[float]]:
         """Share `dead` or `saturated` by activation that has it, one for each measured epoch."""
         return self._by_name("activations", lambda layer: layer.get(share))
@@ -77,10 +85,7 @@ class Course:
 
         `None` where the layers were not measured.
         """
-        by_layer = list(self.layers("update_to_weight").values())
-        if not by_layer:
-            return None
-        return max(float(median(epoch)) for epoch in zip(*by_layer, strict=True))
+        return max((float(median(epoch)) for epoch in self.epochs("update_to_weight")), default=None)
 
     @property
     def skill(self) -> float | None:

@@ -50,7 +50,7 @@ def exploding_gradients(course: Course) -> Finding | None:
     """
     low, last = _ends(course)
     steepest = max((below / above for below, above in zip(low, last, strict=True) if above > 0), default=0.0)
-    lengths = [math.hypot(*epoch) for epoch in zip(*course.layers("gradient_norm").values(), strict=True)]
+    lengths = [math.hypot(*epoch) for epoch in course.epochs("gradient_norm")]
     growth = max(lengths) / lengths[0] if lengths and lengths[0] > 0 else 0.0
     if max(steepest, growth) <= EXPLODED:
         return None
@@ -73,8 +73,5 @@ def exploding_gradients(course: Course) -> Finding | None:
 
 def _ends(course: Course) -> tuple[list[float], list[float]]:
     """Gradients of the lowest third of the layers (its median) and of the last, for each measured epoch."""
-    layers = list(course.layers("gradient_norm").values())
-    if len(layers) < FEWEST_LAYERS:
-        return [], []
-    third = layers[: len(layers) // 3]
-    return [median(epoch) for epoch in zip(*third, strict=True)], layers[-1]
+    deep = [epoch for epoch in course.epochs("gradient_norm") if len(epoch) >= FEWEST_LAYERS]
+    return [median(epoch[: len(epoch) // 3]) for epoch in deep], [epoch[-1] for epoch in deep]

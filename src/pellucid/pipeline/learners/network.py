@@ -202,4 +202,6 @@ def recipe_words(plan: Plan) -> str:
         parts.append(f"{100 * recipe.word_dropout:.0f} % of the tokens replaced by unknown")
     if recipe.class_weights is not None:
         parts.append("classes weighted for balance")
+    if recipe.frozen_epochs:
+        parts.append(f"the first block frozen from epoch {recipe.epochs - recipe.frozen_epochs + 1} on")
     return ", ".join(parts)

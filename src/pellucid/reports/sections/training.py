@@ -38,6 +38,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "findings": facts.metrics.get("findings"),
         "layers": layer_tables(facts.history),
         "measured_steps": sum((line.get("health") or {}).get("steps", 0) for line in facts.history),
+        "has_frozen": _has_frozen(facts.history),
         "plots": [plot for plot in _training_plots(facts) if plot is not None],
         "rows": _thinned(facts.history, 200),
         "columns": _columns(facts),
@@ -54,6 +55,13 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "on_fold": bool(facts.metrics.get("judged_on_folds")) and "model" not in facts.history[-1],
         "network": None if network == facts.recommended else network,
     }
+
+
+def _has_frozen(history: Sequence[Mapping[str, Any]]) -> bool:
+    """True where a layer was measured at first and no longer in the end."""
+    layers = [set((line.get("health") or {}).get("weights") or ()) for line in history]
+    measured = [each for each in layers if each]
+    return bool(measured) and not measured[0] <= measured[-1]
 
 
 def _columns(facts: ReportFacts) -> Sequence[tuple[str, str]]:

@@ -49,6 +49,8 @@ class Recipe:
         beta: weight of the divergence in the loss `elbo`; `None` elsewhere.
         warm_up: share of the steps in which that weight rises from 0, in proportion; likewise.
         adversarial: numbers that only the loss `adversarial` has; `None` elsewhere.
+        frozen_from: share of the epochs, rounded up to a whole one, after which the first block of `cnn`
+            stays as it is; `None` where it learns to the end.
     """
 
     epochs: int
@@ -72,6 +74,12 @@ class Recipe:
     beta: float | None = None
     warm_up: float | None = None
     adversarial: AdversarialRules | None = None
+    frozen_from: float | None = None
+
+    @property
+    def frozen_epochs(self) -> int:
+        """Epochs at the end in which the first block stays as it is."""
+        return 0 if self.frozen_from is None else self.epochs - math.ceil(self.frozen_from * self.epochs)
 
     def to_json(self) -> dict[str, Any]:
         """JSON form of the recipe; entries that only texts, or made images, have are left out elsewhere."""
@@ -82,6 +90,8 @@ class Recipe:
             del document["beta"], document["warm_up"]
         if self.adversarial is None:
             del document["adversarial"]
+        if self.frozen_from is None:
+            del document["frozen_from"]
         return document
 
     def beta_at(self, step: int) -> float:
@@ -140,6 +150,7 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         beta=_first_given(settings.beta, 1.0) if has_bound else None,
         warm_up=WARM_UP if has_bound else None,
         adversarial=BY_MEASUREMENT if loss == "adversarial" else None,
+        frozen_from=default.frozen_from,
     )
 
 

@@ -24,7 +24,7 @@ def continued(recipe: Recipe, settings: Settings, examples: int, *, new_classes:
     if settings.epochs is None and not new_classes:
         epochs = math.ceil(EPOCHS_SHARE * epochs)
     steps = epochs * batches_per_epoch(examples, recipe.batch_size)
-    return dataclasses.replace(recipe, learning_rate=rate, epochs=epochs, total_steps=steps)
+    return dataclasses.replace(recipe, learning_rate=rate, epochs=epochs, total_steps=steps, frozen_from=None)
 
 
 def continued_words(fresh: Recipe, recipe: Recipe, settings: Settings) -> str:

@@ -38,6 +38,9 @@ PRESETS: dict[str, Preset] = {
 FEW_EPOCHS = 8
 """Below so many epochs images are shifted by half as much, and batches of `cnn` are smaller."""
 
+FROZEN_FROM = 2 / 3
+"""Share of the epochs of `cnn` after which its first block stays as it is, where there are many images."""
+
 _LABEL_SMOOTHING = 0.1
 _LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.005, "adamw": 0.01}
 _WEIGHT_DECAYS = {"adamw": 0.05}
@@ -121,6 +124,7 @@ class Defaults(NamedTuple):
         word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
         precision: `fp32` or `bf16`.
         threads: processor threads.
+        frozen_from: as in `Recipe`.
     """
 
     epochs: int
@@ -131,6 +135,7 @@ class Defaults(NamedTuple):
     word_dropout: float
     precision: str
     threads: int
+    frozen_from: float | None = None
 
 
 def of_images(settings: Settings, around: Surroundings) -> Defaults:
@@ -140,11 +145,13 @@ def of_images(settings: Settings, around: Surroundings) -> Defaults:
     examples, up to twenty times the preset's; above a quarter more, up to 11,250 images passed
     for each of the preset's. The batch is at most a 64th of the training split, a power of two
     from 16 to 512; where `cnn` learns for fewer than 8 epochs to 256, since more steps then teach it more.
+    Its first block, the dearest, learns for two thirds of the epochs where there are 40,000 images or more.
     """
     preset, examples = PRESETS[settings.preset], len(around.train_labels)
     optimizer = settings.optimizer or "adamw"
     is_cnn = around.model == "cnn"
-    whole = preset.epochs_of_many if is_cnn and examples >= _MANY else preset.epochs
+    are_many = is_cnn and examples >= _MANY
+    whole = preset.epochs_of_many if are_many else preset.epochs
     epochs = _epochs_of_images(whole, examples)
     is_short = is_cnn and (settings.epochs or epochs) < FEW_EPOCHS
     largest = _LARGEST_BATCH_OF_FEW_EPOCHS if is_short else _LARGEST_BATCH
@@ -157,6 +164,7 @@ def of_images(settings: Settings, around: Surroundings) -> Defaults:
         word_dropout=0.0,
         precision=around.precision,
         threads=around.threads,
+        frozen_from=FROZEN_FROM if are_many and optimizer != "gd" else None,
     )
 
 

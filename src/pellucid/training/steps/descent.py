@@ -66,8 +66,13 @@ class Descent:
         self._optimizer = optimizer
         self._recipe = recipe
         self._examples = examples
-        self._parameters = [each for each in network.parameters() if each.requires_grad]
+        self._all = list(network.parameters())
         self._team = Team(network, recipe)
+
+    @property
+    def _parameters(self) -> list[nn.Parameter]:
+        """Those that learn at present."""
+        return [each for each in self._all if each.requires_grad]
 
     def learn(
         self,
@@ -89,14 +94,14 @@ class Descent:
         if len(parts) == 1:
             judged = judge(self._outputs(self._network, batch.inputs), labels)
             return self.down(judged.loss, batch, step, learning_rate), judged.hits
-        total = weigh(labels)
+        total, parameters = weigh(labels), self._parameters
 
         def work(part: Part) -> _Learnt:
             """Loss of a part and its gradients."""
             mine = labels[part.examples]
             judged = judge(self._outputs(part.network, batch.inputs[part.examples]), mine)
             loss = judged.loss * (weigh(mine) / total)
-            gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
+            gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
             return _Learnt(loss.item(), judged.hits, gradients)
 
         found = self._team.each(parts, work)

@@ -125,6 +125,8 @@ class _Update:
         for name, parameters in self._layers.items():
             mine = slice(place, place + len(parameters))
             place += len(parameters)
+            if not any(each.requires_grad for each in parameters):
+                continue  # it is frozen at present
             if name in self.found and not any(each.any() for each in self._gradients[mine]):
                 continue  # this update is of other layers, as the two of an adversarial step are
             rows = [torch.stack(list(each[mine])) for each in (self._gradients, weights, updates)]
