@@ -113,7 +113,7 @@ class Team:
 
 
 def can_share(network: nn.Module, recipe: Recipe) -> bool:
-    """Whether threads may each take a part of a batch.
+    """True where threads may each take a part of a batch.
 
     Dropout draws from one generator, whose order several threads would not keep.
     """
