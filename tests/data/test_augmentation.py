@@ -9,6 +9,7 @@ from pellucid.data.images.augmentation import (
     Augmentation,
     MirrorProbe,
     augmented_batch,
+    mix,
     probe_mirroring,
     small_images,
 )
@@ -64,6 +65,34 @@ def test_erasing_replaces_one_rectangle_and_nothing_else():
     for places in touched:
         (top, left), (bottom, right) = places.min(0), places.max(0)
         assert len(places) >= 0.9 * (bottom - top + 1) * (right - left + 1) - 2
+
+
+def test_mixing_takes_one_rectangle_of_the_image_before():
+    pixels = (
+        np.full((200, 20, 24, 2), 0, dtype=np.uint8) + np.arange(200, dtype=np.uint8)[:, None, None, None]
+    )
+    batch = pixels.copy()
+    shares = mix(batch, 0.5, np.random.default_rng(3))
+    assert 60 < np.count_nonzero(shares) < 140
+    assert 0 <= shares.min() < 0.05
+    assert 0.4 < shares.max() < 0.55
+    for number, (image, share) in enumerate(zip(batch, shares, strict=True)):
+        before = (number - 1) % 200
+        taken = image == before
+        assert np.array_equal(taken | (image == number), np.ones(image.shape, bool))
+        assert taken.mean() == pytest.approx(share)
+        if share:
+            places = np.argwhere(taken[..., 0])
+            tall, wide = places.max(0) - places.min(0) + 1
+            assert len(places) == tall * wide
+            assert 0.4 < tall / wide < 2.5 or len(places) < 40
+
+
+def test_mixing_with_probability_nought_changes_nothing():
+    batch = _images()
+    before = batch.copy()
+    assert not mix(batch, 0.0, np.random.default_rng(0)).any()
+    assert np.array_equal(batch, before)
 
 
 def test_the_store_is_never_written_to():

@@ -123,6 +123,21 @@ def test_images_seen_but_a_few_times_are_shifted_by_half_as_much():
     assert shifts == [1, 1, 2, 2]
 
 
+def test_best_mixes_images_of_classes_in_a_long_training_of_cnn():
+    best = Settings(preset="best")
+    mixed = choose_recipe(best, _around(model="cnn")).augmentation
+    assert (mixed.mix, mixed.erase) == (0.5, 0.2)
+    short = Settings(preset="best", epochs=23)
+    for settings, given in [
+        (best, {"model": "lenet"}),
+        (short, {"model": "cnn"}),
+        (best, NUMBERS | {"model": "cnn"}),
+    ]:
+        plain = choose_recipe(settings, _around(**given)).augmentation
+        assert (plain.mix, plain.erase) == (0.0, 0.4)
+    assert choose_recipe(Settings(), _around(model="cnn")).augmentation.mix == 0.0
+
+
 def test_feature_vectors_are_not_augmented():
     around = _around(takes="values", shortest_side=0)
     assert choose_recipe(Settings(), around).augmentation.is_off

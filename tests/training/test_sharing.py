@@ -14,9 +14,9 @@ from pellucid.training.steps.sharing import FEWEST, Team
 WHOLE = 2 * FEWEST + 50
 
 
-def taught(session, steps=1, class_weights=None):
+def taught(session, steps=1, class_weights=None, mix=0.0):
     """The session after some steps, and their results."""
-    changed = {"augmentation": Augmentation(), "class_weights": class_weights}
+    changed = {"augmentation": Augmentation(mix=mix), "class_weights": class_weights}
     recipe = dataclasses.replace(session.batches.recipe, **changed)
     session.batches.recipe = recipe
     step = make_step(session.network, session.state.optimizer, recipe, session.batches.examples)
@@ -25,10 +25,10 @@ def taught(session, steps=1, class_weights=None):
     return session, [step(batch, number, 0.01) for number, batch in enumerate(batches)]
 
 
-def both(begin, steps=1, class_weights=None, **given):
+def both(begin, steps=1, class_weights=None, mix=0.0, **given):
     """The same training by one thread and by two that take a part each."""
     sessions = [begin(threads=threads, batch_size=WHOLE, **given) for threads in (1, 2)]
-    return [taught(session, steps, class_weights) for session in sessions]
+    return [taught(session, steps, class_weights, mix) for session in sessions]
 
 
 def pairs(one, two):
@@ -38,7 +38,13 @@ def pairs(one, two):
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"class_weights": tuple(map(float, range(1, 11)))}, {"loss": "mse"}, {"optimizer": "momentum"}],
+    [
+        {},
+        {"class_weights": tuple(map(float, range(1, 11)))},
+        {"loss": "mse"},
+        {"optimizer": "momentum"},
+        {"mix": 0.5, "class_weights": tuple(map(float, range(1, 11)))},
+    ],
 )
 def test_parts_together_take_the_step_of_the_whole(begin, given):
     (one, alone), (two, shared) = both(begin, steps=3, batch_norm=False, **given)

@@ -7,7 +7,8 @@ from torch import nn
 
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import DivergedError
-from pellucid.training.steps.predicting import ClassificationStep, cross_entropy, mean_squared_error
+from pellucid.training.batches import Mixed
+from pellucid.training.steps.predicting import LOSSES, ClassificationStep, cross_entropy, squared_error
 
 
 @pytest.fixture
@@ -16,8 +17,8 @@ def recipe(begin):
 
 
 def test_cross_entropy_of_equal_logits_is_the_log_of_the_class_count(recipe):
-    loss = cross_entropy(torch.zeros(3, 4), torch.tensor([0, 1, 3]), recipe, None)
-    assert loss.item() == pytest.approx(math.log(4))
+    losses = cross_entropy(torch.zeros(3, 4), torch.tensor([0, 1, 3]), recipe, None)
+    assert losses.tolist() == pytest.approx([math.log(4)] * 3)
 
 
 def test_label_smoothing_by_hand(recipe):
@@ -27,22 +28,59 @@ def test_label_smoothing_by_hand(recipe):
     assert cross_entropy(logits, torch.tensor([0]), smoothed, None).item() == pytest.approx(expected)
 
 
-def test_mean_squared_error_is_the_brier_score(recipe):
+def test_squared_error_is_the_brier_score(recipe):
     logits = torch.tensor([[math.log(3.0), 0.0], [0.0, 0.0]])
-    loss = mean_squared_error(logits, torch.tensor([0, 1]), recipe, None)
-    assert loss.item() == pytest.approx(((0.25**2 + 0.25**2) + (0.5**2 + 0.5**2)) / 2)
+    losses = squared_error(logits, torch.tensor([0, 1]), recipe, None)
+    assert losses.tolist() == pytest.approx([0.25**2 + 0.25**2, 0.5**2 + 0.5**2])
 
 
-@pytest.mark.parametrize("loss", [cross_entropy, mean_squared_error])
-def test_class_weights_make_a_weighted_mean(recipe, loss):
-    logits, labels = (
-        torch.randn(6, 3, generator=torch.Generator().manual_seed(0)),
-        torch.tensor([0, 0, 1, 1, 1, 2]),
-    )
+@pytest.mark.parametrize("loss", [cross_entropy, squared_error])
+def test_an_example_weighs_as_much_as_its_class(recipe, loss):
+    logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 0, 1, 1, 1, 2])
     weights = torch.tensor([1.0, 2.0, 5.0])
-    each = torch.stack([loss(logits[i : i + 1], labels[i : i + 1], recipe, None) for i in range(6)])
-    expected = (each * weights[labels]).sum() / weights[labels].sum()
-    assert loss(logits, labels, recipe, weights).item() == pytest.approx(expected.item())
+    plain, weighed = (loss(logits, labels, recipe, given) for given in (None, weights))
+    assert torch.allclose(weighed, plain * weights[labels])
+
+
+def mean_loss(session, recipe, batch):
+    """Loss that a step returns before it moves anything."""
+    step = ClassificationStep(session.network, session.state.optimizer, recipe, 600)
+    return step(batch, 0, 0.0).loss
+
+
+@pytest.mark.parametrize("name", ["cross-entropy", "mse"])
+def test_class_weights_make_a_weighted_mean(begin, name):
+    session = begin(model="mlp", width=8, batch_norm=False, loss=name, label_smoothing=0.0)
+    batch = next(iter(session.batches.epoch(0)))
+    weights = tuple(1.0 + label for label in range(10))
+    recipe = dataclasses.replace(session.batches.recipe, class_weights=weights)
+    with torch.no_grad():
+        each = LOSSES[name](session.network(batch.inputs), batch.labels, recipe, None)
+    of_labels = torch.tensor(weights)[batch.labels]
+    expected = float((each * of_labels).sum() / of_labels.sum())
+    assert mean_loss(session, recipe, batch) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("weights", [None, tuple(1.0 + label for label in range(10))])
+def test_two_labels_of_an_image_count_by_their_shares(begin, weights):
+    """A batch in which each image stands once for each label, weighed by its share, has the same mean."""
+    session = begin(model="mlp", width=8, batch_norm=False, label_smoothing=0.1)
+    recipe = dataclasses.replace(session.batches.recipe, class_weights=weights)
+    plain = next(iter(session.batches.epoch(0)))._replace(mixed=None)
+    shares = torch.linspace(0, 1, len(plain.labels))
+    mixed = plain._replace(mixed=Mixed(plain.labels.roll(1), shares))
+    with torch.no_grad():
+        logits = session.network(plain.inputs)
+    of_class = torch.ones(10) if weights is None else torch.tensor(weights)
+    first, second = (
+        cross_entropy(logits, labels, recipe, None if weights is None else of_class)
+        for labels in (plain.labels, plain.labels.roll(1))
+    )
+    total = ((1 - shares) * of_class[plain.labels] + shares * of_class[plain.labels.roll(1)]).sum()
+    expected = float(((1 - shares) * first + shares * second).sum() / total)
+    assert mean_loss(session, recipe, mixed) == pytest.approx(expected, rel=1e-5)
+    assert mean_loss(session, recipe, mixed) != pytest.approx(mean_loss(session, recipe, plain), rel=1e-3)
 
 
 def test_gd_moves_once_per_epoch_along_the_gradient_of_the_whole_split(begin, digits):

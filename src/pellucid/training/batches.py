@@ -11,7 +11,7 @@ from jaxtyping import Float, Float64, Int64, Shaped
 from torch import Tensor
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.data.images.augmentation import augmented_batch
+from pellucid.data.images.augmentation import augmented_batch, mix
 from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
 from pellucid.tasks import (
     GENERATION,
@@ -68,6 +68,18 @@ class Examples:
         return self.input_kind.name
 
 
+class Mixed(NamedTuple):
+    """Second label of each image of which a part comes from another one.
+
+    Attributes:
+        labels: class of that other image.
+        shares: part of the pixels that come from it, 0 to 1.
+    """
+
+    labels: Int64[Tensor, " batch"]
+    shares: Float[Tensor, " batch"]
+
+
 class Batch(NamedTuple):
     """Examples of one step.
 
@@ -75,11 +87,19 @@ class Batch(NamedTuple):
         inputs: raw pixel values, features or token ids.
         labels: class of each, or number to predict.
         indices: their positions in the data set, for messages.
+        mixed: second labels; `None` where each example has one.
     """
 
     inputs: Float[Tensor, "batch ..."] | Int64[Tensor, "batch longest"]
     labels: Int64[Tensor, " batch"] | Float64[Tensor, " batch"]
     indices: np.ndarray
+    mixed: Mixed | None = None
+
+    def part(self, examples: slice) -> "Batch":
+        """Some of the examples."""
+        mixed = self.mixed
+        own = None if mixed is None else Mixed(mixed.labels[examples], mixed.shares[examples])
+        return Batch(self.inputs[examples], self.labels[examples], self.indices[examples], own)
 
 
 class Batches:
@@ -143,14 +163,13 @@ class Batches:
         if augmentation.is_off:
             return Batch(to_tensor(inputs, indices), labels, indices)
         mirrored = (self._mirror_bits[indices] + epoch % 2) % 2 == 1
-        images = augmented_batch(
-            inputs,
-            indices,
-            mirrored & augmentation.mirror,
-            augmentation,
-            generator(self.recipe.seed, Purpose.AUGMENTATION, number),
-        )
-        return Batch(_as_tensor(images).float(), labels, indices)
+        draws = generator(self.recipe.seed, Purpose.AUGMENTATION, number)
+        images = augmented_batch(inputs, indices, mirrored & augmentation.mirror, augmentation, draws)
+        mixed = None
+        if augmentation.mix > 0:
+            shares = torch.from_numpy(mix(images, augmentation.mix, draws))
+            mixed = Mixed(labels.roll(1), shares)
+        return Batch(_as_tensor(images).float(), labels, indices, mixed)
 
     def _varied(self, ids: Int64[Tensor, "batch longest"], number: int) -> Int64[Tensor, "batch longest"]:
         """Replace some ids by `UNKNOWN`, so that no text hangs on a single word."""

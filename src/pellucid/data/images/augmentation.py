@@ -1,9 +1,10 @@
 """Whole-batch augmentation: one gather from the stored images makes a shifted, mirrored batch."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from pellucid.data.images.preprocessing import block_rows, blocks
 
@@ -21,16 +22,19 @@ class Augmentation:
         mirror: every image is shown mirrored left to right in every other epoch.
         shift: largest shift in pixels along each side; the border is filled by reflection.
         erase: probability that a rectangle of an image is replaced by noise.
+        mix: probability that one is replaced by that of another training image, whose class then counts by
+            the rectangle's share of the area.
     """
 
     mirror: bool = False
     shift: int = 0
     erase: float = 0.0
+    mix: float = 0.0
 
     @property
     def is_off(self) -> bool:
         """True where images are shown as they are."""
-        return not self.mirror and self.shift == 0 and self.erase == 0.0
+        return not self.mirror and self.shift == 0 and self.erase == 0.0 and self.mix == 0.0
 
 
 def usual_shift(shortest_side: int) -> int:
@@ -77,17 +81,73 @@ def _erase(batch: np.ndarray, probability: float, generator: np.random.Generator
 
     Source: Zhong et al., "Random Erasing Data Augmentation", AAAI 2020, algorithm 1.
     """
+    drawn = _rectangles(batch, generator, largest=0.33, longest=1 / 0.3)
+    chosen = generator.random(len(batch)) < probability
+    for index in np.flatnonzero(chosen).tolist():
+        patch = batch[index][drawn.places(index)]
+        patch[...] = generator.integers(0, 256, size=patch.shape, dtype=np.uint8)
+
+
+def mix(
+    batch: UInt8[np.ndarray, "batch height width channels"],
+    probability: float,
+    generator: np.random.Generator,
+) -> Float32[np.ndarray, " batch"]:
+    """Replace a random rectangle by that of the image before, in place; the first follows the last.
+
+    Area 2 to 50 % of the image, aspect ratio 0.5 to 2; `generator` draws them. The result is the share of
+    each image's pixels that come from the image before, 0 where nothing was replaced.
+
+    Source: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
+        Features", ICCV 2019, equation 1.
+    """
+    drawn = _rectangles(batch, generator, largest=0.5, longest=2.0)
+    chosen = generator.random(len(batch)) < probability
+    shares = np.zeros(len(batch), np.float32)
+    last = batch[-1].copy()
+    for index in np.flatnonzero(chosen)[::-1].tolist():  # so the image before is still whole
+        places = drawn.places(index)
+        before = batch[index - 1] if index else last
+        batch[index][places] = before[places]
+        shares[index] = before[places][..., 0].size / before[..., 0].size
+    return shares
+
+
+class _Rectangles(NamedTuple):
+    """A rectangle of each image of a batch, in pixels.
+
+    Attributes:
+        top: first row.
+        left: first column.
+        tall: rows.
+        wide: columns.
+    """
+
+    top: Int64[np.ndarray, " batch"]
+    left: Int64[np.ndarray, " batch"]
+    tall: Int64[np.ndarray, " batch"]
+    wide: Int64[np.ndarray, " batch"]
+
+    def places(self, index: int) -> tuple[slice, slice]:
+        """Rows and columns of one."""
+        top, left = int(self.top[index]), int(self.left[index])
+        return slice(top, top + int(self.tall[index])), slice(left, left + int(self.wide[index]))
+
+
+def _rectangles(
+    batch: UInt8[np.ndarray, "batch height width channels"],
+    generator: np.random.Generator,
+    largest: float,
+    longest: float,
+) -> _Rectangles:
+    """Draw rectangles of 2 % to `largest` of the area, whose sides differ up to `longest` times."""
     count, height, width, _ = batch.shape
-    area = generator.uniform(0.02, 0.33, count) * height * width
-    aspect = np.exp(generator.uniform(np.log(0.3), np.log(1 / 0.3), count))
+    area = generator.uniform(0.02, largest, count) * height * width
+    aspect = np.exp(generator.uniform(-np.log(longest), np.log(longest), count))
     tall = np.clip(np.rint(np.sqrt(area * aspect)), 1, height).astype(np.int64)
     wide = np.clip(np.rint(np.sqrt(area / aspect)), 1, width).astype(np.int64)
     top = generator.integers(0, height - tall + 1)
-    left = generator.integers(0, width - wide + 1)
-    chosen = generator.random(count) < probability
-    for index in np.flatnonzero(chosen):
-        patch = batch[index, top[index] : top[index] + tall[index], left[index] : left[index] + wide[index]]
-        patch[...] = generator.integers(0, 256, size=patch.shape, dtype=np.uint8)
+    return _Rectangles(top, generator.integers(0, width - wide + 1), tall, wide)
 
 
 @dataclass(frozen=True)

@@ -198,6 +198,8 @@ def recipe_words(plan: Plan) -> str:
             parts.append("mirrored in every other epoch")
         if augmentation.erase > 0:
             parts.append(f"a rectangle erased from {100 * augmentation.erase:.0f} % of them")
+        if augmentation.mix > 0:
+            parts.append(f"in {100 * augmentation.mix:.0f} % a rectangle from another image")
     if recipe.word_dropout:
         parts.append(f"{100 * recipe.word_dropout:.0f} % of the tokens replaced by unknown")
     if recipe.class_weights is not None:

@@ -15,9 +15,16 @@ import numpy as np
 from pellucid.data.images.augmentation import Augmentation, usual_shift
 from pellucid.errors import UsageError
 from pellucid.settings import ADVERSARIAL, Settings
-from pellucid.tasks import GENERATION, REGRESSION
+from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
 from pellucid.training.recipe.adversarial import BY_MEASUREMENT, AdversarialRules
-from pellucid.training.recipe.defaults import DEFAULTS, FEW_EPOCHS, GENERATORS, PRESETS, WARM_UP
+from pellucid.training.recipe.defaults import (
+    DEFAULTS,
+    FEW_EPOCHS,
+    FEWEST_MIXED,
+    GENERATORS,
+    PRESETS,
+    WARM_UP,
+)
 from pellucid.training.recipe.surroundings import Surroundings
 
 IMBALANCE = 5.0
@@ -207,7 +214,7 @@ def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...
 
 
 def _augmentation(settings: Settings, around: Surroundings, epochs: int) -> Augmentation:
-    """Shift by a fourteenth of the side, mirror, erase by preset: each only where the label is kept.
+    """Shift by a fourteenth of the side, mirror, erase and mix by preset: each only where the label is kept.
 
     Of few epochs half the shift: of images seen but a few times a network learns more with less variety.
     """
@@ -219,10 +226,15 @@ def _augmentation(settings: Settings, around: Surroundings, epochs: int) -> Augm
         raise UsageError(f"--augment: {kind.nouns} cannot be shifted or mirrored; leave it out")
     if not wanted:
         return Augmentation()
+    preset = PRESETS[settings.preset]
+    is_mixed = around.model == "cnn" and around.target is CLASSIFICATION and epochs >= FEWEST_MIXED
+    mix = preset.mix if is_mixed else 0.0
+    erase = preset.erase / 2 if mix else preset.erase
     return Augmentation(
         mirror=around.mirror_keeps_class,
         shift=_shift(around, epochs) if around.shift_keeps_label else 0,
-        erase=PRESETS[settings.preset].erase if around.erase_keeps_label else 0.0,
+        erase=erase if around.erase_keeps_label else 0.0,
+        mix=mix,
     )
 
 

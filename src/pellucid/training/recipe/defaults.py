@@ -22,21 +22,26 @@ class Preset:
     Attributes:
         epochs: passes over a training split of 50,000 examples.
         epochs_of_many: the same of `cnn`, from a training split of 40,000 images on.
-        erase: probability of random erasing.
+        erase: probability of random erasing; half of it where images are mixed.
+        mix: probability that `cnn`, learning classes, sees an image with a part of another one.
     """
 
     epochs: int
     epochs_of_many: int
     erase: float
+    mix: float
 
 
 PRESETS: dict[str, Preset] = {
-    "quick": Preset(epochs=8, epochs_of_many=6, erase=0.0),
-    "standard": Preset(epochs=16, epochs_of_many=16, erase=0.2),
-    "best": Preset(epochs=60, epochs_of_many=60, erase=0.4),
+    "quick": Preset(epochs=8, epochs_of_many=6, erase=0.0, mix=0.0),
+    "standard": Preset(epochs=16, epochs_of_many=16, erase=0.2, mix=0.0),
+    "best": Preset(epochs=60, epochs_of_many=60, erase=0.4, mix=0.5),
 }
 FEW_EPOCHS = 8
 """Below so many epochs images are shifted by half as much, and batches of `cnn` are smaller."""
+
+FEWEST_MIXED = 24
+"""Epochs from which mixed images are worth it; of fewer nothing was gained."""
 
 FROZEN_FROM = 2 / 3
 """Share of the epochs of `cnn` after which its first block stays as it is, where there are many images."""

@@ -79,27 +79,26 @@ class Descent:
         batch: Batch,
         step: int,
         learning_rate: float,
-        judge: Callable[[Tensor, Tensor], Judged],
-        weigh: Callable[[Tensor], float] = len,
+        judge: Callable[[Tensor, Batch], Judged],
+        weigh: Callable[[Batch], float],
     ) -> tuple[float, int]:
-        """Take one step down the mean loss that `judge` gives outputs and labels; that loss, and the hits.
+        """Take one step down the mean loss that `judge` gives outputs and examples; that loss, and the hits.
 
-        Threads take a part of the batch each where that is faster. `weigh` gives the weight of a part's
-        labels in the mean.
+        Threads take a part of the batch each where that is faster. `weigh` gives the weight of a part in the
+        mean.
 
         Raises: `DivergedError` as `down` does.
         """
-        labels = batch.labels.to(self.device)
-        parts = self._team.parts(len(labels))
+        parts = self._team.parts(len(batch.labels))
         if len(parts) == 1:
-            judged = judge(self._outputs(self._network, batch.inputs), labels)
+            judged = judge(self._outputs(self._network, batch.inputs), batch)
             return self.down(judged.loss, batch, step, learning_rate), judged.hits
-        total, parameters = weigh(labels), self._parameters
+        total, parameters = weigh(batch), self._parameters
 
         def work(part: Part) -> _Learnt:
             """Loss of a part and its gradients."""
-            mine = labels[part.examples]
-            judged = judge(self._outputs(part.network, batch.inputs[part.examples]), mine)
+            mine = batch.part(part.examples)
+            judged = judge(self._outputs(part.network, mine.inputs), mine)
             loss = judged.loss * (weigh(mine) / total)
             gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
             return _Learnt(loss.item(), judged.hits, gradients)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from pellucid.networks import HeadAlone, Network
@@ -17,31 +17,36 @@ Logits = Float[Tensor, "batch classes"]
 Labels = Int64[Tensor, " batch"]
 
 
-def cross_entropy(logits: Logits, labels: Labels, recipe: Recipe, weights: Tensor | None) -> Tensor:
-    r"""Mean of $-\sum_k t_k \log p_k$ over the batch, $p$ the softmax of the logits.
+def cross_entropy(
+    logits: Logits, labels: Labels, recipe: Recipe, weights: Tensor | None
+) -> Float[Tensor, " batch"]:
+    r"""$-\sum_k w_k t_k \log p_k$ of each example, $p$ the softmax of its logits.
 
     The targets are $t = (1-\varepsilon) e_y + \varepsilon / K$ with the label smoothing $\varepsilon$ of the
-    recipe; `weights` holds one for each class, or is `None`.
+    recipe; `weights` holds $w_k$ of each class, or is `None` for 1.
 
     Source: Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016, section 7.
     """
-    return F.cross_entropy(logits, labels, weight=weights, label_smoothing=recipe.label_smoothing)
+    smoothing = recipe.label_smoothing
+    return F.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing, reduction="none")
 
 
-def mean_squared_error(logits: Logits, labels: Labels, recipe: Recipe, weights: Tensor | None) -> Tensor:
-    r"""Mean of $\sum_k (p_k - t_k)^2$ over the batch, $p$ the softmax of the logits, $t$ one-hot.
+def squared_error(
+    logits: Logits, labels: Labels, recipe: Recipe, weights: Tensor | None
+) -> Float[Tensor, " batch"]:
+    r"""$w_y \sum_k (p_k - t_k)^2$ of each example, $p$ the softmax of its logits, $t$ one-hot.
 
     Source: Brier, "Verification of forecasts expressed in terms of probability", 1950, equation 2.
     """
     del recipe
     targets = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
     errors = (logits.softmax(dim=1) - targets).square().sum(dim=1)
-    return errors.mean() if weights is None else (errors * weights[labels]).sum() / weights[labels].sum()
+    return errors if weights is None else errors * weights[labels]
 
 
-LOSSES: dict[str, Callable[[Logits, Labels, Recipe, Tensor | None], Tensor]] = {
+LOSSES: dict[str, Callable[[Logits, Labels, Recipe, Tensor | None], Float[Tensor, " batch"]]] = {
     "cross-entropy": cross_entropy,
-    "mse": mean_squared_error,
+    "mse": squared_error,
 }
 
 
@@ -62,14 +67,29 @@ class ClassificationStep:
         loss, hits = self._descent.learn(batch, step, learning_rate, self._judge, self._weigh)
         return StepResult(loss, len(batch.labels), hits)
 
-    def _judge(self, logits: Logits, labels: Labels) -> Judged:
-        """Loss of logits, and how many are right."""
-        hits = int((logits.argmax(dim=1) == labels).sum())
-        return Judged(self._loss(logits, labels, self._recipe, self._weights), hits)
+    def _judge(self, logits: Logits, batch: Batch) -> Judged:
+        """Mean loss of logits, and how many of them say the first of an image's labels."""
+        total = torch.zeros((), device=self._descent.device)
+        for labels, share in self._answers(batch):
+            total = total + (share * self._loss(logits, labels, self._recipe, self._weights)).sum()
+        hits = int((logits.argmax(dim=1) == self._answers(batch)[0][0]).sum())
+        return Judged(total / self._weigh(batch), hits)
 
-    def _weigh(self, labels: Labels) -> float:
-        """Weight of some labels in the mean loss."""
-        return float(len(labels) if self._weights is None else self._weights[labels].sum())
+    def _weigh(self, batch: Batch) -> float:
+        """Weight of some examples in the mean loss."""
+        weights = self._weights
+        if weights is None:
+            return float(len(batch.labels))
+        return sum(float((share * weights[labels]).sum()) for labels, share in self._answers(batch))
+
+    def _answers(self, batch: Batch) -> list[tuple[Labels, Tensor]]:
+        """Labels of examples beside the share of each in its image: one, or two where images are mixed."""
+        device = self._descent.device
+        labels = batch.labels.to(device)
+        if batch.mixed is None:
+            return [(labels, torch.ones((), device=device))]
+        shares = batch.mixed.shares.to(device)
+        return [(labels, 1.0 - shares), (batch.mixed.labels.to(device), shares)]
 
 
 class RegressionStep:
@@ -100,9 +120,14 @@ class RegressionStep:
 
     def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
         """Take one step as in `Step`; the loss is that of standardised numbers."""
-        loss, _ = self._descent.learn(batch, step, learning_rate, self._judge)
+        loss, _ = self._descent.learn(batch, step, learning_rate, self._judge, _count)
         return StepResult(loss, len(batch.labels))
 
-    def _judge(self, outputs: Float[Tensor, "batch 1"], labels: Float64[Tensor, " batch"]) -> Judged:
-        targets = ((labels - self._mean) / self._std).float()
+    def _judge(self, outputs: Float[Tensor, "batch 1"], batch: Batch) -> Judged:
+        targets = ((batch.labels.to(self._descent.device) - self._mean) / self._std).float()
         return Judged(((outputs.squeeze(1) - self._mean) / self._std - targets).square().mean())
+
+
+def _count(batch: Batch) -> float:
+    """Weight of numbers in their mean."""
+    return float(len(batch.labels))
