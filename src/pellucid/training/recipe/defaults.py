@@ -6,7 +6,7 @@ the rules turn them into numbers for the data at hand.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pellucid.errors import UsageError
@@ -86,19 +86,19 @@ class TextRecipe:
     in_bf16: bool
 
 
-_OF_SEQUENCES = TextRecipe(
+_RNN = TextRecipe(
     epochs={"quick": 6, "standard": 10, "best": 20},
     batch=64,
-    learning_rate=0.004,
+    learning_rate=0.008,
     rate_of_few=0.004,
     weight_decay=0.01,
-    word_dropout=0.1,
-    word_dropout_of_few=0.1,
+    word_dropout=0.3,
+    word_dropout_of_few=0.3,
     in_bf16=True,
 )
 TEXTS: dict[str, TextRecipe] = {
-    "text-cnn": _OF_SEQUENCES,
-    "rnn": _OF_SEQUENCES,
+    "text-cnn": replace(_RNN, rate_of_few=0.002),
+    "rnn": _RNN,
     "bag": TextRecipe(
         epochs={"quick": 5, "standard": 10, "best": 16},
         batch=128,
