@@ -45,7 +45,7 @@ def test_many_images_get_a_short_course_of_smaller_shifts_and_batches(examples, 
 
 
 def test_other_courses_and_other_networks_keep_the_large_batch():
-    for preset, model, epochs in [("standard", "cnn", 16), ("best", "cnn", 60), ("quick", "lenet", 8)]:
+    for preset, model, epochs in [("standard", "cnn", 16), ("best", "cnn", 90), ("quick", "lenet", 8)]:
         recipe = choose_recipe(Settings(preset=preset), _around(model=model))
         assert (recipe.epochs, recipe.batch_size, recipe.augmentation.shift) == (epochs, 512, 2)
     asked = choose_recipe(Settings(preset="quick", epochs=20), _around(model="cnn"))

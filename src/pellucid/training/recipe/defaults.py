@@ -35,7 +35,7 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     "quick": Preset(epochs=8, epochs_of_many=6, erase=0.0, mix=0.0),
     "standard": Preset(epochs=16, epochs_of_many=16, erase=0.2, mix=0.0),
-    "best": Preset(epochs=60, epochs_of_many=60, erase=0.4, mix=0.5),
+    "best": Preset(epochs=60, epochs_of_many=90, erase=0.4, mix=0.5),
 }
 FEW_EPOCHS = 8
 """Below so many epochs images are shifted by half as much, and batches of `cnn` are smaller."""
