@@ -65,7 +65,7 @@ class WithTorch:
     def step(self, inputs, labels, rate):
         self.optimizer.param_groups[0]["lr"] = self.optimizer.param_groups[-1]["lr"] = rate
         outputs = self.network(torch.from_numpy(inputs))
-        loss = LOSSES[self.recipe.loss](outputs, torch.from_numpy(labels), self.recipe, None)
+        loss = LOSSES[self.recipe.loss](outputs, torch.from_numpy(labels), self.recipe, None).mean()
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
