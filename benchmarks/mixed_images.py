@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from measuring import command_line, heading, print_table, write_json
+from sklearn.metrics import accuracy_score, log_loss
 
 from pellucid import ImageClassifier
 from pellucid.data import prepare
@@ -33,11 +34,9 @@ def measured(images: np.ndarray, labels: np.ndarray, preset: str, epochs: int) -
     classifier.fit(images[learnt], labels[learnt])
     seconds = time.process_time() - began
     said = classifier.predict_proba(images[held])
-    codes = np.searchsorted(classifier.classes_, labels[held])
-    of_labels = np.maximum(said[np.arange(len(held)), codes], 1e-12)
     return {
-        "accuracy": float((said.argmax(1) == codes).mean()),
-        "log_loss": float(-np.log(of_labels).mean()),
+        "accuracy": float(accuracy_score(labels[held], classifier.classes_[said.argmax(1)])),
+        "log_loss": float(log_loss(labels[held], said, labels=classifier.classes_)),
         "seconds": seconds,
     }
 
