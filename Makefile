@@ -17,7 +17,7 @@ help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (about a minute)"
 	@echo "make test        the default tests"
 	@echo "make test-avx2   some of them as a processor without AVX-512 computes: about a minute"
-	@echo "make fuzz        files that were made to break something: FUZZ_SECONDS for each kind, about an hour"
+	@echo "make fuzz        files that were made to break something: FUZZ_SECONDS for each kind, half an hour"
 	@echo "make test-types  tests that call every function with a shape, each call's types and shapes checked"
 	@echo "make test-all    every test, the slow ones too; installs what they need"
 	@echo "make lint        formatting, style, types, docstrings and floors, as CI checks them"
@@ -55,11 +55,11 @@ test-all: $(VENV)/.installed-test
 	$(PYTEST) -m "" --hypothesis-profile=thorough --durations=15
 	$(MAKE) test-types
 
-# Seconds for each of about sixty kinds of files; a minute each makes an hour.
+# Seconds for each of about sixty kinds of files; a minute each makes half an hour on two cores.
 FUZZ_SECONDS ?= 60
 
 fuzz: $(VENV)/.installed-test
-	PELLUCID_FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) -s -n 0 tests/fuzz
+	PELLUCID_FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) --dist load -s tests/fuzz
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .

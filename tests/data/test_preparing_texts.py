@@ -205,7 +205,7 @@ print(peak_kilobytes() // 1024)
 )
 
 
-MANY = int(os.environ.get("TEXTS", "250000"))
+MANY = int(os.environ.get("TEXTS", "100000"))
 """Texts that are prepared below; `TEXTS=1000000` in the environment makes a million."""
 
 

@@ -205,9 +205,6 @@ def first_seed() -> int:
     return time.time_ns() % (1 << 40) if budget() else 0
 
 
-_TOTALS: Counter[str] = Counter()
-
-
 def fuzz(group: str, name: str, trial: Trial, count: int) -> Tally:
     """Try so many mutants, or as many as a long run has time for.
 
@@ -233,11 +230,10 @@ def fuzz(group: str, name: str, trial: Trial, count: int) -> Tally:
 
 
 def _tell(group: str, name: str, tally: Tally) -> None:
-    """Write what became of the mutants of a target, and how many of its group there were so far."""
-    _TOTALS[group] += tally.outcomes.total()
+    """Write what became of the mutants of a target, in one piece: another process may be writing too."""
     said = ", ".join(f"{number:,} {outcome}" for outcome, number in tally.outcomes.most_common())
     sys.__stderr__.write(
-        f"{name}: {tally.outcomes.total():,} mutants: {said}; at most {tally.growth >> 20} MB more memory; "
-        f"{group} so far: {_TOTALS[group]:,}\n"
+        f"{name} ({group}): {tally.outcomes.total():,} mutants: {said}; "
+        f"at most {tally.growth >> 20} MB more memory\n"
     )
     sys.__stderr__.flush()

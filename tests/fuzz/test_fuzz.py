@@ -61,7 +61,8 @@ def test_the_harness_finds(what, tmp_path):
             raise ModelFileError("refused")
         return "answered"
 
-    tally = try_all("a target", trial, range(5), tmp_path, Limits(seconds=0.3, growth=100 << 20))
+    limits = Limits(seconds=0.3 if what == "a hang" else 20.0, growth=100 << 20)
+    tally = try_all("a target", trial, range(5), tmp_path, limits)
     assert tally.outcomes.total() == 5
     assert (tally.outcomes["answered"], tally.outcomes["refused with 4"]) == (3, 1)
     assert len(tally.finds) == 1
