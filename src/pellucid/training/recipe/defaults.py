@@ -100,7 +100,7 @@ TEXTS: dict[str, TextRecipe] = {
     "text-cnn": replace(_RNN, rate_of_few=0.002),
     "rnn": _RNN,
     "bag": TextRecipe(
-        epochs={"quick": 5, "standard": 10, "best": 16},
+        epochs={"quick": 5, "standard": 6, "best": 16},
         batch=128,
         learning_rate=0.01,
         rate_of_few=0.0025,
