@@ -43,7 +43,7 @@ for module, name, part in (
     (reading, "prepare", "reading and checking"),
     (learning, "train_baselines", "baselines"),
     (in_run, "train_in_run", "network"),
-    (learning, "on_network", "models on the network"),
+    (in_run, "on_network", "models on the network"),
     (concluding, "draw_curve", "learning curve"),
     (concluding, "test_once", "testing every model"),
     (concluding, "judge_labels", "judging labels"),

@@ -30,12 +30,12 @@ DRIVER = """
 import json, os, sys, time
 
 from pellucid.cli.main import main
-import pellucid.pipeline.train as pipeline
+from pellucid.pipeline import reading
 from pellucid.training.session import Session
 from pellucid.training.steps import ClassificationStep
 
 moments = [time.time()]
-prepare, run, step = pipeline.prepare, Session.run, ClassificationStep.__call__
+prepare, run, step = reading.prepare, Session.run, ClassificationStep.__call__
 
 def timed_prepare(*arguments, **named):
     result = prepare(*arguments, **named)
@@ -52,7 +52,7 @@ def timed_step(*arguments, **named):
     print(json.dumps(moments), flush=True)
     os._exit(0)
 
-pipeline.prepare, Session.run, ClassificationStep.__call__ = timed_prepare, timed_run, timed_step
+reading.prepare, Session.run, ClassificationStep.__call__ = timed_prepare, timed_run, timed_step
 main(sys.argv[1:])
 """
 
