@@ -5,7 +5,9 @@ import sys
 
 AT_THE_END = """
 import atexit, gc, os
-atexit.register(lambda: print(gc.get_freeze_count() > 10_000, gc.get_threshold(), os.environ["OMP_WAIT_POLICY"]))
+def tell():
+    print(gc.get_freeze_count() > 10_000, gc.get_threshold(), os.environ["OMP_WAIT_POLICY"])
+atexit.register(tell)
 from pellucid.cli.main import main
 main(["inspect", "sample:fashion"])
 print("before", gc.get_freeze_count())

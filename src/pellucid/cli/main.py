@@ -16,7 +16,7 @@ from pellucid.cli.isolating import add_isolate, isolation_of
 from pellucid.cli.terminal import shown
 from pellucid.errors import PellucidError, StorageError
 
-# Memory is given back as a whole at the end; to look through every object for cycles before takes half a second.
+# At the end all memory is given back at once; to look for cycles among all objects first takes half a second.
 atexit.register(gc.freeze)
 
 COMMANDS = (demo, inspect, train, evaluate, predict, explain, compare, generate, export)
@@ -57,8 +57,8 @@ def main(words: Sequence[str] | None = None) -> int:
     # Threads that wait for one another must not spin: that takes cores from other programs, and from us where
     # they are shared. It is heard only where it stands before libgomp is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # Loading torch and scikit-learn makes objects by the million, none of them garbage: all of them are looked
-    # through for cycles a tenth as often as by default.
+    # Loading torch and scikit-learn makes objects by the million, none of them garbage: the old ones are
+    # looked through for cycles a tenth as often as by default.
     gc.set_threshold(700, 10, 100)
     cores.watch()
     arguments = build_parser().parse_args(words)
