@@ -147,3 +147,11 @@ def test_cnn_parameters_by_hand():
     blocks = 9 * (8 * 4 + 4 * 4) + 9 * (4 * 12 + 12 * 12) + 9 * (12 * 16 + 16 * 16)
     head = 16 * 10 + 10
     assert parameters("cnn", Settings(width=4), (1, 28, 28)) == stem + norms + blocks + head
+
+
+@pytest.mark.parametrize(("outputs", "units"), [(1, 64), (2, 64), (7, 64), (8, 128), (52, 128)])
+def test_a_bag_is_narrower_for_few_classes_and_for_numbers(outputs, units):
+    facts = InputFacts((20,), outputs, 500, vocabulary=50, groups=(2, 30, 50))
+    assert design("bag", Settings(), facts).widths == (units,)
+    assert design("bag", Settings(preset="best"), facts).widths == (256,)
+    assert design("bag", Settings(width=48), facts).widths == (48,)

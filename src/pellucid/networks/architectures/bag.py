@@ -1,6 +1,7 @@
 """`bag`: the n-grams of a text, weighed by how rare they are, then dense layers.
 
-Rule: one hidden layer of 128 units, 256 with the preset `best`. `width` sets the units, `depth` the number of
+Rule: one hidden layer of 128 units, of 64 where there are fewer than eight classes or a number is predicted,
+and of 256 with the preset `best`. `width` sets the units, `depth` the number of
 hidden layers. Each has dropout 0.5 unless `dropout` says otherwise.
 """
 
@@ -18,19 +19,22 @@ from pellucid.networks.own_layers import Grams
 from pellucid.settings import Settings
 
 _WIDTHS = {"quick": 128, "standard": 128, "best": 256}
+_WIDTHS_OF_FEW = {**_WIDTHS, "quick": 64, "standard": 64}
+_MANY_CLASSES = 8
 _DEFAULT_ACTIVATION, _DEFAULT_DROPOUT = "relu", 0.5
 
 
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose width and depth by the rule at the top of this file.
 
-    Looks at `preset`, `width`, `depth`, `activation` and `dropout`.
+    Looks at `preset`, `width`, `depth`, `activation` and `dropout`, and at the number of classes.
 
     Raises: `UsageError` at depth 0.
     """
     depth = 1 if settings.depth is None else settings.depth
     if depth < 1:
         raise UsageError("--depth: bag has at least 1 hidden layer; give 1 or more")
+    widths = _WIDTHS if facts.outputs >= _MANY_CLASSES else _WIDTHS_OF_FEW
     return NetworkConfig(
         name="bag",
         input_shape=facts.input_shape,
@@ -38,7 +42,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         activation=settings.activation or _DEFAULT_ACTIVATION,
         dropout=_DEFAULT_DROPOUT if settings.dropout is None else settings.dropout,
         batch_norm=False,
-        widths=(settings.width or _WIDTHS[settings.preset],) * depth,
+        widths=(settings.width or widths[settings.preset],) * depth,
         vocabulary=facts.vocabulary,
         own=Grams(groups=facts.groups or (UNKNOWN + 1, facts.vocabulary)),
     )
