@@ -56,7 +56,7 @@ class Budget:
     configurations: int = 6
     iterations: int = 150
     trees: int = 100
-    grown: int = 40_000
+    grown: int = 20_000
     components: int = 150
     supported: int = 12_000
     pairs: int = 600
