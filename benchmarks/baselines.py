@@ -1,8 +1,9 @@
 """Time, accuracy and size of every classical baseline on the full Fashion-MNIST, or on the bundled sample.
 
     python benchmarks/baselines.py [--data FOLDER] [--sample] [--only NAME ...] [--seed 0] [--threads N]
+        [--images-a-tree N]
 
-Each baseline is trained as `pellucid train` trains it: candidates compared on the validation split, the
+Each baseline is trained as `pellucid train` trains it: set-ups compared on the validation split, the
 best trained on the training split and then asked once about the test split. One line more has
 logistic regression on pixels alone. FOLDER holds the four IDX files; Debian's package
 `dataset-fashion-mnist` puts them where the default looks. Where it is not there, the script says so
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 from measuring import command_line, cores, heading, print_table, write_json
 
-from pellucid.classical import BASELINES, Fitted, Lesson, extract, fit_baseline
+from pellucid.classical import BASELINES, Budget, Fitted, Lesson, extract, fit_baseline
 from pellucid.data import Dataset, prepare
 from pellucid.settings import Settings
 
@@ -37,7 +38,9 @@ def wilson(share: float, examples: int) -> tuple[float, float]:
     return float(middle - half), float(middle + half)
 
 
-def measure(name: str, lesson: Lesson, dataset: Dataset, seed: int, threads: int) -> dict[str, Any]:
+def measure(
+    name: str, lesson: Lesson, dataset: Dataset, seed: int, threads: int, budget: Budget
+) -> dict[str, Any]:
     """Train one baseline, or `PIXELS_ALONE`, and ask it about the test split; what is shown and written.
 
     `lesson` is what the others learn from.
@@ -49,7 +52,7 @@ def measure(name: str, lesson: Lesson, dataset: Dataset, seed: int, threads: int
         fitted = fit_baseline("logistic-regression", alone, seed=seed, threads=threads)
         fitted = dataclasses.replace(fitted, features="pixels")
     else:
-        fitted = fit_baseline(name, lesson, seed=seed, threads=threads)
+        fitted = fit_baseline(name, lesson, seed=seed, threads=threads, budget=budget)
     cpu = time.process_time() - began
     began = time.perf_counter()
     answers = fitted.predictor.predict(extract(fitted.features, np.asarray(dataset.inputs[dataset.test])))
@@ -65,14 +68,14 @@ def measure(name: str, lesson: Lesson, dataset: Dataset, seed: int, threads: int
         "interval": wilson(accuracy, len(dataset.test)),
         "train_examples": fitted.train_examples,
         "megabytes": sum(array.nbytes for array in fitted.predictor.arrays().values()) / 1e6,
-        "candidates": [list(each) for each in fitted.candidates],
+        "configurations": [list(each) for each in fitted.configurations],
         "chosen": chosen(fitted),
     }
 
 
 def chosen(fitted: Fitted) -> str:
-    """The words of the candidate that was best."""
-    return max(fitted.candidates, key=lambda each: each.score).words if fitted.candidates else ""
+    """Set-up that was best, in words."""
+    return max(fitted.configurations, key=lambda each: each.score).words if fitted.configurations else ""
 
 
 def main() -> int:
@@ -83,7 +86,9 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=[*BASELINES, PIXELS_ALONE], help="default: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=cores())
+    parser.add_argument("--images-a-tree", type=int, default=Budget().grown, help="of the random forest")
     arguments = parser.parse_args()
+    budget = dataclasses.replace(Budget(), grown=arguments.images_a_tree)
     place = "sample:fashion" if arguments.sample else arguments.data
     if place == DEBIAN_FOLDER and not Path(DEBIAN_FOLDER).exists():
         print(
@@ -104,8 +109,8 @@ def main() -> int:
     )
     found = []
     for name in arguments.only or [*BASELINES, PIXELS_ALONE]:
-        found.append(measure(name, lesson, dataset, arguments.seed, arguments.threads))
-        print(f"{name}: {found[-1]['seconds']:.1f} s; {found[-1]['candidates']}", flush=True)
+        found.append(measure(name, lesson, dataset, arguments.seed, arguments.threads, budget))
+        print(f"{name}: {found[-1]['seconds']:.1f} s; {found[-1]['configurations']}", flush=True)
     show(found)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
         1024 if sys.platform != "darwin" else 1024**2

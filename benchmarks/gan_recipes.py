@@ -26,7 +26,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 import pellucid
 from generators import DEBIAN_FOLDER
-from pellucid.bundle import Model, generator_of
+from pellucid.bundle import generator_of
+from pellucid.bundle.models.generator import Generator
 from pellucid.data import Dataset, prepare
 from pellucid.networks import Adversarial
 from pellucid.pipeline.learners.network import NetworkLearner
@@ -148,7 +149,7 @@ def drawn(dataset: Dataset, steps: int, batch: int, seed: int) -> list[tuple[Ten
     return found[:steps]
 
 
-def taught(model: Model, dataset: Dataset, seed: int) -> float:
+def taught(model: Generator, dataset: Dataset, seed: int) -> float:
     """Accuracy on real test images of a small classifier that learned from made ones."""
     labels = model.turns(_MADE)
     made = model.sample(labels, seed)

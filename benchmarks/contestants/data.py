@@ -25,7 +25,7 @@ class Cut:
 
     def part(self, which: str) -> slice:
         """The examples of an epoch: all of them, or those of the warm-up."""
-        return slice(None) if which == MEASURED else slice(self.warm_up_steps * self.batch)
+        return slice(None) if which == MEASURED else slice(vars(self)["warm_up_steps"] * vars(self)["batch"])
 
 
 @dataclass(frozen=True)
