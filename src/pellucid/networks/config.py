@@ -28,6 +28,8 @@ MOST_CHANNELS = 16
 MOST_FEATURES = 10_000_000
 MOST_OUTPUTS = 100_000
 LARGEST_EMBEDDING = 16_384
+MANY_CLASSES = 8
+"""From so many classes on texts take wider layers and larger learning rates."""
 _LONGEST_NAME = 100
 
 Own = TypeVar("Own", bound=OwnLayers)

@@ -1,8 +1,8 @@
 """`bag`: the n-grams of a text, weighed by how rare they are, then dense layers.
 
 Rule: one hidden layer of 128 units, of 64 where there are fewer than eight classes or a number is predicted,
-and of 256 with the preset `best`. `width` sets the units, `depth` the number of
-hidden layers. Each has dropout 0.5 unless `dropout` says otherwise.
+and of 256 with the preset `best`. `width` sets the units, `depth` the number of hidden layers. Each has
+dropout 0.5 unless `dropout` says otherwise.
 """
 
 from collections import OrderedDict
@@ -11,7 +11,7 @@ from torch import nn
 
 from pellucid.encoding.tokens.ragged import UNKNOWN
 from pellucid.errors import UsageError
-from pellucid.networks.config import InputFacts, NetworkConfig
+from pellucid.networks.config import MANY_CLASSES, InputFacts, NetworkConfig
 from pellucid.networks.layers.shared import make_activation, make_dropout
 from pellucid.networks.layers.texts import WeighedSum
 from pellucid.networks.network import Network
@@ -20,7 +20,6 @@ from pellucid.settings import Settings
 
 _WIDTHS = {"quick": 128, "standard": 128, "best": 256}
 _WIDTHS_OF_FEW = {**_WIDTHS, "quick": 64, "standard": 64}
-_MANY_CLASSES = 8
 _DEFAULT_ACTIVATION, _DEFAULT_DROPOUT = "relu", 0.5
 
 
@@ -34,7 +33,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     depth = 1 if settings.depth is None else settings.depth
     if depth < 1:
         raise UsageError("--depth: bag has at least 1 hidden layer; give 1 or more")
-    widths = _WIDTHS if facts.outputs >= _MANY_CLASSES else _WIDTHS_OF_FEW
+    widths = _WIDTHS if facts.outputs >= MANY_CLASSES else _WIDTHS_OF_FEW
     return NetworkConfig(
         name="bag",
         input_shape=facts.input_shape,

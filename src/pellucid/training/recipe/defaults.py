@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pellucid.errors import UsageError
+from pellucid.networks.config import MANY_CLASSES
 from pellucid.settings import Settings
 from pellucid.tasks import InputName
 from pellucid.training.recipe.surroundings import Surroundings
@@ -113,8 +114,6 @@ TEXTS: dict[str, TextRecipe] = {
 UPDATES_OF_TEXTS = {"quick": 200, "standard": 400, "best": 800}
 """Least updates in all, for each preset; small data gets more epochs to reach it."""
 _WHOLE_OF_TEXTS, _MOST_EPOCHS_OF_TEXTS = 20_000, 100
-MANY_CLASSES = 8
-"""From so many classes on texts are learnt fast."""
 
 
 class Defaults(NamedTuple):
