@@ -181,6 +181,14 @@ def pellucid(data: Images, epochs: int) -> Trained:
     return lambda: classifier.predict(data.x_test)
 
 
+def narrow_pellucid(data: Images, epochs: int) -> Trained:
+    """Pellucid's `cnn` of half the usual width, at its defaults otherwise."""
+    from pellucid import ImageClassifier
+
+    classifier = ImageClassifier(width=16, epochs=epochs).fit(data.x_train, data.y_train)
+    return lambda: classifier.predict(data.x_test)
+
+
 def small_pellucid(data: Images, epochs: int) -> Trained:
     """Pellucid's `mlp`, whose epochs are shorter, at its defaults but for their number."""
     from pellucid import ImageClassifier
@@ -226,6 +234,7 @@ RECIPES = {
     "skorch": Recipe("skorch, notebook MNIST", skorch, 10, ("skorch", "torch")),
     "lightning": Recipe("Lightning, MNIST hello world", lightning, 3, ("lightning.pytorch", "torch")),
     "pellucid": Recipe("Pellucid, `cnn`", pellucid, 6, _PELLUCID),
+    "pellucid-narrow": Recipe("Pellucid, `cnn --width 16`", narrow_pellucid, 6, _PELLUCID),
     "pellucid-mlp": Recipe("Pellucid, `mlp`", small_pellucid, 4, _PELLUCID),
 }
 

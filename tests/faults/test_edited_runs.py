@@ -5,10 +5,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
+from killing import KILL_IN_SAVE
 from pellucid.strict import read_sealed, sealed
 
 pytestmark = pytest.mark.slow
@@ -16,24 +16,18 @@ pytestmark = pytest.mark.slow
 
 def _words(data, out):
     return (
-        "train", data, "--out", out, "--epochs", "40", "--width", "8", "--threads", "1", "--no-baselines",
+        "train", data, "--out", out, "--epochs", "3", "--width", "8", "--threads", "1", "--no-baselines",
         "--folds", "0", "--no-learning-curve",
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def killed(digits_npz, tmp_path_factory):
-    """A run that was killed once it had two checkpoints, and the words that began it."""
+    """A run that was killed when it had two checkpoints."""
     run = tmp_path_factory.mktemp("killed") / "run"
-    words = _words(digits_npz, run)
-    with subprocess.Popen(
-        [sys.executable, "-m", "pellucid", *map(str, words)], stderr=subprocess.DEVNULL
-    ) as process:
-        end = time.monotonic() + 100
-        while len(list((run / "checkpoints").glob("step-*"))) < 2 and time.monotonic() < end:
-            assert process.poll() is None, "it ended before it could be killed"
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
+    words = map(str, _words(digits_npz, run))
+    done = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, "40", *words], capture_output=True)
+    assert done.returncode == -signal.SIGKILL
     assert len(list((run / "checkpoints").glob("step-*"))) == 2
     return run
 
@@ -86,7 +80,7 @@ def _pipe(path):
 
 def _digit(path):
     text = path.read_text()
-    path.write_text(text.replace('"epochs": 40', '"epochs": 1'))
+    path.write_text(text.replace('"epochs": 3', '"epochs": 1'))
     assert path.read_text() != text
 
 

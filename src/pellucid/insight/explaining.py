@@ -48,6 +48,9 @@ _LARGE = 3_000_000
 
 _FEWEST_CHECKS, _MULTIPLY_ADDS_OF_CHECKS = 12, 40_000_000_000
 
+_MOST_CHECKS = 100
+"""Of a small network; one of many layers asks all of them twice for each check."""
+
 
 def explain_model(
     model: Model,
@@ -233,7 +236,7 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
 def _checks(checker: WeightChecker, opened: Opened) -> list[WeightCheck]:
     """Gradients of the weights that matter most, in three ways; the third asks the network twice for each."""
     if sum(each.size for each in opened.weights.values()) <= _LARGE:
-        return checker.largest(2)
+        return checker.largest(2 if 2 * len(checker.names) <= _MOST_CHECKS else 1, _MOST_CHECKS)
     multiply_adds = 2 * sum(cost_of(opened, line).multiply_adds for line in opened.lines)
     return checker.largest(1, max(_FEWEST_CHECKS, _MULTIPLY_ADDS_OF_CHECKS // max(1, multiply_adds)))
 

@@ -199,9 +199,12 @@ def _shortened(network: Planned, folds: Folds, limit: float, context: RunContext
         found = network.within(Allowance(time.monotonic() + share, least, asked))
         if found.plan.recipe.total_steps == whole.recipe.total_steps:
             break
+    is_narrower = found.plan.network != network.plan.network
     network = found
     context.journal.decided(NETWORK_FOLDS, lambda: count)
     steps = f"{network.plan.recipe.total_steps:,} steps"
+    if is_narrower:
+        steps += f" of a network of half the width, as by --width {network.plan.network.widths[0]},"
     if left < least:
         stages.paragraph(
             f"warning: {spent:.1f} s of {settings.time_limit} are gone before the network's training; it "

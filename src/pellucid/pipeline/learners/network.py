@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pellucid.bundle import Generator
 from pellucid.data.wording import count_of
-from pellucid.networks import Network, describe
+from pellucid.networks import Network, NetworkConfig, describe, design
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.on_network import drawn_for_simple_models
@@ -26,6 +26,9 @@ from pellucid.training import Session
 _FLOPS, _STEP = 1e11, 3e-3
 """Operations in a second, and seconds of a step beside them: orders of magnitude on two cores."""
 
+_FEWEST_EPOCHS = 3
+"""Below so many a network of half the width, which sees its examples more often, gets further."""
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -35,11 +38,14 @@ class Planned:
         plan: its layers and its recipe.
         prepared: what it trains on.
         session: where its training stands.
+        narrower: the network of half the width, for a time limit that is short; `None` where the width is
+            given or the family has none.
     """
 
     plan: Plan
     prepared: Prepared
     session: Session[Network]
+    narrower: NetworkConfig | None = None
 
     @property
     def seconds(self) -> float:
@@ -52,7 +58,7 @@ class Planned:
         return 6 * sum(row.multiply_adds for row in layers) * seen / _FLOPS + recipe.total_steps * _STEP
 
     def within(self, allowance: Allowance) -> "Planned":
-        """The same with as many steps as fit into an allowance.
+        """The same with as many steps as fit into an allowance, or the narrower network if those are too few.
 
         The network at step 0; its session is shortened too.
 
@@ -61,9 +67,24 @@ class Planned:
         seconds = allowance.seconds
         if seconds is None:
             return self
+        whole = self.plan.recipe
         self.session.limit(seconds, allowance.asked_after, allowance.least)
-        plan = dataclasses.replace(self.plan, recipe=self.session.batches.recipe)
-        return dataclasses.replace(self, plan=plan)
+        batches = self.session.batches
+        plan = dataclasses.replace(self.plan, recipe=batches.recipe)
+        steps = batches.recipe.total_steps
+        is_hurried = steps < min(whole.total_steps, _FEWEST_EPOCHS * batches.per_epoch)
+        if self.narrower is None or not is_hurried:
+            return dataclasses.replace(self, plan=plan)
+        width = self.narrower.widths[0]
+        reason = (
+            f"Of the usual network fewer than {_FEWEST_EPOCHS} epochs fitted into the time, so it is half as "
+            f"wide, as by --width {width}, and sees the examples more often."
+        )
+        plan = dataclasses.replace(
+            self.plan, network=self.narrower, recipe=whole, reasons=(*self.plan.reasons, reason)
+        )
+        session = session_of(plan.network, self.prepared, whole)
+        return Planned(plan, self.prepared, session).within(allowance)
 
 
 def _to_the_end(network: Planned) -> None:
@@ -115,7 +136,16 @@ class NetworkLearner:
         else:
             prepared = self.prepare(material)
         plan = make_plan(self.settings, prepared) if self.decide is None else self.decide(prepared)
-        return Planned(plan, prepared, session_of(plan.network, prepared, plan.recipe))
+        session = session_of(plan.network, prepared, plan.recipe)
+        return Planned(plan, prepared, session, self._narrower(plan, prepared))
+
+    def _narrower(self, plan: Plan, prepared: Prepared) -> NetworkConfig | None:
+        """A `cnn` of half the width that the rule gives."""
+        is_given = self.settings.width is not None or prepared.trained is not None or self.whole is not None
+        if plan.name != "cnn" or is_given:
+            return None
+        half = dataclasses.replace(self.settings, width=max(1, plan.network.widths[0] // 2))
+        return design(plan.name, half, prepared.facts)
 
     def trained(self, network: Planned, material: Material) -> Sequence[Candidate]:
         """Train to the end of the recipe, from step 0 or from a checkpoint.

@@ -1,0 +1,102 @@
+"""A time limit that leaves too few epochs makes a `cnn` half as wide."""
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+
+from pellucid.data import prepare
+from pellucid.files import make_folder
+from pellucid.pipeline.learners.folds import Folds
+from pellucid.pipeline.learners.in_run import network_of_run
+from pellucid.pipeline.learners.learner import Allowance
+from pellucid.pipeline.learners.limits import within_limit
+from pellucid.pipeline.learners.named import learner_of
+from pellucid.pipeline.learners.planning.plan import Plan
+from pellucid.pipeline.learners.planning.preparation import Material, material_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.journal import Journal
+from pellucid.pipeline.run.stages import Stages
+from pellucid.settings import Settings
+from pellucid.training.recipe import timing
+from photographs import class_folders
+from small_models import CLASSES, DIGITS, digits
+
+PIXELS, LABELS = digits()
+MATERIAL = Material(PIXELS, LABELS, np.arange(300), np.arange(300, 430), CLASSES, DIGITS)
+STEP = 10.0  # so long that what a test takes by itself does not count
+CNN = {"model": "cnn", "threads": 1}
+
+
+@pytest.fixture(autouse=True)
+def slow_machine(monkeypatch):
+    """Let a step take ten seconds, and nothing else any time."""
+    monkeypatch.setattr(timing, "_measure", lambda network, batches: (STEP, 0.0))
+
+
+def planned(fitting, given):
+    """The usual plan, and what becomes of it when so many epochs fit."""
+    whole = learner_of(Settings(**given), MATERIAL).planned(MATERIAL)
+    steps = fitting * whole.session.batches.per_epoch + 0.5
+    allowance = Allowance(time.monotonic() + steps * STEP / timing._MARGIN)
+    return whole.plan, whole.within(allowance)
+
+
+def test_fewer_than_three_epochs_take_half_the_width():
+    whole, found = planned(2.5, CNN)
+    assert found.plan.network.widths == tuple(width // 2 for width in whole.network.widths)
+    asked_for = Settings(**CNN, width=whole.network.widths[0] // 2)
+    assert found.plan.network == learner_of(asked_for, MATERIAL).planned(MATERIAL).plan.network
+    assert found.session.network.config == found.plan.network
+    assert found.plan.recipe.total_steps == int(2.5 * found.session.batches.per_epoch)
+    assert found.plan.recipe == found.session.batches.recipe
+    assert found.plan.reasons[-1].startswith("Of the usual network fewer than 3 epochs fitted")
+    assert Plan.from_json(found.plan.to_json()) == found.plan
+
+
+@pytest.mark.parametrize(
+    ("fitting", "given"),
+    [
+        (3.5, CNN),
+        (1.5, {**CNN, "width": 16}),
+        (2.5, {**CNN, "epochs": 2}),  # of which all fits
+        (1.5, {"model": "mlp", "threads": 1}),
+    ],
+)
+def test_other_networks_stay_as_they_are(fitting, given):
+    whole, found = planned(fitting, given)
+    assert found.plan.network == whole.network
+    assert found.plan.reasons == whole.reasons
+    assert found.session.network.config == whole.network
+
+
+def test_a_continued_network_keeps_its_width():
+    learner = learner_of(Settings(**CNN), MATERIAL)
+    whole = learner.planned(MATERIAL)
+    prepared = dataclasses.replace(whole.prepared, trained=whole.session.network)
+    assert learner._narrower(whole.plan, prepared) is None
+    assert learner._narrower(whole.plan, whole.prepared) is not None
+
+
+def test_a_resumed_run_takes_the_narrow_network_over(tmp_path):
+    data = class_folders(tmp_path / "data", count=60, side=40)
+    settings = Settings(model="cnn", threads=1, baselines=False, time_limit="90s")
+    dataset = prepare(str(data), settings)[0]
+    folder = RunFolder(tmp_path / "run")
+    make_folder(folder.path)
+    found = []
+    for is_resumed in (False, True):
+        journal = Journal(folder, resume=is_resumed)
+        context = RunContext(folder, dataset, settings, Stages(), journal)
+        whole = network_of_run(context).planned(material_of(dataset))
+        journal.begin()
+        found.append(within_limit(whole, Folds(dataset), context))
+    assert found[0].plan.recipe.total_steps < 2 * found[0].session.batches.per_epoch
+    assert (
+        found[0].plan.network.widths[0]
+        < learner_of(settings, material_of(dataset)).planned(material_of(dataset)).plan.network.widths[0]
+    )
+    assert found[1].plan == found[0].plan
+    assert found[1].session.network.config == found[0].plan.network
