@@ -147,6 +147,7 @@ def test_numbers_are_in_the_unit_of_the_labels() -> None:
     np.testing.assert_allclose(model.predict_values(texts()), near * 1000, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_by_blocks_of_texts() -> None:
     model = text_model("text-cnn", length=24)
     many = Texts.of(texts() * 16)

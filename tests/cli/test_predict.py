@@ -153,6 +153,7 @@ def test_progress_shows_rate_and_what_is_left():
     assert counted(0, 5, 0.0) == "0/5"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_progress_on_a_terminal(run, tmp_path):
     import pty

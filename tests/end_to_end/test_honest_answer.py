@@ -179,6 +179,7 @@ def pixels():
     return (load_digits().images * 15).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_shuffled_labels_end_in_majority(pellucid, pixels, tmp_path):
     """Judged by the rule, on folds."""
     labels = np.random.default_rng(3).permutation(load_digits().target[:300])
@@ -218,6 +219,7 @@ def table_of_ink(pixels, tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_column_of_fractions_is_predicted_as_numbers(pellucid, table_of_ink, tmp_path):
     run = tmp_path / "run"
     metrics = _trained(pellucid, table_of_ink, run, "--epochs", "20", "--no-learning-curve")

@@ -65,6 +65,7 @@ def _finish(pellucid, words: list[str], run: Path) -> bytes:
     return (run / "model" / "weights.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_kill_inside_a_save_loses_nothing(pellucid, digits_npz, tmp_path):
     run, whole = tmp_path / "run", tmp_path / "whole"
     given = [*TRAINING, "--epochs", "3", "--width", "8", "--no-baselines", "--resume"]

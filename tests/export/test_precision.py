@@ -22,6 +22,7 @@ def run(run_on_digits):
     return run_on_digits(600, width=256, image_size="8x8", baselines=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "at_most"), [("fp16", 0.7), ("int8", 0.8)])
 def test_a_smaller_file_that_answers_as_well_is_written(run, tmp_path, monkeypatch, precision, at_most):
     monkeypatch.setattr(judging, "_timed", lambda *given: ((1.0, 1.0), False))  # not this machine's mood

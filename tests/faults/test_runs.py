@@ -41,6 +41,7 @@ def _wait_for(path, process, seconds=60):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_the_last_checkpoint_and_resumes(pellucid, digits_npz, tiny_disk):
     run = tiny_disk / "run"
     words = [

@@ -222,6 +222,7 @@ def test_behind_a_damaged_page_no_image_stands_for_another(is_apart, tmp_path, h
     assert all(isinstance(found[row], str) and found[row].startswith("cannot be read (") for row in wrong)
 
 
+@pytest.mark.slow
 def test_arrow_stays_out_of_the_parent(own_cache):
     script = """if True:
         import sys

@@ -52,6 +52,7 @@ def planted(data, tmp_path_factory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_a_planted_difference_is_real_and_a_setting_without_effect_is_not(planted):
     found = read(planted)[0]["compare"]
     verdicts = {(each["a"], each["b"]): each for each in found["comparisons"]}

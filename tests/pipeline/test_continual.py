@@ -47,6 +47,7 @@ def test_without_from_nothing_goes_on(tmp_path):
     assert begin(Settings(), {}, tmp_path) is None
 
 
+@pytest.mark.slow
 def test_a_network_with_no_new_class_starts_from_its_very_weights(tmp_path):
     data = write_npz(tmp_path / "more.npz", OLD, slice(900, 1300), slice(1300, None))
     continual = continuing_from(old_images())

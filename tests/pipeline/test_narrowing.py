@@ -15,6 +15,7 @@ from pellucid.pipeline.learners.limits import within_limit
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.plan import Plan
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
+from pellucid.pipeline.run.configuration import notes_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.journal import Journal
@@ -52,7 +53,7 @@ def test_fewer_than_three_epochs_take_half_the_width():
     assert found.session.network.config == found.plan.network
     assert found.plan.recipe.total_steps == int(2.5 * found.session.batches.per_epoch)
     assert found.plan.recipe == found.session.batches.recipe
-    assert found.plan.reasons[-1].startswith("Of the usual network fewer than 3 epochs fitted")
+    assert found.plan.reasons[-1].startswith("Fewer than 3 epochs of a cnn of the usual width fitted")
     assert Plan.from_json(found.plan.to_json()) == found.plan
 
 
@@ -99,4 +100,5 @@ def test_a_resumed_run_takes_the_narrow_network_over(tmp_path):
         < learner_of(settings, material_of(dataset)).planned(material_of(dataset)).plan.network.widths[0]
     )
     assert found[1].plan == found[0].plan
+    assert notes_of(journal.content) == [found[0].plan.reasons[-1]]
     assert found[1].session.network.config == found[0].plan.network

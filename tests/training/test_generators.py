@@ -82,6 +82,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others():
     assert digests[0] == digests[1] != digests[2]
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_in_the_same_bytes(tmp_path):
     whole = digest(begin(epochs=4).run())
     total = begin(epochs=4).batches.recipe.total_steps

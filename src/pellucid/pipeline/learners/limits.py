@@ -204,7 +204,8 @@ def _shortened(network: Planned, folds: Folds, limit: float, context: RunContext
     context.journal.decided(NETWORK_FOLDS, lambda: count)
     steps = f"{network.plan.recipe.total_steps:,} steps"
     if is_narrower:
-        steps += f" of a network of half the width, as by --width {network.plan.network.widths[0]},"
+        context.journal.decided("narrowed", lambda: network.plan.reasons[-1])
+        steps += f" of a network of half the width, as with --width {network.plan.network.widths[0]},"
     if left < least:
         stages.paragraph(
             f"warning: {spent:.1f} s of {settings.time_limit} are gone before the network's training; it "

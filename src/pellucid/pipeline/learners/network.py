@@ -77,8 +77,8 @@ class Planned:
             return dataclasses.replace(self, plan=plan)
         width = self.narrower.widths[0]
         reason = (
-            f"Of the usual network fewer than {_FEWEST_EPOCHS} epochs fitted into the time, so it is half as "
-            f"wide, as by --width {width}, and sees the examples more often."
+            f"Fewer than {_FEWEST_EPOCHS} epochs of a {plan.name} of the usual width fitted into the time: "
+            f"it is half as wide, as with --width {width}, and sees the examples more often."
         )
         plan = dataclasses.replace(
             self.plan, network=self.narrower, recipe=whole, reasons=(*self.plan.reasons, reason)

@@ -66,6 +66,7 @@ def call_of(place: str, given: Mapping[str, Any], out: Path) -> str:
 
 
 def notes_of(config: Mapping[str, Any]) -> list[str]:
-    """Sentences on why pretrained backbones take part in a run, and which are left out."""
+    """Sentences on pretrained backbones that take part or are left out, and on a network made narrower."""
     keys = "backbones", "backbones_left_out"
-    return [str(each["reason"]) for key in keys for each in config.get(key, ())]
+    of_backbones = [str(each["reason"]) for key in keys for each in config.get(key, ())]
+    return [*of_backbones, *([str(config["narrowed"])] if "narrowed" in config else [])]
