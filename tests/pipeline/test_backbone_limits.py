@@ -116,7 +116,7 @@ def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monk
     backbones = chosen(context.settings, material)
     cost = COST._replace(most=len(backbones[0].train), example=0.2, tuning=0)
     monkeypatch.setattr(limits, "measured", lambda choice, *given: Measured(choice, cost, *given[:2]))
-    context = context._replace(settings=dataclasses.replace(context.settings, time_limit="116s"))
+    context = context._replace(settings=dataclasses.replace(context.settings, time_limit="122s"))
     context.journal.begin()
     kept = share_out(backbones, costs_of(backbones, Folds(context.dataset), context), context)
     assert 40 <= len(kept[0].train) < len(material.train)

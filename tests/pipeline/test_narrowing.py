@@ -6,13 +6,14 @@ import time
 import numpy as np
 import pytest
 
-from pellucid.data import prepare
+from pellucid.data import Preprocessing, prepare
 from pellucid.files import make_folder
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.in_run import network_of_run
 from pellucid.pipeline.learners.learner import Allowance
 from pellucid.pipeline.learners.limits import within_limit
 from pellucid.pipeline.learners.named import learner_of
+from pellucid.pipeline.learners.network import learner_on_part
 from pellucid.pipeline.learners.planning.plan import Plan
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.pipeline.run.configuration import notes_of
@@ -23,10 +24,13 @@ from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from pellucid.training.recipe import timing
 from photographs import class_folders
-from small_models import CLASSES, DIGITS, digits
+from small_models import CLASSES, digits
 
 PIXELS, LABELS = digits()
-MATERIAL = Material(PIXELS, LABELS, np.arange(300), np.arange(300, 430), CLASSES, DIGITS)
+LARGER = PIXELS.repeat(4, axis=1).repeat(4, axis=2)
+MATERIAL = Material(
+    LARGER, LABELS, np.arange(300), np.arange(300, 430), CLASSES, Preprocessing(*LARGER.shape[1:])
+)
 STEP = 10.0  # so long that what a test takes by itself does not count
 CNN = {"model": "cnn", "threads": 1}
 
@@ -51,8 +55,11 @@ def test_fewer_than_three_epochs_take_half_the_width():
     asked_for = Settings(**CNN, width=whole.network.widths[0] // 2)
     assert found.plan.network == learner_of(asked_for, MATERIAL).planned(MATERIAL).plan.network
     assert found.session.network.config == found.plan.network
-    assert found.plan.recipe.total_steps == int(2.5 * found.session.batches.per_epoch)
     assert found.plan.recipe == found.session.batches.recipe
+    assert 3 <= found.plan.recipe.total_steps < whole.recipe.total_steps
+    few = learner_of(Settings(**CNN, epochs=found.plan.recipe.epochs), MATERIAL).planned(MATERIAL).plan.recipe
+    assert found.plan.recipe.augmentation == few.augmentation != whole.recipe.augmentation
+    assert found.plan.recipe.batch_size == few.batch_size
     assert found.plan.reasons[-1].startswith("Fewer than 3 epochs of a cnn of the usual width fitted")
     assert Plan.from_json(found.plan.to_json()) == found.plan
 
@@ -77,8 +84,20 @@ def test_a_continued_network_keeps_its_width():
     learner = learner_of(Settings(**CNN), MATERIAL)
     whole = learner.planned(MATERIAL)
     prepared = dataclasses.replace(whole.prepared, trained=whole.session.network)
-    assert learner._narrower(whole.plan, prepared) is None
-    assert learner._narrower(whole.plan, whole.prepared) is not None
+    assert whole.hurried is not None
+    assert dataclasses.replace(learner, prepare=lambda _: prepared).planned(MATERIAL).hurried is None
+
+
+def test_folds_learn_as_the_narrow_network_does():
+    _, found = planned(2.5, CNN)
+    part = dataclasses.replace(MATERIAL, train=MATERIAL.train[:240])
+    of_part = learner_on_part(found, Settings(**CNN)).planned(part)
+    assert of_part.plan.network == found.plan.network
+    assert of_part.hurried is None
+    recipe = found.plan.recipe
+    assert of_part.plan.recipe.augmentation == recipe.augmentation
+    assert of_part.plan.recipe.epochs == recipe.epochs
+    assert 0.5 * recipe.total_steps < of_part.plan.recipe.total_steps <= recipe.total_steps
 
 
 def test_a_resumed_run_takes_the_narrow_network_over(tmp_path):

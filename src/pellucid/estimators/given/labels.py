@@ -134,7 +134,8 @@ def _column(y: object) -> Shaped[np.ndarray, " examples"]:
             texts_of(y)
         values: np.ndarray = column_or_1d(y, warn=True)
         assert_all_finite(values, input_name="y")
-        texts_of(values)
+        if values.dtype.kind not in "biu":  # which are of one kind and never missing
+            texts_of(values)
         check_classification_targets(values)
     except DataError:
         raise

@@ -16,7 +16,7 @@ from pellucid.pipeline.learners.backbones.costs import Measured, measured
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.learner import Allowance
-from pellucid.pipeline.learners.network import Planned
+from pellucid.pipeline.learners.network import Planned, recipe_words
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.learners.planning.shares import (
     LEAST_SHARE,
@@ -205,7 +205,7 @@ def _shortened(network: Planned, folds: Folds, limit: float, context: RunContext
     steps = f"{network.plan.recipe.total_steps:,} steps"
     if is_narrower:
         context.journal.decided("narrowed", lambda: network.plan.reasons[-1])
-        steps += f" of a network of half the width, as with --width {network.plan.network.widths[0]},"
+        stages.paragraph(f"{network.plan.reasons[-1]} Its course: {recipe_words(network.plan)}.")
     if left < least:
         stages.paragraph(
             f"warning: {spent:.1f} s of {settings.time_limit} are gone before the network's training; it "

@@ -4,10 +4,11 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pellucid.bundle import Generator
 from pellucid.data.wording import count_of
-from pellucid.networks import Network, NetworkConfig, describe, design
+from pellucid.networks import Network, describe
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.on_network import drawn_for_simple_models
@@ -22,6 +23,7 @@ from pellucid.pipeline.learners.planning.preparation import (
 )
 from pellucid.settings import Settings
 from pellucid.training import Session
+from pellucid.training.recipe.defaults import FEW_EPOCHS
 
 _FLOPS, _STEP = 1e11, 3e-3
 """Operations in a second, and seconds of a step beside them: orders of magnitude on two cores."""
@@ -38,14 +40,14 @@ class Planned:
         plan: its layers and its recipe.
         prepared: what it trains on.
         session: where its training stands.
-        narrower: the network of half the width, for a time limit that is short; `None` where the width is
-            given or the family has none.
+        hurried: plans a network of half the width for few epochs; `None` where the width is given or the
+            family has none.
     """
 
     plan: Plan
     prepared: Prepared
     session: Session[Network]
-    narrower: NetworkConfig | None = None
+    hurried: Callable[[], Plan] | None = None
 
     @property
     def seconds(self) -> float:
@@ -58,7 +60,7 @@ class Planned:
         return 6 * sum(row.multiply_adds for row in layers) * seen / _FLOPS + recipe.total_steps * _STEP
 
     def within(self, allowance: Allowance) -> "Planned":
-        """The same with as many steps as fit into an allowance, or the narrower network if those are too few.
+        """The same with as many steps as fit into an allowance, or the hurried plan where those are too few.
 
         The network at step 0; its session is shortened too.
 
@@ -73,18 +75,12 @@ class Planned:
         plan = dataclasses.replace(self.plan, recipe=batches.recipe)
         steps = batches.recipe.total_steps
         is_hurried = steps < min(whole.total_steps, _FEWEST_EPOCHS * batches.per_epoch)
-        if self.narrower is None or not is_hurried:
+        if self.hurried is None or not is_hurried:
             return dataclasses.replace(self, plan=plan)
-        width = self.narrower.widths[0]
-        reason = (
-            f"Fewer than {_FEWEST_EPOCHS} epochs of a {plan.name} of the usual width fitted into the time: "
-            f"it is half as wide, as with --width {width}, and sees the examples more often."
+        plan = self.hurried()
+        return Planned(plan, self.prepared, session_of(plan.network, self.prepared, plan.recipe)).within(
+            allowance
         )
-        plan = dataclasses.replace(
-            self.plan, network=self.narrower, recipe=whole, reasons=(*self.plan.reasons, reason)
-        )
-        session = session_of(plan.network, self.prepared, whole)
-        return Planned(plan, self.prepared, session).within(allowance)
 
 
 def _to_the_end(network: Planned) -> None:
@@ -137,15 +133,22 @@ class NetworkLearner:
             prepared = self.prepare(material)
         plan = make_plan(self.settings, prepared) if self.decide is None else self.decide(prepared)
         session = session_of(plan.network, prepared, plan.recipe)
-        return Planned(plan, prepared, session, self._narrower(plan, prepared))
+        is_fixed = self.settings.width is not None or prepared.trained is not None or self.whole is not None
+        may_be_narrower = plan.name == "cnn" and not is_fixed
+        return Planned(
+            plan, prepared, session, partial(self._hurried, plan, prepared) if may_be_narrower else None
+        )
 
-    def _narrower(self, plan: Plan, prepared: Prepared) -> NetworkConfig | None:
-        """A `cnn` of half the width that the rule gives."""
-        is_given = self.settings.width is not None or prepared.trained is not None or self.whole is not None
-        if plan.name != "cnn" or is_given:
-            return None
-        half = dataclasses.replace(self.settings, width=max(1, plan.network.widths[0] // 2))
-        return design(plan.name, half, prepared.facts)
+    def _hurried(self, plan: Plan, prepared: Prepared) -> Plan:
+        """A plan of half the width and of few epochs, whose batches and shifts are smaller."""
+        width = max(1, plan.network.widths[0] // 2)
+        epochs = min(FEW_EPOCHS - 1, plan.recipe.epochs)
+        found = make_plan(dataclasses.replace(self.settings, width=width, epochs=epochs), prepared)
+        reason = (
+            f"Fewer than {_FEWEST_EPOCHS} epochs of a {plan.name} of the usual width fitted into the time: "
+            f"it is half as wide, as with --width {width}, and sees the examples more often."
+        )
+        return dataclasses.replace(found, reasons=(*found.reasons, reason))
 
     def trained(self, network: Planned, material: Material) -> Sequence[Candidate]:
         """Train to the end of the recipe, from step 0 or from a checkpoint.
@@ -197,9 +200,12 @@ def learner_on_part(network: Planned, settings: Settings, *, keeps_best: bool = 
 
 def _plan_for_part(network: Planned, prepared: Prepared, settings: Settings) -> Plan:
     """The layers of the whole network, trained as its rules say for so few examples."""
-    plan, fresh = network.plan, make_plan(settings, prepared)
-    whole = make_plan(settings, network.prepared).recipe
-    share = plan.recipe.total_steps / whole.total_steps  # below 1 where a time limit shortened it
+    plan, whole = network.plan, make_plan(settings, network.prepared)
+    if plan.network.widths != whole.network.widths:  # it is hurried
+        settings = dataclasses.replace(settings, epochs=plan.recipe.epochs)
+        whole = make_plan(settings, network.prepared)
+    fresh = make_plan(settings, prepared)
+    share = plan.recipe.total_steps / whole.recipe.total_steps  # below 1 where a time limit shortened it
     steps = max(1, math.ceil(share * fresh.recipe.total_steps))
     recipe = dataclasses.replace(fresh.recipe, total_steps=steps)
     # A vocabulary learnt from the whole split would know words that the part does not hold.

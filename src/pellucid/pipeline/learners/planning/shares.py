@@ -6,7 +6,7 @@ from pellucid.pipeline.learners.asked_later import WITH_CURVE, has_curve
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.settings import Settings, parse_duration
 
-_RESERVE_SECONDS, _RESERVE_FOR_BASELINES = 3.0, 6.0
+_RESERVE_SECONDS, _RESERVE_FOR_BASELINES = 3.0, 12.0
 _MOST_RESERVED = 0.2
 
 SHARE_OF_LIMIT = 0.3
@@ -46,6 +46,6 @@ def seconds_for_backbones(settings: Settings, left: float, *, are_asked_for: boo
 
 
 def _reserved(settings: Settings, limit: float) -> float:
-    """Seconds for what comes after the network: 3, with baselines 9, never more than a fifth of the limit."""
+    """Seconds for what comes after the network: 3, with baselines 15, at most a fifth of the limit."""
     reserve = _RESERVE_SECONDS + (_RESERVE_FOR_BASELINES if settings.baselines else 0.0)
     return min(reserve, _MOST_RESERVED * limit)
