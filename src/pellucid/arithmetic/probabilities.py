@@ -49,11 +49,10 @@ def weighted_mean(
     `said` are probabilities or numbers, one array for each model; `weights` are their whole weights, at least
     one above 0. Summed up in the order given.
     """
-    total = np.zeros(said[0].shape)
+    found: np.ndarray = np.zeros(said[0].shape)
     for rows, weight in zip(said, weights, strict=True):
         if weight:
-            total += weight * rows
-    found: np.ndarray = total / sum(weights)
+            found += weight / sum(weights) * rows  # the weight itself could carry a number out of range
     return found
 
 
