@@ -78,9 +78,8 @@ class Planned:
         if self.hurried is None or not is_hurried:
             return dataclasses.replace(self, plan=plan)
         plan = self.hurried()
-        return Planned(plan, self.prepared, session_of(plan.network, self.prepared, plan.recipe)).within(
-            allowance
-        )
+        session = session_of(plan.network, self.prepared, plan.recipe)
+        return Planned(plan, self.prepared, session).within(allowance)
 
 
 def _to_the_end(network: Planned) -> None:
@@ -135,9 +134,8 @@ class NetworkLearner:
         session = session_of(plan.network, prepared, plan.recipe)
         is_fixed = self.settings.width is not None or prepared.trained is not None or self.whole is not None
         may_be_narrower = plan.name == "cnn" and not is_fixed
-        return Planned(
-            plan, prepared, session, partial(self._hurried, plan, prepared) if may_be_narrower else None
-        )
+        hurried = partial(self._hurried, plan, prepared) if may_be_narrower else None
+        return Planned(plan, prepared, session, hurried)
 
     def _hurried(self, plan: Plan, prepared: Prepared) -> Plan:
         """A plan of half the width and of few epochs, whose batches and shifts are smaller."""
