@@ -255,7 +255,7 @@ def test_models_are_compared_on_the_examples_that_judged_both():
     for metric in CHOICES:
         found = recommend(labels, {"svm": svm, "cnn": cnn}, metric, noun="held-out example")
         assert found.name == "cnn", metric
-        assert "cnn is the best on 200 held-out examples" in found.reason
+        assert "cnn is the best on 40 of 200 held-out examples" in found.reason
     squares = {"svm": np.where(np.arange(200) < 25, 1.0, 0.1), "cnn": np.full(200, np.nan)}
     squares["cnn"][:40] = np.where(np.arange(40) < 8, 1.0, 0.1)
     assert recommend_numbers(np.zeros(200), squares).name == "cnn"

@@ -158,7 +158,7 @@ def _decide(contest: Contest, manner: _Manner) -> Recommendation:
         return p_values[name] > (level_of_one_error(judged, manner.folds) if few else LEVEL)
 
     name = next(name for name in scores if name == best or is_as_good(name))
-    place = f"on {count_of(contest.examples, manner.noun)}"
+    place = _place(contest, name, manner.noun)
     if name == best:
         return Recommendation(best, _why_the_best(contest, place, few))
     of_best, of_name = contest.pair(name)
@@ -177,10 +177,16 @@ def _decide(contest: Contest, manner: _Manner) -> Recommendation:
     return Recommendation(name, f"{place[0].upper()}{place[1:]} {ahead}, but {difference}; {name} {merit}.")
 
 
+def _place(contest: Contest, name: str, noun: str) -> str:
+    """The examples that judged both the best and a model."""
+    whole, judged = count_of(contest.examples, noun), contest.judged(name)
+    return f"on {whole}" if judged == contest.examples else f"on {judged} of {whole}"
+
+
 def _why_the_best(contest: Contest, place: str, few: bool) -> str:
-    """Reason to take the best model itself."""
+    """Reason to take the best model itself; figures are of the examples that judged it."""
     best, scores = contest.best, contest.scores
-    of_best = f"{contest.metric.words} {figure(scores[best])}"
+    of_best = f"{contest.metric.words} {figure(contest.pair(best)[0])}"
     if best in DUMMIES:
         return f"The trained models are no better than {best}: {place} it is the best, with {of_best}."
     simpler = list(scores)[: list(scores).index(best)]
@@ -190,5 +196,5 @@ def _why_the_best(contest: Contest, place: str, few: bool) -> str:
     worse = "by more than one standard error" if few else "beyond chance"
     return (
         f"{best} is the best {place}, with {of_best}, and every simpler model is worse {worse}; "
-        f"{nearest}, with {figure(scores[nearest])}, by {contest.gain(nearest)}."
+        f"{nearest}, with {figure(contest.pair(nearest)[1])}, by {contest.gain(nearest)}."
     )
