@@ -1,8 +1,9 @@
 """Learning: which learners a run has, what each may take of the time, and the candidates they hand over."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pellucid.files import make_folder
@@ -44,7 +45,9 @@ from pellucid.pipeline.learners.network import NetworkLearner, Planned
 from pellucid.pipeline.learners.planning.plan import plan_json
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
-from pellucid.settings import CLASSICAL
+from pellucid.pipeline.run.side_by_side import side_by_side
+from pellucid.settings import CLASSICAL, Settings
+from pellucid.training.determinism import choose_threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,22 +120,23 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
     was finished is kept; `StorageError` if the disk is full or not writable.
     """
-    folder, dataset, settings, stages, _ = context
+    folder, settings = context.folder, context.settings
     make_folder(folder.checkpoints)
     if planned.folds.parts:
-        stages.paragraph(planned.folds.sentence(dataset.noun))
+        context.stages.paragraph(planned.folds.sentence(context.dataset.noun))
     if planned.continual is not None:
         keep(planned.continual.start, folder.checkpoints)
     share = _share_of_baselines(planned, context)
     granted = seconds_of_one_training(share, planned.folds, settings)
-    baselines = train_baselines(
-        share.names, dataset, settings, folder.checkpoints, stages, Allowance(granted=granted)
-    )
-    if planned.network is not None or planned.backbones:
-        show_first_mistakes(baselines, context)
-    backbones = share_out(planned.backbones, planned.costs, context)
-    built = [frozen_in_run(choice, context).built(material_of(context.dataset)) for choice in backbones]
-    network, neural = _train_neural(planned, backbones, context)
+    built: list[Built] = []
+    if share.names and _leaves_cores_free(planned, settings):
+        classical = partial(_train_classical, planned, share.names, granted, context.beside_a_bar())
+        (network, neural), baselines = side_by_side(partial(_train_neural, planned, (), context), classical)
+    else:
+        baselines = _train_classical(planned, share.names, granted, context)
+        backbones = share_out(planned.backbones, planned.costs, context)
+        built = [frozen_in_run(choice, context).built(material_of(context.dataset)) for choice in backbones]
+        network, neural = _train_neural(planned, backbones, context)
     before = [] if network is None else [*network.session.state.history, *records_of(neural)]
     built = _tuned(built, before, context)
     on_backbones = [candidate for each in built for candidate in each.candidates]
@@ -140,6 +144,32 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     candidates = [*baselines, *neural, *on_backbones]
     learned = Learned(candidates, planned.continual, network, built, planned.added, history)
     return _judged(learned, planned.folds, granted, context)
+
+
+def _leaves_cores_free(planned: PlannedLearning, settings: Settings) -> bool:
+    """True where the network computes with fewer threads than there are, so that others may learn beside it.
+
+    Not under a time limit, where it gets as many steps as fit when nothing else runs.
+    """
+    if planned.network is None or planned.backbones or settings.time_limit is not None:
+        return False
+    return planned.network.plan.recipe.threads < choose_threads(settings)
+
+
+def _train_classical(
+    planned: PlannedLearning,
+    names: Sequence[str],
+    granted: float | None,
+    context: RunContext,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> list[Candidate]:
+    """Train the classical models, and show the mistakes of the best one where others follow."""
+    folder, dataset, settings, stages, _ = context
+    allowance = Allowance(granted=granted)
+    found = train_baselines(names, dataset, settings, folder.checkpoints, stages, allowance, is_stopped)
+    if planned.network is not None or planned.backbones:
+        show_first_mistakes(found, context)
+    return found
 
 
 def _judged(learned: Learned, folds: Folds, granted: float | None, context: RunContext) -> Learned:

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from pellucid.encoding.tokens.ragged import PADDING
 from pellucid.networks.layers.largest import RISING, largest_answers
+from pellucid.networks.layers.rows import SumOfRows
 
 
 def filled(tokens: Int64[Tensor, "batch length"]) -> Bool[Tensor, "batch length"]:
@@ -37,6 +38,7 @@ class WeighedSum(nn.Module):
         rarity: second factor of $w_t$ for each id, (vocabulary,); 0 for padding and unknown.
         groups: first id of each group and, last, the number of ids.
         shares: $a_g / \lVert a \rVert$ of each group.
+        by_rows: whether the gradient of the vectors, while they learn, is sparse: of the batch's ids alone.
 
     Args:
         groups: see the attribute.
@@ -51,11 +53,13 @@ class WeighedSum(nn.Module):
     rarity: Tensor
     groups: tuple[int, ...]
     shares: tuple[float, ...]
+    by_rows: bool
 
     def __init__(self, groups: tuple[int, ...], units: int) -> None:
         super().__init__()
         self.groups = groups
         self.shares = _shares(groups)
+        self.by_rows = False
         self.weight = nn.Parameter(torch.empty(groups[-1], units))
         self.bias = nn.Parameter(torch.empty(units))
         self.register_buffer("rarity", torch.ones(groups[-1]))
@@ -66,7 +70,10 @@ class WeighedSum(nn.Module):
         weights = self.weigh(ids)
         if torch.compiler.is_exporting():  # the operation below fixes the batch, and few formats have it
             return torch.einsum("bl,blu->bu", weights, functional.embedding(ids, self.weight)) + self.bias
-        total = functional.embedding_bag(ids, self.weight, mode="sum", per_sample_weights=weights)
+        if self.by_rows and self.training:
+            total: Tensor = SumOfRows.apply(self.weight, ids, weights)  # type: ignore[no-untyped-call]
+        else:
+            total = functional.embedding_bag(ids, self.weight, mode="sum", per_sample_weights=weights)
         return total + self.bias
 
     @torch.no_grad()

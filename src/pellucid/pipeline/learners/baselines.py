@@ -5,7 +5,7 @@ set-up and scale stay, and so does the temperature, which validation fitted to t
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +55,12 @@ def train_baselines(
     checkpoints: Path,
     stages: Stages,
     allowance: Allowance = UNLIMITED,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> list[Candidate]:
     """Train classical models on the training split, or take over those a killed run had finished.
 
     Each is kept in `checkpoints` as soon as it is trained; all share the allowance. In the order of their
-    names.
+    names; where `is_stopped` comes true, no further one is trained.
     """
     if not names:
         return []
@@ -70,6 +71,8 @@ def train_baselines(
     make_folder(kept)
     found = []
     for name in names:
+        if is_stopped():
+            break
         first = ClassicalLearner(name, settings, budget, lessons.of)
         candidate = _trained(first, material, kept / name, stages, f"training {name}", settings)
         if _learns_again(candidate, dataset, budget):

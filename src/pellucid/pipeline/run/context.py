@@ -17,3 +17,7 @@ class RunContext(NamedTuple):
     settings: Settings
     stages: Stages
     journal: Journal
+
+    def beside_a_bar(self) -> "RunContext":
+        """The same for work beside a training that shows its bar."""
+        return self._replace(stages=self.stages.beside_a_bar())

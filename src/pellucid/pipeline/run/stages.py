@@ -1,6 +1,7 @@
 """Progress of the pipeline on stderr: one line per stage with a tick and seconds."""
 
 import contextlib
+import copy
 import sys
 import textwrap
 import time
@@ -38,6 +39,13 @@ class Stages:
         self.quiet = quiet
         self.console = Console(file=self.stream, highlight=False, soft_wrap=True)
         self.began = time.monotonic() if began is None else began
+        self._spins = True
+
+    def beside_a_bar(self) -> "Stages":
+        """Stages on the same terminal that show no spinner, for work beside a training that shows its bar."""
+        other = copy.copy(self)
+        other._spins = False
+        return other
 
     @property
     def in_terminal(self) -> bool:
@@ -52,7 +60,7 @@ class Stages:
         """
         current = Stage(words)
         began = time.monotonic()
-        if spinner and self.in_terminal and not self.quiet:
+        if spinner and self._spins and self.in_terminal and not self.quiet:
             from rich.markup import escape
 
             with self.console.status(escape(visible(words))):
@@ -71,16 +79,14 @@ class Stages:
         """Print one line, never read as markup; a tick closes a stage."""
         if self.quiet:
             return
+        from rich.text import Text
+
         encoding = (getattr(self.stream, "encoding", None) or "ascii").lower()
         mark = "✓" if encoding.startswith("utf") else "ok"
-        if tick and self.in_terminal:
-            self.console.print(f"[cyan]{mark}[/cyan] ", end="")
-        elif tick:
-            text = f"{mark} {text}"
-        else:
-            text = f"  {text}"
         # Names from files cannot move the cursor or colour the terminal.
-        self.console.print("\n".join(map(visible, text.split("\n"))), markup=False)
+        shown = "\n".join(map(visible, text.split("\n")))
+        # In one go, so that a bar that is being drawn, or work beside, does not come between.
+        self.console.print(Text.assemble((mark if tick else " ", "cyan"), " ", shown))
 
     @contextlib.contextmanager
     def training(self, recipe: Recipe) -> Iterator[list[Observer]]:

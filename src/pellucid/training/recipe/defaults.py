@@ -75,6 +75,7 @@ class TextRecipe:
         word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
         word_dropout_of_few: the same where there are fewer than eight classes, or a number.
         in_bf16: whether bf16 makes its steps faster, where the processor has it.
+        in_one_thread: whether its steps are too small to be shared out.
     """
 
     epochs: dict[str, int]
@@ -85,6 +86,7 @@ class TextRecipe:
     word_dropout: float
     word_dropout_of_few: float
     in_bf16: bool
+    in_one_thread: bool = False
 
 
 _RNN = TextRecipe(
@@ -109,6 +111,7 @@ TEXTS: dict[str, TextRecipe] = {
         word_dropout=0.1,
         word_dropout_of_few=0.3,
         in_bf16=False,
+        in_one_thread=True,
     ),
 }
 UPDATES_OF_TEXTS = {"quick": 200, "standard": 400, "best": 800}
@@ -225,7 +228,7 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
         label_smoothing=_LABEL_SMOOTHING,
         word_dropout=recipe.word_dropout_of_few if are_few else recipe.word_dropout,
         precision="fp32" if in_fp32 else around.precision,
-        threads=around.threads,
+        threads=1 if recipe.in_one_thread and settings.threads is None else around.threads,
     )
 
 

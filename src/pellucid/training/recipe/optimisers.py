@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pellucid.training.recipe.choosing import Recipe
+from pellucid.training.recipe.rows import learn_by_rows, update_rows
 
 MOMENTUM = 0.9
 BETAS = (0.9, 0.99)
@@ -21,22 +22,28 @@ Groups = list[dict[str, object]]
 _GUARDED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 
-def _plain(kind: type[torch.optim.Optimizer]) -> Any:
-    """The optimiser `kind` without the guards against torch's compiler.
+def _plain(kind: type[torch.optim.Optimizer], first: Callable[[torch.optim.Optimizer], None]) -> Any:
+    """The optimiser `kind`, which begins a step with `first`, without the guards against torch's compiler.
 
-    The first call of each of them imports the compiler, which takes most of a second and is never asked.
+    The first call of each guard imports the compiler, which takes most of a second and is never asked.
     """
     step = inspect.unwrap(kind.step)
 
     def step_without_gradient(self: torch.optim.Optimizer) -> Any:
         with torch.no_grad():
+            first(self)
             return step(self)
 
     bare = {name: inspect.unwrap(getattr(kind, name)) for name in _GUARDED}
     return type(kind.__name__, (kind,), {**bare, "step": step_without_gradient})
 
 
-_SGD, _ADAM, _ADAMW = map(_plain, (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW))
+def _nothing(optimizer: torch.optim.Optimizer) -> None:
+    pass
+
+
+_SGD = _plain(torch.optim.SGD, _nothing)
+_ADAM, _ADAMW = (_plain(kind, update_rows) for kind in (torch.optim.Adam, torch.optim.AdamW))
 
 
 def _sgd(groups: Groups, recipe: Recipe, momentum: float, nesterov: bool) -> torch.optim.Optimizer:
@@ -74,8 +81,9 @@ def build_optimizer(
     Weight decay acts on weight matrices and kernels only, not on biases and batch-norm scales. `shares` gives
     parameters, by name, a part of the learning rate; the others get the whole. In adversarial training the
     generator's get theirs, and each of the two networks has its own updates: the optimiser leaves alone what
-    has no gradient.
+    has no gradient. Vectors of n-grams learn by rows from now on, or no longer.
     """
+    learn_by_rows(network, recipe)
     if recipe.adversarial is not None:
         of_generator = (name for name, _ in network.named_parameters() if name.startswith("generator."))
         shares = dict.fromkeys(of_generator, recipe.adversarial.generator_rate)

@@ -11,6 +11,7 @@ from pellucid.errors import DivergedError
 from pellucid.training.batches import Batch
 from pellucid.training.recipe.choosing import Recipe, batches_per_epoch
 from pellucid.training.recipe.optimisers import SHARE
+from pellucid.training.recipe.rows import values_of
 from pellucid.training.steps.sharing import Part, Team
 
 
@@ -150,7 +151,8 @@ class Descent:
 
     def _finish(self, batch: Batch, step: int, learning_rate: float) -> None:
         """Refuse gradients that are not finite, and update where it is time."""
-        norms = torch._foreach_norm([each.grad for each in self._parameters if each.grad is not None])
+        gradients = [values_of(each.grad) for each in self._parameters if each.grad is not None]
+        norms = torch._foreach_norm(gradients)
         _require_finite(float(torch.stack(norms).norm()), "gradient", batch, step, learning_rate)
         if self._recipe.optimizer != "gd" or self._closes_epoch(step):
             self._update(learning_rate)

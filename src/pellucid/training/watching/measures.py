@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pellucid.training.recipe.rows import values_of
+
 # Bounds that keep measuring cheap beside the step itself, and the history short.
 _MOST_LAYERS = 32
 _MOST_OUTPUTS, _FEWEST_EXAMPLES = 2**18, 8
@@ -109,7 +111,8 @@ class _Update:
     def look_before(self, *_: Any) -> None:
         """Keep the weights and measure their gradients; a hook of the optimiser."""
         self._gradients = [
-            each.new_zeros(()) if each.grad is None else each.grad.norm() for each in self._parameters
+            each.new_zeros(()) if each.grad is None else values_of(each.grad).norm()
+            for each in self._parameters
         ]
         self._before = [rows.clone() for rows in self._rows()]
 
