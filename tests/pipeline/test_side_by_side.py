@@ -48,6 +48,21 @@ def test_an_error_here_stops_what_is_beside():
     assert stopped.is_set()
 
 
+def test_a_signal_stops_what_is_beside_though_nothing_is_left_to_do_here():
+    stopped = threading.Event()
+
+    def beside(is_stopped):
+        time.sleep(0.2)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        while not is_stopped():
+            time.sleep(0.01)
+        stopped.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(lambda: 1, beside)
+    assert stopped.is_set()
+
+
 def test_an_error_beside_is_raised_here():
     def beside(is_stopped):
         raise OSError("no space")

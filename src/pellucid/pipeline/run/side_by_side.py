@@ -18,7 +18,7 @@ def side_by_side(
     """Results of both, once both are done.
 
     `beside` is given a function that says whether it should stop early: what was done here has failed, or a
-    signal came. That error is raised as soon as it has stopped, or else its own.
+    signal came. That error is raised once it has stopped; where nothing failed here, its own.
     """
     stopped = threading.Event()
     # Each would put filters of warnings and the threads of matrix products back to what it found, which the
@@ -26,8 +26,7 @@ def side_by_side(
     with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as pool:
         other = pool.submit(beside, stopped.is_set)
         try:
-            found = here()
+            return here(), other.result()
         except BaseException:
             stopped.set()
             raise
-        return found, other.result()
