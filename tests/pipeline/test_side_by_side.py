@@ -171,6 +171,7 @@ def one_after_the_other(table, tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_models_trained_side_by_side_are_the_same(table, one_after_the_other, tmp_path):
     process = command(table, tmp_path / "run", 2)
     message = process.communicate(timeout=300)[1]
