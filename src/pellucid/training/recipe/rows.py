@@ -21,6 +21,7 @@ from pellucid.networks.layers.texts import WeighedSum
 from pellucid.training.recipe.choosing import Recipe
 
 _SPAN = 500
+"""Steps that $n$ stands for: over so many the factor grows to 150."""
 
 
 def learn_by_rows(network: nn.Module, recipe: Recipe) -> None:
@@ -39,9 +40,8 @@ def values_of(gradient: Tensor) -> Tensor:
     return gradient._values() if gradient.is_sparse else gradient
 
 
-@torch.no_grad()
 def update_rows(optimizer: torch.optim.Optimizer) -> None:
-    """Update the parameters of an Adam that have a sparse gradient, and take it from them."""
+    """Update the parameters of an Adam that have a sparse gradient, and take it from them; without autograd."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             if parameter.grad is not None and parameter.grad.is_sparse:
