@@ -41,7 +41,7 @@ def values_of(gradient: Tensor) -> Tensor:
 
 
 def update_rows(optimizer: torch.optim.Optimizer) -> None:
-    """Update the parameters of an Adam that have a sparse gradient, and take it from them; without autograd."""
+    """Update the parameters of an Adam that have a sparse gradient, and take it from them."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             if parameter.grad is not None and parameter.grad.is_sparse:
