@@ -197,6 +197,14 @@ def small_pellucid(data: Images, epochs: int) -> Trained:
     return lambda: classifier.predict(data.x_test)
 
 
+def narrow_small_pellucid(data: Images, epochs: int) -> Trained:
+    """Pellucid's `mlp` of half the usual width, at its defaults otherwise."""
+    from pellucid import ImageClassifier
+
+    classifier = ImageClassifier(model="mlp", width=256, epochs=epochs).fit(data.x_train, data.y_train)
+    return lambda: classifier.predict(data.x_test)
+
+
 class Recipe(NamedTuple):
     """A documented recipe.
 
@@ -236,6 +244,7 @@ RECIPES = {
     "pellucid": Recipe("Pellucid, `cnn`", pellucid, 6, _PELLUCID),
     "pellucid-narrow": Recipe("Pellucid, `cnn --width 16`", narrow_pellucid, 6, _PELLUCID),
     "pellucid-mlp": Recipe("Pellucid, `mlp`", small_pellucid, 4, _PELLUCID),
+    "pellucid-narrow-mlp": Recipe("Pellucid, `mlp --width 256`", narrow_small_pellucid, 4, _PELLUCID),
 }
 
 

@@ -61,9 +61,9 @@ def main() -> int:
     config = design("cnn", settings, InputFacts((1, SIDE, SIDE), CLASSES, IMAGES))
     keep_freed_memory()
     torch.set_num_threads(given.threads)
-    steps, families = {}, sharing.SHARED
-    for way, shared in (("every layer", ()), ("each batch", families)):
-        sharing.SHARED = shared
+    steps, families = {}, sharing.FEWEST
+    for way, shared in (("every layer", {}), ("each batch", families)):
+        sharing.FEWEST = shared
         session = Session.start(config, examples, recipe)
         session.network.train()
         steps[way] = make_step(session.network, session.state.optimizer, recipe, examples)

@@ -8,6 +8,7 @@ from pellucid.data.texts.store import Texts
 from pellucid.encoding.counting import FEW_TEXTS
 from pellucid.encoding.ngrams.counted_texts import CountedTexts
 from pellucid.encoding.ngrams.encoder import Shape
+from pellucid.encoding.ngrams.terms import names_of
 from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
 
 EVERY_N_GRAM = 1_000_000
@@ -45,11 +46,16 @@ def test_a_part_is_as_if_it_alone_had_been_counted(shape, most, count):
         found, columns = known.fit(train, most)
         alone = fit_tfidf(texts, train, shape, most)
         assert found.tfidf.terms == alone.tfidf.terms
+        for tfidf in (found.tfidf, alone.tfidf, alone.tfidf.only(np.arange(0, alone.tfidf.features, 2))):
+            spelt = names_of(shape, tfidf.terms)
+            np.testing.assert_array_equal(np.concatenate(tfidf.names), np.concatenate(spelt))
         np.testing.assert_array_equal(found.tfidf.idf, alone.tfidf.idf)
         require_same(found.counts, alone.counts)
         others = order[-20:]
         asked = alone.tfidf.counts([texts[place] for place in others.tolist()])
         require_same(known.counts(others, columns), asked)
+        require_same(known.counts_of(alone.tfidf, others), asked)
+        assert known.counts_of(alone.tfidf, np.array([0, count])) is None
 
 
 def test_a_part_so_small_that_single_ngrams_count_is_not_known():
@@ -59,6 +65,12 @@ def test_a_part_so_small_that_single_ngrams_count_is_not_known():
     few = counted(written(30), np.arange(20), Shape(1))
     assert few.knows(np.arange(5))
     assert not few.knows(np.arange(15, 25))
+
+
+def test_an_ngram_that_was_not_counted_is_missed():
+    known = counted(written(60), np.arange(60), Shape(1))
+    strange = fit_tfidf(Texts.of(["abc", "def"]), np.arange(2), Shape(1)).tfidf
+    assert known.counts_of(strange, np.arange(3)) is None
 
 
 def test_a_store_is_counted_once_and_anew_for_texts_that_were_not(monkeypatch):

@@ -41,6 +41,17 @@ def by_hand(shape: Shape, text: str) -> list[list[tuple]]:
 
 
 @every_shape
+@given(texts=any_texts, length=st.integers(1, 40))
+def test_texts_are_cut_that_have_more_ngrams_than_are_read(
+    shape: Shape, texts: list[str], length: int
+) -> None:
+    asked = [*texts, *ENGLISH, "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 2]
+    whole = FITTED[shape]
+    encoder = NgramEncoder(shape, length, whole.kept, whole.names)
+    assert encoder.cut(asked) == (whole.encode(asked).lengths > length).sum()
+
+
+@every_shape
 @given(texts=any_texts)
 def test_ngrams_are_those_of_plain_loops(shape: Shape, texts: list[str]) -> None:
     groups = grams_of(shape, [normalise(text) for text in texts])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pellucid.evaluation import wilson
+from pellucid.evaluation import intervals, wilson
 from pellucid.evaluation.intervals import block_rows, percentile_interval, resample, studentised_interval
 
 
@@ -62,9 +62,24 @@ def test_each_resample_draws_as_many_examples_as_there_are():
 def test_resamples_depend_on_the_seed_alone(monkeypatch):
     values = np.random.default_rng(0).random(300)
     first = resample(mean_of(values), 300, seed=1)
-    monkeypatch.setattr("pellucid.evaluation.intervals._BLOCK_BYTES", 1 << 14)
+    monkeypatch.setattr(intervals, "_BLOCK_BYTES", 1 << 14)
+    monkeypatch.setattr(intervals, "_MOST_KEPT", 0)
     assert np.allclose(resample(mean_of(values), 300, seed=1), first, rtol=1e-14)
     assert not np.allclose(resample(mean_of(values), 300, seed=2), first)
+
+
+def test_resamples_are_drawn_once_for_all_models(monkeypatch):
+    intervals._kept.cache_clear()
+    values = np.random.default_rng(0).random((2, 5_000))
+    found = [resample(mean_of(each), 5_000, seed=1) for each in (*values, values[0])]
+    assert intervals._kept.cache_info().misses == 1
+    monkeypatch.setattr(intervals, "_MOST_KEPT", 0)
+    drawn = [resample(mean_of(each), 5_000, seed=1) for each in values]
+    assert intervals._kept.cache_info().currsize == 1
+    for one, other in zip(found, [*drawn, drawn[0]], strict=True):
+        np.testing.assert_array_equal(one, other)
+    counts = np.concatenate(intervals._kept(5_000, 1, intervals.RESAMPLES)[:1])
+    assert (counts.sum(axis=1) == 5_000).all()
 
 
 def test_percentiles_equal_scipys_bootstrap():

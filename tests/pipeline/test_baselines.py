@@ -8,10 +8,12 @@ import pytest
 
 from every_model import MODELS
 from pellucid.data import prepare, read_data
+from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.learners.baselines import everything_of, train_baselines
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers, on_validation, recommended
 from pellucid.pipeline.learners.classical import ClassicalLearner
+from pellucid.pipeline.learners.features import rows_at_hand
 from pellucid.pipeline.learners.learner import Allowance
 from pellucid.pipeline.learners.on_network import _affordable, left_out
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
@@ -88,6 +90,20 @@ def test_a_linear_model_of_texts_learns_from_what_judged_it_in_the_end(mails, tr
     assert not np.array_equal(svm.held_out.answers, answers(svm.model, mails, mails.validation))
     reason = recommended([svm], mails, "accuracy").reason
     assert reason.endswith("After that it learned from these texts too.")
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_texts_whose_ngrams_were_counted_are_not_gone_through_again(place, mails, trained, monkeypatch):
+    model = trained[0][place].model
+    asked = np.concatenate([mails.validation[::2], mails.train[::-3]])
+    expected, seen = model.predict_proba(mails.inputs[asked]), model.seen(mails.inputs[asked])
+    monkeypatch.setattr(Tfidf, "counts", lambda tfidf, texts: pytest.fail("gone through again"))
+    np.testing.assert_array_equal(answers(model, mails, asked), expected)
+    found = rows_at_hand(model, mails.inputs, asked)
+    for part in ("data", "indices", "indptr"):
+        np.testing.assert_array_equal(getattr(found, part), getattr(seen, part))
+    assert rows_at_hand(model, mails.inputs, mails.test[:1]) is None
+    assert rows_at_hand(trained[0][0].model, mails.inputs, asked) is None
 
 
 def test_a_run_that_was_killed_between_both_trainings_ends_alike(mails, trained):

@@ -99,7 +99,7 @@ def _start_texts(letters: Examples, numbers: bool = False, vectors=None, **given
         model=settings.model,
         precision="fp32" if settings.precision == "auto" else settings.precision,
         device="cpu",
-        threads=1,
+        threads=settings.threads or 1,
     )
     facts = InputFacts(
         (letters.inputs.length,),

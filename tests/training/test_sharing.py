@@ -9,9 +9,10 @@ from torch import nn
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import DivergedError
 from pellucid.training.steps import make_step
-from pellucid.training.steps.sharing import FEWEST, Team
+from pellucid.training.steps.sharing import FEWEST, PartDropout, Team
 
-WHOLE = 2 * FEWEST + 50
+OF_IMAGES = FEWEST["cnn"]
+WHOLE = 2 * OF_IMAGES + 50
 
 
 def taught(session, steps=1, class_weights=None, mix=0.0):
@@ -69,6 +70,41 @@ def test_a_number_is_learnt_in_parts_too(begin_numbers):
         assert torch.allclose(weight.double(), other.double(), rtol=1e-3, atol=2e-3), name
 
 
+TEXT_NETWORKS = [{"model": "text-cnn"}, {"model": "rnn"}, {"model": "rnn", "cell": "gru", "depth": 2}]
+
+
+@pytest.mark.parametrize("given", TEXT_NETWORKS)
+def test_texts_are_learnt_in_parts_too(begin_texts, given):
+    (one, alone), (two, shared) = both(begin_texts, steps=3, dropout=0.0, **given)
+    assert Team(two.network, two.batches.recipe).parts(WHOLE)[1].examples.start == WHOLE // 2
+    for before, after in zip(alone, shared, strict=True):
+        assert after.loss == pytest.approx(before.loss, rel=1e-4)
+    for (name, weight), other in pairs(one, two):
+        assert torch.allclose(weight, other, atol=2e-3), name
+
+
+@pytest.mark.parametrize("given", [{}, *TEXT_NETWORKS])
+def test_each_part_draws_what_drops_out_by_itself(begin, begin_texts, given):
+    start, sessions = begin_texts if given else begin, []
+    for seed in (1, 1, 2):
+        session = start(threads=2, batch_size=WHOLE, dropout=0.5, **given)
+        torch.manual_seed(seed)
+        sessions.append(taught(session, steps=2)[0])
+    one, again, other = (session.network.state_dict() for session in sessions)
+    assert all(torch.equal(each, again[name]) for name, each in one.items())
+    assert not all(torch.equal(each, other[name]) for name, each in one.items())
+
+
+def test_what_is_left_in_a_part_is_scaled_up():
+    draws = torch.Generator().manual_seed(0)
+    layer, values = PartDropout(0.8, draws), torch.ones(200, 100)
+    first, second = layer(values), layer(values)
+    assert first.unique().tolist() == pytest.approx([0, 5])
+    assert first.mean() == pytest.approx(1, abs=0.05)
+    assert not torch.equal(first, second)
+    assert torch.equal(layer.eval()(values), values)
+
+
 def test_running_means_are_those_of_the_parts(begin):
     session = begin(threads=2, batch_size=WHOLE)
     alone = begin(threads=1, batch_size=WHOLE)
@@ -97,15 +133,19 @@ def test_running_means_are_those_of_the_parts(begin):
 
 def test_parts_are_alike_in_size_and_none_is_small(begin):
     team = Team(begin(threads=2, batch_size=WHOLE).network, begin(threads=2, batch_size=WHOLE).batches.recipe)
-    for examples, sizes in ((WHOLE, [89, 89]), (2 * FEWEST, [64, 64]), (2 * FEWEST - 1, [127]), (3, [3])):
+    for examples, sizes in (
+        (WHOLE, [89, 89]),
+        (2 * OF_IMAGES, [64, 64]),
+        (2 * OF_IMAGES - 1, [127]),
+        (3, [3]),
+    ):
         parts = team.parts(examples)
         assert [part.examples.stop - part.examples.start for part in parts] == sizes
         assert parts[0].examples.start == 0
 
 
-@pytest.mark.parametrize("given", [{"dropout": 0.2}, {"model": "mlp"}])
-def test_layers_that_draw_and_small_networks_are_not_shared(begin, given):
-    session = begin(threads=2, batch_size=WHOLE, **given)
+def test_small_networks_are_not_shared(begin):
+    session = begin(threads=2, batch_size=WHOLE, model="mlp")
     assert len(Team(session.network, session.batches.recipe).parts(WHOLE)) == 1
 
 

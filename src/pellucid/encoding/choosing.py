@@ -28,6 +28,7 @@ _NOT_CUT = 0.95
 _TEXTS_MEASURED = 20_000
 _BYTES_JOINED = 10_000_000
 _MOST_NGRAMS_READ = 4_096
+_AS_ASKED, _MOST_BY_RULE = "as asked for (--length)", "the most that is read by rule"
 
 
 class _Bag(NamedTuple):
@@ -97,14 +98,17 @@ def fit_ngrams(texts: Texts, train: Int64[np.ndarray, " train"], settings: Setti
         most_frequent(counter.finish(), least, most) for counter, most in zip(counters, bag.most, strict=True)
     ]
     sizes = tuple(map(len, kept))
-    encoder = NgramEncoder(bag.shape, LONGEST, sizes, np.concatenate(kept))
-    length, reading = _length(encoder, f"n-grams of {bag.noun}", sample, settings.length)
+    length, why = (settings.length, _AS_ASKED) if settings.length else (_MOST_NGRAMS_READ, _MOST_BY_RULE)
+    encoder = NgramEncoder(bag.shape, length, sizes, np.concatenate(kept))
+    some = sample.some(_TEXTS_MEASURED)
+    cut = sum(encoder.cut(block) for block in some.blocks())
+    whole = (len(some.positions) - cut) / len(some.positions)
     return Fitting(
-        NgramEncoder(bag.shape, length, sizes, encoder.names),
+        encoder,
         (
             f"Texts are seen as a bag of {_groups(bag)}: {_by_script(script)}.",
             f"The vocabulary holds {sum(sizes):,} of these: {_by_frequency(sizes == bag.most, least)}.",
-            reading,
+            _reading(f"n-grams of {bag.noun}", length, why, whole),
             *_of_sample(sample),
         ),
     )
@@ -171,26 +175,26 @@ def _fitted(choice: _Choice, sample: Sample, least: int) -> tuple[TokenEncoder, 
     return encoder, (f"The vocabulary holds {len(encoder.entries):,} {tokens}: {frequency}.",)
 
 
-def _length(
-    encoder: TokenEncoder | NgramEncoder, noun: str, sample: Sample, asked: int | None
-) -> tuple[int, str]:
+def _length(encoder: TokenEncoder, noun: str, sample: Sample, asked: int | None) -> tuple[int, str]:
     """Length that is read of a text, and the reason."""
     some = sample.some(_TEXTS_MEASURED)
     lengths = np.sort(np.concatenate([encoder.encode(block).lengths for block in some.blocks()]))
     if asked is not None:
-        length, why = asked, "as asked for (--length)"
-    elif isinstance(encoder, NgramEncoder):
-        length, why = _MOST_NGRAMS_READ, "the most that is read by rule"
+        length, why = asked, _AS_ASKED
     else:
         enough = int(lengths[int(np.ceil(_NOT_CUT * len(lengths))) - 1])
         length, why = enough, f"enough for {_percent(_NOT_CUT)} of the training texts"
         if not _LEAST_READ <= enough <= _MOST_READ[noun]:
             length = _LEAST_READ if enough < _LEAST_READ else _MOST_READ[noun]
-            why = f"the {'least' if enough < _LEAST_READ else 'most'} that is read by rule"
-    whole = float(np.mean(lengths <= length))
-    if asked is None and whole == 1.0:
-        return length, f"Texts are read whole, up to {length:,} {noun}."
-    return length, (
+            why = "the least that is read by rule" if enough < _LEAST_READ else _MOST_BY_RULE
+    return length, _reading(noun, length, why, float(np.mean(lengths <= length)))
+
+
+def _reading(noun: str, length: int, why: str, whole: float) -> str:
+    """Part of the texts that is read, in a sentence; `whole` is the share of those that are not cut."""
+    if why != _AS_ASKED and whole == 1.0:
+        return f"Texts are read whole, up to {length:,} {noun}."
+    return (
         f"The first {length:,} {noun} of a text are read, {why}; "
         f"{_percent(whole)} of the training texts are read whole."
     )

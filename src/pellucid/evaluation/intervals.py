@@ -1,16 +1,19 @@
 """95 % intervals: Wilson's for a share, the bootstrap for scores without a formula."""
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, UInt16
 
 RESAMPLES = 1000
 NORMAL_QUANTILE = 1.959963984540054
 _TAILS = (0.025, 0.975)
 _BLOCK_BYTES = 16 << 20
+_MOST_KEPT = 1 << 24
+"""Counts, two bytes each, up to which those of one set of resamples are kept for the next model."""
 
 
 class Interval(NamedTuple):
@@ -55,21 +58,31 @@ def resample(
     """Scores of bootstrap resamples, one row for each.
 
     A resample draws as many examples as there are, with replacement; it is given as how often
-    each example was drawn. Blocks of resamples bound the memory.
+    each example was drawn. Blocks of resamples bound the memory. All models scored on as many examples with
+    one seed share the resamples.
 
     `scores` makes of weights, one row for each resample, scores, one column for each.
 
     Source: Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
     """
+    are_few = resamples * examples <= _MOST_KEPT
+    blocks: Iterable[np.ndarray] = (_kept if are_few else _drawn)(examples, seed, resamples)
+    return np.concatenate([scores(counts.astype(np.float64)) for counts in blocks])
+
+
+@functools.lru_cache(maxsize=2)
+def _kept(examples: int, seed: int, resamples: int) -> list[UInt16[np.ndarray, "rows examples"]]:
+    return list(_drawn(examples, seed, resamples))
+
+
+def _drawn(examples: int, seed: int, resamples: int) -> Iterator[UInt16[np.ndarray, "rows examples"]]:
+    """Draw resamples, block by block: how often each example stands in each."""
     generator = np.random.default_rng(seed)
-
-    def draw(rows: int) -> np.ndarray:
-        weights = np.empty((rows, examples))
-        for row in weights:
+    for rows in block_rows(resamples, examples):
+        counts = np.empty((rows, examples), np.uint16)
+        for row in counts:
             row[:] = np.bincount(generator.integers(examples, size=examples), minlength=examples)
-        return weights
-
-    return np.concatenate([scores(draw(rows)) for rows in block_rows(resamples, examples)])
+        yield counts
 
 
 def block_rows(rows: int, columns: int) -> list[int]:

@@ -152,6 +152,18 @@ def _counted(texts: Texts, positions: Int64[np.ndarray, " some"], shape: Shape) 
     return of_store[shape]
 
 
+def weights_at_hand(
+    tfidf: Tfidf, texts: Texts, positions: Int64[np.ndarray, " some"]
+) -> scipy.sparse.csr_array | None:
+    """Weights of texts of a store, as `Tfidf.transform` gives them, from counts that tables left.
+
+    `None` where these texts were not counted.
+    """
+    known = _KNOWN.get(texts, {}).get(tfidf.shape)
+    counts = None if known is None else known.counts_of(tfidf, positions)
+    return None if counts is None else tfidf.weigh(counts)
+
+
 def within(
     texts: Sequence[str], positions: Int64[np.ndarray, " some"], most: int
 ) -> Int64[np.ndarray, " fewer"]:

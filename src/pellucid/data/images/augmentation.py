@@ -242,4 +242,6 @@ def small_images(pixels: np.ndarray) -> np.ndarray:
 
 def distances(queries: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Squared Euclidean distances up to a constant per query: a row per query, a column per other."""
-    return np.asarray(np.square(others).sum(axis=1)[None, :] - 2 * (queries @ others.T))
+    found: np.ndarray = (-2 * queries) @ others.T
+    found += np.square(others).sum(axis=1)
+    return found

@@ -1,5 +1,6 @@
 """Texts whose n-grams are counted once, from which TF-IDF of any part of them follows."""
 
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,7 @@ import scipy.sparse
 from jaxtyping import Int64
 
 from pellucid.encoding.counting import least_texts
-from pellucid.encoding.ngrams.terms import names_of
+from pellucid.encoding.lookup import FIRST, Lookup
 from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.encoding.ngrams.tfidf_fitting import FittedTfidf
 
@@ -23,7 +24,7 @@ class CountedTexts:
     def __init__(self, fitted: FittedTfidf, positions: Int64[np.ndarray, " texts"]) -> None:
         self._counts, self.positions = fitted.counts, positions
         self._shape, self._terms = fitted.tfidf.shape, [term for size in fitted.tfidf.terms for term in size]
-        self._names = np.concatenate(names_of(self._shape, fitted.tfidf.terms))
+        self._names = np.concatenate(fitted.tfidf.names)
         self._groups = np.repeat(np.arange(len(fitted.tfidf.terms)), [*map(len, fitted.tfidf.terms)])
 
     def knows(self, positions: Int64[np.ndarray, " some"]) -> bool:
@@ -44,7 +45,8 @@ class CountedTexts:
         written = [self._terms[column] for column in order.tolist()]
         terms = tuple(tuple(written[start:end]) for start, end in pairwise(borders.tolist()))
         idf = np.log((1 + len(positions)) / (1 + texts[order])) + 1
-        tfidf = Tfidf(self._shape, terms, idf.astype(np.float32))
+        names = np.split(self._names[order], borders[1:-1])
+        tfidf = Tfidf(self._shape, terms, idf.astype(np.float32), names)
         return FittedTfidf(tfidf, _of_columns(rows, order)), order
 
     def counts(
@@ -52,6 +54,23 @@ class CountedTexts:
     ) -> scipy.sparse.csr_array:
         """Counts of n-grams, by the columns that `fit` gave, in texts that are there."""
         return _of_columns(self._rows(positions), columns)
+
+    def counts_of(self, tfidf: Tfidf, positions: Int64[np.ndarray, " some"]) -> scipy.sparse.csr_array | None:
+        """Counts of the n-grams of TF-IDF, as `Tfidf.counts` gives them; its shape is the same.
+
+        `None` where a text or an n-gram is not there.
+        """
+        if not np.isin(positions, self.positions).all():
+            return None
+        found = [lookup.find(names) for lookup, names in zip(self._lookups, tfidf.names, strict=True)]
+        columns = np.concatenate(found).astype(np.int64) - FIRST
+        return None if (columns < 0).any() else self.counts(positions, columns)
+
+    @cached_property
+    def _lookups(self) -> list[Lookup]:
+        """Lookup from names to columns for each size, `FIRST` added."""
+        borders = np.searchsorted(self._groups, np.arange(self._shape.groups + 1)).tolist()
+        return [Lookup(self._names[start:end], FIRST + start) for start, end in pairwise(borders)]
 
     def _rows(self, positions: Int64[np.ndarray, " some"]) -> scipy.sparse.csr_array:
         return self._counts[np.searchsorted(self.positions, positions)]

@@ -213,6 +213,12 @@ class NgramEncoder(Encoder):
         encoder._lookups  # noqa: B018  # two n-grams may share a name
         return encoder
 
+    def cut(self, texts: Sequence[str]) -> int:
+        """Number of the texts that are too long to be read whole."""
+        # A text has no more n-grams of a size than characters, so short ones need not be gone through.
+        long = [text for text in texts if len(normalise(text)) * self.shape.groups > self.length]
+        return self.count(long).cut
+
     def _ids(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
         """Ids of a block, nothing cut, and where each text starts in them."""
         return self._found(texts)[:2]

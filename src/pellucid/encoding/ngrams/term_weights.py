@@ -13,12 +13,12 @@ Source: Sparck Jones, "A Statistical Interpretation of Term Specificity" (1972);
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from jaxtyping import Float32, Int32, Int64
+from jaxtyping import Float32, Int32, Int64, UInt64
 
 from pellucid.encoding.limits import MOST_ENTRIES, kept_field, read_content
 from pellucid.encoding.lookup import FIRST, Lookup
@@ -86,6 +86,7 @@ class TermWeights:
         shape: which n-grams.
         terms: for each size, those that were kept, as people read them.
         idf: of each, in that order.
+        known_names: what `names_of` gives, where it is at hand; `None` where it follows from the terms.
 
     Raises:
         ValueError: the parts do not fit each other or are out of bounds.
@@ -94,6 +95,7 @@ class TermWeights:
     shape: Shape
     terms: Terms
     idf: Float32[np.ndarray, " features"]
+    known_names: Sequence[UInt64[np.ndarray, " _"]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.shape.require_sizes()
@@ -153,10 +155,15 @@ class TermWeights:
         return cls(shape, tuple(tuple(group) for group in groups), idf)
 
     @cached_property
+    def names(self) -> Sequence[UInt64[np.ndarray, " _"]]:
+        """Names of the terms of each size, by which n-grams are found."""
+        return names_of(self.shape, self.terms) if self.known_names is None else self.known_names
+
+    @cached_property
     def _lookups(self) -> tuple[Lookup, ...]:
         """Lookup from names to columns for each size, `FIRST` added."""
         start, found = FIRST, []
-        for names in names_of(self.shape, self.terms):
+        for names in self.names:
             found.append(Lookup(names, start))
             start += len(names)
         return tuple(found)

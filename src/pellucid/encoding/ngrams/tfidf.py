@@ -47,11 +47,14 @@ class Tfidf(TermWeights):
     def only(self, columns: Int64[np.ndarray, " kept"]) -> "Tfidf":
         """TF-IDF of the n-grams of these ascending columns alone, which lengths are then taken over."""
         borders = np.cumsum([0, *map(len, self.terms)])
-        found = []
-        for terms, start, end in zip(self.terms, borders[:-1].tolist(), borders[1:].tolist(), strict=True):
-            inside = columns[(columns >= start) & (columns < end)]
-            found.append(tuple(terms[place] for place in (inside - start).tolist()))
-        return Tfidf(self.shape, tuple(found), self.idf[columns])
+        found, known = [], []
+        for terms, names, start, end in zip(
+            self.terms, self.names, borders[:-1].tolist(), borders[1:].tolist(), strict=True
+        ):
+            inside = columns[(columns >= start) & (columns < end)] - start
+            found.append(tuple(terms[place] for place in inside.tolist()))
+            known.append(names[inside])
+        return Tfidf(self.shape, tuple(found), self.idf[columns], known)
 
 
 def _sparse(entries: Entries, features: int) -> scipy.sparse.csr_array:

@@ -81,7 +81,8 @@ def fit_tfidf(
     kept = _kept(counters, least_texts(len(positions)), most)
     idf = np.log((1 + len(positions)) / (1 + np.concatenate([group.texts for group in kept]))) + 1
     terms, counts = _spelt(blocks, shape, kept)
-    return FittedTfidf(Tfidf(shape, terms, idf.astype(np.float32)), counts)
+    names = [group.names for group in kept]
+    return FittedTfidf(Tfidf(shape, terms, idf.astype(np.float32), names), counts)
 
 
 def _kept(counters: Sequence[Counter], least: int, most: int) -> list[_Kept]:

@@ -10,12 +10,13 @@ from jaxtyping import Float32, Float64, Int64
 from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import Answers, Model
+from pellucid.bundle.models.classical import ClassicalModel
 from pellucid.bundle.models.on_network import OnNetwork
 from pellucid.classical import LINEAR_OF_TEXTS, Configuration
 from pellucid.classical.lesson import NO_SETTING, Setting
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, cross_fitted, fit_temperature, recommend, recommend_numbers
-from pellucid.pipeline.learners.features import Features, FeatureTable
+from pellucid.pipeline.learners.features import Features, FeatureTable, rows_at_hand
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS
@@ -136,17 +137,19 @@ def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " trai
 def answers(
     model: Model, dataset: Dataset | Material, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
-    """Answers of a model about examples at some positions, read block by block from the store.
+    """Answers of a model about examples at some positions, read block by block where nothing is at hand.
 
     Probabilities (examples, classes), or numbers (examples,).
     """
+    rows = rows_at_hand(model, dataset.inputs, indices)
+    if rows is not None and isinstance(model, ClassicalModel):
+        return model.said_of(model.predictor.predict(rows))
     ask = dataset.target.ask
-    rows = [
+    found = [
         ask(model, dataset.inputs[indices[start : start + _BLOCK]])
         for start in range(0, len(indices), _BLOCK)
     ]
-    nothing = dataset.target.no_answers(len(dataset.classes))
-    return np.concatenate(rows) if rows else nothing
+    return np.concatenate(found) if found else dataset.target.no_answers(len(dataset.classes))
 
 
 def raw_answers(

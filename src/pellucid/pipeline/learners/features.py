@@ -1,4 +1,4 @@
-"""Features of a shared body: every example passes once, however many models stand on it."""
+"""Features that several models share: every example passes once, however many of them look at it."""
 
 import contextlib
 import io
@@ -6,15 +6,33 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import scipy.sparse
 from jaxtyping import Float32, Int64
 
 from pellucid.budgets import MEMORY
+from pellucid.bundle import Model
+from pellucid.bundle.models.classical import ClassicalModel
+from pellucid.classical.features.texts import weights_at_hand
+from pellucid.data.texts.store import Texts
 from pellucid.files import make_folder, write_file
 from pellucid.strict import read_sealed, read_sealed_bytes, sealed, write_sealed_bytes
 
 _BLOCK, _AT_ONCE = 512, 4096
+
+
+def rows_at_hand(
+    model: Model, inputs: Any, positions: Int64[np.ndarray, " some"]
+) -> scipy.sparse.csr_array | None:
+    """What a classical model sees of texts whose n-grams were counted when it learned.
+
+    `None` of other inputs and models, and of texts that were not counted.
+    """
+    if not isinstance(model, ClassicalModel) or model.tfidf is None or not isinstance(inputs, Texts):
+        return None
+    return weights_at_hand(model.tfidf, inputs, positions)
 
 
 class FeatureTable:

@@ -147,6 +147,8 @@ class Descent:
                 continue
             gradient = sum(there[1:], start=there[0])
             gradient = gradient if scale == 1.0 else gradient * scale
+            if gradient.stride() != parameter.stride():  # a fused update goes by the order in memory
+                gradient = torch.empty_like(parameter).copy_(gradient)
             parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
 
     def _finish(self, batch: Batch, step: int, learning_rate: float) -> None:

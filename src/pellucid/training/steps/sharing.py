@@ -6,7 +6,8 @@ With a part each they wait once.
 
 Batch normalisation takes mean and variance over a part, as Hoffer, Hubara and Soudry do ("Train longer,
 generalize better", NeurIPS 2017, section 4, "ghost batch normalisation"); the running mean and variance are
-means over the parts.
+means over the parts. Dropout draws from a generator for each part; from a common one threads would draw in an
+order of their own.
 """
 
 import copy
@@ -15,18 +16,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from pellucid.networks import Network
 from pellucid.training.recipe.choosing import Recipe
 
-FEWEST = 64
-"""Examples of a part, at least: fewer tell too little of mean and variance."""
+FEWEST = {"cnn": 64, "rnn": 32, "text-cnn": 32}
+"""Least examples of a part, for each family of networks whose steps are faster so.
 
-SHARED = ("cnn",)
-"""Families of networks whose steps are faster so."""
+Of fewer images the batch norms of `cnn` would learn too little of mean and variance.
+"""
 
 Found = TypeVar("Found")
+
+_SEEDS = 1 << 62
 
 
 class Part(NamedTuple):
@@ -50,19 +54,19 @@ class Team:
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
-        self._threads = recipe.threads if can_share(network, recipe) else 1
+        self._threads = recipe.threads
+        self._fewest = fewest_examples(network, recipe) or recipe.batch_size
         own = {id(each): each for each in network.parameters()}
-        copies = [copy.deepcopy(network, dict(own)) for _ in range(self._most_parts(recipe) - 1)]
+        most = max(1, min(self._threads, recipe.batch_size // self._fewest))
+        copies = [copy.deepcopy(network, dict(own)) for _ in range(most - 1)]
         self._networks: list[nn.Module] = [network, *copies]
         self._running = [_running(each) for each in self._networks] if copies else []
+        self._draws = [draws for each in copies for draws in _own_draws(each)]
         self._others = ThreadPoolExecutor(max(1, len(copies)))
-
-    def _most_parts(self, recipe: Recipe) -> int:
-        return max(1, min(self._threads, recipe.batch_size // FEWEST))
 
     def parts(self, examples: int) -> list[Part]:
         """Parts of a batch in its order, nearly alike in size; one where the batch is small."""
-        count = max(1, min(len(self._networks), examples // FEWEST))
+        count = max(1, min(len(self._networks), examples // self._fewest))
         borders = [examples * place // count for place in range(count + 1)]
         return [
             Part(network, slice(start, end))
@@ -93,10 +97,13 @@ class Team:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Give the copies what the network has that is no parameter."""
+        """Give the copies what the network has that is no parameter, and new draws."""
+        for draws in self._draws:
+            draws.manual_seed(int(torch.randint(_SEEDS, ())))
         network, *copies = self._networks
         for each, running in zip(copies, self._running[1:], strict=True):
-            each.train(network.training)
+            if each.training != network.training:  # going through all layers takes longer than to ask
+                each.train(network.training)
             if running:
                 torch._foreach_copy_(running, self._running[0])
 
@@ -112,14 +119,45 @@ class Team:
                 torch._foreach_add_(self._running[0], torch._foreach_mul(running, share))
 
 
-def can_share(network: nn.Module, recipe: Recipe) -> bool:
-    """True where threads may each take a part of a batch.
+class PartDropout(nn.Module):
+    """Dropout of a part, with draws of its own.
 
-    Dropout draws from one generator, whose order several threads would not keep.
+    Args:
+        probability: of zeroing a unit.
+        draws: generator that nothing else draws from at the same time.
     """
-    draws = any(isinstance(each, nn.Dropout) and each.p > 0 for each in network.modules())
-    is_faster = recipe.device == "cpu" and isinstance(network, Network) and network.config.name in SHARED
-    return is_faster and not draws
+
+    def __init__(self, probability: float, draws: torch.Generator) -> None:
+        super().__init__()
+        self._kept = 1 - probability
+        self._draws = draws
+
+    def forward(self, values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """The values, some of them 0 and the others scaled up; all as they are outside of training."""
+        if not self.training:
+            return values
+        return values * torch.empty_like(values).bernoulli_(self._kept, generator=self._draws) / self._kept
+
+
+def fewest_examples(network: nn.Module, recipe: Recipe) -> int | None:
+    """Least examples of a part; `None` where threads share every layer instead."""
+    if recipe.device != "cpu" or not isinstance(network, Network):
+        return None
+    return FEWEST.get(network.config.name)
+
+
+def _own_draws(network: nn.Module) -> list[torch.Generator]:
+    """Generator of a copy, from which all its dropout draws from now on; none where it has no dropout."""
+    draws = torch.Generator()
+    places = [
+        (parent, name, layer)
+        for parent in network.modules()
+        for name, layer in parent.named_children()
+        if isinstance(layer, nn.Dropout)
+    ]
+    for parent, name, layer in places:
+        setattr(parent, name, PartDropout(layer.p, draws))
+    return [draws] if places else []
 
 
 def _running(network: nn.Module) -> list[Tensor]:

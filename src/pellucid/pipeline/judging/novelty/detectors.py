@@ -17,6 +17,7 @@ from pellucid.novelty import Measure, calibrated_detector, fit_measure, signals_
 from pellucid.pipeline.learners.asked_later import MOST_JUDGED, MOST_TRAINED_ON
 from pellucid.pipeline.learners.baselines import everything_of
 from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.features import rows_at_hand
 from pellucid.pipeline.learners.planning.preparation import Material
 
 _BLOCK = 4096
@@ -169,7 +170,10 @@ def _drawn(
 
 
 def _seen(model: Model, material: Material, places: Int64[np.ndarray, " n"]) -> Rows:
-    """Features that a model sees of some examples, read block by block."""
+    """Features that a model sees of some examples, read block by block where they are not at hand."""
+    known = rows_at_hand(model, material.inputs, places)
+    if known is not None:
+        return known
     rows = [
         model.seen(material.inputs[places[at : at + _BLOCK]]) for at in range(0, max(1, len(places)), _BLOCK)
     ]
