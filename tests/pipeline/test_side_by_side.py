@@ -166,6 +166,7 @@ def one_after_the_other(table, tmp_path_factory):
     process = command(table, run, 1)
     message = process.communicate(timeout=300)[1]
     assert process.returncode == 0, message
+    assert not re.search(r"^✓ \w+ing ", message, re.MULTILINE)
     order = re.findall(r"^✓ trained (majority|svm|bag|random-forest)\b", message, re.MULTILINE)
     assert order == ["majority", "svm", "svm", "random-forest", "bag"]
     return run

@@ -43,7 +43,10 @@ def conclude(
     folder, dataset, settings, stages, journal = context
     config, network, continual = journal.content, learned.network, learned.continual
     candidates = calibrated(learned.candidates, dataset, settings.seed)
-    with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
+    with stages.stage(
+        "learning what the training data looks like",
+        "learned what the training data looks like, so that foreign inputs can be told",
+    ):
         candidates = with_detectors(candidates, material_of(folds.learning), settings.seed)
         candidates = with_held_out(candidates, dataset, settings.seed)
     candidates = with_joined_columns(candidates, _joined_columns(dataset, continual))
@@ -56,7 +59,7 @@ def conclude(
     tested, novelty = _tested(candidates, context)
     found = None
     if continual is not None:
-        with stages.stage("measuring what was forgotten"):
+        with stages.stage("measuring what was forgotten", "measured what was forgotten"):
             found = continual_metrics(continual, dataset, candidates, recommendation.name, tested, config)
     outcome = Outcome(
         dataset=dataset,

@@ -62,15 +62,19 @@ def make_generator(check: Check, context: RunContext) -> None:
     model = candidate.model
     if model.columns_seen:
         with context.stages.stage(
-            "learning what the training data looks like, so that odd images can be told"
+            "learning what the training data looks like",
+            "learned what the training data looks like, so that odd images can be told",
         ):
             model = generator_with_detector(model, material, context.settings.seed)
             candidate = dataclasses.replace(candidate, model=model)
-    with context.stages.stage("measuring the images that it makes, beside real ones") as stage:
+    with context.stages.stage(
+        "measuring the images that it makes, beside real ones",
+        "measured the images that it makes, beside real ones",
+    ) as stage:
         measures = _measures(candidate.name, model, context)
         if measures is None:
             stage.words = "too few images are held out to measure those that it makes"
-    with context.stages.stage("writing model and report"):
+    with context.stages.stage("writing model and report", "wrote model and report"):
         _write(candidate, measures, check, context)
 
 

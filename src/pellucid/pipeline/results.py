@@ -29,7 +29,7 @@ _FORMAT = 2
 
 def write_results(context: RunContext, outcome: Outcome) -> None:
     """Score, save and report; `metrics.json` comes last and marks the run as finished."""
-    with context.stages.stage("writing models and report"):
+    with context.stages.stage("writing models and report", "wrote models and report"):
         _write(context.folder, outcome)
 
 

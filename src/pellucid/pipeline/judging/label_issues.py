@@ -55,7 +55,10 @@ def judge_labels(
     held_out = held_out_judge(next(each for each in candidates if each.name == recommended), dataset, test)
     judged = [_judged(held_out, f"the {dataset.noun}s kept from training", dataset)]
     if settings.baselines:
-        with stages.stage("judging the labels of the training examples") as stage:
+        with stages.stage(
+            "judging the labels of the training examples",
+            f"too few {dataset.noun}s to judge the labels of the training examples",
+        ) as stage:
             judge = fold_judge(candidates, dataset, held_out, settings)
             if judge is not None:
                 judged.append(_judged(judge, _of_training(judge, dataset), dataset))

@@ -84,7 +84,7 @@ def train_in_run(network: Planned, context: RunContext) -> None:
     if load_checkpoint(folder.checkpoints, session.state, total) is not None:
         context.stages.line(f"going on after step {session.state.step:,} of {total:,}")
     checkpointer = Checkpointer(folder.checkpoints, context.journal.content["data"], total)
-    with context.stages.stage(f"training {plan.name}", spinner=False) as stage:
+    with context.stages.stage(f"training {plan.name}", f"trained {plan.name}", spinner=False) as stage:
         history = HistoryFile(folder.path / "history.jsonl")
         snapshots = _snapshots(network, context)
         with observers_of_run(session, checkpointer, history, context, snapshots) as observers:

@@ -53,10 +53,11 @@ class Stages:
         return self.console.is_terminal
 
     @contextlib.contextmanager
-    def stage(self, words: str, *, spinner: bool = True) -> Iterator[Stage]:
+    def stage(self, words: str, done: str | None = None, *, spinner: bool = True) -> Iterator[Stage]:
         """Show one stage and, when it is over, its line with a tick and seconds.
 
-        The caller may change its words and details; `spinner` is off where a bar is shown instead.
+        The line has the words that the caller gave it meanwhile, else `done`, else those it began with.
+        `spinner` is off where a bar is shown instead.
         """
         current = Stage(words)
         began = time.monotonic()
@@ -67,7 +68,8 @@ class Stages:
                 yield current
         else:
             yield current
-        self.line(_wrapped(f"{current.words}  {time.monotonic() - began:.1f} s"), tick=True)
+        over = done if done is not None and current.words == words else current.words
+        self.line(_wrapped(f"{over}  {time.monotonic() - began:.1f} s"), tick=True)
         for detail in current.details:
             self.paragraph(detail)
 

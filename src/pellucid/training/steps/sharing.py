@@ -156,7 +156,7 @@ def _own_draws(network: nn.Module) -> list[torch.Generator]:
         if isinstance(layer, nn.Dropout)
     ]
     for parent, name, layer in places:
-        setattr(parent, name, PartDropout(layer.p, draws))
+        setattr(parent, name, PartDropout(layer.p, draws).train(layer.training))
     return [draws] if places else []
 
 
