@@ -279,7 +279,7 @@ def test_forty_thousand_columns_take_linear_time_and_a_short_message(form, tmp_p
     assert ended.code == 3, ended
     assert len(ended.errors) < 2_100, len(ended.errors)
     assert "and 39,990 more" in ended.errors
-    assert ended.seconds < (15 if form == "parquet" else 4) + _STARTING
+    assert ended.seconds < 15 + _STARTING
 
 
 def test_a_date_is_no_label(tmp_path):
