@@ -26,7 +26,7 @@ _BLOCK, _AT_ONCE = 512, 4096
 def rows_at_hand(
     model: Model, inputs: Any, positions: Int64[np.ndarray, " some"]
 ) -> scipy.sparse.csr_array | None:
-    """What a classical model sees of texts whose n-grams were counted when it learned.
+    """Features that a classical model sees of texts whose n-grams were counted when it learned.
 
     `None` of other inputs and models, and of texts that were not counted.
     """
