@@ -9,6 +9,8 @@ ONLY ?=
 
 # Threads that wait must not spin beside other workers; it counts only where it stands before libgomp is loaded.
 export OMP_WAIT_POLICY = PASSIVE
+# Tests start hundreds of processes; without bytecode each would compile the source for itself, most of a second.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-types test-avx2 test-all fuzz lint lint-js format format-js bench bench-list textbook docs wheels generated clean

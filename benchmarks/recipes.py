@@ -205,13 +205,21 @@ def narrow_small_pellucid(data: Images, epochs: int) -> Trained:
     return lambda: classifier.predict(data.x_test)
 
 
+def machine_of_pellucid(data: Images, seconds: int) -> Trained:
+    """Pellucid's support vector machine, which sees HOG, within a time limit of so many seconds."""
+    from pellucid import ImageClassifier
+
+    classifier = ImageClassifier(model="svm", time_limit=f"{seconds}s").fit(data.x_train, data.y_train)
+    return lambda: classifier.predict(data.x_test)
+
+
 class Recipe(NamedTuple):
     """A documented recipe.
 
     Attributes:
         title: what people read.
-        train: trains on images for a number of epochs.
-        epochs: as documented.
+        train: trains on images for a number of epochs, or within a number of seconds.
+        epochs: as documented, or those seconds.
         packages: what it imports, first so that imports do not count.
         backend: of Keras.
     """
@@ -245,6 +253,12 @@ RECIPES = {
     "pellucid-narrow": Recipe("Pellucid, `cnn --width 16`", narrow_pellucid, 6, _PELLUCID),
     "pellucid-mlp": Recipe("Pellucid, `mlp`", small_pellucid, 4, _PELLUCID),
     "pellucid-narrow-mlp": Recipe("Pellucid, `mlp --width 256`", narrow_small_pellucid, 4, _PELLUCID),
+    "pellucid-svm": Recipe(
+        "Pellucid, `svm --time-limit`",
+        machine_of_pellucid,
+        15,
+        (*_PELLUCID, "pellucid.classical", "sklearn.decomposition", "sklearn.svm"),
+    ),
 }
 
 

@@ -74,6 +74,18 @@ def test_training_examples_are_judged_once_and_what_was_judged_is_left_out(datas
     assert fold_judge([], dataset, NOBODY._replace(positions=dataset.train), SETTINGS) is None
 
 
+def test_under_a_time_limit_fewer_images_are_judged_than_there_are(dataset):
+    judge = fold_judge([], dataset, NOBODY, dataclasses.replace(SETTINGS, time_limit="2s"))
+    assert judge is not None
+    assert judge.is_drawn
+    assert len(judge.positions) == len(judge.answers) == 800 < len(dataset.train)
+    assert set(judge.positions) <= set(dataset.train)
+    whole = fold_judge([], dataset, NOBODY, dataclasses.replace(SETTINGS, time_limit="1m"))
+    assert whole is not None
+    assert not whole.is_drawn
+    assert len(whole.positions) == len(dataset.train)
+
+
 def test_the_recommended_model_judges_what_was_kept_from_it(dataset):
     model = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))[0]
     judge = held_out_judge(model, dataset, answers(model.model, dataset, dataset.test))

@@ -9,10 +9,7 @@ import pytest
 
 from pellucid.classical import Budget
 from pellucid.pipeline.learners.classical import budget_within
-from pellucid.pipeline.learners.limits import (
-    Allotted,
-    allotted,
-)
+from pellucid.pipeline.learners.limits import Allotted, allotted
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.pipeline.learners.planning.shares import seconds_for_baselines, seconds_for_network
 from pellucid.pipeline.run.stages import Stages
@@ -87,3 +84,14 @@ def test_larger_images_and_one_thread_leave_the_baselines_less():
     alone = budget_within(dataclasses.replace(two, threads=1), _images(160, 3), seconds=5.0)
     assert 4_000 > small.examples > large.examples > alone.examples
     assert large.examples == pytest.approx(small.examples / np.sqrt(2), abs=2)
+
+
+@pytest.mark.parametrize("name", ["svm", "logistic-regression"])
+def test_a_model_that_was_asked_for_alone_takes_what_all_would_have_shared(name):
+    images = _images(28, 1, 60_000)
+    beside, alone = (Settings(time_limit="15s", threads=2, model=model) for model in ("cnn", name))
+    small, large = (budget_within(each, images) for each in (beside, alone))
+    assert large.examples > 2 * small.examples
+    assert large.configurations > small.configurations
+    assert large.examples < Budget().examples
+    assert budget_within(dataclasses.replace(alone, time_limit="90s"), images) == Budget()

@@ -98,22 +98,24 @@ def _votes(
     top, left = (height - rows * cell) // 2, (width - columns * cell) // 2
     down = down[:, top : top + rows * cell, left : left + columns * cell]
     across = across[:, top : top + rows * cell, left : left + columns * cell]
-    strength = np.hypot(down, across)
+    strength = np.sqrt(down * down + across * across)
     turn = np.arctan2(down, across) * np.float32(ORIENTATIONS / np.pi)  # -9 to 9 bins; halves are one
-    turn = np.mod(turn, np.float32(ORIENTATIONS)) - np.float32(0.5)
-    lower = np.floor(turn)
-    upper_part = turn - lower
-    lower_bin = lower.astype(np.int32) % ORIENTATIONS
-    place = (
-        np.arange(count, dtype=np.int32)[:, None, None] * (rows * columns)
-        + (np.arange(rows * cell, dtype=np.int32) // cell)[None, :, None] * columns
-        + (np.arange(columns * cell, dtype=np.int32) // cell)[None, None, :]
-    ) * ORIENTATIONS
-    size = count * rows * columns * ORIENTATIONS
-    upper_bin = (lower_bin + 1) % ORIENTATIONS
-    votes = np.bincount((place + lower_bin).ravel(), (strength * (1 - upper_part)).ravel(), size)
-    votes += np.bincount((place + upper_bin).ravel(), (strength * upper_part).ravel(), size)
-    return votes.astype(np.float32).reshape(count, rows, columns, ORIENTATIONS) / np.float32(cell * cell)
+    turn += np.where(turn < 0, np.float32(ORIENTATIONS + 0.5), np.float32(0.5))
+    lower = turn.astype(np.int32)  # counted from one before the first, which is the last bin again
+    turn -= lower
+    for_upper = strength * turn
+    for_lower = strength - for_upper
+    bins = ORIENTATIONS + 2
+    place = lower.reshape(count, rows, cell, columns, cell)
+    place += (np.arange(count * rows, dtype=np.int32) * (columns * bins)).reshape(count, rows, 1, 1, 1)
+    place += (np.arange(columns, dtype=np.int32) * bins)[:, np.newaxis]
+    size = count * rows * columns * bins
+    votes = np.bincount(place.ravel(), for_lower.ravel(), size)
+    votes[1:] += np.bincount(place.ravel(), for_upper.ravel(), size)[:-1]
+    votes = votes.reshape(count, rows, columns, bins)
+    votes[..., 1] += votes[..., -1]
+    votes[..., -2] += votes[..., 0]
+    return votes[..., 1:-1].astype(np.float32) / np.float32(cell * cell)
 
 
 def _normalised(

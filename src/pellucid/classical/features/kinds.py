@@ -19,7 +19,7 @@ LONGEST_OF_PIXELS, LONGEST_OF_HOG = 32, 64
 VALUES, HIDDEN = "values", "network"
 AS_THEY_ARE = (VALUES, HIDDEN)
 """Kinds of features that are taken as they come: feature vectors, and a network's hidden layer."""
-_BLOCK_VALUES = 1 << 20
+_BLOCK_VALUES = 1 << 17  # what is computed of so many stays in the cache of a processor
 
 
 class FeatureKind(NamedTuple):

@@ -10,7 +10,7 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.evaluation import LabelError, LabelJudgement, judge_label_issues
-from pellucid.pipeline.judging.label_judges import MOST_EXAMINED, Judge, fold_judge, held_out_judge
+from pellucid.pipeline.judging.label_judges import Judge, fold_judge, held_out_judge
 from pellucid.pipeline.judging.report_selection import shown
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.stages import Stages
@@ -74,7 +74,7 @@ def _judged(judge: Judge, what: str, dataset: Dataset) -> _Judged:
 def _of_training(judge: Judge, dataset: Dataset) -> str:
     """The judged training examples in words."""
     count = len(judge.positions)
-    drawn = f" ({count:,}, drawn by chance)" if count == MOST_EXAMINED else ""
+    drawn = f" ({count:,}, drawn by chance)" if judge.is_drawn else ""
     return f"the {dataset.noun}s of the training split{drawn}"
 
 

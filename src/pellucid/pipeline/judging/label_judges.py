@@ -15,13 +15,11 @@ from pellucid.classical.lesson import Setting
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation import fit_temperature
+from pellucid.pipeline.learners.asked_later import most_examined
 from pellucid.pipeline.learners.candidates import Candidate, raw_answers
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
-
-MOST_EXAMINED = 20_000
-"""Training examples that are judged; of more so many are drawn."""
 
 FOLDS, FOLDS_OF_FEW, FEW = 3, 5, 5_000
 """Of few images more folds are affordable, and each leaves more to learn from."""
@@ -54,6 +52,7 @@ class Judge(NamedTuple):
         folds: times that models of the same kind were trained for it, on parts of the examples; 0 where it
             was trained once, on others.
         beside: name of a second model, where the answers are the mean of both.
+        is_drawn: whether there were more examples, of which chance chose these.
     """
 
     name: str
@@ -62,6 +61,7 @@ class Judge(NamedTuple):
     answers: Float64[np.ndarray, "judged classes"]
     folds: int = 0
     beside: str | None = None
+    is_drawn: bool = False
 
 
 def held_out_judge(
@@ -96,13 +96,14 @@ def fold_judge(
         settings: seed and threads.
 
     Returns:
-        The judge of at most 20,000 training examples, drawn by chance where there are more; `None` where
-        there are too few left to learn from.
+        The judge of at most 20,000 training examples, drawn by chance where there are more, and of fewer
+        under a time limit; `None` where there are too few left to learn from.
     """
     body = _best_body(candidates, dataset)
     able = dataset.train if body is None or body.stored is None else body.stored.train
     left = np.setdiff1d(able, known.positions)
-    positions = np.sort(generator(settings.seed, Purpose.LABEL_ISSUES).permutation(left)[:MOST_EXAMINED])
+    most = most_examined(settings, are_texts=isinstance(dataset.inputs, Texts))
+    positions = np.sort(generator(settings.seed, Purpose.LABEL_ISSUES).permutation(left)[:most])
     together = dataset.together[positions]
     if len(np.unique(together)) < 2 * FOLDS or len(np.unique(dataset.labels[positions])) < 2:
         return None
@@ -123,9 +124,10 @@ def fold_judge(
     learner = ClassicalLearner(LEARNER, by_accuracy, setup=setup, scale=_scale(candidates, setup))
     answers = out_of_fold(learner, material, fold)
     name, sees = (LEARNER, _SEEN[dataset.noun]) if body is None else (body.name, body.features)
+    judge = Judge(name, sees, positions, answers, folds, is_drawn=len(positions) < len(left))
     if not isinstance(seen, np.ndarray) or seen.shape[1] > _WIDEST:
-        return Judge(name, sees, positions, answers, folds)
-    return Judge(name, sees, positions, with_discriminant(answers, material, fold), folds, BESIDE)
+        return judge
+    return judge._replace(answers=with_discriminant(answers, material, fold), beside=BESIDE)
 
 
 def _best_body(candidates: Sequence[Candidate], dataset: Dataset) -> Candidate | None:

@@ -13,8 +13,8 @@ from pellucid.data.texts.store import Texts
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.planning.preparation import Material, classical_model_of
-from pellucid.pipeline.learners.planning.shares import SHARE_OF_LIMIT
-from pellucid.settings import Settings, parse_duration
+from pellucid.pipeline.learners.planning.shares import share_of_classical
+from pellucid.settings import CLASSICAL, Settings, parse_duration
 from pellucid.training.determinism import choose_threads
 
 _FULL_SECONDS, _FULL_EXAMPLES, _LEAST_SECONDS = 150.0, 55_000, 6.0
@@ -125,15 +125,16 @@ def learner_at_setup(
 def budget_within(settings: Settings, material: Material, seconds: float | None = None) -> Budget:
     """The baselines' budget: counts that follow from the settings and the data, never from the clock.
 
-    Under a time limit the baselines may take three tenths of it, or the `seconds` that a run set aside, going
-    by what they took on two cores on Fashion-MNIST, twice as much for each larger image in colour, or for
-    each byte of the bundled mails.
+    Under a time limit all beside a network may take three tenths of it, one that was asked for alone half of
+    it, or the `seconds` that a run set aside. It goes by what they took on two cores on Fashion-MNIST, twice
+    as much for each larger image in colour, or for each byte of the bundled mails.
     """
     limit, whole = parse_duration(settings.time_limit), Budget.of_preset(settings.preset)
     if limit is None:
         return whole
-    granted = SHARE_OF_LIMIT * limit if seconds is None else max(seconds, _LEAST_GRANTED)
-    share = granted / max(_LEAST_SECONDS, _expected(material, choose_threads(settings)))
+    granted = share_of_classical(settings) * limit if seconds is None else max(seconds, _LEAST_GRANTED)
+    expected = max(_LEAST_SECONDS, _expected(material, choose_threads(settings)))
+    share = granted / (expected / _TOGETHER if settings.model in CLASSICAL else expected)
     return whole if share >= 1 else Budget.shrunk(share, len(material.train)).within(whole)
 
 

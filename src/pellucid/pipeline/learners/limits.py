@@ -20,10 +20,10 @@ from pellucid.pipeline.learners.network import Planned, recipe_words
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.learners.planning.shares import (
     LEAST_SHARE,
-    SHARE_OF_LIMIT,
     seconds_for_backbones,
     seconds_for_baselines,
     seconds_for_network,
+    share_of_classical,
 )
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import Stages
@@ -84,7 +84,8 @@ def seconds_of_one_training(share: Allotted, folds: Folds, settings: Settings) -
     limit = parse_duration(settings.time_limit)
     if limit is None or (share.seconds is None and not folds.parts):
         return share.seconds
-    return (SHARE_OF_LIMIT * limit if share.seconds is None else share.seconds) / folds.trainings()
+    seconds = share_of_classical(settings) * limit if share.seconds is None else share.seconds
+    return seconds / folds.trainings()
 
 
 def costs_of(backbones: Sequence[Choice], folds: Folds, context: RunContext) -> list[Measured]:

@@ -4,13 +4,14 @@ import time
 
 from pellucid.pipeline.learners.asked_later import WITH_CURVE, has_curve
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
-from pellucid.settings import Settings, parse_duration
+from pellucid.settings import CLASSICAL, Settings, parse_duration
 
 _RESERVE_SECONDS, _RESERVE_FOR_BASELINES = 3.0, 12.0
 _MOST_RESERVED = 0.2
 
 SHARE_OF_LIMIT = 0.3
 """Of a time limit, what all baselines together may take, or all backbones beside a network."""
+_SHARE_ALONE = 0.5
 LEAST_SHARE = 0.1
 """Of a time limit, what training a network gets in any case, even where the time is up before."""
 
@@ -24,6 +25,11 @@ def allowance_of(settings: Settings, began: float | None = None) -> Allowance:
     if limit is None:
         return UNLIMITED
     return Allowance((time.monotonic() if began is None else began) + limit, LEAST_SHARE * limit)
+
+
+def share_of_classical(settings: Settings) -> float:
+    """Part of a time limit for classical models: all beside a network, or one that was asked for alone."""
+    return _SHARE_ALONE if settings.model in CLASSICAL else SHARE_OF_LIMIT
 
 
 def seconds_for_baselines(settings: Settings, left: float) -> float:
