@@ -8,15 +8,17 @@ import torch
 from sklearn.datasets import load_sample_image
 from torch.nn import functional
 
-from pellucid.networks import NETWORKS, InputFacts, build, design
+from pellucid.networks import NETWORKS, InputFacts, build
 from pellucid.networks.config import ACTIVATIONS, POOLINGS
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES, TEXTS
+from small_models import SMALL, designed
 
 VOCABULARY = 40
 OF_IMAGES, OF_TEXTS = (
     [name for name, family in NETWORKS.items() if family.input_kind is kind] for kind in (IMAGES, TEXTS)
 )
+OF_IMAGES.append(SMALL)
 IMAGE_SETTINGS = {
     f"{activation}-{pooling}-norm{batch_norm:d}-drop{dropout}": Settings(
         activation=activation, pooling=pooling, batch_norm=batch_norm, dropout=dropout, width=8
@@ -82,7 +84,7 @@ def started(name, settings, inputs=None, outputs=8, numbers=NUMBERS):
         facts = InputFacts((20,), outputs, 1000, vocabulary=VOCABULARY, groups=(2, 25, VOCABULARY))
     else:
         facts = InputFacts(tuple(inputs.shape[1:]), outputs, 1000)
-    network = build(design(name, settings, facts), torch.Generator().manual_seed(3))
+    network = build(designed(name, settings, facts), torch.Generator().manual_seed(3))
     network.initialise_from_data(inputs, numbers if outputs == 1 else None)
     if name in OF_TEXTS:
         network.weigh_ids(torch.stack([(inputs == id).any(1).sum() for id in range(VOCABULARY)]), 8)

@@ -8,7 +8,7 @@ import numpy as np
 from pellucid.bundle import AverageModel, ClassicalModel, Inputs, Member, Model
 from pellucid.classical import Budget, Fitted, Lesson, fit_baseline
 from pellucid.data.texts.store import Texts
-from small_models import CLASSES, DIGITS, digits, number_model, untrained_model, vector_model, vectors
+from small_models import CLASSES, DIGITS, SMALL, digits, number_model, untrained_model, vector_model, vectors
 from text_models import text_model, texts
 
 
@@ -66,6 +66,7 @@ def classical_model(name: str, kind: str = "images", *, of_numbers: bool = False
 
 NEURAL: dict[str, Callable[[], Model]] = {
     "cnn": untrained_model,
+    SMALL: lambda: untrained_model(SMALL),
     "cnn of numbers": number_model,
     "mlp of vectors": vector_model,
     "mlp of vectors, of numbers": lambda: vector_model(()),

@@ -12,11 +12,23 @@ from sklearn.datasets import load_digits
 
 from pellucid.bundle import FeatureModel, ImageModel
 from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.networks import InputFacts, build, design
+from pellucid.networks import NETWORKS, InputFacts, NetworkConfig, build, design
 from pellucid.settings import Settings
+
+SMALL = "small-cnn"
+"""Name for tests of the `cnn` for little time."""
 
 CLASSES = tuple(f"digit {number}" for number in range(10))
 DIGITS = Preprocessing(8, 8, 1)
+
+
+def designed(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
+    """The layers of a network by name, the one for little time among them."""
+    if name != SMALL:
+        return design(name, settings, facts)
+    small = NETWORKS["cnn"].small
+    assert small is not None
+    return small(design("cnn", settings, facts))
 
 
 @functools.cache
@@ -28,8 +40,8 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 def untrained_model(name: str = "cnn", *, mirror: bool = False, **given) -> ImageModel:
     """A model whose weights are random but whose standardisation is real."""
-    settings = Settings(model=name, width=given.pop("width", 8), **given)
-    network = build(design(name, settings, InputFacts((1, 8, 8), 10, 1000)))
+    settings = Settings(model=name.removeprefix("small-"), width=given.pop("width", 8), **given)
+    network = build(designed(name, settings, InputFacts((1, 8, 8), 10, 1000)))
     pixels, _ = digits()
     network.initialise_from_data(torch.from_numpy(pixels[:500]).permute(0, 3, 1, 2).float())
     return ImageModel(network, DIGITS, CLASSES, mirror=mirror)

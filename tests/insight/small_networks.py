@@ -9,7 +9,7 @@ from torch.nn import functional
 from pellucid.bundle import ImageModel, Model, TextModel
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import open_network
-from small_models import CLASSES, digits, number_model, untrained_model
+from small_models import CLASSES, SMALL, digits, number_model, untrained_model
 from text_models import text_model, texts
 
 IMAGES = {
@@ -17,6 +17,7 @@ IMAGES = {
     "cnn-average-no-norm": lambda: untrained_model(
         "cnn", pooling="average", batch_norm=False, activation="leaky-relu"
     ),
+    SMALL: lambda: untrained_model(SMALL),
     "lenet": lambda: untrained_model("lenet", activation="tanh"),
     "lenet-average": lambda: untrained_model("lenet", pooling="average", activation="sigmoid", width=4),
     "mlp": lambda: untrained_model("mlp", width=16),

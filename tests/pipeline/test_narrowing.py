@@ -1,4 +1,4 @@
-"""A time limit that leaves too few epochs makes a `cnn` half as wide."""
+"""A time limit that leaves too few epochs makes a `cnn` half as wide, or small."""
 
 import dataclasses
 import time
@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from pellucid.data import Preprocessing, prepare
+from pellucid.errors import UsageError
 from pellucid.files import make_folder
+from pellucid.networks import NETWORKS
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.in_run import network_of_run
 from pellucid.pipeline.learners.learner import Allowance
@@ -31,14 +33,25 @@ LARGER = PIXELS.repeat(4, axis=1).repeat(4, axis=2)
 MATERIAL = Material(
     LARGER, LABELS, np.arange(300), np.arange(300, 430), CLASSES, Preprocessing(*LARGER.shape[1:])
 )
+USUAL = 32  # channels of the first block
 STEP = 10.0  # so long that what a test takes by itself does not count
 CNN = {"model": "cnn", "threads": 1}
 
 
 @pytest.fixture(autouse=True)
 def slow_machine(monkeypatch):
-    """Let a step take ten seconds, and nothing else any time."""
-    monkeypatch.setattr(timing, "_measure", lambda network, batches: (STEP, 0.0))
+    """Let a step take ten seconds, of half the channels half as long, and nothing else any time.
+
+    The networks whose steps were measured.
+    """
+    measured = []
+
+    def measure(network, batches, slowest):
+        measured.append(network.config)
+        return STEP * (network.config.widths[0] / USUAL if network.config.name == "cnn" else 1.0), 0.0
+
+    monkeypatch.setattr(timing, "_measure", measure)
+    return measured
 
 
 def planned(fitting, given):
@@ -64,6 +77,66 @@ def test_fewer_than_three_epochs_take_half_the_width():
     assert Plan.from_json(found.plan.to_json()) == found.plan
 
 
+@pytest.mark.parametrize(("fitting", "passed_over"), [(1.2, 0), (0.7, 1)])
+def test_fewer_than_three_epochs_of_that_take_a_small_network(fitting, passed_over, slow_machine):
+    whole, found = planned(fitting, CNN)
+    assert len(slow_machine) == 3 - passed_over
+    assert slow_machine[0] == whole.network
+    assert slow_machine[-1] == found.plan.network
+    assert found.plan.network == NETWORKS["cnn"].small(whole.network)
+    assert found.session.network.config == found.plan.network
+    assert found.plan.recipe == found.session.batches.recipe
+    half = learner_of(Settings(**CNN), MATERIAL).planned(MATERIAL).hurried[0]().recipe
+    assert found.plan.recipe.augmentation == half.augmentation
+    assert found.plan.recipe.batch_size == half.batch_size
+    assert found.plan.reasons[-1].startswith("Fewer than 3 epochs of a cnn of half the width fit")
+    assert Plan.from_json(found.plan.to_json()) == found.plan
+
+
+def test_many_images_freeze_no_block_of_a_network_that_has_none():
+    many = np.arange(45_000) % len(LARGER)
+    material = Material(
+        LARGER[many],
+        LABELS[many],
+        np.arange(len(many)),
+        np.arange(0),
+        CLASSES,
+        Preprocessing(*LARGER.shape[1:]),
+    )
+    whole = learner_of(Settings(**CNN), material).planned(material)
+    half, small = (each() for each in whole.hurried)
+    assert half.recipe.frozen_epochs > 0
+    assert small.recipe.frozen_epochs == 0
+
+
+@pytest.mark.parametrize("slow", [1, 2, 3])
+def test_a_network_of_which_no_step_fits_makes_way_for_the_next(slow, monkeypatch):
+    whole = learner_of(Settings(**CNN), MATERIAL).planned(MATERIAL)
+    half, small = (each().network for each in whole.hurried)
+    networks = [whole.plan.network, half, small]
+
+    def measure(network, batches, slowest):
+        return (1000.0, 0.0) if network.config in networks[:slow] else (1.0, 0.0)
+
+    monkeypatch.setattr(timing, "_measure", measure)
+    allowance = Allowance(time.monotonic() + 100.0)
+    if slow == len(networks):
+        with pytest.raises(UsageError, match=r"one step takes 1000\.00 s"):
+            whole.within(allowance)
+    else:
+        assert whole.within(allowance).plan.network == small  # where no step fits three epochs of half do not
+
+
+def test_a_network_that_is_far_too_slow_is_measured_no_further(monkeypatch):
+    monkeypatch.undo()
+    scored = []
+    monkeypatch.setattr(timing, "validator", lambda *_: lambda: scored.append(True))
+    session = learner_of(Settings(**CNN), MATERIAL).planned(MATERIAL).session
+    for fewest, expected in [(10**9, []), (0, [True])]:
+        session.limit(5.0, 0, fewest=fewest)
+        assert scored == expected
+
+
 @pytest.mark.parametrize(
     ("fitting", "given"),
     [
@@ -84,8 +157,8 @@ def test_a_continued_network_keeps_its_width():
     learner = learner_of(Settings(**CNN), MATERIAL)
     whole = learner.planned(MATERIAL)
     prepared = dataclasses.replace(whole.prepared, trained=whole.session.network)
-    assert whole.hurried is not None
-    assert dataclasses.replace(learner, prepare=lambda _: prepared).planned(MATERIAL).hurried is None
+    assert len(whole.hurried) == 2
+    assert dataclasses.replace(learner, prepare=lambda _: prepared).planned(MATERIAL).hurried == ()
 
 
 def test_folds_learn_as_the_narrow_network_does():
@@ -93,7 +166,7 @@ def test_folds_learn_as_the_narrow_network_does():
     part = dataclasses.replace(MATERIAL, train=MATERIAL.train[:240])
     of_part = learner_on_part(found, Settings(**CNN)).planned(part)
     assert of_part.plan.network == found.plan.network
-    assert of_part.hurried is None
+    assert of_part.hurried == ()
     recipe = found.plan.recipe
     assert of_part.plan.recipe.augmentation == recipe.augmentation
     assert of_part.plan.recipe.epochs == recipe.epochs
@@ -102,7 +175,7 @@ def test_folds_learn_as_the_narrow_network_does():
 
 def test_a_resumed_run_takes_the_narrow_network_over(tmp_path):
     data = class_folders(tmp_path / "data", count=60, side=40)
-    settings = Settings(model="cnn", threads=1, baselines=False, time_limit="90s")
+    settings = Settings(model="cnn", threads=1, baselines=False, time_limit="75s")
     dataset = prepare(str(data), settings)[0]
     folder = RunFolder(tmp_path / "run")
     make_folder(folder.path)
@@ -114,10 +187,8 @@ def test_a_resumed_run_takes_the_narrow_network_over(tmp_path):
         journal.begin()
         found.append(within_limit(whole, Folds(dataset), context))
     assert found[0].plan.recipe.total_steps < 2 * found[0].session.batches.per_epoch
-    assert (
-        found[0].plan.network.widths[0]
-        < learner_of(settings, material_of(dataset)).planned(material_of(dataset)).plan.network.widths[0]
-    )
+    usual = learner_of(settings, material_of(dataset)).planned(material_of(dataset)).plan
+    assert found[0].plan.network == NETWORKS["cnn"].small(usual.network)
     assert found[1].plan == found[0].plan
     assert notes_of(journal.content) == [found[0].plan.reasons[-1]]
     assert found[1].session.network.config == found[0].plan.network

@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits, load_sample_image
 
 from pellucid.networks import InputFacts, Network, build, design
 from pellucid.settings import Settings
+from small_models import designed
 
 TEXTS = [
     "the meeting moves to friday please bring the report",
@@ -54,7 +55,7 @@ def images(shape: tuple[int, int, int], count: int) -> np.ndarray:
 def of_images(name: str, settings: Settings, images: np.ndarray, outputs: int) -> Network:
     """A network of images that was started from them."""
     facts = InputFacts(images.shape[1:], outputs, 1000)
-    network = build(design(name, settings, facts), torch.Generator().manual_seed(3)).double()
+    network = build(designed(name, settings, facts), torch.Generator().manual_seed(3)).double()
     numbers = torch.arange(len(images)).double() if outputs == 1 else None
     network.initialise_from_data(torch.from_numpy(images), numbers)
     return network

@@ -12,6 +12,7 @@ from pellucid.reference import Line, walk, walk_back
 from pellucid.settings import Settings
 from reference.masks import draws_of
 from reference.real_networks import IS_SPAM, images, of_images, of_texts, tokens
+from small_models import SMALL
 
 OF_IMAGES = [
     Settings(activation=activation, pooling=pooling, batch_norm=norm, dropout=dropout, width=4)
@@ -82,7 +83,7 @@ def assert_walks(network, inputs, labels, training):
             np.testing.assert_allclose(gradients[name], parameter.grad, rtol=1e-10, atol=1e-10, err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["cnn", "lenet", "mlp"])
+@pytest.mark.parametrize("name", ["cnn", SMALL, "lenet", "mlp"])
 @pytest.mark.parametrize("settings", OF_IMAGES, ids=of_settings)
 @both_modes
 def test_networks_of_digits(name, settings, training):
@@ -90,7 +91,7 @@ def test_networks_of_digits(name, settings, training):
     assert_walks(of_images(name, settings, batch, 5), batch, np.arange(5), training)
 
 
-@pytest.mark.parametrize("name", ["cnn", "lenet", "mlp"])
+@pytest.mark.parametrize("name", ["cnn", SMALL, "lenet", "mlp"])
 @both_modes
 def test_networks_of_numbers_and_of_photographs_of_odd_sizes(name, training):
     batch = images((3, 13, 9), 4)
@@ -98,7 +99,7 @@ def test_networks_of_numbers_and_of_photographs_of_odd_sizes(name, training):
     assert_walks(network, batch, np.array([3.0, -1.0, 4.0, 1.5]), training)
 
 
-@pytest.mark.parametrize("name", ["cnn", "lenet"])
+@pytest.mark.parametrize("name", ["cnn", SMALL, "lenet"])
 def test_large_photographs_with_strides(name):
     batch = images((3, 48, 50), 2)
     network = of_images(name, Settings(width=4), batch, 2)

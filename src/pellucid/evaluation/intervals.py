@@ -70,7 +70,7 @@ def resample(
     return np.concatenate([scores(counts.astype(np.float64)) for counts in blocks])
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=3)  # of validation, of the test split, and of it without siblings
 def _kept(examples: int, seed: int, resamples: int) -> list[UInt16[np.ndarray, "rows examples"]]:
     return list(_drawn(examples, seed, resamples))
 

@@ -177,14 +177,16 @@ class NetworkConfig:
     def from_json(cls, values: object) -> "NetworkConfig":
         """Read a config from parsed JSON, trusting nothing.
 
-        Exactly the common fields, those of texts where they are not 0, and those that only the family has.
+        Exactly the common fields, those of texts where they are not 0, and those that only the family has, of
+        which some may be left out.
 
         Raises: `ValueError` if a key is unknown or missing, or a value is of the wrong type or out of bounds.
         """
         own = OwnLayers
         if isinstance(values, dict) and "name" in values:
             own = OWN_LAYERS[_FIELDS["name"].read("name", values["name"])]
-        read = read_object("network", values, {**_FIELDS, **own.admitted()}, _OF_TEXTS)
+        optional = _OF_TEXTS | own.defaults().keys()
+        read = read_object("network", values, {**_FIELDS, **own.admitted()}, optional)
         return cls(**{name: read.pop(name) for name in _FIELDS if name in read}, own=own(**read))
 
 

@@ -36,11 +36,13 @@ class Family(NamedTuple):
         design: chooses layers and widths by a stated rule.
         assemble: puts the layers together, their values unset.
         input_kind: images (or feature vectors), or texts as ids.
+        small: makes of a network one that learns more in little time; `None` where there is no such form.
     """
 
     design: Callable[[Settings, InputFacts], NetworkConfig]
     assemble: Callable[[NetworkConfig], Network]
     input_kind: InputKind = IMAGES
+    small: Callable[[NetworkConfig], NetworkConfig] | None = None
 
 
 GENERATORS: dict[str, Family] = {
@@ -50,7 +52,7 @@ GENERATORS: dict[str, Family] = {
 """Networks that make images."""
 
 NETWORKS: dict[str, Family] = {
-    "cnn": Family(cnn.design, cnn.assemble),
+    "cnn": Family(cnn.design, cnn.assemble, small=cnn.small),
     "lenet": Family(lenet.design, lenet.assemble),
     "mlp": Family(mlp.design, mlp.assemble),
     "text-cnn": Family(text_cnn.design, text_cnn.assemble, TEXTS),

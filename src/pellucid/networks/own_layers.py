@@ -1,6 +1,6 @@
 """Layers that only one network family has, each with the fields of its config."""
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
 from pellucid.strict import Fields, OneOf, Text, Whole, Wholes
@@ -32,6 +32,11 @@ class OwnLayers:
         """Bounds of each field, as they are declared."""
         return {each.name: each.metadata[_ADMITS] for each in fields(cls)}
 
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Values of the fields that are left out of a file where they have no other."""
+        return {each.name: each.default for each in fields(cls) if each.default is not MISSING}
+
     def __post_init__(self) -> None:
         for name, bounds in self.admitted().items():
             value = getattr(self, name)
@@ -39,7 +44,12 @@ class OwnLayers:
 
     def to_json(self) -> dict[str, Any]:
         """Field names to plain JSON values."""
-        return {name: list(each) if isinstance(each, tuple) else each for name, each in asdict(self).items()}
+        usual = self.defaults().items()
+        return {
+            name: list(each) if isinstance(each, tuple) else each
+            for name, each in asdict(self).items()
+            if (name, each) not in usual
+        }
 
 
 NO_OWN_LAYERS = OwnLayers()
@@ -47,19 +57,22 @@ NO_OWN_LAYERS = OwnLayers()
 
 @dataclass(frozen=True, kw_only=True)
 class Stem(OwnLayers):
-    """Whitening stem and pooled blocks of `cnn`.
+    """Whitening stem and pooled blocks of `cnn`, or what stands in their place where there is little time.
 
     Attributes:
         stem_filters: filters of the stem, half of them negatives.
         stem_kernel: side of its patches in pixels.
         stem_stride: distance between its patches in pixels.
         pooled_blocks: number of the first blocks that halve the image.
+        dense: units of a dense layer behind single convolutions; 0 where there are residual blocks and a
+            global pool.
     """
 
     stem_filters: int = field(metadata={_ADMITS: Whole(0, LARGEST_WIDTH)})
     stem_kernel: int = field(metadata={_ADMITS: Whole(0, LARGEST_STEM)})
     stem_stride: int = field(metadata={_ADMITS: Whole(0, LARGEST_STEM)})
     pooled_blocks: int = field(metadata={_ADMITS: Whole(0, MOST_LAYERS)})
+    dense: int = field(default=0, metadata={_ADMITS: Whole(0, LARGEST_WIDTH)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -97,13 +97,13 @@ class Session(Generic[Learner]):
             optimizer = build_optimizer(network, recipe, shares)
             return Session(network, Batches(examples, recipe), State(network, optimizer))
 
-    def limit(self, seconds: float, scored_after: int, least: float = 0.0) -> None:
+    def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> None:
         """Shorten the recipe to what fits into a time; arguments as for `within`.
 
         Raises: `UsageError` if not even a few steps fit.
         """
         with pinned(self.batches.recipe.threads):
-            recipe = within(seconds, self.network, self.batches, scored_after, least)
+            recipe = within(seconds, self.network, self.batches, scored_after, least, fewest)
             self.batches = Batches(self.batches.examples, recipe)
 
     def run(self, observers: Sequence[Observer] = (), *, keeps_best: bool = True) -> Learner:

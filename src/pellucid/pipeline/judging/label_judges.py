@@ -15,11 +15,14 @@ from pellucid.classical.lesson import Setting
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation import fit_temperature
-from pellucid.pipeline.learners.asked_later import most_examined
+from pellucid.pipeline.learners.asked_later import most_within_limit
 from pellucid.pipeline.learners.candidates import Candidate, raw_answers
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
+
+_MOST_EXAMINED = 20_000
+"""Training examples that are judged, at most; of more so many are drawn."""
 
 FOLDS, FOLDS_OF_FEW, FEW = 3, 5, 5_000
 """Of few images more folds are affordable, and each leaves more to learn from."""
@@ -102,7 +105,7 @@ def fold_judge(
     body = _best_body(candidates, dataset)
     able = dataset.train if body is None or body.stored is None else body.stored.train
     left = np.setdiff1d(able, known.positions)
-    most = most_examined(settings, are_texts=isinstance(dataset.inputs, Texts))
+    most = most_within_limit(_MOST_EXAMINED, settings, are_texts=isinstance(dataset.inputs, Texts))
     positions = np.sort(generator(settings.seed, Purpose.LABEL_ISSUES).permutation(left)[:most])
     together = dataset.together[positions]
     if len(np.unique(together)) < 2 * FOLDS or len(np.unique(dataset.labels[positions])) < 2:

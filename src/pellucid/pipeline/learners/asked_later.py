@@ -10,8 +10,8 @@ MOST_OUTLIERS, MOST_OUTLIERS_WITHIN_LIMIT = 300, 100
 KINDS_OF_OUTLIERS = 3
 """Of images; of texts there are fewer."""
 
-_MOST_EXAMINED, _EXAMINED_A_SECOND = 20_000, 400
-"""Training examples whose labels are judged, at most; of inputs but texts for each second of a time limit."""
+_A_SECOND = 400
+"""Training examples that each second of a time limit leaves to what follows the network."""
 
 WITH_CURVE = 2.0
 """Time that training and its curve take together, in trainings: small parts get more passes of an image."""
@@ -27,15 +27,13 @@ def most_synthetic_outliers(test: int) -> int:
     return KINDS_OF_OUTLIERS * min(test, MOST_OUTLIERS_WITHIN_LIMIT)
 
 
-def most_examined(settings: Settings, *, are_texts: bool) -> int:
-    """Training examples whose labels are judged, at most; of more so many are drawn.
+def most_within_limit(most: int, settings: Settings, *, are_texts: bool) -> int:
+    """Training examples that models after the network learn from, or whose labels are judged: at most `most`.
 
     Under a time limit fewer, but of texts, whose features were computed already.
     """
     limit = parse_duration(settings.time_limit)
-    if limit is None or are_texts:
-        return _MOST_EXAMINED
-    return min(_MOST_EXAMINED, max(1, int(_EXAMINED_A_SECOND * limit)))
+    return most if limit is None or are_texts else min(most, max(1, int(_A_SECOND * limit)))
 
 
 def has_curve(settings: Settings) -> bool:

@@ -14,6 +14,7 @@ from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Fitted, Lesson, fi
 from pellucid.classical.lesson import Setting
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
+from pellucid.pipeline.learners.asked_later import most_within_limit
 from pellucid.pipeline.learners.candidates import Candidate, Stored, on_validation, with_validation
 from pellucid.pipeline.learners.planning.preparation import Material, model_on_network
 from pellucid.pipeline.run.stages import Stages
@@ -33,7 +34,7 @@ def on_network(
     """Train simple models on the last hidden layer of a trained network.
 
     Of large training splits 20,000 images or 10,000 texts are taken, drawn with the run's seed; with `quick`
-    5,000.
+    5,000, of images fewer under a short time limit.
 
     The models, simplest first.
     """
@@ -49,8 +50,11 @@ def on_network(
 def drawn_for_simple_models(dataset: Dataset | Material, settings: Settings) -> Int64[np.ndarray, " train"]:
     """Ascending positions of the training examples that simple models on a network learn from."""
     draws = generator(settings.seed, Purpose.SIMPLE_MODELS)
-    most = _MOST_OF_TEXTS if isinstance(dataset.inputs, Texts) else _MOST
-    most = _MOST_OF_QUICK if settings.preset == "quick" else most
+    are_texts = isinstance(dataset.inputs, Texts)
+    most = _MOST_OF_TEXTS if are_texts else _MOST
+    most = most_within_limit(
+        _MOST_OF_QUICK if settings.preset == "quick" else most, settings, are_texts=are_texts
+    )
     return np.sort(draws.permutation(dataset.train)[:most])
 
 

@@ -20,7 +20,12 @@ _MARGIN = 0.88
 
 
 def within(
-    seconds: float, network: Network | HeadAlone, batches: Batches, scored_after: int, least: float = 0.0
+    seconds: float,
+    network: Network | HeadAlone,
+    batches: Batches,
+    scored_after: int,
+    least: float = 0.0,
+    fewest: int = 0,
 ) -> Recipe:
     """Shorten a recipe so that training ends within a time, its schedule run to the end.
 
@@ -34,6 +39,8 @@ def within(
         batches: the recipe's batches.
         scored_after: examples that will be scored when training is over.
         least: seconds that training gets in any case, even where none are left.
+        fewest: steps; where not even half of them fit nothing is measured any further, for the caller will
+            train another network.
 
     Returns:
         The recipe with fewer steps, or as it was when it fits.
@@ -43,7 +50,8 @@ def within(
     """
     recipe = batches.recipe
     began = time.perf_counter()
-    step_seconds, validation_seconds = _measure(network, batches)
+    slowest = 2 * max(least, seconds) / fewest if fewest else math.inf
+    step_seconds, validation_seconds = _measure(network, batches, slowest)
     scoring = scored_after * validation_seconds / max(1, len(batches.examples.validation))
     # Answers are means over an image and its mirror image where mirroring keeps the label.
     scoring *= 2 if recipe.augmentation.mirror else 1
@@ -65,14 +73,22 @@ def within(
     return dataclasses.replace(recipe, total_steps=steps, epochs=math.ceil(steps / batches.per_epoch))
 
 
-def _measure(network: Network | HeadAlone, batches: Batches) -> tuple[float, float]:
-    """Seconds of a step and of a validation pass, on a throw-away copy."""
+def _measure(network: Network | HeadAlone, batches: Batches, slowest: float) -> tuple[float, float]:
+    """Seconds of a step and of a validation pass, on a throw-away copy.
+
+    Where a step takes longer than `slowest` only that is measured.
+    """
     trial = copy.deepcopy(network)
     recipe = batches.recipe
     step = make_step(trial, build_optimizer(trial, recipe), recipe, batches.examples)
     trial.train()
+    took = 0.0
     for number, batch in enumerate(batches.typical(_WARM_STEPS)):
+        began = time.perf_counter()
         step(batch, number, 1e-6)
+        took = time.perf_counter() - began
+    if took > slowest:
+        return took, 0.0
     seconds: list[float] = []
     for number, batch in enumerate(batches.typical(_TIMED_STEPS), start=_WARM_STEPS):
         began = time.perf_counter()

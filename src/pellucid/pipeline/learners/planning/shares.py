@@ -17,14 +17,15 @@ LEAST_SHARE = 0.1
 
 
 def allowance_of(settings: Settings, began: float | None = None) -> Allowance:
-    """All of a time limit, for a learner that nothing stands beside; unlimited where there is none.
+    """A time limit for a learner that nothing stands beside, less what its detector takes; or no limit.
 
     It counts from `began`, a reading of `time.monotonic`; default: now.
     """
     limit = parse_duration(settings.time_limit)
     if limit is None:
         return UNLIMITED
-    return Allowance((time.monotonic() if began is None else began) + limit, LEAST_SHARE * limit)
+    usable = limit - min(_RESERVE_SECONDS, _MOST_RESERVED * limit)
+    return Allowance((time.monotonic() if began is None else began) + usable, LEAST_SHARE * limit)
 
 
 def share_of_classical(settings: Settings) -> float:
