@@ -25,6 +25,7 @@ from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from pellucid.training.recipe import timing
+from pellucid.training.recipe.defaults import FEW_EPOCHS
 from photographs import class_folders
 from small_models import CLASSES, digits
 
@@ -38,9 +39,16 @@ STEP = 10.0  # so long that what a test takes by itself does not count
 CNN = {"model": "cnn", "threads": 1}
 
 
+def seconds_of(config, small=0.5):
+    """Seconds of a step: of half the channels half as long, of the small network the share given."""
+    if config.name != "cnn":
+        return STEP
+    return STEP * (small if config.own.dense else config.widths[0] / USUAL)
+
+
 @pytest.fixture(autouse=True)
 def slow_machine(monkeypatch):
-    """Let a step take ten seconds, of half the channels half as long, and nothing else any time.
+    """Let a step take ten seconds, of smaller networks half as long, and nothing else any time.
 
     The networks whose steps were measured.
     """
@@ -48,7 +56,7 @@ def slow_machine(monkeypatch):
 
     def measure(network, batches, slowest):
         measured.append(network.config)
-        return STEP * (network.config.widths[0] / USUAL if network.config.name == "cnn" else 1.0), 0.0
+        return seconds_of(network.config), 0.0
 
     monkeypatch.setattr(timing, "_measure", measure)
     return measured
@@ -153,6 +161,11 @@ def test_other_networks_stay_as_they_are(fitting, given):
     assert found.session.network.config == whole.network
 
 
+def test_a_depth_that_was_asked_for_is_kept():
+    whole = learner_of(Settings(**CNN, depth=4), MATERIAL).planned(MATERIAL)
+    assert [len(each().network.widths) for each in whole.hurried] == [4]
+
+
 def test_a_continued_network_keeps_its_width():
     learner = learner_of(Settings(**CNN), MATERIAL)
     whole = learner.planned(MATERIAL)
@@ -161,14 +174,19 @@ def test_a_continued_network_keeps_its_width():
     assert dataclasses.replace(learner, prepare=lambda _: prepared).planned(MATERIAL).hurried == ()
 
 
-def test_folds_learn_as_the_narrow_network_does():
-    _, found = planned(2.5, CNN)
+@pytest.mark.parametrize(("fitting", "quick"), [(2.5, False), (1.2, False), (1.2, True)])
+def test_folds_learn_as_the_hurried_network_does(fitting, quick, monkeypatch):
+    if quick:  # so that the small network has more epochs than a recipe of few
+        monkeypatch.setattr(timing, "_measure", lambda network, *_: (seconds_of(network.config, 0.1), 0.0))
+    _, found = planned(fitting, CNN)
+    assert (found.plan.recipe.epochs >= FEW_EPOCHS) is quick
     part = dataclasses.replace(MATERIAL, train=MATERIAL.train[:240])
     of_part = learner_on_part(found, Settings(**CNN)).planned(part)
     assert of_part.plan.network == found.plan.network
     assert of_part.hurried == ()
     recipe = found.plan.recipe
     assert of_part.plan.recipe.augmentation == recipe.augmentation
+    assert of_part.plan.recipe.batch_size == recipe.batch_size
     assert of_part.plan.recipe.epochs == recipe.epochs
     assert 0.5 * recipe.total_steps < of_part.plan.recipe.total_steps <= recipe.total_steps
 
@@ -186,7 +204,7 @@ def test_a_resumed_run_takes_the_narrow_network_over(tmp_path):
         whole = network_of_run(context).planned(material_of(dataset))
         journal.begin()
         found.append(within_limit(whole, Folds(dataset), context))
-    assert found[0].plan.recipe.total_steps < 2 * found[0].session.batches.per_epoch
+    assert found[0].plan.recipe.total_steps < 3 * found[0].session.batches.per_epoch
     usual = learner_of(settings, material_of(dataset)).planned(material_of(dataset)).plan
     assert found[0].plan.network == NETWORKS["cnn"].small(usual.network)
     assert found[1].plan == found[0].plan

@@ -153,7 +153,10 @@ class NetworkLearner:
     def _hurried(
         self, plan: Plan, prepared: Prepared, small: Callable[[NetworkConfig], NetworkConfig]
     ) -> Sequence[Callable[[], Plan]]:
-        """Plans of few epochs, whose batches and shifts are smaller: half the width, and a small network."""
+        """Plans of few epochs, whose batches and shifts are smaller: half the width, and a small network.
+
+        Only the first where the depth is given, which the small network does not have.
+        """
         width = max(1, plan.network.widths[0] // 2)
         settings = dataclasses.replace(self.settings, epochs=min(FEW_EPOCHS - 1, plan.recipe.epochs))
 
@@ -182,7 +185,7 @@ class NetworkLearner:
                 reasons=(*found.reasons, reason),
             )
 
-        return half, least
+        return (half, least) if self.settings.depth is None else (half,)
 
     def trained(self, network: Planned, material: Material) -> Sequence[Candidate]:
         """Train to the end of the recipe, from step 0 or from a checkpoint.
@@ -235,13 +238,16 @@ def learner_on_part(network: Planned, settings: Settings, *, keeps_best: bool = 
 def _plan_for_part(network: Planned, prepared: Prepared, settings: Settings) -> Plan:
     """The layers of the whole network, trained as its rules say for so few examples."""
     plan, whole = network.plan, make_plan(settings, network.prepared)
-    if plan.network.widths != whole.network.widths:  # it is hurried
-        settings = dataclasses.replace(settings, epochs=plan.recipe.epochs)
+    is_hurried = plan.network.widths != whole.network.widths
+    if is_hurried:
+        settings = dataclasses.replace(settings, epochs=min(FEW_EPOCHS - 1, plan.recipe.epochs))
         whole = make_plan(settings, network.prepared)
     fresh = make_plan(settings, prepared)
+    epochs = plan.recipe.epochs if is_hurried else fresh.recipe.epochs
     share = plan.recipe.total_steps / whole.recipe.total_steps  # below 1 where a time limit shortened it
     steps = max(1, math.ceil(share * fresh.recipe.total_steps))
-    recipe = dataclasses.replace(fresh.recipe, total_steps=steps, frozen_from=plan.recipe.frozen_from)
+    frozen_from = plan.recipe.frozen_from
+    recipe = dataclasses.replace(fresh.recipe, epochs=epochs, total_steps=steps, frozen_from=frozen_from)
     # A vocabulary learnt from the whole split would know words that the part does not hold.
     layers = plan.network.with_inputs_of(fresh.network)
     return dataclasses.replace(fresh, network=layers, recipe=recipe)
