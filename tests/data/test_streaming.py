@@ -1,6 +1,7 @@
 """Tables are read as a stream: memory holds the chosen columns and never the file."""
 
 import csv
+import functools
 import gzip
 import json
 import random
@@ -30,6 +31,7 @@ print(len(listing), (after - before) // 1024, seconds)
 )
 
 
+@functools.lru_cache(maxsize=1)  # to draw them takes longer than most tests do
 def some_texts(count: int, words: int) -> list[str]:
     generator = random.Random(0)
     known = ["".join(generator.choices("abcdefghij", k=generator.randint(2, 9))) for _ in range(2_000)]

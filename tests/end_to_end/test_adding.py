@@ -157,9 +157,9 @@ def test_kills_inside_a_save_change_no_byte(pellucid, run, data, generator, tmp_
 
 
 def test_a_time_limit_is_shared_between_both(pellucid, data, generator, tmp_path):
-    words = [*FLAGS[:5], "9000", *FLAGS[6:], "--time-limit", "12s", "--add-generated", str(generator)]
+    words = [*FLAGS[:5], "9000", *FLAGS[6:], "--time-limit", "8s", "--add-generated", str(generator)]
     done = pellucid.succeed("train", data, "--out", tmp_path / "run", *words)
-    assert "steps fit into 12s" in done.stderr
+    assert "steps fit into 8s" in done.stderr
     lines = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
     steps = {line.get("model"): line["step"] for line in lines}
     found = json.loads((tmp_path / "run" / "metrics.json").read_text())
