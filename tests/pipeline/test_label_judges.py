@@ -78,7 +78,7 @@ def test_under_a_time_limit_fewer_images_are_judged_than_there_are(dataset):
     judge = fold_judge([], dataset, NOBODY, dataclasses.replace(SETTINGS, time_limit="2s"))
     assert judge is not None
     assert judge.is_drawn
-    assert len(judge.positions) == len(judge.answers) == 800 < len(dataset.train)
+    assert len(judge.positions) == len(judge.answers) == 400 < len(dataset.train)
     assert set(judge.positions) <= set(dataset.train)
     whole = fold_judge([], dataset, NOBODY, dataclasses.replace(SETTINGS, time_limit="1m"))
     assert whole is not None

@@ -10,7 +10,7 @@ MOST_OUTLIERS, MOST_OUTLIERS_WITHIN_LIMIT = 300, 100
 KINDS_OF_OUTLIERS = 3
 """Of images; of texts there are fewer."""
 
-_A_SECOND = 400
+_A_SECOND = 200
 """Training examples that each second of a time limit leaves to what follows the network."""
 
 WITH_CURVE = 2.0
