@@ -161,6 +161,7 @@ class NetworkLearner:
         settings = dataclasses.replace(self.settings, epochs=min(FEW_EPOCHS - 1, plan.recipe.epochs))
 
         def half() -> Plan:
+            """Plan a network of half the width."""
             found = make_plan(dataclasses.replace(settings, width=width), prepared)
             reason = (
                 f"Fewer than {_FEWEST_EPOCHS} epochs of a {plan.name} of the usual width fitted into the "
@@ -169,6 +170,7 @@ class NetworkLearner:
             return dataclasses.replace(found, reasons=(*found.reasons, reason))
 
         def least() -> Plan:
+            """Plan a small network."""
             found = make_plan(settings, prepared)
             epochs = min(_MOST_OF_SMALL, plan.recipe.epochs)
             steps = epochs * found.recipe.total_steps // found.recipe.epochs
