@@ -61,27 +61,35 @@ def test_a_call_is_checked_and_remembered(monkeypatch: pytest.MonkeyPatch) -> No
         plain("1")
 
 
-@pytest.mark.parametrize(("missing", "status"), [([], 0), (["pellucid.some:function"], 1)])
+@pytest.mark.parametrize("missing", [[], ["pellucid.some:function"]])
 def test_a_shape_that_no_worker_executed_fails_the_run(
-    monkeypatch: pytest.MonkeyPatch, missing: list[str], status: int
+    monkeypatch: pytest.MonkeyPatch, missing: list[str]
 ) -> None:
-    asked: list[set[str]] = []
     monkeypatch.setattr(executed_types, "executed", {"here"})
-    monkeypatch.setattr(executed_types, "never_executed", lambda called: asked.append(set(called)) or missing)
+    monkeypatch.setattr(executed_types, "to_be_executed", lambda: {"here", *missing})
     worker = SimpleNamespace(config=SimpleNamespace(workeroutput={}), exitstatus=0)
     executed_types.EveryShape().pytest_sessionfinish(worker)
-    assert worker.config.workeroutput == {"executed": ["here"]}
-    assert asked == []
+    assert worker.config.workeroutput == {"wanted": sorted({"here", *missing}), "executed": ["here"]}
+    monkeypatch.setattr(executed_types, "executed", set())
     controller = executed_types.EveryShape()
-    controller.pytest_testnodedown(SimpleNamespace(workeroutput={"executed": ["there"]}))
+    controller.pytest_testnodedown(SimpleNamespace(workeroutput=worker.config.workeroutput))
+    controller.pytest_testnodedown(SimpleNamespace(workeroutput={"wanted": ["there"], "executed": ["there"]}))
     session = SimpleNamespace(config=SimpleNamespace(), exitstatus=0)
     controller.pytest_sessionfinish(session)
-    assert asked == [{"here", "there"}]
-    assert session.exitstatus == status
+    assert controller.missing == missing
+    assert session.exitstatus == bool(missing)
+
+
+def test_without_workers_the_process_itself_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executed_types, "executed", {"here"})
+    monkeypatch.setattr(executed_types, "to_be_executed", lambda: {"here", "nowhere"})
+    alone = executed_types.EveryShape()
+    alone.pytest_sessionfinish(SimpleNamespace(config=SimpleNamespace(), exitstatus=0))
+    assert alone.missing == ["nowhere"]
 
 
 def test_a_function_of_a_protocol_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         executed_types, "declared", {"pellucid.reports.facts:Check.to_json", "pellucid.files:nothing"}
     )
-    assert executed_types.never_executed(set()) == ["pellucid.files:nothing"]
+    assert executed_types.to_be_executed() == {"pellucid.files:nothing"}

@@ -186,8 +186,8 @@ class AverageModel(Model):
 def _said(model: Model, parts: Sequence[np.ndarray]) -> Float64[np.ndarray, "examples ..."]:
     """Answers of a member at its temperature from what it put out."""
     assert isinstance(model, (OnNetwork, ClassicalModel))  # the members were checked
-    outputs = model.target.outputs(len(model.classes))
-    return model.said_of(np.concatenate(parts) if parts else np.zeros((0, outputs), np.float32))
+    outputs, kind = model.target.outputs(len(model.classes)), np.float32 if model.network else np.float64
+    return model.said_of(np.concatenate(parts) if parts else np.zeros((0, outputs), kind))
 
 
 def _require_agreement(members: Sequence[Member]) -> None:
