@@ -1,6 +1,7 @@
 """Exports of small models for tests, each made once: the exporter takes seconds."""
 
 import functools
+import importlib
 from collections.abc import Callable
 
 import pytest
@@ -39,8 +40,16 @@ QUICK = (
 
 
 @functools.cache
+def look_operators_up_once() -> None:
+    """Keep torch's table of operators, which the exporter makes anew for each file in a third of its time."""
+    table = importlib.import_module("torch.onnx._internal.exporter._registration").ONNXRegistry
+    table.from_torchlib = staticmethod(functools.cache(table.from_torchlib))
+
+
+@functools.cache
 def content_of(name: str) -> bytes:
     """The file of a model."""
+    look_operators_up_once()
     model = EVERY[name]()
     return serialised(model, metadata_of(model, name))
 
