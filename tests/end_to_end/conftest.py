@@ -35,3 +35,12 @@ def digits_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
         y_test=digits.target[1400:],
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def few_digits(digits_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """400 digits to learn from and 100 to be tested on, so that much of a run is what is not training."""
+    path = tmp_path_factory.mktemp("few") / "digits.npz"
+    with np.load(digits_npz) as whole:
+        np.savez(path, **{name: whole[name][: 400 if "train" in name else 100] for name in whole.files})
+    return path

@@ -305,12 +305,12 @@ def killed_in_save(count, words):
 
 
 @pytest.mark.parametrize("small", [SMALL, SMALL_GAN], ids=["vae", "gan"])
-def test_kills_at_random_moments_change_no_byte(pellucid, digits_npz, tmp_path, small):
+def test_kills_at_random_moments_change_no_byte(pellucid, few_digits, tmp_path, small):
     """One in training and one anywhere; `KILLS=20` in the environment makes more."""
     draws = random.Random(os.environ.get("KILL_SEED", "pellucid"))
     run = tmp_path / "run"
-    words = ["train", str(digits_npz), "--out", str(run), *small, "--epochs", "6", "--resume"]
-    assert killed_in_save(12, words) == -signal.SIGKILL
+    words = ["train", str(few_digits), "--out", str(run), *small, "--epochs", "6", "--resume"]
+    assert killed_in_save(24, words) == -signal.SIGKILL
     assert list((run / "checkpoints").glob("step-*"))
     for _ in range(int(os.environ.get("KILLS", "1"))):
         assert killed_in_save(draws.randint(1, 60), words) in (-signal.SIGKILL, 0)

@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from killing import KILL_IN_SAVE
@@ -19,15 +18,6 @@ TRAINING = ("--epochs", "8", "--width", "8", "--threads", "1", "--seed", "5", "-
 
 
 BY_FOLDS, BY_VALIDATION = (), ("--folds", "0")
-
-
-@pytest.fixture(scope="module")
-def few_digits(digits_npz, tmp_path_factory) -> Path:
-    """400 digits to learn from and 100 to be tested on, so that much of a run is what is not training."""
-    path = tmp_path_factory.mktemp("few") / "digits.npz"
-    with np.load(digits_npz) as whole:
-        np.savez(path, **{name: whole[name][: 400 if "train" in name else 100] for name in whole.files})
-    return path
 
 
 @pytest.fixture(scope="module")

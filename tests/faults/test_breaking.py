@@ -157,6 +157,8 @@ def _words(command: str, folder: Path) -> tuple[object, ...]:
             tiny_weights(folder),
             "--image-size",
             "32",
+            "--folds",
+            "2",
             *FEW,
             ALONE,
         )

@@ -268,6 +268,8 @@ def test_columns_of_lists_are_left_alone(tmp_path):
 )
 def test_forty_thousand_columns_take_linear_time_and_a_short_message(form, tmp_path):
     names = [f"column number {number}" for number in range(40_000)]
+    for number in range(20):  # in which values could name images
+        (tmp_path / f"folder-{number}").mkdir()
     path = tmp_path / f"t.{form}"
     if form == "csv":
         path.write_text("\n".join(",".join(row) for row in (names, ["a"] * 40_000, ["b"] * 40_000)))
@@ -277,7 +279,7 @@ def test_forty_thousand_columns_take_linear_time_and_a_short_message(form, tmp_p
         write_parquet(path, {name: pa.array(["a", "b"]) for name in names}, compression="none")
     ended = within_limits("inspect", path)
     assert ended.code == 3, ended
-    assert len(ended.errors) < 2_100, len(ended.errors)
+    assert len(ended.errors) < 1_000, len(ended.errors)
     assert "and 39,990 more" in ended.errors
     assert ended.seconds < 15 + _STARTING
 

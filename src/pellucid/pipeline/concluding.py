@@ -34,7 +34,7 @@ from pellucid.tasks import TEXTS
 from pellucid.training.determinism import choose_threads
 
 
-class _Looks(NamedTuple):
+class _LateResults(NamedTuple):
     """What a run finds out once a model is recommended.
 
     Attributes:
@@ -74,7 +74,7 @@ def conclude(
         candidates = with_average(candidates, dataset, settings, stages)
     recommendation = recommended_on(continual, candidates, dataset, settings, len(folds.parts))
     recommended = next(each for each in candidates if each.name == recommendation.name)
-    curve, tested, novelty, of_training = _looks(learned, candidates, recommended, folds, context)
+    curve, tested, novelty, of_training = _late_results(learned, candidates, recommended, folds, context)
     found = None
     if continual is not None:
         with stages.stage("measuring what was forgotten", "measured what was forgotten"):
@@ -108,25 +108,25 @@ def _joined_columns(dataset: Dataset, continual: ContinualTraining | None) -> tu
     return dataset.joined_columns or (() if continual is None else continual.start.model.joined_columns)
 
 
-def _looks(
+def _late_results(
     learned: Learned,
     candidates: Sequence[Candidate],
     recommended: Candidate,
     folds: Folds,
     context: RunContext,
-) -> _Looks:
+) -> _LateResults:
     """Draw the curve and test, and judge the labels of training examples, of texts beside it.
 
     Linear models of n-grams keep one core busy, as do the curve and the test.
     """
     dataset, settings = context.dataset, context.settings
     judge = partial(judge_training_labels, candidates, recommended, dataset, settings)
-    look = partial(_curve_and_test, learned, candidates, recommended.name, folds, context)
+    curve_and_test = partial(_curve_and_test, learned, candidates, recommended.name, folds, context)
     if dataset.input_kind is TEXTS and not learned.built and choose_threads(settings) > 1:
-        found, of_training = side_by_side(look, partial(judge, context.stages.beside_a_bar()))
+        found, of_training = side_by_side(curve_and_test, partial(judge, context.stages.beside_a_bar()))
     else:
-        found, of_training = look(), judge(context.stages)
-    return _Looks(*found, of_training)
+        found, of_training = curve_and_test(), judge(context.stages)
+    return _LateResults(*found, of_training)
 
 
 def _curve_and_test(

@@ -54,7 +54,7 @@ def judge_training_labels(
         is_stopped: where it comes true, no further fold is learned.
 
     Returns:
-        What was found; `None` where there are too few examples, or numbers are predicted.
+        What was found; `None` where there are too few examples, numbers are predicted, or it was stopped.
     """
     if not settings.baselines or not dataset.target.has_probabilities:
         return None
@@ -65,6 +65,8 @@ def judge_training_labels(
         known = held_out_positions(recommended, dataset)
         judge = fold_judge(candidates, dataset, known, settings, is_stopped)
         if judge is None:
+            if is_stopped():
+                stage.words = "stopped judging the labels of the training examples"
             return None
         judged = _judged(judge, _of_training(judge, dataset), dataset)
         stage.words = _stage_words(judged, dataset.noun)

@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +37,8 @@ _OF_IMAGES = frozenset(
 )
 _LOOKED_AT = 20
 _MOST_PLACES, _LONGEST_NAME = 50, 200
+_MOST_COLUMNS = 1_000
+"""Columns tried as names of images where none is asked for: for each of them files are looked for."""
 
 
 class Images:
@@ -229,9 +232,10 @@ def names_images_nearby(table: Table, folder: Path, settings: Settings) -> bool:
         return False
     asked = settings.input_column
     places = [folder, *(each for each in sub_folders(folder).values() if isinstance(each, Path))]
-    for name, values in table.head.columns.items():
+    tried = list(islice(table.head.columns, _MOST_COLUMNS)) if asked is None else [asked]
+    for values in [table.head.columns[name] for name in tried if name in table.head.columns]:
         first = [str(value).strip() for value in values[:_LOOKED_AT] if _may_name(value)]
-        if not first or (asked is not None and asked != name):
+        if not first:
             continue
         if 2 * sum(os.path.isfile(folder / value) for value in first) > len(first):
             return False  # as paths they are found

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from pellucid.data.tables.forms.table import Table
-from pellucid.data.wording import quoted
+from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
+
+_MOST_LISTED = 20
 
 
 def named_column(table: Table, asked: str | None, flag: str, usual: str) -> str | None:
@@ -52,5 +54,5 @@ def named_otherwise(settings: Settings) -> set[str | None]:
 
 
 def listed(table: Table) -> str:
-    """All columns, for messages."""
-    return ", ".join(map(quoted, table.names))
+    """The columns, for messages; of many the first."""
+    return some(list(map(quoted, table.names)), _MOST_LISTED)
