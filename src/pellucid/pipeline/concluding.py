@@ -35,7 +35,7 @@ from pellucid.training.determinism import choose_threads
 
 
 class _LateResults(NamedTuple):
-    """What a run finds out once a model is recommended.
+    """Results that follow once a model is recommended.
 
     Attributes:
         curve: learning curve; `None` where none is drawn.
@@ -117,7 +117,7 @@ def _late_results(
 ) -> _LateResults:
     """Draw the curve and test, and judge the labels of training examples, of texts beside it.
 
-    Linear models of n-grams keep one core busy, as do the curve and the test.
+    Linear models of n-grams keep one core busy, as do the curve and the test; those on a backbone keep all.
     """
     dataset, settings = context.dataset, context.settings
     judge = partial(judge_training_labels, candidates, recommended, dataset, settings)
