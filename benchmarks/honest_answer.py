@@ -46,7 +46,7 @@ for module, name, part in (
     (in_run, "on_network", "models on the network"),
     (concluding, "draw_curve", "learning curve"),
     (concluding, "test_once", "testing every model"),
-    (concluding, "judge_training_labels", "judging labels"),
+    (concluding, "judge_labels", "judging labels"),
     (results, "_write", "scores, models and report"),
 ):
     timed(module, name, part)

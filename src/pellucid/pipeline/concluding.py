@@ -2,19 +2,17 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.wording import count_of
-from pellucid.evaluation.learning_curve import LearningCurve
 from pellucid.pipeline.adding.judging import judged
 from pellucid.pipeline.comparing.folds import scores_of_folds
 from pellucid.pipeline.continual.metrics import continual_metrics
 from pellucid.pipeline.continual.training import ContinualTraining, recommended_on
 from pellucid.pipeline.judging.averaging import with_average, with_averages_tested, without_averages
 from pellucid.pipeline.judging.held_out import with_held_out, with_joined_columns
-from pellucid.pipeline.judging.label_issues import Judged, judge_labels, judge_training_labels
+from pellucid.pipeline.judging.label_issues import judge_labels
 from pellucid.pipeline.judging.learning_curve import draw_curve
 from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.judging.novelty.synthetic_outliers import judge_detectors
@@ -29,25 +27,7 @@ from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.learning import Learned
 from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.side_by_side import side_by_side
-from pellucid.tasks import TEXTS
-from pellucid.training.determinism import choose_threads
-
-
-class _LateResults(NamedTuple):
-    """Results that follow once a model is recommended.
-
-    Attributes:
-        curve: learning curve; `None` where none is drawn.
-        tested: every model's answers about the test split.
-        novelty: how well its detector did there.
-        of_training: labels of training examples; `None` where nobody judged them.
-    """
-
-    curve: LearningCurve | None
-    tested: Mapping[str, Tested]
-    novelty: Mapping[str, Mapping[str, Any]]
-    of_training: Judged | None
+from pellucid.reports import LabelIssues
 
 
 def conclude(
@@ -73,8 +53,10 @@ def conclude(
     if continual is None and has_baselines(settings, dataset):
         candidates = with_average(candidates, dataset, settings, stages)
     recommendation = recommended_on(continual, candidates, dataset, settings, len(folds.parts))
-    recommended = next(each for each in candidates if each.name == recommendation.name)
-    curve, tested, novelty, of_training = _late_results(learned, candidates, recommended, folds, context)
+    curve = None
+    if has_curve(settings) and (network is not None or has_baselines(settings, dataset)):
+        curve = draw_curve(candidates, recommendation.name, network, folds, settings, stages)
+    tested, novelty = _tested(candidates, context)
     found = None
     if continual is not None:
         with stages.stage("measuring what was forgotten", "measured what was forgotten"):
@@ -90,7 +72,7 @@ def conclude(
         recommendation=recommendation,
         tested=tested,
         curve=curve,
-        label_issues=judge_labels(recommended, tested[recommended.name].answers, of_training, dataset),
+        label_issues=_label_issues(candidates, recommendation.name, tested, context),
         folds=scores_of_folds(candidates, folds, settings),
         novelty=novelty,
         text=None if network is None else text_facts(network.prepared, dataset),
@@ -106,37 +88,6 @@ def conclude(
 def _joined_columns(dataset: Dataset, continual: ContinualTraining | None) -> tuple[str, ...]:
     """Columns whose texts the data joins, or joined for a network that continues training."""
     return dataset.joined_columns or (() if continual is None else continual.start.model.joined_columns)
-
-
-def _late_results(
-    learned: Learned,
-    candidates: Sequence[Candidate],
-    recommended: Candidate,
-    folds: Folds,
-    context: RunContext,
-) -> _LateResults:
-    """Draw the curve and test, and judge the labels of training examples, of texts beside it.
-
-    Linear models of n-grams keep one core busy, as do the curve and the test; those on a backbone keep all.
-    """
-    dataset, settings = context.dataset, context.settings
-    judge = partial(judge_training_labels, candidates, recommended, dataset, settings)
-    curve_and_test = partial(_curve_and_test, learned, candidates, recommended.name, folds, context)
-    if dataset.input_kind is TEXTS and not learned.built and choose_threads(settings) > 1:
-        found, of_training = side_by_side(curve_and_test, partial(judge, context.stages.beside_a_bar()))
-    else:
-        found, of_training = curve_and_test(), judge(context.stages)
-    return _LateResults(*found, of_training)
-
-
-def _curve_and_test(
-    learned: Learned, candidates: Sequence[Candidate], recommended: str, folds: Folds, context: RunContext
-) -> tuple[LearningCurve | None, Mapping[str, Tested], Mapping[str, Mapping[str, Any]]]:
-    """The learning curve where one is drawn, and the one look at the test split."""
-    settings, curve = context.settings, None
-    if has_curve(settings) and (learned.network is not None or has_baselines(settings, context.dataset)):
-        curve = draw_curve(candidates, recommended, learned.network, folds, settings, context.stages)
-    return curve, *_tested(candidates, context)
 
 
 def _tested(
@@ -158,3 +109,13 @@ def _with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
         if each.choice.is_asked_for or outcome.recommendation.name in names:
             return dataclasses.replace(outcome, network=each.choice.config, history=each.history)
     return outcome
+
+
+def _label_issues(
+    candidates: Sequence[Candidate], recommended: str, tested: Mapping[str, Tested], context: RunContext
+) -> LabelIssues | None:
+    """Labels that are likely wrong; `None` where numbers are predicted."""
+    if not context.dataset.target.has_probabilities:
+        return None
+    said = tested[recommended].answers
+    return judge_labels(candidates, recommended, said, context.dataset, context.settings, context.stages)

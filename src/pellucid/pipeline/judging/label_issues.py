@@ -1,6 +1,6 @@
 """Labels that are likely wrong, by models that never saw the example they judge."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,12 +10,7 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.evaluation import LabelError, LabelJudgement, judge_label_issues
-from pellucid.pipeline.judging.label_judges import (
-    Judge,
-    fold_judge,
-    held_out_judge,
-    held_out_positions,
-)
+from pellucid.pipeline.judging.label_judges import Judge, fold_judge, held_out_judge
 from pellucid.pipeline.judging.report_selection import shown
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.stages import Stages
@@ -25,7 +20,7 @@ from pellucid.settings import Settings
 _SHOWN = 40
 
 
-class Judged(NamedTuple):
+class _Judged(NamedTuple):
     """Answers of a judge, and the labels that it takes for wrong."""
 
     judge: Judge
@@ -33,67 +28,47 @@ class Judged(NamedTuple):
     words: str
 
 
-def judge_training_labels(
+def judge_labels(
     candidates: Sequence[Candidate],
-    recommended: Candidate,
+    recommended: str,
+    test: Float64[np.ndarray, "test classes"],
     dataset: Dataset,
     settings: Settings,
     stages: Stages,
-    is_stopped: Callable[[], bool] = lambda: False,
-) -> Judged | None:
-    """Look for wrong labels among the training examples, where baselines are trained.
+) -> LabelIssues:
+    """Look for wrong labels in every split, each judged by a model that did not learn from the example.
 
-    They are judged by simple models that are trained anew for each fold of them on the others.
+    What was held out is judged by the recommended model. Training examples are judged, where baselines are
+    trained, by simple models that are trained anew for each fold of them on the others.
 
     Args:
         candidates: the models of the run.
-        recommended: the one that judges what was held out.
+        recommended: name of the recommended one.
+        test: its probabilities on the test split.
         dataset: the data.
         settings: seed, threads and whether baselines are trained.
         stages: shows what is done.
-        is_stopped: where it comes true, no further fold is learned.
 
     Returns:
-        What was found; `None` where there are too few examples, numbers are predicted, or it was stopped.
+        The likeliest, and how many there are.
     """
-    if not settings.baselines or not dataset.target.has_probabilities:
-        return None
-    with stages.stage(
-        "judging the labels of the training examples",
-        f"too few {dataset.noun}s to judge the labels of the training examples",
-    ) as stage:
-        known = held_out_positions(recommended, dataset)
-        judge = fold_judge(candidates, dataset, known, settings, is_stopped)
-        if judge is None:
-            if is_stopped():
-                stage.words = "stopped judging the labels of the training examples"
-            return None
-        judged = _judged(judge, _of_training(judge, dataset), dataset)
-        stage.words = _stage_words(judged, dataset.noun)
-        return judged
+    held_out = held_out_judge(next(each for each in candidates if each.name == recommended), dataset, test)
+    judged = [_judged(held_out, f"the {dataset.noun}s kept from training", dataset)]
+    if settings.baselines:
+        with stages.stage(
+            "judging the labels of the training examples",
+            f"too few {dataset.noun}s to judge the labels of the training examples",
+        ) as stage:
+            judge = fold_judge(candidates, dataset, held_out, settings)
+            if judge is not None:
+                judged.append(_judged(judge, _of_training(judge, dataset), dataset))
+                stage.words = _stage_words(judged[-1], dataset.noun)
+    return _together(judged, dataset)
 
 
-def judge_labels(
-    recommended: Candidate,
-    test: Float64[np.ndarray, "test ..."],
-    of_training: Judged | None,
-    dataset: Dataset,
-) -> LabelIssues | None:
-    """Name labels that are likely wrong in every split, by models that did not learn from the example.
-
-    What was held out is judged by the recommended model, whose answers about the test split are `test`. The
-    likeliest, and how many there are; `None` where numbers are predicted.
-    """
-    if not dataset.target.has_probabilities:
-        return None
-    held_out = held_out_judge(recommended, dataset, test)
-    judged = _judged(held_out, f"the {dataset.noun}s kept from training", dataset)
-    return _together([judged] if of_training is None else [judged, of_training], dataset)
-
-
-def _judged(judge: Judge, what: str, dataset: Dataset) -> Judged:
+def _judged(judge: Judge, what: str, dataset: Dataset) -> _Judged:
     judgement = judge_label_issues(dataset.labels[judge.positions], judge.answers)
-    return Judged(judge, judgement, _method(judge, judgement, what))
+    return _Judged(judge, judgement, _method(judge, judgement, what))
 
 
 def _of_training(judge: Judge, dataset: Dataset) -> str:
@@ -129,7 +104,7 @@ def _both(judge: Judge) -> str:
     return judge.name if judge.beside is None else f"{judge.name} and {judge.beside}"
 
 
-def _stage_words(judged: Judged, noun: str) -> str:
+def _stage_words(judged: _Judged, noun: str) -> str:
     """Summarise the judging of training examples for the terminal."""
     judge, judgement, _ = judged
     found = count_of(len(judgement.found), "label")
@@ -138,7 +113,7 @@ def _stage_words(judged: Judged, noun: str) -> str:
     return f"{words}, {agree} with {figure(100 * judgement.accuracy)} %: {found} likely wrong"
 
 
-def _together(judged: Sequence[Judged], dataset: Dataset) -> LabelIssues:
+def _together(judged: Sequence[_Judged], dataset: Dataset) -> LabelIssues:
     """Findings of all judges, the likeliest errors first."""
     found = [
         (each, int(judge.positions[each.position]))
@@ -158,7 +133,7 @@ def _together(judged: Sequence[Judged], dataset: Dataset) -> LabelIssues:
     )
 
 
-def _judge_json(judged: Judged) -> dict[str, Any]:
+def _judge_json(judged: _Judged) -> dict[str, Any]:
     """A judge in `metrics.json`."""
     judge, judgement, _ = judged
     return {

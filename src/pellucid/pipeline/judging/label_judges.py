@@ -1,7 +1,7 @@
 """Judges of labels: models and their answers about examples that they did not learn from."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -71,13 +71,13 @@ def held_out_judge(
     recommended: Candidate, dataset: Dataset, test: Float64[np.ndarray, "test classes"]
 ) -> Judge:
     """The recommended model as the judge of what it did not learn from, of the test by what it said then."""
-    answers = np.concatenate([recommended.held_out.answers, test])
-    return Judge(recommended.name, recommended.features, held_out_positions(recommended, dataset), answers)
-
-
-def held_out_positions(recommended: Candidate, dataset: Dataset) -> Int64[np.ndarray, " held"]:
-    """Positions of the examples that the recommended model did not learn from, those of the test last."""
-    return np.concatenate([recommended.held_out.positions, dataset.test])
+    positions, answers = _held_out(recommended)
+    return Judge(
+        recommended.name,
+        recommended.features,
+        np.concatenate([positions, dataset.test]),
+        np.concatenate([answers, test]),
+    )
 
 
 def _held_out(candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
@@ -86,11 +86,7 @@ def _held_out(candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fold_judge(
-    candidates: Sequence[Candidate],
-    dataset: Dataset,
-    known: Int64[np.ndarray, " known"],
-    settings: Settings,
-    is_stopped: Callable[[], bool] = lambda: False,
+    candidates: Sequence[Candidate], dataset: Dataset, known: Judge, settings: Settings
 ) -> Judge | None:
     """Logistic regression, trained anew for each fold of the training examples on the others.
 
@@ -99,17 +95,16 @@ def fold_judge(
     Args:
         candidates: the models of the run.
         dataset: the data.
-        known: positions of examples that others judge.
+        known: what was judged already; those examples are not judged again.
         settings: seed and threads.
-        is_stopped: where it comes true, no further fold is learned.
 
     Returns:
         The judge of at most 20,000 training examples, drawn by chance where there are more, and of fewer
-        under a time limit; `None` where there are too few left to learn from, or it was stopped.
+        under a time limit; `None` where there are too few left to learn from.
     """
     body = _best_body(candidates, dataset)
     able = dataset.train if body is None or body.stored is None else body.stored.train
-    left = np.setdiff1d(able, known)
+    left = np.setdiff1d(able, known.positions)
     most = most_within_limit(_MOST_EXAMINED, settings, are_texts=isinstance(dataset.inputs, Texts))
     positions = np.sort(generator(settings.seed, Purpose.LABEL_ISSUES).permutation(left)[:most])
     together = dataset.together[positions]
@@ -130,9 +125,7 @@ def fold_judge(
     setup = None if settings.metric == "log-loss" else _setup(candidates, body, material)
     # The judgement finds a temperature of its own, so that no model is trained for the scale of each fold.
     learner = ClassicalLearner(LEARNER, by_accuracy, setup=setup, scale=_scale(candidates, setup))
-    answers = out_of_fold(learner, material, fold, is_stopped)
-    if answers is None:
-        return None
+    answers = out_of_fold(learner, material, fold)
     name, sees = (LEARNER, _SEEN[dataset.noun]) if body is None else (body.name, body.features)
     judge = Judge(name, sees, positions, answers, folds, is_drawn=len(positions) < len(left))
     if not isinstance(seen, np.ndarray) or seen.shape[1] > _WIDEST:
@@ -205,26 +198,20 @@ def folds_of(together: Int64[np.ndarray, " n"], folds: int, seed: int) -> Int64[
 
 
 def out_of_fold(
-    learner: ClassicalLearner,
-    material: Material,
-    fold: Int64[np.ndarray, " train"],
-    is_stopped: Callable[[], bool] = lambda: False,
-) -> Float64[np.ndarray, "train classes"] | None:
+    learner: ClassicalLearner, material: Material, fold: Int64[np.ndarray, " train"]
+) -> Float64[np.ndarray, "train classes"]:
     """Answers about training examples, by models that did not learn from them.
 
     Args:
         learner: trained once for each fold, on the others, at the set-up that serves best without the first.
         material: whose training examples are asked about; its validation examples are not used.
         fold: of each training example.
-        is_stopped: asked before each training.
 
     Returns:
-        A row for each training example; `None` where it was stopped.
+        A row for each training example.
     """
     answers = np.zeros((len(material.train), len(material.classes)))
     for number in range(int(fold.max()) + 1):
-        if is_stopped():
-            return None
         asked = fold == number
         part = dataclasses.replace(material, train=material.train[~asked], validation=material.validation[:0])
         (fitted,) = learner.fit(part)
