@@ -5,7 +5,6 @@ import pytest
 from scipy import stats
 
 from pellucid.evaluation import corrected_interval, corrected_p_value
-from pellucid.evaluation.comparisons.resampled import level_of_one_error
 
 
 def test_by_hand():
@@ -39,12 +38,6 @@ def test_too_few_folds():
         corrected_interval(np.array([0.5]), 10, 10)
     with pytest.raises(ValueError, match="neither may be empty"):
         corrected_p_value(np.array([0.5, 0.4]), 0, 10)
-
-
-def test_the_level_of_one_error_by_hand():
-    # 1 + J / (K - 1): 1 without folds, 1 + 5/4 with all of five, 1 + 2/4 with two of them
-    for judged, folds, errors in ((0, 0, 1.0), (5, 5, 1.5), (2, 5, math.sqrt(1.5))):
-        assert level_of_one_error(judged, folds) == pytest.approx(2 * stats.norm.sf(errors))
 
 
 def test_overlapping_training_sets_raise_fewer_false_alarms():

@@ -88,7 +88,7 @@ def test_a_linear_model_of_texts_learns_from_what_judged_it_in_the_end(mails, tr
     last = ClassicalLearner("svm", SETTINGS, setup=first.setup, scale=first.scale)
     same(svm.model, last.fit(everything_of(material_of(mails)))[0].model, mails)
     assert not np.array_equal(svm.held_out.answers, answers(svm.model, mails, mails.validation))
-    reason = recommended([svm], mails, "accuracy").reason
+    reason = recommended([svm], mails, None).reason
     assert reason.endswith("After that it learned from these texts too.")
 
 

@@ -20,9 +20,9 @@ def _tested(right, sure):
     return testing.Tested(answers, answers, None, 1.0)
 
 
-def _said(**models):
-    data = SimpleNamespace(labels=LABELS, test=np.arange(400), target=CLASSIFICATION)
-    return contradiction("cnn", {"cnn": _tested(80, 0.7), **models}, data, 0)
+def _said(metric=None, **models):
+    data = SimpleNamespace(labels=LABELS, test=np.arange(400), target=CLASSIFICATION, is_regression=False)
+    return contradiction("cnn", {"cnn": _tested(80, 0.7), **models}, data, metric, 0)
 
 
 @pytest.mark.parametrize("name", ["svm", "average"])
@@ -33,10 +33,22 @@ def test_who_is_right_more_often_beyond_chance_contradicts(name):
     assert (said["value"], said["recommended_value"]) == (0.9, 0.8)
 
 
-def test_who_loses_less_as_often_right_contradicts_but_for_an_average():
+def test_who_loses_less_as_often_right_contradicts():
     surer = _tested(80, 0.8)
     assert (_said(svm=surer)["model"], _said(svm=surer)["metric"]) == ("svm", "log_loss")
-    assert _said(average=surer) is None
+
+
+def test_what_is_practically_nothing_is_no_contradiction():
+    """Every example loses a little less, which is beyond chance and not worth a word."""
+    assert _said(average=_tested(80, 0.705)) is None
+
+
+def test_only_the_metric_that_was_asked_for_contradicts():
+    surer, right = _tested(80, 0.8), _tested(90, 0.7)
+    assert _said("accuracy", svm=surer) is None
+    assert _said("accuracy", svm=right)["metric"] == "accuracy"
+    assert _said("log-loss", svm=surer)["metric"] == "log_loss"
+    assert _said("macro-f1", svm=right) is None
 
 
 def test_what_chance_explains_is_no_contradiction():

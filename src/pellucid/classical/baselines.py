@@ -109,7 +109,7 @@ def fit_baseline(
     *,
     seed: int,
     threads: int,
-    metric: str = "accuracy",
+    metric: str | None = None,
     budget: Budget | None = None,
     setup: Setting | None = None,
     scale: float | None = None,

@@ -100,7 +100,7 @@ class Found(NamedTuple):
 
 
 def search(
-    trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str, scale: float | None = None
+    trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str | None, scale: float | None = None
 ) -> Found:
     """Choose a set-up on validation by the metric, then learn; the usually best trial stands first.
 
@@ -137,7 +137,7 @@ def search(
 
 
 def score(
-    metric: str, labels: np.ndarray, outputs: Float64[np.ndarray, "n outputs"], target: Target
+    metric: str | None, labels: np.ndarray, outputs: Float64[np.ndarray, "n outputs"], target: Target
 ) -> float:
     """Score the outputs of a predictor.
 
@@ -159,7 +159,7 @@ def _screened(
     compared: Sequence[Lesson],
     draw: Draw,
     work: Work,
-    metric: str,
+    metric: str | None,
     scales: Sequence[Scale],
 ) -> list[Configuration]:
     """Compare set-ups on few examples, as many at a time as there are threads, each on one.

@@ -85,7 +85,7 @@ class ClassParameters(Parameters):
     loss: str | None = None
     label_smoothing: float | None = None
     class_weight: str | Mapping[Any, float] | None = None
-    metric: str = "accuracy"
+    metric: str | None = None
 
 
 @no_type_check

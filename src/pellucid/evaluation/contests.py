@@ -2,7 +2,8 @@
 
 Folds may have asked a model that takes long about some of the examples only. Two models are compared on the
 examples that judged both. The score of a model that was asked about fewer is that of the best one asked about
-most, plus the difference on those: a dummy in its place would leave in how hard those happen to be.
+most, plus the difference on those: a dummy in its place would leave in how hard those happen to be. On few
+examples a large difference may be chance, so it is shrunk towards 0, the more the larger its standard error.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
+from scipy.stats import rankdata
 
 from pellucid.arithmetic.metrics import OF_COUNTS, SMALLEST_PROBABILITY, class_counts, log_loss_terms
 from pellucid.arithmetic.rounding import figure
@@ -21,7 +23,24 @@ from pellucid.evaluation.wording import points, span
 from pellucid.settings import DUMMIES, NUMBER_METRIC, Metric, metric_of
 
 FEW = 500
-"""Below so many examples the log loss stands for accuracy, to which every example contributes."""
+# Examples below which the dummy is compared by shuffled labels: a test of pairs takes the best of several
+# models that know nothing for better than it.
+
+PRACTICALLY_NOTHING = 0.02
+# Share of a log loss, with 0.01 added, or of a squared error, that no user would notice.
+POINTS = 0.003
+# The same of accuracy and of other shares of examples.
+ADDED = {"log_loss": 0.01, "root_mean_squared_error": 0.0}
+# To a loss before shares of it are taken: of hardly any log loss, any share is nothing.
+
+_OF_LOSS = f"at most {100 * PRACTICALLY_NOTHING:g} % of the log loss"
+_OF_ACCURACY = f"{100 * POINTS:g} points of accuracy"
+
+_SPREAD = 0.25
+# Standard deviation of differences between good models, as a share of the loss, by which they are shrunk.
+
+_MOST_RANKED = 2_000
+# Examples on which ranks are compared; enough to find the weakest correlation worth a model.
 
 Said = Mapping[str, np.ndarray]
 """Answers by name of the model, simplest first; not a number where a model was not asked."""
@@ -32,13 +51,15 @@ class Contest(NamedTuple):
 
     Attributes:
         metric: by which they are compared.
-        scores: of each model, simplest first; in the metric's own direction.
+        scores: expected of each model, simplest first; in the metric's own direction.
         best: name of the best.
         examples: that judged.
         p_value: of the difference between the named model and the best.
         gain: by how much the best is ahead of the named model, in words.
         pair: scores of the best and of the named model on the examples that judged both.
         judged: number of the examples that judged the best and the named model.
+        lead: of the best over the named model; up to 1 it is practically nothing.
+        nothing: what is practically nothing, in words.
         by_chance: probability that answers which know nothing score like the best, every model counted; by
             metrics of class counts two-sided; 0 where it is not asked for.
     """
@@ -51,22 +72,30 @@ class Contest(NamedTuple):
     gain: Callable[[str], str]
     pair: Callable[[str], tuple[float, float]]
     judged: Callable[[str], int]
+    lead: Callable[[str], float]
+    nothing: str
     by_chance: float = 0.0
 
 
 def contest_of_classes(
-    metric: Metric, labels: Int64[np.ndarray, " examples"], said: Said, seed: int
+    metric: Metric | None, labels: Int64[np.ndarray, " examples"], said: Said, seed: int
 ) -> Contest:
-    """Compare models of classes by a metric; below 500 examples by log loss where accuracy was asked for.
+    """Compare models of classes by a metric.
 
-    Of so few examples few are told apart by one model and not by the other, and accuracy alone would call
-    almost any difference chance.
+    Without one by log loss; then a lead is practically nothing only where that in accuracy is, too.
     """
-    if metric.test == "exchange":
+    if metric is not None and metric.test == "exchange":
         return _by_counts(metric, labels, said, seed)
-    if metric.test == "mcnemar" and len(labels) >= FEW:
-        return _by_accuracy(metric, labels, said)
+    hits = {
+        name: np.where(np.isnan(rows[:, 0]), np.nan, rows.argmax(axis=1) == labels)
+        for name, rows in said.items()
+    }
+    accuracy = _estimated(hits, sign=1)
     losses = {name: log_loss_terms(labels, rows) for name, rows in said.items()}
+    logarithms = {name: np.log(np.maximum(rows, SMALLEST_PROBABILITY)) for name, rows in said.items()}
+    by_chance = _chance_of_lead(labels, logarithms, seed) if _is_few(labels, said) else 0.0
+    if metric is not None and metric.test == "mcnemar":
+        return _by_accuracy(metric, hits, losses, accuracy, by_chance)
     scores = _estimated(losses, sign=-1)
     best = min(scores, key=lambda name: scores[name])
 
@@ -75,11 +104,9 @@ def contest_of_classes(
         further: np.ndarray = losses[name][both] - losses[best][both]
         return further
 
-    logarithms = {name: np.log(np.maximum(rows, SMALLEST_PROBABILITY)) for name, rows in said.items()}
-
-    def gains(shuffled: np.ndarray) -> Float64[np.ndarray, "rows models"]:
-        places = np.arange(len(labels))
-        return _ahead({name: rows[places, shuffled] for name, rows in logarithms.items()})
+    def lead(name: str) -> float:
+        of_loss = _lead_of_loss(scores[best], scores[name])
+        return of_loss if metric is not None else max(of_loss, (accuracy[best] - accuracy[name]) / POINTS)
 
     return Contest(
         metric=metric_of("log-loss"),
@@ -90,12 +117,38 @@ def contest_of_classes(
         gain=lambda name: span(mean_difference(more(name), seed)),
         pair=lambda name: _pair(losses, name, best),
         judged=lambda name: int(_both(losses, name, best).sum()),
-        by_chance=best_by_chance(gains, labels, seed) if _is_few(labels, said) else 0.0,
+        lead=lead,
+        nothing=_OF_LOSS if metric is not None else f"{_OF_LOSS} and {_OF_ACCURACY}",
+        by_chance=by_chance,
     )
 
 
+def _lead_of_loss(of_best: float, other: float) -> float:
+    """Lead in log loss, in leads that are practically nothing."""
+    return (other - of_best) / (PRACTICALLY_NOTHING * (of_best + ADDED["log_loss"]))
+
+
+def _chance_of_lead(
+    labels: Int64[np.ndarray, " examples"],
+    merits: Mapping[str, Float64[np.ndarray, "examples classes"]],
+    seed: int,
+) -> float:
+    """Probability of the largest lead over the dummy on shuffled labels; `merits` are of every label."""
+    places = np.arange(len(labels))
+    dummy = next(name for name in merits if name in DUMMIES)
+
+    def gains(shuffled: np.ndarray) -> Float64[np.ndarray, "rows models"]:
+        values = {name: rows[places, shuffled] for name, rows in merits.items()}
+        return np.stack([np.nanmean(each - values[dummy], axis=1) for each in values.values()], axis=1)
+
+    return best_by_chance(gains, labels, seed)
+
+
 def contest_of_numbers(labels: Float64[np.ndarray, " examples"], said: Said, seed: int) -> Contest:
-    """Compare models of numbers by root mean squared error."""
+    """Compare models of numbers by root mean squared error.
+
+    Ranks decide whether any model knows something of the labels: a few large squared errors would hide it.
+    """
     squares = {name: (answers - labels) ** 2 for name, answers in said.items()}
     scores = {name: float(np.sqrt(max(0.0, mean))) for name, mean in _estimated(squares, sign=-1).items()}
     best = min(scores, key=lambda name: scores[name])
@@ -112,8 +165,9 @@ def contest_of_numbers(labels: Float64[np.ndarray, " examples"], said: Said, see
         first, second = _pair(squares, name, best)
         return float(np.sqrt(first)), float(np.sqrt(second))
 
-    def gains(shuffled: np.ndarray) -> Float64[np.ndarray, "rows models"]:
-        return _ahead({name: -((answers - shuffled) ** 2) for name, answers in said.items()})
+    def lead(name: str) -> float:
+        least = max(scores[best] ** 2, float(np.finfo(np.float64).tiny))
+        return (scores[name] ** 2 - scores[best] ** 2) / (PRACTICALLY_NOTHING * least)
 
     return Contest(
         metric=NUMBER_METRIC,
@@ -124,8 +178,32 @@ def contest_of_numbers(labels: Float64[np.ndarray, " examples"], said: Said, see
         gain=lambda name: span(rmse_differences(both(name), np.array([[0, 1]]), seed)[0]),
         pair=roots,
         judged=lambda name: len(both(name)),
-        by_chance=best_by_chance(gains, labels, seed) if _is_few(labels, said) else 0.0,
+        lead=lead,
+        nothing=f"at most {100 * PRACTICALLY_NOTHING:g} % of the squared error",
+        by_chance=_chance_of_ranks(labels, said, seed),
     )
+
+
+def _chance_of_ranks(labels: Float64[np.ndarray, " examples"], said: Said, seed: int) -> float:
+    """Probability of the largest rank correlation of a model's answers with the labels, were these shuffled.
+
+    Source: Spearman 1904, "The Proof and Measurement of Association between Two Things".
+    """
+    some = np.random.default_rng(seed).permutation(len(labels))[:_MOST_RANKED]
+    wanted = _standard_ranks(labels[some])
+    answers = np.stack([_standard_ranks(rows[some]) for rows in said.values()], axis=1)
+    return best_by_chance(lambda shuffled: shuffled @ answers, wanted, seed)
+
+
+def _standard_ranks(values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """Ranks of numbers, of mean 0 and length 1; 0 for what is none, and everywhere where all are equal."""
+    asked = ~np.isnan(values)
+    found = np.zeros(len(values))
+    ranks = rankdata(values[asked])
+    centred = ranks - ranks.mean() if len(ranks) else ranks
+    length = float(np.sqrt((centred**2).sum()))
+    found[asked] = centred / length if length > 0 else 0.0
+    return found
 
 
 def _is_few(labels: np.ndarray, said: Said) -> bool:
@@ -133,22 +211,16 @@ def _is_few(labels: np.ndarray, said: Said) -> bool:
     return len(labels) < FEW and any(name in DUMMIES for name in said)
 
 
-def _ahead(
-    merits: Mapping[str, Float64[np.ndarray, "rows examples"]],
-) -> Float64[np.ndarray, "rows models"]:
-    """Lead of every model over the dummy on the examples it was asked about; the dummy's own 0 counts."""
-    dummy = next(values for name, values in merits.items() if name in DUMMIES)
-    return np.stack([np.nanmean(values - dummy, axis=1) for values in merits.values()], axis=1)
-
-
-def _by_accuracy(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Said) -> Contest:
-    """Compare models of classes by accuracy and McNemar's exact test."""
-    hits = {
-        name: np.where(np.isnan(rows[:, 0]), np.nan, rows.argmax(axis=1) == labels)
-        for name, rows in said.items()
-    }
-    scores = _estimated(hits, sign=1)
-    best = max(scores, key=lambda name: scores[name])
+def _by_accuracy(
+    metric: Metric,
+    hits: Mapping[str, Float64[np.ndarray, " examples"]],
+    losses: Mapping[str, Float64[np.ndarray, " examples"]],
+    scores: Mapping[str, float],
+    by_chance: float,
+) -> Contest:
+    """Compare models of classes by accuracy and McNemar's exact test; log loss decides between equal ones."""
+    loss = _estimated(losses, sign=-1)
+    best = max(scores, key=lambda name: (scores[name], -loss[name]))
 
     def only(name: str) -> tuple[int, int]:
         ahead = hits[best] - hits[name]
@@ -158,11 +230,14 @@ def _by_accuracy(metric: Metric, labels: Int64[np.ndarray, " examples"], said: S
         metric=metric,
         scores=scores,
         best=best,
-        examples=len(labels),
+        examples=len(hits[best]),
         p_value=lambda name: mcnemar(*only(name)),
         gain=lambda name: points(paired_interval(*only(name), int(_both(hits, name, best).sum()))),
         pair=lambda name: _pair(hits, name, best),
         judged=lambda name: int(_both(hits, name, best).sum()),
+        lead=lambda name: max((scores[best] - scores[name]) / POINTS, _lead_of_loss(loss[best], loss[name])),
+        nothing=f"{_OF_LOSS} and {_OF_ACCURACY}",
+        by_chance=by_chance,
     )
 
 
@@ -203,6 +278,8 @@ def _by_counts(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Sai
         gain=lambda name: figure(pair(name)[0] - pair(name)[1]),
         pair=pair,
         judged=lambda name: int(_both(first, name, best).sum()),
+        lead=lambda name: (scores[best] - scores[name]) / POINTS,
+        nothing=f"at most {POINTS:g}",
         by_chance=2 * len(scores) * shuffled,
     )
 
@@ -230,14 +307,25 @@ def _pair(terms: Mapping[str, Float64[np.ndarray, " examples"]], name: str, best
 
 
 def _estimated(terms: Mapping[str, Float64[np.ndarray, " examples"]], sign: int) -> dict[str, float]:
-    """Mean of every model, as it would be on all examples; `sign` is 1 where more is better, else -1."""
+    r"""Expected mean of every model on all examples; `sign` is 1 where more is better, else -1.
+
+    A model that was asked about fewer examples has a mean difference $\bar d$ from the best one asked about
+    most. It counts as $\bar d \, \tau^2 / (\tau^2 + s^2)$, with $s$ its standard error and $\tau$ a share of
+    the loss.
+
+    Source: James and Stein 1961, "Estimation with Quadratic Loss", with a variance known beforehand.
+    """
     reference = _best_of_most_asked(terms, lambda name: sign * float(np.nanmean(terms[name])))
     whole = float(np.nanmean(terms[reference]))
+    variance = (_SPREAD * (whole if sign < 0 else 1 - whole)) ** 2
     found = {}
     for name, values in terms.items():
         if np.isnan(values).sum() == np.isnan(terms[reference]).sum():
             found[name] = float(np.nanmean(values))
         else:
-            of_reference, own = _pair(terms, name, reference)
-            found[name] = whole + own - of_reference
+            both = _both(terms, name, reference)
+            differences = values[both] - terms[reference][both]
+            noise = float(differences.var()) / len(differences)
+            kept = variance / (variance + noise) if variance + noise > 0 else 1.0
+            found[name] = whole + kept * float(differences.mean())
     return found

@@ -52,7 +52,7 @@ def conclude(
     candidates = with_joined_columns(candidates, _joined_columns(dataset, continual))
     if continual is None and has_baselines(settings, dataset):
         candidates = with_average(candidates, dataset, settings, stages)
-    recommendation = recommended_on(continual, candidates, dataset, settings, len(folds.parts))
+    recommendation = recommended_on(continual, candidates, dataset, settings)
     curve = None
     if has_curve(settings) and (network is not None or has_baselines(settings, dataset)):
         curve = draw_curve(candidates, recommendation.name, network, folds, settings, stages)

@@ -5,6 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pellucid.arithmetic import metric_value
+from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import AverageModel, save
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.pipeline.continual.metrics import continual_sentences
@@ -22,6 +26,7 @@ from pellucid.pipeline.run.finished import Run
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.identity import task_name
 from pellucid.reports import render
+from pellucid.settings import METRICS
 
 _AGAIN = "judged the model as it was before, and were then learned from too"
 _FORMAT = 2
@@ -45,6 +50,7 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         found["bytes"] = _save(folder.path / "models" / candidate.name, candidate, found, config)
         entries[candidate.name] = found
     link_folder(folder.path / "models" / outcome.recommendation.name, folder.path / "model")
+    price = _price(outcome, entries)
     metrics = {
         "format": _FORMAT,
         "task": task_name(dataset),
@@ -52,10 +58,12 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         "classes": list(dataset.classes),
         "data": outcome.check.metrics(),
         "recommended": outcome.recommendation.name,
-        "reason": outcome.recommendation.reason,
+        "reason": " ".join([outcome.recommendation.reason, *([price] if price else [])]),
         "models": entries,
         "comparisons": comparisons(outcome.tested, dataset, seed),
-        "contradiction": contradiction(outcome.recommendation.name, outcome.tested, dataset, seed),
+        "contradiction": contradiction(
+            outcome.recommendation.name, outcome.tested, dataset, config["settings"].get("metric"), seed
+        ),
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
         "label_issues": as_json(outcome.label_issues),
         "findings": findings_of(outcome),
@@ -70,6 +78,39 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
     report = render(report_facts(outcome, metrics))
     write_file(folder.path / "report.html", report.encode())
     folder.write_json("metrics.json", metrics)
+
+
+def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
+    """Sentence on what the choice costs and gains beside the model it was compared with; "" without one."""
+    name, rival = outcome.recommendation.name, outcome.recommendation.rival
+    if rival is None or not outcome.dataset.target.has_probabilities:
+        return "" if rival is None else f"{name} {_cost(entries[name], entries[rival])} than {rival}."
+    held_out = {each.name: each.held_out for each in outcome.candidates}
+    both = np.intersect1d(held_out[name].positions, held_out[rival].positions)
+    labels, (own, other) = (
+        outcome.dataset.labels[both],
+        (held_out[each].about(both) for each in (name, rival)),
+    )
+    accuracy, loss = (
+        [metric_value(METRICS[key], labels, answers) for answers in (own, other)]
+        for key in ("accuracy", "log_loss")
+    )
+    ahead = 100 * (accuracy[0] - accuracy[1])
+    return (
+        f"{name} {_cost(entries[name], entries[rival])} than {rival}, for {figure(abs(ahead), 2)} points "
+        f"{'less' if ahead < 0 else 'more'} accuracy and log loss {figure(loss[0])} instead of "
+        f"{figure(loss[1])} on held-out {outcome.dataset.noun}s."
+    )
+
+
+def _cost(own: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Time of an answer and size of a model against those of another, in words."""
+    slower = own["milliseconds_per_example"] - other["milliseconds_per_example"]
+    larger = (own["bytes"] - other["bytes"]) / 1_000_000
+    return (
+        f"takes {figure(abs(slower), 2)} ms {'less' if slower < 0 else 'more'} for an answer and "
+        f"{figure(abs(larger), 2)} MB {'less' if larger < 0 else 'more'}"
+    )
 
 
 def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Mapping[str, Any]) -> int:

@@ -163,11 +163,15 @@ def metrics_of(target: Literal["class", "number", "image"]) -> tuple[Metric, ...
     return tuple(each for each in _ROWS if each.target == target)
 
 
-def metric_of(setting: str) -> Metric:
+def metric_of(setting: str | None) -> Metric:
     """The metric that decides, by the value of `--metric`, or the name with hyphens of the one for numbers.
+
+    Accuracy where `--metric` is not set.
 
     Raises: `ValueError` if there is no such metric.
     """
+    if setting is None:
+        return METRICS["accuracy"]
     metric = METRICS.get(setting.replace("-", "_"))
     if metric is None or metric.test is None:
         raise ValueError(f"metric: {setting!r} is not known; choose one of {', '.join(CHOICES)}")

@@ -206,10 +206,11 @@ class Settings:
         low=1,
         high=100_000,
     )
-    metric: str = row(
-        "accuracy",
+    metric: str | None = row(
+        None,
         "training",
-        "Score that selection and recommendation use; numbers always use root mean squared error",
+        "Score that selection and recommendation use; default: the model is chosen by log loss, set-ups and "
+        "epochs by accuracy; numbers always use root mean squared error",
         choices=CHOICES,
     )
     # run

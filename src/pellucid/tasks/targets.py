@@ -61,7 +61,7 @@ class Target:
     contested: tuple[str, ...]
     cell: type[str] | type[float]
 
-    def decides(self, setting: str) -> Metric:
+    def decides(self, setting: str | None) -> Metric:
         """Metric by which models are chosen: that of the setting, where the target has none of its own."""
         return metric_of(self.metric or setting)
 

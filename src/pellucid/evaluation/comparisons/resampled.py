@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.special import ndtr, stdtr, stdtrit
+from scipy.special import stdtr, stdtrit
 
 from pellucid.evaluation.intervals import Interval
 
@@ -53,21 +53,6 @@ def corrected_p_value(differences: Float64[np.ndarray, " folds"], train: int, te
     if error <= 1e-12 * abs(mean):
         return float(0.5 ** (len(differences) - 1))
     return float(2 * stdtr(len(differences) - 1, -abs(mean) / error))
-
-
-def level_of_one_error(judged: float, folds: int) -> float:
-    r"""Level of a p-value at which two models differ by one standard error, two-sided.
-
-    The p-value counts the examples alone as chance. Models that are trained once more, on all examples,
-    differ by the chance of their training as well, and $J$ of $K$ folds widen the variance of a mean over
-    examples by $1 + J \frac{n_2}{n_1} = 1 + \frac{J}{K - 1}$; the level is $2 \Phi(-\sqrt{1 + J / (K - 1)})$.
-
-    `judged` are the folds $J$, in parts where the examples of a fold were asked about in part, and `folds`
-    is $K$, at least 2; or 0 where the models are kept as they were judged. 0.32 there, 0.13 with all of five
-    folds.
-    """
-    widened = 1 + judged / (folds - 1) if folds else 1.0
-    return float(2 * ndtr(-math.sqrt(widened)))
 
 
 def _standard_error(scores: Float64[np.ndarray, " folds"], train: int, test: int) -> float:

@@ -194,16 +194,14 @@ def recommended_on(
     candidates: Sequence[Candidate],
     dataset: Dataset,
     settings: Settings,
-    folds: int,
 ) -> Recommendation:
     """The model to use, and why; where old classes are missing, only the network that knows them may be.
 
-    `candidates` stand simplest first; `continual` is `None` where a fresh network was trained, or none;
-    `folds` is the number of those that judged, 0 where the validation split did.
+    `candidates` come simplest first; `continual` is `None` where a fresh network was trained, or none.
     """
     missing = [] if continual is None else continual.missing(dataset)
     if continual is None or not missing or len(candidates) == 1:
-        return recommended(candidates, dataset, settings.metric, settings.seed, folds)
+        return recommended(candidates, dataset, settings.metric, settings.seed)
     name = continual.start.model.name
     return Recommendation(
         name,

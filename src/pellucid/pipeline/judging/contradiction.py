@@ -11,8 +11,9 @@ from pellucid.data import Dataset
 from pellucid.evaluation import holm
 from pellucid.evaluation.comparisons.flips import flip_p_values
 from pellucid.evaluation.comparisons.paired import LEVEL, mcnemar
+from pellucid.evaluation.contests import ADDED, POINTS, PRACTICALLY_NOTHING
 from pellucid.pipeline.judging.testing import Tested
-from pellucid.settings import AVERAGE, METRICS
+from pellucid.settings import METRICS, metric_of
 
 _FEWEST = 20
 """Test examples below which nothing is said."""
@@ -26,13 +27,13 @@ _TERMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def contradiction(
-    recommended: str, tested: Mapping[str, Tested], dataset: Dataset, seed: int
+    recommended: str, tested: Mapping[str, Tested], dataset: Dataset, metric: str | None, seed: int
 ) -> dict[str, Any] | None:
-    """Find the model that is farthest ahead of the recommended one on the test beyond chance.
+    """Find the model that is farthest ahead of the recommended one on the test, beyond chance and noticeably.
 
     Classes are compared by accuracy (McNemar's test) and by log loss (exchanged answers), numbers by squared
-    errors; all comparisons are counted (Holm). An average of models is not compared by log loss: it nearly
-    always loses a little less than the one it mostly consists of, which says nothing against that one.
+    errors; all comparisons are counted (Holm). A lead that is practically nothing to the choice is none.
+    `metric` is the value of `--metric`, which is then the only score that may contradict.
 
     The form of `contradiction` in `metrics.json`: the model, the metric, both scores, the p-value and all of
     it in words; `None` where no model is ahead beyond chance.
@@ -42,18 +43,22 @@ def contradiction(
     if not others or len(labels) < _FEWEST:
         return None
     found = []
+    asked = None if metric is None or dataset.is_regression else metric_of(metric).key
     for key in dataset.target.contested:
+        if asked not in (None, key):
+            continue
         terms = {name: _TERMS[key](labels, each.answers) for name, each in tested.items()}
         sign = -1.0 if METRICS[key].is_error else 1.0
         for name in others:
-            if name == AVERAGE and key == "log_loss":
-                continue
             ahead = sign * (terms[name] - terms[recommended])
             if key == "accuracy":
                 p_value = mcnemar(int((ahead > 0).sum()), int((ahead < 0).sum()))
             else:
                 p_value = float(flip_p_values(ahead[:, None], seed)[0])
-            found.append((name, key, float(ahead.mean()), p_value, terms))
+            nothing = POINTS if key == "accuracy" else PRACTICALLY_NOTHING * (terms[name].mean() + ADDED[key])
+            found.append((name, key, float(ahead.mean() - nothing), p_value, terms))
+    if not found:
+        return None
     counted = holm([p_value for *_, p_value, _ in found])
     clear = [
         (p_value, -ahead, name, key, terms)
@@ -73,6 +78,6 @@ def contradiction(
         "p_value_holm": float(p_value),
         "words": f"The test contradicts the choice: {name} is better there beyond chance, with "
         f"{METRICS[key].words} {figure(value)} against {figure(of_recommended)} of "
-        f"{recommended}. The choice was made without the test and stands: a model chosen by its test score "
-        "would have no honest score left.",
+        f"{recommended}. The choice was made without the test and remains: a model chosen by its test score "
+        "would have a biased (too good) one.",
     }

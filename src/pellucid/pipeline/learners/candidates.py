@@ -219,25 +219,32 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset | Material, see
 
 
 def recommended(
-    candidates: Sequence[Candidate], dataset: Dataset, metric: str, seed: int = 0, folds: int = 0
+    candidates: Sequence[Candidate], dataset: Dataset, metric: str | None, seed: int = 0
 ) -> Recommendation:
     """Choose a model, of those from the simplest on, by what was held out, and nothing of the test; say why.
 
-    `metric` is the value of `--metric`; numbers go by root mean squared error. The seed is that of the
-    bootstrap. `folds` is the number of those that judged; 0 where the validation split did.
+    `metric` is the value of `--metric`; numbers go by squared error. The seed is that of the bootstrap.
     """
     positions = np.unique(np.concatenate([each.held_out.positions for each in candidates]))
     labels = dataset.labels[positions]
     said = {each.name: _among(positions, each.held_out) for each in candidates}
-    equals = LINEAR_OF_TEXTS if dataset.input_kind is TEXTS else ()
     noun = "validation example" if len(positions) == len(dataset.validation) else "held-out example"
     if dataset.is_regression:
-        found = recommend_numbers(labels, said, seed, equals, noun, folds)
+        found = recommend_numbers(labels, said, seed, _equally_simple(candidates, dataset), noun)
     else:
-        found = recommend(labels, said, metric, seed, equals, noun, folds)
+        found = recommend(labels, said, metric, seed, _equally_simple(candidates, dataset), noun)
     if next(each for each in candidates if each.name == found.name).judged is None:
         return found
     return found._replace(reason=f"{found.reason} After that it learned from these {dataset.noun}s too.")
+
+
+def _equally_simple(candidates: Sequence[Candidate], dataset: Dataset) -> list[list[str]]:
+    """Groups of models none of which is simpler than another: on one body, and linear ones of texts."""
+    bodies: dict[Features | FeatureTable, list[str]] = {}
+    for each in candidates:
+        if each.stored is not None:
+            bodies.setdefault(each.stored.features, []).append(each.name)
+    return [*bodies.values(), *([list(LINEAR_OF_TEXTS)] if dataset.input_kind is TEXTS else [])]
 
 
 def _among(positions: Int64[np.ndarray, " n"], held_out: HeldOut) -> Float64[np.ndarray, "n ..."]:
