@@ -1,6 +1,7 @@
 """The straight way of `train` as a whole."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def before_the_test(run: Run) -> dict[str, Any]:
     metrics = run.metrics
     found = {
         "recommended": metrics["recommended"],
-        "reason": metrics["reason"],
+        "reason": re.sub(r"[\d.e-]+ ms (more|less)", "", metrics["reason"]),
         "validation": {name: entry["validation"] for name, entry in metrics["models"].items()},
     }
     for folder in sorted((run.folder / "models").iterdir()):

@@ -11,7 +11,7 @@ from pellucid.data import Dataset
 from pellucid.evaluation import holm
 from pellucid.evaluation.comparisons.flips import flip_p_values
 from pellucid.evaluation.comparisons.paired import LEVEL, mcnemar
-from pellucid.evaluation.contests import ADDED, POINTS, PRACTICALLY_NOTHING
+from pellucid.evaluation.contests import ADDED
 from pellucid.pipeline.judging.testing import Tested
 from pellucid.settings import METRICS, metric_of
 
@@ -32,7 +32,7 @@ def contradiction(
     """Find the model that is farthest ahead of the recommended one on the test, beyond chance and noticeably.
 
     Classes are compared by accuracy (McNemar's test) and by log loss (exchanged answers), numbers by squared
-    errors; all comparisons are counted (Holm). A lead that is practically nothing to the choice is none.
+    errors; all comparisons are counted (Holm). A lead below what `Metric.matters` states is none.
     `metric` is the value of `--metric`, which is then the only score that may contradict.
 
     The form of `contradiction` in `metrics.json`: the model, the metric, both scores, the p-value and all of
@@ -55,15 +55,16 @@ def contradiction(
                 p_value = mcnemar(int((ahead > 0).sum()), int((ahead < 0).sum()))
             else:
                 p_value = float(flip_p_values(ahead[:, None], seed)[0])
-            nothing = POINTS if key == "accuracy" else PRACTICALLY_NOTHING * (terms[name].mean() + ADDED[key])
-            found.append((name, key, float(ahead.mean() - nothing), p_value, terms))
+            found.append(
+                (name, key, _lead(key, terms[name].mean(), terms[recommended].mean()), p_value, terms)
+            )
     if not found:
         return None
     counted = holm([p_value for *_, p_value, _ in found])
     clear = [
         (p_value, -ahead, name, key, terms)
         for (name, key, ahead, _, terms), p_value in zip(found, counted, strict=True)
-        if ahead > 0 and p_value <= LEVEL
+        if ahead >= METRICS[key].matters and p_value <= LEVEL
     ]
     if not clear:
         return None
@@ -81,3 +82,12 @@ def contradiction(
         f"{recommended}. The choice was made without the test and remains: a model chosen by its test score "
         "would have a biased (too good) one.",
     }
+
+
+def _lead(key: str, other: float, recommended: float) -> float:
+    """Lead of another model by means over the test: absolute in accuracy, else a share of its loss or error."""
+    if key == "accuracy":
+        return other - recommended
+    added = ADDED[key]
+    ratio = (recommended + added) / max(other + added, float(np.finfo(np.float64).tiny))
+    return float(np.sqrt(ratio) if key == "root_mean_squared_error" else ratio) - 1
