@@ -85,7 +85,7 @@ def contradiction(
 
 
 def _lead(key: str, other: float, recommended: float) -> float:
-    """Lead of another model by means over the test: absolute in accuracy, else a share of its loss or error."""
+    """Lead of another model by means over the test: absolute in accuracy, else a share of its error."""
     if key == "accuracy":
         return other - recommended
     added = ADDED[key]
