@@ -22,7 +22,7 @@ from pellucid.data.reading.named_files import read_named_files
 from pellucid.data.reading.npz import read_npz
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.splits.targets import with_target
-from pellucid.data.tables.trees import enclosed
+from pellucid.data.tables.trees import enclosed, said_of_enclosed
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -138,11 +138,13 @@ def _folder(path: Path, place: str, settings: Settings) -> Listing:
     if settings.label_from_name is not None:
         are_texts = settings.task == "text" or (settings.task == "auto" and holds_texts(path))
         return read_named_files(path, place, settings, are_texts=are_texts)
-    inner = enclosed(path, SPLIT_OF_NAME)
+    inner, notes = enclosed(path, SPLIT_OF_NAME)
     if inner != path:
+        assert isinstance(inner, Path)
         listing = _READERS[form_of(str(inner))](inner, str(inner), settings)
-        said = f"{place}: holds nothing but a folder, so {inner} was read"
-        return dataclasses.replace(listing, warnings=(said, *listing.warnings))
+        return dataclasses.replace(
+            listing, warnings=(said_of_enclosed(place, inner, notes), *listing.warnings)
+        )
     return read_any_folder(path, place, settings)
 
 
