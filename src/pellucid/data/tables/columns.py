@@ -17,6 +17,7 @@ from pellucid.data.tables.choosing.asked import (
 from pellucid.data.tables.choosing.inputs import TEXTS, choose_input, holds_texts, why_input
 from pellucid.data.tables.choosing.joining import inputs_of
 from pellucid.data.tables.choosing.labels import choose_label
+from pellucid.data.tables.forms.objects import numbered_columns
 from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.headers import (
     GROUP_NAME,
@@ -132,12 +133,13 @@ def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
 
 def _left_out(table: Table, columns: Columns) -> str:
     """The columns of a table without a header that are not used, of which no name says what they hold."""
-    if list(table.names) != [f"column {number}" for number in range(1, len(table.names) + 1)]:
+    names = [name for name in table.names if name != SPLIT_NAME]
+    if names != numbered_columns(len(names)):
         return ""
-    left = [name for name in table.names if name not in columns.names]
+    left = [name for name in names if name not in columns.names]
     texts = [name for name in left if holds_texts(table.head.columns[name])] if columns.holds == TEXTS else []
     said = [quoted(name) + " (texts)" * (name in texts) for name in left]
-    joined = ",".join(name for name in table.names if name in (*columns.parts, *texts))
+    joined = ",".join(name for name in names if name in (*columns.parts, *texts))
     how = f"; --input-column {quoted(joined)} reads the texts as one" if texts else ""
     return f"; left out: {', '.join(said)}{how}" if left else ""
 
