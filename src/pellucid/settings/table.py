@@ -37,6 +37,14 @@ class Settings:
         "Pattern of file names with the class in them, such as '{label}_*.jpg', or a regular expression with "
         "a group (?P<label>...)",
     )
+    class_depth: int | None = row(
+        None,
+        "data",
+        "Folders that name a class where class folders hold further folders: 1 takes the first (alphabet), 2 "
+        "the first two (alphabet/character); default: 1 where only one reading is likely",
+        low=1,
+        high=8,
+    )
     group_column: str | None = row(None, "data", "Table column whose equal values never stand in two splits")
     groups: bool = row(
         True,

@@ -95,7 +95,12 @@ def _read(place: str, settings: Settings) -> Listing:
         raise UsageError(
             f"--label-from-name: belongs to folders of files, but {place} is a {form.value}; leave it out"
         )
-    return _of_task(_READERS[form](path, place, settings), settings)
+    listing = _READERS[form](path, place, settings)
+    if settings.class_depth is not None and "folders" not in listing.form:
+        raise UsageError(
+            f"--class-depth: belongs to class folders, but {place} is read as {listing.form}; leave it out"
+        )
+    return _of_task(listing, settings)
 
 
 def read_dataset(data: object, settings: Settings) -> Listing:
@@ -163,7 +168,9 @@ def _file(path: Path, place: str, settings: Settings) -> Listing:
 
     Raises: `DataError` naming the forms that there are.
     """
-    del path, settings
+    del settings
+    if path.name.lower().endswith(("text.txt", "labels.txt")):
+        raise DataError(f"{place}: texts and their labels are read from two files; give the folder of both")
     raise DataError(f"{place}: not a form of DATA; give {KNOWN_FORMS}")
 
 

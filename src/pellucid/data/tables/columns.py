@@ -91,7 +91,8 @@ class Columns:
                 said.append(f"{use} from column {quoted(name)}{because(reasons.get(use))}")
         if self.sources:
             first = min(self.sources, key=place_of_source)
-            said.append(f"perhaps groups in column {quoted(first)} (--group-column {first} makes sure)")
+            flag = f"--group-column {quoted(first)} keeps each in one split"
+            said.append(f"perhaps groups in column {quoted(first)} ({flag})")
         return ", ".join(said) + self.left_out
 
 

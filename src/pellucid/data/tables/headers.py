@@ -103,7 +103,9 @@ def place_of_source(name: str) -> int:
 
 def names_id(name: str) -> bool:
     """Tell a column of identifiers by its name: `id`, `tweet.id`, `userId`; they are no texts."""
-    return re.search(r"(^|[\W_])id$|[a-z](Id|ID)$", name, re.ASCII) is not None or name.lower() == "id"
+    if re.search(r"(?i:(^|[\W_])id$)|[a-z](Id|ID)$", name):
+        return True
+    return names_source(name) and name.lower().endswith("id")
 
 
 def _source(name: str) -> str:

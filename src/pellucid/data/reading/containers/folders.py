@@ -71,7 +71,7 @@ def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
         return read_text_folder(folder, place, settings)
     if settings.generates and not has_class_folders(folder):
         return in_stored_order(read_unlabelled(folder, place))
-    return in_stored_order(read_folder(folder, place))
+    return in_stored_order(read_folder(folder, place, IMAGE_KIND, settings.class_depth))
 
 
 def tables_alone(folder: Folder) -> list[File]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.data.archives.stored import File
+from pellucid.data.labels.texts import is_encodable
 from pellucid.data.listing import Listing
 from pellucid.data.reading.containers.shards import (
     Shard,
@@ -125,8 +126,11 @@ def read_pairs(pairs: Pairs, place: str, settings: Settings) -> Listing:
             shards, place, dataclasses.replace(settings, input_column="text", label_column="label")
         )
     said = [f"{place}: {some(list(map(quoted, pairs.unlabelled)))} left out, having no labels"]
+    columns = "texts from column 'text', labels from column 'label'"
+    lines = "texts and labels line by line, each pair of files being a table"
+    warnings = [each.replace(f"{place}: {columns}", f"{place}: {lines}") for each in listing.warnings]
     listing = dataclasses.replace(
-        listing, form="texts and labels", warnings=(*listing.warnings, *said[: len(pairs.unlabelled)])
+        listing, form="texts and labels", warnings=(*warnings, *said[: len(pairs.unlabelled)])
     )
     return listing if pairs.names is None else with_class_names(listing, pairs.names, settings)
 
@@ -229,7 +233,9 @@ def _read_names(file: File) -> dict[str, str]:
     if len(content) > _MOST_BYTES:
         return {}
     pairs = _of_json(text) if place_of(file).lower().endswith(".json") else _of_lines(text)
-    names = {str(number): name.strip() for number, name in pairs if isinstance(name, str)}
+    names = {
+        str(number): name.strip() for number, name in pairs if isinstance(name, str) and is_encodable(name)
+    }
     are_numbers = all(re.fullmatch(r"0|[1-9]\d{0,8}", number) for number in names)
     are_different = len(set(names.values())) == len(names) == len(pairs)
     return names if are_numbers and are_different and all(names.values()) else {}
