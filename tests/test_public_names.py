@@ -63,6 +63,7 @@ def test_version_is_the_installed_one() -> None:
 def test_errors_are_also_the_fitting_builtins() -> None:
     expected = {
         "UsageError": (2, ValueError),
+        "ArgumentError": (2, TypeError),
         "DataError": (3, ValueError),
         "ModelFileError": (4, ValueError),
         "StorageError": (5, OSError),

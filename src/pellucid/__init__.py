@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pellucid.errors import (
+        ArgumentError,
         DataError,
         DivergedError,
         InterruptedRun,
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "EXPECTED_FAILED_CHECKS",
+    "ArgumentError",
     "DataError",
     "DivergedError",
     "ImageClassifier",

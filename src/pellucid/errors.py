@@ -2,6 +2,7 @@
 
     PellucidError
     ├── UsageError          2   also ValueError
+    │   └── ArgumentError   2   also TypeError
     ├── DataError           3   also ValueError
     ├── ModelFileError      4   also ValueError
     │   └── NotFiniteError  4
@@ -30,6 +31,10 @@ class UsageError(PellucidError, ValueError):
     """A setting, flag or argument is unknown, out of range or contradicts another."""
 
     exit_code = 2
+
+
+class ArgumentError(UsageError, TypeError):
+    """A parameter that an estimator does not have."""
 
 
 class DataError(PellucidError, ValueError):

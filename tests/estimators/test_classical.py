@@ -86,13 +86,30 @@ def test_the_same_seed_gives_the_same_forest() -> None:
     assert not np.array_equal(answers(0), answers(1))
 
 
-def test_there_is_no_hidden_layer() -> None:
+@pytest.mark.parametrize("is_fitted", [False, True])
+def test_what_needs_a_hidden_layer_is_not_there(is_fitted: bool) -> None:
     estimator = pellucid.ImageClassifier(model="logistic-regression", threads=1)
-    estimator.fit(DIGITS.data[:200], DIGITS.target[:200])
-    with pytest.raises(pellucid.DataError, match="it has no hidden layer"):
+    if is_fitted:
+        estimator.fit(DIGITS.data[:200], DIGITS.target[:200])
+    for name in ("transform", "fit_transform", "get_feature_names_out", "set_output"):
+        assert not hasattr(estimator, name)
+        assert hasattr(pellucid.ImageClassifier(model="mlp"), name)
+    with pytest.raises(AttributeError, match="has no attribute 'transform'"):
         estimator.transform(DIGITS.data)
-    with pytest.raises(pellucid.DataError, match="it has no hidden layer"):
-        estimator.get_feature_names_out()
+
+
+@pytest.mark.parametrize("model", ["majority", "svm", "mlp"])
+def test_notebooks_can_look_at_a_fitted_estimator(model: str) -> None:
+    """Completion asks for every name with `hasattr`, which only survives an `AttributeError`."""
+    epochs = 1 if model == "mlp" else None
+    estimator = pellucid.ImageClassifier(model=model, epochs=epochs, threads=1)
+    estimator.fit(DIGITS.data[:200], DIGITS.target[:200])
+    names = {*dir(estimator), *object.__dir__(estimator)}
+    assert {"predict", "predict_proba"} <= names
+    for name in names:
+        hasattr(estimator, name)
+    assert ("transform" in dir(estimator)) == (model == "mlp")
+    assert "ImageClassifier" in estimator._repr_html_()
 
 
 def test_a_grid_may_choose_between_models() -> None:

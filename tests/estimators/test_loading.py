@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 import pellucid
@@ -27,6 +28,9 @@ def test_a_loaded_estimator_answers_as_the_saved_one(form: str, tmp_path: Path) 
     np.testing.assert_array_equal(loaded.transform(inputs), saved.transform(inputs))
     assert loaded.score(inputs, labels) == saved.score(inputs, labels) > 0.5
     assert loaded.model == "mlp"
+    assert repr(loaded) == "<ImageClassifier loaded: mlp>"
+    assert "ImageClassifier loaded: mlp" in loaded._repr_html_()
+    assert repr(clone(loaded)) == "ImageClassifier(model='mlp')"
     loaded.save(tmp_path / "again")
     weights = "weights.safetensors"
     assert (tmp_path / "again" / weights).read_bytes() == (tmp_path / "model" / weights).read_bytes()

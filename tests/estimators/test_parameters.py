@@ -134,3 +134,18 @@ def test_weights_of_classes_move_the_decision() -> None:
     for favourite in (0, 1):
         estimator = pellucid.ImageClassifier(class_weight={favourite: 50.0}, epochs=5).fit(noise, labels)
         assert (estimator.predict(noise) == favourite).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("random_state", "ImageClassifier: unknown parameter 'random_state'; use seed$"),
+        ("n_jobs", "unknown parameter 'n_jobs'; use threads$"),
+        ("epoch", r"unknown parameter 'epoch'; did you mean epochs\? Known are image_size, "),
+        ("tokens", "unknown parameter 'tokens'; known are image_size, "),
+    ],
+)
+def test_unknown_parameters_are_refused_with_the_one_that_is_meant(name: str, words: str) -> None:
+    with pytest.raises(pellucid.UsageError, match=words) as refused:
+        pellucid.ImageClassifier(**{name: 1})
+    assert isinstance(refused.value, TypeError)

@@ -87,6 +87,11 @@ class Model:
     def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
         """Probabilities at the model's temperature, or numbers."""
 
+    @property
+    def has_hidden_layer(self) -> bool:
+        """Whether `transform` has values to give."""
+        return True
+
     @abstractmethod
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer, of images as they are (never mirrored).

@@ -32,6 +32,7 @@ def add_parser(subparsers: Any) -> None:
             "input_column",
             "label_column",
             "label_from_name",
+            "class_depth",
             "split_column",
             "slice_column",
             "encoding",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pellucid.answering.naming import model_of
 from pellucid.bundle import AverageModel, ClassicalModel, Generator, Model, load_any
 from pellucid.estimators.image_classifier import ImageClassifier
 from pellucid.estimators.image_generator import ImageGenerator
@@ -25,7 +26,7 @@ _CLASSICAL = {
 def load(
     folder: str | os.PathLike[str],
 ) -> ImageClassifier | ImageGenerator | ImageRegressor | TextClassifier | TextRegressor:
-    """Load a saved model, neural or classical, as a fitted estimator.
+    """Load a saved model, neural or classical, as a fitted estimator, whose `repr` names it.
 
     Its parameters are those that the model folder knows: the kind of model. Of a classical model on
     the last hidden layer of a network, which no estimator fits by itself, that is the network's; of a
@@ -45,7 +46,18 @@ def load(
     Raises:
         ModelFileError: there is no model, it is damaged, or it is of a kind that may run code.
     """
-    model = load_any(Path(folder))
+    chosen = model_of(Path(folder))
+    model = load_any(chosen.folder)
+    estimator = _fitted(model)
+    known = chosen.name in (None, model.name)
+    estimator._loaded = model.name if known else f"{chosen.name} ({model.name})"
+    return estimator
+
+
+def _fitted(
+    model: Model,
+) -> ImageClassifier | ImageGenerator | ImageRegressor | TextClassifier | TextRegressor:
+    """A fitted estimator of a model."""
     if isinstance(model, Generator):
         generator = ImageGenerator(model=model.name)
         generator._take(model, np.array(model.classes))

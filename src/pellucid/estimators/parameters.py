@@ -1,13 +1,15 @@
 """The parameters of an estimator: rows of the settings table as a constructor that only stores."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, no_type_check
 
 import numpy as np
 
-from pellucid.settings import GENERATIVE, NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, ROWS, Row, Settings
+from pellucid.errors import ArgumentError
+from pellucid.settings import GENERATIVE, NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, ROWS, Row, Settings, instead_of
 
 Estimator = TypeVar("Estimator", bound="type[Stored]")
 
@@ -148,9 +150,19 @@ def rows(estimator: "type[Stored]") -> tuple[Row, ...]:
 
 
 def documented(estimator: Estimator) -> Estimator:
-    """Put the parameters and their meanings in the place of `{parameters}` in a class's docstring."""
+    """Put the parameters and their meanings in the place of `{parameters}`; refuse unknown ones by name."""
     lines = "\n".join(f"        {row.name}: {_meaning(row, estimator)}" for row in rows(estimator))
     estimator.__doc__ = (estimator.__doc__ or "").replace("{parameters}", f"Args:\n{lines}")
+    store, known = estimator.__init__, [row.name for row in rows(estimator)]
+
+    @functools.wraps(store)  # the signature stays, which scikit-learn and completion read
+    def __init__(self: Stored, *arguments: Any, **given: Any) -> None:
+        for name in given:
+            if name not in known:
+                raise ArgumentError(f"{estimator.__name__}: unknown parameter {instead_of(name, known)}")
+        store(self, *arguments, **given)
+
+    estimator.__init__ = __init__  # type: ignore[method-assign]
     return estimator
 
 

@@ -18,7 +18,7 @@ from pellucid.settings.models import (
     NO_BACKBONE,
 )
 from pellucid.settings.parsing import parse_duration, parse_image_size
-from pellucid.settings.row import Group, Row
+from pellucid.settings.row import Group, Row, instead_of
 from pellucid.settings.table import ROWS, Settings, name_of
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Metric",
     "Row",
     "Settings",
+    "instead_of",
     "metric_of",
     "metrics_of",
     "name_of",

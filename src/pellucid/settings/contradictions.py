@@ -32,6 +32,11 @@ def require_no_contradiction(settings: "Settings") -> None:
         _require_split_by_time(settings)
     if settings.label_from_name is not None:
         parse_name_pattern(settings.label_from_name)
+        if settings.class_depth is not None:
+            raise UsageError(
+                "--class-depth: takes labels from folders, but --label-from-name takes them from names; "
+                "leave one of them out"
+            )
     parse_image_size(settings.image_size)
     parse_duration(settings.time_limit)
 

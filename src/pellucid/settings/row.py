@@ -1,16 +1,28 @@
 """Row of the settings table: admitted values, and the check of a value against them."""
 
 import dataclasses
+import difflib
 import numbers
 import os
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
 from pellucid.errors import UsageError
 
 Group = Literal["data", "network", "training", "run"]
+
+_OURS = {
+    "random_state": "seed",
+    "n_jobs": "threads",
+    "max_iter": "epochs",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "lr": "learning_rate",
+    "learning_rate_init": "learning_rate",
+}  # what other libraries call them
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,15 @@ def _kind(annotation: Any) -> type:
     if get_origin(annotation) in (types.UnionType, typing.Union):
         return next(part for part in get_args(annotation) if part is not types.NoneType)  # type: ignore[no-any-return]
     return annotation  # type: ignore[no-any-return]
+
+
+def instead_of(name: str, known: Sequence[str]) -> str:
+    """An unknown name, for messages, with the one that is meant where that can be guessed."""
+    if _OURS.get(name) in known:
+        return f"{name!r}; use {_OURS[name]}"
+    alike = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {alike[0]}? Known" if alike else "known"
+    return f"{name!r}; {hint} are {', '.join(known)}"
 
 
 _KIND_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

@@ -8,7 +8,7 @@ from pellucid.errors import UsageError
 from pellucid.settings.contradictions import require_no_contradiction
 from pellucid.settings.metrics import CHOICES
 from pellucid.settings.models import CLASSICAL, GENERATIVE, NEURAL, NO_BACKBONE
-from pellucid.settings.row import Row, checked, row, rows_of
+from pellucid.settings.row import Row, checked, instead_of, row, rows_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,14 @@ class Settings:
         "data",
         "Pattern of file names with the class in them, such as '{label}_*.jpg', or a regular expression with "
         "a group (?P<label>...)",
+    )
+    class_depth: int | None = row(
+        None,
+        "data",
+        "Folders that name a class where class folders hold further folders: 1 takes the first (alphabet), 2 "
+        "the first two (alphabet/character); default: 1 where only one reading is likely",
+        low=1,
+        high=8,
     )
     group_column: str | None = row(None, "data", "Table column whose equal values never stand in two splits")
     groups: bool = row(
@@ -276,7 +284,7 @@ class Settings:
             name = name_of(given)
             if name not in known:
                 keys = sorted(each.key for each in ROWS)
-                raise UsageError(f"{place}: unknown setting {given!r}; known are {', '.join(keys)}")
+                raise UsageError(f"{place}: unknown setting {instead_of(given, keys)}")
             if name in named:
                 raise UsageError(f"{place}: setting {name!r} is given twice; leave one of them out")
             named[name] = value

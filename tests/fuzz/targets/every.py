@@ -10,7 +10,7 @@ from fuzz.targets.images import IMAGE_FORMATS, image_trial
 from fuzz.targets.models import MODEL_KINDS, QUICK_KINDS, model_trial
 from fuzz.targets.names import name_trial
 from fuzz.targets.runs import checkpoint_trial, run_trial
-from fuzz.targets.tables import table_trial
+from fuzz.targets.tables import pair_trial, table_trial
 from fuzz.targets.written import FORMS
 
 MODELS, RUNS, DATA = "models", "runs", "data"
@@ -41,6 +41,7 @@ TARGETS: dict[str, Target] = {
         f"tables: {form}": Target(DATA, lambda form=form: table_trial(form), 30)
         for form in ("csv", "tsv", "jsonl", "parquet", *FORMS)
     },
+    "texts and labels": Target(DATA, lambda: pair_trial, 30),
     "npz": Target(DATA, lambda: npz_trial, 30),
     "idx": Target(DATA, lambda: idx_trial, 30),
     **{f"images: {form}": Target(DATA, lambda form=form: image_trial(form), 30) for form in IMAGE_FORMATS},

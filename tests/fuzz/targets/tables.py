@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import random
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -64,6 +65,35 @@ def table_trial(form: str) -> Callable[[random.Random, Path], str]:
         return "read"
 
     return trial
+
+
+def pair_trial(draw: random.Random, place: Path) -> str:
+    """Trial of texts and labels line by line, with names of the classes, in a folder or an archive."""
+    columns = _table(draw)
+    names = {str(label): draw.choice([*NAUGHTY, "a", "b"]) for label in range(2)}
+    files = {
+        "train_text.txt": "\n".join(map(str, columns["text"])),
+        "train_labels.txt": "\n".join(map(str, columns["label"])).replace("a", "0").replace("b", "1"),
+        "mapping.txt": "".join(f"{number}\t{name}\n" for number, name in names.items()),
+    }
+    if draw.random() < 0.3:
+        files = {"t.jsonl": _written("jsonl", columns, draw).decode("utf-8", "replace")}
+        files["categories.json"] = json.dumps(draw.choice((names, list(names.values()), [names], 10**30)))
+    folder = place / "wrapped" / "data"
+    folder.mkdir(parents=True)
+    (place / "wrapped" / "README.md").write_text("about it")
+    changed = draw.choice(sorted(files))
+    for name, text in files.items():
+        content = text.encode(draw.choice(("utf-8", "utf-8", "utf-16")), "replace")
+        (folder / name).write_bytes(mutate_bytes(draw, content) if name == changed else content)
+    whole = place / "wrapped"
+    if draw.random() < 0.3:
+        whole = Path(shutil.make_archive(str(place / "packed"), draw.choice(("zip", "gztar")), whole))
+    listing = read_data(str(whole), _settings(draw, {"label": []}))
+    assert len(listing.sources) == len(listing.labels) == len(listing.texts or ())
+    for label in listing.labels:
+        label.encode()
+    return "read"
 
 
 def _written(form: str, columns: Mapping[str, list], draw: random.Random) -> bytes:

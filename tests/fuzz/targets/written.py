@@ -19,7 +19,8 @@ def json_document(draw: random.Random, columns: Columns) -> bytes:
     document: Any = draw.choice([
         rows, rows, by_name, dict(columns), {"data": rows}, {"train": rows[::2], "test": rows[1::2]},
         {"columns": list(columns), "data": [list(row.values()) for row in rows]},
-        {str(at): row for at, row in enumerate(rows)},
+        {str(at): row for at, row in enumerate(rows)}, [list(row.values()) for row in rows],
+        {name: [list(row.values()) for row in rows] for name in ("train", "val", "oos_test")},
     ])  # fmt: skip
     if draw.random() < 0.5:
         document = mutate_json(draw, document)

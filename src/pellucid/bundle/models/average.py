@@ -110,6 +110,11 @@ class AverageModel(Model):
         """Cache key of what the member of the most weight sees."""
         return self.heaviest.model.sees_through
 
+    @property
+    def has_hidden_layer(self) -> bool:
+        """Never: its members have none in common."""
+        return False
+
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Refused: several models have no hidden layer in common."""
         raise DataError("model: it has no hidden layer, being an average; take one of its members")

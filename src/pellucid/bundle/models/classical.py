@@ -121,6 +121,11 @@ class ClassicalModel(Model):
         """The network it stands on, the TF-IDF of its texts, or the kind of features."""
         return self.network or self.tfidf or (self.features, self.preprocessing)
 
+    @property
+    def has_hidden_layer(self) -> bool:
+        """Whether it uses a network, whose `transform` this is."""
+        return self.network is not None
+
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer of the network it stands on, as `Model.transform`."""
         if self.network is None:

@@ -22,7 +22,7 @@ from pellucid.data.reading.named_files import read_named_files
 from pellucid.data.reading.npz import read_npz
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.splits.targets import with_target
-from pellucid.data.tables.trees import enclosed
+from pellucid.data.tables.trees import enclosed, said_of_enclosed
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -95,7 +95,12 @@ def _read(place: str, settings: Settings) -> Listing:
         raise UsageError(
             f"--label-from-name: belongs to folders of files, but {place} is a {form.value}; leave it out"
         )
-    return _of_task(_READERS[form](path, place, settings), settings)
+    listing = _READERS[form](path, place, settings)
+    if settings.class_depth is not None and "folders" not in listing.form:
+        raise UsageError(
+            f"--class-depth: belongs to class folders, but {place} is read as {listing.form}; leave it out"
+        )
+    return _of_task(listing, settings)
 
 
 def read_dataset(data: object, settings: Settings) -> Listing:
@@ -138,11 +143,13 @@ def _folder(path: Path, place: str, settings: Settings) -> Listing:
     if settings.label_from_name is not None:
         are_texts = settings.task == "text" or (settings.task == "auto" and holds_texts(path))
         return read_named_files(path, place, settings, are_texts=are_texts)
-    inner = enclosed(path, SPLIT_OF_NAME)
+    inner, notes = enclosed(path, SPLIT_OF_NAME)
     if inner != path:
+        assert isinstance(inner, Path)
         listing = _READERS[form_of(str(inner))](inner, str(inner), settings)
-        said = f"{place}: holds nothing but a folder, so {inner} was read"
-        return dataclasses.replace(listing, warnings=(said, *listing.warnings))
+        return dataclasses.replace(
+            listing, warnings=(said_of_enclosed(place, inner, notes), *listing.warnings)
+        )
     return read_any_folder(path, place, settings)
 
 
@@ -161,7 +168,9 @@ def _file(path: Path, place: str, settings: Settings) -> Listing:
 
     Raises: `DataError` naming the forms that there are.
     """
-    del path, settings
+    del settings
+    if path.name.lower().endswith(("text.txt", "labels.txt")):
+        raise DataError(f"{place}: texts and their labels are read from two files; give the folder of both")
     raise DataError(f"{place}: not a form of DATA; give {KNOWN_FORMS}")
 
 

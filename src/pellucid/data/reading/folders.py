@@ -70,18 +70,21 @@ def split_folders(folder: Folder) -> dict[str, Folder]:
     return found if len(found) > 1 or is_alone else {}
 
 
-def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND) -> Listing:
+def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND, depth: int | None = None) -> Listing:
     """List class folders, or split folders of class folders.
 
+    `depth` is the number of folders that name a class, from the outermost on; by default one, where class
+    folders do not look as if they held classes themselves.
+
     Raises: `DataError` if there is no class folder, one without such files, text files only where images
-    are looked for, or labelled files beside the split folders.
+    are looked for, labelled files beside the split folders, or how many folders name a class cannot be told.
     """
     splits = split_folders(folder)
     if not splits:
         _require_classes(folder, place, kind)
-        return _class_folders(folder, place, UNDECIDED, kind)
+        return _class_folders(folder, place, UNDECIDED, kind, depth)
     parts = [
-        _class_folders(splits[split], str(splits[split]), split, kind)
+        _class_folders(splits[split], str(splits[split]), split, kind, depth)
         for split in (TRAIN, VALIDATION, TEST)
         if split in splits
     ]
@@ -175,7 +178,7 @@ def read_text_folder(folder: Folder, place: str, settings: Settings) -> Listing:
     blank.
     """
     require_known(settings.encoding, place)
-    listing = in_stored_order(read_folder(folder, place, TEXT_KIND))
+    listing = in_stored_order(read_folder(folder, place, TEXT_KIND, settings.class_depth))
     taker = TextTaker()
     for content in contents(listing.paths or ()):
         taker.take_file(content, settings.encoding)
@@ -217,7 +220,7 @@ def _place_in_archive(path: File) -> int:
     return path.position if isinstance(path, Stored) else -1
 
 
-def _class_folders(folder: Folder, place: str, split: str, kind: FileKind) -> Listing:
+def _class_folders(folder: Folder, place: str, split: str, kind: FileKind, depth: int | None) -> Listing:
     """List the files of every class folder in one folder.
 
     Raises: `DataError` as `read_folder` does.
@@ -245,6 +248,11 @@ def _class_folders(folder: Folder, place: str, split: str, kind: FileKind) -> Li
             f"{place}: no {kind.what} in class folder {some([quoted(name) for name in empty], 10)}; "
             f"put {kind.noun}s there or remove the folder"
         )
+    inner = [_folders_between(file, folder) for file in paths]
+    if depth is None:
+        _require_one_reading(inner, place, kind)
+    elif depth > 1:
+        labels = _joined_names(inner, paths, place, depth)
     loose = list(files_in(folder))
     return Listing(
         place=place,
@@ -255,6 +263,58 @@ def _class_folders(folder: Folder, place: str, split: str, kind: FileKind) -> Li
         groups=[""] * len(paths),
         paths=paths,
         warnings=_warnings(place, loose, others, kind),
+    )
+
+
+def _folders_between(file: File, folder: Folder) -> list[str]:
+    """Names of the folders that lead from a folder to a file in it."""
+    if isinstance(file, Path):
+        return list(file.parts[len(Path(str(folder)).parts) : -1])
+    return str(file).removeprefix(f"{folder}/").split("/")[:-1]
+
+
+def _joined_names(inner: Sequence[Sequence[str]], paths: Sequence[File], place: str, depth: int) -> list[str]:
+    """Classes named by so many of the folders that lead to each file, such as `Greek/alpha`.
+
+    Raises: `DataError` if a file lies in fewer, or a name is not UTF-8.
+    """
+    short = [place_of(path) for path, names in zip(paths, inner, strict=True) if len(names) < depth]
+    if short:
+        raise DataError(
+            f"{place}: {count_of(len(short), 'file')} in fewer folders than --class-depth {depth} asks for: "
+            f"{some(list(map(quoted, short)))}; move them, or give a smaller number"
+        )
+    labels = ["/".join(names[:depth]) for names in inner]
+    wrong = next((label for label in labels if not is_encodable(label)), None)
+    if wrong is not None:
+        raise DataError(f"{place}: the name of class folder {quoted(wrong)} is not UTF-8; rename it")
+    return labels
+
+
+def _require_one_reading(inner: Sequence[Sequence[str]], place: str, kind: FileKind) -> None:
+    """Ask how many folders name a class where most class folders hold several folders, and no files.
+
+    `inner` are the folders that lead to each file.
+
+    Raises: `DataError` with each reading, and the setting that chooses it.
+    """
+    below: dict[str, set[str]] = {}
+    for first, *others in inner:
+        below.setdefault(first, set()).add(others[0] if others else "")
+    nested = sum("" not in names and len(names) > 1 for names in below.values())
+    if 2 * nested <= len(below):
+        return
+    readings = []
+    for depth in range(1, min(map(len, inner)) + 1):
+        labels = dict.fromkeys("/".join(names[:depth]) for names in inner)
+        readings.append(
+            f"--class-depth {depth}: {count_of(len(labels), 'class')} such as {quoted(next(iter(labels)))}"
+        )
+    if len(readings) == 1:
+        return
+    raise DataError(
+        f"{place}: class folders hold folders of {kind.noun}s; which of them are the classes? Give "
+        f"{', or '.join(readings[:4])}"
     )
 
 

@@ -14,14 +14,16 @@ from pellucid.data.tables.choosing.asked import (
     joined_names,
     named_column,
 )
-from pellucid.data.tables.choosing.inputs import choose_input, why_input
+from pellucid.data.tables.choosing.inputs import TEXTS, choose_input, holds_texts, why_input
 from pellucid.data.tables.choosing.joining import inputs_of
 from pellucid.data.tables.choosing.labels import choose_label
+from pellucid.data.tables.forms.objects import numbered_columns
 from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.headers import (
     GROUP_NAME,
     SPLIT_NAME,
     names_source,
+    place_of_source,
 )
 from pellucid.data.wording import quoted
 from pellucid.errors import UsageError
@@ -44,6 +46,7 @@ class Columns:
         joined: the columns whose texts are joined; none where one column holds the inputs.
         reasons: why a column was chosen that neither the user nor its name told, and the flag that names
             another, by `input` and `label`.
+        left_out: what else stands in the table, for people; empty where names say it.
     """
 
     holds: str
@@ -56,6 +59,7 @@ class Columns:
     slice: str | None = None
     joined: tuple[str, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
+    left_out: str = ""
 
     @property
     def names(self) -> Sequence[str]:
@@ -85,7 +89,11 @@ class Columns:
         for use, name in chosen.items():
             if name is not None:
                 said.append(f"{use} from column {quoted(name)}{because(reasons.get(use))}")
-        return ", ".join(said)
+        if self.sources:
+            first = min(self.sources, key=place_of_source)
+            flag = f"--group-column {quoted(first)} keeps each in one split"
+            said.append(f"perhaps groups in column {quoted(first)} ({flag})")
+        return ", ".join(said) + self.left_out
 
 
 def because(reason: str | None) -> str:
@@ -115,12 +123,26 @@ def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
         slice=named_column(table, settings.slice_column, "--slice-column", ""),
     )
     _require_apart(table, chosen)
+    chosen = dataclasses.replace(chosen, left_out=_left_out(table, chosen))
     if not settings.groups:
         return chosen
     taken = (*chosen.parts, chosen.label, chosen.split)
     left = [name for name in table.names if name not in taken]
     sources = tuple(name for name in left if names_source(name) and name != chosen.group)
     return dataclasses.replace(chosen, sources=sources)
+
+
+def _left_out(table: Table, columns: Columns) -> str:
+    """The columns of a table without a header that are not used, of which no name says what they hold."""
+    names = [name for name in table.names if name != SPLIT_NAME]
+    if names != numbered_columns(len(names)):
+        return ""
+    left = [name for name in names if name not in columns.names]
+    texts = [name for name in left if holds_texts(table.head.columns[name])] if columns.holds == TEXTS else []
+    said = [quoted(name) + " (texts)" * (name in texts) for name in left]
+    joined = ",".join(name for name in names if name in (*columns.parts, *texts))
+    how = f"; --input-column {quoted(joined)} reads the texts as one" if texts else ""
+    return f"; left out: {', '.join(said)}{how}" if left else ""
 
 
 def _reasons(of_input: str, of_label: str) -> dict[str, str]:

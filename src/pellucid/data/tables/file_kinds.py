@@ -4,6 +4,7 @@ Hidden files and the litter of operating systems are passed over in silence.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,11 @@ TEXT_SUFFIX = ".txt"
 """Ending of files that hold one text each."""
 
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "$recycle.bin", "icon\r"})
+
+
+_NOTES = frozenset(
+    "readme license licence copying notice citation changelog changes authors about version".split()
+)
 
 
 @dataclass(frozen=True)
@@ -162,6 +168,13 @@ def is_clutter(name: str) -> bool:
     Such as `.DS_Store`, `Thumbs.db` and `__MACOSX`.
     """
     return name.startswith(".") or name.lower() in _LITTER
+
+
+def is_note(name: str) -> bool:
+    """Tell what people write about data, such as `README.md`, `LICENSE` or `CITATION.cff`, by its name."""
+    stem, ending = os.path.splitext(name.lower())
+    is_named_so = re.split(r"[^a-z]+", stem)[0] in _NOTES and ending in ("", ".txt", ".html")
+    return is_named_so or ending in (".md", ".rst", ".pdf", ".cff", ".bib")
 
 
 def source_of(path: Path) -> str:

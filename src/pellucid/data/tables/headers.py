@@ -41,7 +41,7 @@ SOURCE_NAMES = (
     "source",
 )  # fmt: skip
 """Names of columns that say which examples belong together, the narrowest first; in small letters, without
-spaces, dashes and underscores."""
+signs."""
 
 _USUAL = frozenset((*IMAGE_NAMES, *TEXT_NAMES, *LESSER_TEXT_NAMES, *LABEL_NAMES, SPLIT_NAME, GROUP_NAME))
 _FEWEST_ROWS = 4
@@ -92,14 +92,24 @@ def _is_existing_image(folder: Path, cell: str) -> bool:
 
 
 def names_source(name: str) -> bool:
-    """Tell a column that says which examples belong together by its name."""
-    return _plain(name) in SOURCE_NAMES
+    """Tell a column that says which examples belong together by its name: `user_id`, `tweet.user.id`."""
+    return _source(name) in SOURCE_NAMES
 
 
 def place_of_source(name: str) -> int:
     """Place of such a column in `SOURCE_NAMES`."""
-    return SOURCE_NAMES.index(_plain(name))
+    return SOURCE_NAMES.index(_source(name))
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]", "", name.lower())
+def names_id(name: str) -> bool:
+    """Tell a column of identifiers by its name: `id`, `tweet.id`, `userId`; they are no texts."""
+    if re.search(r"(?i:(^|[\W_])id$)|[a-z](Id|ID)$", name):
+        return True
+    return names_source(name) and name.lower().endswith("id")
+
+
+def _source(name: str) -> str:
+    """The name in `SOURCE_NAMES` that is meant: of a name in several parts the last two count too."""
+    words = re.split(r"[\W_]+", name.lower())
+    whole, last = "".join(words), "".join(words[-2:])
+    return last if len(words) > 2 and last in SOURCE_NAMES else whole

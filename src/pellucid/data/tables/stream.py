@@ -18,7 +18,7 @@ from pellucid.data.tables.csv_rows import ROWS_FIRST, ROWS_LATER, CsvBatch, open
 from pellucid.data.tables.encodings import TextFile, text_file
 from pellucid.data.tables.forms.fasttext import is_fasttext, open_fasttext
 from pellucid.data.tables.forms.json_documents import open_json
-from pellucid.data.tables.forms.objects import open_json_lines
+from pellucid.data.tables.forms.objects import numbered_columns, open_json_lines
 from pellucid.data.tables.forms.orange import orange_header
 from pellucid.data.tables.forms.table import Block, Table
 from pellucid.data.tables.forms.workbooks import open_workbook
@@ -108,7 +108,7 @@ def _separated(file: TextFile, separator: str | None) -> Table:
         header = named(header)
     else:
         first = CsvBatch([header, *first.rows], [1, *first.numbers])
-        header = [f"column {number}" for number in range(1, len(header) + 1)]
+        header = numbered_columns(len(header))
         warnings = (*warnings, f"{file.place}: the first row {reason}, so the table has no header")
     return _of_batches(file.place, header, itertools.chain([first], batches), warnings)
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from pellucid.budgets import FOLDERS_DEEP, UNPACKED, unpacked_limit
 from pellucid.data.archives.members import Member
-from pellucid.data.archives.opening import Archive, members_of
+from pellucid.data.archives.opening import SUFFIXES, Archive, members_of
 from pellucid.data.archives.stored import DAMAGED, File, Stored
 from pellucid.data.tables import file_kinds
-from pellucid.data.tables.file_kinds import FileKind, ends_like_image, is_clutter, source_of
-from pellucid.data.wording import quoted
+from pellucid.data.tables.file_kinds import FileKind, ends_like_image, is_clutter, is_note, source_of
+from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 
 
@@ -48,6 +48,9 @@ class PackedFolder:
         return posixpath.basename(self.place)
 
 
+_OF_DATA = (".npz", "-ubyte", "-ubyte.gz", "_labels.txt", *SUFFIXES)
+"""Endings of files that hold a data set; tables are found in folders below as well."""
+
 Folder = Path | PackedFolder
 """A folder of the disk, or one inside an archive."""
 
@@ -74,17 +77,34 @@ def files_in(folder: Folder) -> dict[str, File]:
     return {entry.name: folder / entry.name for entry in entries if not os.path.isdir(entry.path)}
 
 
-def enclosed(folder: Path, splits: Collection[str]) -> Path:
-    """The folder inside one that holds nothing else, if it holds folders and is no split; else the folder."""
+def enclosed(folder: Folder, splits: Collection[str]) -> tuple[Folder, list[str]]:
+    """The folder inside one that holds nothing else but notes, if it is no split; else the folder itself.
+
+    Of a folder of images or texts alone it is unknown whether it is all the data or the only class: it is not
+    looked into. Also the names of the notes beside it, such as `README.md`.
+    """
+    notes: list[str] = []
     for _ in range(FOLDERS_DEEP):
-        inner = sub_folders(folder)
-        if len(inner) != 1 or files_in(folder):
-            return folder
+        inner, beside = sub_folders(folder), list(files_in(folder))
+        if len(inner) != 1 or not all(map(is_note, beside)):
+            break
         name, only = next(iter(inner.items()))
-        if not isinstance(only, Path) or name.lower() in splits or not sub_folders(only):
-            return folder
+        if name.lower() in splits or not (sub_folders(only) or any(map(_is_data, files_in(only)))):
+            break
         folder = only
-    return folder
+        notes += beside
+    return folder, notes
+
+
+def said_of_enclosed(place: str, inner: Folder, notes: list[str]) -> str:
+    """Sentence about the folder that was read in place of the one around it."""
+    beside = f" but {some(list(map(quoted, notes)))} and" if notes else " but"
+    return f"{place}: holds nothing{beside} a folder, so {inner} was read"
+
+
+def _is_data(name: str) -> bool:
+    """Tell a file that holds a data set by its name."""
+    return name.lower().endswith(_OF_DATA)
 
 
 def walk(folder: Folder, kind: FileKind) -> Iterator[tuple[File, bool]]:

@@ -74,6 +74,7 @@ def read_numbers(
     """
     if y is None:
         raise UsageError("y: a regressor requires y to be passed, but the target y is None; give numbers")
+    _require_one_column(y)
     try:
         values = column_or_1d(y, warn=True)
     except ValueError as error:
@@ -110,6 +111,20 @@ def _require_one_each(labels: int, examples: int) -> None:
         raise DataError(f"y: {count_of(labels, 'label')} for {count_of(examples, 'example')}; give one each")
 
 
+def _require_one_column(y: object) -> None:
+    """Refuse several labels for each example.
+
+    Raises: `DataError` with how many, and what to give instead.
+    """
+    first = y[0] if isinstance(y, (list, tuple)) and y else None
+    shape = getattr(y, "shape", None) or (0, len(first) if isinstance(first, (list, tuple)) else 1)
+    if len(shape) == 2 and shape[1] > 1:
+        raise DataError(
+            f"y: {shape[1]} columns, where one label for each example is expected; give one column, such as "
+            "y[:, 0] of an array, and fit an estimator for each where all are to be learnt"
+        )
+
+
 def texts_of(y: object) -> list[str]:
     """Labels of one kind as they stand in files: `3` for 3 and 3.0, `true` for True.
 
@@ -129,6 +144,7 @@ def _column(y: object) -> Shaped[np.ndarray, " examples"]:
     """
     if y is None:
         raise UsageError("y: a classifier requires y to be passed, but the target y is None; give labels")
+    _require_one_column(y)
     try:
         if isinstance(y, (list, tuple)):
             texts_of(y)

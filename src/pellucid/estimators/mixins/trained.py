@@ -1,5 +1,6 @@
 """Methods of every estimator, whatever it takes and whether it learns classes or numbers."""
 
+import html
 import os
 from abc import abstractmethod
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, estimator_html_repr
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from pellucid.answering.decisions import Decided, Decisions, Wishes
@@ -16,13 +18,13 @@ from pellucid.bundle import Inputs, Model, save
 from pellucid.bundle.format.fields import FILE_NAME
 from pellucid.bundle.parts import vector_length
 from pellucid.errors import DataError, StorageError
-from pellucid.estimators.given.taught import Taught
+from pellucid.estimators.given.taught import VALIDATION_FROM, VALIDATION_FROM_EACH, Taught
 from pellucid.estimators.neighbours import advice_about_neighbours
 from pellucid.pipeline.judging.held_out import with_held_out
 from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.shares import allowance_of
-from pellucid.settings import Settings
+from pellucid.settings import CLASSICAL, Settings
 from pellucid.tasks import TEXTS
 from pellucid.training.determinism import choose_threads
 
@@ -33,6 +35,8 @@ class Trained(
 ):
     """Holds one trained model, and writes it down.
 
+    `transform` and what belongs to it are there only where the model has, or will have, a hidden layer.
+
     Attributes:
         model_: the trained model; absent before `fit`.
         n_features_in_: numbers in a feature vector; absent where others are taken.
@@ -42,6 +46,7 @@ class Trained(
     model_: Model
     n_features_in_: int
     history_: list[dict[str, Any]]
+    _loaded = ""  # what `pellucid.load` read, in words; the parameters do not name every model
 
     @abstractmethod
     def _taught(self, X: Any, y: Any, settings: Settings) -> Taught:
@@ -71,6 +76,7 @@ class Trained(
     def _become(self, model: Model) -> None:
         """Become the estimator of a trained model; of one of feature vectors it checks their length."""
         self.model_ = model
+        self._loaded = ""
         length = vector_length(model)
         if length:
             self.n_features_in_ = length
@@ -85,8 +91,7 @@ class Trained(
             One row for each.
 
         Raises:
-            DataError: an example cannot be read, does not fit what was learnt, or the model is a
-                classical one, which has no hidden layer.
+            DataError: an example cannot be read or does not fit what was learnt.
         """
         check_is_fitted(self)
         return self.model_.transform(self._inputs(X))
@@ -102,16 +107,24 @@ class Trained(
             deserves doubt.
 
         Raises:
-            DataError: an example cannot be read or does not fit what was learnt, or the model cannot tell:
-                it looks at nothing, or no validation examples were set aside when it was trained.
+            DataError: an example cannot be read or does not fit what was learnt, or the model has no novelty
+                detector: it ignores its input, or too few examples were set aside when it was trained.
         """
         check_is_fitted(self)
-        found = self.model_.answer(self._inputs(X)).novelty
-        if found is None:
+        inputs = self._inputs(X)
+        if self.model_.columns_seen == 0:
             raise DataError(
-                "model: it cannot tell what is unlike its training data; train on 1,000 examples or more, so "
-                "that some are set aside for validation, and not a model that looks at nothing"
+                "model: no novelty detector, because it gives every input the same answer; take another model"
             )
+        if self.model_.detector is None:
+            raise DataError(
+                "model: no novelty detector, because fewer than 20 validation examples were set aside when "
+                f"it was trained: fit sets a tenth aside from {VALIDATION_FROM:,} different examples on, and "
+                f"{VALIDATION_FROM_EACH} of each class; with fewer, pellucid.train(data, out=...) does, and "
+                "pellucid.load(out) has the detector"
+            )
+        found = self.model_.answer(inputs).novelty
+        assert found is not None  # there is a detector
         return found
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -129,12 +142,27 @@ class Trained(
         path = Path(folder)
         if path.exists() and not (path / FILE_NAME).is_file():
             raise StorageError(f"{path}: stands there and is no model folder; choose another name")
-        save(self.model_, path, {"Trained with": " ".join(repr(self).split())})
+        save(self.model_, path, {} if self._loaded else {"Trained with": " ".join(repr(self).split())})
+
+    def __repr__(self, *arguments: Any, **options: Any) -> str:
+        """The call that makes it; of a loaded model its name, since no call makes that."""
+        if self._loaded:
+            return f"<{type(self).__name__} loaded: {self._loaded}>"
+        return str(super().__repr__(*arguments, **options))
+
+    def _html_repr(self) -> str:
+        """What notebooks show."""
+        return f"<pre>{html.escape(repr(self))}</pre>" if self._loaded else str(estimator_html_repr(self))
 
     @property
     def _n_features_out(self) -> int:
-        """Columns of `transform`, for `get_feature_names_out`."""
+        """Columns of `transform`, for `get_feature_names_out`.
+
+        Raises: `AttributeError` without a hidden layer; `hasattr`, `dir` and completion in notebooks ask.
+        """
         model = self.model_
+        if not model.has_hidden_layer:
+            raise AttributeError(f"model: the {model.name} has no hidden layer")
         kept = model.preprocessing
         if kept is not None:
             return _columns(model, np.zeros((0, *kept.size, kept.channels), np.uint8))
@@ -149,6 +177,17 @@ class Trained(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def _has_hidden_layer(estimator: Trained) -> bool:
+    """Whether the model has a hidden layer; before `fit`, whether the one that is asked for will."""
+    model: Model | None = getattr(estimator, "model_", None)
+    return vars(estimator).get("model") not in CLASSICAL if model is None else model.has_hidden_layer
+
+
+# After the class: while it is made scikit-learn wraps `transform`, which would hide the check.
+for _name in ("transform", "fit_transform", "get_feature_names_out"):
+    setattr(Trained, _name, available_if(_has_hidden_layer)(getattr(Trained, _name)))
 
 
 def _columns(model: Model, nothing: Inputs) -> int:

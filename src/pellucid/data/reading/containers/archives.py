@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pellucid.data.archives.opening import is_archive
-from pellucid.data.listing import Listing
+from pellucid.data.listing import SPLIT_OF_NAME, Listing
 from pellucid.data.reading.containers.folders import read_any_folder
 from pellucid.data.reading.containers.places import files_named
 from pellucid.data.reading.containers.shards import Shard, read_shards, split_of_path
@@ -17,7 +17,7 @@ from pellucid.data.reading.idx import is_idx_folder, read_idx_folder
 from pellucid.data.reading.joining import joined
 from pellucid.data.tables.file_kinds import ends_like_image, entries_of
 from pellucid.data.tables.stream import is_table, open_table
-from pellucid.data.tables.trees import open_archive
+from pellucid.data.tables.trees import PackedFolder, enclosed, open_archive, said_of_enclosed
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -28,7 +28,18 @@ def read_archive(path: Path, place: str, settings: Settings) -> Listing:
 
     Raises: `DataError` if it cannot be read, or cannot be used as it is.
     """
-    tree = open_archive(path, place)
+    whole = open_archive(path, place)
+    tree, notes = enclosed(whole, SPLIT_OF_NAME)
+    assert isinstance(tree, PackedFolder)
+    listing = _read_tree(tree, place, settings)
+    if not notes:
+        return listing
+    said = said_of_enclosed(place, tree, notes)
+    return dataclasses.replace(listing, warnings=(said, *listing.warnings))
+
+
+def _read_tree(tree: PackedFolder, place: str, settings: Settings) -> Listing:
+    """List what lies in the folder of an archive that holds the data."""
     if is_idx_folder(tree):
         return read_idx_folder(tree, place)
     samples = samples_of(tree)

@@ -17,9 +17,17 @@ from pellucid.data.reading.containers.beside import (
     read_beside,
     tables_beside,
 )
+from pellucid.data.reading.containers.published import (
+    CLASS_NAMES,
+    is_class_names,
+    pairs_in,
+    read_pairs,
+    with_class_names,
+)
 from pellucid.data.reading.containers.shards import (
     Shard,
     is_submission,
+    on_disk,
     read_shards,
     require_one_set,
     split_of_path,
@@ -48,9 +56,14 @@ def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
 
     Raises: `DataError` if it holds nothing of the kind, or cannot be used as it is.
     """
+    pairs = pairs_in(folder) if settings.task != "image" else None
+    if pairs is not None and pairs.found:
+        return read_pairs(pairs, place, settings)
     tables = tables_alone(folder)
-    if tables:
-        return _read_tables(folder, tables, place, settings)
+    names = [file for file in tables if is_class_names(file)]
+    if len(tables) > len(names):
+        listing = _read_tables(folder, [file for file in tables if file not in names], place, settings)
+        return with_class_names(listing, names[0], settings) if len(names) == 1 else listing
     beside = None if settings.task == "text" or settings.generates else _read_beside(folder, place, settings)
     if beside is not None:
         return in_stored_order(beside)
@@ -58,7 +71,7 @@ def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
         return read_text_folder(folder, place, settings)
     if settings.generates and not has_class_folders(folder):
         return in_stored_order(read_unlabelled(folder, place))
-    return in_stored_order(read_folder(folder, place))
+    return in_stored_order(read_folder(folder, place, IMAGE_KIND, settings.class_depth))
 
 
 def tables_alone(folder: Folder) -> list[File]:
@@ -106,7 +119,10 @@ def read_table(path: Path, place: str, settings: Settings) -> Listing:
             asked = dataclasses.replace(settings, input_column=column, task="image")
             listing, _ = list_named(beside, images, asked)
             return dataclasses.replace(listing, form="table beside images")
-    return list_table(table, path.parent, settings)
+    listing = list_table(table, path.parent, settings)
+    names = [path.parent / name for name in CLASS_NAMES if name != path.name.lower()]
+    found = [each for each in names if each.is_file() and is_class_names(each)]
+    return with_class_names(listing, found[0], settings) if len(found) == 1 else listing
 
 
 def near_of(name: str) -> tuple[str, ...]:
@@ -137,22 +153,6 @@ def _read_beside(folder: Folder, place: str, settings: Settings) -> Listing | No
         return None
     said = (f"left out: {error}" for error in unreadable)
     return dataclasses.replace(listing, warnings=(*listing.warnings, *said))
-
-
-def on_disk(file: File, temporary: Path, number: int) -> Path:
-    """A file of the disk, or the copy of one in an archive under a name of ours.
-
-    Raises: `DataError` if it cannot be unpacked.
-    """
-    if isinstance(file, Path):
-        return file
-    ending = "".join(Path(str(file)).suffixes[-2:]) if str(file).endswith(".gz") else suffix_of(file)
-    path = temporary / f"{number}{ending}"
-    try:
-        path.write_bytes(file.content())
-    except DataError as error:
-        raise DataError(f"{file}: {error}") from error
-    return path
 
 
 def _opened(path: Path, file: File, settings: Settings) -> Table:

@@ -15,12 +15,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from pellucid.data.archives.stored import File
 from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
 from pellucid.data.reading.joining import joined
 from pellucid.data.reading.labelled_tables import list_table
 from pellucid.data.tables.columns import choose_columns
 from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.packed import packed_column, with_only_label
+from pellucid.data.tables.trees import suffix_of
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -61,6 +63,22 @@ def _words(part: str) -> list[str]:
 def is_submission(name: str) -> bool:
     """Tell the table of a contest that shows how answers are handed in: its labels are none."""
     return _SUBMISSION in PurePath(name).stem.lower()
+
+
+def on_disk(file: File, temporary: Path, number: int) -> Path:
+    """A file of the disk, or the copy of one in an archive under a name of ours.
+
+    Raises: `DataError` if it cannot be unpacked.
+    """
+    if isinstance(file, Path):
+        return file
+    ending = "".join(Path(str(file)).suffixes[-2:]) if str(file).endswith(".gz") else suffix_of(file)
+    path = temporary / f"{number}{ending}"
+    try:
+        path.write_bytes(file.content())
+    except DataError as error:
+        raise DataError(f"{file}: {error}") from error
+    return path
 
 
 def require_one_set(names: Sequence[str], place: str) -> None:

@@ -28,6 +28,7 @@ from pellucid.data.tables.headers import (
     LESSER_TEXT_NAMES,
     SPLIT_NAME,
     TEXT_NAMES,
+    names_id,
 )
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
@@ -159,7 +160,9 @@ def _text_column(table: Table, settings: Settings) -> str:
     lengths = {
         name: _typical_length(values)
         for name, values in table.head.columns.items()
-        if name not in taken and name.lower() not in (*LABEL_NAMES, SPLIT_NAME, GROUP_NAME)
+        if name not in taken
+        and name.lower() not in (*LABEL_NAMES, SPLIT_NAME, GROUP_NAME)
+        and not names_id(name)
     }
     for usual in TEXT_NAMES:
         for name in lengths:
@@ -182,6 +185,11 @@ def _text_column(table: Table, settings: Settings) -> str:
             f"Columns are {listed(table)}; name one with --input-column, or several parted by commas"
         )
     return (named if len(close) > 1 else close)[0]
+
+
+def holds_texts(values: Sequence[object]) -> bool:
+    """Tell a column of texts, which differ in most rows, from one of numbers or of few different values."""
+    return _typical_length(values) > 0 and 2 * len(set(map(str, values))) > len(values)
 
 
 def _typical_length(values: Sequence[object]) -> float:

@@ -3,8 +3,8 @@
 1. What the user asked for, and then what the file itself marks, stands.
 2. A column of a usual name; or the only one left, empty ones aside.
 3. Otherwise the only one that can hold labels: values that differ in every row are names of rows, long ones
-   are texts, what is mostly empty is something else, and a column such as `user_id` says which examples
-   belong together. Where two can, none is.
+   and nearly all different ones of several words are texts, what is mostly empty is something else, and a
+   column such as `user_id` says which examples belong together. Where two can, none is.
 """
 
 import math
@@ -12,12 +12,13 @@ from collections.abc import Sequence
 
 from pellucid.data.tables.choosing.asked import listed, named_column, named_otherwise
 from pellucid.data.tables.forms.table import Table
-from pellucid.data.tables.headers import GROUP_NAME, LABEL_NAMES, SPLIT_NAME, names_source
+from pellucid.data.tables.headers import GROUP_NAME, LABEL_NAMES, SPLIT_NAME, names_id, names_source
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
 _FEWEST = 6  # rows from which chance is told from rule
+_FEWEST_DIFFERENT, _NEARLY_ALL = 20, 0.9  # rows, and their share of different values: titles, say, are texts
 _LONG = 60  # characters: names of classes are shorter
 _MARKED = "marked so in the file"
 _ALONE = "the only one left whose values repeat"
@@ -44,7 +45,13 @@ def choose_label(table: Table, inputs: Sequence[str], settings: Settings) -> tup
             return named[0], ""
     filled = [name for name in left if _filled(table.head.columns[name])]
     if len(left) == 1 or len(filled) == 1:
-        return (filled or left)[0], ""
+        only = (filled or left)[0]
+        if names_source(only) and names_id(only):
+            raise DataError(
+                f"{table.place}: no column of labels; {quoted(only)} is named as one of identifiers. Columns "
+                f"are {listed(table)}; name one with --label-column"
+            )
+        return only, ""
     able = [name for name in filled if not names_source(name) and _can_be(table.head.columns[name])]
     if len(able) == 1 and _repeats(table.head.columns[able[0]]):
         return able[0], _ALONE
@@ -71,6 +78,10 @@ def _can_be(values: Sequence[object]) -> bool:
         return False
     if sum(len(str(value)) for value in filled) > _LONG * len(filled):
         return False
+    if len(filled) >= _FEWEST_DIFFERENT and len(set(filled)) > _NEARLY_ALL * len(filled):
+        words = sum(isinstance(value, str) and " " in value.strip() for value in filled)
+        if 2 * words > len(filled):
+            return False
     return len(filled) < _FEWEST or len(set(filled)) < len(filled)
 
 

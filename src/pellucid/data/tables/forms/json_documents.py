@@ -4,6 +4,7 @@ An array is read as a stream, element by element. What stands in one object (`{"
 `{"columns": [...], "data": [...]}`, `{"text": [...]}`) is in memory as a whole, and bounded.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,10 +12,10 @@ from typing import Any
 from pellucid.budgets import COLUMNS, DOCUMENT, LINE_BYTES
 from pellucid.data.tables.encodings import TextFile
 from pellucid.data.tables.forms.json_values import JsonValues
-from pellucid.data.tables.forms.objects import open_json_lines, open_objects
+from pellucid.data.tables.forms.objects import numbered_columns, open_json_lines, open_objects
 from pellucid.data.tables.forms.table import Table, table_of_columns
 from pellucid.data.tables.headers import SPLIT_NAME, is_usual
-from pellucid.data.wording import quoted
+from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.strict import parse_line
 
@@ -79,7 +80,17 @@ def _table_of(text: str, place: str) -> Table | None:
     if isinstance(document.get("columns"), list) and isinstance(document.get("data"), list):
         columns = _split_columns(document["columns"], document["data"], place)
     elif (rows := _rows_within(document)) is not None:
-        return open_objects(enumerate(rows, start=1), place)
+        left_out = [
+            f"{quoted(name)} ({len(document[name]):,})" for name in document if _is_out_of_scope(name)
+        ]
+        table = open_objects(enumerate(rows, start=1), place)
+        if not left_out or len(left_out) == len(document):
+            return table
+        said = (
+            f"{place}: {some(left_out)} left out, being out of scope: examples of none of the classes; put "
+            "them into the splits to learn them as a class"
+        )
+        return dataclasses.replace(table, warnings=(said,))
     else:
         columns = _columns_of(document, place)
     if len(columns) > COLUMNS:
@@ -105,18 +116,41 @@ def _split_columns(names: list[Any], rows: list[Any], place: str) -> dict[str, S
 
 
 def _rows_within(document: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """Objects within an object: one list of them, such as `{"data": [{...}, ...]}`, or one for each split.
+    """Rows within an object: one list of them, such as `{"data": [{...}, ...]}`, or one for each split.
 
-    `None` where there is no such list, or other lists beside several of them.
+    A row is an object, or in lists named as splits a list of values (`["some text", "label"]`). Examples out
+    of scope, in lists such as `oos_test`, are left out. `None` where there is no such list, or other lists
+    beside several of them.
     """
     lists: dict[str, list[dict[str, Any]]] = {
         name: value for name, value in document.items() if _are_objects(value)
     }
+    if not lists:
+        lists = _numbered(document)
     if len(lists) == 1:
         return next(iter(lists.values()))
-    if not lists or len(lists) < len(document):
+    if not lists or len(lists) < len(document) - sum(map(_is_out_of_scope, document.keys() - lists.keys())):
         return None
-    return [{**row, SPLIT_NAME: name} for name, some in lists.items() for row in some]
+    splits = {name: rows for name, rows in lists.items() if not _is_out_of_scope(name)} or lists
+    return [{**row, SPLIT_NAME: name} for name, rows in splits.items() for row in rows]
+
+
+def _is_out_of_scope(name: str) -> bool:
+    return name.lower().startswith("oos_")
+
+
+def _numbered(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Lists of rows, each a list of as many values, under names of splits; nothing where one is no such."""
+    lists = {name: value for name, value in document.items() if not _is_out_of_scope(name)}
+    rows = [row for value in lists.values() if isinstance(value, list) for row in value]
+    if not all(isinstance(value, list) for value in lists.values()) or not rows:
+        return {}
+    if len(lists) > 1 and not any(name.lower().startswith("train") for name in lists):
+        return {}
+    if not all(isinstance(row, list) and 1 < len(row) == len(rows[0]) <= COLUMNS for row in rows):
+        return {}
+    names = numbered_columns(len(rows[0]))
+    return {name: [dict(zip(names, row, strict=True)) for row in value] for name, value in lists.items()}
 
 
 def _are_objects(value: object) -> bool:

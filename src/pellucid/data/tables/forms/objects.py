@@ -61,27 +61,49 @@ def open_objects(rows: Iterable[tuple[int, object]], place: str) -> Table:
 def _batches(rows: Iterable[tuple[int, object]], place: str) -> Iterator[_Objects]:
     """JSON objects with their rows, some at a time.
 
-    Raises: `DataError` if a row is no JSON object.
+    A list of values, such as `["some text", "label"]`, has its columns by number.
+
+    Raises: `DataError` if a row is no JSON object, or a list where the first row is none of its length.
     """
+    numbered: list[str] | None = None
     batch, size, held, cells = _Objects([], []), ROWS_FIRST, 0, 0
     for number, given in rows:
         try:
             value = parse_line(given) if isinstance(given, str) else given
         except ValueError as error:
             raise DataError(f"{place}: row {number} is not JSON ({error}); mend the row") from error
+        if numbered is None:
+            count = len(value) if isinstance(value, list) else 0
+            numbered = numbered_columns(count) if 1 < count <= COLUMNS else []
+        if numbered:
+            if not isinstance(value, list) or len(value) != len(numbered):
+                raise DataError(
+                    f"{place}: row {number} is not a list of {len(numbered)} values, as the first is; mend "
+                    "the row"
+                )
+            value = dict(zip(numbered, value, strict=True))
         if not isinstance(value, dict):
             raise DataError(
                 f'{place}: row {number} is not an object such as {{"text": ..., "label": ...}}; mend the row'
             )
         batch.objects.append(value)
         batch.numbers.append(number)
-        held += len(given) if isinstance(given, str) else 0
+        held += len(given) if isinstance(given, str) else _characters(value)
         cells += len(value)
         if len(batch.numbers) == size or held > BLOCK_BYTES or cells > CELLS:
             yield batch
             batch, size, held, cells = _Objects([], []), ROWS_LATER, 0, 0
     if batch.numbers:
         yield batch
+
+
+def numbered_columns(count: int) -> list[str]:
+    """Names of columns that have none."""
+    return [f"column {number}" for number in range(1, count + 1)]
+
+
+def _characters(value: dict[str, object]) -> int:
+    return sum(len(each) for each in value.values() if isinstance(each, str))
 
 
 def _require_no_late_keys(batch: _Objects, head: Sequence[str], place: str) -> None:
