@@ -88,11 +88,11 @@ def test_near_copies_are_reported_and_never_moved() -> None:
     texts[35] = f"{texts[4]} indeed"
     dataset, check = prepared(texts, labels, splits)
     assert check.near_copies == (("mails.csv:6", "mails.csv:37"),)
-    assert check.near_across == 1
+    assert check.related == (("near duplicates", 2, 1, 1),)
     assert check.metrics()["near_duplicates"] == 1
     assert 35 in dataset.test
     assert len(dataset.leaked) == 0
-    assert "Texts nearly the same as another: 1" in "\n".join(check.sentences())
+    assert "Near duplicates: 2 texts in 1 set" in "\n".join(check.sentences())
 
 
 def faulty(skip_bad: bool) -> tuple[Dataset, Check]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from pellucid.arithmetic import confusion_matrix
 from pellucid.arithmetic.rounding import figure, percent
 from pellucid.bundle import Model
 from pellucid.data import Dataset
@@ -114,6 +115,33 @@ def forgetting(
     losers, spread = _losers(classes), float(asked.labels.std())
     told = _Told(dataset.noun, spread, went_on, bool(losers))
     return {**found, "sentence": " ".join([_sentence(found, comparison, told), *losers])}
+
+
+def on_all_classes(
+    old: OldTest, candidate: Candidate, new: np.ndarray, dataset: Dataset, seed: int
+) -> dict[str, Any] | None:
+    """Scores of a model on new and old test examples together, for a run whose new data lacks old classes.
+
+    The form of `continual.all_classes` in `metrics.json`; `None` where there is no old example. `new` are its
+    answers about the new test split.
+    """
+    if not old.examples:
+        return None
+    labels, predictions = [dataset.labels[dataset.test]], [new]
+    for data, positions in old.data:
+        labels.append(labels_among(dataset.classes, data)[positions])
+        predictions.append(_in_order(candidate.model, data, positions, dataset.classes))
+    truth, answered = np.concatenate(labels), np.concatenate(predictions)
+    matrix = confusion_matrix(truth, answered.argmax(axis=1), len(dataset.classes))
+    return {
+        "model": candidate.name,
+        "examples": len(truth),
+        "new": len(new),
+        "old": old.examples,
+        "test": scores(truth, answered, seed),
+        # Filled cells alone: (true class, predicted class, examples), by position in the classes.
+        "confusion": [[*map(int, cell), int(matrix[tuple(cell)])] for cell in np.argwhere(matrix)],
+    }
 
 
 def _scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, dict[str, float]]:

@@ -108,7 +108,7 @@ def judge(facts: ReportFacts) -> Verdict:
     headline = entries.headline(facts)
     metric = METRICS["accuracy"] if headline.is_error else headline
     score, chance = facts.score(metric.key), facts.chance_by(metric)
-    is_dummy = facts.recommended in DUMMIES
+    is_dummy, together = facts.recommended in DUMMIES, facts.all_classes is not None
     beats_chance = not is_dummy and score is not None and chance is not None and score.low > chance
     rows = per_class(facts)
     trusted = [row.name for row in rows if beats_chance and _is_trusted(row)]
@@ -122,8 +122,8 @@ def judge(facts: ReportFacts) -> Verdict:
         is_dummy=is_dummy,
         metric=metric,
         score=score,
-        without_leaked=facts.score(metric.key, "test_without_leaked"),
-        without_siblings=facts.score(metric.key, "test_without_siblings"),
+        without_leaked=None if together else facts.score(metric.key, "test_without_leaked"),
+        without_siblings=None if together else facts.score(metric.key, "test_without_siblings"),
         chance=chance,
         beats_chance=beats_chance,
         scale=None if score is None else ruler(score, reference=reference),
@@ -151,6 +151,8 @@ def baseline(facts: ReportFacts) -> Baseline | None:
     there is no other.
     """
     network, headline = entries.network(facts), entries.headline(facts)
+    if facts.missing_classes:  # the others choose among fewer classes
+        return None
     scores = {
         name: entries.test_score(entry, headline)
         for name, entry in entries.models(facts).items()
