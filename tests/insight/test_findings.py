@@ -204,11 +204,12 @@ def test_train_far_ahead_of_validation_is_overfitting_though_no_loss_rises():
 
 
 def test_numbers_have_a_generalisation_gap_in_r2():
-    def numbers(r2):
-        return Course([{"train_loss": loss, "validation_r2": r2} for loss in (1.0, 0.5, 0.2, 0.1)])
+    def numbers(r2, last=0.1):
+        return Course([{"train_loss": loss, "validation_r2": r2} for loss in (1.0, 0.5, 0.2, last)])
 
     assert generalisation_gap(numbers(0.5)) is not None
     assert generalisation_gap(numbers(0.8)) is None
+    assert generalisation_gap(numbers(0.0, last=0.75)) is None  # hardly learnt, so underfitted if anything
 
 
 def test_a_network_that_stays_near_chance():

@@ -75,9 +75,11 @@ def _train_is_ahead(course: Course) -> bool:
 def generalisation_gap(course: Course) -> Finding | None:
     """Overfitting without a rise of the loss: train ends far ahead of validation.
 
-    Found where the gap is wider than chance explains; `None` elsewhere, and where `overfitting` is found.
+    Found where the gap is wider than chance explains; `None` elsewhere, where `overfitting` is found, and
+    where not even the training examples are learnt.
     """
-    if overfitting(course) is not None or len(course.history) < _FEWEST_EPOCHS:
+    skill = course.skill or 0.0
+    if overfitting(course) is not None or len(course.history) < _FEWEST_EPOCHS or skill < LITTLE:
         return None
     train, validation = course.series("train_accuracy"), course.series("validation_accuracy")
     words, least, error = "accuracy", WIDE_GAP, 0.0

@@ -43,6 +43,9 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "rows": _thinned(facts.history, 200),
         "columns": _columns(facts),
         "epochs": len(facts.history),
+        "planned": int(finite(facts.settings.get("epochs")) or 0),
+        "is_mirrored": "model" not in facts.history[-1]
+        and bool((facts.settings.get("augmentation") or {}).get("mirror")),
         "is_adversarial": _is_adversarial(facts),
         "has_chance": facts.chance is not None,
         "score": words,

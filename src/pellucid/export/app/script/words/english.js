@@ -78,7 +78,7 @@ export const ENGLISH = {
   readTitle: "As the network reads it",
   unknownToken: "(unknown)",
   termsTitle: "What each word adds",
-  termsSum: "{count} terms and the bias {bias} add up to the score {sum} of {label}.",
+  termsSum: "{count} terms and the bias {bias} add up to {sum}, the score of {label} above the mean of all classes.",
   columnTerm: "term",
   columnWeight: "weight in the text",
   columnOfClass: "weight for the class",
@@ -93,7 +93,7 @@ export const ENGLISH = {
   columnFeature: "feature",
   columnValue: "value",
   linearSum:
-    "{count} products of a feature and its weight, and the bias {bias}, add up to {sum}, the score of {label}. Probabilities are the softmax of the scores of all classes at the model's temperature.",
+    "{count} products of a feature and its weight, and the bias {bias}, add up to {sum}, the score of {label} above the mean of all classes. Probabilities are the softmax of the scores of all classes at the model's temperature.",
   linearNumber:
     "{count} products of a feature and its weight, and the bias {bias}, add up to the number {sum}.",
   linearTable: "What the features that count most add",
