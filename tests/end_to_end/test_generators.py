@@ -97,7 +97,7 @@ def test_the_report_shows_every_section_and_no_foreign_word(run):
     ):
         assert title in titles
     assert "Walks between two images" in page
-    assert "Gaussian on principal components" in page
+    assert "PCA + Gaussian baseline" in page
     assert "confusion" not in page.lower()
     assert "<script" not in page
     assert page.count("not measured") == 0
@@ -109,7 +109,7 @@ def test_the_run_is_an_object_that_shows_itself(run):
     from pellucid.pipeline.run.finished import Run
 
     finished = Run(run[0])
-    assert "teach a classifier" in finished.verdict
+    assert "A classifier trained only on images of " in finished.verdict
     assert "vae" in finished._repr_html_()
     assert finished.model.sample(np.array([3]), 0).shape == (1, 8, 8, 1)
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def test_the_verdict_is_one_sentence_with_the_score_and_its_interval(
 
 
 def test_units_stand_beside_the_numbers(page: Page) -> None:
-    for shown in ("41.2 s", "1.14 MB", "0.521 ms", "162 parameters", "3,510 images each second"):
+    for shown in ("41.2 s", "1.14 MB", "0.521 ms", "162 parameters", "Throughput: 3,510 images/s"):
         assert shown in page.text
 
 
@@ -219,7 +220,23 @@ def test_the_score_without_siblings_stands_in_verdict_and_table(rich_facts: Repo
         rf"{without:.3f} \[[\d., ]+\] without the images that have a copy or a sibling in training", page.text
     )
     assert "Accuracy without siblings" in page.text
-    assert re.search(r"Parted from a sibling in training\s*8\b", page.text)
+
+
+def test_related_examples_stand_in_one_table_with_whose_split_it_is(rich_facts: ReportFacts) -> None:
+    assert rich_facts.check is not None
+    related = [{"kind": "near duplicates", "examples": 296, "sets": 121, "in_test": 58}]
+    found = {**rich_facts.check.to_json(), "related": related, "own_splits": True}
+    check = SimpleNamespace(sentences=lambda: [], to_json=lambda: found)
+    page = Page(render(dataclasses.replace(rich_facts, check=check)))
+    assert re.search(r"near duplicates\s*296\s*121\s*58\b", page.text)
+    assert "Splits yours, kept as they are" in page.text
+    assert "related images may lie on both sides" in page.text
+    check = SimpleNamespace(
+        sentences=lambda: [], to_json=lambda: {**found, "related": [], "own_splits": False}
+    )
+    page = Page(render(dataclasses.replace(rich_facts, check=check)))
+    assert "Splits made here" in page.text
+    assert "No exact copies, near duplicates or other related images were found." in page.text
 
 
 def test_values_of_a_column_stand_worst_first_with_what_is_beyond_chance(rich_facts: ReportFacts) -> None:
