@@ -107,7 +107,7 @@ def faulty(skip_bad: bool) -> tuple[Dataset, Check]:
 
 def test_texts_that_cannot_be_used_are_refused_with_their_rows() -> None:
     message = (
-        "mails.csv: 2 of 40 texts cannot be used; mend or remove them, or leave them out with --skip-bad\n"
+        "mails.csv: 2 of 40 texts cannot be used; fix or remove them, or leave them out with --skip-bad\n"
         "  mails.csv:9: blank text\n  mails.csv:22: lone surrogate"
     )
     with pytest.raises(DataError) as caught:

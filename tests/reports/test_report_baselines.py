@@ -218,9 +218,9 @@ def test_colours_of_models_stand_out_from_the_ground(theme: int, ground: float) 
 
 def test_numbers_speak_of_the_typical_error(number_facts: ReportFacts) -> None:
     page = Page(render(number_facts))
-    assert "svm, a classical model, is off by 18.7 on average over 697 unseen images." in page.text
+    assert "svm, a classical model, has a mean absolute error of 18.7 on 697 unseen images." in page.text
     assert "Test mean absolute error 18.7" in page.text
-    assert "Always predicting the mean would be off by 28.9." in page.text
+    assert "Always predicting the mean would reach 28.9." in page.text
     assert "The network, cnn, reached a root mean squared error of 26.7" in page.text
     assert "to within 37.4: nine predictions in ten were no farther off." in page.text
     assert "Values below 185 or above 427: none was tested." in page.text
@@ -263,8 +263,8 @@ def test_a_generator_no_better_than_its_baseline_says_so_in_the_headline() -> No
     equal = verdict(0.92, 0.92)
     assert equal == (
         "A classifier trained only on images of vae classifies 92.0 % of 500 real test images correctly, one "
-        "trained on as many real images 97.6 %; one trained on images of a PCA + Gaussian baseline 92.0 %, so "
-        "vae is not significantly better than it."
+        "trained on as many real images 97.6 %; one trained on images of a PCA + Gaussian baseline 92.0 %, "
+        "so vae is not significantly better than it."
     )
     assert verdict(0.92, 0.80).endswith("a PCA + Gaussian baseline 80.0 %.")
     assert verdict(0.80, 0.92).endswith("a PCA + Gaussian baseline 92.0 %, which is better than vae.")

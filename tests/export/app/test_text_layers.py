@@ -54,8 +54,9 @@ return given.texts.map((text) => {
   fitFields(read.found.length);
   const isLinear = "predictor.weights" in given.arrays && !("predictor.points" in given.arrays);
   const linear = isLinear && read.features ? linearFor(said.indexOf(Math.max(...said))) : null;
+  const { columns, values: numbers } = read.features ?? {};
   return {
-    terms: linear && read.features.columns.map((column, at) => read.features.values[at] * linear.weightOf(column)),
+    terms: linear && columns.map((column, at) => numbers[at] * linear.weightOf(column)),
     bias: linear && linear.bias,
     said,
     novelty,

@@ -209,7 +209,7 @@ def _losers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         f"{quoted(row['class'])} ({percent(row[_AFTER])} correct, {percent(row[_BEFORE])} before)"
         for row in lost
     ]
-    return [f"Losses beyond chance by class: {some(named, _LOSERS_NAMED)}."]
+    return [f"Significant losses by class: {some(named, _LOSERS_NAMED)}."]
 
 
 class _Told(NamedTuple):
@@ -245,19 +245,17 @@ def _sentence(found: Mapping[str, Any], comparison: Comparison, about: _Told) ->
         loss, widest, words = difference.value, WIDEST_RELATIVE * about.spread, span
     size = words(_without_sign(difference))
     if not about.went_on:
-        return f"{name}, the recommended model, learned from the new data alone: {told}, {size} apart."
+        return (
+            f"{name}, the recommended model, learned from the new data alone: {told}, a difference of {size}."
+        )
     if comparison.p_value <= LEVEL:
         is_most = comparison.score == "accuracy" and now < was / 2
         lost = "has forgotten most of what it knew" if is_most else "has forgotten something"
         verb = lost if loss > 0 else "has even gained on the old data"
         return f"{name} {verb}: {told}, a difference of {size}."
     if max(-difference.low, difference.high) > widest:
-        return f"Whether {name} has forgotten anything cannot be told from so few: {told}, {size} apart."
-    kept = (
-        "has kept its score on the old data"
-        if about.has_losers
-        else "has forgotten nothing that could be measured"
-    )
+        return f"Inconclusive whether {name} has forgotten anything: {told}, a difference of {size}."
+    kept = "has kept its score on the old data" if about.has_losers else "has forgotten nothing measurable"
     return f"{name} {kept}: {told}, a difference of {size}."
 
 

@@ -73,7 +73,7 @@ class Run:
             )
         if error is not None:
             ends = interval(error)
-            return f"{name} is off by {scored(error)} on the mean of {tested:,} {noun}" + (
+            return f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun}" + (
                 f" (95 % interval {ends})." if ends else "."
             )
         if self.metrics["task"].endswith(GENERATION.name):

@@ -127,7 +127,7 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
             ),
         )
         return error, loss, rate
-    chance = None if facts.chance is None else (facts.chance, "largest class alone")
+    chance = None if facts.chance is None else (facts.chance, "largest class")
     accuracy = line_plot(
         [series("validation", "main", "validation_accuracy"), series("train", "second", "train_accuracy")],
         Axes(

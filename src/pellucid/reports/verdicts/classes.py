@@ -117,7 +117,7 @@ def judge(facts: ReportFacts) -> Verdict:
     trusted = [row.name for row in rows if beats_chance and _is_trusted(row)]
     doubtful = [row.name for row in rows if _is_doubtful(row)]
     decided = {*trusted, *doubtful}
-    reference = None if chance is None else (chance, f"largest class alone {significant(chance)}")
+    reference = None if chance is None else (chance, f"largest class {significant(chance)}")
     confused = most_confused(facts, 1)
     return Verdict(
         model=facts.recommended,

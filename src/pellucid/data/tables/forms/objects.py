@@ -68,10 +68,10 @@ def _batches(rows: Iterable[tuple[int, object]], place: str) -> Iterator[_Object
         try:
             value = parse_line(given) if isinstance(given, str) else given
         except ValueError as error:
-            raise DataError(f"{place}: row {number} is not JSON ({error}); mend the row") from error
+            raise DataError(f"{place}: row {number} is not JSON ({error}); fix the row") from error
         if not isinstance(value, dict):
             raise DataError(
-                f'{place}: row {number} is not an object such as {{"text": ..., "label": ...}}; mend the row'
+                f'{place}: row {number} is not an object such as {{"text": ..., "label": ...}}; fix the row'
             )
         batch.objects.append(value)
         batch.numbers.append(number)
