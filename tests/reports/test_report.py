@@ -169,7 +169,7 @@ def test_without_a_detector_the_report_does_not_speak_of_one(rich_facts: ReportF
 def test_with_a_detector_the_verdict_names_it(rich_facts: ReportFacts) -> None:
     said = Page(render(rich_facts)).text
     assert (
-        "it always predicts one of its classes. The column novelty of predict tells many of them, not" in said
+        "it always predicts one of its classes. predict flags most of them in its novelty column, not" in said
     )
     assert "nothing here measures that" not in said
 
@@ -206,7 +206,7 @@ def test_guessing_is_called_guessing(digit_facts: ReportFacts) -> None:
     score = {"value": 0.12, "low": 0.08, "high": 0.17}
     models = {"cnn": {**digit_facts.metrics["models"]["cnn"], "test": {"accuracy": score}}}
     page = Page(render(dataclasses.replace(digit_facts, metrics={**digit_facts.metrics, "models": models})))
-    assert "cnn is not better beyond chance than always predicting the most frequent class." in page.text
+    assert "cnn is not significantly better than always predicting the most frequent class." in page.text
     assert "Nothing yet" in page.text
 
 
@@ -258,7 +258,7 @@ def test_values_of_a_column_stand_worst_first_with_what_is_beyond_chance(rich_fa
         page.text.rindex("Where is it worst?") : page.text.index("The dashed line is the score of all")
     ]
     worse = sum(each["worse_than_all"] for each in values)
-    assert part.count("not worse beyond chance") == len(values) - worse
+    assert part.count("not significantly worse") == len(values) - worse
     assert re.search(rf"For {worse} of {len(values)} parts by\s+hand", part)
     assert "(Bonferroni)" in page.text
 

@@ -62,7 +62,7 @@ def test_where_the_test_contradicts_the_choice_the_verdict_says_so_first(rich_fa
 def test_nothing_better_than_the_commonest_class(rich_facts: ReportFacts) -> None:
     facts = with_metrics(rich_facts, recommended="majority")
     text = Page(render(facts)).text
-    assert "No trained model is better beyond chance than always predicting the most frequent class." in text
+    assert "No trained model is significantly better than always predicting the most frequent class." in text
     assert "Nothing: it predicts the same for every image." in text
     assert "would reach" not in text
     assert judge(facts).trusted.shown == []
@@ -222,7 +222,7 @@ def test_numbers_speak_of_the_typical_error(number_facts: ReportFacts) -> None:
     assert "Test mean absolute error 18.7" in page.text
     assert "Always predicting the mean would reach 28.9." in page.text
     assert "The network, cnn, reached a root mean squared error of 26.7" in page.text
-    assert "to within 37.4: nine predictions in ten were no farther off." in page.text
+    assert "to within 37.4: nine predictions in ten were at most that far off." in page.text
     assert "Values below 185 or above 427: none was tested." in page.text
     assert "accuracy" not in re.sub(r"accuracy Share of the examples.*", "", page.text)
     assert "reliability" not in [section["id"] for section in page.all("section")]
@@ -233,12 +233,12 @@ def test_numbers_speak_of_the_typical_error(number_facts: ReportFacts) -> None:
 
 def test_numbers_that_explain_nothing_are_no_better_than_the_mean(number_facts: ReportFacts) -> None:
     page = Page(render(with_metrics(number_facts, recommended="mean")))
-    assert "No trained model is better beyond chance than always predicting the mean." in page.text
+    assert "No trained model is significantly better than always predicting the mean." in page.text
     entry = number_facts.metrics["models"]["svm"]
     weak = {**entry, "test": {**entry["test"], "r2": {"value": 0.01, "low": -0.02, "high": 0.04}}}
     trained = {**number_facts.metrics["models"], "svm": weak}
     text = Page(render(with_metrics(number_facts, models=trained))).text
-    assert "svm is not better beyond chance than always predicting the mean." in text
+    assert "svm is not significantly better than always predicting the mean." in text
     assert "Nothing yet: the mean alone may do as well." in text
 
 
