@@ -86,7 +86,7 @@ def test_encodings_separators_and_line_ends_are_detected(
     assert file_names(listing) == ["0.png", "1.png"]
     said = " ".join(listing.warnings)
     assert ("UTF-16" in said) == encoding.startswith("utf-16")
-    assert ("parted by" in said) == (separator != ",")
+    assert ("separated by" in said) == (separator != ",")
 
 
 def test_the_encoding_can_be_named(write_table: Write) -> None:

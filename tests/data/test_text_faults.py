@@ -108,7 +108,7 @@ def test_marks_separators_and_line_ends(tmp_path: Path, mark: bytes, separator: 
     listing = read(written(tmp_path / "t.csv", mark + content.encode()))
     assert texts_of(listing) == ["hübsch", "hässlich", "hm"]
     assert listing.labels == ["NA", "null", "nan"]
-    assert any("parted by" in warning for warning in listing.warnings) == (separator != ",")
+    assert any("separated by" in warning for warning in listing.warnings) == (separator != ",")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])

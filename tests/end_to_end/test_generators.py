@@ -267,7 +267,11 @@ def test_what_a_gan_leaves(gan_run):
 
 def test_the_report_of_a_gan_shows_both_losses_and_the_same_noise_over_time(gan_run):
     page = (gan_run[0] / "report.html").read_text()
-    for words in ("The same noise over time", "Mean loss of both networks", "told right over each epoch"):
+    for words in (
+        "The same noise over time",
+        "Mean loss of both networks",
+        "classified correctly over each epoch",
+    ):
         assert words in page
     for words in ("bits per dimension", "Walks between", "latent numbers", "softer than real"):
         assert words not in page

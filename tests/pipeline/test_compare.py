@@ -111,7 +111,7 @@ def test_the_page_says_it_and_asks_no_one(planted):
     page = (planted / "report.html").read_text()
     text = re.sub(r"<[^>]+>", "", page)
     assert read(planted)[0]["compare"]["verdict"] in text.replace("&#39;", "'")
-    assert "100 images for the test were set aside and not looked at" in text
+    assert "100 images for the test were set aside and not used" in text
     assert page.count('<path class="band ') == 8
     assert not re.search(r"https?://|<script|src=\"(?!data:)", page)
 

@@ -217,7 +217,7 @@ def test_leaks_stand_in_the_verdict_with_both_scores(
     models = {"cnn": dict(facts.metrics["models"]["cnn"])}
     models["cnn"]["test_without_leaked"] = {"accuracy": {"value": 0.7, "low": 0.6, "high": 0.78}}
     page = Page(render(dataclasses.replace(facts, metrics={**facts.metrics, "models": models})))
-    assert "unseen images correctly, but 3 of them also stand in its training data." in page.text
+    assert "unseen images correctly, but 3 of them are also in its training data." in page.text
     assert "0.700 [0.600, 0.780] without the leaked images" in page.text
 
 

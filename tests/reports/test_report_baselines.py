@@ -33,9 +33,7 @@ def page(rich_facts: ReportFacts) -> Page:
 
 
 def test_the_verdict_names_model_score_leaks_baseline_and_reason(page: Page, rich_facts: ReportFacts) -> None:
-    assert (
-        "cnn classifies 95.3 % of 697 unseen images correctly, but 12 of them also stand in its" in page.text
-    )
+    assert "cnn classifies 95.3 % of 697 unseen images correctly, but 12 of them are also in its" in page.text
     assert "Recommended: cnn. Test accuracy 0.953 [0.934, 0.966]; 0.952" in page.text
     assert "without the leaked images" in page.text
     assert "The best of the others, svm, reached an accuracy of 0.924" in page.text

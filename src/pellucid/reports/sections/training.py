@@ -15,7 +15,7 @@ _COLUMNS = (
     ("train_accuracy", "Train accuracy"),
     ("validation_loss", "Validation loss"),
     ("train_generator_loss", "Loss of the generator"),
-    ("train_discriminator_accuracy", "Discriminator right"),
+    ("train_discriminator_accuracy", "Discriminator accuracy"),
 )
 
 
@@ -155,9 +155,9 @@ def _plots_of_contest(series: Callable[[str, str, str], Series]) -> Sequence[Plo
         [series("", "main", "train_discriminator_accuracy")],
         Axes(
             "Discriminator",
-            "Share of real and made images that it told right over each epoch",
+            "Share of real and generated images that it classified correctly over each epoch",
             "epoch",
-            "share right",
+            "share correct",
             (0, 1),
             (0.5, "guessing"),
         ),
