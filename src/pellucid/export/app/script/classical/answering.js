@@ -31,7 +31,8 @@ export function linearFor(best) {
   const own = Array.from(predictorArray("classes").data).indexOf(best);
   const count = shape[1];
   /** @param {number[]} values */
-  const above = (values) => values[own] - (count > 1 ? values.reduce((sum, each) => sum + each, 0) / count : 0);
+  const above = (values) =>
+    values[own] - (count > 1 ? values.reduce((sum, each) => sum + each, 0) / count : 0);
   return {
     bias: above(biases),
     /** @param {number} column */

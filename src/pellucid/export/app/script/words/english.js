@@ -78,7 +78,8 @@ export const ENGLISH = {
   readTitle: "As the network reads it",
   unknownToken: "(unknown)",
   termsTitle: "What each word adds",
-  termsSum: "{count} terms and the bias {bias} add up to {sum}, the score of {label} above the mean of all classes.",
+  termsSum:
+    "{count} terms and the bias {bias} add up to {sum}, the score of {label} above the mean of all classes.",
   columnTerm: "term",
   columnWeight: "weight in the text",
   columnOfClass: "weight for the class",
