@@ -320,3 +320,16 @@ def test_who_was_asked_about_fewer_examples_stands_among_the_folds(rich_facts: R
     page = Page(render(with_metrics(rich_facts, folds={**folds, "fewer": fewer})))
     assert "lenet 32 of 160 images" in page.text
     assert "lenet was asked about fewer of the images, since judging a model may take as long as" in page.text
+
+
+def test_the_table_of_models_says_who_was_asked_about_fewer_held_out_examples(
+    rich_facts: ReportFacts,
+) -> None:
+    asked = {"cnn": 32, "svm": 32}
+    entries_now = {
+        name: {**entry, "held_out_examples": asked.get(name, 160)}
+        for name, entry in rich_facts.metrics["models"].items()
+    }
+    page = Page(render(with_metrics(rich_facts, models=entries_now)))
+    assert "Before the test cnn and svm were asked about 32 of the 160 held-out images" in page.text
+    assert "Before the test" not in Page(render(rich_facts)).text

@@ -95,11 +95,15 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     }
 
 
-def _asked_fewer(rows: Sequence[ModelRow]) -> Sequence[tuple[str, int, int]]:
-    """Models that were asked about fewer held-out examples than others: name, examples, examples of those."""
+def _asked_fewer(rows: Sequence[ModelRow]) -> Sequence[tuple[Sequence[str], int, int]]:
+    """Models that were asked about fewer held-out examples: their names, how many, and of how many."""
     asked = {row.name: int(finite(row.facts.get("held_out_examples")) or 0) for row in rows}
     most = max(asked.values())
-    return [(name, count, most) for name, count in asked.items() if 0 < count < most]
+    by_count: dict[int, list[str]] = {}
+    for row in rows:
+        if 0 < asked[row.name] < most:
+            by_count.setdefault(asked[row.name], []).append(row.name)
+    return [(names, count, most) for count, names in by_count.items()]
 
 
 def _notes(facts: ReportFacts) -> Sequence[str]:
