@@ -254,8 +254,8 @@ def test_every_classical_model_has_a_page(tmp_path, name, kind):
     page = page_of(done)
     if name == "majority":
         assert "it looks at nothing" in page
-        assert "What in the input drove the answer" not in page
+        assert "Why this answer: attribution to the input" not in page
     else:
         assert "What each part of the model adds" in page
-        assert "What in the input drove the answer" in page
+        assert "Why this answer: attribution to the input" in page
     assert '<nav class="strip"' not in page

@@ -51,7 +51,7 @@ def test_what_it_prints(data, tmp_path):
         line for line in lines if not line.startswith(("  report: ", "  next: ")) and str(data) not in line
     ]
     assert max(map(len, said)) <= 80
-    assert any("80 images for the test are set aside and not looked at" in line for line in lines)
+    assert any("80 images for the test are set aside and not used" in line for line in lines)
     assert "  2 variants, each trained 6 times (2 seeds on 3 folds)" in lines
     variants = [line for line in lines if line.startswith("✓ learning_rate=")]
     assert [line.split(":")[0] for line in variants] == ["✓ learning_rate=0.02", "✓ learning_rate=1e-05"]

@@ -60,7 +60,7 @@ def test_bad_images_end_with_3_and_are_all_listed(photos):
     (photos / "dog" / "empty.png").write_bytes(b"")
     done = inspect(photos, "--json")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith(f"error: {photos}: 2 of 24 images cannot be used; mend or remove them")
+    assert done.stderr.startswith(f"error: {photos}: 2 of 24 images cannot be used; fix or remove them")
     assert "page.png: not an image (HTML)" in done.stderr
     assert "empty.png" in done.stderr
     assert "Traceback" not in done.stderr

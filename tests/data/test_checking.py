@@ -54,6 +54,7 @@ def test_copies_conflicts_and_leaks_are_counted_and_named():
     assert check.duplicates == 3
     assert check.copies == (("table.csv:1", "table.csv:4", "table.csv:5"), ("table.csv:9", "table.csv:40"))
     assert check.leaked == ("table.csv:40",)
+    assert check.related == (("exact copies", 5, 2, 1),)
     assert [[each.label for each in conflict] for conflict in check.conflicts] == [
         ["a", "b", "a"],
         ["a", "b"],
@@ -68,6 +69,8 @@ def test_copies_stay_on_one_side_where_we_split():
     check = check_of(["a", "a", "b", "b"] * 15, pixels=pixels)
     assert check.duplicates == 30
     assert check.leaked == ()
+    assert not check.own_splits
+    assert check.related == (("exact copies", 60, 30, 0),)
 
 
 def test_near_copies_are_counted_but_not_moved():
@@ -76,8 +79,12 @@ def test_near_copies_are_counted_but_not_moved():
     splits = ["train"] * 30 + ["test"] * 10
     check = check_of(["a", "b"] * 20, splits=splits, pixels=smooth)
     assert check.near_copies == (("table.csv:1", "table.csv:40"),)
-    assert (check.near_duplicates, check.near_across, check.leaked) == (1, 1, ())
-    assert "Images nearly the same as another: 1, for instance table.csv:1 and table.csv:40." in said(check)
+    assert (check.near_duplicates, check.leaked, check.own_splits) == (1, (), True)
+    assert check.related == (("near duplicates", 2, 1, 1),)
+    assert (
+        "Near duplicates: 2 images in 1 set, for instance table.csv:1 and table.csv:40; 1 of the test has one"
+        in said(check)
+    )
 
 
 def test_mixed_sizes_and_modes_are_said(tmp_path):

@@ -66,7 +66,7 @@ def read_while_it_is_mended(file: TextFile) -> None:
     with file.lines("", count_lines) as lines:
         next(lines)
         file.path.write_bytes(b"fine\n" * 10_000)
-        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "read before the file was mended")
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "read before the file was fixed")
 
 
 def test_what_is_no_file_or_no_encoding(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def faulty(tmp_path):
 def test_every_bad_image_is_listed_in_one_refusal(faulty):
     with pytest.raises(
         DataError,
-        match="3 of 19 images cannot be used; mend or remove them, or leave them out with --skip-bad",
+        match="3 of 19 images cannot be used; fix or remove them, or leave them out with --skip-bad",
     ) as caught:
         prepare(str(faulty), Settings())
     lines = str(caught.value).splitlines()
@@ -50,7 +50,7 @@ def test_skip_bad_leaves_them_out_and_counts_them(faulty):
 def test_one_bad_image_is_spoken_of_in_the_singular(faulty):
     (faulty / "cat" / "empty.png").unlink()
     (faulty / "cat" / "page.png").unlink()
-    with pytest.raises(DataError, match="1 of 17 images cannot be used; mend or remove it, or leave it out"):
+    with pytest.raises(DataError, match="1 of 17 images cannot be used; fix or remove it, or leave it out"):
         prepare(str(faulty), Settings())
 
 

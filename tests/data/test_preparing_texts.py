@@ -88,11 +88,11 @@ def test_near_copies_are_reported_and_never_moved() -> None:
     texts[35] = f"{texts[4]} indeed"
     dataset, check = prepared(texts, labels, splits)
     assert check.near_copies == (("mails.csv:6", "mails.csv:37"),)
-    assert check.near_across == 1
+    assert check.related == (("near duplicates", 2, 1, 1),)
     assert check.metrics()["near_duplicates"] == 1
     assert 35 in dataset.test
     assert len(dataset.leaked) == 0
-    assert "Texts nearly the same as another: 1" in "\n".join(check.sentences())
+    assert "Near duplicates: 2 texts in 1 set" in "\n".join(check.sentences())
 
 
 def faulty(skip_bad: bool) -> tuple[Dataset, Check]:
@@ -107,7 +107,7 @@ def faulty(skip_bad: bool) -> tuple[Dataset, Check]:
 
 def test_texts_that_cannot_be_used_are_refused_with_their_rows() -> None:
     message = (
-        "mails.csv: 2 of 40 texts cannot be used; mend or remove them, or leave them out with --skip-bad\n"
+        "mails.csv: 2 of 40 texts cannot be used; fix or remove them, or leave them out with --skip-bad\n"
         "  mails.csv:9: blank text\n  mails.csv:22: lone surrogate"
     )
     with pytest.raises(DataError) as caught:

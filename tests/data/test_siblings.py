@@ -78,7 +78,7 @@ def test_a_sibling_of_training_in_the_users_own_test_is_counted_and_nothing_is_m
     assert dataset.with_sibling.tolist() == list(range(100, 111))
     assert dataset.leaked.tolist() == [110]
     assert check.metrics()["test_siblings"] == 10
-    assert any("Test texts with a sibling in train or validation" in said for said in check.sentences())
+    assert any("Test texts related to one in train or validation" in said for said in check.sentences())
 
 
 def test_one_pair_more_held_together_moves_few_others() -> None:

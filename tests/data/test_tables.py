@@ -86,7 +86,7 @@ def test_encodings_separators_and_line_ends_are_detected(
     assert file_names(listing) == ["0.png", "1.png"]
     said = " ".join(listing.warnings)
     assert ("UTF-16" in said) == encoding.startswith("utf-16")
-    assert ("parted by" in said) == (separator != ",")
+    assert ("separated by" in said) == (separator != ",")
 
 
 def test_the_encoding_can_be_named(write_table: Write) -> None:
@@ -121,7 +121,7 @@ def test_fields_beyond_the_limit_of_pythons_module(write_table: Write) -> None:
 def test_uneven_rows_are_refused(write_table: Write) -> None:
     require_refused(
         write_table("t.csv", "path,label\nphotos/cat/0.png,a\nphotos/cat/1.png,b,c\n"),
-        "row 3 has 3 fields, the first row 2; mend the row",
+        "row 3 has 3 fields, the first row 2; fix the row",
     )
 
 
@@ -286,7 +286,7 @@ def test_empty_labels_in_csv_are_named_with_the_row_of_the_file(write_table: Wri
 
 def test_missing_images_are_named_or_left_for_later(write_table: Write) -> None:
     path = write_table("t.csv", "path,label\nphotos/cat/0.png,a\nphotos/cat/99.png,b\n")
-    require_refused(path, r"no such image at row 3 \('photos/cat/99.png'\); mend the paths")
+    require_refused(path, r"no such image at row 3 \('photos/cat/99.png'\); fix the paths")
     assert len(read(path, skip_bad=True)) == 2
 
 

@@ -136,7 +136,7 @@ def test_numbers_but_for_a_few_are_classes_and_the_few_are_named(tmp_path):
     listing = read(write_table(tmp_path, cells))
     assert listing.target is CLASSIFICATION
     assert "numbers but for 'unknown' at" in listing.warnings[-1]
-    assert listing.warnings[-1].endswith("and so taken as classes; mend or remove these to predict numbers")
+    assert listing.warnings[-1].endswith("and so taken as classes; fix or remove these to predict numbers")
     asked = read(tmp_path / "ink.csv", target="class")
     assert "taken as" not in " ".join(asked.warnings)
 
@@ -144,7 +144,7 @@ def test_numbers_but_for_a_few_are_classes_and_the_few_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        ("nan", r"not a finite number: 'nan' at \S*ink.csv:7, 'nan' at \S*ink.csv:9; mend or remove them"),
+        ("nan", r"not a finite number: 'nan' at \S*ink.csv:7, 'nan' at \S*ink.csv:9; fix or remove them"),
         ("inf", r"not a finite number: 'inf' at \S*ink.csv:7"),
         ("heavy", r"not a finite number: 'heavy' at \S*ink.csv:7"),
         ("1e40", r"numbers to predict are at most 1e\+30 in size: '1e40' at"),
@@ -163,7 +163,7 @@ def test_decimal_commas_are_refused_with_what_to_do(tmp_path, target):
     cells = [str(value).replace(".", ",") for value in INK[:40]]
     path = write_table(tmp_path, cells, separator=";")
     with pytest.raises(
-        DataError, match=r"a decimal point and without a comma: '\d,\d+' at .* and \d+ more; mend"
+        DataError, match=r"a decimal point and without a comma: '\d,\d+' at .* and \d+ more; fix"
     ):
         read(path, target=target)
     assert read(path, target="class").labels == cells
@@ -259,7 +259,7 @@ def test_a_listing_of_classes_has_no_values():
 
 def test_names_are_refused_as_names():
     words = (
-        r"numbers are to be predicted, but most labels are names: 'cat' at table.csv:1, .* and 10 more; mend"
+        r"numbers are to be predicted, but most labels are names: 'cat' at table.csv:1, .* and 10 more; fix"
     )
     with pytest.raises(DataError, match=words):
         with_target(listing_of(["cat", "dog"] * 10), Settings(target="number"))

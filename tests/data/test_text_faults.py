@@ -59,7 +59,7 @@ def test_lone_surrogates_in_labels_are_refused(tmp_path: Path) -> None:
     path = written(
         tmp_path / "t.jsonl", '{"text": "fine", "label": "a\\udc00"}\n{"text": "too", "label": "b"}'
     )
-    require_refused(path, r"the label at row 1 is not valid text: 'a\\udc00'; mend it")
+    require_refused(path, r"the label at row 1 is not valid text: 'a\\udc00'; fix it")
 
 
 # --- row 15: blank texts, long texts
@@ -108,7 +108,7 @@ def test_marks_separators_and_line_ends(tmp_path: Path, mark: bytes, separator: 
     listing = read(written(tmp_path / "t.csv", mark + content.encode()))
     assert texts_of(listing) == ["hübsch", "hässlich", "hm"]
     assert listing.labels == ["NA", "null", "nan"]
-    assert any("parted by" in warning for warning in listing.warnings) == (separator != ",")
+    assert any("separated by" in warning for warning in listing.warnings) == (separator != ",")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
@@ -187,7 +187,7 @@ def test_a_quote_open_at_the_end_of_a_batch(tmp_path: Path, rows: int) -> None:
 def test_uneven_rows_are_named_wherever_they_stand(tmp_path: Path) -> None:
     lines = ["text,label", *["fine,a"] * 20_000, "one, two,b"]
     require_refused(
-        written(tmp_path / "t.csv", "\n".join(lines)), "row 20002 has 3 fields, the first row 2; mend the row"
+        written(tmp_path / "t.csv", "\n".join(lines)), "row 20002 has 3 fields, the first row 2; fix the row"
     )
 
 

@@ -129,7 +129,7 @@ def test_rows_read_later_are_as_long_as_the_first(tmp_path: Path) -> None:
     rows = [[f"text number {number}", "a"] for number in range(ROWS_FIRST)]
     rows += [[f"text, number {number}", "a", "more"] for number in range(3)]
     path = written(tmp_path / "t.csv", as_csv(rows))
-    require_refused(path, f"row {ROWS_FIRST + 2} has 3 fields, the first row 2; mend the row")
+    require_refused(path, f"row {ROWS_FIRST + 2} has 3 fields, the first row 2; fix the row")
 
 
 # --- columns
@@ -345,7 +345,7 @@ def test_text_files_outside_the_folder_are_refused(tmp_path: Path, value: str) -
 def test_text_files_that_are_missing(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", "path,label\n1.txt,a\n2.txt,b\n")
     written(tmp_path / "1.txt", "here")
-    require_refused(path, r"no such text at row 3 \('2.txt'\); mend the paths or leave them out")
+    require_refused(path, r"no such text at row 3 \('2.txt'\); fix the paths or leave them out")
     listing = read(path, skip_bad=True)
     assert [(problem.index, problem.reason) for problem in listing.problems] == [
         (1, "cannot be read (no such file or directory)")

@@ -98,7 +98,7 @@ def test_a_run_says_what_was_added_and_gained(run, data, generator):
     )
     assert found["test"]["accuracy_difference"]["value"] == pytest.approx(gained)
     is_told = found["test"]["p_value_holm"] <= 0.05
-    assert ("nothing beyond chance on 300 test images" in found["sentences"][0]) == (not is_told)
+    assert ("nothing significant on 300 test images" in found["sentences"][0]) == (not is_told)
     chosen = {"mlp": "the network without them", "mlp-with-generated": "the network with them"}
     assert found["sentences"][-1].endswith(f"{chosen[run.metrics['recommended']]}.")
     assert [(each["a"], each["b"]) for each in run.metrics["comparisons"]] == [("mlp-with-generated", "mlp")]

@@ -97,7 +97,7 @@ def test_the_report_shows_every_section_and_no_foreign_word(run):
     ):
         assert title in titles
     assert "Walks between two images" in page
-    assert "Gaussian on principal components" in page
+    assert "PCA + Gaussian baseline" in page
     assert "confusion" not in page.lower()
     assert "<script" not in page
     assert page.count("not measured") == 0
@@ -109,7 +109,7 @@ def test_the_run_is_an_object_that_shows_itself(run):
     from pellucid.pipeline.run.finished import Run
 
     finished = Run(run[0])
-    assert "teach a classifier" in finished.verdict
+    assert "A classifier trained only on images of " in finished.verdict
     assert "vae" in finished._repr_html_()
     assert finished.model.sample(np.array([3]), 0).shape == (1, 8, 8, 1)
 
@@ -267,7 +267,11 @@ def test_what_a_gan_leaves(gan_run):
 
 def test_the_report_of_a_gan_shows_both_losses_and_the_same_noise_over_time(gan_run):
     page = (gan_run[0] / "report.html").read_text()
-    for words in ("The same noise over time", "Mean loss of both networks", "told right over each epoch"):
+    for words in (
+        "The same noise over time",
+        "Mean loss of both networks",
+        "classified correctly over each epoch",
+    ):
         assert words in page
     for words in ("bits per dimension", "Walks between", "latent numbers", "softer than real"):
         assert words not in page

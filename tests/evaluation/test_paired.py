@@ -107,10 +107,10 @@ def test_verdicts_of_two_thousand_examples():
     svm_cnn, svm_mlp, cnn_mlp = compare_all(LABELS, predicted)
     assert (svm_cnn.a, svm_cnn.b, cnn_mlp.a, cnn_mlp.b) == ("svm", "cnn", "cnn", "mlp")
     assert svm_cnn.difference.value < 0
-    assert svm_cnn.verdict.startswith("cnn is better than svm: ")
+    assert svm_cnn.verdict.startswith("svm is worse than cnn: a difference of \u2212")
     assert " points [" in svm_cnn.verdict
     assert max(svm_cnn.adjusted, svm_mlp.adjusted) <= 0.05
-    assert cnn_mlp.verdict.startswith("the difference between cnn and mlp could be chance: ")
+    assert cnn_mlp.verdict.startswith("inconclusive: cnn and mlp differ by ")
     document = svm_cnn.to_json()
     assert list(document) == ["a", "b", "accuracy_difference", "p_value", "p_value_holm", "verdict"]
     assert document["accuracy_difference"]["value"] == svm_cnn.difference.value
@@ -120,7 +120,7 @@ def test_too_few_examples():
     labels = LABELS[:40]
     predicted = {"a": labels, "b": np.where(np.arange(40) < 3, (labels + 1) % 3, labels)}
     (found,) = compare_all(labels, predicted)
-    assert found.verdict.startswith("too few examples to tell: 3 of 40 examples set a and b apart")
+    assert found.verdict.startswith("inconclusive: a and b disagree on 3 of 40 examples")
     assert found.p_value == 0.25
 
 
@@ -133,7 +133,7 @@ def test_either_end_of_the_interval_may_reach_too_far(swapped):
     near, far = sorted([abs(found.difference.low), abs(found.difference.high)])
     assert (found.difference.value < 0) == swapped
     assert near < WIDEST < far
-    assert found.verdict.startswith("too few examples to tell: 4 of 100 examples set a and b apart")
+    assert found.verdict.startswith("inconclusive: a and b disagree on 4 of 100 examples")
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -144,7 +144,7 @@ def test_either_end_of_the_interval_of_numbers_may_reach_too_far(swapped):
     near, far = sorted([abs(found.difference.low), abs(found.difference.high)])
     assert (found.difference.value > 0) == swapped
     assert near < WIDEST_RELATIVE * labels.std() < far
-    assert found.verdict.startswith("too few examples to tell: on 40 examples the errors of a and b")
+    assert found.verdict.startswith("inconclusive: a and b on only 40 examples, a difference in error of ")
 
 
 def test_a_pair_that_stands_out_only_alone():
@@ -153,13 +153,15 @@ def test_a_pair_that_stands_out_only_alone():
     predicted = {name: np.isin(np.arange(1000), rows).astype(np.int64) for name, rows in wrong.items()}
     found = compare_all(labels, predicted)[0]
     assert found.p_value <= 0.05 < found.adjusted
-    assert "would stand out alone, but among 3 comparisons" in found.verdict
+    assert "would be significant alone, but among 3 comparisons" in found.verdict
 
 
 def test_identical_models():
     (found,) = compare_all(LABELS, {"a": LABELS, "b": LABELS})
     assert (found.difference.value, found.p_value, found.adjusted) == (0.0, 1.0, 1.0)
-    assert found.verdict == "the difference between a and b could be chance: 0.00 points [\u22120.19, 0.19]"
+    assert found.verdict == (
+        "inconclusive: a and b differ by 0.00 points [\u22120.19, 0.19], which could be chance"
+    )
     numbers = np.arange(50.0)
     (found,) = compare_numbers(numbers, {"a": numbers + 1, "b": numbers + 1})
     assert (found.difference, found.p_value) == ((0.0, 0.0, 0.0), 1.0)
@@ -167,10 +169,10 @@ def test_identical_models():
 
 def test_two_examples():
     (found,) = compare_all(np.array([0, 1]), {"a": np.array([0, 1]), "b": np.array([1, 0])})
-    assert found.verdict.startswith("too few examples to tell")
+    assert found.verdict.startswith("inconclusive: a and b ")
     (found,) = compare_numbers(np.array([0.0, 1.0]), {"a": np.array([0.0, 1.1]), "b": np.array([3.0, 4.0])})
     assert found.p_value == 0.5
-    assert found.verdict.startswith("too few examples to tell")
+    assert found.verdict.startswith("inconclusive: a and b ")
 
 
 def test_no_example_and_one_model():
@@ -192,9 +194,9 @@ def test_numbers():
     assert a_b.difference.value == pytest.approx(
         np.sqrt(((predicted["a"] - labels) ** 2).mean()) - np.sqrt(((predicted["b"] - labels) ** 2).mean())
     )
-    assert a_b.verdict.startswith("b is better than a: ")
+    assert a_b.verdict.startswith("a is worse than b: a difference in error of ")
     assert "root_mean_squared_error_difference" in a_b.to_json()
-    assert b_c.verdict.startswith("the difference between b and c could be chance")
+    assert b_c.verdict.startswith("inconclusive: b and c, a difference in error of ")
     assert compare_numbers(labels, predicted, seed=1)[0] == a_b
 
 

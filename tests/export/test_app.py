@@ -157,7 +157,8 @@ def test_where_16_bits_change_an_answer_weights_have_32(run, tmp_path, monkeypat
 def test_the_card_says_what_the_run_found(run):
     card = card_of(number_model("mlp"), "mlp", run / "models" / "mlp")
     rows = dict(card["rows"])
-    assert re.fullmatch(r"images\d*, \d+", rows["cardTrained"])
+    learned = json.loads((run / "metrics.json").read_text())["models"]["mlp"]["train_examples"]
+    assert re.fullmatch(rf"images\d*, {learned}", rows["cardTrained"])
     assert rows["cardScore"].startswith("accuracy 0.")
     assert rows["cardInput"] == f"{DIGITS.width} \u00d7 {DIGITS.height} \u00d7 1"
     assert [each["name"] for each in card["models"] if each["is_own"]] == ["mlp"]

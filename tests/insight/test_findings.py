@@ -7,7 +7,7 @@ import math
 import pytest
 
 from pellucid.insight.findings import FINDINGS, Course, find
-from pellucid.insight.findings.fitting import cut_short, overfitting, underfitting
+from pellucid.insight.findings.fitting import cut_short, generalisation_gap, overfitting, underfitting
 from pellucid.insight.findings.gradients import exploding_gradients, vanishing_gradients
 from pellucid.insight.findings.labels import suspicious_labels
 from pellucid.insight.findings.learning_rate import learning_rate_too_high, learning_rate_too_low
@@ -176,6 +176,42 @@ def test_numbers_are_overfitted_in_loss():
     assert overfitting(Course(history)) is not None
 
 
+def ahead(train=1.0, validation=0.75, **more):
+    """A training whose losses both fall, and whose accuracies end so far apart."""
+    losses = [(1.5, 1.5), (0.8, 1.0), (0.3, 0.8), (0.1, 0.75)]
+    records = [
+        {
+            "train_loss": loss,
+            "validation_loss": of_others,
+            "train_accuracy": train,
+            "validation_accuracy": validation,
+        }
+        for loss, of_others in losses
+    ]
+    return Course(records, chance=0.1, **more)
+
+
+def test_train_far_ahead_of_validation_is_overfitting_though_no_loss_rises():
+    found = generalisation_gap(ahead())
+    assert overfitting(ahead()) is None
+    assert found is not None
+    assert "accuracy was 100 % on training and 75.0 % on validation examples" in found.evidence
+    assert found.numbers["gap"] == pytest.approx(0.25)
+    assert [each.name for each in find(ahead())] == ["generalisation-gap"]
+    assert generalisation_gap(ahead(train=0.84)) is None
+    assert generalisation_gap(ahead(train=0.95, validated=8)) is None  # two standard errors are 0.31
+    assert generalisation_gap(overfitted()) is None  # which has a name already
+
+
+def test_numbers_have_a_generalisation_gap_in_r2():
+    def numbers(r2, last=0.1):
+        return Course([{"train_loss": loss, "validation_r2": r2} for loss in (1.0, 0.5, 0.2, last)])
+
+    assert generalisation_gap(numbers(0.5)) is not None
+    assert generalisation_gap(numbers(0.8)) is None
+    assert generalisation_gap(numbers(0.0, last=0.75)) is None  # hardly learnt, so underfitted if anything
+
+
 def test_a_network_that_stays_near_chance():
     stuck = [(2.2, 2.2, 0.12)] * 6
     found = underfitting(course(stuck))
@@ -204,6 +240,8 @@ def test_a_training_that_ends_while_it_gets_better():
     assert "fell by 17 %" in found.evidence
     assert cut_short(course(steep[:3])) is None
     assert cut_short(course((*steep, (1.0, 1.01, 0.6)))) is None
+    annealed = [(2.0, 2.0, 0.3), (1.0, 1.0, 0.5), (0.5, 0.5, 0.7), (0.3, 0.3, 0.8), (0.298, 0.297, 0.8)]
+    assert cut_short(course(annealed)) is None  # a schedule that ends at a rate of zero has come to rest
     halved = [(2.0 * 0.92**epoch, 2.0 * 0.92**epoch, 0.5) for epoch in range(20)]
     assert cut_short(course(halved)) is not None
 
@@ -241,4 +279,4 @@ def test_findings_are_told_as_json_and_in_whole_sentences():
 
 
 def test_every_finding_is_looked_for_once():
-    assert len(set(FINDINGS)) == len(FINDINGS) == 10
+    assert len(set(FINDINGS)) == len(FINDINGS) == 11

@@ -175,7 +175,7 @@ def test_rnn_by_hand():
 
 def test_bag_by_hand():
     rows = table("bag", Settings(width=6, depth=2), TEXTS)
-    assert rows["sum"] == ("sum", "weighed sum", (6,), 50 * 6 + 6, 40 * 6, (40,))
+    assert rows["sum"] == ("sum", "weighted sum", (6,), 50 * 6 + 6, 40 * 6, (40,))
     assert rows["linear2"] == ("linear2", "linear", (6,), 6 * 6 + 6, 36, (40,))
 
 

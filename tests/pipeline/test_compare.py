@@ -111,7 +111,7 @@ def test_the_page_says_it_and_asks_no_one(planted):
     page = (planted / "report.html").read_text()
     text = re.sub(r"<[^>]+>", "", page)
     assert read(planted)[0]["compare"]["verdict"] in text.replace("&#39;", "'")
-    assert "100 images for the test were set aside and not looked at" in text
+    assert "100 images for the test were set aside and not used" in text
     assert page.count('<path class="band ') == 8
     assert not re.search(r"https?://|<script|src=\"(?!data:)", page)
 
@@ -192,7 +192,7 @@ def test_resuming_on_other_data_is_refused(data, half_done, tmp_path):
 
 def test_a_run_that_stands_there_is_refused_and_one_of_train_is_not_resumed(data, planted, tmp_path):
     vary = {"activation": ["relu", "tanh"]}
-    with pytest.raises(StorageError, match="a run stands here"):
+    with pytest.raises(StorageError, match="already holds a run"):
         compare(data, out=planted, vary=vary, **TINY)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_bytes(sealed({"settings": {}, "plan": {}}))

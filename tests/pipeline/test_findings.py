@@ -31,7 +31,7 @@ def test_a_training_gone_wrong_is_told_in_metrics_report_and_one_line(digits_npz
     assert "dead-units" in found
     assert "The learning rate was too high" in run.report.read_text(encoding="utf-8")
     said = capsys.readouterr().err
-    assert said.count("training: learning rate too high, dead units; the report says how to mend it") == 1
+    assert said.count("training: learning rate too high, dead units; the report says how to fix it") == 1
     records = [json.loads(line) for line in (run.folder / "history.jsonl").read_text().splitlines()]
     assert records[-1]["health"]["activations"]["body.activation2"]["dead"] > 0.9
 
@@ -87,6 +87,6 @@ def test_the_line_of_the_terminal_is_only_there_where_something_was_found():
     metrics = {"models": {"svm": {}, "cnn": {}}, "recommended": "cnn"}
     assert findings_line(metrics) is findings_line(metrics | {"findings": []}) is None
     metrics["findings"] = [{"name": "cut-short"}]
-    assert findings_line(metrics) == "training: cut short; the report says how to mend it"
+    assert findings_line(metrics) == "training: cut short; the report says how to fix it"
     other = findings_line(metrics | {"recommended": "svm"})
-    assert other == "training of cnn: cut short; the report says how to mend it"
+    assert other == "training of cnn: cut short; the report says how to fix it"

@@ -10,8 +10,10 @@ import pellucid
 from pellucid.data import prepare
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.errors import DataError, UsageError
+from pellucid.pipeline.comparing.folds import scores_of_folds
 from pellucid.pipeline.judging.by_folds.kinds import Kind
 from pellucid.pipeline.judging.by_folds.out_of_fold import judged_by_folds
+from pellucid.pipeline.learners.candidates import HeldOut
 from pellucid.pipeline.learners.classical import ClassicalLearner, Lessons, learner_at_setup
 from pellucid.pipeline.learners.folds import folds_of
 from pellucid.pipeline.learners.planning.preparation import material_of
@@ -138,10 +140,11 @@ def run(tmp_path_factory):
 
 def test_the_form_of_metrics_json(run):
     found = run.metrics["folds"]
-    assert list(found) == ["folds", "metric", "train", "test", "models", "comparisons"]
+    assert list(found) == ["folds", "metric", "train", "test", "models", "fewer", "comparisons"]
     assert (found["folds"], found["metric"]) == (3, "accuracy")
     assert found["train"] + found["test"] == COUNT - run.metrics["data"]["test"]
     assert set(found["models"]) == set(run.metrics["models"])
+    assert found["fewer"] == {}
     for each in found["models"].values():
         assert len(each["scores"]) == 3
         assert each["mean"]["low"] <= each["mean"]["value"] <= each["mean"]["high"]
@@ -151,6 +154,19 @@ def test_the_form_of_metrics_json(run):
     assert first["verdict"] == "logistic-regression is better than majority"
     config = json.loads((run.folder / "config.json").read_text())
     assert set(config["judged_on_folds"].values()) == {3}
+
+
+def test_who_was_asked_about_fewer_examples_has_its_scores_beside_the_others(tmp_path):
+    judged, folds = of_classical(dataset_of(), tmp_path, ["majority", "logistic-regression"])
+    first, whole = folds.parts[0].validation, judged[1]
+    held_out = HeldOut(first, whole.held_out.about(first))
+    few = dataclasses.replace(whole, name="slow", held_out=held_out)
+    found = scores_of_folds([*judged, few], folds, SETTINGS)
+    assert set(found["models"]) == {"majority", "logistic-regression"}
+    assert found["fewer"]["slow"]["examples"] == len(first)
+    assert found["fewer"]["slow"]["of"] == len(folds.learning.train)
+    of_first = found["models"]["logistic-regression"]["scores"][0]
+    assert found["fewer"]["slow"]["scores"] == [of_first, *[None] * (len(folds.parts) - 1)]
 
 
 def test_models_learn_from_everything_but_the_test(run):

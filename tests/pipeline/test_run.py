@@ -71,7 +71,7 @@ def test_numbers(tmp_path: Path) -> None:
     test = {"mean_absolute_error": ERROR, "root_mean_squared_error": ERROR, "r2": {"value": 0.91}}
     run = made(tmp_path, {"ridge": entry(test)}, "image-regression")
     assert run.verdict.replace("\u00a0", " ") == (
-        "ridge is off by 12.3 on the mean of 2,000 test images (95 % interval [11.2, 13.5])."
+        "ridge has a mean absolute error of 12.3 on 2,000 test images (95 % interval [11.2, 13.5])."
     )
     shown = Shown(run._repr_html_())
     assert "Test mean absolute error Test root mean squared error Test R²" in shown.text

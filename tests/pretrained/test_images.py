@@ -64,8 +64,8 @@ def test_weights_are_converted_once_and_checked_in_the_cache(own_cache):
     content = bytearray(own_cache.read_bytes())
     content[-1] ^= 1
     own_cache.write_bytes(bytes(content))
-    mended = packaged_backbone(LITE0)
-    assert all(torch.equal(first.tensors[name], each) for name, each in mended.tensors.items())
+    fixed = packaged_backbone(LITE0)
+    assert all(torch.equal(first.tensors[name], each) for name, each in fixed.tensors.items())
     assert hashlib.sha256(own_cache.read_bytes()).hexdigest() == images._PACKAGED[LITE0].converted
 
 

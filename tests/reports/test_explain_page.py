@@ -254,7 +254,7 @@ def test_the_page_of_an_autoencoder_shows_draw_bound_and_traversals():
     assert maps == [f"latent-{each.number}" for each in latents.traversals]
     assert told["given"] == {"noise": [16], "class": [10]}
     assert told["terms"] == {"reconstruction": 1.0, "density_of_draw": 1.0, "prior": -1.0}
-    assert "What in the input drove the answer" not in page
+    assert "Why this answer: attribution to the input" not in page
     assert "The same image as of other classes" in page
     assert "The same image as of other classes" not in render_explanation(
         explained("vae-without-classes"), "x"

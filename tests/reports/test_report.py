@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def test_the_verdict_is_one_sentence_with_the_score_and_its_interval(
 
 
 def test_units_stand_beside_the_numbers(page: Page) -> None:
-    for shown in ("41.2 s", "1.14 MB", "0.521 ms", "162 parameters", "3,510 images each second"):
+    for shown in ("41.2 s", "1.14 MB", "0.521 ms", "162 parameters", "Throughput: 3,510 images/s"):
         assert shown in page.text
 
 
@@ -132,15 +133,23 @@ def with_detector(facts: ReportFacts, **changes: object) -> ReportFacts:
     [
         (
             {"stated_rate": 0.05},
-            "Only in part: some synthetic outliers for foreign images look to it much like",
+            "Only in part: it ranks synthetic outliers above test images in ",
         ),
         ({"stated_rate": 0.05}, "74.2 %"),
-        ({"stated_rate": 0.05}, "5.74 % (95 % interval 4.26 % to 7.69 %) are called unlike it, where 5 %"),
-        ({"stated_rate": 0.05}, "is meant: the promise is kept."),
-        ({"stated_rate": 0.01}, "is meant: more false alarms than promised"),
-        ({"stated_rate": 0.2}, "is meant: fewer false alarms than promised."),
-        ({"area_under_roc": {"noise": 0.99}}, "yes: synthetic outliers for them look more foreign to it"),
-        ({"area_under_roc": {"noise": 0.9}}, "mostly: synthetic outliers for them usually look more foreign"),
+        (
+            {"stated_rate": 0.05},
+            "5.74 % (95 % interval 4.26 % to 7.69 %) were flagged (expected false-alarm rate 5 %).",
+        ),
+        ({"stated_rate": 0.01}, "false-alarm rate 1 %): more false alarms than expected"),
+        ({"stated_rate": 0.2}, "false-alarm rate 20 %): fewer false alarms than expected."),
+        (
+            {"area_under_roc": {"noise": 0.99, "inverted": 1.0}},
+            "Probably: it ranks synthetic outliers above test images in 99 to 100 % of pairs (AUROC).",
+        ),
+        (
+            {"area_under_roc": {"noise": 0.9}},
+            "Mostly: it ranks synthetic outliers above test images in 90 % of pairs",
+        ),
         ({"detector": "neighbours"}, "such as the order of words"),
     ],
 )
@@ -160,7 +169,7 @@ def test_without_a_detector_the_report_does_not_speak_of_one(rich_facts: ReportF
 def test_with_a_detector_the_verdict_names_it(rich_facts: ReportFacts) -> None:
     said = Page(render(rich_facts)).text
     assert (
-        "it always predicts one of its classes. The column novelty of predict tells many of them, not" in said
+        "it always predicts one of its classes. predict flags most of them in its novelty column, not" in said
     )
     assert "nothing here measures that" not in said
 
@@ -197,7 +206,7 @@ def test_guessing_is_called_guessing(digit_facts: ReportFacts) -> None:
     score = {"value": 0.12, "low": 0.08, "high": 0.17}
     models = {"cnn": {**digit_facts.metrics["models"]["cnn"], "test": {"accuracy": score}}}
     page = Page(render(dataclasses.replace(digit_facts, metrics={**digit_facts.metrics, "models": models})))
-    assert "cnn is not better beyond chance than always predicting the most frequent class." in page.text
+    assert "cnn is not significantly better than always predicting the most frequent class." in page.text
     assert "Nothing yet" in page.text
 
 
@@ -208,7 +217,7 @@ def test_leaks_stand_in_the_verdict_with_both_scores(
     models = {"cnn": dict(facts.metrics["models"]["cnn"])}
     models["cnn"]["test_without_leaked"] = {"accuracy": {"value": 0.7, "low": 0.6, "high": 0.78}}
     page = Page(render(dataclasses.replace(facts, metrics={**facts.metrics, "models": models})))
-    assert "unseen images correctly, but 3 of them also stand in its training data." in page.text
+    assert "unseen images correctly, but 3 of them are also in its training data." in page.text
     assert "0.700 [0.600, 0.780] without the leaked images" in page.text
 
 
@@ -219,7 +228,23 @@ def test_the_score_without_siblings_stands_in_verdict_and_table(rich_facts: Repo
         rf"{without:.3f} \[[\d., ]+\] without the images that have a copy or a sibling in training", page.text
     )
     assert "Accuracy without siblings" in page.text
-    assert re.search(r"Parted from a sibling in training\s*8\b", page.text)
+
+
+def test_related_examples_stand_in_one_table_with_whose_split_it_is(rich_facts: ReportFacts) -> None:
+    assert rich_facts.check is not None
+    related = [{"kind": "near duplicates", "examples": 296, "sets": 121, "in_test": 58}]
+    found = {**rich_facts.check.to_json(), "related": related, "own_splits": True}
+    check = SimpleNamespace(sentences=lambda: [], to_json=lambda: found)
+    page = Page(render(dataclasses.replace(rich_facts, check=check)))
+    assert re.search(r"near duplicates\s*296\s*121\s*58\b", page.text)
+    assert re.search(r"Splits\s*yours, kept as they are", page.text)
+    assert "related images may lie on both sides" in page.text
+    check = SimpleNamespace(
+        sentences=lambda: [], to_json=lambda: {**found, "related": [], "own_splits": False}
+    )
+    page = Page(render(dataclasses.replace(rich_facts, check=check)))
+    assert re.search(r"Splits\s*made here", page.text)
+    assert "No exact copies, near duplicates or other related images were found." in page.text
 
 
 def test_values_of_a_column_stand_worst_first_with_what_is_beyond_chance(rich_facts: ReportFacts) -> None:
@@ -233,7 +258,7 @@ def test_values_of_a_column_stand_worst_first_with_what_is_beyond_chance(rich_fa
         page.text.rindex("Where is it worst?") : page.text.index("The dashed line is the score of all")
     ]
     worse = sum(each["worse_than_all"] for each in values)
-    assert part.count("not worse beyond chance") == len(values) - worse
+    assert part.count("not significantly worse") == len(values) - worse
     assert re.search(rf"For {worse} of {len(values)} parts by\s+hand", part)
     assert "(Bonferroni)" in page.text
 

@@ -102,7 +102,7 @@ def test_many_classes_are_folded_away(part_of):
 
 
 @pytest.mark.parametrize(
-    ("left_out", "words"), [(1, "image that also stands"), (7, "images that also stand ")]
+    ("left_out", "words"), [(1, "image that is also in"), (7, "images that are also in ")]
 )
 def test_what_was_left_out_is_told(part_of, left_out, words):
     assert "Left out:" not in part_of(FOUND)

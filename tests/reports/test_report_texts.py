@@ -73,7 +73,7 @@ def test_examples_are_called_texts(digit_facts: ReportFacts) -> None:
     assert "image" not in page.text
     assert "It classified 20 texts of 675 wrongly" in page.text
     assert "The texts that it classified wrongly with the most confidence" in page.text
-    assert "4,120 texts each second" in page.text
+    assert "Throughput: 4,120 texts/s" in page.text
     assert "unusual texts that are labelled rightly" in page.text
 
 

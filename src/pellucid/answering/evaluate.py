@@ -157,7 +157,7 @@ def _numbers(listing: Listing, rows: Sequence[int], model: Model) -> Float64[np.
         named = [f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong]
         raise DataError(
             f"{listing.place}: the model predicts numbers, but not every label is one: "
-            f"{some(named, _NAMES_SHOWN)}; mend or remove {'it' if len(wrong) == 1 else 'them'}"
+            f"{some(named, _NAMES_SHOWN)}; fix or remove {'it' if len(wrong) == 1 else 'them'}"
         )
     return np.array(read, np.float64)
 
@@ -247,7 +247,7 @@ def _answers(
     if bad and not skip_bad:
         listed = "\n  ".join(bad)
         raise DataError(
-            f"{listing.place}: {len(bad):,} {noun}s cannot be read; mend them or leave them out with "
+            f"{listing.place}: {len(bad):,} {noun}s cannot be read; fix them or leave them out with "
             f"--skip-bad\n  {listed}"
         )
     if len(bad) == len(rows):

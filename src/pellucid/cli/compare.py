@@ -16,7 +16,7 @@ def add_parser(subparsers: Any) -> None:
         "compare",
         help="train variants and say which difference is real",
         description="Train variants of a network with several seeds on the same folds of the data, and say "
-        "which difference is real. The test split is set aside and not looked at.",
+        "which difference is real. The test split is set aside and not used.",
     )
     add_data(parser)
     parser.add_argument(

@@ -87,7 +87,7 @@ def _require_targets(
     splits = np.array(listing.splits, dtype="<U10")
     for part in (TRAIN, VALIDATION, TEST):
         if (splits == part).any() and not (usable & (splits == part)).any():
-            raise DataError(f"{listing.place}: no {listing.noun} of the {part} split can be used; mend them")
+            raise DataError(f"{listing.place}: no {listing.noun} of the {part} split can be used; fix them")
     if not np.isin(splits, (TRAIN, UNDECIDED)).any():
         raise DataError(f"{listing.place}: no {listing.noun} is for training; mark some as {TRAIN}")
 
@@ -101,7 +101,7 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
         listed += f"\n  and {number - len(shown):,} more"
     return DataError(
         f"{listing.place}: {number:,} of {count_of(len(listing), listing.noun)} cannot be used; "
-        f"mend or remove {'it' if number == 1 else 'them'}, or leave {'it' if number == 1 else 'them'} "
+        f"fix or remove {'it' if number == 1 else 'them'}, or leave {'it' if number == 1 else 'them'} "
         f"out with --skip-bad{listed}"
     )
 

@@ -101,7 +101,7 @@ def learning_curve(
         raise ValueError(f"model: {model!r} has no learning curve; there are {', '.join(answers) or 'none'}")
     metric = _metric(labels).key
     if len(labels) == 0:
-        outlook = "There are no validation examples, so it cannot be told whether more data would help."
+        outlook = "There are no validation examples, so whether more data would help is unknown."
         return LearningCurve(metric, {name: () for name in answers}, model, outlook, None)
     curves = {
         name: tuple(CurvePoint(int(size), _score(labels, found, seed)) for size, found in curve)
@@ -130,7 +130,7 @@ def _outlook(
     sizes = np.array([size for size, _ in curve], np.float64)
     if len(np.unique(sizes)) < LEAST_POINTS:
         told = f"{count_of(len(np.unique(sizes)), 'size')} of training split"
-        return f"Whether more data would help {model} cannot be told from {told}; three are needed.", None
+        return f"Whether more data would help {model} is unknown from {told}; three are needed.", None
     forecast = _forecast(labels, [answers for _, answers in curve], sizes, seed)
     return _words(forecast, model, int(sizes[-1]), _metric(labels))
 
@@ -202,7 +202,7 @@ def _words(forecast: _Forecast, model: str, size: int, metric: Metric) -> tuple[
             False,
         )
     return (
-        f"Whether more data would help {model} cannot be told: {twice} the {metric.words} would change by "
+        f"Whether more data would help {model} is inconclusive: {twice} the {metric.words} would change by "
         f"about {change}.",
         None,
     )

@@ -212,7 +212,7 @@ _KINDS: dict[type, Callable[[Any], str]] = {
     MaskedPool: lambda layer: f"{layer.pooling} over text",
     nn.LSTM: lambda layer: "lstm",
     nn.GRU: lambda layer: "gru",
-    WeighedSum: lambda layer: "weighed sum",
+    WeighedSum: lambda layer: "weighted sum",
     MeanAndMax: lambda layer: "mean and maximum",
     Places: lambda layer: "vectors of place",
     nn.LayerNorm: lambda layer: "layer norm",

@@ -44,8 +44,8 @@ def conclude(
     config, network, continual = journal.content, learned.network, learned.continual
     candidates = calibrated(learned.candidates, dataset, settings.seed)
     with stages.stage(
-        "learning what the training data looks like",
-        "learned what the training data looks like, so that foreign inputs can be told",
+        "fitting the novelty detector",
+        "fitted the novelty (out-of-distribution) detector",
     ):
         candidates = with_detectors(candidates, material_of(folds.learning), settings.seed)
         candidates = with_held_out(candidates, dataset, settings.seed)

@@ -62,8 +62,8 @@ def make_generator(check: Check, context: RunContext) -> None:
     model = candidate.model
     if model.columns_seen:
         with context.stages.stage(
-            "learning what the training data looks like",
-            "learned what the training data looks like, so that odd images can be told",
+            "fitting the novelty detector",
+            "fitted the novelty (out-of-distribution) detector",
         ):
             model = generator_with_detector(model, material, context.settings.seed)
             candidate = dataclasses.replace(candidate, model=model)

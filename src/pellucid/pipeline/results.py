@@ -60,9 +60,9 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         "recommended": outcome.recommendation.name,
         "reason": " ".join([outcome.recommendation.reason, *([price] if price else [])]),
         "models": entries,
-        "comparisons": comparisons(outcome.tested, dataset, seed),
+        "comparisons": comparisons(outcome.comparable, outcome.recommendation.name, dataset, seed),
         "contradiction": contradiction(
-            outcome.recommendation.name, outcome.tested, dataset, config["settings"].get("metric"), seed
+            outcome.recommendation.name, outcome.comparable, dataset, config["settings"].get("metric"), seed
         ),
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
         "label_issues": as_json(outcome.label_issues),

@@ -124,10 +124,10 @@ def _headline(facts: ComparisonFacts, pairs: Sequence[Pairing]) -> str:
     against = [each for each in pairs if each.first == best]
     beaten = [each for each in against if each.verdict.startswith(f"{best} is better")]
     if len(beaten) == len(against):
-        return f"{best} is best, beyond chance"
+        return f"{best} is significantly better than the others"
     if beaten:
         return f"{best} has the best mean, but the lead over some others could be chance"
-    return "No variant is better than the others beyond chance"
+    return "No variant is significantly better than the others"
 
 
 def _others(facts: ComparisonFacts) -> list[Metric]:

@@ -19,6 +19,12 @@ _COLOURS = {
 _ON_NETWORK_COLOURS = {"logistic-regression": 4, "ridge": 4, "svm": 5}
 _NETWORK_COLOUR, _AVERAGE_COLOUR = 6, 7
 _ON = "-on-"
+# Pretrained networks as their makers write them; the room that knows them loads torch, and a page needs none.
+_WRITTEN = {
+    "efficientnet-lite0": "EfficientNet-Lite0",
+    "all-minilm-l6-v2": "all-MiniLM-L6-v2",
+    "glove-6b-50d": "GloVe 6B",
+}
 
 
 def metrics(facts: ReportFacts) -> tuple[Metric, ...]:
@@ -63,6 +69,20 @@ def test_score(entry: Mapping[str, Any], metric: Metric) -> Score | None:
 def is_classical(name: str) -> bool:
     """True for a model that is no network, though it may stand on one, by its name in `metrics.json`."""
     return name.split(_ON)[0] in _COLOURS
+
+
+def in_words(facts: ReportFacts, name: str) -> tuple[str, str]:
+    """A model's name as a headline has it, and what kind of model it is between commas, or nothing.
+
+    A simple model on a pretrained network is no classical model alone: its features are most of it.
+    """
+    count = len(members(models(facts).get(name) or {}))
+    if count:
+        return name, f", an ensemble of {count} models,"
+    learner, _, below = name.partition(_ON)
+    if below and is_classical(name):
+        return f"{_WRITTEN.get(below, below)} features + {learner.replace('-', ' ')}", ""
+    return name, ", a classical model," if is_classical(name) and len(models(facts)) > 1 else ""
 
 
 def network(facts: ReportFacts) -> str | None:

@@ -173,7 +173,8 @@ class ReportFacts:
         title: what the run is about, such as the place of its data.
         metrics: the content of `metrics.json`.
         history: the lines of `history.jsonl`.
-        confusion: whole numbers (k, k) on the test split: rows true, columns predicted, in the
+        confusion: whole numbers (k, k) on the test split, with the old one where continual training has
+            new data that lacks old classes: rows true, columns predicted, in the
             order of `metrics["classes"]`; (0, 0) where nothing was tested.
         mistakes: wrong answers of the recommended model, the surest first (for numbers: the answers
             farthest off), at most 40.
@@ -274,9 +275,28 @@ class ReportFacts:
     def score(self, name: str, part: str = "test") -> Score | None:
         """Read a score of the recommended model, such as `accuracy`; `None` where it was not measured.
 
-        `part` is `test`, `validation` or `test_without_leaked`.
+        `part` is `test`, `validation` or `test_without_leaked`. The test is of all classes where continual
+        training was tested on old and new examples together.
         """
+        if part == "test" and self.all_classes is not None:
+            return Score.read(self.all_classes["test"].get(name))
         return Score.read((self.model.get(part) or {}).get(name))
+
+    @property
+    def all_classes(self) -> Mapping[str, Any] | None:
+        """Scores on old and new test examples together; `None` where the new data has all classes."""
+        found: Mapping[str, Any] | None = self.continual.get("all_classes")
+        return found
+
+    @property
+    def missing_classes(self) -> Sequence[str]:
+        """Old classes that the new data of continual training lacks, and that one model alone knows."""
+        return [str(name) for name in self.continual.get("missing_classes") or ()]
+
+    @property
+    def continual(self) -> Mapping[str, Any]:
+        """Form of `continual` in `metrics.json`; empty for a fresh network."""
+        return self.metrics.get("continual") or {}
 
     def data_count(self, name: str) -> int:
         """Read a count from the metrics, such as `train` or `leaked`; zero where it is missing."""

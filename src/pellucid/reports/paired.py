@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.evaluation.comparisons.paired import LEVEL
 from pellucid.reports.entries import compared
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
@@ -24,6 +25,7 @@ class Pairing:
         bar: the difference on the list's common scale, zero marked; `None` where it lies off the scale.
         p_value: adjusted for the number of pairs.
         verdict: in words.
+        word: `better`, `worse` or `inconclusive`, said of the first.
     """
 
     first: str
@@ -32,6 +34,7 @@ class Pairing:
     bar: Ruler | None
     p_value: float | None
     verdict: str
+    word: str = "inconclusive"
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,11 @@ def read_pair(comparison: Mapping[str, Any], seen_from: str, measure: Metric) ->
             difference = Score(-difference.value, -difference.high, -difference.low)
     raw = finite(comparison.get("p_value"))
     adjusted = finite(comparison.get("p_value_holm"))
-    verdict = str(comparison.get("verdict") or "")
-    return Pairing(first, second, difference, None, raw if adjusted is None else adjusted, verdict)
+    p_value = raw if adjusted is None else adjusted
+    word = "inconclusive"
+    if difference is not None and p_value is not None and p_value <= LEVEL:
+        word = "better" if measure.better(difference.value) > 0 else "worse"
+    return Pairing(first, second, difference, None, p_value, str(comparison.get("verdict") or ""), word)
 
 
 def _distance(pair: Pairing) -> float:

@@ -30,7 +30,7 @@ def visible(value: Any) -> Any:
     return _HIDDEN.sub(lambda match: _LINE_BREAKS.get(match[0], f"⟨U+{ord(match[0]):04X}⟩"), value)
 
 
-def shortened(text: str, length: int = 40) -> str:
+def shortened(text: str, length: int = 48) -> str:
     """Cut the middle out of a long text.
 
     The text itself, or its beginning and end around `…`.

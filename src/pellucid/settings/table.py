@@ -28,7 +28,7 @@ class Settings:
     input_column: str | None = row(
         None,
         "data",
-        "Table column holding the texts or image paths; several of texts, parted by commas, are joined",
+        "Table column with the texts or image paths; several text columns, comma-separated, are joined",
     )
     label_column: str | None = row(None, "data", "Table column holding the labels")
     label_from_name: str | None = row(
@@ -156,7 +156,7 @@ class Settings:
         choices=("gd", "sgd", "momentum", "nesterov", "adam", "adamw"),
     )
     learning_rate: float | None = row(None, "training", "Largest learning rate", low=1e-9, high=1e3)
-    weight_decay: float | None = row(None, "training", "Pull of the weights towards zero", low=0.0, high=10.0)
+    weight_decay: float | None = row(None, "training", "Weight decay", low=0.0, high=10.0)
     schedule: str | None = row(
         None, "training", "Course of the learning rate", choices=("one-cycle", "cosine", "constant")
     )

@@ -23,6 +23,7 @@ from pellucid.export.app.kinds import KINDS
 from pellucid.export.app.tensors import Tensors
 from pellucid.export.app.texts import formula_of_text
 from pellucid.export.export import metadata_of
+from pellucid.insight.explanations.contributions import contributions_of
 from pellucid.insight.explanations.drivers import ids_of
 from pellucid.insight.layers.opening import open_network
 from pellucid.insight.layers.records import layer_records
@@ -41,6 +42,7 @@ const { keep } = await import(`${explain}/data/stored.js`);
 const { wholeOf } = await import(`${explain}/data/arrays.js`);
 const { told } = await import(`${explain}/data/told.js`);
 const { answeredText } = await import(`${folder}/model/answering.js`);
+const { linearFor } = await import("./pellucid/export/app/script/classical/answering.js");
 const { readText } = await import(`${folder}/model/reading.js`);
 const { fitFields } = await import(`${folder}/model/lengths.js`);
 for (const [name, [shape, numbers]] of Object.entries(given.arrays)) {
@@ -50,7 +52,12 @@ return given.texts.map((text) => {
   const read = readText(text);
   const { said, novelty, values } = answeredText(read);
   fitFields(read.found.length);
+  const isLinear = "predictor.weights" in given.arrays && !("predictor.points" in given.arrays);
+  const linear = isLinear && read.features ? linearFor(said.indexOf(Math.max(...said))) : null;
+  const { columns, values: numbers } = read.features ?? {};
   return {
+    terms: linear && columns.map((column, at) => numbers[at] * linear.weightOf(column)),
+    bias: linear && linear.bias,
     said,
     novelty,
     fields: Object.fromEntries(told.layers.map(({ name, field }) => [name, field])),
@@ -170,6 +177,23 @@ def test_classical_models_of_words_say_what_they_say(node: Node, make: Any) -> N
     np.testing.assert_allclose([each["said"] for each in found], ours.said, atol=1e-6)
     if ours.novelty is not None:
         np.testing.assert_allclose([each["novelty"] for each in found], ours.novelty, atol=1e-6)
+
+
+def test_terms_of_a_linear_model_are_those_of_the_explain_page(node: Node) -> None:
+    """Of two classes scikit-learn keeps the weights of one: each word adds half as much to each side."""
+    rng = np.random.default_rng(0)
+    tfidf = fit_tfidf(Texts.of(texts()), np.arange(300), Shape(2), 200).tfidf
+    for columns in (2, 3):
+        weights, bias = rng.normal(size=(tfidf.features, columns)), rng.normal(size=columns)
+        weights[:, 0] = bias[0] = 0
+        predictor = Linear(10, False, weights, bias, np.arange(columns, dtype=np.int32))
+        model = ClassicalModel(predictor, TF_IDF, CLASSES, preprocessing=None, tfidf=tfidf)
+        (found,) = said_by_script(node, model, texts()[:1])
+        ours = contributions_of(model, texts()[:1], int(np.argmax(found["said"])))
+        assert ours is not None
+        scores = ours.scores[np.flatnonzero(ours.features)]
+        np.testing.assert_allclose(sorted(found["terms"]), sorted(scores), atol=1e-6)
+        np.testing.assert_allclose(found["bias"], ours.start, atol=1e-6)
 
 
 def test_classical_models_on_a_network_say_what_they_say(node: Node) -> None:

@@ -14,6 +14,9 @@ from pellucid.data.checks.text_findings import TextFindings
 from pellucid.data.listing import TRAIN
 from pellucid.data.wording import COLUMNS, count_of, quoted, some, visible
 
+EXACT_COPIES, NEAR_DUPLICATES, ANY = "exact copies", "near duplicates", "any of these"
+"""Kinds of relation beside the rules of siblings."""
+
 _FORMS = {
     "idx": "IDX files", "npz": "an npz file", "table": "a table", "tables": "several tables",
     "webdataset": "WebDataset shards",
@@ -50,6 +53,22 @@ class Skipped(NamedTuple):
     reason: str
 
 
+class Related(NamedTuple):
+    """Examples that are related to another in one way.
+
+    Attributes:
+        kind: `exact copies`, `near duplicates` or another rule of siblings, or `any of these`.
+        examples: examples in its sets.
+        sets: sets of two or more.
+        in_test: test examples with a related one in train or validation.
+    """
+
+    kind: str
+    examples: int
+    sets: int
+    in_test: int
+
+
 @dataclass(frozen=True)
 class Check:
     """Findings about data; copies and sources stand in the order of the data.
@@ -69,7 +88,8 @@ class Check:
         copies: sources of each set of exact copies.
         conflicts: those sets of exact copies whose labels differ.
         near_copies: sources of pairs that are nearly the same.
-        near_across: near copies that stand in two different splits.
+        related: examples related to others, one row for each kind that was found.
+        own_splits: whether the splits are the user's.
         near_complete: false where the search for near copies stopped at its limit.
         duplicates: examples that repeat the content of one before them, in any split.
         near_duplicates: examples that are nearly the same as one before them.
@@ -95,7 +115,8 @@ class Check:
     copies: tuple[tuple[str, ...], ...]
     conflicts: tuple[tuple[Labelled, ...], ...]
     near_copies: tuple[tuple[str, str], ...]
-    near_across: int
+    related: tuple[Related, ...]
+    own_splits: bool
     near_complete: bool
     duplicates: int
     near_duplicates: int
@@ -140,7 +161,8 @@ class Check:
             "copies": [list(sources) for sources in self.copies],
             "conflicts": [[each._asdict() for each in conflict] for conflict in self.conflicts],
             "near_copies": [list(pair) for pair in self.near_copies],
-            "near_copies_across_splits": self.near_across,
+            "related": [each._asdict() for each in self.related],
+            "own_splits": self.own_splits,
             "near_copies_complete": self.near_complete,
             "leaked_examples": list(self.leaked),
             "sibling_sets": self.siblings.sets_to_json(),
@@ -166,7 +188,7 @@ class Check:
         said = [
             *_inputs_said(self),
             *_copies_said(self),
-            *self.siblings.sentences(self.noun),
+            *self.siblings.sentences(self.noun, own_splits=self.own_splits),
             *self._labels_said(),
         ]
         return [visible(sentence) for sentence in (*said, *self.warnings)]
@@ -268,10 +290,11 @@ def _copies_said(check: Check) -> list[str]:
         )
     if check.near_duplicates:
         least = "" if check.near_complete else "at least "
+        near = next(each for each in check.related if each.kind == NEAR_DUPLICATES)
         said.append(
-            f"{nouns.capitalize()} nearly the same as another: {least}{check.near_duplicates:,}, for "
-            f"instance {' and '.join(check.near_copies[0])}. Pairs of them that stand in two splits: "
-            f"{check.near_across:,}."
+            f"Near duplicates: {least}{count_of(near.examples, check.noun)} in {count_of(near.sets, 'set')}, "
+            f"for instance {' and '.join(check.near_copies[0])}; {near.in_test:,} of the test "
+            f"{'has' if near.in_test == 1 else 'have'} one in train or validation."
         )
     if not check.near_complete:
         said.append("The search for near copies stopped at its limit; there may be more.")

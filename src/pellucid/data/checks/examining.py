@@ -6,17 +6,26 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.data.checks.checking import Check, Labelled, Skipped
+from pellucid.data.checks.checking import (
+    ANY,
+    EXACT_COPIES,
+    NEAR_DUPLICATES,
+    Check,
+    Labelled,
+    Related,
+    Skipped,
+)
 from pellucid.data.checks.class_findings import BALANCE_ABOVE, look_alikes, missing_classes
 from pellucid.data.checks.number_findings import number_findings
 from pellucid.data.checks.sibling_findings import sibling_findings
 from pellucid.data.checks.text_findings import text_findings
 from pellucid.data.copies.duplicates import NearCopies
+from pellucid.data.copies.sets import first_of_sets
 from pellucid.data.dataset import Dataset
 from pellucid.data.decoded import Content
 from pellucid.data.earlier import NOTHING, EarlierConstraints
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Images, Listing
-from pellucid.data.siblings.rules import Siblings
+from pellucid.data.siblings.rules import NEAR_COPIES, Siblings
 from pellucid.data.splits.by_time import time_sentence
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.tasks import CLASSIFICATION
@@ -57,7 +66,6 @@ def examine(
     training = [count for count in counts[TRAIN] if count]
     imbalance = max(training) / min(training)
     sets = _copy_sets(copies.first, used)
-    split_of = _split_codes(dataset)
     pairs = copies.near.pairs.tolist()
     images, preprocessing = content.images, content.preprocessing
     return Check(
@@ -74,7 +82,8 @@ def examine(
         copies=tuple(tuple(listing.sources[index] for index in each) for each in sets),
         conflicts=_conflicts(listing, sets),
         near_copies=tuple((listing.sources[one], listing.sources[other]) for one, other in pairs),
-        near_across=sum(split_of[one] != split_of[other] for one, other in pairs),
+        related=_related(dataset, copies),
+        own_splits=any(listing.splits),
         near_complete=copies.near.complete,
         duplicates=sum(len(each) - 1 for each in sets),
         near_duplicates=len({other for _, other in pairs}),
@@ -128,12 +137,27 @@ def _is_balanced(dataset: Dataset, imbalance: float, class_weight: str | None) -
     return is_wanted and dataset.target is CLASSIFICATION
 
 
-def _split_codes(dataset: Dataset) -> list[int]:
-    """A number for the split of each example; equal numbers, equal splits."""
-    codes = np.zeros(len(dataset.labels), np.int64)
-    for code, positions in enumerate(dataset.split_positions.values(), start=1):
-        codes[positions] = code
-    return codes.tolist()
+def _related(dataset: Dataset, copies: Copies) -> tuple[Related, ...]:
+    """Examples, sets and test examples across splits of each kind of relation, and of all kinds together."""
+    count = len(dataset.labels)
+    is_learned, is_test = np.zeros((2, count), bool)
+    is_learned[np.concatenate([dataset.train, dataset.validation])] = True
+    is_test[dataset.test] = True
+    places = np.arange(count, dtype=np.int64)
+    exact = np.stack([copies.first, places], axis=1)[copies.first != places]
+    of_siblings = {
+        rule: links for rule, links in copies.siblings.links.items() if rule != NEAR_COPIES
+    }  # which are the near duplicates, where siblings are looked for
+    kinds = {EXACT_COPIES: exact, NEAR_DUPLICATES: copies.near.pairs, **of_siblings}
+    found = []
+    for kind, pairs in [*kinds.items(), (ANY, np.concatenate(list(kinds.values())))]:
+        links = pairs[(is_learned | is_test)[pairs].all(axis=1)]
+        if not len(links):
+            continue
+        members, first = np.unique(links), first_of_sets(count, links)
+        crosses = is_test[members] & np.isin(first[members], first[members[is_learned[members]]])
+        found.append(Related(kind, len(members), len(np.unique(first[members])), int(crosses.sum())))
+    return tuple(found) if len(found) > 2 else tuple(found[:1])  # of one kind alone it is the same again
 
 
 def _modes(images: Images, used: Int64[np.ndarray, " used"]) -> tuple[tuple[str, int], ...]:

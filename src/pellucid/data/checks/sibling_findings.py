@@ -1,4 +1,4 @@
-"""Findings about siblings: sets of examples that belong together, and test examples parted from theirs."""
+"""Findings about siblings: sets of examples that belong together, and test examples related to training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.data.dataset import Dataset
-from pellucid.data.siblings.rules import WORDS, Found, Siblings
+from pellucid.data.siblings.rules import NEAR_COPIES, WORDS, Found, Siblings
 from pellucid.data.wording import count_of, some
 
 _SETS_LISTED = 100
@@ -32,7 +32,7 @@ class SiblingFindings:
     reasons: Mapping[int, tuple[str, int]] = field(repr=False, compare=False)
 
     def metrics(self) -> dict[str, Any]:
-        """The form in `metrics.json` under `data`: sets and examples by rule, and test examples parted."""
+        """The form in `metrics.json` under `data`: sets and examples by rule, test examples across splits."""
         return {
             "siblings": self.examples,
             "siblings_by_rule": {rule: found._asdict() for rule, found in self.found.items()},
@@ -43,23 +43,24 @@ class SiblingFindings:
         """The first sets of each rule, with the sources of their examples."""
         return [{"rule": rule, "examples": list(sources)} for rule, sources in self.sets]
 
-    def sentences(self, noun: str) -> list[str]:
-        """One sentence for each rule that found something, what is done about it, and one about the test."""
+    def sentences(self, noun: str, *, own_splits: bool) -> list[str]:
+        """One sentence for each rule that found something, what is done about it, and one about the test.
+
+        Near duplicates have theirs elsewhere; splits are the user's or made here.
+        """
         said = []
         for rule, found in self.found.items():
-            if found.sets:
+            if found.sets and rule != NEAR_COPIES:
                 example = next(sources for name, sources in self.sets if name == rule)
                 said.append(
                     f"{noun.capitalize()}s {WORDS[rule]}: {found.examples:,} in "
                     f"{count_of(found.sets, 'set')} ({rule.replace('_', ' ')}), for instance {some(example)}."
                 )
-        if said:
-            said.append(
-                "Such siblings stay together in every split that is made here; --no-groups parts them."
-            )
+        if self.examples and not own_splits:
+            said.append(f"Related {noun}s are kept in one split; --no-groups turns this off.")
         if self.in_test:
             said.append(
-                f"Test {noun}s with a sibling in train or validation, in the splits that you gave: "
+                f"Test {noun}s related to one in train or validation, in the splits that you gave: "
                 f"{len(self.in_test):,}, for instance {some(self.in_test)}; the score is also given without "
                 "them and without exact copies."
             )

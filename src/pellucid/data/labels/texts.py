@@ -39,7 +39,7 @@ def label_texts(values: Sequence[object], place: str, source: Callable[[int], st
     for index, text in enumerate(texts):
         if not is_encodable(text):
             raise DataError(
-                f"{place}: the label at {source(index)} is not valid text: {quoted(text)}; mend it"
+                f"{place}: the label at {source(index)} is not valid text: {quoted(text)}; fix it"
             )
     return texts
 

@@ -184,7 +184,7 @@ def _require_unicode(labels: np.ndarray, name: str, place: str) -> None:
     codes = codes if labels.dtype.isnative else codes.byteswap()
     wrong = np.flatnonzero((codes.reshape(len(labels), -1) > sys.maxunicode).any(axis=1))
     if len(wrong):
-        raise DataError(f"{place}: the label at {name} row {wrong[0] + 1} is no text; mend it")
+        raise DataError(f"{place}: the label at {name} row {wrong[0] + 1} is no text; fix it")
 
 
 def _load(path: Path, name: str) -> np.ndarray:

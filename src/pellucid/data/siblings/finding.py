@@ -54,7 +54,7 @@ def find_siblings(
     found = joined(count, int(usable.sum()), first, links)
     if name is None or not found.found[SOURCES].sets:
         return found
-    said = f"Examples with the same {quoted(name)} stay together (--no-groups parts them)."
+    said = f"Examples with the same {quoted(name)} stay together (--no-groups turns this off)."
     return dataclasses.replace(found, warnings=(*found.warnings, said))
 
 

@@ -102,7 +102,7 @@ def require_spread(values: Float64[np.ndarray, " n"], place: str, noun: str = "i
         )
 
 
-_REMEDY = "mend or remove them, or take the labels as classes with --target class"
+_REMEDY = "fix or remove them, or take the labels as classes with --target class"
 
 
 def _complaint(wrong: Sequence[str], total: int) -> str:
@@ -134,7 +134,7 @@ def _why_not_all(
         return None
     named = some([f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong])
     return (
-        f"the labels are numbers but for {named}, and so taken as classes; mend or remove these to predict "
+        f"the labels are numbers but for {named}, and so taken as classes; fix or remove these to predict "
         "numbers"
     )
 

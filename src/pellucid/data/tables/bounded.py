@@ -117,7 +117,7 @@ class _Bounded(io.RawIOBase):
         if self._line > LINE_BYTES:
             raise DataError(
                 f"{self._path}: holds a line of more than {LINE_BYTES >> 20} MB; "
-                "mend its line ends, or cut its texts"
+                "fix its line ends, or cut its texts"
             )
         if self._meter is not None and self._read > self._meter.most:
             raise DataError(

@@ -65,9 +65,9 @@ def open_csv(file: TextFile, separator: str | None = None) -> CsvRows:
         raise DataError(f"{file.place}: the table is empty; give one with a header and rows")
     warnings = []
     if separator == ";":
-        warnings.append(f"{file.place}: fields parted by semicolons")
+        warnings.append(f"{file.place}: fields separated by semicolons")
     elif separator == "\t" and ".csv" in file.place.lower():
-        warnings.append(f"{file.place}: fields parted by tabs")
+        warnings.append(f"{file.place}: fields separated by tabs")
     after = CsvBatch(first.rows[1:], first.numbers[1:])
     return CsvRows(
         [name.strip() for name in first.rows[0]], itertools.chain([after], batches), tuple(warnings)
@@ -219,5 +219,5 @@ def _require_even(batch: CsvBatch, width: int, place: str) -> None:
     for fields, number in zip(batch.rows, batch.numbers, strict=True):
         if len(fields) != width:
             raise DataError(
-                f"{place}: row {number} has {len(fields)} fields, the first row {width}; mend the row"
+                f"{place}: row {number} has {len(fields)} fields, the first row {width}; fix the row"
             )

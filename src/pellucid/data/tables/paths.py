@@ -55,7 +55,7 @@ def paths_of(
     if missing and not may_miss:
         raise DataError(
             f"{place}: no such {noun} at {some(missing, MOST_ROWS)}; "
-            "mend the paths or leave them out with --skip-bad"
+            "fix the paths or leave them out with --skip-bad"
         )
     return paths
 

@@ -77,6 +77,6 @@ def _texts(table: Table, names: tuple[str, ...]) -> list[str]:
         for number, value in zip(block.numbers, inputs_of(block.columns, names), strict=True):
             text, reason = text_or_reason(value)
             if reason and reason != BLANK:
-                raise DataError(f"{table.place}: row {number} {reason}; mend it or leave it out")
+                raise DataError(f"{table.place}: row {number} {reason}; fix it or leave it out")
             texts.append(text)
     return texts

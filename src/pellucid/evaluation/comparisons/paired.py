@@ -4,7 +4,7 @@ Notation: of $n$ examples, $b$ are answered right by the first model only and $c
 only; the difference of their accuracies is $\hat d = (b - c) / n$.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -21,7 +21,7 @@ from pellucid.evaluation.wording import points, span
 
 LEVEL = 0.05
 WIDEST, WIDEST_RELATIVE = 0.05, 0.1
-"""Reach of an interval up to which it `could be chance`: share of the examples, or of the labels' spread."""
+"""Reach of the interval of a small difference: share of the examples, or of the labels' spread."""
 
 
 @dataclass(frozen=True)
@@ -157,37 +157,30 @@ def _verdict(
     apart: int,
     pairs: int,
 ) -> str:
-    """Sentence on two accuracies."""
+    """Sentence on two accuracies, its difference `a` less `b`."""
     p_value, adjusted = p_values
     if adjusted <= LEVEL:
-        return _better(a, b, difference, points)
+        word = "better" if difference.value > 0 else "worse"
+        return f"{a} is {word} than {b}: a difference of {points(difference)}"
     if max(-difference.low, difference.high) > WIDEST:
-        told = f"{apart:,} of {count_of(examples, 'example')} set {a} and {b} apart"
-        return f"too few examples to tell: {told}, and the difference is {points(difference)}"
+        told = f"{a} and {b} disagree on {apart:,} of {count_of(examples, 'example')}"
+        return f"inconclusive: {told}, a difference of {points(difference)}"
+    found = f"inconclusive: {a} and {b} differ by {points(difference)}"
     if p_value <= LEVEL:
         return (
-            f"the difference between {a} and {b} could be chance: {points(difference)} would stand out "
-            f"alone, but among {pairs} comparisons one such is expected by chance"
+            f"{found}, which would be significant alone, but among {pairs} comparisons one such is expected "
+            "by chance"
         )
-    return f"the difference between {a} and {b} could be chance: {points(difference)}"
+    return f"{found}, which could be chance"
 
 
 def _number_verdict(
     a: str, b: str, difference: Interval, p_values: tuple[float, float], examples: int, spread: float
 ) -> str:
-    """Sentence on two root mean squared errors."""
+    """Sentence on two root mean squared errors, its difference `a` less `b`."""
+    of_errors = f"a difference in error of {span(difference)}"
     if p_values[1] <= LEVEL:
-        return _better(a, b, Interval(-difference.value, -difference.high, -difference.low), span)
+        return f"{a} is {'better' if difference.value < 0 else 'worse'} than {b}: {of_errors}"
     if max(-difference.low, difference.high) > WIDEST_RELATIVE * spread:
-        return (
-            f"too few examples to tell: on {count_of(examples, 'example')} the errors of {a} and {b} "
-            f"differ by {span(difference)}"
-        )
-    return f"the difference between {a} and {b} could be chance: their errors differ by {span(difference)}"
-
-
-def _better(a: str, b: str, gain: Interval, words: Callable[[Interval], str]) -> str:
-    """The better model first; a negative gain speaks for the second."""
-    if gain.value < 0:
-        a, b, gain = b, a, Interval(-gain.value, -gain.high, -gain.low)
-    return f"{a} is better than {b}: {words(gain)}"
+        return f"inconclusive: {a} and {b} on only {count_of(examples, 'example')}, {of_errors}"
+    return f"inconclusive: {a} and {b}, {of_errors}, which could be chance"

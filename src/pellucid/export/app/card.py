@@ -21,7 +21,7 @@ def card_of(model: Model, name: str, folder: Path) -> dict[str, Any]:
     run = run_of(folder)
     config, metrics = (_read(run, each) for each in ("config.json", "metrics.json"))
     rows = [
-        ("cardTrained", _data(config)),
+        ("cardTrained", _data(config, metrics, name)),
         ("cardScore", ""),
         ("cardInput", _input(model)),
         ("cardParameters", f"{model.parameters:,}"),
@@ -49,13 +49,15 @@ def _read(run: Path | None, name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _data(config: Mapping[str, Any]) -> str:
-    """Name of the data, without the folders it lay in, and how many examples were learned from."""
+def _data(config: Mapping[str, Any], metrics: Mapping[str, Any], model: str) -> str:
+    """Name of the data, without the folders it lay in, and how many examples the model learned from."""
     data = config.get("data")
     if not isinstance(data, dict) or "place" not in data:
         return ""
     name = str(data["place"]).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-    count = data.get("train")
+    # Where folds judge, a model that is kept learns from the validation split too.
+    own = (metrics.get("models") or {}).get(model)
+    count = own.get("train_examples") if isinstance(own, dict) else data.get("train")
     return f"{name}, {count:,}" if isinstance(count, int) else name
 
 

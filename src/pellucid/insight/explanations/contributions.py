@@ -186,9 +186,10 @@ def _of_kernel(
         return Contributions(how, names, None, scores, start, start + float(scores.sum()))
     columns = predictor.classes.tolist()
     scores, start = np.zeros(len(columns)), 0.0
-    names = tuple(f"kept examples of {model.classes[each]}" for each in columns)
+    names = tuple(f"support vectors of {model.classes[each]}" for each in columns)
     how = (
-        "likeness of kept examples times their weights; in all the decisions for the class against each other"
+        "kernel similarity to support vectors times their weights; in all the decisions for the class "
+        "against each other"
     )
     if target not in columns:
         return Contributions(how, names, None, scores, 0.0, 0.0)

@@ -1,10 +1,10 @@
-"""Findings: faults of a training told from its history, each with its numbers and its remedy."""
+"""Findings: faults of a training found in its history, each with its numbers and its remedy."""
 
 from collections.abc import Callable, Sequence
 
 from pellucid.insight.findings.course import Course
 from pellucid.insight.findings.finding import Finding
-from pellucid.insight.findings.fitting import cut_short, overfitting, underfitting
+from pellucid.insight.findings.fitting import cut_short, generalisation_gap, overfitting, underfitting
 from pellucid.insight.findings.gradients import exploding_gradients, vanishing_gradients
 from pellucid.insight.findings.labels import suspicious_labels
 from pellucid.insight.findings.learning_rate import learning_rate_too_high, learning_rate_too_low
@@ -27,12 +27,14 @@ CAUSES: tuple[_Look, ...] = (
 WITHOUT_CAUSES: tuple[_Look, ...] = (underfitting, cut_short, suspicious_labels)
 """Findings looked for only without a cause: they follow from one, or a sound network must judge them."""
 
-FINDINGS = (*CAUSES, overfitting, *WITHOUT_CAUSES)
-"""Everything that is looked for, in the order in which it is told."""
+_FITTING: tuple[_Look, ...] = (overfitting, generalisation_gap)
+
+FINDINGS = (*CAUSES, *_FITTING, *WITHOUT_CAUSES)
+"""Everything that is looked for, in the order in which it is reported."""
 
 
 def find(course: Course) -> Sequence[Finding]:
     """Faults of a training, causes first; none where it was sound."""
     causes = [finding for look in CAUSES if (finding := look(course)) is not None]
-    others = (overfitting, *(() if causes else WITHOUT_CAUSES))
+    others = (*_FITTING, *(() if causes else WITHOUT_CAUSES))
     return [*causes, *(finding for look in others if (finding := look(course)) is not None)]

@@ -47,8 +47,8 @@ def discriminator_winning(course: AdversarialCourse) -> Finding | None:
     return Finding(
         "discriminator-winning",
         "The discriminator won: the generator learned little from it in the end.",
-        f"In the last {'epoch' if len(last) == 1 else f'{len(last)} epochs'} it told {percent(mean)} of the "
-        "real and the made images right.",
+        f"In the last {'epoch' if len(last) == 1 else f'{len(last)} epochs'} it classified {percent(mean)} "
+        "of the real and the generated images correctly.",
         "Train with a lower learning rate or on more images, or take vae, which has no discriminator.",
         f"Found where the mean over the last quarter of the epochs is {percent(WINNING)} or more. Half is "
         "what guessing reaches; in sound trainings of ours it is right about 60 to 90 % of the "

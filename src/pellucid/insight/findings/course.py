@@ -18,6 +18,7 @@ class Course:
         history: one record for each epoch, as in `history.jsonl`.
         chance: share of the largest class among the training examples; 0 where numbers are predicted.
         guessing: train loss of one who knows only how often each class is, or the mean number; 0 if unknown.
+        validated: validation examples; 0 if unknown.
         label_issues: labels that may well be wrong.
         examined: labels that were looked at.
         agreed: labels that the models that looked at them would have given themselves.
@@ -28,6 +29,7 @@ class Course:
     history: Sequence[Record]
     chance: float = 0.0
     guessing: float = 0.0
+    validated: int = 0
     label_issues: int = 0
     examined: int = 0
     agreed: int = 0

@@ -27,7 +27,7 @@ def suspicious_labels(course: Course) -> Finding | None:
         f"{course.label_issues:,} ({100 * share:.1f} %) may well be wrong, and about "
         f"{100 * course.label_precision:.0f} % of these are expected to be wrong. The models agree with "
         f"{100 * agreement:.0f} % of all labels.",
-        "Look at the likely label errors in this report and mend what is wrong; the network learns what the "
+        "Inspect the likely label errors in this report and fix what is wrong; the network learns what the "
         "labels say, and so does its score.",
         f"Found above {100 * SUSPICIOUS:.0f} %, and from {_MANY} labels on. A label counts where it is wrong "
         "with a probability of at least 0.4, by the probability that a model gives it and the share of wrong "

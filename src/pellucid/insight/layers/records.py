@@ -13,7 +13,7 @@ from pellucid.insight.layers.opened import Opened
 from pellucid.reference import Line
 
 _WORDS = {
-    "max-pool": "largest of each window",
+    "max-pool": "max pooling",
     "average-pool": "mean of each window",
     "global-max": "largest of each map",
     "global-average": "mean of each map",
@@ -30,7 +30,7 @@ _WORDS = {
     "present": "where tokens stand",
     "turned-places": "places from last to first",
     "turn": "the text turned around",
-    "weighed-sum": "weighed sum of n-grams",
+    "weighed-sum": "weighted sum of n-grams",
     "lstm": "LSTM",
     "gru": "GRU",
     "relu": "ReLU",

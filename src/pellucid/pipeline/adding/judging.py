@@ -92,9 +92,9 @@ def _said(found: Comparison, adjusted: float, pair: tuple[str, str], where: str)
     """Sentence on what was gained."""
     of_what = f"{pair[0]} beside {pair[1]}, accuracy {points(found.difference)}, p = {figure(adjusted, 2)}"
     if adjusted > LEVEL:
-        return f"Generated images gained nothing beyond chance {where}: {of_what}."
+        return f"Generated images gained nothing significant {where}: {of_what}."
     verb = "gained" if found.difference.value > 0 else "cost"
-    return f"Generated images {verb} accuracy beyond chance {where}: {of_what}."
+    return f"Generated images {verb} accuracy significantly {where}: {of_what}."
 
 
 def _chosen(pair: tuple[str, str], recommended: str) -> str:

@@ -55,7 +55,7 @@ def compare(
     """Train variants on the same folds and seeds, and say which difference is beyond chance.
 
     Every variant is trained once for each seed and fold; a fold is judged by a model that was trained
-    on the others. The test split, given or made, is set aside and not looked at.
+    on the others. The test split, given or made, is set aside and not used.
 
     Args:
         data: DATA: a folder, a table, an IDX folder, an `.npz` file or `sample:fashion`.
@@ -188,7 +188,7 @@ def _read(place: str, design: Design, stages: Stages) -> tuple[Dataset, Check]:
         verb = "is" if len(dataset.test) == 1 else "are"
         divided = len(dataset.train) + len(dataset.validation)
         stage.details.append(
-            f"{test} for the test {verb} set aside and not looked at; {divided:,} are divided into "
+            f"{test} for the test {verb} set aside and not used; {divided:,} are divided into "
             f"{design.folds} folds."
         )
     return dataset, check

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from pellucid.arithmetic import confusion_matrix
 from pellucid.arithmetic.rounding import figure, percent
 from pellucid.bundle import Model
 from pellucid.data import Dataset
@@ -116,6 +117,33 @@ def forgetting(
     return {**found, "sentence": " ".join([_sentence(found, comparison, told), *losers])}
 
 
+def on_all_classes(
+    old: OldTest, candidate: Candidate, new: np.ndarray, dataset: Dataset, seed: int
+) -> dict[str, Any] | None:
+    """Scores of a model on new and old test examples together, for a run whose new data lacks old classes.
+
+    The form of `continual.all_classes` in `metrics.json`; `None` where there is no old example. `new` are its
+    answers about the new test split.
+    """
+    if not old.examples:
+        return None
+    labels, predictions = [dataset.labels[dataset.test]], [new]
+    for data, positions in old.data:
+        labels.append(labels_among(dataset.classes, data)[positions])
+        predictions.append(_in_order(candidate.model, data, positions, dataset.classes))
+    truth, answered = np.concatenate(labels), np.concatenate(predictions)
+    matrix = confusion_matrix(truth, answered.argmax(axis=1), len(dataset.classes))
+    return {
+        "model": candidate.name,
+        "examples": len(truth),
+        "new": len(new),
+        "old": old.examples,
+        "test": scores(truth, answered, seed),
+        # Filled cells alone: (true class, predicted class, examples), by position in the classes.
+        "confusion": [[*map(int, cell), int(matrix[tuple(cell)])] for cell in np.argwhere(matrix)],
+    }
+
+
 def _scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
     """Scores without those that count a class as 0 which is answered and never true, as new ones are here."""
     found = scores(labels, predictions, seed)
@@ -181,7 +209,7 @@ def _losers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         f"{quoted(row['class'])} ({percent(row[_AFTER])} correct, {percent(row[_BEFORE])} before)"
         for row in lost
     ]
-    return [f"Losses beyond chance by class: {some(named, _LOSERS_NAMED)}."]
+    return [f"Significant losses by class: {some(named, _LOSERS_NAMED)}."]
 
 
 class _Told(NamedTuple):
@@ -217,19 +245,17 @@ def _sentence(found: Mapping[str, Any], comparison: Comparison, about: _Told) ->
         loss, widest, words = difference.value, WIDEST_RELATIVE * about.spread, span
     size = words(_without_sign(difference))
     if not about.went_on:
-        return f"{name}, the recommended model, learned from the new data alone: {told}, {size} apart."
+        return (
+            f"{name}, the recommended model, learned from the new data alone: {told}, a difference of {size}."
+        )
     if comparison.p_value <= LEVEL:
         is_most = comparison.score == "accuracy" and now < was / 2
         lost = "has forgotten most of what it knew" if is_most else "has forgotten something"
         verb = lost if loss > 0 else "has even gained on the old data"
         return f"{name} {verb}: {told}, a difference of {size}."
     if max(-difference.low, difference.high) > widest:
-        return f"Whether {name} has forgotten anything cannot be told from so few: {told}, {size} apart."
-    kept = (
-        "has kept its score on the old data"
-        if about.has_losers
-        else "has forgotten nothing that could be measured"
-    )
+        return f"Inconclusive whether {name} has forgotten anything: {told}, a difference of {size}."
+    kept = "has kept its score on the old data" if about.has_losers else "has forgotten nothing measurable"
     return f"{name} {kept}: {told}, a difference of {size}."
 
 

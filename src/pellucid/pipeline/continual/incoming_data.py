@@ -68,7 +68,7 @@ def _with_numbers(listing: Listing) -> Listing:
         raise DataError(
             f"{listing.place}: the network that continues training predicts numbers, but not every label is "
             "one: "
-            f"{some(named, _NAMES_SHOWN)}; mend or remove {'it' if len(wrong) == 1 else 'them'}"
+            f"{some(named, _NAMES_SHOWN)}; fix or remove {'it' if len(wrong) == 1 else 'them'}"
         )
     values = np.array(read, np.float64)
     return dataclasses.replace(

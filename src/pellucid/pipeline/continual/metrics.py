@@ -7,7 +7,7 @@ import numpy as np
 
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
-from pellucid.pipeline.continual.forgetting import forgetting, old_test, standing_in
+from pellucid.pipeline.continual.forgetting import forgetting, old_test, on_all_classes, standing_in
 from pellucid.pipeline.continual.rehearsal import contents
 from pellucid.pipeline.continual.training import ContinualTraining
 from pellucid.pipeline.continual.words import sentences
@@ -50,6 +50,9 @@ def continual_metrics(
         "forgetting_of_recommended": None
         if chosen is network
         else forgetting(old, before, chosen, dataset, settings.seed, went_on=False),
+        "all_classes": on_all_classes(old, chosen, tested[recommended].answers, dataset, settings.seed)
+        if continual.missing(dataset)
+        else None,
         "not_measured": reasons or ([_NOTHING_TO_ASK] if found is None else []),
     }
 

@@ -12,7 +12,7 @@ from pellucid.reports.entries import is_classical
 
 
 def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
-    """Look for what went wrong in the training that the history tells of.
+    """Look for what went wrong in the training by its history.
 
     The form of `findings` in `metrics.json`; `None` where no network was trained.
     """
@@ -30,6 +30,7 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
         is_pretrained="model" in history[-1],
         chance=chance,
         guessing=guessing,
+        validated=len(dataset.validation) if outcome.folds is None else int(outcome.folds["test"]),
         label_issues=0 if label_issues is None else label_issues.count,
         examined=0 if label_issues is None else label_issues.examined,
         agreed=0 if label_issues is None else label_issues.agreed,
@@ -49,11 +50,11 @@ def last_training(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
 def findings_line(metrics: Mapping[str, Any]) -> str | None:
     """Findings of `metrics.json` in one sentence for the terminal; `None` where there are none.
 
-    The network that they speak of is named where another model is recommended.
+    The network that they concern is named where another model is recommended.
     """
     if not metrics.get("findings"):
         return None
     names = ", ".join(str(finding["name"]).replace("-", " ") for finding in metrics["findings"])
     network = next((name for name in metrics["models"] if not is_classical(name)), None)
     of_network = "" if network is None or network == metrics["recommended"] else f" of {network}"
-    return f"training{of_network}: {names}; the report says how to mend it"
+    return f"training{of_network}: {names}; the report says how to fix it"

@@ -56,6 +56,16 @@ class Outcome:
     added: Mapping[str, Any] | None = None
 
     @property
+    def comparable(self) -> Mapping[str, Tested]:
+        """Answers of the models that choose among the same classes as the recommended one.
+
+        Where continual training has new data that lacks old classes, the network alone knows all.
+        """
+        if self.continual is None or not self.continual["missing_classes"]:
+            return self.tested
+        return {name: each for name, each in self.tested.items() if name == self.continual["model"]}
+
+    @property
     def recommended(self) -> Candidate:
         """The recommended model."""
         return next(each for each in self.candidates if each.name == self.recommendation.name)

@@ -52,9 +52,15 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
     def answered(rows: Sequence[int]) -> list[Answered]:
         return [_answered(dataset, int(dataset.test[row]), tested.answers[row]) for row in rows]
 
+    matrix = confusion_matrix(labels, predicted, len(dataset.classes))
+    together = (outcome.continual or {}).get("all_classes")
+    if together is not None:
+        matrix = np.zeros_like(matrix)
+        for row, column, examples in together["confusion"]:
+            matrix[row, column] = examples
     return ReportFacts(
         **common,
-        confusion=confusion_matrix(labels, predicted, len(dataset.classes)),
+        confusion=matrix,
         mistakes=answered(worst_rows(labels, tested.answers)),
         cells=answered(cell_rows(labels, tested.answers)),
         uncertain=answered(uncertain_rows(tested.answers)),

@@ -30,7 +30,7 @@ def worst_slice(slices: Mapping[str, Any] | None, noun: str) -> str | None:
     others = [Score.read(each["score"]) for each in slices["values"]]
     if all(each is None or each.value == score.value for each in others):
         return f"no value of {column} is worse than another"
-    beyond = "worse than all beyond chance" if worst["worse_than_all"] else "which could be chance"
+    beyond = "significantly worse than all" if worst["worse_than_all"] else "which could be chance"
     return (
         f"worst by {column}: {value}, {scored(score)} {interval(score)} of {worst['examples']:,} test "
         f"{noun}s, {beyond}"

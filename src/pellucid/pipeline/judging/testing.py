@@ -98,6 +98,7 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         "test_without_leaked": without(dataset.leaked),
         "test_without_siblings": without(dataset.with_sibling) if has_siblings else None,
         "train_examples": candidate.train_examples,
+        "held_out_examples": len(candidate.held_out.positions),
         "saw_fewer": candidate.train_examples < len(dataset.train),
         "trained_again": candidate.judged is not None,
         "train_seconds": round(candidate.train_seconds, 3),
@@ -136,14 +137,17 @@ def scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, 
     ).to_json()
 
 
-def comparisons(tested: Mapping[str, Tested], dataset: Dataset, seed: int) -> list[dict[str, Any]]:
+def comparisons(
+    tested: Mapping[str, Tested], recommended: str, dataset: Dataset, seed: int
+) -> list[dict[str, Any]]:
     """Every pair of models on the same test examples, in the form of `comparisons` in `metrics.json`.
 
-    Models come from the simplest on; the less simple one of a pair is `a`. The seed is that of the
-    permutations.
+    Models come from the simplest on; `a` is the recommended one, of other pairs the less simple one. The seed
+    is that of the permutations.
     """
     labels = dataset.labels[dataset.test]
-    answers = {name: tested[name].answers for name in list(tested)[::-1]}
+    order = sorted(list(tested)[::-1], key=lambda name: name != recommended)
+    answers = {name: tested[name].answers for name in order}
     if len(answers) < 2 or len(labels) == 0:
         return []
     return [each.to_json() for each in compared(dataset.target, labels, answers, seed)]

@@ -56,8 +56,14 @@ class Run:
     def verdict(self) -> str:
         """The outcome in one sentence."""
         name, tested = self.metrics["recommended"], self.metrics["data"]["test"]
-        noun = f"test {self._noun}" if tested == 1 else f"test {self._noun}s"
         test = self.metrics["models"][name].get("test") or {}
+        of_what, continual = "", self.metrics.get("continual") or {}
+        together = continual.get("all_classes")
+        if together is not None:
+            test, tested, of_what = together["test"], together["examples"], " of old and new data"
+        elif continual.get("missing_classes"):
+            of_what = " of the new data"
+        noun = f"test {self._noun}{'' if tested == 1 else 's'}{of_what}"
         accuracy, error = Score.read(test.get("accuracy")), Score.read(test.get("mean_absolute_error"))
         if accuracy is not None:
             low, high = (per_cent(end, accuracy.value) for end in (accuracy.low, accuracy.high))
@@ -67,7 +73,7 @@ class Run:
             )
         if error is not None:
             ends = interval(error)
-            return f"{name} is off by {scored(error)} on the mean of {tested:,} {noun}" + (
+            return f"{name} has a mean absolute error of {scored(error)} on {tested:,} {noun}" + (
                 f" (95 % interval {ends})." if ends else "."
             )
         if self.metrics["task"].endswith(GENERATION.name):

@@ -108,7 +108,7 @@ class RunFolder:
         is_run = bool(present & set(_NAMES))
         if is_run and not (resume or overwrite):
             raise StorageError(
-                f"{self.path}: a run stands here; give --resume to go on, --overwrite to replace it, "
+                f"{self.path}: already holds a run; give --resume to go on, --overwrite to replace it, "
                 "or another --out"
             )
         hidden = {name for name in present if name.startswith(".") and name.endswith((".tmp", ".old"))}

@@ -7,10 +7,7 @@ from typing import Any
 from pellucid.reports.facts import ReportFacts
 
 _FINDING_LINES, _FINDING_WIDTH = 20, 6
-_COUNTS = (
-    "train", "validation", "test", "skipped", "duplicates", "near_duplicates", "leaked", "siblings",
-    "test_siblings",
-)  # fmt: skip
+_COUNTS = ("train", "validation", "test", "skipped")
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any]:
@@ -22,6 +19,8 @@ def build(facts: ReportFacts) -> Mapping[str, Any]:
     return {
         "counts": {name: facts.data_count(name) for name in _COUNTS},
         "sentences": facts.check.sentences() if facts.check is not None else [],
+        "related": details.get("related") or (),
+        "own_splits": bool(details.get("own_splits")),
         "spreads": _spreads(details),
         "class_counts": [each for each in (details.get("counts") or {}).items() if any(each[1].values())],
         "findings": [finding for finding in _findings(details) if finding.count],
@@ -72,5 +71,5 @@ def _findings(details: Mapping[str, Any]) -> Sequence[Finding]:
             "sibling_sets",
             lambda each: (each["rule"].replace("_", " "), *each["examples"]),
         ),
-        finding("Test examples with a sibling in training", "test_sibling_examples", lambda each: (each,)),
+        finding("Test examples related to a training example", "test_sibling_examples", lambda each: (each,)),
     )

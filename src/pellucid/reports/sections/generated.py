@@ -13,7 +13,7 @@ from pellucid.reports.numbers import Score, finite
 from pellucid.reports.verdicts.generator import BESIDE_ADVERSARY, PLAIN, REAL, verdict_of_generator
 
 LEVEL = 0.05
-_TITLES = {REAL: "real images", PLAIN: "Gaussian on principal components"}
+_TITLES = {REAL: "real images", PLAIN: "PCA + Gaussian baseline"}
 _MEASURES = (
     "accuracy_trained_on_it",
     "accuracy_on_it",

@@ -82,6 +82,8 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "reference": reference,
         "off_scale": reference is not None and not bounds[0] <= reference <= bounds[1],
         "dummy": entries.dummy(facts),
+        "same_examples": len({row.facts.get("train_examples") for row in rows if not row.members}) == 1,
+        "asked_fewer": _asked_fewer(rows),
         "fewer": [row for row in rows if row.saw_fewer],
         "again": [row.name for row in rows if row.facts.get("trained_again") is True],
         "has_leaked": any(row.without_leaked for row in rows),
@@ -91,6 +93,17 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "folds": folds.read(facts),
         "notes": _notes(facts),
     }
+
+
+def _asked_fewer(rows: Sequence[ModelRow]) -> Sequence[tuple[Sequence[str], int, int]]:
+    """Models that were asked about fewer held-out examples: their names, how many, and of how many."""
+    asked = {row.name: int(finite(row.facts.get("held_out_examples")) or 0) for row in rows}
+    most = max(asked.values())
+    by_count: dict[int, list[str]] = {}
+    for row in rows:
+        if 0 < asked[row.name] < most:
+            by_count.setdefault(asked[row.name], []).append(row.name)
+    return [(names, count, most) for count, names in by_count.items()]
 
 
 def _notes(facts: ReportFacts) -> Sequence[str]:

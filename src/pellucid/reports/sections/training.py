@@ -15,7 +15,7 @@ _COLUMNS = (
     ("train_accuracy", "Train accuracy"),
     ("validation_loss", "Validation loss"),
     ("train_generator_loss", "Loss of the generator"),
-    ("train_discriminator_accuracy", "Discriminator right"),
+    ("train_discriminator_accuracy", "Discriminator accuracy"),
 )
 
 
@@ -43,6 +43,9 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "rows": _thinned(facts.history, 200),
         "columns": _columns(facts),
         "epochs": len(facts.history),
+        "planned": int(finite(facts.settings.get("epochs")) or 0),
+        "is_mirrored": "model" not in facts.history[-1]
+        and bool((facts.settings.get("augmentation") or {}).get("mirror")),
         "is_adversarial": _is_adversarial(facts),
         "has_chance": facts.chance is not None,
         "score": words,
@@ -124,7 +127,7 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
             ),
         )
         return error, loss, rate
-    chance = None if facts.chance is None else (facts.chance, "chance")
+    chance = None if facts.chance is None else (facts.chance, "largest class")
     accuracy = line_plot(
         [series("validation", "main", "validation_accuracy"), series("train", "second", "train_accuracy")],
         Axes(
@@ -152,9 +155,9 @@ def _plots_of_contest(series: Callable[[str, str, str], Series]) -> Sequence[Plo
         [series("", "main", "train_discriminator_accuracy")],
         Axes(
             "Discriminator",
-            "Share of real and made images that it told right over each epoch",
+            "Share of real and generated images that it classified correctly over each epoch",
             "epoch",
-            "share right",
+            "share correct",
             (0, 1),
             (0.5, "guessing"),
         ),

@@ -53,7 +53,8 @@ class Judged:
 
     Attributes:
         model: the recommended model.
-        is_classical: whether it is no network.
+        title: its name as the headline has it.
+        kind: what kind of model it is, between commas; empty where the title says so, or it is a network.
         is_dummy: whether it always gives the same answer.
         without_leaked: the score without the test examples that also stand in training, or `None`.
         without_siblings: the score without those that have a sibling in training either, or `None`.
@@ -68,7 +69,8 @@ class Judged:
     """
 
     model: str
-    is_classical: bool
+    title: str
+    kind: str
     is_dummy: bool
     without_leaked: Score | None
     without_siblings: Score | None
@@ -108,22 +110,24 @@ def judge(facts: ReportFacts) -> Verdict:
     headline = entries.headline(facts)
     metric = METRICS["accuracy"] if headline.is_error else headline
     score, chance = facts.score(metric.key), facts.chance_by(metric)
-    is_dummy = facts.recommended in DUMMIES
+    is_dummy, together = facts.recommended in DUMMIES, facts.all_classes is not None
     beats_chance = not is_dummy and score is not None and chance is not None and score.low > chance
+    title, kind = entries.in_words(facts, facts.recommended)
     rows = per_class(facts)
     trusted = [row.name for row in rows if beats_chance and _is_trusted(row)]
     doubtful = [row.name for row in rows if _is_doubtful(row)]
     decided = {*trusted, *doubtful}
-    reference = None if chance is None else (chance, f"largest class alone {significant(chance)}")
+    reference = None if chance is None else (chance, f"largest class {significant(chance)}")
     confused = most_confused(facts, 1)
     return Verdict(
         model=facts.recommended,
-        is_classical=entries.is_classical(facts.recommended),
+        title=title,
+        kind=kind,
         is_dummy=is_dummy,
         metric=metric,
         score=score,
-        without_leaked=facts.score(metric.key, "test_without_leaked"),
-        without_siblings=facts.score(metric.key, "test_without_siblings"),
+        without_leaked=None if together else facts.score(metric.key, "test_without_leaked"),
+        without_siblings=None if together else facts.score(metric.key, "test_without_siblings"),
         chance=chance,
         beats_chance=beats_chance,
         scale=None if score is None else ruler(score, reference=reference),
@@ -151,6 +155,8 @@ def baseline(facts: ReportFacts) -> Baseline | None:
     there is no other.
     """
     network, headline = entries.network(facts), entries.headline(facts)
+    if facts.missing_classes:  # the others choose among fewer classes
+        return None
     scores = {
         name: entries.test_score(entry, headline)
         for name, entry in entries.models(facts).items()

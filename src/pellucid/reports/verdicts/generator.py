@@ -10,13 +10,13 @@ REAL = "real"
 """Name of the row of real images among the generators of `metrics.json`."""
 
 PLAIN = "gaussian-on-components"
-"""Name of the row of the plainest generator there: normal distributions of principal components."""
+"""Name of the row of the PCA + Gaussian baseline there."""
 
 
 BESIDE_ADVERSARY = "vae"
 """Name of the row of the autoencoder that an adversarial network is measured beside."""
 
-_SIMPLER = {PLAIN: "a plain normal distribution", BESIDE_ADVERSARY: "a vae that learned for a short while"}
+_SIMPLER = {PLAIN: "a PCA + Gaussian baseline", BESIDE_ADVERSARY: "a vae that was trained briefly"}
 
 
 def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
@@ -29,14 +29,12 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
     taught = {row: Score.read(scores.get("accuracy_trained_on_it")) for row, scores in rows.items()}
     made, real = taught.get(name), taught.get(REAL)
     if made is not None and real is not None:
-        simpler = [(taught[row], words) for row, words in _SIMPLER.items() if row != name and row in taught]
-        better = sorted(
-            (found.value, words) for found, words in simpler if found and found.value > made.value
+        beside = "".join(
+            _beside(name, made, taught.get(row), words) for row, words in _SIMPLER.items() if row != name
         )
-        simple = f", and those of {better[-1][1]} {percent(better[-1][0])}" if better else ""
         return (
-            f"Images of {name} alone teach a classifier to get {percent(made.value)} of {_images(tested)} "
-            f"right; as many real images teach it {percent(real.value)}{simple}."
+            f"A classifier trained only on images of {name} classifies {percent(made.value)} of "
+            f"{_images(tested)} correctly, one trained on as many real images {percent(real.value)}{beside}."
         )
     near, at_best = (Score.read((rows.get(row) or {}).get("coverage")) for row in (name, REAL))
     bits = Score.read((metrics["models"][name].get("test") or {}).get("bits_per_dimension"))
@@ -51,6 +49,16 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
         f"{name} takes {scored(bits)} bits per dimension {interval(bits)} on {_images(tested)}, where "
         "equally likely grey levels take 8."
     )
+
+
+def _beside(name: str, made: Score, found: Score | None, words: str) -> str:
+    """What a simpler generator reaches, where it was measured, and whether the model is ahead of it."""
+    if found is None:
+        return ""
+    ahead = f", so {name} is not significantly better than it" if made.low <= found.high else ""
+    if found.low > made.high:
+        ahead = f", which is better than {name}"
+    return f"; one trained on images of {words} {percent(found.value)}{ahead}"
 
 
 def _images(count: int) -> str:

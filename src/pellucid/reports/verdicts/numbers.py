@@ -61,11 +61,13 @@ def judge_numbers(facts: ReportFacts) -> NumberVerdict:
     error, r2 = facts.score("mean_absolute_error"), facts.score("r2")
     is_dummy = facts.recommended in DUMMIES
     truth, predicted = _tested(facts)
+    title, kind = entries.in_words(facts, facts.recommended)
     distances = np.abs(predicted - truth)
     chance = _of_the_mean(facts, truth)
     return NumberVerdict(
         model=facts.recommended,
-        is_classical=entries.is_classical(facts.recommended),
+        title=title,
+        kind=kind,
         is_dummy=is_dummy,
         error=error,
         squared=facts.score("root_mean_squared_error"),

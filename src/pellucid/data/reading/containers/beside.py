@@ -195,7 +195,7 @@ def list_named(beside: Beside, images: Images, settings: Settings) -> tuple[List
     if missing and not settings.skip_bad:
         raise DataError(
             f"{table.place}: no such image, or more than one, at {some(missing, MOST_ROWS)}; "
-            "mend the names or leave them out with --skip-bad"
+            "fix the names or leave them out with --skip-bad"
         )
     paths = [
         Path(str(value)) if path is None else images.files[path]

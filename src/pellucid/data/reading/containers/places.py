@@ -29,7 +29,7 @@ def files_named(place: str) -> list[Path]:
     for name in names:
         matches = [Path(name)] if os.path.exists(name) else [Path(each) for each in sorted(glob.glob(name))]
         if not matches:
-            raise DataError(f"{place}: no such file {name}; mend the pattern")
+            raise DataError(f"{place}: no such file {name}; fix the pattern")
         found += matches
     if len(found) > MOST_FILES:
         raise DataError(f"{place}: names more than {MOST_FILES:,} files; give a part of them")

@@ -223,6 +223,6 @@ def _row(
             text = content.decode().strip()
             value = parse_line(text) if ending == _OBJECT else text
         except ValueError as error:
-            raise DataError(f"{file}: cannot be read ({error}); mend it") from error
+            raise DataError(f"{file}: cannot be read ({error}); fix it") from error
         row |= value if isinstance(value, dict) else {ending: value}
     return row

@@ -73,5 +73,5 @@ def _named(value: object, names: Sequence[str], place: str, column: str, row: in
         return names[value]
     raise DataError(
         f"{place}: row {row} has the label {value} in column {quoted(column)}, which has names for 0 to "
-        f"{len(names) - 1}; mend it"
+        f"{len(names) - 1}; fix it"
     )

@@ -182,7 +182,7 @@ def _text_column(table: Table, settings: Settings) -> str:
     if len(close) > 1 and len(named) != 1:
         raise DataError(
             f"{table.place}: which column holds the texts, {some(list(map(quoted, close)), 10)}? "
-            f"Columns are {listed(table)}; name one with --input-column, or several parted by commas"
+            f"Columns are {listed(table)}; name one with --input-column, or several, comma-separated"
         )
     return (named if len(close) > 1 else close)[0]
 

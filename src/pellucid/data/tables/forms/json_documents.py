@@ -106,7 +106,7 @@ def _split_columns(names: list[Any], rows: list[Any], place: str) -> dict[str, S
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, list) or len(row) != len(names):
             raise DataError(
-                f"{place}: row {number} of 'data' has not the {len(names)} values of 'columns'; mend the row"
+                f"{place}: row {number} of 'data' has not the {len(names)} values of 'columns'; fix the row"
             )
     texts = list(map(str, names))
     repeated = [name for name, count in Counter(texts).items() if count > 1]

@@ -71,20 +71,20 @@ def _batches(rows: Iterable[tuple[int, object]], place: str) -> Iterator[_Object
         try:
             value = parse_line(given) if isinstance(given, str) else given
         except ValueError as error:
-            raise DataError(f"{place}: row {number} is not JSON ({error}); mend the row") from error
+            raise DataError(f"{place}: row {number} is not JSON ({error}); fix the row") from error
         if numbered is None:
             count = len(value) if isinstance(value, list) else 0
             numbered = numbered_columns(count) if 1 < count <= COLUMNS else []
         if numbered:
             if not isinstance(value, list) or len(value) != len(numbered):
                 raise DataError(
-                    f"{place}: row {number} is not a list of {len(numbered)} values, as the first is; mend "
+                    f"{place}: row {number} is not a list of {len(numbered)} values, as the first is; fix "
                     "the row"
                 )
             value = dict(zip(numbered, value, strict=True))
         if not isinstance(value, dict):
             raise DataError(
-                f'{place}: row {number} is not an object such as {{"text": ..., "label": ...}}; mend the row'
+                f'{place}: row {number} is not an object such as {{"text": ..., "label": ...}}; fix the row'
             )
         batch.objects.append(value)
         batch.numbers.append(number)

@@ -1,17 +1,17 @@
 """Novelty detection: false alarms on the test split, and the detection of synthetic outliers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.reports.facts import ReportFacts
-from pellucid.reports.numbers import Score, finite
+from pellucid.reports.numbers import Score, finite, significant
 
 _SYNTHETIC_OUTLIERS = {
-    "noise": "noise: every pixel by chance",
-    "shuffled_pieces": "cut into sixteen pieces that changed places",
-    "inverted": "inverted: dark is bright, bright is dark",
-    "shuffled_letters": "the same letters in another order",
-    "random_letters": "letters by chance, as frequent as in the test texts",
+    "noise": "random noise",
+    "shuffled_pieces": "shuffled 4 \u00d7 4 patches",
+    "inverted": "inverted brightness",
+    "shuffled_letters": "shuffled letters",
+    "random_letters": "random letters, as frequent as in the test texts",
 }
 _GOOD, _FAIR = 0.95, 0.8
 
@@ -37,7 +37,14 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "validation": found.get("validation_examples"),
         "synthetic_outliers": found.get("synthetic_outliers"),
         "rows": rows,
+        "range": _range([area for _, area in rows]) if rows else "",
         "told": [words for words, area in rows if area >= _GOOD],
         "missed": [words for words, area in rows if area < _FAIR],
         "is_neighbours": found.get("detector") == "neighbours",
     }
+
+
+def _range(areas: Sequence[float]) -> str:
+    """Smallest and largest of some shares, such as `98 to 100 %`."""
+    low, high = (significant(100 * area, 2) if area < 1 else "100" for area in (min(areas), max(areas)))
+    return f"{low} %" if low == high else f"{low} to {high} %"

@@ -40,7 +40,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     if not found:
         return None
     metric = METRICS[found["metric"]]
-    whole = facts.score(metric.key)
+    whole = Score.read((facts.model.get("test") or {}).get(metric.key))
     entries = [*found["values"], *([found["pooled"]] if found["pooled"] else [])]
     scores = [score for each in entries if (score := Score.read(each["score"])) is not None]
     bounds = (0.0, 1.0)

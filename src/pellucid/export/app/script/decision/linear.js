@@ -4,7 +4,7 @@ import { element } from "../../../../reports/explain/script/dom/element.js";
 import { shown } from "../../../../reports/explain/script/dom/numbers.js";
 import { paintPixels } from "../../../../reports/explain/script/drawing/paint.js";
 import { centredScale, legend } from "../../../../reports/explain/script/drawing/scales.js";
-import { predictorArray } from "../classical/answering.js";
+import { linearFor } from "../classical/answering.js";
 import { app } from "../facts/app.js";
 import { say } from "../words/language.js";
 import { namesOf } from "./naming.js";
@@ -18,11 +18,9 @@ import { MOST_ROWS, sentence, tableOfRows } from "./tables.js";
  * @param {FeatureWords | undefined} words
  */
 export function openedLinear({ columns, values }, best, words) {
-  const { data, shape } = predictorArray("weights");
-  const own = Array.from(predictorArray("classes").data).indexOf(best);
-  const weights = columns.map((column) => data[column * shape[1] + own]);
+  const { bias, weightOf } = linearFor(best);
+  const weights = columns.map(weightOf);
   const adds = Float64Array.from(weights, (weight, at) => weight * values[at]);
-  const bias = predictorArray("bias").data[own];
   const nameOf = namesOf(words);
   const parts = {
     count: adds.length,

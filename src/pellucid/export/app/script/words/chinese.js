@@ -75,7 +75,7 @@ export const CHINESE = {
   readTitle: "网络读到的样子",
   unknownToken: "（未知）",
   termsTitle: "每个词的贡献",
-  termsSum: "{count} 个词项与偏置 {bias} 相加，得到 {label} 的分数 {sum}。",
+  termsSum: "{count} 个词项与偏置 {bias} 相加，得到 {sum}，即 {label} 高于各类平均的分数。",
   columnTerm: "词项",
   columnWeight: "在文本中的权重",
   columnOfClass: "对该类的权重",
@@ -90,7 +90,7 @@ export const CHINESE = {
   columnFeature: "特征",
   columnValue: "值",
   linearSum:
-    "{count} 个特征与其权重的乘积，加上偏置 {bias}，得到 {label} 的分数 {sum}。概率是所有类的分数在模型温度下的 softmax。",
+    "{count} 个特征与其权重的乘积，加上偏置 {bias}，得到 {sum}，即 {label} 高于各类平均的分数。概率是所有类的分数在模型温度下的 softmax。",
   linearNumber: "{count} 个特征与其权重的乘积，加上偏置 {bias}，得到数值 {sum}。",
   linearTable: "贡献最大的特征",
   linearMap: "图像各处对分数的贡献：橙色支持答案，蓝色反对答案。",

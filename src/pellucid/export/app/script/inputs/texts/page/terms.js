@@ -1,9 +1,8 @@
 // What each word of a text adds to the score of the class that is answered, by a linear model.
-import { need } from "../../../../../../reports/explain/script/data/missing.js";
-import { stored } from "../../../../../../reports/explain/script/data/stored.js";
 import { byId, element } from "../../../../../../reports/explain/script/dom/element.js";
 import { shown } from "../../../../../../reports/explain/script/dom/numbers.js";
 import { cell } from "../../../../../../reports/explain/script/dom/tables.js";
+import { linearFor } from "../../../classical/answering.js";
 import { app } from "../../../facts/app.js";
 import { say } from "../../../words/language.js";
 import { answeredText } from "../model/answering.js";
@@ -21,16 +20,14 @@ export function showTerms(read) {
   if (!document.getElementById("term-rows") || !read.features || !facts.terms) return;
   const { said } = answeredText(read);
   const best = app.classes.length ? said.indexOf(Math.max(...said)) : 0;
-  const { data, shape } = need(stored("predictor.weights"));
-  const own = Array.from(need(stored("predictor.classes")).data).indexOf(best);
-  const bias = need(stored("predictor.bias")).data[own];
+  const { bias, weightOf } = linearFor(best);
   const terms = facts.terms.terms.flat();
   const { columns, values } = read.features;
   const rows = columns
-    .map((column, at) => ({ term: terms[column], value: values[at], weight: data[column * shape[1] + own] }))
+    .map((column, at) => ({ term: terms[column], value: values[at], weight: weightOf(column) }))
     .sort((one, other) => Math.abs(other.value * other.weight) - Math.abs(one.value * one.weight));
   const sum = rows.reduce((total, { value, weight }) => total + value * weight, bias);
-  byId("terms-sum").textContent = say("termsSum", {
+  byId("terms-sum").textContent = say(app.classes.length ? "termsSum" : "linearNumber", {
     count: rows.length,
     bias: shown(bias, 4),
     sum: shown(sum, 4),
