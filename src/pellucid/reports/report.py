@@ -53,7 +53,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("slices", "Where is it worst?", slices.build),
     Section("reliability", "Can its probabilities be believed?", reliability.build),
     Section("novelty", "Does it know what it has not seen?", novelty.build),
-    Section("abstention", "What if it may abstain?", abstention.build),
+    Section("abstention", "Letting it say \u201cI don\u2019t know\u201d", abstention.build),
     Section("curve", "Would more data help?", curve.build),
     Section("training", "How training went", training.build),
     Section("network", "The network", network.build),
