@@ -42,11 +42,7 @@ def at_most_beyond_rank(hits: int, trials: int, rank: int, examples: int) -> flo
     All are drawn alike, without ties, so that the hits follow the beta-binomial distribution:
     $P(K = j) = \binom{m}{j} B(j + k, m - j + n + 1 - k) / B(k, n + 1 - k)$.
 
-    Args:
-        hits: at most $m$.
-        trials: $m$.
-        rank: $k$, from 1 to $n$.
-        examples: $n$.
+    `hits` are at most the `trials` $m$, and `rank` is $k$, from 1 to the $n$ `examples`.
     """
     below, above = rank, examples + 1 - rank
     logs = np.array([math.lgamma(max(1, each)) for each in range(trials + examples + 2)])

@@ -70,9 +70,8 @@ class HeldOut:
     ) -> tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
         """Trust in each answer of a model of classes, and whether it is wrong.
 
-        Args:
-            rate: share of familiar inputs that may count as unfamiliar; `None` without a detector.
-            answers: class of each; default: the most probable one.
+        `rate` is the share of familiar inputs that may count as unfamiliar, `None` without a detector;
+        `answers` are the class of each, by default the most probable one.
         """
         answers = self.said.argmax(axis=1) if answers is None else answers
         of_answer = self.said[np.arange(len(self)), answers]
