@@ -36,23 +36,6 @@ def at_most_growing(hits: Int64[np.ndarray, " n"], first: int, share: float) -> 
     return chances
 
 
-def at_most_beyond_rank(hits: int, trials: int, rank: int, examples: int) -> float:
-    r"""Chance that at most so many of $m$ new draws lie below the $k$-th smallest of $n$ former ones.
-
-    All are drawn alike, without ties, so that the hits follow the beta-binomial distribution:
-    $P(K = j) = \binom{m}{j} B(j + k, m - j + n + 1 - k) / B(k, n + 1 - k)$.
-
-    `hits` are at most the `trials` $m$, and `rank` is $k$, from 1 to the $n$ `examples`.
-    """
-    below, above = rank, examples + 1 - rank
-    logs = np.array([math.lgamma(max(1, each)) for each in range(trials + examples + 2)])
-    counts = np.arange(hits + 1)
-    ways = logs[trials + 1] - logs[counts + 1] - logs[trials - counts + 1]
-    drawn = logs[counts + below] + logs[trials - counts + above] - logs[trials + examples + 1]
-    former = logs[below] + logs[above] - logs[examples + 1]
-    return min(1.0, float(np.exp(ways + drawn - former).sum()))
-
-
 def beta_quantile(rank: int, examples: int, tail: float) -> float:
     r"""Quantile of $\mathrm{Beta}(k, n + 1 - k)$: the share $x$ with $P(\mathrm{Bin}(n, x) \ge k)$ = `tail`.
 

@@ -10,10 +10,9 @@ over the draws of both.
 For one draw of held-out examples the share that is covered is random: with scores all different it follows
 the distribution $\mathrm{Beta}(k, n + 1 - k)$ with $k = \lceil (n + 1) c \rceil$.
 
-**Test.** Of $m$ test examples from the same source the number that is covered follows the beta-binomial
-distribution of $m$ and that share. Where so few are covered as in at most 5 % of draws, the test refutes the
-cutoff; then that of the test examples by themselves is used if it is wider, and nothing is promised where
-they are too few for one.
+**Test.** That the sets cover enough is refuted where of $m$ test examples only $k$ are covered, with
+$P(\mathrm{Bin}(m, c) \le k) \le 0.05$. Then the cutoff that the test examples give by themselves is used if it
+is wider, and nothing is promised where they are too few for one.
 
 Sources: Vovk, Gammerman and Shafer 2005; Sadinle, Lei and Wasserman 2019, "Least Ambiguous Set-Valued
 Classifiers with Bounded Error Levels" (the score of classes); Lei et al. 2018 (of numbers); Vovk 2012 (Beta).
@@ -25,7 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from pellucid.arithmetic.binomial import at_most_beyond_rank, beta_quantile
+from pellucid.arithmetic.binomial import at_most, beta_quantile
 from pellucid.evaluation.intervals import Interval, wilson
 
 _ROUNDING = 1e-9
@@ -101,8 +100,8 @@ def checked_on(
         is_covered = np.abs(labels - said) <= found.cutoff
     else:
         is_covered = in_sets(said, answers.astype(np.int64), found.cutoff)[np.arange(count), labels]
-    covered, rank = int(is_covered.sum()), _rank(found.examples, found.coverage)
-    is_refuted = at_most_beyond_rank(covered, count, rank, found.examples) <= _LEVEL
+    covered = int(is_covered.sum())
+    is_refuted = at_most(covered, count, found.coverage) <= _LEVEL
     found = replace(found, tested=count, on_test=wilson(covered, count), is_refuted=is_refuted)
     if not is_refuted or found.is_void:
         return found
