@@ -11,8 +11,8 @@ For one draw of held-out examples the share that is covered is random: with scor
 the distribution $\mathrm{Beta}(k, n + 1 - k)$ with $k = \lceil (n + 1) c \rceil$.
 
 **Test.** That the sets cover enough is refuted where of $m$ test examples only $k$ are covered, with
-$P(\mathrm{Bin}(m, c) \le k) \le 0.05$. Then the cutoff that the test examples give by themselves is used if it
-is wider, and nothing is promised where they are too few for one.
+$P(\mathrm{Bin}(m, c) \le k) \le 0.05$. Then the cutoff that the test examples give by themselves is used if
+it is wider, and nothing is promised where they are too few for one.
 
 Sources: Vovk, Gammerman and Shafer 2005; Sadinle, Lei and Wasserman 2019, "Least Ambiguous Set-Valued
 Classifiers with Bounded Error Levels" (the score of classes); Lei et al. 2018 (of numbers); Vovk 2012 (Beta).
