@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pyarrow.parquet
@@ -58,7 +59,8 @@ def test_it_answers_those_of_most_trust_and_says_beforehand_how_many(model):
     )
     assert "learn then test: exact binomial tests in a fixed order, on 300 held-out images" in first
     assert "are answered, the rest abstained" in first
-    assert last.endswith("a drift voids it.")
+    assert "It was not checked: the model has no test answers." in first
+    assert last.endswith("do not hold under distribution shift, and whatever looks unfamiliar is abstained.")
 
 
 def test_a_foreign_input_is_abstained_however_sure_the_model_is(model):
@@ -67,8 +69,10 @@ def test_a_foreign_input_is_abstained_however_sure_the_model_is(model):
     sure = said.max(axis=1) > 0.8
     assert sure.sum() > 30
     assert decider.decide(said[sure], novelty[sure]).abstained.mean() < 0.1
-    more_foreign_than_all = np.full(sure.sum(), 1 - 0.2 / (len(model.held_out) + 1))
-    assert decider.decide(said[sure], more_foreign_than_all).abstained.all()
+    assert decider.decide(said[sure], np.full(sure.sum(), 0.96)).abstained.all()
+    trusting = Decisions(model, Wishes(max_error=0.9), "run")
+    assert trusting.promise.threshold < 0.5
+    assert trusting.decide(said[sure], np.full(sure.sum(), 0.96)).abstained.all()
 
 
 def test_a_number_that_is_missing_is_not_answered(model):
@@ -103,7 +107,56 @@ def test_sets_hold_the_truth(model):
     held = [CLASSES[label] in each for label, each in zip(LABELS[ASKED], sets, strict=True)]
     assert np.mean(held) >= 0.92
     assert [each[0] for each in sets] == [CLASSES[best] for best in said.argmax(axis=1)]
-    assert "sets hold the true class of at least 95 % of images (split conformal" in decider.announcement()[0]
+    assert (
+        "sets contain the true class of at least 95 % of images (split conformal" in decider.announcement()[0]
+    )
+
+
+def checked_by(model, wrong=0.0, count=300):
+    """The model with test answers, a share of which is made wrong."""
+    said, novelty = model.answer(PIXELS[ASKED])
+    labels = LABELS[ASKED].copy()
+    changed = np.arange(300) % 100 < 100 * wrong
+    labels[changed] = (said.argmax(axis=1)[changed] + 1) % 10
+    test = HeldOut.of(labels[:count], said[:count], novelty[:count])
+    return model.with_held_out(dataclasses.replace(model.held_out, test=test))
+
+
+def test_a_promise_is_checked_on_test_answers_and_refused_where_they_refute_it(model):
+    decider = Decisions(checked_by(model), Wishes(max_error=0.05), "run")
+    alone = Decisions(model, Wishes(max_error=0.05), "run").promise
+    assert decider.promise.threshold >= alone.threshold
+    first = decider.announcement()[0]
+    assert "on 300 held-out images and, by itself, on 300 test images)" in first
+    assert re.search(r"Checked on 300 test images: \d.* % \[.*\] of the answered are wrong\. Expected", first)
+    few = Decisions(checked_by(model, count=20), Wishes(max_error=0.05), "run")
+    assert few.promise.threshold == alone.threshold
+    assert "which does not refute it and is too little to confirm it" in few.announcement()[0]
+    with pytest.raises(
+        UsageError,
+        match=r"--max-error: 0\.05 cannot be promised: .* 300 held-out images, 2\d\.\d % \[.*\] of the "
+        r"answered among 300 test images are wrong; ask for 0\.\d+ or more",
+    ) as refused:
+        Decisions(checked_by(model, wrong=0.25), Wishes(max_error=0.05), "run")
+    advised = float(re.search(r"ask for (\S+) or", str(refused.value)).group(1))
+    assert Decisions(checked_by(model, wrong=0.25), Wishes(max_error=advised), "run").promise.answered
+
+
+def test_sets_are_widened_where_the_test_finds_them_too_narrow_or_refused(model):
+    alone = Decisions(model, Wishes(sets=0.8), "run").coverage
+    kept = Decisions(checked_by(model), Wishes(sets=0.8), "run")
+    assert (kept.coverage.cutoff, kept.coverage.is_refuted) == (alone.cutoff, False)
+    assert "Checked on 300 test images: they cover 9" in kept.announcement()[0]
+    alone = Decisions(model, Wishes(sets=0.95), "run").coverage
+    wider = Decisions(checked_by(model, wrong=0.15), Wishes(sets=0.95), "run")
+    assert wider.coverage.cutoff < alone.cutoff
+    assert "Too narrow on 300 test images: they cover 7" in wider.announcement()[0]
+    held = checked_by(model, wrong=0.15).held_out.test
+    sets = wider.decide(held.said.astype(np.float64), held.novelty).sets
+    covered = [CLASSES[label] in each for label, each in zip(held.labels, sets, strict=True)]
+    assert np.mean(covered) >= 0.95
+    with pytest.raises(UsageError, match=r"--sets: 0\.95 cannot be promised: .* only .* of 18 test images"):
+        Decisions(checked_by(model, wrong=0.9, count=18), Wishes(sets=0.95), "run")
 
 
 def test_intervals_of_a_model_of_numbers(tmp_path):
@@ -116,6 +169,12 @@ def test_intervals_of_a_model_of_numbers(tmp_path):
         0.9, abs=0.06
     )
     assert "intervals, " in decider.announcement()[0]
+    said = model.predict_values(PIXELS[ASKED])
+    off = HeldOut.of(said + 2 * decider.coverage.cutoff, said, None)
+    shifted = model.with_held_out(dataclasses.replace(model.held_out, test=off))
+    wider = Decisions(shifted, Wishes(sets=0.9), "run").coverage
+    assert wider.is_refuted
+    assert wider.cutoff > decider.coverage.cutoff
     for wish in (Wishes(max_error=0.1), Wishes(costs=tmp_path)):
         with pytest.raises(UsageError, match=r"predicts numbers, .* --sets 0\.95 gives intervals"):
             Decisions(model, wish, "run")

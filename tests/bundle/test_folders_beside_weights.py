@@ -1,5 +1,6 @@
 """Held-out answers and detectors in model folders: written, read again, refused where damaged or forged."""
 
+import dataclasses
 import json
 import shutil
 import struct
@@ -37,7 +38,10 @@ def kept(kind):
     if kind == "numbers":
         return with_answers(MODELS["cnn of numbers"]())
     model = model_with_detector("mlp")
-    return with_answers(model, model.answer(inputs_of(model)).novelty)
+    model = with_answers(model, model.answer(inputs_of(model)).novelty)
+    held = model.held_out
+    test = HeldOut(held.labels[:9], held.said[:9], held.novelty[:9])
+    return model.with_held_out(dataclasses.replace(held, test=test))
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +87,11 @@ def test_they_are_the_same_after_loading(kind, whole):
     for name, array in before.arrays().items():
         np.testing.assert_array_equal(array, after.arrays()[name])
         assert array.dtype == after.arrays()[name].dtype
+
+
+def test_a_folder_without_test_answers_still_loads_and_those_of_the_test_are_read(whole):
+    assert load_any(whole / "numbers").held_out.test is None
+    assert len(load_any(whole / "classes").held_out.test) == 9
 
 
 def test_equal_answers_are_equal_bytes_and_the_weights_are_the_same_without(whole, tmp_path):
@@ -143,6 +152,16 @@ def test_numbers_that_are_not_finite(file):
         ({"examples": True, "novelty": False}, "held_out: examples: True is no whole number"),
         ({"examples": 40, "novelty": 1}, "held_out: novelty: 1 is neither true nor false"),
         ({"examples": 41, "novelty": False}, r"held-out\.safetensors: "),
+        ({"examples": 40, "novelty": False, "test": 9}, "held_out: test: int found, an object expected"),
+        (
+            {"examples": 40, "novelty": False, "test": {"examples": 10**9, "novelty": False}},
+            "is no whole number",
+        ),
+        ({"examples": 40, "novelty": False, "test": {"examples": 9, "novelty": True}}, "of one split only"),
+        (
+            {"examples": 40, "novelty": False, "test": {"examples": 9, "novelty": False, "test": {}}},
+            "held_out: test: unknown keys",
+        ),
     ],
 )
 def test_settings_that_are_none(held_out, said, folder):
@@ -159,6 +178,8 @@ def test_settings_that_are_none(held_out, said, folder):
         (lambda each: each["said"][0].__setitem__(slice(2), torch.tensor([-1.0, 2.0])), "are negative"),
         (lambda each: each["novelty"].__setitem__(0, 1.5), "a novelty lies outside 0 to 1"),
         (lambda each: each["novelty"].__setitem__(0, -0.5), "a novelty lies outside 0 to 1"),
+        (lambda each: each["test.labels"].__setitem__(0, 10), "a label is none of the classes"),
+        (lambda each: each["test.said"].__setitem__(0, 0.2), "probabilities are negative, or do not add up"),
     ],
 )
 def test_what_no_model_says(change, said, whole, tmp_path):
@@ -170,7 +191,7 @@ def test_what_no_model_says(change, said, whole, tmp_path):
     require_refused(folder, said)
 
 
-@pytest.mark.parametrize("name", ["labels", "said", "novelty"])
+@pytest.mark.parametrize("name", ["labels", "said", "novelty", "test.labels", "test.said", "test.novelty"])
 def test_an_array_of_another_type_or_name_or_none(name, whole, tmp_path):
     folder = shutil.copytree(whole / "classes", tmp_path / "model")
     tensors = tensors_of(folder)

@@ -55,6 +55,7 @@ def test_metrics_have_the_keys_of_the_contract(run):
         "models",
         "comparisons",
         "contradiction",
+        "disagreement",
         "learning_curve",
         "label_issues",
         "findings",

@@ -10,6 +10,7 @@ from scipy.stats import binom
 
 from pellucid.arithmetic.probabilities import trust
 from pellucid.evaluation.promises.abstention import (
+    checked_promise,
     error_curve,
     kept_on,
     least_error,
@@ -90,6 +91,40 @@ def test_the_promise_is_broken_in_at_most_5_of_100_draws(max_error, examples):
     assert answered > 100
 
 
+@given(ANSWERS, ANSWERS, ERRORS)
+def test_the_stricter_threshold_of_both_splits_is_used_and_the_test_keeps_what_is_promised(
+    answers, tests, max_error
+):
+    held_out, test = arrays(answers), arrays(tests)
+    found = checked_promise(held_out, test, max_error)
+    alone = [promise(*each, max_error) for each in (held_out, test)]
+    least = max(alone[0].threshold, alone[1].threshold) if alone[1].answered else alone[0].threshold
+    is_answered = test[0] >= least
+    wrong = int(test[1][is_answered].sum())
+    assert found.is_refuted == (wrong > max_error * is_answered.sum())
+    assert found.threshold == (math.inf if found.is_refuted else least)
+    assert (found.is_confirmed, found.tested) == (alone[1].answered > 0, len(tests))
+    assert found.answered == (held_out[0] >= found.threshold).sum()
+
+
+def test_a_promise_that_held_out_answers_flatter_is_kept_on_the_test():
+    """Held-out answers are wrong 30 % less often than those of the test: what selection leaves behind."""
+    draws = np.random.default_rng(0)
+    trust_of = lambda: 1 - 0.5 * draws.beta(0.5, 2, 1000)  # noqa: E731
+    found = {False: 0, True: 0}
+    for _ in range(200):
+        splits = []
+        for share in (0.7, 1.0, 1.0):
+            trusted = trust_of()
+            splits.append((trusted, draws.random(1000) < share * (1 - trusted)))
+        for is_checked in found:
+            made = checked_promise(splits[0], splits[1] if is_checked else None, 0.05)
+            asked = kept_on(made.threshold, *splits[2])
+            found[is_checked] += asked.error is not None and asked.error.low > 0.05
+    assert found[False] > 20
+    assert found[True] <= 2
+
+
 def test_it_answers_nearly_as_much_as_it_may():
     """Trust is even on 0.5 to 1: above x the error is again (1 - x) / 2, so that x = 0.8 keeps 10 %."""
     draws = np.random.default_rng(1)
@@ -119,18 +154,23 @@ def test_no_examples_promise_nothing():
     none = np.zeros(0)
     assert promise(none, none > 0, 0.5).answered == 0
     assert error_curve(none, none > 0) == ()
-    assert least_promise(none, none > 0) is None
+    assert least_promise((none, none > 0)) is None
+    some = np.ones(60), np.zeros(60, bool)
+    assert checked_promise(some, (none, none > 0), 0.05) == promise(*some, 0.05)
 
 
 def test_the_least_promise_in_whole_per_cent():
-    found = least_promise(np.linspace(0.1, 1, 100), np.zeros(100, bool))
+    held_out = np.linspace(0.1, 1, 100), np.zeros(100, bool)
+    found = least_promise(held_out)
     assert (found.max_error, found.answered) == (0.03, 100)
+    few = np.linspace(0.1, 1, 20), np.arange(20) == 19
+    assert least_promise(held_out, few).max_error == 0.05
 
 
-def test_trust_falls_with_novelty_above_its_threshold_only():
-    novelty = np.array([0.0, 0.5, 0.95, 0.975, 1.0])
+def test_an_unfamiliar_input_is_not_trusted():
+    novelty = np.array([0.0, 0.5, 0.95, 0.951, 1.0])
     found = trust(np.full(5, 0.8), novelty, 0.05)
-    assert found == pytest.approx([0.8, 0.8, 0.8, 0.4, 0.0], abs=1e-5)
+    assert found == pytest.approx([0.8, 0.8, 0.8, 0.0, 0.0], abs=1e-5)
     assert trust(np.array([0.5, 1.0]), None).tolist() == [0.5, 1.0]
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import beta
+from scipy.stats import beta, binom
 
 from pellucid.evaluation.promises.prediction_sets import (
+    checked_on,
     class_sets,
     coverage_of,
     least_for_sets,
@@ -46,6 +47,30 @@ def test_the_cutoff_leaves_out_as_few_as_it_may(examples, coverage, seed):
     needed = (examples + 1) * coverage
     assert (of_truth >= cutoff).sum() >= needed - 1e-6
     assert (of_truth > cutoff).sum() < needed
+
+
+def test_sets_that_the_test_refutes_are_widened_so_that_they_cover_enough_there():
+    draws = np.random.default_rng(0)
+    refuted = 0
+    for _ in range(300):
+        labels, said = made(draws, 500)
+        found = coverage_of(labels[:200], said[:200], 0.9)
+        test = labels[200:], said[200:]
+        checked = checked_on(found, *test, said[200:].argmin(axis=1))
+        refuted += checked.is_refuted
+        covered = round(300 * checked.on_test.value)
+        assert checked.is_refuted == (binom.cdf(covered, 300, 0.9) <= 0.05)
+        of_test = coverage_of(*test, 0.9).cutoff
+        assert checked.cutoff == (min(found.cutoff, of_test) if checked.is_refuted else found.cutoff)
+    assert 0 < refuted < 60
+    numbers = draws.standard_t(3, 400)
+    found = coverage_of(numbers[:200], np.zeros(200), 0.9)
+    wider = checked_on(found, 2 * numbers[200:], np.zeros(200), np.zeros(200))
+    assert wider.is_refuted
+    assert not wider.is_void
+    assert (np.abs(2 * numbers[200:]) <= wider.cutoff).mean() >= 0.9
+    few = checked_on(found, np.full(8, 99.0), np.zeros(8), np.zeros(8))
+    assert few.is_void
 
 
 def test_how_many_examples_sets_take():

@@ -1,22 +1,26 @@
 """Pages in a real browser: they answer as their models do, prepare images as Pillow does, and obey nobody."""
 
+import dataclasses
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from app_pages import HOSTILE, file_of, opened, original, page
+from app_pages import CARD, HOSTILE, file_of, opened, original, page
 from insight.backbones import lite
 from models_with_detectors import with_detector
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError, ModelFileError
 from pellucid.export.app.chromium import BrowserFailed, browsing
+from pellucid.export.app.content import page_of
 from pellucid.export.app.exporting import export_app
 from pellucid.export.app.kinds import KINDS
 from pellucid.export.app.proving import ask, prove_app
+from pellucid.export.export import metadata_of
 from pellucid.export.held_out import held_out_examples
 from pellucid.pipeline.train import train
+from pellucid.runtime.metadata import Threshold
 from photographs import pieces
 from small_models import digits, number_model, untrained_model, write_digits
 
@@ -197,6 +201,51 @@ def test_a_stroke_is_followed_by_answer_and_layers(chromium: str, tmp_path) -> N
     assert found["shifted"] > found["layers"] / 2
     assert found["verdict"] == "verdict"
     assert found["language"] == "en"
+
+
+STATUS = """(async () => {
+  const next = () => new Promise((done) => requestAnimationFrame(done));
+  document.getElementById("easel").dispatchEvent(
+    new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
+  await next().then(next);
+  const part = (id) => document.getElementById(id);
+  const found = [part("status").hidden ? null : part("status").textContent, part("known").textContent];
+  part("language").click();
+  return [...found, part("status").textContent];
+})()"""
+
+
+@pytest.mark.parametrize(
+    ("novelty", "threshold", "status", "known", "chinese"),
+    [
+        (0.5, (0.05, 0.0), "Confident", "Passes the 5 % setting of --max-error.", "有把握"),
+        (0.5, (0.1, 0.0), "Uncertain", "Passes the 10 % setting of --max-error.", "没有把握"),
+        (
+            0.5,
+            (0.05, 1.0),
+            "Uncertain",
+            "none of the settings of --max-error that are promised for",
+            "没有把握",
+        ),
+        (0.5, None, "Uncertain", "No setting of --max-error is promised for this model.", "没有把握"),
+        (0.999, (0.05, 0.0), "Unfamiliar input: do not rely on this answer", "No promise is", "陌生输入"),
+    ],
+)
+def test_one_line_says_how_far_an_answer_is_to_be_relied_on(
+    chromium: str, tmp_path, novelty: float, threshold, status: str, known: str, chinese: str
+) -> None:
+    model = with_detector(untrained_model("mlp"))
+    model.detector = dataclasses.replace(model.detector, reference=np.full(9, -1.0 if novelty > 0.9 else 1e9))
+    promised = () if threshold is None else (Threshold(*threshold),)
+    metadata = dataclasses.replace(metadata_of(model, "a model"), abstention=promised)
+    content = page_of(model, metadata, CARD).html(None)
+    with opened(chromium, tmp_path, content) as tab:
+        said, words, translated = tab.evaluate(STATUS)
+        assert tab.errors == []
+    assert said == status
+    assert known in words
+    assert ("Passes the" in words) == ("Passes the" in known)
+    assert translated.startswith(chinese)
 
 
 def test_every_unit_that_is_opened_by_hand_is_what_the_network_says(chromium: str, tmp_path) -> None:

@@ -1,6 +1,7 @@
 """Held-out answers that models of a run and estimators keep."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,9 +9,13 @@ from sklearn.datasets import load_digits
 
 import pellucid
 from every_model import MODELS
+from pellucid.answering.decisions import Decisions, Wishes
 from pellucid.errors import UsageError
+from pellucid.export.thresholds import thresholds_of
 from pellucid.pipeline.judging import held_out as judging
-from pellucid.pipeline.judging.held_out import with_held_out
+from pellucid.pipeline.judging import testing
+from pellucid.pipeline.judging.abstention import abstention_facts
+from pellucid.pipeline.judging.held_out import with_held_out, with_test_answers
 from pellucid.pipeline.judging.novelty.detectors import judged_places, with_detectors
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut
 from pellucid.pipeline.learners.planning.preparation import Material
@@ -60,6 +65,52 @@ def test_of_many_a_fair_draw_is_kept(monkeypatch):
     places = [place for place in judged_places(MATERIAL, 0)]
     assert len(places) == 300
     assert not np.array_equal(held_out.labels, LABELS[600:650])
+
+
+def test_a_tested_model_keeps_what_it_said_of_test_examples(monkeypatch):
+    monkeypatch.setattr(judging, "most_kept", lambda classes: 250)
+    dataset = SimpleNamespace(labels=LABELS, test=np.arange(900, 1300), classes=CLASSES)
+    for name in ("svm", "majority"):
+        candidate = finished(name)
+        said, novelty = candidate.model.answer(PIXELS[900:1300])
+        tested = {name: testing.Tested(said, said, novelty, 1.0)}
+        (found,) = with_test_answers([candidate], tested, dataset, 0)
+        test = found.model.held_out.test
+        assert len(test) == len(found.model.held_out) == 250
+        kept = [place for place in range(400) if (said[place].astype(np.float32) == test.said).all(1).any()]
+        assert len(kept) >= 250
+        assert (test.novelty is None) == (name == "majority")
+        assert (test.said.argmax(1) == test.labels).mean() == pytest.approx(
+            (said.argmax(1) == LABELS[900:1300]).mean(), abs=0.1
+        )
+        nothing = dataclasses.replace(tested[name], answers=np.full_like(said, np.nan))
+        assert with_test_answers([candidate], {name: nothing}, dataset, 0) == [candidate]
+
+
+def test_the_report_and_predict_make_the_same_promises():
+    candidate = finished("svm")
+    dataset = SimpleNamespace(labels=LABELS, test=np.arange(900, 1300), classes=CLASSES)
+    said, novelty = candidate.model.answer(PIXELS[900:1300])
+    tested = testing.Tested(said, said, novelty, 1.0)
+    (found,) = with_test_answers([candidate], {"svm": tested}, dataset, 0)
+    facts = abstention_facts(found.model, tested, LABELS[900:1300])
+    assert facts.promises[0.05] == Decisions(found.model, Wishes(max_error=0.05), "run").promise
+    assert facts.promises[0.1] == Decisions(found.model, Wishes(max_error=0.1), "run").promise
+    assert facts.promises[0.1].on_test.error.value <= 0.1
+    exported = dict(thresholds_of(found.model.held_out, CLASSES, found.model.novelty_rate))
+    assert exported[0.1] == facts.promises[0.1].threshold < 1
+    assert exported[0.01] is None
+    assert facts.promises[0.01].threshold == np.inf
+    wrong = tested.answers[:, ::-1]
+    (broken,) = with_test_answers(
+        [candidate], {"svm": testing.Tested(wrong, wrong, novelty, 1.0)}, dataset, 0
+    )
+    refused = abstention_facts(broken.model, tested, LABELS[900:1300]).promises
+    assert refused[0.1].is_refuted
+    exported = dict(thresholds_of(broken.model.held_out, CLASSES, broken.model.novelty_rate))
+    assert not exported.keys() & {0.1, 0.2}
+    with pytest.raises(UsageError, match=r"0\.1 cannot be promised: the test refutes it"):
+        Decisions(broken.model, Wishes(max_error=0.1), "run")
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from pellucid.evaluation import (
     wilson,
 )
 from pellucid.evaluation.learning_curve import learning_curve
-from pellucid.evaluation.promises.abstention import error_curve, kept_on, least_examples, promise
+from pellucid.evaluation.promises.abstention import checked_promise, error_curve, least_examples
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import AbstentionFacts, CalibrationFacts
 
@@ -207,10 +207,11 @@ def abstention_of(
     (trusted, is_wrong), on_test = (
         (trust(said.max(axis=1), None), said.argmax(axis=1) != labels) for labels, said in (held_out, test)
     )
-    found = {each: promise(trusted, is_wrong, each) for each in (0.01, 0.05, 0.1)}
     promises = {
-        each: (made, kept_on(made.threshold, *on_test)) if len(trusted) >= least_examples(each) else None
-        for each, made in found.items()
+        each: checked_promise((trusted, is_wrong), on_test, each)
+        if len(trusted) >= least_examples(each)
+        else None
+        for each in (0.01, 0.02, 0.05, 0.1)
     }
     return AbstentionFacts(error_curve(*on_test), len(trusted), promises)
 

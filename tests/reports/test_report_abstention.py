@@ -7,7 +7,7 @@ import pytest
 
 from pellucid.arithmetic.rounding import percent
 from pellucid.evaluation import wilson
-from pellucid.evaluation.promises.abstention import error_curve, kept_on, promise
+from pellucid.evaluation.promises.abstention import checked_promise, error_curve, kept_on, promise
 from pellucid.reports import AbstentionFacts, ReportFacts, render
 from pellucid.reports.numbers import percent as shown_percent
 from pellucid.reports.plots.charts import CURVE_BOTTOM, CURVE_TOP, error_plot
@@ -28,13 +28,8 @@ def page_of(facts: ReportFacts, abstention: AbstentionFacts | None) -> Page:
 
 def test_the_share_answered_and_the_error_stand_first(digit_facts: ReportFacts) -> None:
     on_test, held_out = judged(800, seed=1), judged(900)
-    made = {each: promise(*held_out, each) for each in (0.05, 0.1)}
-    facts = AbstentionFacts(
-        error_curve(*on_test),
-        900,
-        {0.01: None, **{k: (v, kept_on(v.threshold, *on_test)) for k, v in made.items()}},
-    )
-    page = page_of(digit_facts, facts)
+    made = {each: checked_promise(held_out, on_test, each) for each in (0.05, 0.1)}
+    page = page_of(digit_facts, AbstentionFacts(error_curve(*on_test), 900, {0.01: None, **made}))
     kept = kept_on(made[0.05].threshold, *on_test)
     assert kept.error is not None
     assert (
@@ -44,9 +39,13 @@ def test_the_share_answered_and_the_error_stand_first(digit_facts: ReportFacts) 
     assert f"and {percent(kept.error.value)} of these answers are wrong" in page.text
     assert "was decided on 900 held-out images" in page.text
     assert "1 %cannot be promised: it takes at least 299 held-out images" in page.text
-    assert (
-        "The promise holds with 95 % confidence, for images drawn like these; a drift voids it." in page.text
-    )
+    assert "and checked on 800 test images" in page.text
+    assert "does not hold under distribution shift" in page.text
+    assert "drift voids" not in page.text
+    untested = {0.05: promise(*held_out, 0.05)}
+    page = page_of(digit_facts, AbstentionFacts(error_curve(*on_test), 900, untested))
+    assert ", and not checked on a test." in page.text
+    assert "of the held-out images; of all its answers" in page.text
 
 
 def test_the_figures_of_the_plot_are_said_to_those_who_do_not_see_it(digit_facts: ReportFacts) -> None:
@@ -80,26 +79,27 @@ def test_a_model_that_never_errs_has_a_plot_all_the_same() -> None:
 @pytest.mark.parametrize(
     ("wrong", "examples", "said"),
     [
-        (0.5, 400, "no answers of it can be promised to be wrong in at most 5"),
+        (0.5, 400, "at most 5 % of its answers are wrong is not reachable on the validation data"),
         (0.0, 40, "Too few examples were held out to promise that at most 5"),
     ],
 )
 def test_what_cannot_be_promised(digit_facts: ReportFacts, wrong: float, examples: int, said: str) -> None:
     trusted = np.linspace(0.5, 1, examples)
     is_wrong = np.arange(examples) % 2 < 2 * wrong
-    made = promise(trusted, is_wrong, 0.05)
-    promises = {0.05: (made, kept_on(made.threshold, trusted, is_wrong)) if examples > 59 else None}
+    made = checked_promise((trusted, is_wrong), (trusted, is_wrong), 0.05)
+    promises = {0.05: made if examples > 59 else None}
     assert (
         said in page_of(digit_facts, AbstentionFacts(error_curve(trusted, is_wrong), examples, promises)).text
     )
 
 
-def test_a_promise_that_the_test_breaks_is_called_so(digit_facts: ReportFacts) -> None:
+def test_what_the_test_refutes_is_not_promised(digit_facts: ReportFacts) -> None:
     held_out = (np.linspace(0.5, 1, 200), np.zeros(200, bool))
     on_test = (np.linspace(0.5, 1, 200), np.arange(200) % 5 == 0)
-    made = promise(*held_out, 0.05)
-    facts = AbstentionFacts(error_curve(*on_test), 200, {0.05: (made, kept_on(made.threshold, *on_test))})
-    assert "20.0 % [15.0, 26.1], more than promised" in page_of(digit_facts, facts).text
+    facts = AbstentionFacts(error_curve(*on_test), 200, {0.05: checked_promise(held_out, on_test, 0.05)})
+    page = page_of(digit_facts, facts)
+    assert "not promised: on the test 20.0 % [15.0, 26.1] of the answers are wrong" in page.text
+    assert "At --max-error 0.05 nothing is promised: the test refutes it" in page.text
 
 
 def test_a_model_that_trusts_all_alike_has_no_plot(digit_facts: ReportFacts) -> None:

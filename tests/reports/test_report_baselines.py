@@ -57,6 +57,13 @@ def test_where_the_test_contradicts_the_choice_the_verdict_says_so_first(rich_fa
     assert verdict
 
 
+def test_where_validation_and_test_disagree_the_verdict_says_so_first(rich_facts: ReportFacts) -> None:
+    words = "Validation and test disagree beyond chance (p = 0.003): accuracy 0.8 on 300 test images."
+    text = Page(render(with_metrics(rich_facts, disagreement={"words": words}))).text
+    assert text.index(words) < text.index("Why this one.") < text.index("Trust it for")
+    assert "disagree beyond chance" not in Page(render(rich_facts)).text
+
+
 def test_nothing_better_than_the_commonest_class(rich_facts: ReportFacts) -> None:
     facts = with_metrics(rich_facts, recommended="majority")
     text = Page(render(facts)).text

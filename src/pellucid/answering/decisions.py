@@ -16,17 +16,20 @@ from pellucid.arithmetic.rounding import figure, per_cent, percent
 from pellucid.bundle.held_out import HeldOut
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
+from pellucid.evaluation.intervals import Interval
 from pellucid.evaluation.promises.abstention import (
     CONFIDENCE,
     METHOD,
+    Judged,
     Promise,
+    checked_promise,
     least_error,
     least_examples,
     least_promise,
-    promise,
 )
 from pellucid.evaluation.promises.prediction_sets import (
     Coverage,
+    checked_on,
     class_sets,
     coverage_of,
     least_for_sets,
@@ -38,6 +41,7 @@ ARGUMENTS = {"max_error": "max_error", "sets": "coverage"}
 """Names of wishes in messages of the commands, and in those of Python's methods."""
 
 _SURE = f"{100 * CONFIDENCE:g} %"
+_CAUTIOUS = ", and whatever looks unfamiliar is abstained."
 
 
 @runtime_checkable
@@ -109,7 +113,7 @@ class Decided(NamedTuple):
 
 
 class Decisions(Generic[Decides]):
-    """Makes a model's answers decisions, by thresholds from its held-out answers.
+    """Makes a model's answers decisions, by thresholds from its held-out answers, checked on the test.
 
     Attributes:
         model: answers with probabilities or numbers.
@@ -123,8 +127,8 @@ class Decisions(Generic[Decides]):
         place: the model's folder, for messages.
 
     Raises:
-        UsageError: a wish is out of range, makes no sense for numbers, or cannot be promised from the
-            held-out answers that there are.
+        UsageError: a wish is out of range, makes no sense for numbers, cannot be promised from the held-out
+            answers that there are, or is refuted by the test.
     """
 
     model: Decides
@@ -165,9 +169,10 @@ class Decisions(Generic[Decides]):
         if self.coverage is not None:
             said.append(self._covered(self.coverage))
         if said:
+            is_cautious = self.promise is not None and self.model.novelty_rate is not None
             said.append(
-                f"This holds for {self._noun}s drawn like those that the model was trained and tested on; "
-                "a drift voids it."
+                f"Promises are about {self._noun}s of the source, groups and time that the model's data is "
+                f"from; they do not hold under distribution shift{_CAUTIOUS if is_cautious else '.'}"
             )
         return said
 
@@ -199,13 +204,33 @@ class Decisions(Generic[Decides]):
                 f"every answer right, and {place} has {len(held_out):,}; ask for {possible} or more, or "
                 "train with more data"
             )
-        return promise(*self._judged(held_out), max_error)
+        judged, of_test = self._judged(held_out)
+        found = checked_promise(judged, of_test, max_error)
+        if not found.is_refuted:
+            return found
+        assert found.on_test is not None
+        assert found.on_test.error is not None
+        other = least_promise(judged, of_test)
+        milder = "" if other is None else f"ask for {other.max_error:g} or more, or "
+        raise UsageError(
+            f"{flag}: {max_error:g} cannot be promised: the test refutes it: with the threshold from "
+            f"{len(held_out):,} held-out {self._noun}s, {share_in_words(found.on_test.error)} of the "
+            f"answered among {found.tested:,} test {self._noun}s are wrong; {milder}train with more data "
+            "like the test's"
+        )
 
-    def _judged(self, held_out: HeldOut) -> tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-        """Trust in each held-out answer, and whether it is wrong."""
-        said = held_out.said.astype(np.float64)
-        answers = self._answers(said)
-        return self._trust(said, answers, held_out.novelty), answers != held_out.labels
+    def _judged(self, held_out: HeldOut) -> tuple[Judged, Judged | None]:
+        """Trust in each held-out answer, and whether it is wrong; the same of the test, if there is one."""
+        judged, of_test = (
+            None if each is None else each.judged(self.model.novelty_rate, self._of_stored(each))
+            for each in (held_out, held_out.test)
+        )
+        assert judged is not None
+        return judged, of_test
+
+    def _of_stored(self, held_out: HeldOut) -> Int64[np.ndarray, " n"]:
+        """Answers decided from stored probabilities."""
+        return self._answers(held_out.said.astype(np.float64))
 
     def _coverage(self, coverage: float, place: str) -> Coverage:
         held_out, flag = _held_out(self.model, self._names["sets"], place), self._names["sets"]
@@ -216,17 +241,32 @@ class Decisions(Generic[Decides]):
                 f"{flag}: {coverage:g} cannot be promised: it takes {needed:,} held-out {self._noun}s, and "
                 f"{place} has {len(held_out):,}; ask for {possible:g} or less, or train with more data"
             )
-        return coverage_of(held_out.labels, held_out.said, coverage)
+        found, test = coverage_of(held_out.labels, held_out.said, coverage), held_out.test
+        if test is None:
+            return found
+        answers = self._of_stored(test) if self.model.classes else test.said
+        found = checked_on(found, test.labels, test.said, answers)
+        if found.is_void:
+            assert found.on_test is not None
+            raise UsageError(
+                f"{flag}: {coverage:g} cannot be promised: the test refutes it: only "
+                f"{share_in_words(found.on_test)} of {found.tested:,} test {self._noun}s are covered, which "
+                "are too few to widen it by; ask for less, or train with more data like the test's"
+            )
+        return found
 
     def _promised(self, found: Promise) -> str:
         """The promise of an error, and the share that will be answered."""
         noun, error = self._noun, f"{100 * found.max_error:g} %"
         method = f"{METHOD}, on {count_of(found.examples, f'held-out {noun}')}"
+        if found.is_confirmed:
+            method += f" and, by itself, on {count_of(found.tested, f'test {noun}')}"
         if found.answered:
-            value, low, high = (per_cent(end, found.expected.value) for end in found.expected)
+            expected = share_in_words(found.expected)
             return (
                 f"Promised with {_SURE} confidence: at most {error} of the answered {noun}s get a wrong "
-                f"label ({method}). Expected: {value} % [{low}, {high}] are answered, the rest abstained."
+                f"label ({method}). {self._checked(found)} Expected: {expected} are answered, the rest "
+                "abstained."
             )
         assert self.model.held_out is not None  # or there were no promise
         other = least_promise(*self._judged(self.model.held_out))
@@ -239,19 +279,43 @@ class Decisions(Generic[Decides]):
             f"({method}){hint}."
         )
 
+    def _checked(self, found: Promise) -> str:
+        """What the test says to a promise that it does not refute."""
+        if found.on_test is None:
+            return "It was not checked: the model has no test answers."
+        of_test = f"Checked on {count_of(found.tested, f'test {self._noun}')}"
+        if found.on_test.error is None:
+            return f"{of_test}: none of them is answered."
+        few = "" if found.is_confirmed else ", which does not refute it and is too little to confirm it"
+        return f"{of_test}: {share_in_words(found.on_test.error)} of the answered are wrong{few}."
+
     def _covered(self, found: Coverage) -> str:
         """The promise of the sets."""
         value, (low, high) = f"{100 * found.coverage:g}", (per_cent(end, end) for end in found.reach[1:])
         draw = f"on {count_of(found.examples, f'held-out {self._noun}')}; for one such draw {low} to {high} %"
+        checked = "It was not checked: the model has no test answers."
+        if found.on_test is not None:
+            of_test = (
+                f"{count_of(found.tested, f'test {self._noun}')}: they cover {share_in_words(found.on_test)}"
+            )
+            checked = f"Checked on {of_test}."
+            if found.is_refuted:
+                checked = f"Too narrow on {of_test}; widened to what these need."
         if not self.model.classes:
             return (
-                f"Promised: intervals, {figure(found.cutoff)} to either side, hold the number of {value} % "
-                f"of {self._noun}s (split conformal, absolute residual, {draw})."
+                f"Promised: intervals, {figure(found.cutoff)} to either side, contain the number of {value} "
+                f"% of {self._noun}s (split conformal, absolute residual, {draw}). {checked}"
             )
         return (
-            f"Promised: sets hold the true class of at least {value} % of {self._noun}s (split conformal, "
-            f"score 1 - probability, {draw})."
+            f"Promised: sets contain the true class of at least {value} % of {self._noun}s (split conformal, "
+            f"score 1 - probability, {draw}). {checked}"
         )
+
+
+def share_in_words(share: Interval) -> str:
+    """A share in per cent with its interval."""
+    value, low, high = (per_cent(end, share.value) for end in share)
+    return f"{value} % [{low}, {high}]"
 
 
 def _require_shares(wishes: Wishes) -> None:

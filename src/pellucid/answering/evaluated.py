@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.answering.decisions import share_in_words
 from pellucid.arithmetic.rounding import decimals, figure, per_cent, rounded
 from pellucid.data.wording import COLUMNS
 from pellucid.evaluation import Drift, Interval, Scores, Slices
@@ -45,8 +46,8 @@ class Abstention(NamedTuple):
 
     def sentence(self, noun: str) -> str:
         """The outcome in one sentence."""
-        answered = f"{_share(self.answered)} of the {noun}s are answered"
-        wrong = "" if self.error is None else f"; of these {_share(self.error)} get a wrong label"
+        answered = f"{share_in_words(self.answered)} of the {noun}s are answered"
+        wrong = "" if self.error is None else f"; of these {share_in_words(self.error)} get a wrong label"
         return f"With --max-error {self.max_error:g} {answered}{wrong}."
 
 
@@ -146,12 +147,6 @@ class Evaluation:
             if (times := mistakes[true, predicted]) > 0
         ]
         return ["", f"{'Label':<28}{'Predicted':<28}{'Times':>6}", *lines] if lines else []
-
-
-def _share(share: Interval) -> str:
-    """A share in per cent with its interval."""
-    value, low, high = (per_cent(end, share.value) for end in share)
-    return f"{value} % [{low}, {high}]"
 
 
 def _table(scores: Scores) -> list[str]:

@@ -59,17 +59,18 @@ def weighted_mean(
 def trust(
     probability: Float[np.ndarray, " n"], novelty: Float[np.ndarray, " n"] | None, rate: float = 1.0
 ) -> Float64[np.ndarray, " n"]:
-    """Trust in each answer, 0 to 1; 0 where a number is missing.
+    """Trust in each answer: its probability, or 0 where the input is unfamiliar or a number is missing.
 
     Args:
         probability: of the answer.
-        novelty: of the input; `None` where the model cannot tell.
-        rate: the share of inputs like the training data that may count as foreign.
+        novelty: of the input; `None` where the model has no detector.
+        rate: share of familiar inputs that may count as unfamiliar; those above a novelty of 1 less it do.
 
     Returns:
-        As the module says, from numbers rounded to 32 bits, as held-out ones are stored.
+        0 to 1, from numbers rounded to 32 bits, as held-out ones are stored.
     """
     found = np.asarray(probability, np.float32).astype(np.float64)
     if novelty is not None:
-        found = found * np.clip((1 - np.asarray(novelty, np.float32).astype(np.float64)) / rate, 0, 1)
+        # An unfamiliar input is never answered: no rate of errors among familiar ones speaks of it.
+        found = np.where(np.asarray(novelty, np.float32).astype(np.float64) <= 1 - rate, found, 0.0)
     return np.nan_to_num(found, nan=0.0)

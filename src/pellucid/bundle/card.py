@@ -192,9 +192,10 @@ def _held_out(model: Model) -> dict[str, str]:
     """Sentence about held-out answers."""
     if model.held_out is None:
         return {}
+    of_test = "" if model.held_out.test is None else f" and {len(model.held_out.test):,} test examples"
     return {
-        "held-out answers": f"labels of {len(model.held_out):,} validation examples and what the model said "
-        "of them, for the thresholds of --max-error and --sets; none of the inputs"
+        "held-out answers": f"labels of {len(model.held_out):,} validation examples{of_test} and what the "
+        "model said of them, for the thresholds of --max-error and --sets; none of the inputs"
     }
 
 

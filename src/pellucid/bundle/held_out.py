@@ -1,19 +1,25 @@
-"""Held-out answers: what a model said of examples that it did not learn from, kept beside its weights."""
+"""Held-out answers: what a model said of examples that it did not learn from, kept beside its weights.
+
+Those about validation examples give the thresholds of what is promised; those about test examples check them.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Shaped
+from jaxtyping import Bool, Float, Float32, Float64, Int64, Shaped
 
-from pellucid.strict import Fields, Forms, Truth, Whole, read_arrays, read_object
+from pellucid.arithmetic.probabilities import trust
+from pellucid.strict import Anything, Fields, Forms, Truth, Whole, read_arrays, read_object
 
 MOST_EXAMPLES = 10_000
 MOST_PROBABILITIES = 2_000_000
 """Of all examples together: with many classes fewer examples are kept."""
 
 _FIELDS: Fields = {"examples": Whole(1, MOST_EXAMPLES), "novelty": Truth()}
+_TEST = "test"
+_OF_TEST = f"{_TEST}."  # before the names of arrays about test examples
 _SUM_TOLERANCE = 1e-3
 
 
@@ -38,11 +44,13 @@ class HeldOut:
         labels: class codes, int32, or numbers, float64.
         said: probabilities at the model's temperature, float32 (n, classes), or numbers, float64 (n,).
         novelty: 0 to 1 for each; `None` where the model has no detector.
+        test: the same of test examples, which hold none themselves; `None` where the model was not tested.
     """
 
     labels: Shaped[np.ndarray, " n"]
     said: Float[np.ndarray, "n ..."]
     novelty: Float32[np.ndarray, " n"] | None
+    test: "HeldOut | None" = None
 
     @classmethod
     def of(cls, labels: np.ndarray, said: np.ndarray, novelty: np.ndarray | None) -> "HeldOut":
@@ -57,14 +65,31 @@ class HeldOut:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def judged(
+        self, rate: float | None, answers: Int64[np.ndarray, " n"] | None = None
+    ) -> tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+        """Trust in each answer of a model of classes, and whether it is wrong.
+
+        `rate` is the share of familiar inputs that may count as unfamiliar, `None` without a detector;
+        `answers` are the class of each, by default the most probable one.
+        """
+        answers = self.said.argmax(axis=1) if answers is None else answers
+        of_answer = self.said[np.arange(len(self)), answers]
+        return trust(of_answer, self.novelty, 1.0 if rate is None else rate), answers != self.labels
+
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays, for a file."""
         found = {"labels": self.labels, "said": self.said}
-        return found if self.novelty is None else {**found, "novelty": self.novelty}
+        if self.novelty is not None:
+            found["novelty"] = self.novelty
+        if self.test is not None:
+            found |= {_OF_TEST + name: array for name, array in self.test.arrays().items()}
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Settings as plain JSON values, from which `expected` tells the forms of the arrays."""
-        return {"examples": len(self), "novelty": self.novelty is not None}
+        found: dict[str, Any] = {"examples": len(self), "novelty": self.novelty is not None}
+        return found if self.test is None else {**found, _TEST: self.test.to_json()}
 
     @staticmethod
     def expected(settings: object, classes: Sequence[str]) -> Forms:
@@ -72,15 +97,14 @@ class HeldOut:
 
         Raises: `ValueError` if a setting is missing, unknown or out of bounds.
         """
-        stated = read_object("held_out", settings, _FIELDS)
-        count, width = stated["examples"], len(classes)
-        if count > most_kept(width):
-            raise ValueError(f"held_out: {count} examples of {width} classes are too many")
-        forms: Forms = {
-            "labels": ("int32" if width else "float64", (count,)),
-            "said": ("float32", (count, width)) if width else ("float64", (count,)),
-        }
-        return {**forms, "novelty": ("float32", (count,))} if stated["novelty"] else forms
+        stated = read_object("held_out", settings, {**_FIELDS, _TEST: Anything()}, {_TEST})
+        forms = dict(_forms(stated, len(classes)))
+        if _TEST in stated:
+            of_test = read_object(f"held_out: {_TEST}", stated[_TEST], _FIELDS)
+            if of_test["novelty"] != stated["novelty"]:
+                raise ValueError("held_out: novelty of one split only")
+            forms |= {_OF_TEST + name: form for name, form in _forms(of_test, len(classes)).items()}
+        return forms
 
     @classmethod
     def from_parts(
@@ -91,6 +115,18 @@ class HeldOut:
         Raises: `ValueError` if an array has another form, or holds what no model says.
         """
         found = read_arrays("held_out", cls.expected(settings, classes), arrays)
+        of_test = {
+            name.removeprefix(_OF_TEST): array for name, array in found.items() if name.startswith(_OF_TEST)
+        }
+        test = cls._of_one(of_test, classes) if of_test else None
+        return replace(cls._of_one(found, classes), test=test)
+
+    @classmethod
+    def _of_one(cls, found: Mapping[str, np.ndarray], classes: Sequence[str]) -> "HeldOut":
+        """Answers about one split, of arrays in their forms.
+
+        Raises: `ValueError` if one holds what no model says.
+        """
         labels, said, novelty = found["labels"], found["said"], found.get("novelty")
         if classes:
             if ((labels < 0) | (labels >= len(classes))).any():
@@ -102,6 +138,21 @@ class HeldOut:
         return cls(labels, said, novelty)
 
 
+def _forms(stated: Mapping[str, Any], width: int) -> Forms:
+    """Forms of the arrays about one split, of a model of so many classes.
+
+    Raises: `ValueError` if there are more examples than are kept.
+    """
+    count = stated["examples"]
+    if count > most_kept(width):
+        raise ValueError(f"held_out: {count} examples of {width} classes are too many")
+    forms: Forms = {
+        "labels": ("int32" if width else "float64", (count,)),
+        "said": ("float32", (count, width)) if width else ("float64", (count,)),
+    }
+    return {**forms, "novelty": ("float32", (count,))} if stated["novelty"] else forms
+
+
 def most_kept(classes: int) -> int:
-    """Examples that are kept at most of so many classes; 0 where numbers are predicted."""
+    """Examples of a split that are kept at most of so many classes; 0 where numbers are predicted."""
     return min(MOST_EXAMPLES, max(1, MOST_PROBABILITIES // max(1, classes)))

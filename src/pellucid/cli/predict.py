@@ -18,7 +18,8 @@ def add_parser(subparsers: Any) -> None:
         "order. Where the model predicts numbers, the column label holds them. An input that cannot be "
         "read gets a row that says why. The column novelty, from 0 to 1, is the share of the model's "
         "validation examples that look less foreign; above 0.95 an answer deserves doubt. It may say that it "
-        "does not know: --max-error. What is promised holds for inputs drawn like the training data.",
+        "does not know: --max-error. What is promised is checked on the test split, and is about inputs of "
+        "the source, groups and time that the model's data is from.",
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
     parser.add_argument(

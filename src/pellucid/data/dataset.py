@@ -44,6 +44,7 @@ class Dataset:
         slices: value of each example in the column by which scores are taken apart; `None` without one.
         is_labelled: whether there are labels; without, all are 0, and only a generator can learn from it.
         joined_columns: columns of a table whose texts were joined to one text; none elsewhere.
+        given_splits: names of the splits that the user made; the others were cut here.
     """
 
     inputs: UInt8[np.ndarray, "n height width channels"] | Texts
@@ -61,6 +62,7 @@ class Dataset:
     slices: Sequence[str] | None = None
     is_labelled: bool = True
     joined_columns: tuple[str, ...] = ()
+    given_splits: tuple[str, ...] = ()
 
     @property
     def target(self) -> Target:
@@ -135,6 +137,7 @@ def build_dataset(
         slices=listing.slices,
         is_labelled=listing.is_labelled,
         joined_columns=listing.joined_columns,
+        given_splits=tuple(part for part in (TRAIN, VALIDATION, TEST) if part in listing.splits),
     )
 
 

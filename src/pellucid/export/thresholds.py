@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import HeldOut
-from pellucid.evaluation.promises.abstention import least_examples, promise
+from pellucid.evaluation.promises.abstention import checked_promise, least_examples
 from pellucid.runtime.metadata import Threshold
 
 ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2)
@@ -16,19 +13,18 @@ ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2)
 def thresholds_of(
     held_out: HeldOut | None, classes: Sequence[str], rate: float | None
 ) -> tuple[Threshold, ...]:
-    """Thresholds for the errors that held-out answers suffice to promise; none where numbers are predicted.
+    """Thresholds for the errors that held-out answers suffice to promise and the test does not refute.
 
-    `rate` is the share of inputs like the training data that count as foreign.
+    None where numbers are predicted. `rate` is the share of familiar inputs that may count as unfamiliar.
     """
     if held_out is None or not classes:
         return ()
-    said = held_out.said.astype(np.float64)
-    answers = said.argmax(axis=1)
-    trusted = trust(said[np.arange(len(said)), answers], held_out.novelty, 1.0 if rate is None else rate)
-    wrong = answers != held_out.labels
-    found = []
-    for error in ERRORS:
-        if len(held_out) >= least_examples(error):
-            threshold = promise(trusted, wrong, error).threshold
-            found.append(Threshold(error, threshold if np.isfinite(threshold) else None))
-    return tuple(found)
+    judged = held_out.judged(rate)
+    of_test = None if held_out.test is None else held_out.test.judged(rate)
+    possible = (error for error in ERRORS if len(held_out) >= least_examples(error))
+    found = [checked_promise(judged, of_test, error) for error in possible]
+    return tuple(
+        Threshold(each.max_error, each.threshold if each.answered else None)
+        for each in found
+        if not each.is_refuted
+    )

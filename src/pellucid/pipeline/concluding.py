@@ -11,7 +11,11 @@ from pellucid.pipeline.comparing.folds import scores_of_folds
 from pellucid.pipeline.continual.metrics import continual_metrics
 from pellucid.pipeline.continual.training import ContinualTraining, recommended_on
 from pellucid.pipeline.judging.averaging import with_average, with_averages_tested, without_averages
-from pellucid.pipeline.judging.held_out import with_held_out, with_joined_columns
+from pellucid.pipeline.judging.held_out import (
+    with_held_out,
+    with_joined_columns,
+    with_test_answers,
+)
 from pellucid.pipeline.judging.label_issues import judge_labels
 from pellucid.pipeline.judging.learning_curve import draw_curve
 from pellucid.pipeline.judging.novelty.detectors import with_detectors
@@ -57,6 +61,7 @@ def conclude(
     if has_curve(settings) and (network is not None or has_baselines(settings, dataset)):
         curve = draw_curve(candidates, recommendation.name, network, folds, settings, stages)
     tested, novelty = _tested(candidates, context)
+    candidates = with_test_answers(candidates, tested, dataset, settings.seed)
     found = None
     if continual is not None:
         with stages.stage("measuring what was forgotten", "measured what was forgotten"):

@@ -13,6 +13,7 @@ from pellucid.bundle import AverageModel, save
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.pipeline.continual.metrics import continual_sentences
 from pellucid.pipeline.judging.contradiction import contradiction
+from pellucid.pipeline.judging.disagreement import disagreement
 from pellucid.pipeline.judging.findings import findings_line, findings_of
 from pellucid.pipeline.judging.label_issues import as_json
 from pellucid.pipeline.judging.outcome import Outcome
@@ -63,6 +64,9 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         "comparisons": comparisons(outcome.comparable, outcome.recommendation.name, dataset, seed),
         "contradiction": contradiction(
             outcome.recommendation.name, outcome.comparable, dataset, config["settings"].get("metric"), seed
+        ),
+        "disagreement": disagreement(
+            outcome.recommended, outcome.tested[outcome.recommendation.name], dataset, config["settings"]
         ),
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
         "label_issues": as_json(outcome.label_issues),
@@ -146,6 +150,8 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     stages.paragraph(run.verdict)
     if (contradicted := run.metrics.get("contradiction")) is not None:
         stages.paragraph(contradicted["words"])
+    if (disagreed := run.metrics.get("disagreement")) is not None:
+        stages.paragraph(disagreed["words"])
     stages.paragraph(str(run.metrics["reason"]))
     for sentence in [] if continual is None else continual_sentences(continual):
         stages.paragraph(sentence)

@@ -9,7 +9,7 @@ from jaxtyping import Float64, Int, UInt8
 
 from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts
 from pellucid.evaluation import LearningCurve, Reliability
-from pellucid.evaluation.promises.abstention import ErrorPoint, Kept, Promise
+from pellucid.evaluation.promises.abstention import ErrorPoint, Promise
 from pellucid.reports.generated_facts import GeneratedFacts
 from pellucid.reports.numbers import Score, finite
 from pellucid.settings import Metric
@@ -156,13 +156,13 @@ class AbstentionFacts:
     Attributes:
         curve: error among the answered against their share, the fewest first; the last is all of them.
         examples: held-out examples that thresholds are chosen from; 0 where the model has none.
-        promises: for each largest error the threshold chosen on held-out examples, and what it does on the
-            test split; both `None` where the held-out examples are too few.
+        promises: for each largest error the threshold chosen on held-out examples and checked on the test
+            split; `None` where the held-out examples are too few.
     """
 
     curve: Sequence[ErrorPoint]
     examples: int
-    promises: Mapping[float, tuple[Promise, Kept] | None]
+    promises: Mapping[float, Promise | None]
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import numpy as np
 from pellucid.bundle.held_out import MOST_EXAMPLES, MOST_PROBABILITIES, HeldOut
 from pellucid.strict import Anything, Fields, Text, parse, read_object, to_bytes
 
-# Labels, novelty and probabilities, or a number for each; base64 takes a third more.
-_MOST_TEXT = 2 * (4 * MOST_PROBABILITIES + 16 * MOST_EXAMPLES)
+# Labels, novelty and probabilities, or a number for each, of two splits; base64 takes a third more.
+_MOST_TEXT = 4 * (4 * MOST_PROBABILITIES + 16 * MOST_EXAMPLES)
 _FIELDS: Fields = {"settings": Anything(), "arrays": Anything()}
 
 
 def to_text(held_out: HeldOut) -> str:
-    """JSON of the answers, arrays in base64, at most about 11 MB."""
+    """JSON of the answers, arrays in base64, at most about 22 MB."""
     arrays = {
         name: base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes()).decode()
         for name, array in held_out.arrays().items()

@@ -98,8 +98,8 @@ class Classifying(
     def abstains(self, X: Any, max_error: float = 0.05) -> Bool[np.ndarray, " examples"]:
         """Say of which examples the model does not know enough to answer.
 
-        With 95 % confidence at most `max_error` of the others get a wrong class, as long as they are drawn
-        like those that the model was trained on.
+        With 95 % confidence at most `max_error` of the others get a wrong class, as long as they are of the
+        source, groups and time that the training data is from. Unfamiliar examples are never answered.
 
         Args:
             X: examples in any form said above.
@@ -110,7 +110,7 @@ class Classifying(
 
         Raises:
             UsageError: `max_error` is out of range, or cannot be promised: no or too few validation examples
-                were set aside when the model was trained.
+                were set aside when the model was trained, or the test of its run refutes it.
             DataError: an example cannot be read, or does not fit what was learnt.
         """
         found = decided(self, X, Wishes(max_error=max_error, names=ARGUMENTS)).abstained
@@ -122,8 +122,8 @@ class Classifying(
 
         Args:
             X: examples in any form said above.
-            coverage: between 0 and 1; kept on average, for examples drawn like those that the model was
-                trained on.
+            coverage: between 0 and 1; kept on average, for examples of the source, groups and time that the
+                training data is from.
 
         Returns:
             For each some of `classes_`, the most probable first.

@@ -63,15 +63,15 @@ class Regressing(
 
         Args:
             X: examples in any form said above.
-            coverage: between 0 and 1; kept on average, for examples drawn like those that the model was
-                trained on.
+            coverage: between 0 and 1; kept on average, for examples of the source, groups and time that the
+                training data is from.
 
         Returns:
             Lower and upper end for each, in the unit of `y`; all intervals are equally wide.
 
         Raises:
             UsageError: `coverage` is out of range, or cannot be promised: no or too few validation examples
-                were set aside when the model was trained.
+                were set aside when the model was trained, or the test of its run refutes it.
             DataError: an example cannot be read, or does not fit what was learnt.
         """
         return np.array(decided(self, X, Wishes(sets=coverage, names=ARGUMENTS)).sets).reshape(-1, 2)

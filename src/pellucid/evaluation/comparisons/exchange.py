@@ -1,9 +1,9 @@
-"""Tests of metrics of class counts, by exchanging answers and by shuffling labels."""
+"""Tests by exchanging answers and by shuffling labels, or what is in which split."""
 
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped
 from scipy.sparse import csr_array
 
 from pellucid.arithmetic.metrics import ClassCounts, class_counts
@@ -86,6 +86,42 @@ def best_by_chance(
     for rows in block_rows(SHUFFLES, len(labels)):
         shuffled = generator.permuted(np.tile(labels, (rows, 1)), axis=1)
         as_large += int((gains(shuffled).max(axis=1) >= seen - 1e-12).sum())
+    return as_large / (SHUFFLES + 1)
+
+
+def splits_p_value(
+    terms: Float64[np.ndarray, " examples"],
+    in_second: Bool[np.ndarray, " examples"],
+    sets: Int64[np.ndarray, " examples"],
+    seed: int,
+) -> float:
+    """Two-sided p-value of the difference of mean scores in two splits, by shuffling what is in which.
+
+    Sets that stay together, such as the images of one person, are shuffled whole: they are not independent.
+
+    Args:
+        terms: what each example adds to the score.
+        in_second: whether it is in the second split; some are, and some are not.
+        sets: number of the set that each example belongs to.
+        seed: of the shuffles.
+
+    Returns:
+        Above 0, to 1.
+    """
+    keys, of = np.unique(2 * sets + in_second, return_inverse=True)
+    sums, sizes = np.bincount(of, weights=terms), np.bincount(of).astype(np.float64)
+    total, count = sums.sum(), sizes.sum()
+
+    def gaps(chosen: np.ndarray) -> np.ndarray:
+        of_sum, of_count = chosen @ sums, chosen @ sizes
+        found: np.ndarray = np.abs(of_sum / of_count - (total - of_sum) / (count - of_count))
+        return found
+
+    is_second = (keys % 2).astype(np.float64)
+    seen, generator, as_large = float(gaps(is_second[None])[0]), np.random.default_rng(seed), 1
+    for rows in block_rows(SHUFFLES, len(keys)):
+        shuffled = generator.permuted(np.tile(is_second, (rows, 1)), axis=1)
+        as_large += int((gaps(shuffled) >= seen - 1e-12).sum())
     return as_large / (SHUFFLES + 1)
 
 

@@ -1,12 +1,8 @@
 r"""Abstention: the trust below which a model does not answer, and what is promised of the answers it gives.
 
-**Trust** is one score of probability and novelty together. With $p$ the probability of the answer, $v$ the
-novelty of the input and $r$ the share of inputs like the training data that may count as foreign (0.05),
-
-$$t = p \cdot \min\left(1, \frac{1 - v}{r}\right):$$
-
-the probability itself where the input looks like the training data, falling to 0 the more foreign it looks.
-Where the model cannot tell novelty, $t = p$.
+**Trust** is the probability of the answer, and 0 where the novelty of the input is above $1 - r$, with $r$
+the share of familiar inputs that may count as unfamiliar (0.05): such an input is never answered, since a
+promise about the errors among familiar inputs does not speak of it. Without a detector it is the probability.
 
 **Threshold.** Of $n$ held-out examples, ordered by trust, the $m$ of highest trust hold $k_m$ wrong answers.
 That their error is larger than $A$ is refuted where $P(\mathrm{Bin}(m, A) \le k_m) \le \delta$. The sets are
@@ -15,11 +11,16 @@ is made at the full $\delta$. The order begins later where a quarter could not r
 right, at $(1 - A)^m \le \delta$. The threshold is the lowest trust in the last set that passed.
 
 With probability $1 - \delta$ over the draw of the held-out examples, the error among the answered, of inputs
-drawn like them, is then at most $A$. Assumed is that all are drawn independently, and that answers of less
-trust are wrong at least as often. Then all sets beyond the first that breaks the promise break it too, and to
-pass the test of that first one has a chance of at most $\delta$. A model that cannot keep the promise for a
-quarter of its answers answers nothing: smaller beginnings answered less on real data, since a single wrong
-label among the most trusted examples ended them.
+from the same source, is then at most $A$. Assumed is that all are drawn independently, and that answers of
+less trust are wrong at least as often. Then all sets beyond the first that breaks the promise break it too,
+and to pass the test of that first one has a chance of at most $\delta$. A model that cannot keep the promise
+for a quarter of its answers answers nothing: smaller beginnings answered less on real data, since a single
+wrong label among the most trusted examples ended them.
+
+**Test.** Held-out examples also chose among models and epochs, and the test split may come from elsewhere; so
+a promise is checked on it. The test examples give a threshold by themselves, in the same way, and the
+stricter one of both is used. Where they give none, being few or the errors many, the held-out one stays as
+long as at most $A$ of the answered test examples are wrong. What the test refutes is not promised.
 
 Sources: Angelopoulos, Bates, Candès, Jordan and Lei 2021, "Learn then Test" (fixed-sequence testing, exact
 binomial p-values); Geifman and El-Yaniv 2017, "Selective Classification for Deep Neural Networks".
@@ -45,9 +46,25 @@ _STEPS = 20
 _ROUNDING = 1e-9
 
 
+Judged = tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]
+"""Trust in each of `n` answers, and whether it is wrong."""
+
+
+class Kept(NamedTuple):
+    """Effect of a threshold on labelled examples.
+
+    Attributes:
+        answered: share of them that is answered.
+        error: share of wrong ones among the answered; `None` where none is answered.
+    """
+
+    answered: Interval
+    error: Interval | None
+
+
 @dataclass(frozen=True)
 class Promise:
-    """Threshold of trust, and the held-out examples that it comes from.
+    """Threshold of trust, and the examples that it comes from.
 
     Attributes:
         max_error: the largest error among the answered, as promised.
@@ -55,6 +72,10 @@ class Promise:
         examples: held-out examples.
         answered: of these with at least that trust.
         wrong: of the answered.
+        tested: test examples; 0 where there are none to check it on.
+        on_test: effect on these, of the refuted threshold where the test refutes it; `None` without any.
+        is_confirmed: whether the test examples alone give a threshold too.
+        is_refuted: whether the test refutes it; the threshold is then infinite.
     """
 
     max_error: float
@@ -62,6 +83,10 @@ class Promise:
     examples: int
     answered: int
     wrong: int
+    tested: int = 0
+    on_test: Kept | None = None
+    is_confirmed: bool = False
+    is_refuted: bool = False
 
     @property
     def expected(self) -> Interval:
@@ -83,18 +108,6 @@ class ErrorPoint(NamedTuple):
     share: float
     threshold: float
     error: Interval
-
-
-class Kept(NamedTuple):
-    """Effect of a threshold on labelled examples.
-
-    Attributes:
-        answered: share of them that is answered.
-        error: share of wrong ones among the answered; `None` where none is answered.
-    """
-
-    answered: Interval
-    error: Interval | None
 
 
 def least_examples(max_error: float) -> int:
@@ -129,9 +142,32 @@ def promise(
     return Promise(max_error, float(trust_at[kept[-1]]), count, answered, int(wrong[answered - 1]))
 
 
-def least_promise(trusted: Float64[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"]) -> Promise | None:
+def checked_promise(held_out: Judged, test: Judged | None, max_error: float) -> Promise:
+    """Choose the threshold from held-out examples, and check it on those of the test, where there are any."""
+    found = promise(*held_out, max_error)
+    if test is None or len(test[0]) == 0:
+        return found
+    of_test = promise(*test, max_error)
+    threshold = max(found.threshold, of_test.threshold) if of_test.answered else found.threshold
+    kept = kept_on(threshold, *test)
+    is_refuted = kept.error is not None and kept.error.value > max_error
+    is_answered = held_out[0] >= (math.inf if is_refuted else threshold)
+    return Promise(
+        max_error,
+        math.inf if is_refuted else threshold,
+        found.examples,
+        int(is_answered.sum()),
+        int(held_out[1][is_answered].sum()),
+        tested=len(test[0]),
+        on_test=kept,
+        is_confirmed=of_test.answered > 0,
+        is_refuted=is_refuted,
+    )
+
+
+def least_promise(held_out: Judged, test: Judged | None = None) -> Promise | None:
     """The promise of the smallest error, in whole per cent, that answers anything; `None` up to 50 %."""
-    found = (promise(trusted, is_wrong, percent / 100) for percent in range(1, 51))
+    found = (checked_promise(held_out, test, percent / 100) for percent in range(1, 51))
     return next((each for each in found if each.answered), None)
 
 

@@ -1,7 +1,10 @@
-"""Held-out answers of every model, from which `predict` takes the thresholds of what it promises."""
+"""Held-out answers of every model, from which `predict` takes the thresholds of what it promises.
+
+Those about test examples, by which these are checked, are added once the test is done.
+"""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int64
@@ -10,6 +13,7 @@ from pellucid import bundle
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle.held_out import most_kept
 from pellucid.data import Dataset
+from pellucid.pipeline.judging.testing import Tested
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.planning.preparation import Material
 
@@ -20,6 +24,27 @@ def with_held_out(candidates: Sequence[Candidate], dataset: Dataset | Material, 
         dataclasses.replace(each, model=each.model.with_held_out(held_out_of(each, dataset, seed)))
         for each in candidates
     ]
+
+
+def with_test_answers(
+    candidates: Sequence[Candidate], tested: Mapping[str, Tested], dataset: Dataset, seed: int
+) -> list[Candidate]:
+    """Let every model keep what it said of test examples too, by which its promises are checked."""
+    return [_with_test_answers(each, tested[each.name], dataset, seed) for each in candidates]
+
+
+def _with_test_answers(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> Candidate:
+    held_out = candidate.model.held_out
+    if held_out is None or len(dataset.test) == 0 or not np.isfinite(tested.answers).all():
+        return candidate
+    kept = _drawn(len(dataset.test), most_kept(len(dataset.classes)), seed)
+    has_novelty = held_out.novelty is not None
+    if has_novelty and tested.novelty is None:
+        return candidate
+    novelty = tested.novelty[kept] if has_novelty and tested.novelty is not None else None
+    test = bundle.HeldOut.of(dataset.labels[dataset.test[kept]], tested.answers[kept], novelty)
+    model = candidate.model.with_held_out(dataclasses.replace(held_out, test=test))
+    return dataclasses.replace(candidate, model=model)
 
 
 def with_joined_columns(candidates: Sequence[Candidate], names: tuple[str, ...]) -> list[Candidate]:

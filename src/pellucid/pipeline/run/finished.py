@@ -95,11 +95,17 @@ class Run:
             for name, entry in self.metrics["models"].items()
         )
         return (
-            f"<p><strong>{_shown(self.verdict)}</strong></p>"
+            f"<p><strong>{_shown(self.verdict)}</strong></p>{self._findings}"
             f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
             f'<p>Report: <a href="{_address(self.report)}">{_shown(self.report.as_posix())}</a>. '
             "In square brackets: 95 % intervals.</p>"
         )
+
+    @property
+    def _findings(self) -> str:
+        """Sentences of the test that speak against the choice, or against what validation said."""
+        found = (self.metrics.get(key) for key in ("contradiction", "disagreement"))
+        return "".join(f"<p>{_shown(str(each['words']))}</p>" for each in found if each)
 
     @property
     def _noun(self) -> str:

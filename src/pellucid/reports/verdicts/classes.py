@@ -65,6 +65,7 @@ class Judged:
         leaked: test examples that also stand in training or validation.
         reason: why this model is recommended.
         contradiction: what the test says to the choice where it contradicts it; else empty.
+        disagreement: how validation and test disagree about it beyond chance; else empty.
         baseline: the model to be named beside it, or `None`.
     """
 
@@ -81,6 +82,7 @@ class Judged:
     leaked: int
     reason: str
     contradiction: str
+    disagreement: str
     baseline: Baseline | None
 
 
@@ -138,14 +140,15 @@ def judge(facts: ReportFacts) -> Verdict:
         tested=facts.tested,
         leaked=facts.data_count("leaked"),
         reason=str(facts.metrics.get("reason") or ""),
-        contradiction=contradiction(facts),
+        contradiction=words_of(facts, "contradiction"),
+        disagreement=words_of(facts, "disagreement"),
         baseline=baseline(facts),
     )
 
 
-def contradiction(facts: ReportFacts) -> str:
-    """The test's word on the choice, where it contradicts it; else empty."""
-    return str((facts.metrics.get("contradiction") or {}).get("words") or "")
+def words_of(facts: ReportFacts, key: str) -> str:
+    """A finding of `metrics.json` in words; empty where nothing was found."""
+    return str((facts.metrics.get(key) or {}).get("words") or "")
 
 
 def baseline(facts: ReportFacts) -> Baseline | None:

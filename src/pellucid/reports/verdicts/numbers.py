@@ -9,7 +9,7 @@ from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite, significant
 from pellucid.reports.plots.axes import Ruler, ruler
-from pellucid.reports.verdicts.classes import Judged, baseline, contradiction
+from pellucid.reports.verdicts.classes import Judged, baseline, words_of
 from pellucid.settings import DUMMIES
 
 _NINE_IN_TEN = 0.9
@@ -84,7 +84,8 @@ def judge_numbers(facts: ReportFacts) -> NumberVerdict:
         tested=len(truth) or facts.data_count("test"),
         leaked=facts.data_count("leaked"),
         reason=str(facts.metrics.get("reason") or ""),
-        contradiction=contradiction(facts),
+        contradiction=words_of(facts, "contradiction"),
+        disagreement=words_of(facts, "disagreement"),
         baseline=baseline(facts),
     )
 

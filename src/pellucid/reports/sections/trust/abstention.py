@@ -26,6 +26,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "examples": found.examples,
         "led_by": _LED_BY,
         "lead": _promised(found, _LED_BY),
+        "tested": max((each.tested for each in found.promises.values() if each is not None), default=0),
         "promises": [(each, _promised(found, each), least_examples(each)) for each in found.promises],
         "plot": error_plot(found.curve, facts.recommended),
         "rows": [(each, _shown(each.error)) for each in found.curve],
@@ -36,15 +37,17 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
 
 def _promised(found: AbstentionFacts, max_error: float) -> Mapping[str, Any] | None:
     """A promise and what became of it on the test split; `None` where the held-out examples are too few."""
-    promised = found.promises.get(max_error)
-    if promised is None:
+    promise = found.promises.get(max_error)
+    if promise is None:
         return None
-    promise, kept = promised
+    kept = promise.on_test
     return {
         "threshold": promise.threshold if promise.answered else None,
-        "answered": _shown(kept.answered),
-        "error": None if kept.error is None else _shown(kept.error),
-        "is_kept": kept.error is None or kept.error.low <= max_error,
+        "answered": _shown(promise.expected if kept is None else kept.answered),
+        "error": None if kept is None or kept.error is None else _shown(kept.error),
+        "is_checked": kept is not None,
+        "is_confirmed": promise.is_confirmed,
+        "is_refuted": promise.is_refuted,
     }
 
 

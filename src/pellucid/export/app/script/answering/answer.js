@@ -1,4 +1,4 @@
-// From an input to an answer: probabilities or a number, novelty, and whether the model may answer at all.
+// From an input to an answer: probabilities or a number, novelty, and how far it is to be relied on.
 import { need } from "../../../../reports/explain/script/data/missing.js";
 import { told } from "../../../../reports/explain/script/data/told.js";
 import { runNetwork } from "../engine/network.js";
@@ -7,6 +7,9 @@ import { noveltyOf } from "./novelty.js";
 import { softmaxOf } from "./probabilities.js";
 /** @import { Whole } from "../../../../reports/explain/script/types.js" */
 /** @import { Answer } from "../types.js" */
+
+/** Largest error of a setting that an answer passes to be called confident. */
+const CONFIDENT = 0.05;
 
 /**
  * The answer about one input, from all its views, and the value of every layer for the first of them.
@@ -28,24 +31,28 @@ export function answered(views) {
   return { said: Array.from(said), novelty, values };
 }
 
-/**
- * Trust in an answer: its probability, less the more foreign the input looks.
- * @param {Answer} answer
- */
-function trustOf({ said, novelty }) {
-  const probability = Math.fround(Math.max(...said));
-  if (novelty === null || !app.novelty) return probability;
-  const share = (1 - Math.fround(novelty)) / app.novelty.rate;
-  return probability * Math.min(1, Math.max(0, share));
-}
-
 /** @param {Answer} answer */
 export const looksForeign = ({ novelty }) =>
   novelty !== null && app.novelty !== null && novelty > 1 - app.novelty.rate;
 
 /**
- * Of the errors that can be promised, those at which the model does not answer this input.
+ * The smallest error of the settings of `--max-error` that answer this input; null where none does.
  * @param {Answer} answer
  */
-export const unanswered = (answer) =>
-  app.abstention.filter(([, trust]) => trust === null || trustOf(answer) < trust).map(([error]) => error);
+export function passedError(answer) {
+  if (looksForeign(answer)) return null;
+  const trusted = Math.fround(Math.max(...answer.said));
+  const passed = app.abstention.filter(([, least]) => least !== null && trusted >= least);
+  return passed.length ? Math.min(...passed.map(([error]) => error)) : null;
+}
+
+/**
+ * How far an answer is to be relied on; of numbers only whether the input is unfamiliar.
+ * @param {Answer} answer
+ * @returns {"statusForeign" | "statusConfident" | "statusUncertain" | null}
+ */
+export function statusOf(answer) {
+  if (looksForeign(answer)) return "statusForeign";
+  if (!app.classes.length) return null;
+  return (passedError(answer) ?? 1) <= CONFIDENT ? "statusConfident" : "statusUncertain";
+}

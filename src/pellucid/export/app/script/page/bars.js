@@ -1,7 +1,7 @@
-// The answer in words and bars: the most probable classes, novelty, and whether the model would rather not answer.
+// The answer in words and bars: the most probable classes, and one line on how far it is to be relied on.
 import { byId, element } from "../../../../reports/explain/script/dom/element.js";
 import { shown } from "../../../../reports/explain/script/dom/numbers.js";
-import { looksForeign, unanswered } from "../answering/answer.js";
+import { looksForeign, passedError, statusOf } from "../answering/answer.js";
 import { app } from "../facts/app.js";
 import { say } from "../words/language.js";
 /** @import { Answer } from "../types.js" */
@@ -45,7 +45,13 @@ export function showAnswer(name, answer) {
     ? say("answerIs", { label, probability })
     : say("numberIs", { number: label });
   byId("bars").replaceChildren(...(app.classes.length ? barsOf(answer) : []));
-  byId("beside").replaceChildren(...sentences(answer).map((text) => element("p", {}, text)));
+  const status = statusOf(answer);
+  byId("status").hidden = status === null;
+  byId("status").className = `status ${status ?? ""}`;
+  byId("status").textContent = status && say(status);
+  const known = sentences(answer);
+  byId("basis").hidden = known.length === 0;
+  byId("known").replaceChildren(...known.map((text) => element("p", {}, text)));
   byId("took").textContent = say("took", { milliseconds: Math.max(1, Math.round(answer.milliseconds)) });
 }
 
@@ -65,17 +71,20 @@ function barsOf({ said }) {
   return [table, element("details", {}, summary, more)];
 }
 
-/** @param {Answer} answer */
+/**
+ * What the status rests on: novelty, and the strictest setting that is passed. No promise speaks of a foreign input.
+ * @param {Answer} answer
+ */
 function sentences(answer) {
   const said = [];
   if (answer.novelty !== null && app.novelty) {
     const parts = { novelty: answer.novelty.toFixed(3), threshold: shown(1 - app.novelty.rate, 3) };
     said.push(say(looksForeign(answer) ? "foreign" : "familiar", parts));
   }
-  // Whoever accepts a larger error accepts more answers, so that one number says it of all errors.
-  const refused = unanswered(answer);
-  const accepted = app.abstention.map(([error]) => error).filter((error) => !refused.includes(error));
-  if (refused.length) said.push(say("abstains", { error: percent(Math.max(...refused)) }));
-  if (accepted.length) said.push(say("answers", { error: percent(Math.min(...accepted)) }));
+  if (!app.classes.length || looksForeign(answer)) return said;
+  const passed = passedError(answer);
+  const errors = app.abstention.map(([error]) => percent(error)).join(", ");
+  if (passed !== null) said.push(say("passes", { error: percent(passed) }));
+  else said.push(errors ? say("passesNone", { errors }) : say("nothingPromised"));
   return said;
 }

@@ -30,11 +30,18 @@ export const ENGLISH = {
   answerIs: "{label}, probability {probability}",
   numberIs: "{number}",
   more: "The other {count} classes",
-  familiar: "It looks like the training data: novelty {novelty}, where {threshold} and more is foreign.",
+  statusConfident: "Confident",
+  statusUncertain: "Uncertain",
+  statusForeign: "Unfamiliar input: do not rely on this answer",
+  basisTitle: "How we know",
+  familiar: "It looks like the training data: novelty {novelty}, where more than {threshold} is unfamiliar.",
   foreign:
-    "This does not look like the training data: novelty {novelty}, where {threshold} and more is foreign.",
-  abstains: "The model would rather not answer at an error of {error}.",
-  answers: "It may be trusted at an error of at most {error}.",
+    "It does not look like the training data: novelty {novelty}, where more than {threshold} is unfamiliar. No promise is about such inputs.",
+  passes:
+    "Passes the {error} setting of --max-error. That is a promise about the share of wrong answers among familiar inputs, not about this one.",
+  passesNone:
+    "Passes none of the settings of --max-error that are promised for this model ({errors}): it abstains.",
+  nothingPromised: "No setting of --max-error is promised for this model.",
   took: "Answered in {milliseconds} ms.",
   unreadable: "{name}: this browser cannot read it as an image.",
   tableTitle: "All answers of this visit",
