@@ -11,7 +11,7 @@ from pellucid.data import Dataset
 from pellucid.evaluation import holm
 from pellucid.evaluation.comparisons.flips import flip_p_values
 from pellucid.evaluation.comparisons.paired import LEVEL, mcnemar
-from pellucid.pipeline.judging.testing import Tested
+from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.settings import AVERAGE, METRICS
 
 _FEWEST = 20
@@ -41,7 +41,7 @@ def contradiction(
     others = [name for name in tested if name != recommended]
     if not others or len(labels) < _FEWEST:
         return None
-    found = []
+    found, groups = [], groups_of_test(dataset)
     for key in dataset.target.contested:
         terms = {name: _TERMS[key](labels, each.answers) for name, each in tested.items()}
         sign = -1.0 if METRICS[key].is_error else 1.0
@@ -49,10 +49,10 @@ def contradiction(
             if name == AVERAGE and key == "log_loss":
                 continue
             ahead = sign * (terms[name] - terms[recommended])
-            if key == "accuracy":
+            if key == "accuracy" and groups is None:
                 p_value = mcnemar(int((ahead > 0).sum()), int((ahead < 0).sum()))
             else:
-                p_value = float(flip_p_values(ahead[:, None], seed)[0])
+                p_value = float(flip_p_values(ahead[:, None], seed, groups)[0])
             found.append((name, key, float(ahead.mean()), p_value, terms))
     counted = holm([p_value for *_, p_value, _ in found])
     clear = [

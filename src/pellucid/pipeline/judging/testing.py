@@ -12,11 +12,13 @@ from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation import (
     Comparison,
+    Groups,
     compare_all,
     compare_numbers,
     reliability,
     score,
     score_numbers,
+    worth,
 )
 from pellucid.pipeline.learners.candidates import Candidate, Stored, answers_and_novelty
 from pellucid.pipeline.learners.planning.preparation import Prepared
@@ -82,19 +84,21 @@ def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
 
 def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> dict[str, Any]:
     """A model's entry in `metrics.json`, its size on disk still missing; `seed` is that of the bootstrap."""
-    labels = dataset.labels[dataset.test]
+    labels, groups = dataset.labels[dataset.test], groups_of_test(dataset)
 
     def without(parted: np.ndarray) -> dict[str, dict[str, float]] | None:
         """Scores without some test examples; `None` where there are none of these."""
         kept = ~np.isin(dataset.test, parted)
-        return None if kept.all() else scores(labels[kept], tested.answers[kept], seed)
+        of_kept = None if groups is None or not kept.any() else groups.within(kept)
+        return None if kept.all() else scores(labels[kept], tested.answers[kept], seed, of_kept)
 
     has_siblings = len(dataset.with_sibling) > len(dataset.leaked)
     return {
         "validation": _values(
             scores(dataset.labels[candidate.held_out.positions], candidate.held_out.answers, seed)
         ),
-        "test": scores(labels, tested.answers, seed),
+        "test": scores(labels, tested.answers, seed, groups),
+        **_by_groups(candidate, tested, dataset, groups, seed),
         "test_without_leaked": without(dataset.leaked),
         "test_without_siblings": without(dataset.with_sibling) if has_siblings else None,
         "train_examples": candidate.train_examples,
@@ -108,9 +112,40 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         **_members(candidate),
         "configurations": [each.to_json() for each in candidate.configurations],
         "calibration": (
-            _calibration(candidate, tested, labels, seed) if dataset.target.has_probabilities else None
+            _calibration(candidate, tested, labels, seed, groups)
+            if dataset.target.has_probabilities
+            else None
         ),
     }
+
+
+def groups_of_test(dataset: Dataset) -> Groups | None:
+    """The groups of the test examples, where these matter for intervals; else `None`."""
+    sets = dataset.sets_among(dataset.test)
+    return None if sets is None else Groups.of_sets(sets)
+
+
+def _by_groups(
+    candidate: Candidate, tested: Tested, dataset: Dataset, groups: Groups | None, seed: int
+) -> dict[str, Any]:
+    """What the test is worth by its groups and, where they are few, scores by leaving groups out in turn.
+
+    These are of all that is not for the test, where folds judged; nothing where groups do not matter.
+    """
+    if groups is None:
+        return {}
+    found = worth(groups, dataset.labels[dataset.test], tested.answers)
+    said: dict[str, Any] = {"by_groups": {**found.to_json(), "words": found.sentence(dataset.noun)}}
+    held_out = candidate.held_out
+    if dataset.has_few_groups and not np.isin(held_out.positions, dataset.validation).all():
+        of_them = Groups.of_sets(dataset.together[held_out.positions])
+        labels = dataset.labels[held_out.positions]
+        said["left_out"] = {
+            "groups": of_them.count,
+            "examples": len(labels),
+            "scores": scores(labels, held_out.answers, seed, of_them),
+        }
+    return said
 
 
 def _members(candidate: Candidate) -> dict[str, Any]:
@@ -121,7 +156,9 @@ def _members(candidate: Candidate) -> dict[str, Any]:
     return {"members": [{"name": each.name, "weight": each.weight} for each in model.members]}
 
 
-def scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
+def scores(
+    labels: np.ndarray, predictions: np.ndarray, seed: int, groups: Groups | None = None
+) -> dict[str, dict[str, float]]:
     """Scores with intervals, as `metrics.json` has them; nothing where there is no example.
 
     Labels are class codes or numbers, predictions probabilities (n, classes) or numbers (n,); the seed is
@@ -130,9 +167,9 @@ def scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, 
     if len(labels) == 0:
         return {}
     return (
-        score(labels, predictions, seed)
+        score(labels, predictions, seed, groups)
         if predictions.ndim == 2
-        else score_numbers(labels, predictions, seed)
+        else score_numbers(labels, predictions, seed, groups)
     ).to_json()
 
 
@@ -146,11 +183,16 @@ def comparisons(tested: Mapping[str, Tested], dataset: Dataset, seed: int) -> li
     answers = {name: tested[name].answers for name in list(tested)[::-1]}
     if len(answers) < 2 or len(labels) == 0:
         return []
-    return [each.to_json() for each in compared(dataset.target, labels, answers, seed)]
+    found = compared(dataset.target, labels, answers, seed, groups_of_test(dataset))
+    return [each.to_json() for each in found]
 
 
 def compared(
-    target: Target, labels: np.ndarray, answers: Mapping[str, np.ndarray], seed: int
+    target: Target,
+    labels: np.ndarray,
+    answers: Mapping[str, np.ndarray],
+    seed: int,
+    groups: Groups | None = None,
 ) -> tuple[Comparison, ...]:
     """Every pair of models of a target, in order, by their answers about the same examples.
 
@@ -158,8 +200,10 @@ def compared(
     and of the permutations.
     """
     if target.has_probabilities:
-        return compare_all(labels, {name: target.labels(each) for name, each in answers.items()})
-    return compare_numbers(labels, answers, seed)
+        return compare_all(
+            labels, {name: target.labels(each) for name, each in answers.items()}, groups, seed
+        )
+    return compare_numbers(labels, answers, seed, groups)
 
 
 def _values(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -168,12 +212,14 @@ def _values(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 
 
 def _calibration(
-    candidate: Candidate, tested: Tested, labels: np.ndarray, seed: int
+    candidate: Candidate, tested: Tested, labels: np.ndarray, seed: int, groups: Groups | None
 ) -> dict[str, Any] | None:
     """Expected calibration error before and after the temperature."""
     if len(labels) == 0:
         return None
-    before, after = (reliability(labels, predictions, seed) for predictions in (tested.raw, tested.answers))
+    before, after = (
+        reliability(labels, predictions, seed, groups) for predictions in (tested.raw, tested.answers)
+    )
     return {
         "temperature": candidate.model.temperature,
         "before": before.error._asdict(),
