@@ -18,7 +18,7 @@ from pellucid.data.texts.store import Texts
 from pellucid.tasks import GENERATION, IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
 
 FEW_GROUPS = 10
-"""Groups in the test split below which it says little about others, and leaving groups out in turn judges too."""
+"""Groups in the test split below which it says little about others, so that leaving groups out judges too."""
 
 _RISES = 1.1
 """Variance of a mean, to that without sets, from which siblings and copies count: 5 % of an interval."""
@@ -105,9 +105,9 @@ class Dataset:
     def sets_among(self, positions: Int64[np.ndarray, " some"]) -> Int64[np.ndarray, " some"] | None:
         r"""The set (`together`) of each of some examples where that matters for an interval; else `None`.
 
-        It does where a column of groups was given and two of them share one. Siblings and copies alone must be
-        so many that the variance of a mean could rise by a tenth: it can to $\sum_g m_g^2 / n$ times, with
-        sets of $m_g$ examples.
+        It does where a column of groups was given and two of them share one. Siblings and copies alone must
+        be so many that the variance of a mean could rise by a tenth: it can to $\sum_g m_g^2 / n$ times,
+        with sets of $m_g$ examples.
         """
         sets: Int64[np.ndarray, " some"] = self.together[positions]
         sizes = np.unique(sets, return_counts=True)[1].astype(np.float64)

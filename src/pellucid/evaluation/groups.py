@@ -141,15 +141,15 @@ class Worth(NamedTuple):
     def sentence(self, noun: str) -> str:
         """How intervals were made, and where answers of a group are much alike, what the test is worth."""
         said = (
-            f"95 % intervals are from resampling the {count_of(self.groups, 'group')} of the test split, not "
-            f"its single {noun}s."
+            f"95 % intervals are from resampling the {count_of(self.groups, 'group')} tested, not single "
+            f"{noun}s."
         )
         if self.design_effect < _MUCH_WIDER:
             return said
         return (
             f"{said} Answers about one group are alike (intra-group correlation {figure(self.correlation)}): "
             f"these {count_of(self.examples, noun)} say as much as about "
-            f"{count_of(max(1, round(self.independent)), noun)} that have nothing to do with each other."
+            f"{max(1, round(self.independent)):,} independent ones."
         )
 
 

@@ -51,7 +51,7 @@ class GroupFindings:
         if self.are_few:
             said.append(
                 f"The test split has only {count_of(self.counts[TEST], 'group')}, which says little about "
-                "others; models are also judged by leaving groups out in turn."
+                "others; give more groups if there are any."
             )
         if self.thin:
             said.append(

@@ -1,14 +1,16 @@
 """Test of a run: every model answers about the test split, and is scored, once."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import AverageModel
 from pellucid.data import Dataset
+from pellucid.data.tables.writing import columns_beside, written
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation import (
     Comparison,
@@ -22,6 +24,7 @@ from pellucid.evaluation import (
 )
 from pellucid.pipeline.learners.candidates import Candidate, Stored, answers_and_novelty
 from pellucid.pipeline.learners.planning.preparation import Prepared
+from pellucid.settings import METRICS, Metric
 from pellucid.tasks import Target
 
 
@@ -140,12 +143,37 @@ def _by_groups(
     if dataset.has_few_groups and not np.isin(held_out.positions, dataset.validation).all():
         of_them = Groups.of_sets(dataset.together[held_out.positions])
         labels = dataset.labels[held_out.positions]
+        found_out = scores(labels, held_out.answers, seed, of_them)
         said["left_out"] = {
             "groups": of_them.count,
             "examples": len(labels),
-            "scores": scores(labels, held_out.answers, seed, of_them),
+            "scores": found_out,
+            "words": _left_out_words(METRICS[dataset.target.headline], found_out, of_them),
         }
     return said
+
+
+def _left_out_words(metric: Metric, found: Mapping[str, Mapping[str, float]], groups: Groups) -> str:
+    value, low, high = (figure(found[metric.key][end]) for end in ("value", "low", "high"))
+    return (
+        f"So few groups say little about others. By leaving groups out in turn, over the {groups.count:,} "
+        f"that are not for the test, its {metric.words} is {value} [{low}, {high}]."
+    )
+
+
+def rows_of_test(dataset: Dataset, tested: Tested) -> Iterator[list[Any]]:
+    """A model's answers about the test split as a table, its head first, in the order of the ledger.
+
+    Source, label, what was predicted and the novelty, then the probability of each class.
+    """
+    yield columns_beside(("source", "label", "predicted", "novelty"), dataset.classes)
+    novelty = [None] * len(dataset.test) if tested.novelty is None else tested.novelty.tolist()
+    for position, answer, foreign in zip(dataset.test.tolist(), tested.answers, novelty, strict=True):
+        source, label = written(dataset.sources[position]), dataset.label_text(position)
+        if dataset.is_regression:
+            yield [source, label, float(answer), foreign]
+        else:
+            yield [source, label, dataset.classes[int(answer.argmax())], foreign, *answer.tolist()]
 
 
 def _members(candidate: Candidate) -> dict[str, Any]:

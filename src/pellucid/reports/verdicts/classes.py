@@ -64,6 +64,7 @@ class Judged:
         leaked: test examples that also stand in training or validation.
         reason: why this model is recommended.
         contradiction: what the test says to the choice where it contradicts it; else empty.
+        groups: what the test is worth by its groups, in sentences; none where these do not matter.
         baseline: the model to be named beside it, or `None`.
     """
 
@@ -79,6 +80,7 @@ class Judged:
     leaked: int
     reason: str
     contradiction: str
+    groups: Sequence[str]
     baseline: Baseline | None
 
 
@@ -135,6 +137,7 @@ def judge(facts: ReportFacts) -> Verdict:
         leaked=facts.data_count("leaked"),
         reason=str(facts.metrics.get("reason") or ""),
         contradiction=contradiction(facts),
+        groups=by_groups(facts),
         baseline=baseline(facts),
     )
 
@@ -142,6 +145,12 @@ def judge(facts: ReportFacts) -> Verdict:
 def contradiction(facts: ReportFacts) -> str:
     """The test's word on the choice, where it contradicts it; else empty."""
     return str((facts.metrics.get("contradiction") or {}).get("words") or "")
+
+
+def by_groups(facts: ReportFacts) -> Sequence[str]:
+    """What the groups of the test make of its scores, and what leaving groups out in turn gave."""
+    found = (facts.model.get(key) or {} for key in ("by_groups", "left_out"))
+    return [str(each["words"]) for each in found if "words" in each]
 
 
 def baseline(facts: ReportFacts) -> Baseline | None:

@@ -9,7 +9,7 @@ from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite, significant
 from pellucid.reports.plots.axes import Ruler, ruler
-from pellucid.reports.verdicts.classes import Judged, baseline, contradiction
+from pellucid.reports.verdicts.classes import Judged, baseline, by_groups, contradiction
 from pellucid.settings import DUMMIES
 
 _NINE_IN_TEN = 0.9
@@ -83,6 +83,7 @@ def judge_numbers(facts: ReportFacts) -> NumberVerdict:
         leaked=facts.data_count("leaked"),
         reason=str(facts.metrics.get("reason") or ""),
         contradiction=contradiction(facts),
+        groups=by_groups(facts),
         baseline=baseline(facts),
     )
 
