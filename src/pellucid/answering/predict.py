@@ -10,6 +10,7 @@ from pellucid.answering.decisions import Decisions, Wishes
 from pellucid.answering.incoming.blocks import (
     first_few,
     incoming,
+    require_input,
 )
 from pellucid.answering.labelling import Labelling, Progress, Tally
 from pellucid.answering.naming import model_of
@@ -109,6 +110,7 @@ def predict(
         StorageError: `out` cannot be written; a former file is then intact, and `resume` goes on from what
             was written.
     """
+    require_input(inputs, typed)
     _require_file(out, resume=resume)
     chosen = model_of(run, wishes.model)
     model = load(chosen.folder)

@@ -90,10 +90,11 @@ def _run(arguments: argparse.Namespace) -> int:
     from pellucid.answering.answers import answers_to, check_ending, columns_of
     from pellucid.answering.decisions import Decisions, Wishes
     from pellucid.answering.incoming.ahead import ahead
-    from pellucid.answering.incoming.blocks import WARNINGS_SHOWN, first_few, incoming
+    from pellucid.answering.incoming.blocks import WARNINGS_SHOWN, first_few, incoming, require_input
     from pellucid.runtime.opening import load
     from pellucid.settings import Settings
 
+    require_input(arguments.inputs, arguments.text)
     check_ending(arguments.out)
     model = load(arguments.model, arguments.threads)
     wishes = Wishes(

@@ -160,12 +160,10 @@ def incoming(
     were `typed`, named `text:1`, `text:2` and so on.
 
     Raises: `DataError` if a place does not exist or holds nothing the model takes; `UsageError` if texts are
-    typed for a model of images, or nothing is given at all.
+    typed for a model of images.
     """
     if typed and model.input_kind is not TEXTS:
         raise UsageError("--text: gives a text, and the model takes images; give files of images")
-    if not places and not typed:
-        raise UsageError("INPUT: nothing to label; name files, folders or tables, or give a text by --text")
     from pellucid.data.reading.inputs.places import STANDARD_INPUT, open_places
 
     # There is none where a program runs without a terminal; then `-` is a file that does not exist.
@@ -185,6 +183,15 @@ def incoming(
             return blocks_of_images(model, opened.inputs, before)
 
     return Incoming(blocks, opened.how_many, opened.warnings)
+
+
+def require_input(places: Sequence[str], typed: Sequence[str]) -> None:
+    """Refuse to label nothing.
+
+    Raises: `UsageError` if there is neither a place nor a text.
+    """
+    if not places and not typed:
+        raise UsageError("INPUT: nothing to label; name files, folders or tables, or give a text by --text")
 
 
 def with_columns_of(model: Taker, settings: Settings) -> Settings:
