@@ -97,12 +97,17 @@ def test_exit_codes(words, code, message, run, tmp_path, capfd):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["run", "x", "--probability-of", "1"]])
+@pytest.mark.parametrize("words", [[], ["run", "x", "--probability-of", "1"]])
 def test_usage(words, capfd):
     with pytest.raises(SystemExit) as stopped:
         main(["predict", *words])
     assert stopped.value.code == 2
     assert capfd.readouterr().err.startswith("error: ")
+
+
+def test_nothing_to_label(capfd):
+    assert main(["predict", "run"]) == 2
+    assert capfd.readouterr().err.startswith("error: INPUT: nothing to label")
 
 
 def pellucid(*words, **more):

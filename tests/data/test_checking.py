@@ -162,7 +162,18 @@ def test_group_in_two_of_the_users_splits_is_warned_of():
 
 
 def test_groups_that_we_divide_are_not_warned_of():
-    assert "group" not in said(check_of(["a", "b"] * 40, groups=[f"g{index // 4}" for index in range(80)]))
+    check = check_of(["a", "b"] * 40, groups=[f"g{index // 4}" for index in range(80)])
+    assert "more than one of your splits" not in said(check)
+    assert check.metrics()["groups"] == {
+        "train": 14,
+        "validation": 2,
+        "test": 4,
+        "given": True,
+        "matter": True,
+    }
+    assert "Groups: 14 in train, 2 in validation, 4 in test; images of one group are alike" in said(check)
+    assert "The test split has only 4 groups" in said(check)
+    assert "one or two groups" not in said(check)
 
 
 def test_small_classes_in_the_users_own_split():

@@ -1,19 +1,17 @@
 """Predictions as rows of a CSV, JSONL or Parquet file, written block by block."""
 
 import contextlib
-import csv
-import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from pellucid.data.tables.writing import as_csv, columns_beside, written
 from pellucid.errors import UsageError
 from pellucid.files import writing
 
 _FIXED_COLUMNS = ("input", "label", "probability", "error", "novelty")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _ROWS_PER_GROUP = 4096
 
 PARQUET = ".parquet"
@@ -110,33 +108,25 @@ def column_names(classes: Sequence[str], decided: Sequence[str] = ()) -> list[st
 
     A class named like a column before it becomes `class NAME`.
     """
-    fixed = (*_FIXED_COLUMNS, *decided)
-    names = list(fixed)
-    for name in classes:
-        column = name
-        while column in fixed or (column != name and column in classes):
-            column = f"class {column}"
-        names.append(column)
-    return names
+    return columns_beside((*_FIXED_COLUMNS, *decided), classes)
 
 
 def _row(answer: Answer) -> tuple[Any, ...]:
     r"""The cells of an answer; a file name that is no Unicode shows its bytes as `\xe9`."""
-    name = answer.input.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    fixed = (name, answer.label, answer.probability, answer.error, answer.novelty)
+    fixed = (written(answer.input), answer.label, answer.probability, answer.error, answer.novelty)
     return (*fixed, *answer.decided, *answer.probabilities)
 
 
 def beginning(columns: Columns, form: str) -> bytes:
     """Lines before the first row in a file of lines: the names of the columns in CSV."""
-    return _as_csv([list(columns)]) if form == ".csv" else b""
+    return as_csv([list(columns)]) if form == ".csv" else b""
 
 
 def as_lines(answers: Sequence[Answer], columns: Columns, form: str) -> bytes:
     """Rows of answers in a form that is made of lines: `.csv`, or JSON objects for any other."""
     rows = [_row(answer) for answer in answers]
     if form == ".csv":
-        return _as_csv(rows)
+        return as_csv(rows)
     documents = (dict(zip(columns, row, strict=True)) for row in rows)
     return "".join(
         json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n" for document in documents
@@ -148,28 +138,6 @@ def _lines(file: _Sink, columns: Columns, form: str) -> Iterator[Write]:
     """CSV or JSONL, in UTF-8."""
     file.write(beginning(columns, form))
     yield lambda answers: file.write(as_lines(answers, columns, form))
-
-
-def _as_csv(rows: Sequence[Sequence[Any]]) -> bytes:
-    """CSV; a text that a spreadsheet would take for a formula gets a `'` before it."""
-    text = io.StringIO()
-    plain = csv.writer(text, lineterminator="\n")
-    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    for row in rows:
-        # Most cells are numbers, which stay as they are; there are as many rows as inputs.
-        cells = [value if type(value) is float else _cell(value) for value in row]
-        # Python 3.11 leaves a lone carriage return unquoted; readers would end the line there.
-        has_return = any("\r" in cell for cell in cells if type(cell) is str)
-        (quoted if has_return else plain).writerow(cells)
-    return text.getvalue().encode()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return "'" + value if value.startswith(_FORMULA_STARTS) else value
-    if isinstance(value, (bool, list)):
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return value
 
 
 @contextlib.contextmanager

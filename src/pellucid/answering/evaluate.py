@@ -9,18 +9,21 @@ from jaxtyping import Bool, Float64, Int64
 
 from pellucid.answering.answered import REASON, answered
 from pellucid.answering.decisions import Decisions, Wishes
-from pellucid.answering.evaluated import Abstention, Evaluation
+from pellucid.answering.evaluated import Abstention, Evaluation, confusion_rows
 from pellucid.answering.incoming.blocks import first_few, incoming_rows, with_columns_of
 from pellucid.answering.naming import model_of
 from pellucid.answering.training_examples import is_data_of
 from pellucid.bundle import Model, load
+from pellucid.data.copies.sets import first_of_groups
 from pellucid.data.labels.numbers import read_number
 from pellucid.data.listing import TEST, Listing
 from pellucid.data.reading.dispatch import read_data
+from pellucid.data.tables.writing import as_csv
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
-from pellucid.evaluation import Gathering, Scores, Slices, score, score_numbers, score_slices
+from pellucid.evaluation import Gathering, Groups, Scores, Slices, score, score_numbers, score_slices, worth
 from pellucid.evaluation.promises.abstention import Promise, kept_on
+from pellucid.files import write_file
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 
@@ -35,6 +38,7 @@ def evaluate(
     max_error: float | None = None,
     progress: Callable[[int, int], None] | None = None,
     model_name: str | None = None,
+    confusion: Path | None = None,
 ) -> Evaluation:
     """Score a model on the test split of the data, or on all rows where there is none.
 
@@ -48,17 +52,22 @@ def evaluate(
         max_error: promise that abstention is measured for; classes only.
         progress: told the inputs done and the inputs in all.
         model_name: another model of the run than the recommended one.
+        confusion: CSV file for the counts of labels (rows) and answers (columns), through the save protocol.
 
     Returns:
         The scores.
 
     Raises:
-        UsageError: `max_error` is out of range, or cannot be promised, or the run has no such model.
+        UsageError: `max_error` is out of range, or cannot be promised, the run has no such model, or
+            `confusion` is no CSV file or asked of a model of numbers.
         DataError: the data cannot be read, has a class that the model does not know, or holds no
             numbers where the model predicts some.
         ModelFileError: the model is damaged or unsafe, or has no finite answer to an input.
+        StorageError: `confusion` cannot be written.
     """
     model = load(model_of(run, model_name).folder)
+    if confusion is not None:
+        _require_table(confusion, model)
     listing = _listing(model, place, settings)
     chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
     rows = chosen or list(range(len(listing)))
@@ -68,7 +77,11 @@ def evaluate(
     answers, is_readable, abstained, warnings = _answers(
         decider, listing, rows, settings.skip_bad, progress, gathering
     )
-    scores = _SCORES[model.target](labels[is_readable], answers, settings.seed)
+    readable = np.array(rows)[is_readable]
+    groups = _groups(listing, readable)
+    scores = _SCORES[model.target](labels[is_readable], answers, settings.seed, groups)
+    if confusion is not None and scores.confusion is not None:
+        write_file(confusion, as_csv(confusion_rows(model.classes, scores.confusion)))
     return Evaluation(
         run=str(run),
         noun=model.input_kind.noun,
@@ -78,7 +91,8 @@ def evaluate(
         classes=model.classes,
         scores=scores,
         drift=None if gathering is None else gathering.drift(model.input_kind.noun),
-        slices=_slices(listing, np.array(rows)[is_readable], labels[is_readable], answers, settings),
+        slices=_slices(listing, readable, labels[is_readable], answers, settings, groups),
+        worth=None if groups is None else worth(groups, labels[is_readable], answers),
         abstention=_abstention(decider.promise, abstained, answers, labels[is_readable]),
         warnings=(
             *_about_inputs(listing.warnings),
@@ -88,19 +102,36 @@ def evaluate(
     )
 
 
+def _require_table(path: Path, model: Model) -> None:
+    """Refuse a file for the confusion matrix that is no CSV, or of a model without classes.
+
+    Raises: `UsageError` with what to do.
+    """
+    if path.suffix.lower() != ".csv":
+        raise UsageError(f"--confusion: {path} does not end in .csv; choose a name that does")
+    if not model.classes:
+        raise UsageError("--confusion: counts answers by class, and the model predicts numbers; leave it out")
+
+
+def _groups(listing: Listing, rows: Int64[np.ndarray, " readable"]) -> Groups | None:
+    """Groups by the column that says so; `None` where no two examples share one."""
+    first = first_of_groups([listing.groups[row] for row in rows.tolist()])
+    return None if len(np.unique(first)) == len(first) else Groups.of_sets(first)
+
+
 def _slices(
     listing: Listing,
     rows: Int64[np.ndarray, " readable"],
     labels: np.ndarray,
     answers: Float64[np.ndarray, "readable ..."],
     settings: Settings,
+    groups: Groups | None,
 ) -> Slices | None:
     """Scores by the values of a column; `None` where none was asked for."""
     if settings.slice_column is None or listing.slices is None:
         return None
-    return score_slices(
-        settings.slice_column, [listing.slices[row] for row in rows.tolist()], labels, answers
-    )
+    values = [listing.slices[row] for row in rows.tolist()]
+    return score_slices(settings.slice_column, values, labels, answers, groups)
 
 
 def _abstention(
@@ -185,7 +216,7 @@ def _class_codes(listing: Listing, rows: Sequence[int], model: Model) -> Int64[n
 
 
 _LABELS = {CLASSIFICATION: _class_codes, REGRESSION: _numbers}
-_SCORES: dict[Target, Callable[[np.ndarray, np.ndarray, int], Scores]] = {
+_SCORES: dict[Target, Callable[[np.ndarray, np.ndarray, int, Groups | None], Scores]] = {
     CLASSIFICATION: score,
     REGRESSION: score_numbers,
 }

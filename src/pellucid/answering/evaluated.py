@@ -1,6 +1,7 @@
 """Scores of a trained model on labelled data, for people and for programs."""
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from jaxtyping import Int64
 from pellucid.answering.decisions import share_in_words
 from pellucid.arithmetic.rounding import decimals, figure, per_cent, rounded
 from pellucid.data.wording import COLUMNS
-from pellucid.evaluation import Drift, Interval, Scores, Slices
+from pellucid.evaluation import Drift, Interval, Scores, Slices, Worth
 from pellucid.settings import METRICS, Metric
 from pellucid.tasks import target_of
 
@@ -66,6 +67,7 @@ class Evaluation:
         drift: how the inputs differ from the model's validation examples; `None` where the model cannot
             tell, or they are too few.
         slices: scores by the values of a column, worst first; `None` where none was asked for.
+        worth: what the examples are worth by their groups; `None` where no two share one.
         abstention: what becomes of a promise; `None` where none was asked for.
         warnings: sentences for the user about the data.
     """
@@ -79,6 +81,7 @@ class Evaluation:
     scores: Scores
     drift: Drift | None
     slices: Slices | None
+    worth: Worth | None
     abstention: Abstention | None
     warnings: tuple[str, ...]
 
@@ -98,6 +101,8 @@ class Evaluation:
             "test": self.scores.to_json(),
             "drift": None if self.drift is None else self.drift.to_json(),
         }
+        if self.worth is not None:
+            document["by_groups"] = self.worth.to_json()
         if self.slices is not None:
             document["slices"] = self.slices.to_json()
         if self.abstention is not None:
@@ -117,6 +122,9 @@ class Evaluation:
             lines += [*_table(self.scores), *self._confusions(self.scores.confusion)]
         else:
             lines += _number_table(self.scores)
+        if self.worth is not None:
+            said = self.worth.sentence(self.noun)
+            lines += ["", textwrap.fill(said, COLUMNS, break_on_hyphens=False)]
         if self.slices is not None:
             lines += _slice_table(self.slices, self.noun)
         if self.abstention is not None:
@@ -147,6 +155,14 @@ class Evaluation:
             if (times := mistakes[true, predicted]) > 0
         ]
         return ["", f"{'Label':<28}{'Predicted':<28}{'Times':>6}", *lines] if lines else []
+
+
+def confusion_rows(
+    classes: Sequence[str], confusion: Int64[np.ndarray, "classes classes"]
+) -> list[list[str | int]]:
+    """A table of counts: under the names of the classes that were predicted, a row for each true class."""
+    counts = zip(classes, confusion.tolist(), strict=True)
+    return [["label", *classes], *([name, *row] for name, row in counts)]
 
 
 def _table(scores: Scores) -> list[str]:

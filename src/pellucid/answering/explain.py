@@ -40,30 +40,33 @@ class Explained(NamedTuple):
 
 def explain(
     run: str | Path,
-    place: str,
+    place: str | None,
     out: Path,
     settings: Settings,
     *,
     model_name: str | None = None,
     class_name: str | None = None,
+    typed: str | None = None,
 ) -> Explained:
     """Open a model on one input and write the page; of an average its member of the most weight.
 
     Args:
         run: a run, whose recommended model is opened, or a model folder.
-        place: an image or text file, or a row of a table as `FILE:ROW`.
+        place: an image or text file, or a row of a table as `FILE:ROW`; `None` where a text is typed.
         out: the page, replaced through the save protocol.
         settings: column and encoding of tables.
         model_name: another model of the run.
         class_name: class that loss and explanations are about; by default explanations are about the most
             probable one, and the loss is against the true one where the input is part of the run's data. An
             autoencoder opens the image as of this class; by default as of the true one, or the likeliest.
+        typed: the text itself, in place of a place.
 
     Returns:
         The explanation and where the page stands.
 
     Raises:
-        UsageError: `out` is no HTML file, the run has no such model, or the model no such class.
+        UsageError: `out` is no HTML file, the run has no such model, or the model no such class; both a place
+            and a text are given, or neither, or a text to a model of images.
         DataError: the input cannot be read, or is more than one.
         ModelFileError: the model is damaged or unsafe, has no finite answer to the input, or makes images
             in a way that is not opened.
@@ -71,13 +74,17 @@ def explain(
     """
     if out.suffix.lower() not in _ENDINGS:
         raise UsageError(f"--out: {out} does not end in .html; choose a name that does")
+    if (place is None) == (typed is None):
+        raise UsageError("INPUT: one input is opened at a time; give either a file or row, or --text TEXT")
     chosen = model_of(run, model_name)
     model = load_to_open(chosen.folder)
     chosen, model, of_average = _opened_member(chosen, model)
     target = _target(model, class_name)
-    name, inputs, warnings = _one_input(model, place, settings)
+    name, inputs, warnings = (
+        _typed(model, typed or "", settings) if place is None else _one_input(model, place, settings)
+    )
     _require_answer(model, name, inputs)
-    label = known_label(chosen.folder, name)
+    label = "" if place is None else known_label(chosen.folder, name)
     truth = model.classes.index(label) if label in model.classes else None
     found = explain_model(model, inputs, target, truth, chosen.name)
     like, compared, said = most_alike(chosen.folder, model, inputs)
@@ -136,6 +143,17 @@ def _target(model: Model, class_name: str | None) -> int | None:
         there = f"choose one of {known}" if model.classes else "the model knows no classes; leave it out"
         raise UsageError(f"--class: {quoted(class_name)} is no class of the model; {there}")
     return model.classes.index(class_name)
+
+
+def _typed(model: Model, text: str, settings: Settings) -> tuple[str, Inputs, tuple[str, ...]]:
+    """The one input that was typed.
+
+    Raises: `UsageError` if the model takes images; `DataError` if it is no text, such as an empty one.
+    """
+    (block,) = incoming(model, (), settings, typed=(text,)).blocks
+    if block.errors[0]:
+        raise DataError(f"--text: {block.errors[0]}; give another text")
+    return "typed text", block.inputs, tuple(block.warnings)
 
 
 def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Inputs, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from pellucid.answering.decisions import Decisions, Wishes
 from pellucid.answering.incoming.blocks import (
     first_few,
     incoming,
+    require_input,
 )
 from pellucid.answering.labelling import Labelling, Progress, Tally
 from pellucid.answering.naming import model_of
@@ -76,6 +77,7 @@ def predict(
     wishes: Wishes = _NOTHING,
     resume: bool = False,
     listener: Listener = SILENCE,
+    typed: Sequence[str] = (),
 ) -> Predicted:
     """Label images or texts and write one row for each, in their order.
 
@@ -93,23 +95,26 @@ def predict(
         resume: whether to go on with the rows that an earlier process left unfinished beside `out`; the file
             then has the same bytes as if it had never died.
         listener: told what is promised, and how far the work is.
+        typed: texts to label behind the inputs, named `text:1`, `text:2` and so on.
 
     Returns:
         How many were labelled, how many could not be, and what is unlike the training data.
 
     Raises:
-        UsageError: `out` has another ending, the run has no such model, probabilities of numbers are asked
-            for, a wish cannot be met, or what is resumed answers another question.
+        UsageError: `out` has another ending, the run has no such model, texts are typed for a model of
+            images, probabilities of numbers are asked for, a wish cannot be met, or what is resumed answers
+            another question.
         DataError: an input does not exist or holds nothing that the model takes, or is no longer what it was
             when the rows that are resumed were written.
         ModelFileError: the model is damaged or unsafe.
         StorageError: `out` cannot be written; a former file is then intact, and `resume` goes on from what
             was written.
     """
+    require_input(inputs, typed)
     _require_file(out, resume=resume)
     chosen = model_of(run, wishes.model)
     model = load(chosen.folder)
-    asked = incoming(model, inputs, settings, may_pipe=True)
+    asked = incoming(model, inputs, settings, may_pipe=True, typed=typed)
     decider = Decisions(model, wishes, str(run))
     for sentence in decider.announcement():
         listener.announce(sentence)
@@ -119,7 +124,7 @@ def predict(
     if out is None:
         labelling.print(columns, asked, listener.progress)
     else:
-        question = Question(out, columns, _asked(chosen.folder, inputs, settings, wishes))
+        question = Question(out, columns, _asked(chosen.folder, (inputs, typed), settings, wishes))
         labelling.fill(question, resume, asked, listener.progress)
     noun, tally = model.input_kind.noun, labelling.tally
     told = [*asked.warnings, *first_few(tally.warnings, noun, tally.warned)]
@@ -138,12 +143,16 @@ def _require_file(out: Path | None, *, resume: bool) -> None:
         raise UsageError("--resume: what was written to standard output cannot be gone on with; give --out")
 
 
-def _asked(folder: Path, inputs: Sequence[str], settings: Settings, wishes: Wishes) -> dict[str, Any]:
-    """Everything that decides a row, by the words a user knows it by."""
+def _asked(
+    folder: Path, given: tuple[Sequence[str], Sequence[str]], settings: Settings, wishes: Wishes
+) -> dict[str, Any]:
+    """Everything that decides a row, by the words a user knows it by; of inputs places and typed texts."""
+    inputs, typed = given
     return {
         "the version of Pellucid": version("pellucid"),
         "the model": content_of(folder / "model.json"),
         "INPUT": list(inputs),
+        **({"--text": list(typed)} if typed else {}),
         "--input-column": settings.input_column,
         "--encoding": settings.encoding,
         "--max-error": wishes.max_error,

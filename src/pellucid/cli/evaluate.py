@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from pellucid.cli.flags import add_data, add_table_flags, counting, settings_from
@@ -25,6 +26,12 @@ def add_parser(subparsers: Any) -> None:
         metavar="SHARE",
         help="Also measure what predict --max-error does on DATA: the share answered, and its error",
     )
+    parser.add_argument(
+        "--confusion",
+        type=Path,
+        metavar="FILE.csv",
+        help="Also write how often each class (row) got each answer (column)",
+    )
     parser.add_argument("--model", metavar="NAME", help="Model of the run; default: the recommended one")
     add_table_flags(
         parser,
@@ -34,6 +41,7 @@ def add_parser(subparsers: Any) -> None:
             "label_from_name",
             "class_depth",
             "split_column",
+            "group_column",
             "slice_column",
             "encoding",
             "skip_bad",
@@ -55,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
             max_error=arguments.max_error,
             progress=progress,
             model_name=arguments.model,
+            confusion=arguments.confusion,
         )
     for warning in done.warnings:
         sys.stderr.write(f"{warning}\n")

@@ -21,7 +21,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "run_folder", metavar="RUN", help="Run, whose recommended model is opened, or model folder"
     )
-    parser.add_argument("input", metavar="INPUT", help="Image or text file, or a row of a table: FILE:ROW")
+    place = parser.add_argument(
+        "input", metavar="INPUT", help="Image or text file, or a row of a table: FILE:ROW"
+    )
+    place.required = False  # `nargs="?"` would take nothing where an option stands between RUN and INPUT
+    parser.add_argument("--text", metavar="TEXT", help="A text itself, in place of INPUT")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.html", help="The page")
     parser.add_argument(
         "--model",
@@ -51,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings_from(arguments),
         model_name=arguments.model_name,
         class_name=arguments.class_name,
+        typed=arguments.text,
     )
     for warning in done.warnings:
         sys.stderr.write(f"{warning}\n")

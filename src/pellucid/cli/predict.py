@@ -22,12 +22,21 @@ def add_parser(subparsers: Any) -> None:
         "the source, groups and time that the model's data is from.",
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
-    parser.add_argument(
+    inputs = parser.add_argument(
         "inputs",
         nargs="+",
+        default=[],
         metavar="INPUT",
         help="Image or text file, folder of such, glob, table, archive (.zip, .tar, .tar.gz), or - for "
         "standard input: paths of images or one image, or a text a line",
+    )
+    inputs.required = False  # `nargs="*"` would take nothing where an option stands between RUN and INPUT
+    parser.add_argument(
+        "--text",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="A text itself, in place of INPUT or behind it; may be given several times",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help=".csv, .jsonl or .parquet; default: CSV on standard output"
@@ -88,6 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
             ),
             resume=arguments.resume,
             listener=Listener(_say, progress),
+            typed=arguments.text,
         )
     for warning in done.warnings:
         sys.stderr.write(f"{warning}\n")

@@ -17,6 +17,12 @@ from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.texts.store import Texts
 from pellucid.tasks import GENERATION, IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
 
+FEW_GROUPS = 10
+"""Groups in the test split below which it says little about others, so that leaving groups out judges too."""
+
+_RISES = 1.1
+"""Variance of a mean, to that without sets, from which siblings and copies count: 5 % of an interval."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -45,6 +51,7 @@ class Dataset:
         is_labelled: whether there are labels; without, all are 0, and only a generator can learn from it.
         joined_columns: columns of a table whose texts were joined to one text; none elsewhere.
         given_splits: names of the splits that the user made; the others were cut here.
+        has_groups: whether a column of groups was given.
     """
 
     inputs: UInt8[np.ndarray, "n height width channels"] | Texts
@@ -63,6 +70,7 @@ class Dataset:
     is_labelled: bool = True
     joined_columns: tuple[str, ...] = ()
     given_splits: tuple[str, ...] = ()
+    has_groups: bool = False
 
     @property
     def target(self) -> Target:
@@ -95,6 +103,24 @@ class Dataset:
     def split_positions(self) -> dict[str, Int64[np.ndarray, " positions"]]:
         """Positions by the name of the split, in the order train, validation, test."""
         return {TRAIN: self.train, VALIDATION: self.validation, TEST: self.test}
+
+    def sets_among(self, positions: Int64[np.ndarray, " some"]) -> Int64[np.ndarray, " some"] | None:
+        r"""The set (`together`) of each of some examples where that matters for an interval; else `None`.
+
+        It does where a column of groups was given and two of them share one. Siblings and copies alone must
+        be so many that the variance of a mean could rise by a tenth: it can to $\sum_g m_g^2 / n$ times,
+        with sets of $m_g$ examples.
+        """
+        sets: Int64[np.ndarray, " some"] = self.together[positions]
+        sizes = np.unique(sets, return_counts=True)[1].astype(np.float64)
+        rises = float((sizes**2).sum()) / max(1, len(sets))
+        return sets if rises > (1.0 if self.has_groups else _RISES) else None
+
+    @property
+    def has_few_groups(self) -> bool:
+        """True where the test split is of groups that matter, and of fewer than ten."""
+        sets = self.sets_among(self.test)
+        return sets is not None and len(np.unique(sets)) < FEW_GROUPS
 
 
 def build_dataset(
@@ -138,6 +164,7 @@ def build_dataset(
         is_labelled=listing.is_labelled,
         joined_columns=listing.joined_columns,
         given_splits=tuple(part for part in (TRAIN, VALIDATION, TEST) if part in listing.splits),
+        has_groups=any(listing.groups),
     )
 
 

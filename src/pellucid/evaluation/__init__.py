@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pellucid.evaluation.comparisons.paired import Comparison, compare_all, compare_numbers, holm, mcnemar
     from pellucid.evaluation.comparisons.resampled import corrected_interval, corrected_p_value
     from pellucid.evaluation.drift import Drift, Gathering
+    from pellucid.evaluation.groups import Groups, Worth, worth
     from pellucid.evaluation.intervals import Interval, wilson
     from pellucid.evaluation.label_issues import LabelError, LabelJudgement, judge_label_issues
     from pellucid.evaluation.learning_curve import CurvePoint, LearningCurve
@@ -34,6 +35,7 @@ __getattr__, __all__ = on_first_use(
         "comparisons.paired": "Comparison compare_all compare_numbers holm mcnemar",
         "comparisons.resampled": "corrected_interval corrected_p_value",
         "drift": "Drift Gathering",
+        "groups": "Groups Worth worth",
         "intervals": "Interval wilson",
         "label_issues": "LabelError LabelJudgement judge_label_issues",
         "learning_curve": "CurvePoint LearningCurve",

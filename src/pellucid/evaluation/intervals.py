@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, UInt16
+from jaxtyping import Bool, Float64, UInt16
+
+from pellucid.evaluation.groups import NORMAL_QUANTILE, Groups
 
 RESAMPLES = 1000
-NORMAL_QUANTILE = 1.959963984540054
 _TAILS = (0.025, 0.975)
 _BLOCK_BYTES = 16 << 20
 _MOST_KEPT = 1 << 24
@@ -29,14 +30,18 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    def with_ends_of(self, other: "Interval") -> "Interval":
+        """The same score with an interval that holds both."""
+        return Interval(self.value, min(self.low, other.low), max(self.high, other.high))
 
-def wilson(hits: int, examples: int, quantile: float = NORMAL_QUANTILE) -> Interval:
+
+def wilson(hits: float, examples: float, quantile: float = NORMAL_QUANTILE) -> Interval:
     r"""Interval of a share, right even for few examples and for shares near 0 and 1.
 
     $\frac{1}{1 + z^2/n} \left( \hat p + \frac{z^2}{2n} \pm z \sqrt{\frac{\hat p (1 - \hat p)}{n}
     + \frac{z^2}{4 n^2}} \right)$ with $z$ the `quantile`, 1.96 for 95 %.
 
-    $n$, `examples`, is at least 1, and $\hat p$ is the share of `hits`.
+    $n$, `examples`, is above 0, and $\hat p$ is the share of `hits`; neither need be whole.
 
     Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
     """
@@ -49,25 +54,53 @@ def wilson(hits: int, examples: int, quantile: float = NORMAL_QUANTILE) -> Inter
     return Interval(share, low, high)
 
 
+def share_interval(
+    hits: Bool[np.ndarray, " examples"], groups: Groups | None, quantile: float = NORMAL_QUANTILE
+) -> Interval:
+    """Wilson's interval of the share of hits; with groups, of as many examples as these are worth.
+
+    Source: Franco, Little, Louis and Slud 2019, "Comparative Study of Confidence Intervals for Proportions in
+    Complex Sample Surveys", for effective numbers in Wilson's formula.
+    """
+    right, examples = int(hits.sum()), len(hits)
+    if groups is None:
+        return wilson(right, examples, quantile)
+    worth = groups.effective(hits.astype(np.float64), min(right, examples - right))
+    return wilson(right / examples * worth, worth, quantile)._replace(value=right / examples)
+
+
 def resample(
     scores: Callable[[Float64[np.ndarray, "resamples examples"]], Float64[np.ndarray, "resamples scores"]],
     examples: int,
     seed: int,
     resamples: int = RESAMPLES,
+    groups: Groups | None = None,
 ) -> Float64[np.ndarray, "resamples scores"]:
     """Scores of bootstrap resamples, one row for each.
 
     A resample draws as many examples as there are, with replacement; it is given as how often
     each example was drawn. Blocks of resamples bound the memory. All models scored on as many examples with
-    one seed share the resamples.
+    one seed share the resamples. With groups, whole ones are drawn, as many as there are.
 
     `scores` makes of weights, one row for each resample, scores, one column for each.
 
     Source: Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
     """
-    are_few = resamples * examples <= _MOST_KEPT
-    blocks: Iterable[np.ndarray] = (_kept if are_few else _drawn)(examples, seed, resamples)
+    drawn = examples if groups is None else groups.count
+    are_few = resamples * drawn <= _MOST_KEPT
+    blocks: Iterable[np.ndarray] = (_kept if are_few else _drawn)(drawn, seed, resamples)
+    if groups is not None:
+        blocks = _of_examples(blocks, groups)
     return np.concatenate([scores(counts.astype(np.float64)) for counts in blocks])
+
+
+def _of_examples(
+    blocks: Iterable[np.ndarray], groups: Groups
+) -> Iterator[UInt16[np.ndarray, "rows examples"]]:
+    """Resamples of groups as how often each example stands in them, in blocks that are small again."""
+    for counts in blocks:
+        for part in np.array_split(counts, len(block_rows(len(counts), len(groups.of)))):
+            yield part[:, groups.of]
 
 
 @functools.lru_cache(maxsize=3)  # of validation, of the test split, and of it without siblings
@@ -94,10 +127,18 @@ def block_rows(rows: int, columns: int) -> list[int]:
     return [min(most, rows - start) for start in range(0, rows, most)]
 
 
-def percentile_interval(value: float, draws: Float64[np.ndarray, " resamples"]) -> Interval:
-    """The middle 95 % of the resamples."""
-    low, high = np.quantile(draws, _TAILS)
-    return Interval(value, float(low), float(high))
+def percentile_interval(
+    value: float,
+    draws: Float64[np.ndarray, " resamples"],
+    groups: Groups | None = None,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Interval:
+    """The middle 95 % of the resamples; those of few groups are moved out, within the bounds of the score."""
+    low, high = (float(end) for end in np.quantile(draws, _TAILS))
+    if groups is None:
+        return Interval(value, low, high)
+    low, high = (value + groups.reach * (end - value) for end in (min(low, value), max(high, value)))
+    return Interval(value, max(low, bounds[0]), min(high, bounds[1]))
 
 
 def studentised_interval(

@@ -8,8 +8,9 @@ from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts, confusion_matrix, log_loss_terms
 from pellucid.evaluation.calibration.error import calibration_error
-from pellucid.evaluation.intervals import Interval, percentile_interval, resample, wilson
-from pellucid.settings import Metric, metrics_of
+from pellucid.evaluation.groups import Groups
+from pellucid.evaluation.intervals import Interval, percentile_interval, resample, share_interval
+from pellucid.settings import METRICS, Metric, metrics_of
 
 _MOST_MEMBERSHIPS = 1 << 20
 """Examples times groups up to which a product with a table of ones and zeros is the quickest sum."""
@@ -42,41 +43,52 @@ def score(
     labels: Int64[np.ndarray, " examples"],
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
+    groups: Groups | None = None,
 ) -> Scores:
     """Score class probabilities against labels, every score with its interval.
 
-    `seed` is that of the draws behind the intervals.
+    `seed` is that of the draws behind the intervals. Where there are `groups` these are by them, and never
+    narrower than without: how far few groups lie apart is known badly.
 
     Raises: `ValueError` if there is no example.
     """
     if len(labels) == 0:
         raise ValueError("labels: no example to score; at least one is needed")
     predicted = probabilities.argmax(axis=1)
-    resampled = _bootstrap_intervals(labels, probabilities, seed)
+    resampled = _bootstrap_intervals(labels, probabilities, seed, groups)
 
     def interval(metric: Metric) -> Interval:
         """Score and interval of one metric, in the way that its row of the table states."""
         if metric.interval == "wilson":
-            return wilson(int((predicted == labels).sum()), len(labels))
+            return share_interval(predicted == labels, groups)
         if metric.interval == "bins":
-            return calibration_error(labels, probabilities, seed)
+            return calibration_error(labels, probabilities, seed, groups)
         return resampled[metric.key]
 
+    intervals = {metric.key: interval(metric) for metric in metrics_of("class")}
     return Scores(
-        intervals={metric.key: interval(metric) for metric in metrics_of("class")},
+        intervals=intervals if groups is None else widened(intervals, score(labels, probabilities, seed)),
         examples=len(labels),
         confusion=confusion_matrix(labels, predicted, probabilities.shape[1]),
     )
 
 
+def widened(intervals: Mapping[str, Interval], plain: Scores) -> dict[str, Interval]:
+    """Intervals by groups that also hold those without."""
+    return {key: each.with_ends_of(plain[key]) for key, each in intervals.items()}
+
+
 def _bootstrap_intervals(
-    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"], seed: int
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Float64[np.ndarray, "examples classes"],
+    seed: int,
+    groups: Groups | None,
 ) -> dict[str, Interval]:
     """Intervals of the metrics without a formula for theirs, all from the same resamples."""
     scores = _resampled(labels, probabilities)
-    values, draws = scores(np.ones((1, len(labels))))[0], resample(scores, len(labels), seed)
+    values, draws = scores(np.ones((1, len(labels))))[0], resample(scores, len(labels), seed, groups=groups)
     return {
-        name: percentile_interval(float(value), drawn)
+        name: percentile_interval(float(value), drawn, groups, METRICS[name].bounds)
         for name, value, drawn in zip((*OF_COUNTS, "log_loss"), values, draws.T, strict=True)
     }
 
@@ -93,7 +105,7 @@ def _resampled(
     def scores(weights: np.ndarray) -> np.ndarray:
         counts = ClassCounts(by_hit(weights)[:, :classes], by_label(weights), by_prediction(weights))
         of_counts = [metric(counts) for metric in OF_COUNTS.values()]
-        return np.stack([*of_counts, weights @ losses / len(labels)], axis=1)
+        return np.stack([*of_counts, weights @ losses / weights.sum(axis=1)], axis=1)
 
     return scores
 

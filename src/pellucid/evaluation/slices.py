@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from scipy.special import stdtrit
 
-from pellucid.evaluation.intervals import Interval, wilson
+from pellucid.evaluation.groups import Groups
+from pellucid.evaluation.intervals import Interval, share_interval
 
 FEWEST = 20
 """Test examples below which a value has no score of its own."""
@@ -92,11 +93,12 @@ def score_slices(
     values: Sequence[str],
     labels: Int64[np.ndarray, " test"] | Float64[np.ndarray, " test"],
     answers: Float64[np.ndarray, "test ..."],
+    groups: Groups | None = None,
 ) -> Slices:
     """Score a model on the examples of each value.
 
     `answers` are probabilities (test, classes), scored by accuracy, or numbers (test,), by mean absolute
-    error.
+    error. With `groups` intervals are by these.
     """
     is_error = answers.ndim == 1
     terms = np.abs(answers - labels) if is_error else (answers.argmax(axis=1) == labels).astype(np.float64)
@@ -109,7 +111,7 @@ def score_slices(
     few = len(counts) - len(large)
 
     def part(value: str, members: Bool[np.ndarray, " test"]) -> Slice:
-        found = _interval(terms[members], tests, is_error)
+        found = _interval(terms[members], tests, is_error, None if groups is None else groups.within(members))
         of_all = float(terms.mean())
         is_worse = found.low > of_all if is_error else found.high < of_all
         return Slice(value, int(members.sum()), found, is_worse)
@@ -126,11 +128,15 @@ def score_slices(
     )
 
 
-def _interval(terms: Float64[np.ndarray, " examples"], tests: int, is_error: bool) -> Interval:
+def _interval(
+    terms: Float64[np.ndarray, " examples"], tests: int, is_error: bool, groups: Groups | None
+) -> Interval:
     """Interval of a mean that holds together with those of the other parts."""
     level = 1 - _MISSED / (2 * tests)
     if not is_error:
-        return wilson(int(terms.sum()), len(terms), NormalDist().inv_cdf(level))
+        return share_interval(terms == 1, groups, NormalDist().inv_cdf(level))
     value = float(terms.mean())
     reach = float(stdtrit(len(terms) - 1, level)) * float(terms.std(ddof=1)) / math.sqrt(len(terms))
+    if groups is not None:
+        reach *= math.sqrt(len(terms) / groups.effective(terms, len(terms)))
     return Interval(value, max(0.0, value - reach), value + reach)

@@ -10,6 +10,8 @@ import numpy as np
 from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import AverageModel, save
+from pellucid.data.checks.ledger import write_rows
+from pellucid.data.tables.writing import as_csv
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.pipeline.continual.metrics import continual_sentences
 from pellucid.pipeline.judging.contradiction import contradiction
@@ -19,7 +21,7 @@ from pellucid.pipeline.judging.label_issues import as_json
 from pellucid.pipeline.judging.outcome import Outcome
 from pellucid.pipeline.judging.report_selection import report_facts
 from pellucid.pipeline.judging.slicing import worst_slice
-from pellucid.pipeline.judging.testing import comparisons, entry
+from pellucid.pipeline.judging.testing import comparisons, entry, rows_of_test
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.configuration import notes_of
 from pellucid.pipeline.run.context import RunContext
@@ -79,6 +81,8 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         **({} if outcome.continual is None else {"continual": outcome.continual}),
         **({} if outcome.added is None else {"added_generated": outcome.added}),
     }
+    rows = as_csv([*rows_of_test(dataset, outcome.tested[outcome.recommendation.name])])
+    write_rows(folder.path / "test.csv", rows, len(dataset.test))
     report = render(report_facts(outcome, metrics))
     write_file(folder.path / "report.html", report.encode())
     folder.write_json("metrics.json", metrics)
@@ -152,6 +156,10 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
         stages.paragraph(contradicted["words"])
     if (disagreed := run.metrics.get("disagreement")) is not None:
         stages.paragraph(disagreed["words"])
+    chosen = run.metrics["models"][run.metrics["recommended"]]
+    for key in ("by_groups", "left_out"):
+        if key in chosen:
+            stages.paragraph(chosen[key]["words"])
     stages.paragraph(str(run.metrics["reason"]))
     for sentence in [] if continual is None else continual_sentences(continual):
         stages.paragraph(sentence)

@@ -48,11 +48,16 @@ def _parser() -> argparse.ArgumentParser:
         description="Label images or texts with a model that `pellucid export` wrote.",
     )
     parser.add_argument("model", help="the .onnx file")
-    parser.add_argument(
+    inputs = parser.add_argument(
         "inputs",
         metavar="INPUT",
         nargs="+",
+        default=[],
         help="files, folders, globs, tables, archives (.zip, .tar, .tar.gz), or - for standard input",
+    )
+    inputs.required = False  # `nargs="*"` would take nothing where an option stands before INPUT
+    parser.add_argument(
+        "--text", action="append", default=[], help="a text itself, behind INPUT or in its place; repeatable"
     )
     parser.add_argument(
         "--out", type=Path, help="file to write, .csv, .jsonl or .parquet; default: CSV on standard output"
@@ -85,10 +90,11 @@ def _run(arguments: argparse.Namespace) -> int:
     from pellucid.answering.answers import answers_to, check_ending, columns_of
     from pellucid.answering.decisions import Decisions, Wishes
     from pellucid.answering.incoming.ahead import ahead
-    from pellucid.answering.incoming.blocks import WARNINGS_SHOWN, first_few, incoming
+    from pellucid.answering.incoming.blocks import WARNINGS_SHOWN, first_few, incoming, require_input
     from pellucid.runtime.opening import load
     from pellucid.settings import Settings
 
+    require_input(arguments.inputs, arguments.text)
     check_ending(arguments.out)
     model = load(arguments.model, arguments.threads)
     wishes = Wishes(
@@ -102,7 +108,7 @@ def _run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{_plain(sentence)}\n")
     given = {"input_column": arguments.input_column, "encoding": arguments.encoding}
     settings = Settings(**{k: v for k, v in given.items() if v is not None})
-    asked = incoming(model, arguments.inputs, settings, may_pipe=True)
+    asked = incoming(model, arguments.inputs, settings, may_pipe=True, typed=arguments.text)
     warnings: list[str] = []
     count = 0
     classes = model.classes if arguments.probabilities else ()

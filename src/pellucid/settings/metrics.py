@@ -4,6 +4,7 @@ The functions that compute them stand in `pellucid.arithmetic.metrics` and `.num
 this room loads no NumPy, so that `--help` answers at once.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,6 +56,12 @@ class Metric:
     def in_history(self) -> str:
         """Its name in `history.jsonl`, where the log loss, or the bound in bits, is the loss."""
         return "validation_loss" if self.key in _LOSSES else f"validation_{self.key}"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest possible value, infinite where there is none."""
+        low, high = self.lowest, self.highest
+        return -math.inf if low is None else low, math.inf if high is None else high
 
     def better(self, value: float) -> float:
         """A value of this metric turned so that larger is better: errors are negated."""

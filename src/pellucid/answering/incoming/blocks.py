@@ -14,7 +14,7 @@ from jaxtyping import Shaped
 
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Listing
-from pellucid.errors import DataError
+from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS, InputKind
 
@@ -145,19 +145,30 @@ def passed_over(inputs: Iterator[PassedInput], before: Passed) -> Passing:
     return passing
 
 
-def incoming(model: Taker, places: Sequence[str], settings: Settings, *, may_pipe: bool = False) -> Incoming:
+def incoming(
+    model: Taker,
+    places: Sequence[str],
+    settings: Settings,
+    *,
+    may_pipe: bool = False,
+    typed: Sequence[str] = (),
+) -> Incoming:
     """Open the images or texts, as the model takes them, of files, folders, globs, tables or archives.
 
     They are read as their blocks are asked for; `settings` say column and encoding of tables. Where
-    standard input may be read (`may_pipe`), the place `-` stands for it.
+    standard input may be read (`may_pipe`), the place `-` stands for it. Behind the places come texts that
+    were `typed`, named `text:1`, `text:2` and so on.
 
-    Raises: `DataError` if a place does not exist or holds nothing the model takes.
+    Raises: `DataError` if a place does not exist or holds nothing the model takes; `UsageError` if texts are
+    typed for a model of images.
     """
+    if typed and model.input_kind is not TEXTS:
+        raise UsageError("--text: gives a text, and the model takes images; give files of images")
     from pellucid.data.reading.inputs.places import STANDARD_INPUT, open_places
 
     # There is none where a program runs without a terminal; then `-` is a file that does not exist.
     stdin = getattr(sys.stdin, "buffer", None) if may_pipe and STANDARD_INPUT in places else None
-    opened = open_places(places, with_columns_of(model, settings), model.input_kind, stdin)
+    opened = open_places(places, with_columns_of(model, settings), model.input_kind, stdin, typed)
     # Each kind of input loads libraries of its own, which would cost the other a second at the start.
     if model.input_kind is TEXTS:
         from pellucid.answering.incoming.texts import blocks_of_texts
@@ -172,6 +183,15 @@ def incoming(model: Taker, places: Sequence[str], settings: Settings, *, may_pip
             return blocks_of_images(model, opened.inputs, before)
 
     return Incoming(blocks, opened.how_many, opened.warnings)
+
+
+def require_input(places: Sequence[str], typed: Sequence[str]) -> None:
+    """Refuse to label nothing.
+
+    Raises: `UsageError` if there is neither a place nor a text.
+    """
+    if not places and not typed:
+        raise UsageError("INPUT: nothing to label; name files, folders or tables, or give a text by --text")
 
 
 def with_columns_of(model: Taker, settings: Settings) -> Settings:

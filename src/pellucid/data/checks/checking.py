@@ -9,7 +9,7 @@ from jaxtyping import Int64
 
 from pellucid.data.checks.class_findings import LookAlikes, class_sentences, class_table
 from pellucid.data.checks.number_findings import NumberFindings
-from pellucid.data.checks.sibling_findings import SiblingFindings
+from pellucid.data.checks.sibling_findings import GroupFindings, SiblingFindings
 from pellucid.data.checks.text_findings import TextFindings
 from pellucid.data.listing import TRAIN
 from pellucid.data.wording import COLUMNS, count_of, quoted, some, visible
@@ -100,6 +100,7 @@ class Check:
         warnings: sentences about anything else.
         first: for each example the position of the first one with exactly the same content.
         siblings: examples that belong together, by rule.
+        groups: how many of them each split has, those of a column among them; `None` without any.
     """
 
     place: str
@@ -127,6 +128,7 @@ class Check:
     warnings: tuple[str, ...]
     first: Int64[np.ndarray, " n"] = field(repr=False, compare=False)
     siblings: SiblingFindings
+    groups: GroupFindings | None = None
 
     @property
     def noun(self) -> str:
@@ -142,6 +144,7 @@ class Check:
             "near_duplicates": self.near_duplicates,
             "leaked": len(self.leaked),
             **self.siblings.metrics(),
+            **({} if self.groups is None else {"groups": self.groups.to_json()}),
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -189,6 +192,7 @@ class Check:
             *_inputs_said(self),
             *_copies_said(self),
             *self.siblings.sentences(self.noun, own_splits=self.own_splits),
+            *(() if self.groups is None else self.groups.sentences(self.noun)),
             *self._labels_said(),
         ]
         return [visible(sentence) for sentence in (*said, *self.warnings)]

@@ -17,7 +17,7 @@ from pellucid.data.checks.checking import (
 )
 from pellucid.data.checks.class_findings import BALANCE_ABOVE, look_alikes, missing_classes
 from pellucid.data.checks.number_findings import number_findings
-from pellucid.data.checks.sibling_findings import sibling_findings
+from pellucid.data.checks.sibling_findings import group_findings, sibling_findings
 from pellucid.data.checks.text_findings import text_findings
 from pellucid.data.copies.duplicates import NearCopies
 from pellucid.data.copies.sets import first_of_sets
@@ -99,6 +99,7 @@ def examine(
         ),
         first=copies.first,
         siblings=sibling_findings(copies.siblings, dataset),
+        groups=group_findings(copies.siblings, dataset),
     )
 
 

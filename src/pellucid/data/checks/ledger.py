@@ -34,9 +34,16 @@ def write_ledger(folder: Path, dataset: Dataset, check: Check) -> Path:
     Raises: `StorageError` if it cannot be written.
     """
     content = "".join(ledger_lines(dataset, check)).encode()
-    path = folder / "data.jsonl"
-    if len(dataset.sources) > LARGEST_PLAIN:
-        path = folder / "data.jsonl.gz"
+    return write_rows(folder / "data.jsonl", content, len(dataset.sources))
+
+
+def write_rows(path: Path, content: bytes, rows: int) -> Path:
+    """Write a file of rows through the save protocol; above 100,000 packed, with `.gz` behind its name.
+
+    Raises: `StorageError` if it cannot be written.
+    """
+    if rows > LARGEST_PLAIN:
+        path = path.with_name(f"{path.name}.gz")
         content = gzip.compress(content, compresslevel=6, mtime=0)
     write_file(path, content)
     return path

@@ -1,4 +1,4 @@
-"""Findings about siblings: sets of examples that belong together, and test examples related to training."""
+"""Findings about siblings and groups: sets of examples that belong together, and how many each split has."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,10 +7,78 @@ from typing import Any
 import numpy as np
 
 from pellucid.data.dataset import Dataset
+from pellucid.data.listing import TEST
 from pellucid.data.siblings.rules import NEAR_COPIES, WORDS, Found, Siblings
-from pellucid.data.wording import count_of, some
+from pellucid.data.wording import count_of, quoted, some
+from pellucid.tasks import CLASSIFICATION
 
 _SETS_LISTED = 100
+_THIN = 2
+
+
+@dataclass(frozen=True)
+class GroupFindings:
+    """Groups of examples, siblings and copies counted as one, in each split.
+
+    Attributes:
+        counts: groups by the name of the split; an example without a group is one by itself.
+        are_given: whether a column of groups was given; else siblings alone make groups.
+        matter: whether the examples of the test split share groups so much that its intervals are by groups.
+        are_few: whether the groups of the test split are so few that it says little about others.
+        thin: classes of which training has one or two groups, where a column was given.
+    """
+
+    counts: Mapping[str, int]
+    are_given: bool
+    matter: bool
+    are_few: bool
+    thin: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of `data.groups` in `metrics.json`."""
+        return {**self.counts, "given": self.are_given, "matter": self.matter}
+
+    def sentences(self, noun: str) -> list[str]:
+        """The counts, what follows for intervals, and what so few groups cannot show."""
+        listed = ", ".join(f"{count:,} in {part}" for part, count in self.counts.items())
+        what = "Groups" if self.are_given else "Siblings and copies counted as one"
+        said = [f"{what}: {listed}."]
+        if self.matter:
+            said[0] = (
+                f"{said[0][:-1]}; {noun}s of one group are alike, so that intervals of test scores are by "
+                "groups."
+            )
+        if self.are_few:
+            said.append(
+                f"The test split has only {count_of(self.counts[TEST], 'group')}, which says little about "
+                "others; give more groups if there are any."
+            )
+        if self.thin:
+            said.append(
+                f"Training has one or two groups of {count_of(len(self.thin), 'class')}, so that what is "
+                f"learned of {'it' if len(self.thin) == 1 else 'them'} may be the groups and not the class: "
+                f"{some([quoted(name) for name in self.thin], 5)}."
+            )
+        return said
+
+
+def group_findings(siblings: Siblings, dataset: Dataset) -> GroupFindings | None:
+    """Count the groups of each split; `None` where no example belongs with another."""
+    if not dataset.has_groups and not siblings.examples:
+        return None
+    together, train = dataset.together, dataset.train
+    thin: list[str] = []
+    if dataset.has_groups and dataset.target is CLASSIFICATION:
+        pairs = np.unique(np.stack([dataset.labels[train], together[train]], axis=1), axis=0)
+        groups = np.bincount(pairs[:, 0], minlength=len(dataset.classes))
+        thin = [dataset.classes[code] for code in np.flatnonzero((groups > 0) & (groups <= _THIN)).tolist()]
+    return GroupFindings(
+        counts={name: len(np.unique(together[part])) for name, part in dataset.split_positions.items()},
+        are_given=dataset.has_groups,
+        matter=dataset.sets_among(dataset.test) is not None,
+        are_few=dataset.has_few_groups,
+        thin=thin,
+    )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from pellucid.arithmetic import at_temperature
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.arithmetic.metrics import CALIBRATION_BINS, calibration_terms
 from pellucid.evaluation.calibration.error import calibration_error
-from pellucid.evaluation.intervals import Interval, wilson
+from pellucid.evaluation.groups import Groups
+from pellucid.evaluation.intervals import Interval, share_interval
 
 __all__ = [
     "Reliability",
@@ -124,8 +125,11 @@ def reliability(
     labels: Int64[np.ndarray, " examples"],
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
+    groups: Groups | None = None,
 ) -> Reliability:
     """Compare confidence with accuracy, bin by bin; `seed` draws for the interval of the error.
+
+    With `groups` intervals are by these.
 
     Raises: `ValueError` if there is no example.
     """
@@ -135,7 +139,6 @@ def reliability(
     counts = np.bincount(bins, minlength=CALIBRATION_BINS)
     confidence = np.bincount(bins, weights=probabilities.max(axis=1), minlength=CALIBRATION_BINS)
     right = probabilities.argmax(axis=1) == labels
-    hits = np.bincount(bins[right], minlength=CALIBRATION_BINS)
     return Reliability(
         bins=tuple(
             ReliabilityBin(
@@ -143,9 +146,11 @@ def reliability(
                 high=(place + 1) / CALIBRATION_BINS,
                 examples=int(counts[place]),
                 confidence=float(confidence[place] / counts[place]),
-                accuracy=wilson(int(hits[place]), int(counts[place])),
+                accuracy=share_interval(
+                    right[bins == place], None if groups is None else groups.within(bins == place)
+                ),
             )
             for place in np.flatnonzero(counts).tolist()
         ),
-        error=calibration_error(labels, probabilities, seed),
+        error=calibration_error(labels, probabilities, seed, groups),
     )

@@ -10,12 +10,13 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from scipy.special import bdtr
 
 from pellucid.data.wording import count_of
 from pellucid.evaluation.comparisons.differences import paired_interval
 from pellucid.evaluation.comparisons.flips import flip_p_values, rmse_differences
+from pellucid.evaluation.groups import Groups
 from pellucid.evaluation.intervals import Interval
 from pellucid.evaluation.wording import points, span
 
@@ -91,9 +92,15 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def compare_all(
-    labels: Int64[np.ndarray, " examples"], predicted: Mapping[str, Int64[np.ndarray, " examples"]]
+    labels: Int64[np.ndarray, " examples"],
+    predicted: Mapping[str, Int64[np.ndarray, " examples"]],
+    groups: Groups | None = None,
+    seed: int = 0,
 ) -> tuple[Comparison, ...]:
     """Compare the accuracies of every pair of models, in order; `predicted` is by name of the model.
+
+    With `groups` the answers of a whole group are exchanged, by draws of `seed` where groups are many, and
+    Tango's interval is that of as many examples as the groups are worth.
 
     Raises: `ValueError` if there is no example.
     """
@@ -101,24 +108,54 @@ def compare_all(
     right = {name: answers == labels for name, answers in predicted.items()}
     pairs = list(combinations(right, 2))
     only = [(int((right[a] & ~right[b]).sum()), int((right[b] & ~right[a]).sum())) for a, b in pairs]
-    p_values = [mcnemar(*counts) for counts in only]
+    p_values = [paired_p_value(right[a], right[b], groups, seed) for a, b in pairs]
     found = []
     for (a, b), counts, p_value, adjusted in zip(pairs, only, p_values, holm(p_values), strict=True):
-        difference = paired_interval(*counts, len(labels))
-        verdict = _verdict(a, b, difference, (p_value, adjusted), len(labels), sum(counts), len(pairs))
+        difference = paired_difference(right[a], right[b], groups)
+        verdict = _verdict(
+            a, b, difference, (p_value, adjusted), _on(labels, groups), sum(counts), len(pairs)
+        )
         found.append(Comparison(a, b, difference, p_value, adjusted, verdict))
     return tuple(found)
+
+
+def paired_p_value(
+    first: Bool[np.ndarray, " examples"],
+    second: Bool[np.ndarray, " examples"],
+    groups: Groups | None = None,
+    seed: int = 0,
+) -> float:
+    """Two-sided p-value of the difference of two models' hits: McNemar's, or of groups' answers exchanged."""
+    if groups is None:
+        return mcnemar(int((first & ~second).sum()), int((second & ~first).sum()))
+    ahead = first.astype(np.float64) - second
+    return float(flip_p_values(ahead[:, None], seed, groups)[0])
+
+
+def paired_difference(
+    first: Bool[np.ndarray, " examples"],
+    second: Bool[np.ndarray, " examples"],
+    groups: Groups | None = None,
+) -> Interval:
+    """Difference of the shares of two models' hits with Tango's interval, by groups where there are some."""
+    counts, examples = (int((first & ~second).sum()), int((second & ~first).sum())), len(first)
+    if groups is None:
+        return paired_interval(*counts, examples)
+    share = groups.effective(first.astype(np.float64) - second, sum(counts)) / examples
+    found = paired_interval(share * counts[0], share * counts[1], share * examples)
+    return found._replace(value=(counts[0] - counts[1]) / examples)
 
 
 def compare_numbers(
     labels: Float64[np.ndarray, " examples"],
     predicted: Mapping[str, Float64[np.ndarray, " examples"]],
     seed: int = 0,
+    groups: Groups | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare the root mean squared errors of every pair of models of numbers, in order.
 
-    `predicted` is by name of the model; `seed` is that of the bootstrap and of the exchanged answers. A
-    negative difference speaks for the first model.
+    `predicted` is by name of the model; `seed` is that of the bootstrap and of the exchanged answers, which
+    are those of whole `groups` where there are some. A negative difference speaks for the first model.
 
     Raises: `ValueError` if there is no example.
     """
@@ -129,14 +166,14 @@ def compare_numbers(
         return ()
     errors = np.stack(list(squares.values()), axis=1)
     sides = np.array(list(combinations(range(len(squares)), 2)))
-    differences = rmse_differences(errors, sides, seed)
-    p_values = flip_p_values(errors[:, sides[:, 0]] - errors[:, sides[:, 1]], seed).tolist()
+    differences = rmse_differences(errors, sides, seed, groups)
+    p_values = flip_p_values(errors[:, sides[:, 0]] - errors[:, sides[:, 1]], seed, groups).tolist()
     spread = float(labels.std())
     found = []
     for (a, b), difference, p_value, adjusted in zip(
         pairs, differences, p_values, holm(p_values), strict=True
     ):
-        verdict = _number_verdict(a, b, difference, (p_value, adjusted), len(labels), spread)
+        verdict = _number_verdict(a, b, difference, (p_value, adjusted), _on(labels, groups), spread)
         found.append(
             Comparison(a, b, difference, p_value, adjusted, verdict, score="root_mean_squared_error")
         )
@@ -148,12 +185,18 @@ def _require_examples(examples: int) -> None:
         raise ValueError("labels: no example to compare on; at least one is needed")
 
 
+def _on(labels: np.ndarray, groups: Groups | None) -> str:
+    """The examples in words, and of how many groups they are."""
+    examples = count_of(len(labels), "example")
+    return examples if groups is None else f"{examples} of {count_of(groups.count, 'group')}"
+
+
 def _verdict(
     a: str,
     b: str,
     difference: Interval,
     p_values: tuple[float, float],
-    examples: int,
+    examples: str,
     apart: int,
     pairs: int,
 ) -> str:
@@ -163,7 +206,7 @@ def _verdict(
         word = "better" if difference.value > 0 else "worse"
         return f"{a} is {word} than {b}: a difference of {points(difference)}"
     if max(-difference.low, difference.high) > WIDEST:
-        told = f"{a} and {b} disagree on {apart:,} of {count_of(examples, 'example')}"
+        told = f"{a} and {b} disagree on {apart:,} of {examples}"
         return f"inconclusive: {told}, a difference of {points(difference)}"
     found = f"inconclusive: {a} and {b} differ by {points(difference)}"
     if p_value <= LEVEL:
@@ -175,12 +218,12 @@ def _verdict(
 
 
 def _number_verdict(
-    a: str, b: str, difference: Interval, p_values: tuple[float, float], examples: int, spread: float
+    a: str, b: str, difference: Interval, p_values: tuple[float, float], examples: str, spread: float
 ) -> str:
     """Sentence on two root mean squared errors, its difference `a` less `b`."""
     of_errors = f"a difference in error of {span(difference)}"
     if p_values[1] <= LEVEL:
         return f"{a} is {'better' if difference.value < 0 else 'worse'} than {b}: {of_errors}"
     if max(-difference.low, difference.high) > WIDEST_RELATIVE * spread:
-        return f"inconclusive: {a} and {b} on only {count_of(examples, 'example')}, {of_errors}"
+        return f"inconclusive: {a} and {b} on only {examples}, {of_errors}"
     return f"inconclusive: {a} and {b}, {of_errors}, which could be chance"

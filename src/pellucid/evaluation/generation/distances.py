@@ -22,7 +22,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float64
 
-from pellucid.evaluation.intervals import NORMAL_QUANTILE, Interval
+from pellucid.evaluation.groups import NORMAL_QUANTILE
+from pellucid.evaluation.intervals import Interval
 
 Features = Float64[np.ndarray, "_ features"]
 _GROUPS = 20

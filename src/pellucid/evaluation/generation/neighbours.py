@@ -21,7 +21,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
-from pellucid.evaluation.intervals import NORMAL_QUANTILE, Interval, wilson
+from pellucid.evaluation.groups import NORMAL_QUANTILE
+from pellucid.evaluation.intervals import Interval, wilson
 
 NEIGHBOURS = 5
 _EXCHANGES = 2_000

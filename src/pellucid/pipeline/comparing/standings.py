@@ -4,7 +4,6 @@ The scores of trainings that share examples are not independent, so the plain st
 too small. All intervals and tests here are those of `pellucid.evaluation.comparisons.resampled`.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -141,12 +140,8 @@ def rank(scores: Mapping[str, Sequence[float]], train: float, test: float, measu
     and judged on, on average.
     """
     sizes = round(train), round(test)
-    bounds = (
-        -math.inf if measure.lowest is None else measure.lowest,
-        math.inf if measure.highest is None else measure.highest,
-    )
     values = {name: np.asarray(each, np.float64) for name, each in scores.items()}
-    means = {name: corrected_interval(each, *sizes, bounds) for name, each in values.items()}
+    means = {name: corrected_interval(each, *sizes, measure.bounds) for name, each in values.items()}
     pairs = list(combinations(values, 2))
     differences = [values[a] - values[b] for a, b in pairs]
     p_values = [corrected_p_value(each, *sizes) for each in differences]

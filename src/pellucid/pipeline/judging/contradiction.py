@@ -12,7 +12,7 @@ from pellucid.evaluation import holm
 from pellucid.evaluation.comparisons.flips import flip_p_values
 from pellucid.evaluation.comparisons.paired import LEVEL, mcnemar
 from pellucid.evaluation.contests import ADDED
-from pellucid.pipeline.judging.testing import Tested
+from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.settings import METRICS, metric_of
 
 _FEWEST = 20
@@ -42,7 +42,7 @@ def contradiction(
     others = [name for name in tested if name != recommended]
     if not others or len(labels) < _FEWEST:
         return None
-    found = []
+    found, groups = [], groups_of_test(dataset)
     asked = None if metric is None or dataset.is_regression else metric_of(metric).key
     for key in dataset.target.contested:
         if asked not in (None, key):
@@ -51,10 +51,10 @@ def contradiction(
         sign = -1.0 if METRICS[key].is_error else 1.0
         for name in others:
             ahead = sign * (terms[name] - terms[recommended])
-            if key == "accuracy":
+            if key == "accuracy" and groups is None:
                 p_value = mcnemar(int((ahead > 0).sum()), int((ahead < 0).sum()))
             else:
-                p_value = float(flip_p_values(ahead[:, None], seed)[0])
+                p_value = float(flip_p_values(ahead[:, None], seed, groups)[0])
             found.append(
                 (name, key, _lead(key, terms[name].mean(), terms[recommended].mean()), p_value, terms)
             )

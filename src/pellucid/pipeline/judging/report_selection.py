@@ -14,7 +14,7 @@ from pellucid.files import write_file
 from pellucid.networks import describe
 from pellucid.pipeline.judging.abstention import abstention_facts
 from pellucid.pipeline.judging.outcome import Outcome
-from pellucid.pipeline.judging.testing import Tested
+from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.context import RunContext
 from pellucid.reports import Answered, CalibrationFacts, ReportFacts
@@ -176,9 +176,9 @@ def _calibration(
 ) -> CalibrationFacts | None:
     if len(labels) == 0:
         return None
-    seed = outcome.config["settings"]["seed"]
+    seed, groups = outcome.config["settings"]["seed"], groups_of_test(outcome.dataset)
     return CalibrationFacts(
         temperature=outcome.recommended.model.temperature,
-        before=reliability(labels, tested.raw, seed),
-        after=reliability(labels, tested.answers, seed),
+        before=reliability(labels, tested.raw, seed, groups),
+        after=reliability(labels, tested.answers, seed, groups),
     )

@@ -6,7 +6,7 @@ from typing import Any
 from pellucid.data import Dataset
 from pellucid.data.wording import quoted
 from pellucid.evaluation import Slices, score_slices
-from pellucid.pipeline.judging.testing import Tested
+from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.reports.numbers import Score, interval, scored
 
 
@@ -15,7 +15,8 @@ def sliced(dataset: Dataset, column: str | None, tested: Tested) -> Slices | Non
     if column is None or dataset.slices is None or len(dataset.test) == 0:
         return None
     values = [dataset.slices[index] for index in dataset.test.tolist()]
-    return score_slices(column, values, dataset.labels[dataset.test], tested.answers)
+    labels, groups = dataset.labels[dataset.test], groups_of_test(dataset)
+    return score_slices(column, values, labels, tested.answers, groups)
 
 
 def worst_slice(slices: Mapping[str, Any] | None, noun: str) -> str | None:

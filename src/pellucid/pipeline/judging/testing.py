@@ -1,25 +1,30 @@
 """Test of a run: every model answers about the test split, and is scored, once."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import AverageModel
 from pellucid.data import Dataset
+from pellucid.data.tables.writing import columns_beside, written
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation import (
     Comparison,
+    Groups,
     compare_all,
     compare_numbers,
     reliability,
     score,
     score_numbers,
+    worth,
 )
 from pellucid.pipeline.learners.candidates import Candidate, Stored, answers_and_novelty
 from pellucid.pipeline.learners.planning.preparation import Prepared
+from pellucid.settings import METRICS, Metric
 from pellucid.tasks import Target
 
 
@@ -82,19 +87,21 @@ def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
 
 def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> dict[str, Any]:
     """A model's entry in `metrics.json`, its size on disk still missing; `seed` is that of the bootstrap."""
-    labels = dataset.labels[dataset.test]
+    labels, groups = dataset.labels[dataset.test], groups_of_test(dataset)
 
     def without(parted: np.ndarray) -> dict[str, dict[str, float]] | None:
         """Scores without some test examples; `None` where there are none of these."""
         kept = ~np.isin(dataset.test, parted)
-        return None if kept.all() else scores(labels[kept], tested.answers[kept], seed)
+        of_kept = None if groups is None or not kept.any() else groups.within(kept)
+        return None if kept.all() else scores(labels[kept], tested.answers[kept], seed, of_kept)
 
     has_siblings = len(dataset.with_sibling) > len(dataset.leaked)
     return {
         "validation": _values(
             scores(dataset.labels[candidate.held_out.positions], candidate.held_out.answers, seed)
         ),
-        "test": scores(labels, tested.answers, seed),
+        "test": scores(labels, tested.answers, seed, groups),
+        **_by_groups(candidate, tested, dataset, groups, seed),
         "test_without_leaked": without(dataset.leaked),
         "test_without_siblings": without(dataset.with_sibling) if has_siblings else None,
         "train_examples": candidate.train_examples,
@@ -109,9 +116,65 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         **_members(candidate),
         "configurations": [each.to_json() for each in candidate.configurations],
         "calibration": (
-            _calibration(candidate, tested, labels, seed) if dataset.target.has_probabilities else None
+            _calibration(candidate, tested, labels, seed, groups)
+            if dataset.target.has_probabilities
+            else None
         ),
     }
+
+
+def groups_of_test(dataset: Dataset) -> Groups | None:
+    """The groups of the test examples, where these matter for intervals; else `None`."""
+    sets = dataset.sets_among(dataset.test)
+    return None if sets is None else Groups.of_sets(sets)
+
+
+def _by_groups(
+    candidate: Candidate, tested: Tested, dataset: Dataset, groups: Groups | None, seed: int
+) -> dict[str, Any]:
+    """What the test is worth by its groups and, where they are few, scores by leaving groups out in turn.
+
+    These are of all that is not for the test, where folds judged; nothing where groups do not matter.
+    """
+    if groups is None:
+        return {}
+    found = worth(groups, dataset.labels[dataset.test], tested.answers)
+    said: dict[str, Any] = {"by_groups": {**found.to_json(), "words": found.sentence(dataset.noun)}}
+    held_out = candidate.held_out
+    if dataset.has_few_groups and not np.isin(held_out.positions, dataset.validation).all():
+        of_them = Groups.of_sets(dataset.together[held_out.positions])
+        labels = dataset.labels[held_out.positions]
+        found_out = scores(labels, held_out.answers, seed, of_them)
+        said["left_out"] = {
+            "groups": of_them.count,
+            "examples": len(labels),
+            "scores": found_out,
+            "words": _left_out_words(METRICS[dataset.target.headline], found_out, of_them),
+        }
+    return said
+
+
+def _left_out_words(metric: Metric, found: Mapping[str, Mapping[str, float]], groups: Groups) -> str:
+    value, low, high = (figure(found[metric.key][end]) for end in ("value", "low", "high"))
+    return (
+        f"So few groups say little about others. By leaving groups out in turn, over the {groups.count:,} "
+        f"that are not for the test, its {metric.words} is {value} [{low}, {high}]."
+    )
+
+
+def rows_of_test(dataset: Dataset, tested: Tested) -> Iterator[list[Any]]:
+    """A model's answers about the test split as a table, its head first, in the order of the ledger.
+
+    Source, label, what was predicted and the novelty, then the probability of each class.
+    """
+    yield columns_beside(("source", "label", "predicted", "novelty"), dataset.classes)
+    novelty = [None] * len(dataset.test) if tested.novelty is None else tested.novelty.tolist()
+    for position, answer, foreign in zip(dataset.test.tolist(), tested.answers, novelty, strict=True):
+        source, label = written(dataset.sources[position]), dataset.label_text(position)
+        if dataset.is_regression:
+            yield [source, label, float(answer), foreign]
+        else:
+            yield [source, label, dataset.classes[int(answer.argmax())], foreign, *answer.tolist()]
 
 
 def _members(candidate: Candidate) -> dict[str, Any]:
@@ -122,7 +185,9 @@ def _members(candidate: Candidate) -> dict[str, Any]:
     return {"members": [{"name": each.name, "weight": each.weight} for each in model.members]}
 
 
-def scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
+def scores(
+    labels: np.ndarray, predictions: np.ndarray, seed: int, groups: Groups | None = None
+) -> dict[str, dict[str, float]]:
     """Scores with intervals, as `metrics.json` has them; nothing where there is no example.
 
     Labels are class codes or numbers, predictions probabilities (n, classes) or numbers (n,); the seed is
@@ -131,9 +196,9 @@ def scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, 
     if len(labels) == 0:
         return {}
     return (
-        score(labels, predictions, seed)
+        score(labels, predictions, seed, groups)
         if predictions.ndim == 2
-        else score_numbers(labels, predictions, seed)
+        else score_numbers(labels, predictions, seed, groups)
     ).to_json()
 
 
@@ -150,11 +215,16 @@ def comparisons(
     answers = {name: tested[name].answers for name in order}
     if len(answers) < 2 or len(labels) == 0:
         return []
-    return [each.to_json() for each in compared(dataset.target, labels, answers, seed)]
+    found = compared(dataset.target, labels, answers, seed, groups_of_test(dataset))
+    return [each.to_json() for each in found]
 
 
 def compared(
-    target: Target, labels: np.ndarray, answers: Mapping[str, np.ndarray], seed: int
+    target: Target,
+    labels: np.ndarray,
+    answers: Mapping[str, np.ndarray],
+    seed: int,
+    groups: Groups | None = None,
 ) -> tuple[Comparison, ...]:
     """Every pair of models of a target, in order, by their answers about the same examples.
 
@@ -162,8 +232,10 @@ def compared(
     and of the permutations.
     """
     if target.has_probabilities:
-        return compare_all(labels, {name: target.labels(each) for name, each in answers.items()})
-    return compare_numbers(labels, answers, seed)
+        return compare_all(
+            labels, {name: target.labels(each) for name, each in answers.items()}, groups, seed
+        )
+    return compare_numbers(labels, answers, seed, groups)
 
 
 def _values(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -172,12 +244,14 @@ def _values(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 
 
 def _calibration(
-    candidate: Candidate, tested: Tested, labels: np.ndarray, seed: int
+    candidate: Candidate, tested: Tested, labels: np.ndarray, seed: int, groups: Groups | None
 ) -> dict[str, Any] | None:
     """Expected calibration error before and after the temperature."""
     if len(labels) == 0:
         return None
-    before, after = (reliability(labels, predictions, seed) for predictions in (tested.raw, tested.answers))
+    before, after = (
+        reliability(labels, predictions, seed, groups) for predictions in (tested.raw, tested.answers)
+    )
     return {
         "temperature": candidate.model.temperature,
         "before": before.error._asdict(),

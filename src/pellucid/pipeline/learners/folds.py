@@ -39,11 +39,13 @@ class Folds:
         parts: for each fold the data whose training examples are all others and whose validation examples
             are the fold; none where the validation split judges.
         are_asked_for: whether the number of folds was given, and every model is judged on all of them.
+        are_of_groups: whether they judge because the test has few groups: every model by all of them, too.
     """
 
     dataset: Dataset
     parts: tuple[Dataset, ...] = ()
     are_asked_for: bool = False
+    are_of_groups: bool = False
 
     @property
     def learning(self) -> Dataset:
@@ -65,7 +67,7 @@ class Folds:
         most, as far as counts tell; one fold at least. `seconds` are those of its training by counts alone,
         so that the clock decides nothing.
         """
-        if self.are_asked_for or not self.parts:
+        if self.are_asked_for or self.are_of_groups or not self.parts:
             return len(self.parts)
         enough = math.ceil(FEW * len(self.parts) / len(self.learning.train))
         of_one = seconds * (self.trainings(1) - 1)
@@ -81,8 +83,13 @@ class Folds:
         """Sentence on what judges."""
         pool, few = len(self.learning.train), count_of(len(self.dataset.validation), noun)
         why = "" if self.are_asked_for else f"validation has only {few}, so "
+        what = f"{len(self.parts)} folds of"
+        if self.are_of_groups:
+            groups = len(np.unique(self.dataset.together[self.learning.train]))
+            why = "the test split has few groups, so "
+            what = f"{len(self.parts)} folds, each of whole groups, of the {count_of(groups, 'group')} and"
         return (
-            f"{why}models are judged on {len(self.parts)} folds of the {count_of(pool, noun)} that are not "
+            f"{why}models are judged on {what} the {count_of(pool, noun)} that are not "
             "for the test, each by models that did not learn from it; the models kept learn from all "
             f"{pool:,}"
         )
@@ -92,7 +99,8 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
     """Decide what judges the models: the folds asked for, folds by rule, or the validation split.
 
     By rule there are five folds, or as many as the smallest class has examples that may be parted. The
-    validation split judges where it has 500 examples or more, where training stops by it (`patience`), where
+    validation split judges where it has 500 examples or more and the test split is not of few groups, where
+    training stops by it (`patience`), where
     it is later than training (`time_column`), in continual training, where a generator that has seen the
     training split adds images (`add_generated`), and where a class has a single example.
 
@@ -100,7 +108,9 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
     """
     if settings.folds:
         return Folds(dataset, parts_of(dataset, settings.folds, settings.seed), are_asked_for=True)
-    is_enough = len(dataset.validation) >= FEW or len(dataset.validation) == 0
+    are_of_groups = dataset.has_few_groups
+    enough = FEW if not are_of_groups else len(dataset.labels) + 1
+    is_enough = len(dataset.validation) >= enough or len(dataset.validation) == 0
     needs_validation = is_continual or any(
         each is not None for each in (settings.patience, settings.time_column, settings.add_generated)
     )
@@ -108,7 +118,7 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
         return Folds(dataset)
     for count in range(FOLDS, 1, -1):
         try:
-            return Folds(dataset, parts_of(dataset, count, settings.seed))
+            return Folds(dataset, parts_of(dataset, count, settings.seed), are_of_groups=are_of_groups)
         except DataError:  # a class, or its sets that stay together, is too small for so many
             continue
     return Folds(dataset)

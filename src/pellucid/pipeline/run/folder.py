@@ -13,6 +13,9 @@ from pellucid.strict import read_sealed, sealed
 FRAME_NAME = "frame.jsonl"
 """A data frame that was handed over in Python: the run's own DATA."""
 
+_TABLES = ("test.csv", "test.csv.gz")
+"""Files of a run that may as well be a user's own, and so do not mark a folder as a run."""
+
 _NAMES = (
     "report.html",
     "metrics.json",
@@ -20,6 +23,7 @@ _NAMES = (
     "config.json",
     "data.jsonl",
     "data.jsonl.gz",
+    *_TABLES,
     FRAME_NAME,
     "model",
     "models",
@@ -105,7 +109,7 @@ class RunFolder:
         if not existed:
             return
         present = {entry.name for entry in self.path.iterdir()} - {".lock"}
-        is_run = bool(present & set(_NAMES))
+        is_run = bool(present & (set(_NAMES) - set(_TABLES)))
         if is_run and not (resume or overwrite):
             raise StorageError(
                 f"{self.path}: already holds a run; give --resume to go on, --overwrite to replace it, "

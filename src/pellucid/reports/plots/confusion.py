@@ -7,7 +7,7 @@ import numpy as np
 
 from pellucid.evaluation.intervals import wilson
 from pellucid.reports.facts import Answered, ReportFacts
-from pellucid.reports.numbers import Score
+from pellucid.reports.numbers import Score, finite
 from pellucid.reports.plots.axes import Ruler, ruler
 
 MATRIX_LIMIT = 20
@@ -139,11 +139,13 @@ def per_class(facts: ReportFacts) -> Sequence[ClassRow]:
     """
     right = np.diag(facts.confusion)
     tested, answered = facts.confusion.sum(axis=1), facts.confusion.sum(axis=0)
+    # Groups make the score of a class as uncertain as the accuracy, as far as is known.
+    effect = max(1.0, finite((facts.model.get("by_groups") or {}).get("design_effect")) or 1.0)
     rows = []
     for index, name in enumerate(facts.classes[: len(facts.confusion)]):
-        recall = _proportion(int(right[index]), int(tested[index]))
-        precision = _proportion(int(right[index]), int(answered[index]))
-        f1 = _f1(int(right[index]), int(tested[index] + answered[index] - right[index]))
+        recall = _proportion(int(right[index]), int(tested[index]), effect)
+        precision = _proportion(int(right[index]), int(answered[index]), effect)
+        f1 = _f1(int(right[index]), int(tested[index] + answered[index] - right[index]), effect)
         bar = None if recall is None else ruler(recall)
         rows.append(ClassRow(name, int(tested[index]), int(answered[index]), recall, precision, f1, bar))
     return sorted(rows, key=lambda row: -1.0 if row.f1 is None else row.f1.value)
@@ -182,12 +184,14 @@ def _pair(facts: ReportFacts, row: int, column: int, examples: Mapping[str, Sequ
     return Pair(key, facts.classes[row], facts.classes[column], count, share, examples.get(key, ()))
 
 
-def _proportion(right: int, total: int) -> Score | None:
-    """A share with its 95 % interval; `None` of nothing."""
-    return Score(*wilson(right, total)) if total else None
+def _proportion(right: int, total: int, effect: float) -> Score | None:
+    """A share with its 95 % interval, of fewer examples by a design effect; `None` of nothing."""
+    if not total:
+        return None
+    return Score(*wilson(right / effect, total / effect)._replace(value=right / total))
 
 
-def _f1(right: int, concerned: int) -> Score | None:
+def _f1(right: int, concerned: int, effect: float) -> Score | None:
     r"""F1 of a class with its 95 % interval; `None` of nothing.
 
     Of the $m$ examples that are of the class or were given its name, the number $t$ that is both
@@ -200,11 +204,12 @@ def _f1(right: int, concerned: int) -> Score | None:
     Args:
         right: examples of the class that were given its name, $t$.
         concerned: examples that are of the class or were given its name, $m$.
+        effect: design effect of groups, at least 1.
 
     Returns:
         The score, 0 to 1.
     """
-    shared = _proportion(right, concerned)
+    shared = _proportion(right, concerned, effect)
     if shared is None:
         return None
     return Score(*(2 * each / (1 + each) for each in (shared.value, shared.low, shared.high)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.reports.facts import ReportFacts
+from pellucid.reports.numbers import finite
 
 _FINDING_LINES, _FINDING_WIDTH = 20, 6
 _COUNTS = ("train", "validation", "test", "skipped")
@@ -18,6 +19,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any]:
     details = facts.check.to_json() if facts.check is not None else {}
     return {
         "counts": {name: facts.data_count(name) for name in _COUNTS},
+        "groups": _groups(facts),
         "sentences": facts.check.sentences() if facts.check is not None else [],
         "related": details.get("related") or (),
         "own_splits": bool(details.get("own_splits")),
@@ -25,6 +27,12 @@ def build(facts: ReportFacts) -> Mapping[str, Any]:
         "class_counts": [each for each in (details.get("counts") or {}).items() if any(each[1].values())],
         "findings": [finding for finding in _findings(details) if finding.count],
     }
+
+
+def _groups(facts: ReportFacts) -> Sequence[str]:
+    """Groups of each split; nothing where no example belongs with another."""
+    found = (facts.metrics.get("data") or {}).get("groups") or {}
+    return [f"{int(finite(found.get(part)) or 0):,}" for part in ("train", "validation", "test") if found]
 
 
 def _spreads(details: Mapping[str, Any]) -> Sequence[tuple[str, Mapping[str, Any]]]:

@@ -66,6 +66,7 @@ class Judged:
         reason: why this model is recommended.
         contradiction: what the test says to the choice where it contradicts it; else empty.
         disagreement: how validation and test disagree about it beyond chance; else empty.
+        groups: what the test is worth by its groups, in sentences; none where these do not matter.
         baseline: the model to be named beside it, or `None`.
     """
 
@@ -83,6 +84,7 @@ class Judged:
     reason: str
     contradiction: str
     disagreement: str
+    groups: Sequence[str]
     baseline: Baseline | None
 
 
@@ -142,6 +144,7 @@ def judge(facts: ReportFacts) -> Verdict:
         reason=str(facts.metrics.get("reason") or ""),
         contradiction=words_of(facts, "contradiction"),
         disagreement=words_of(facts, "disagreement"),
+        groups=by_groups(facts),
         baseline=baseline(facts),
     )
 
@@ -149,6 +152,12 @@ def judge(facts: ReportFacts) -> Verdict:
 def words_of(facts: ReportFacts, key: str) -> str:
     """A finding of `metrics.json` in words; empty where nothing was found."""
     return str((facts.metrics.get(key) or {}).get("words") or "")
+
+
+def by_groups(facts: ReportFacts) -> Sequence[str]:
+    """What the groups of the test make of its scores, and what leaving groups out in turn gave."""
+    found = (facts.model.get(key) or {} for key in ("by_groups", "left_out"))
+    return [str(each["words"]) for each in found if "words" in each]
 
 
 def baseline(facts: ReportFacts) -> Baseline | None:

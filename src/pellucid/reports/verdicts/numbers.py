@@ -9,7 +9,7 @@ from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite, significant
 from pellucid.reports.plots.axes import Ruler, ruler
-from pellucid.reports.verdicts.classes import Judged, baseline, words_of
+from pellucid.reports.verdicts.classes import Judged, baseline, by_groups, words_of
 from pellucid.settings import DUMMIES
 
 _NINE_IN_TEN = 0.9
@@ -86,6 +86,7 @@ def judge_numbers(facts: ReportFacts) -> NumberVerdict:
         reason=str(facts.metrics.get("reason") or ""),
         contradiction=words_of(facts, "contradiction"),
         disagreement=words_of(facts, "disagreement"),
+        groups=by_groups(facts),
         baseline=baseline(facts),
     )
 

@@ -71,13 +71,17 @@ class _Asked(NamedTuple):
 
 
 def open_places(
-    places: Sequence[str], settings: Settings, input_kind: InputKind, stdin: BufferedIOBase | None = None
+    places: Sequence[str],
+    settings: Settings,
+    input_kind: InputKind,
+    stdin: BufferedIOBase | None = None,
+    typed: Sequence[str] = (),
 ) -> Opened:
     """Open every place that holds images or texts; none is read yet, but each is looked at.
 
     Of `settings` it takes column and encoding of tables. Places stand as given, files of a folder and matches
     of a glob by the code points of their paths, rows and files of an archive in their own order. Without
-    `stdin` the place `-` is a file of that name.
+    `stdin` the place `-` is a file of that name. Texts that were `typed` come last.
 
     Raises: `DataError` if a place does not exist, holds nothing of the kind, or cannot be read.
     """
@@ -89,6 +93,11 @@ def open_places(
         raise DataError("-: standard input can be read only once; name it once")
     found = [each for place in places for each in _existing(place, stdin)]
     opened = [_open(place, asked, stdin) for place in found]
+    if typed:
+        texts = (
+            Input(f"text:{number}", Cell(text), stamp=text) for number, text in enumerate(typed, start=1)
+        )
+        opened.append(Opened(texts, lambda: len(typed), []))
     if len(opened) == 1:
         return opened[0]
     return _joined(opened)
