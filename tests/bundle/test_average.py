@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+import pellucid
 from every_model import AVERAGES, MODELS, answers_of, average, inputs_of
 from forged_folders import document_of, require_refused
 from models_with_detectors import with_detector
@@ -207,3 +208,12 @@ def test_members_that_do_not_fit_each_other_are_refused():
             AverageModel([Member("svm", 1, svm), Member("other", 1, other)])
     with pytest.raises(ValueError, match="where 2 to 5 are averaged"):
         AverageModel([Member("svm", 1, svm)])
+
+
+def test_an_average_as_an_estimator_names_itself_and_has_no_hidden_layer(saved):
+    loaded = pellucid.load(saved("average"))
+    assert repr(loaded) == f"<ImageClassifier loaded: {loaded.model_.name}>"
+    assert loaded.model_.name.startswith("average of ")
+    assert not loaded.model_.has_hidden_layer
+    assert "transform" not in dir(loaded)
+    assert "average of" in loaded._repr_html_()

@@ -132,7 +132,11 @@ def test_uneven_rows_are_refused(write_table: Write) -> None:
         ("t.csv", "path,label\n", "the table has no rows"),
         ("t.csv", "path,path\na,b\n", "two columns are named 'path'; rename one"),
         ("t.jsonl", '{"path": 1}\nno json\n', "row 2 is not JSON"),
-        ("t.jsonl", "[1, 2]\n", "row 1 is not an object such as"),
+        (
+            "t.jsonl",
+            "[1, 2]\n",
+            "no column holds paths of images or texts; columns are .column 1., .column 2.",
+        ),
         ("t.parquet", "no parquet", "not a readable Parquet file"),
         ("t.csv.gz", "not packed", "cannot be read"),
     ],
