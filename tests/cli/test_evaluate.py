@@ -124,7 +124,7 @@ def test_confusion_as_a_table(run, data, tmp_path, capfd):
     assert main(["evaluate", str(run), str(data), "--json", "--confusion", str(path)]) == 0
     document = json.loads(capfd.readouterr().out)
     head, *rows = (line.split(",") for line in path.read_text(encoding="utf-8").splitlines())
-    assert head == ["label", *document["classes"]]
+    assert head == ["true / answer", *document["classes"]]
     assert [row[0] for row in rows] == document["classes"]
     assert [[int(count) for count in row[1:]] for row in rows] == document["confusion"]
 

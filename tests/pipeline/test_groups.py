@@ -1,4 +1,4 @@
-"""Runs whose examples share groups: judged by leaving groups out, scored by groups; their table of answers."""
+"""Runs whose examples share groups: judged by leaving groups out, scored by groups, their answers a table."""
 
 import csv
 import gzip
