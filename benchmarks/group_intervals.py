@@ -29,7 +29,7 @@ def hits_of(generator: np.random.Generator, groups: Groups, share: float, correl
 
 
 def covered(count: int, size: int, share: float, correlation: float, trials: int) -> list[float]:
-    """Share of the trials in which the interval holds the truth, and its mean width; without groups, by them."""
+    """How often the interval holds the truth, and its mean width: without groups, then by them."""
     generator, sums = np.random.default_rng(1), np.zeros(4)
     for _ in range(trials):
         sizes = generator.integers(1, 2 * size, count)
