@@ -21,7 +21,9 @@ def _tested(right, sure):
 
 
 def _said(**models):
-    data = SimpleNamespace(labels=LABELS, test=np.arange(400), target=CLASSIFICATION)
+    data = SimpleNamespace(
+        labels=LABELS, test=np.arange(400), target=CLASSIFICATION, sets_among=lambda positions: None
+    )
     return contradiction("cnn", {"cnn": _tested(80, 0.7), **models}, data, 0)
 
 
