@@ -10,6 +10,7 @@ import pytest
 from command_line import rows_of
 from pellucid.answering.decisions import Wishes
 from pellucid.answering.evaluate import evaluate
+from pellucid.answering.explain import explain
 from pellucid.answering.predict import Listener, predict
 from pellucid.bundle import save
 from pellucid.errors import DataError, UsageError
@@ -169,3 +170,33 @@ def test_scores_on_what_a_run_learnt_from_come_with_a_warning(place, examples, e
     (folder / "config.json").write_text(json.dumps({"data": data}), encoding="utf-8")
     said = [each for each in evaluate(folder, str(table), Settings()).warnings if "flatter" in each]
     assert bool(said) is expected
+
+
+def test_typed_texts_come_behind_the_inputs(run, tmp_path):
+    folder, model = run
+    table = write_table(tmp_path / "data.csv", [5])
+    done, rows = ask(folder, [table], tmp_path, typed=[TEXTS[7], " "])
+    assert [row["input"] for row in rows] == [f"{table}:2", "text:1", "text:2"]
+    assert [row["label"] for row in rows[:2]] == named(model, [5, 7])
+    assert rows[2]["error"] == "holds no text"
+    assert (done.labelled, done.unreadable) == (2, 1)
+
+
+def test_typed_texts_alone(run, tmp_path):
+    folder, model = run
+    _done, rows = ask(folder, [], tmp_path, typed=[TEXTS[7]])
+    assert [row["label"] for row in rows] == named(model, [7])
+    with pytest.raises(UsageError, match="nothing to label"):
+        ask(folder, [], tmp_path)
+
+
+def test_a_typed_text_is_explained(run, tmp_path):
+    folder, model = run
+    done = explain(folder, None, tmp_path / "page.html", Settings(), typed=TEXTS[7])
+    assert done.explanation.headline.split(" says ")[1].startswith(named(model, [7])[0])
+    assert "typed text" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    for place, typed in ((None, None), ("x.txt", "x")):
+        with pytest.raises(UsageError, match="either a file or row, or --text"):
+            explain(folder, place, tmp_path / "page.html", Settings(), typed=typed)
+    with pytest.raises(DataError, match="--text: holds no text"):
+        explain(folder, None, tmp_path / "page.html", Settings(), typed=" ")

@@ -117,3 +117,21 @@ def test_a_classifier_refuses_numbers(run, tmp_path, capfd):
     table = write_ink(tmp_path / "data", range(1000, 1040))
     assert main(["evaluate", str(run), str(table)]) == 3
     assert "the labels are numbers with fractions" in capfd.readouterr().err
+
+
+def test_confusion_as_a_table(run, data, tmp_path, capfd):
+    path = tmp_path / "confusion.csv"
+    assert main(["evaluate", str(run), str(data), "--json", "--confusion", str(path)]) == 0
+    document = json.loads(capfd.readouterr().out)
+    head, *rows = (line.split(",") for line in path.read_text(encoding="utf-8").splitlines())
+    assert head == ["true / answer", *document["classes"]]
+    assert [row[0] for row in rows] == document["classes"]
+    assert [[int(count) for count in row[1:]] for row in rows] == document["confusion"]
+
+
+def test_confusion_is_refused(run, data, tmp_path, saved_run, capfd):
+    assert main(["evaluate", str(run), str(data), "--confusion", "c.txt"]) == 2
+    assert "does not end in .csv" in capfd.readouterr().err
+    numbers = saved_run(number_model("mlp"))
+    assert main(["evaluate", str(numbers), str(data), "--confusion", str(tmp_path / "c.csv")]) == 2
+    assert "the model predicts numbers" in capfd.readouterr().err

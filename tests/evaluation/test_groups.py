@@ -33,7 +33,7 @@ def hits_of(generator, groups, share, correlation):
 
 
 def test_by_hand():
-    # residuals of two groups of two, all right and all wrong: sums 1 and -1, squares 4 * 0.25; V = 2/1 * 2 = 4
+    # residuals of two groups of two, all right and all wrong: sums 1 and -1, squares 4 * 0.25; V = 2 * 2 = 4
     # correlation (4 / 1 - 1) / (2 - 1) = 3, at most 1; with one more of 1/2: (2 * 1 + 1/2) / 3
     groups = groups_of(2, 2)
     assert groups.size == 2
@@ -116,7 +116,7 @@ def test_every_score_is_wider_and_never_narrower():
     plain, grouped = score(labels, probabilities), score(labels, probabilities, groups=groups)
     for key, each in grouped.intervals.items():
         assert each.value == plain[key].value
-        assert each.low <= plain[key].low and each.high >= plain[key].high, key
+        assert each.with_ends_of(plain[key]) == each, key
     assert grouped["log_loss"].high - grouped["log_loss"].low > 1.5 * (
         plain["log_loss"].high - plain["log_loss"].low
     )
@@ -132,7 +132,8 @@ def test_every_score_is_wider_and_never_narrower():
     said = numbers + generator.normal(size=12)[groups.of]
     for key, each in score_numbers(numbers, said, groups=groups).intervals.items():
         found = score_numbers(numbers, said)[key]
-        assert each.low < found.low and each.high > found.high, key
+        assert each.low < found.low, key
+        assert each.high > found.high, key
     two = {"a": said, "b": numbers + generator.normal(size=300)}
     (pair,), (apart,) = compare_numbers(numbers, two), compare_numbers(numbers, two, groups=groups)
     assert apart.difference.high - apart.difference.low > pair.difference.high - pair.difference.low

@@ -21,7 +21,13 @@ def _tested(right, sure):
 
 
 def _said(metric=None, **models):
-    data = SimpleNamespace(labels=LABELS, test=np.arange(400), target=CLASSIFICATION, is_regression=False)
+    data = SimpleNamespace(
+        labels=LABELS,
+        test=np.arange(400),
+        target=CLASSIFICATION,
+        is_regression=False,
+        sets_among=lambda positions: None,
+    )
     return contradiction("cnn", {"cnn": _tested(80, 0.7), **models}, data, metric, 0)
 
 

@@ -162,7 +162,7 @@ def confusion_rows(
 ) -> list[list[str | int]]:
     """A table of counts: under the names of the classes that were predicted, a row for each true class."""
     counts = zip(classes, confusion.tolist(), strict=True)
-    return [["label", *classes], *([name, *row] for name, row in counts)]
+    return [["true / answer", *classes], *([name, *row] for name, row in counts)]
 
 
 def _table(scores: Scores) -> list[str]:
