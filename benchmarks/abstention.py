@@ -142,7 +142,7 @@ def checked(each: Saved, resplits: int, max_error: float, flattered: float, seed
     """Choose thresholds on a third, check them on the second and ask the last, many times.
 
     `flattered` is the share of wrong held-out predictions that is left out. For promises that were not
-    checked and those that were: the share made, of these broken beyond chance and larger at all, and answered.
+    checked and for those that were: the share made, of these broken and larger at all, and the mean answered.
     """
     trusted, is_wrong, draws = each.trusted(), each.is_wrong, np.random.default_rng(seed)
     third = len(trusted) // 3
