@@ -109,7 +109,7 @@ def test_the_run_is_an_object_that_shows_itself(run):
     from pellucid.pipeline.run.finished import Run
 
     finished = Run(run[0])
-    assert "A classifier trained only on images of " in finished.verdict
+    assert "A classifier trained only on images of vae scores " in finished.verdict
     assert "vae" in finished._repr_html_()
     assert finished.model.sample(np.array([3]), 0).shape == (1, 8, 8, 1)
 

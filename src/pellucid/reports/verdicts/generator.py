@@ -29,12 +29,16 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
     taught = {row: Score.read(scores.get("accuracy_trained_on_it")) for row, scores in rows.items()}
     made, real = taught.get(name), taught.get(REAL)
     if made is not None and real is not None:
-        beside = "".join(
-            _beside(name, made, taught.get(row), words) for row, words in _SIMPLER.items() if row != name
-        )
+        beside = [
+            (words, found) for row, words in _SIMPLER.items() if row != name and (found := taught.get(row))
+        ]
+        figures = "".join(f", on those of {words} {percent(found.value)}" for words, found in beside)
+        equal = [words for words, found in beside if made.low <= found.high]
+        over = "it" if len(beside) == 1 else " or ".join(equal)
         return (
-            f"A classifier trained only on images of {name} classifies {percent(made.value)} of "
-            f"{_images(tested)} correctly, one trained on as many real images {percent(real.value)}{beside}."
+            f"A classifier trained only on images of {name} scores {percent(made.value)} on "
+            f"{_images(tested)}, on as many real ones {percent(real.value)}{figures}"
+            f"{f': no significant gain over {over}' if equal else ''}."
         )
     near, at_best = (Score.read((rows.get(row) or {}).get("coverage")) for row in (name, REAL))
     bits = Score.read((metrics["models"][name].get("test") or {}).get("bits_per_dimension"))
@@ -49,16 +53,6 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
         f"{name} takes {scored(bits)} bits per dimension {interval(bits)} on {_images(tested)}, where "
         "equally likely grey levels take 8."
     )
-
-
-def _beside(name: str, made: Score, found: Score | None, words: str) -> str:
-    """What a simpler generator reaches, where it was measured, and whether the model is ahead of it."""
-    if found is None:
-        return ""
-    ahead = f", so {name} is not significantly better than it" if made.low <= found.high else ""
-    if found.low > made.high:
-        ahead = f", which is better than {name}"
-    return f"; one trained on images of {words} {percent(found.value)}{ahead}"
 
 
 def _images(count: int) -> str:
