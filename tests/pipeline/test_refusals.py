@@ -17,15 +17,15 @@ NETWORK_ALONE = {
     "activation": "relu", "pooling": "average", "dropout": 0.1, "batch_norm": False, "width": 8, "depth": 1,
     "epochs": 2, "batch_size": 8, "optimizer": "sgd", "learning_rate": 0.1,
     "weight_decay": 0.1, "schedule": "cosine", "loss": "mse", "label_smoothing": 0.2,
-    "class_weight": "balanced", "augment": True, "patience": 2, "precision": "fp32", "device": "cuda",
+    "augment": True, "patience": 2, "precision": "fp32", "device": "cuda",
     "cell": "gru", "tokens": "bytes", "length": 8, "vectors": "words.txt", "tune_vectors": False,
     "from_": "run", "rehearse": False, "backbone": "efficientnet-lite0", "latent": 8, "beta": 2.0,
     "add_generated": "run", "share": 0.5,
 }  # fmt: skip
 FOR_ALL = {
     "model": "svm", "preset": "quick", "image_size": "8", "time_limit": "9s", "metric": "log-loss", "seed": 3,
-    "threads": 1, "skip_bad": True, "augment": False, "class_weight": "none", "device": "cpu",
-    "backbone": "none",
+    "threads": 1, "skip_bad": True, "augment": False, "class_weight": "balanced",
+    "device": "cpu", "backbone": "none",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from pellucid.bundle import Model, load
 from pellucid.data.labels.numbers import read_number
 from pellucid.data.listing import TEST, Listing
 from pellucid.data.reading.dispatch import read_data
+from pellucid.data.splits.renaming import new_names
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.evaluation import Gathering, Scores, Slices, score, score_numbers, score_slices
@@ -130,7 +131,7 @@ def _listing(model: Model, place: str, settings: Settings) -> Listing:
     """
     try:
         asked = with_columns_of(model, settings)
-        return read_data(place, dataclasses.replace(asked, task=model.input_kind.task, target="class"))
+        listing = read_data(place, dataclasses.replace(asked, task=model.input_kind.task, target="class"))
     except UsageError as error:
         if not str(error).startswith("--task"):
             raise
@@ -138,6 +139,23 @@ def _listing(model: Model, place: str, settings: Settings) -> Listing:
             f"{place}: holds no {model.input_kind.noun}s, which are what the model takes; give labelled "
             f"{model.input_kind.noun}s"
         ) from error
+    if settings.rename is not None or not model.renamed:
+        return listing
+    doubtful = sorted(
+        old
+        for old, new in model.renamed.items()
+        if old != new and old in {*model.classes} & {*listing.labels}
+    )
+    warnings = [
+        f"warning: {quoted(old)} is read as the old name of {quoted(model.renamed[old])}, as in training; "
+        "where it is a new name, give --rename with a table of your own"
+        for old in doubtful
+    ]
+    return dataclasses.replace(
+        listing,
+        labels=new_names(listing.labels, model.renamed),
+        warnings=(*listing.warnings, *warnings),
+    )
 
 
 def _about_inputs(warnings: Sequence[str]) -> list[str]:

@@ -2,7 +2,8 @@
 
 import copy
 from abc import abstractmethod
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -35,6 +36,7 @@ class Model:
         detector: of inputs that are unlike the training data; `None` where there is none.
         held_out: answers about examples that it did not learn from; `None` where none were kept.
         joined_columns: columns of a table whose texts it reads as one, each behind its name; none elsewhere.
+        renamed: old names of classes in the data that it learned from, and the new ones that it answers.
     """
 
     input_kind: InputKind
@@ -44,6 +46,7 @@ class Model:
     detector: Detector | None = None
     held_out: HeldOut | None = None
     joined_columns: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = MappingProxyType({})
 
     @property
     def novelty_rate(self) -> float | None:
@@ -158,10 +161,10 @@ class Model:
         model.held_out = held_out
         return model
 
-    def with_joined_columns(self: Own, names: tuple[str, ...]) -> Own:
-        """The same model, which reads these columns of a table as one text; this one stays as it is."""
+    def for_data(self: Own, *, joined_columns: tuple[str, ...], renamed: Mapping[str, str]) -> Own:
+        """The same model, which knows how data like its own is read; this one stays as it is."""
         model = copy.copy(self)
-        model.joined_columns = names
+        model.joined_columns, model.renamed = joined_columns, dict(renamed)
         return model
 
     def at(self: Own, temperature: float) -> Own:

@@ -34,6 +34,7 @@ def add_parser(subparsers: Any) -> None:
             "label_from_name",
             "split_column",
             "slice_column",
+            "rename",
             "encoding",
             "skip_bad",
             "seed",

@@ -14,6 +14,7 @@ from pellucid.data.checks.text_findings import TextFindings
 from pellucid.data.listing import TRAIN
 from pellucid.data.wording import COLUMNS, count_of, quoted, some, visible
 
+_CLASSES_SHOWN = 10
 _FORMS = {
     "idx": "IDX files", "npz": "an npz file", "table": "a table", "tables": "several tables",
     "webdataset": "WebDataset shards",
@@ -65,7 +66,9 @@ class Check:
         sizes: height, width and number of images, commonest first; nothing for texts.
         modes: kind of image as stored and number, commonest first; nothing for texts.
         training_size: height, width and channels at which all are trained; nothing for texts.
-        skipped: examples left out.
+        skipped: examples that cannot be used.
+        rare: classes left out for having too few examples, and how many each has.
+        left_out: their examples.
         copies: sources of each set of exact copies.
         conflicts: those sets of exact copies whose labels differ.
         near_copies: sources of pairs that are nearly the same.
@@ -92,6 +95,8 @@ class Check:
     modes: tuple[tuple[str, int], ...]
     training_size: tuple[int, int, int] | tuple[()]
     skipped: tuple[Skipped, ...]
+    rare: dict[str, int]
+    left_out: tuple[Skipped, ...]
     copies: tuple[tuple[str, ...], ...]
     conflicts: tuple[tuple[Labelled, ...], ...]
     near_copies: tuple[tuple[str, str], ...]
@@ -116,7 +121,8 @@ class Check:
         """The counts that `metrics.json` has under `data`."""
         return {
             **{part: sum(counts) for part, counts in self.counts.items()},
-            "skipped": len(self.skipped),
+            "skipped": len(self.skipped) + len(self.left_out),
+            **({"rare_classes": self.rare} if self.rare else {}),
             "duplicates": self.duplicates,
             "near_duplicates": self.near_duplicates,
             "leaked": len(self.leaked),
@@ -136,7 +142,7 @@ class Check:
             },
             "numbers": None if self.numbers is None else self.numbers.to_json(),
             **self._inputs_to_json(),
-            "skipped_examples": [each._asdict() for each in self.skipped],
+            "skipped_examples": [each._asdict() for each in (*self.skipped, *self.left_out)],
             "copies": [list(sources) for sources in self.copies],
             "conflicts": [[each._asdict() for each in conflict] for conflict in self.conflicts],
             "near_copies": [list(pair) for pair in self.near_copies],
@@ -210,6 +216,12 @@ def _inputs_said(check: Check) -> list[str]:
         named = [f"{each.source} ({each.reason})" for each in check.skipped]
         said.append(
             f"Left out because they cannot be used: {count_of(len(named), check.noun)}, {some(named)}."
+        )
+    if check.rare:
+        rare = [f"{quoted(name)} ({number:,})" for name, number in check.rare.items()]
+        said.append(
+            f"Left out for having too few {check.noun}s (--min-examples): {count_of(len(rare), 'class')} "
+            f"with {count_of(len(check.left_out), check.noun)}, {some(rare, _CLASSES_SHOWN)}."
         )
     return said
 

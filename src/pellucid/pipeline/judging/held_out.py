@@ -1,7 +1,7 @@
 """Held-out answers of every model, from which `predict` takes the thresholds of what it promises."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int64
@@ -22,9 +22,14 @@ def with_held_out(candidates: Sequence[Candidate], dataset: Dataset | Material, 
     ]
 
 
-def with_joined_columns(candidates: Sequence[Candidate], names: tuple[str, ...]) -> list[Candidate]:
-    """Let every model know the columns of a table whose texts it reads as one."""
-    return [dataclasses.replace(each, model=each.model.with_joined_columns(names)) for each in candidates]
+def with_data_known(
+    candidates: Sequence[Candidate], joined_columns: tuple[str, ...], renamed: Mapping[str, str]
+) -> list[Candidate]:
+    """Let every model know the columns of a table whose texts it reads as one, and old names of classes."""
+    return [
+        dataclasses.replace(each, model=each.model.for_data(joined_columns=joined_columns, renamed=renamed))
+        for each in candidates
+    ]
 
 
 def held_out_of(candidate: Candidate, dataset: Dataset | Material, seed: int) -> bundle.HeldOut | None:

@@ -170,6 +170,7 @@ def train_head(network: Network, features: Features, prepared: Prepared, setting
         train=np.arange(len(train)),
         validation=np.arange(len(train), len(rows)),
         classes=whole.classes,
+        weights=None if whole.weights is None else whole.weights[np.concatenate([train, validation])],
     )
     around = Surroundings(
         train_labels=labels[: len(train)],
@@ -178,6 +179,7 @@ def train_head(network: Network, features: Features, prepared: Prepared, setting
         precision="fp32",
         device=choose_device(settings),
         threads=1,
+        names=whole.names,
     )
     recipe = choose_recipe(of_head(settings), around)
     head = HeadAlone(network)

@@ -108,6 +108,7 @@ def make_recipe(settings: Settings, prepared: Prepared) -> Chosen:
         threads=choose_threads(settings),
         shift_keeps_label=kept.shift,
         erase_keeps_label=kept.erase,
+        names=examples.names,
     )
     return Chosen(choose_recipe(settings, around), kept.reasons)
 

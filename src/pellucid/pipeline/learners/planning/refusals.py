@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.classical import baselines_for
+from pellucid.data.labels.texts import require_classes
 from pellucid.errors import UsageError
 from pellucid.settings import (
     ADVERSARIAL,
@@ -18,8 +19,10 @@ from pellucid.settings import (
 )
 from pellucid.tasks import REGRESSION, TARGETS, Target
 
-_STEER_BOTH = frozenset({"image_size", "model", "preset", "time_limit", "metric", "seed", "threads"})
-_TRUE_OF_CLASSICAL = {"augment": False, "class_weight": "none", "device": "cpu", "backbone": NO_BACKBONE}
+_STEER_BOTH = frozenset(
+    {"image_size", "model", "preset", "time_limit", "metric", "seed", "threads", "class_weight"}
+)
+_TRUE_OF_CLASSICAL = {"augment": False, "device": "cpu", "backbone": NO_BACKBONE}
 """Settings of networks, and the values that say what a classical model does anyway."""
 
 _NETWORK_SETTINGS = (
@@ -99,6 +102,8 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
     """
     if settings.model not in CLASSICAL:
         return
+    if target is REGRESSION and settings.class_weight not in (None, "none"):
+        raise UsageError("--class-weight: belongs to classes, but numbers are predicted; leave it out")
     fitting = baselines_for(target)
     if settings.model not in fitting:
         other = next(each.nouns for each in TARGETS.values() if each is not target)
@@ -116,6 +121,15 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
             f"{', '.join(idle)}: {'steers' if len(idle) == 1 else 'steer'} networks only, and --model is "
             f"{settings.model}; leave {_them(idle)} out"
         )
+
+
+def require_known_classes(settings: Settings, classes: Sequence[str], place: str) -> None:
+    """Refuse settings that name a class which the data does not have.
+
+    Raises: `UsageError` naming it.
+    """
+    if isinstance(settings.class_weight, Mapping):
+        require_classes("--class-weight", settings.class_weight, classes, place)
 
 
 def require_fitting_generator(settings: Settings, given: Mapping[str, Any], target: Target) -> None:
