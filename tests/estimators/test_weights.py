@@ -63,7 +63,7 @@ def test_weights_of_linear_models_stand_for_repetitions():
         ([1.0], "1 weights for 120 examples"),
         (-np.ones(120), "-1 at position 0 is no finite number"),
         (np.full(120, np.nan), "nan at position 0"),
-        (np.zeros(120), "all training examples weigh 0"),
+        (np.zeros(120), "weights of all training examples are zero"),
         (np.ones((120, 2)), "sample_weight: "),
     ],
 )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pellucid.evaluation import recommend, recommend_numbers
-from pellucid.settings.metrics import CHOICES
+from pellucid.settings.metrics import CHOICES, metric_of
 
 NAMES = ["logistic-regression", "svm", "random-forest", "cnn", "svm-on-cnn", "logistic-regression-on-cnn"]
 
@@ -19,10 +19,11 @@ def majority(labels, classes=4):
     return np.tile(np.bincount(labels, minlength=classes) / len(labels), (len(labels), 1))
 
 
+OF_ANY_CLASSES = [each for each in CHOICES if not metric_of(each).of_two]
 LABELS = np.random.default_rng(0).integers(0, 4, 800)
 
 
-@pytest.mark.parametrize("metric", CHOICES)
+@pytest.mark.parametrize("metric", OF_ANY_CLASSES)
 def test_the_better_model_is_taken(metric):
     models = {"majority": majority(LABELS), "svm": stated(LABELS, 1.5, 1), "cnn": stated(LABELS, 3, 2)}
     found = recommend(LABELS, models, metric)
@@ -31,7 +32,7 @@ def test_the_better_model_is_taken(metric):
     assert "every simpler model is worse beyond chance; svm, with" in found.reason
 
 
-@pytest.mark.parametrize("metric", CHOICES)
+@pytest.mark.parametrize("metric", OF_ANY_CLASSES)
 def test_the_simpler_of_equals_is_taken(metric):
     cnn = stated(LABELS, 3, 2)
     svm = cnn.copy()
@@ -109,14 +110,14 @@ def test_shuffled_labels_end_in_majority(examples):
     )
 
 
-@pytest.mark.parametrize("metric", CHOICES[1:])
+@pytest.mark.parametrize("metric", OF_ANY_CLASSES[1:])
 def test_shuffled_labels_end_in_majority_by_other_metrics(metric):
     assert sum(shuffled(200, metric, seed).name == "majority" for seed in range(20)) >= 18
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("metric", "examples"), [*((each, 100) for each in CHOICES), ("accuracy", 1000), ("log-loss", 1000)]
+    ("metric", "examples"), [*((each, 100) for each in OF_ANY_CLASSES), ("accuracy", 1000), ("log-loss", 1000)]
 )
 def test_shuffled_labels_end_in_majority_95_percent_of_the_time(metric, examples):
     found = [
@@ -173,7 +174,7 @@ def test_one_model_and_none():
 def test_two_examples_and_one_class():
     labels = np.zeros(2, np.int64)
     models = {"majority": np.array([[1.0, 0.0]] * 2), "cnn": np.array([[0.9, 0.1]] * 2)}
-    for metric in CHOICES:
+    for metric in OF_ANY_CLASSES:
         assert recommend(labels, models, metric).name == "majority"
 
 
@@ -252,7 +253,7 @@ def test_models_are_compared_on_the_examples_that_judged_both():
     labels = np.arange(200) % 2
     svm, cnn = answers_with(labels, 25, 0.8), np.full((200, 2), np.nan)
     cnn[:40] = answers_with(labels[:40], 8, 0.8)
-    for metric in CHOICES:
+    for metric in OF_ANY_CLASSES:
         found = recommend(labels, {"svm": svm, "cnn": cnn}, metric, noun="held-out example")
         assert found.name == "cnn", metric
         assert "cnn is the best on 40 of 200 held-out examples" in found.reason
@@ -267,7 +268,7 @@ def test_easy_examples_alone_make_no_model_the_best():
     svm, cnn = answers_with(labels, 60, 0.8), np.full((200, 2), np.nan)
     cnn[160:] = answers_with(labels[160:], 2, 0.8)
     answers = {"majority": np.full((200, 2), 0.5), "svm": svm, "cnn": cnn}
-    for metric in CHOICES:
+    for metric in OF_ANY_CLASSES:
         found = recommend(labels, answers, metric, noun="held-out example")
         assert found.name == "svm", metric
         assert "svm is the best on 200 held-out examples" in found.reason, metric
@@ -288,3 +289,17 @@ def test_of_few_examples_equal_accuracies_are_told_apart_by_log_loss():
     found = recommend(labels, models, "accuracy")
     assert found.name == "svm-on-cnn"
     assert "svm-on-cnn is the best on 16 validation examples" in found.reason
+
+
+def test_of_two_classes_the_better_ranking_is_taken_though_accuracy_is_the_same():
+    draws = np.random.default_rng(0)
+    labels = (np.arange(2000) % 100 == 0).astype(np.int64)
+    blind = np.full(2000, 0.01)
+    good = np.clip(0.02 + 0.2 * labels + 0.02 * draws.normal(size=2000), 0.001, 0.45)
+    said = {"majority": blind, "svm": good, "cnn": np.clip(good + 0.1 * draws.normal(size=2000), 0.001, 0.45)}
+    answers = {name: np.stack([1 - each, each], axis=1) for name, each in said.items()}
+    assert all((each.argmax(axis=1) == 0).all() for each in answers.values())
+    for metric in ("average-precision", "roc-auc"):
+        assert recommend(labels, answers, metric).name == "svm"
+    noise = {"majority": answers["majority"], "svm": answers["svm"][draws.permutation(2000)]}
+    assert recommend(labels, noise, "average-precision").name == "majority"

@@ -13,6 +13,7 @@ from pellucid.answering.evaluated import Abstention, Evaluation
 from pellucid.answering.incoming.blocks import first_few, incoming_rows, with_columns_of
 from pellucid.answering.naming import model_of
 from pellucid.answering.training_examples import is_data_of
+from pellucid.arithmetic.ranking import rarer_class
 from pellucid.bundle import Model, load
 from pellucid.data.labels.numbers import read_number
 from pellucid.data.listing import TEST, Listing
@@ -23,7 +24,7 @@ from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.evaluation import Gathering, Scores, Slices, score, score_numbers, score_slices
 from pellucid.evaluation.promises.abstention import Promise, kept_on
 from pellucid.settings import Settings
-from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
+from pellucid.tasks import CLASSIFICATION, REGRESSION
 
 _NAMES_SHOWN = 10
 
@@ -69,7 +70,7 @@ def evaluate(
     answers, is_readable, abstained, warnings = _answers(
         decider, listing, rows, settings.skip_bad, progress, gathering
     )
-    scores = _SCORES[model.target](labels[is_readable], answers, settings.seed)
+    scores = _scores(model, labels[is_readable], answers, settings.seed)
     return Evaluation(
         run=str(run),
         noun=model.input_kind.noun,
@@ -203,10 +204,14 @@ def _class_codes(listing: Listing, rows: Sequence[int], model: Model) -> Int64[n
 
 
 _LABELS = {CLASSIFICATION: _class_codes, REGRESSION: _numbers}
-_SCORES: dict[Target, Callable[[np.ndarray, np.ndarray, int], Scores]] = {
-    CLASSIFICATION: score,
-    REGRESSION: score_numbers,
-}
+
+
+def _scores(model: Model, labels: np.ndarray, answers: np.ndarray, seed: int) -> Scores:
+    """Scores of answers; rankings are about the class of two that was rarer when the model was trained."""
+    if model.target is REGRESSION:
+        return score_numbers(labels, answers, seed)
+    held_out = model.held_out if len(model.classes) == 2 else None
+    return score(labels, answers, seed, None if held_out is None else rarer_class(held_out.labels))
 
 
 def _are_numbers_with_fractions(labels: Sequence[str]) -> bool:

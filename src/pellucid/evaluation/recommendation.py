@@ -150,7 +150,7 @@ def _decide(contest: Contest, manner: _Manner) -> Recommendation:
 
     def is_as_good(name: str) -> bool:
         """True where the difference of a model from the best could be chance, by the rule of `recommend`."""
-        if name in DUMMIES and few and contest.metric.test != "exchange":
+        if name in DUMMIES and few and contest.metric.test not in ("exchange", "resample"):
             return contest.by_chance > SURELY
         if name in DUMMIES:
             return counted[name] > LEVEL or contest.by_chance > LEVEL

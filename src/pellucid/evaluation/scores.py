@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts, confusion_matrix, log_loss_terms
+from pellucid.arithmetic.ranking import OF_RANKS, ranked, rarer_class
 from pellucid.evaluation.calibration.error import calibration_error
 from pellucid.evaluation.intervals import Interval, percentile_interval, resample, wilson
 from pellucid.settings import Metric, metrics_of
@@ -42,17 +43,22 @@ def score(
     labels: Int64[np.ndarray, " examples"],
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
+    positive: int | None = None,
 ) -> Scores:
     """Score class probabilities against labels, every score with its interval.
 
-    `seed` is that of the draws behind the intervals.
+    `seed` is that of the draws behind the intervals. Of two classes `positive` is the one that rankings are
+    about, by default the rarer; they are scored where both classes occur.
 
     Raises: `ValueError` if there is no example.
     """
     if len(labels) == 0:
         raise ValueError("labels: no example to score; at least one is needed")
     predicted = probabilities.argmax(axis=1)
+    classes = probabilities.shape[1]
     resampled = _bootstrap_intervals(labels, probabilities, seed)
+    if classes == 2 and len(np.unique(labels)) == 2:
+        resampled |= _ranking_intervals(labels, probabilities, seed, positive)
 
     def interval(metric: Metric) -> Interval:
         """Score and interval of one metric, in the way that its row of the table states."""
@@ -63,9 +69,13 @@ def score(
         return resampled[metric.key]
 
     return Scores(
-        intervals={metric.key: interval(metric) for metric in metrics_of("class")},
+        intervals={
+            metric.key: interval(metric)
+            for metric in metrics_of("class", classes)
+            if metric.key in resampled or not metric.of_two
+        },
         examples=len(labels),
-        confusion=confusion_matrix(labels, predicted, probabilities.shape[1]),
+        confusion=confusion_matrix(labels, predicted, classes),
     )
 
 
@@ -78,6 +88,28 @@ def _bootstrap_intervals(
     return {
         name: percentile_interval(float(value), drawn)
         for name, value, drawn in zip((*OF_COUNTS, "log_loss"), values, draws.T, strict=True)
+    }
+
+
+def _ranking_intervals(
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Float64[np.ndarray, "examples 2"],
+    seed: int,
+    positive: int | None,
+) -> dict[str, Interval]:
+    """Intervals of the scores of rankings, from the same resamples as those of the others."""
+    chosen = rarer_class(labels) if positive is None else positive
+    counted = ranked(labels == chosen, probabilities[:, chosen])
+
+    def scores(weights: np.ndarray) -> np.ndarray:
+        """Every score of a ranking, a column each."""
+        counts = counted(weights)
+        return np.stack([metric(*counts) for metric in OF_RANKS.values()], axis=1)
+
+    values, draws = scores(np.ones((1, len(labels))))[0], resample(scores, len(labels), seed)
+    return {
+        name: percentile_interval(float(value), drawn)
+        for name, value, drawn in zip(OF_RANKS, values, draws.T, strict=True)
     }
 
 

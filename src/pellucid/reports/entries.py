@@ -19,6 +19,8 @@ _COLOURS = {
 _ON_NETWORK_COLOURS = {"logistic-regression": 4, "ridge": 4, "svm": 5}
 _NETWORK_COLOUR, _AVERAGE_COLOUR = 6, 7
 _ON = "-on-"
+IMBALANCED = 0.2
+"""Share of the rarer of two classes up to which scores of rankings are shown beside the others."""
 
 
 def metrics(facts: ReportFacts) -> tuple[Metric, ...]:
@@ -43,7 +45,11 @@ def metric_named(facts: ReportFacts, key: Any) -> Metric:
 
 
 def _of_task(facts: ReportFacts) -> tuple[Metric, ...]:
-    return metrics_of(facts.target.noun)
+    found = metrics_of(facts.target.noun, len(facts.classes))
+    rarest = float(facts.confusion.sum(axis=1).min(initial=0.0)) if facts.tested else 0.0
+    if len(found) and rarest > IMBALANCED * facts.tested:
+        return tuple(each for each in found if not each.of_two or each == headline(facts))
+    return found
 
 
 def models(facts: ReportFacts) -> Mapping[str, Mapping[str, Any]]:

@@ -74,7 +74,9 @@ def weighted(taught: Taught, sample_weight: Any) -> Taught:
         )
     train = material.train[weights[material.train] > 0]
     if len(train) == 0:
-        raise DataError("sample_weight: all training examples weigh 0; give some a weight above it")
+        raise DataError(
+            "sample_weight: the weights of all training examples are zero; give some a larger one"
+        )
     validation = material.validation[weights[material.validation] > 0]
     own = None if (weights[train] == 1).all() else weights  # so that 0 is the same as leaving out
     return dataclasses.replace(

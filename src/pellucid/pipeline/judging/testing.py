@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic.ranking import rarer_class
 from pellucid.bundle import AverageModel
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
@@ -83,18 +84,19 @@ def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
 def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> dict[str, Any]:
     """A model's entry in `metrics.json`, its size on disk still missing; `seed` is that of the bootstrap."""
     labels = dataset.labels[dataset.test]
+    positive = rarer_class(dataset.labels[dataset.train]) if len(dataset.classes) == 2 else None
 
     def without(parted: np.ndarray) -> dict[str, dict[str, float]] | None:
         """Scores without some test examples; `None` where there are none of these."""
         kept = ~np.isin(dataset.test, parted)
-        return None if kept.all() else scores(labels[kept], tested.answers[kept], seed)
+        return None if kept.all() else scores(labels[kept], tested.answers[kept], seed, positive)
 
     has_siblings = len(dataset.with_sibling) > len(dataset.leaked)
     return {
         "validation": _values(
-            scores(dataset.labels[candidate.held_out.positions], candidate.held_out.answers, seed)
+            scores(dataset.labels[candidate.held_out.positions], candidate.held_out.answers, seed, positive)
         ),
-        "test": scores(labels, tested.answers, seed),
+        "test": scores(labels, tested.answers, seed, positive),
         "test_without_leaked": without(dataset.leaked),
         "test_without_siblings": without(dataset.with_sibling) if has_siblings else None,
         "train_examples": candidate.train_examples,
@@ -121,16 +123,18 @@ def _members(candidate: Candidate) -> dict[str, Any]:
     return {"members": [{"name": each.name, "weight": each.weight} for each in model.members]}
 
 
-def scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
+def scores(
+    labels: np.ndarray, predictions: np.ndarray, seed: int, positive: int | None = None
+) -> dict[str, dict[str, float]]:
     """Scores with intervals, as `metrics.json` has them; nothing where there is no example.
 
     Labels are class codes or numbers, predictions probabilities (n, classes) or numbers (n,); the seed is
-    that of the bootstrap.
+    that of the bootstrap, and `positive` the class of two that rankings are about.
     """
     if len(labels) == 0:
         return {}
     return (
-        score(labels, predictions, seed)
+        score(labels, predictions, seed, positive)
         if predictions.ndim == 2
         else score_numbers(labels, predictions, seed)
     ).to_json()

@@ -16,6 +16,7 @@ from pellucid.settings import (
     NO_BACKBONE,
     ROWS,
     Settings,
+    metric_of,
 )
 from pellucid.tasks import REGRESSION, TARGETS, Target
 
@@ -124,10 +125,15 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
 
 
 def require_known_classes(settings: Settings, classes: Sequence[str], place: str) -> None:
-    """Refuse settings that name a class which the data does not have.
+    """Refuse settings that name a class which the data does not have, and a metric that it has none for.
 
     Raises: `UsageError` naming it.
     """
+    if metric_of(settings.metric).of_two and len(classes) != 2:
+        raise UsageError(
+            f"--metric: {settings.metric} ranks the examples of one of two classes, and {place} has "
+            f"{len(classes) or 'no'} classes; choose another"
+        )
     if isinstance(settings.class_weight, Mapping):
         require_classes("--class-weight", settings.class_weight, classes, place)
 
