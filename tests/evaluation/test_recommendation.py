@@ -117,7 +117,8 @@ def test_shuffled_labels_end_in_majority_by_other_metrics(metric):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("metric", "examples"), [*((each, 100) for each in OF_ANY_CLASSES), ("accuracy", 1000), ("log-loss", 1000)]
+    ("metric", "examples"),
+    [*((each, 100) for each in OF_ANY_CLASSES), ("accuracy", 1000), ("log-loss", 1000)],
 )
 def test_shuffled_labels_end_in_majority_95_percent_of_the_time(metric, examples):
     found = [

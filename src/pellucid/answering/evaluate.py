@@ -1,7 +1,7 @@
 """Score a trained model on labelled images or texts."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from pellucid.answering.evaluated import Abstention, Evaluation
 from pellucid.answering.incoming.blocks import first_few, incoming_rows, with_columns_of
 from pellucid.answering.naming import model_of
 from pellucid.answering.training_examples import is_data_of
+from pellucid.arithmetic.probabilities import decided
 from pellucid.arithmetic.ranking import rarer_class
 from pellucid.bundle import Model, load
 from pellucid.data.labels.numbers import read_number
@@ -66,11 +67,12 @@ def evaluate(
     rows = chosen or list(range(len(listing)))
     labels = _LABELS[model.target](listing, rows, model)
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
-    decider = Decisions(model, Wishes(max_error=max_error), str(run))
+    decider = Decisions(model, Wishes(max_error=max_error, threshold=settings.threshold), str(run))
     answers, is_readable, abstained, warnings = _answers(
         decider, listing, rows, settings.skip_bad, progress, gathering
     )
-    scores = _scores(model, labels[is_readable], answers, settings.seed)
+    threshold = settings.threshold or model.threshold
+    scores = _scores(model, labels[is_readable], answers, settings.seed, threshold)
     return Evaluation(
         run=str(run),
         noun=model.input_kind.noun,
@@ -81,7 +83,11 @@ def evaluate(
         scores=scores,
         drift=None if gathering is None else gathering.drift(model.input_kind.noun),
         slices=_slices(listing, np.array(rows)[is_readable], labels[is_readable], answers, settings),
-        abstention=_abstention(decider.promise, abstained, answers, labels[is_readable]),
+        abstention=_abstention(
+            decider.promise, abstained, decided(answers, model.classes, threshold) != labels[is_readable]
+        )
+        if decider.promise is not None
+        else None,
         warnings=(
             *_about_inputs(listing.warnings),
             *warnings,
@@ -106,12 +112,10 @@ def _slices(
 
 
 def _abstention(
-    promise: Promise | None, abstained: Bool[np.ndarray, " n"], answers: np.ndarray, labels: np.ndarray
-) -> Abstention | None:
-    """Outcome of a promise; `None` where none was asked for."""
-    if promise is None:
-        return None
-    kept = kept_on(0.5, 1.0 - abstained, answers.argmax(axis=1) != labels)
+    promise: Promise, abstained: Bool[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"]
+) -> Abstention:
+    """Outcome of a promise."""
+    kept = kept_on(0.5, 1.0 - abstained, is_wrong)
     return Abstention(promise.max_error, promise.expected, *kept)
 
 
@@ -206,12 +210,15 @@ def _class_codes(listing: Listing, rows: Sequence[int], model: Model) -> Int64[n
 _LABELS = {CLASSIFICATION: _class_codes, REGRESSION: _numbers}
 
 
-def _scores(model: Model, labels: np.ndarray, answers: np.ndarray, seed: int) -> Scores:
+def _scores(
+    model: Model, labels: np.ndarray, answers: np.ndarray, seed: int, threshold: Mapping[str, float]
+) -> Scores:
     """Scores of answers; rankings are about the class of two that was rarer when the model was trained."""
     if model.target is REGRESSION:
         return score_numbers(labels, answers, seed)
     held_out = model.held_out if len(model.classes) == 2 else None
-    return score(labels, answers, seed, None if held_out is None else rarer_class(held_out.labels))
+    positive = None if held_out is None else rarer_class(held_out.labels)
+    return score(labels, answers, seed, positive, decided(answers, model.classes, threshold))
 
 
 def _are_numbers_with_fractions(labels: Sequence[str]) -> bool:

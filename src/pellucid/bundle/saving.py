@@ -114,6 +114,7 @@ def _described(
         held_out=None if model.held_out is None else model.held_out.to_json(),
         joined_columns=model.joined_columns,
         renamed=model.renamed,
+        threshold=model.threshold,
         origin=None if parts.network is None else parts.network.origin,
         members=members,
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},

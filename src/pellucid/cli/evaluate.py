@@ -35,6 +35,7 @@ def add_parser(subparsers: Any) -> None:
             "split_column",
             "slice_column",
             "rename",
+            "threshold",
             "encoding",
             "skip_bad",
             "seed",

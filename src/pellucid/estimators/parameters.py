@@ -83,6 +83,7 @@ class ClassParameters(Parameters):
     rename: Mapping[Any, str] | str | None = None
     min_examples: int | None = None
     class_weight: Mapping[Any, float] | str | None = None
+    threshold: Mapping[Any, float] | str | None = None
     metric: str = "accuracy"
 
 

@@ -44,19 +44,21 @@ def score(
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
     positive: int | None = None,
+    predicted: Int64[np.ndarray, " examples"] | None = None,
 ) -> Scores:
     """Score class probabilities against labels, every score with its interval.
 
     `seed` is that of the draws behind the intervals. Of two classes `positive` is the one that rankings are
-    about, by default the rarer; they are scored where both classes occur.
+    about, by default the rarer; they are scored where both classes occur. `predicted` are the classes decided
+    for, by default the most probable ones; they count in every score of right answers.
 
     Raises: `ValueError` if there is no example.
     """
     if len(labels) == 0:
         raise ValueError("labels: no example to score; at least one is needed")
-    predicted = probabilities.argmax(axis=1)
     classes = probabilities.shape[1]
-    resampled = _bootstrap_intervals(labels, probabilities, seed)
+    predicted = probabilities.argmax(axis=1) if predicted is None else predicted
+    resampled = _bootstrap_intervals(labels, probabilities, seed, predicted)
     if classes == 2 and len(np.unique(labels)) == 2:
         resampled |= _ranking_intervals(labels, probabilities, seed, positive)
 
@@ -80,10 +82,13 @@ def score(
 
 
 def _bootstrap_intervals(
-    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"], seed: int
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Float64[np.ndarray, "examples classes"],
+    seed: int,
+    predicted: Int64[np.ndarray, " examples"],
 ) -> dict[str, Interval]:
     """Intervals of the metrics without a formula for theirs, all from the same resamples."""
-    scores = _resampled(labels, probabilities)
+    scores = _resampled(labels, probabilities, predicted)
     values, draws = scores(np.ones((1, len(labels))))[0], resample(scores, len(labels), seed)
     return {
         name: percentile_interval(float(value), drawn)
@@ -114,10 +119,12 @@ def _ranking_intervals(
 
 
 def _resampled(
-    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Float64[np.ndarray, "examples classes"],
+    predicted: Int64[np.ndarray, " examples"],
 ) -> Callable[[np.ndarray], np.ndarray]:
     """From weights of the examples to the metrics of class counts and, last, the log loss."""
-    classes, predicted = probabilities.shape[1], probabilities.argmax(axis=1)
+    classes = probabilities.shape[1]
     losses = log_loss_terms(labels, probabilities)
     by_label, by_prediction = _adder(labels, classes), _adder(predicted, classes)
     by_hit = _adder(np.where(predicted == labels, labels, classes), classes + 1)

@@ -1,10 +1,10 @@
 """Thresholds of trust for a few errors, so that a file's promises can be kept without computing them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pellucid.arithmetic.probabilities import trust
+from pellucid.arithmetic.probabilities import decided, trust
 from pellucid.bundle import HeldOut
 from pellucid.evaluation.promises.abstention import least_examples, promise
 from pellucid.runtime.metadata import Threshold
@@ -14,16 +14,17 @@ ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 def thresholds_of(
-    held_out: HeldOut | None, classes: Sequence[str], rate: float | None
+    held_out: HeldOut | None, classes: Sequence[str], rate: float | None, decision: Mapping[str, float]
 ) -> tuple[Threshold, ...]:
     """Thresholds for the errors that held-out answers suffice to promise; none where numbers are predicted.
 
-    `rate` is the share of inputs like the training data that count as foreign.
+    `rate` is the share of inputs like the training data that count as foreign; `decision` the threshold
+    between two classes, if any.
     """
     if held_out is None or not classes:
         return ()
     said = held_out.said.astype(np.float64)
-    answers = said.argmax(axis=1)
+    answers = decided(said, classes, decision)
     trusted = trust(said[np.arange(len(said)), answers], held_out.novelty, 1.0 if rate is None else rate)
     wrong = answers != held_out.labels
     found = []

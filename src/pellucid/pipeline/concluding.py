@@ -51,7 +51,10 @@ def conclude(
         candidates = with_detectors(candidates, material_of(folds.learning), settings.seed)
         candidates = with_held_out(candidates, dataset, settings.seed)
     candidates = with_data_known(
-        candidates, _joined_columns(dataset, continual), _renamed(dataset, settings, continual)
+        candidates,
+        _joined_columns(dataset, continual),
+        _renamed(dataset, settings, continual),
+        settings.threshold or {},
     )
     if continual is None and has_baselines(settings, dataset):
         candidates = with_average(candidates, dataset, settings, stages)

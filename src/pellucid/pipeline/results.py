@@ -51,6 +51,7 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         "seed": seed,
         "classes": list(dataset.classes),
         "data": outcome.check.metrics(),
+        **({"threshold": threshold} if (threshold := config["settings"].get("threshold")) else {}),
         "recommended": outcome.recommendation.name,
         "reason": outcome.recommendation.reason,
         "models": entries,

@@ -216,6 +216,16 @@ class Settings:
         read=parse_numbers_by_class,
         form="CLASS=WEIGHT,...",
     )
+    threshold: Mapping[str, float] | None = row(
+        None,
+        "training",
+        "Of two classes answer this one where its probability is at least so large, and the other elsewhere; "
+        "default: the more probable one",
+        low=0.0,
+        high=1.0,
+        read=parse_numbers_by_class,
+        form="CLASS=PROBABILITY",
+    )
     augment: bool | None = row(
         None, "training", "Shift, mirror and erase training images; default: a rule from the data"
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pellucid.arithmetic.probabilities import checked_threshold
 from pellucid.bundle.format import fields
 from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.format.fields import HELD_OUT_NAME, NOVELTY_NAME, WEIGHTS_NAME, MemberPlan, PredictorPlan
@@ -33,12 +34,13 @@ _KEYS = (
     "held_out",
     "joined_columns",
     "renamed",
+    "threshold",
     "origin",
     "members",
     "sha256",
     "own_sha256",
 )
-_OPTIONAL = ("novelty", "held_out", "joined_columns", "renamed", "origin", "members")
+_OPTIONAL = ("novelty", "held_out", "joined_columns", "renamed", "threshold", "origin", "members")
 """Keys that a model without a detector, held-out answers and so on leaves out."""
 
 
@@ -64,6 +66,8 @@ class Description:
         joined_columns: columns of a table whose texts it reads as one; none where it reads one.
         renamed: old names of classes in the data, and the new ones in `classes`; nothing where none was
             renamed.
+        threshold: one of two classes and the probability from which on it is answered; nothing where the
+            most probable class is.
         origin: where weights in it come from that others trained; `None` where there are none.
         members: of an average, the one of the most weight first; none of any other model.
     """
@@ -82,6 +86,7 @@ class Description:
     held_out: Any = None
     joined_columns: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    threshold: Mapping[str, float] = field(default_factory=dict)
     origin: Origin | None = None
     members: tuple[MemberPlan, ...] = ()
 
@@ -111,6 +116,7 @@ class Description:
                 **({} if self.held_out is None else {"held_out": self.held_out}),
                 **({"joined_columns": list(self.joined_columns)} if self.joined_columns else {}),
                 **({"renamed": dict(self.renamed)} if self.renamed else {}),
+                **({"threshold": dict(self.threshold)} if self.threshold else {}),
                 **({} if self.origin is None else {"origin": self.origin.to_json()}),
                 **({"members": [each._asdict() for each in self.members]} if self.members else {}),
                 "sha256": dict(self.sha256),
@@ -170,6 +176,7 @@ class Description:
             held_out=held_out,
             joined_columns=fields.read_joined_columns(document.get("joined_columns"), kind),
             renamed=fields.read_renamed(document.get("renamed"), classes),
+            threshold=checked_threshold(document["threshold"], classes) if "threshold" in document else {},
             origin=Origin.from_json(document["origin"]) if "origin" in document else None,
             members=fields.read_members(document.get("members"), kind),
         )

@@ -66,7 +66,8 @@ class AverageModel(Model):
         self.members = tuple(_sharing(members))
         first = self.members[0].model
         self.input_kind, self.preprocessing = first.input_kind, first.preprocessing
-        self.classes, self.joined_columns, self.renamed = first.classes, first.joined_columns, first.renamed
+        self.classes, self.joined_columns = first.classes, first.joined_columns
+        self.renamed, self.threshold = first.renamed, first.threshold
         self.temperature = checked_temperature(temperature, self.classes)
 
     @property

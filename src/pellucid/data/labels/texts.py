@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -62,6 +62,21 @@ def require_classes(flag: str, names: Iterable[str], classes: Iterable[str], pla
         f"{flag}: {place} has no {'class' if len(unknown) == 1 else 'classes'} {some(shown, MOST_ROWS)}; "
         f"it has {some([quoted(name) for name in classes], MOST_ROWS)}"
     )
+
+
+def require_threshold(threshold: Mapping[str, float] | None, classes: Sequence[str], place: str) -> None:
+    """Refuse a threshold where there are not two classes, or of a class that is none of them.
+
+    Raises: `UsageError` naming it.
+    """
+    if threshold is None:
+        return
+    if len(classes) != 2:
+        raise UsageError(
+            f"--threshold: decides between two classes, and {place} has {len(classes) or 'no'} classes; "
+            "leave it out, or give predict --costs a table of costs"
+        )
+    require_classes("--threshold", threshold, classes, place)
 
 
 def group_text(value: object) -> str:

@@ -9,6 +9,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from pellucid.answering.decisions import ARGUMENTS, Wishes
+from pellucid.arithmetic.probabilities import decided as decided_codes
 from pellucid.bundle import Model
 from pellucid.data.splits.renaming import new_names
 from pellucid.errors import DataError
@@ -65,7 +66,7 @@ class Classifying(
         self._columns = np.array([model.classes.index(text) for text in texts_of(classes)])
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " examples"]:
-        """Name the most probable class of each example.
+        """Name the most probable class of each example, or the one that a `threshold` decides for.
 
         Args:
             X: examples in any form said above.
@@ -76,8 +77,9 @@ class Classifying(
         Raises:
             DataError: an example cannot be read, or does not fit what was learnt.
         """
-        best = self.predict_proba(X).argmax(axis=1)
-        named: np.ndarray = self.classes_[best]
+        probabilities = self.predict_proba(X)
+        names = [self.model_.classes[column] for column in self._columns.tolist()]
+        named: np.ndarray = self.classes_[decided_codes(probabilities, names, self.model_.threshold)]
         return named
 
     def predict_proba(self, X: Any) -> Float64[np.ndarray, "examples classes"]:

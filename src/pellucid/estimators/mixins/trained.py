@@ -62,6 +62,7 @@ class Trained(
         self.history_ = [dict(record) for record in fitted.history]
         return finished.model.for_data(
             joined_columns=taught.joined_columns,
+            threshold=settings.threshold or {},
             renamed={old: new for old, new in (settings.rename or {}).items() if new in material.classes},
         )
 

@@ -23,13 +23,17 @@ def with_held_out(candidates: Sequence[Candidate], dataset: Dataset | Material, 
 
 
 def with_data_known(
-    candidates: Sequence[Candidate], joined_columns: tuple[str, ...], renamed: Mapping[str, str]
+    candidates: Sequence[Candidate],
+    joined_columns: tuple[str, ...],
+    renamed: Mapping[str, str],
+    threshold: Mapping[str, float],
 ) -> list[Candidate]:
-    """Let every model know the columns of a table whose texts it reads as one, and old names of classes."""
-    return [
-        dataclasses.replace(each, model=each.model.for_data(joined_columns=joined_columns, renamed=renamed))
-        for each in candidates
-    ]
+    """Let every model know how data like its own is read and decided."""
+
+    def known(model: bundle.Model) -> bundle.Model:
+        return model.for_data(joined_columns=joined_columns, renamed=renamed, threshold=threshold)
+
+    return [dataclasses.replace(each, model=known(each.model)) for each in candidates]
 
 
 def held_out_of(candidate: Candidate, dataset: Dataset | Material, seed: int) -> bundle.HeldOut | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic.probabilities import decided
 from pellucid.arithmetic.ranking import rarer_class
 from pellucid.bundle import AverageModel
 from pellucid.data import Dataset
@@ -86,17 +87,23 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
     labels = dataset.labels[dataset.test]
     positive = rarer_class(dataset.labels[dataset.train]) if len(dataset.classes) == 2 else None
 
+    model = candidate.model
+
+    def measured(labels: np.ndarray, said: np.ndarray) -> dict[str, dict[str, float]]:
+        predicted = decided(said, model.classes, model.threshold) if model.classes else None
+        return scores(labels, said, seed, positive, predicted)
+
     def without(parted: np.ndarray) -> dict[str, dict[str, float]] | None:
         """Scores without some test examples; `None` where there are none of these."""
         kept = ~np.isin(dataset.test, parted)
-        return None if kept.all() else scores(labels[kept], tested.answers[kept], seed, positive)
+        return None if kept.all() else measured(labels[kept], tested.answers[kept])
 
     has_siblings = len(dataset.with_sibling) > len(dataset.leaked)
     return {
         "validation": _values(
-            scores(dataset.labels[candidate.held_out.positions], candidate.held_out.answers, seed, positive)
+            measured(dataset.labels[candidate.held_out.positions], candidate.held_out.answers)
         ),
-        "test": scores(labels, tested.answers, seed, positive),
+        "test": measured(labels, tested.answers),
         "test_without_leaked": without(dataset.leaked),
         "test_without_siblings": without(dataset.with_sibling) if has_siblings else None,
         "train_examples": candidate.train_examples,
@@ -124,17 +131,22 @@ def _members(candidate: Candidate) -> dict[str, Any]:
 
 
 def scores(
-    labels: np.ndarray, predictions: np.ndarray, seed: int, positive: int | None = None
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    seed: int,
+    positive: int | None = None,
+    predicted: np.ndarray | None = None,
 ) -> dict[str, dict[str, float]]:
     """Scores with intervals, as `metrics.json` has them; nothing where there is no example.
 
     Labels are class codes or numbers, predictions probabilities (n, classes) or numbers (n,); the seed is
-    that of the bootstrap, and `positive` the class of two that rankings are about.
+    that of the bootstrap, and `positive` the class of two that rankings are about; `predicted`
+    are the classes that were decided for, by default the most probable ones.
     """
     if len(labels) == 0:
         return {}
     return (
-        score(labels, predictions, seed, positive)
+        score(labels, predictions, seed, positive, predicted)
         if predictions.ndim == 2
         else score_numbers(labels, predictions, seed)
     ).to_json()

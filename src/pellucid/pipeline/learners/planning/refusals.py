@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.classical import baselines_for
-from pellucid.data.labels.texts import require_classes
+from pellucid.data.labels.texts import require_classes, require_threshold
 from pellucid.errors import UsageError
 from pellucid.settings import (
     ADVERSARIAL,
@@ -21,7 +21,7 @@ from pellucid.settings import (
 from pellucid.tasks import REGRESSION, TARGETS, Target
 
 _STEER_BOTH = frozenset(
-    {"image_size", "model", "preset", "time_limit", "metric", "seed", "threads", "class_weight"}
+    {"image_size", "model", "preset", "time_limit", "metric", "seed", "threads", "class_weight", "threshold"}
 )
 _TRUE_OF_CLASSICAL = {"augment": False, "device": "cpu", "backbone": NO_BACKBONE}
 """Settings of networks, and the values that say what a classical model does anyway."""
@@ -53,6 +53,7 @@ _NOT_OF_GENERATORS = frozenset(
         "loss",
         "label_smoothing",
         "class_weight",
+        "threshold",
         "augment",
         "metric",
         "baselines",
@@ -136,6 +137,7 @@ def require_known_classes(settings: Settings, classes: Sequence[str], place: str
         )
     if isinstance(settings.class_weight, Mapping):
         require_classes("--class-weight", settings.class_weight, classes, place)
+    require_threshold(settings.threshold, classes, place)
 
 
 def require_fitting_generator(settings: Settings, given: Mapping[str, Any], target: Target) -> None:
