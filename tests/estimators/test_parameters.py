@@ -20,8 +20,16 @@ from pellucid.settings import ROWS
 
 ROWS_DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 LABELS = (ROWS_DATA[:, 0] > 0).astype(int)
-OF_CLASSES_ALONE = {"loss", "label_smoothing", "class_weight", "metric", "rename", "min_examples"}
-OF_IMAGES_ALONE = {"image_size", "pooling", "batch_norm", "augment"}
+OF_CLASSES_ALONE = {
+    "loss",
+    "label_smoothing",
+    "class_weight",
+    "metric",
+    "rename",
+    "min_examples",
+    "threshold",
+}
+OF_IMAGES_ALONE = {"image_size", "pooling", "batch_norm", "augment", "mirror"}
 OF_TEXTS_ALONE = {"cell", "tokens", "length", "vectors", "tune_vectors"}
 OF_GENERATORS_ALONE = {"latent", "beta"}
 OF_RUNS_ALONE = {"baselines", "learning_curve", "folds", "from_", "rehearse", "add_generated", "share"}

@@ -302,5 +302,8 @@ def test_of_two_classes_the_better_ranking_is_taken_though_accuracy_is_the_same(
     assert all((each.argmax(axis=1) == 0).all() for each in answers.values())
     for metric in ("average-precision", "roc-auc"):
         assert recommend(labels, answers, metric).name == "svm"
+    few = np.concatenate([np.flatnonzero(labels)[:4], np.flatnonzero(labels == 0)[:800]])
+    several = {name: each[few] for name, each in answers.items()}
+    assert recommend(labels[few], several, "average-precision").name != "majority"
     noise = {"majority": answers["majority"], "svm": answers["svm"][draws.permutation(2000)]}
     assert recommend(labels, noise, "average-precision").name == "majority"

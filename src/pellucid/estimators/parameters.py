@@ -98,6 +98,7 @@ class ImageParameters(Parameters):
     pooling: str = "max"
     batch_norm: bool = True
     augment: bool | None = None
+    mirror: bool | None = None
 
 
 @no_type_check

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, UInt16
+from jaxtyping import Bool, Float64, UInt16
 
 RESAMPLES = 1000
 NORMAL_QUANTILE = 1.959963984540054
@@ -68,6 +68,26 @@ def resample(
     are_few = resamples * examples <= _MOST_KEPT
     blocks: Iterable[np.ndarray] = (_kept if are_few else _drawn)(examples, seed, resamples)
     return np.concatenate([scores(counts.astype(np.float64)) for counts in blocks])
+
+
+def resample_within(
+    scores: Callable[[Float64[np.ndarray, "resamples examples"]], Float64[np.ndarray, "resamples scores"]],
+    is_positive: Bool[np.ndarray, " examples"],
+    seed: int,
+) -> Float64[np.ndarray, "resamples scores"]:
+    """Scores of bootstrap resamples that draw within each of two classes, as `resample` gives them.
+
+    Of few positive examples a plain resample may hold none, and then says nothing about a ranking.
+    """
+    generator, found = np.random.default_rng(seed), []
+    sides = [np.flatnonzero(is_positive), np.flatnonzero(~is_positive)]
+    for rows in block_rows(RESAMPLES, len(is_positive)):
+        counts = np.zeros((rows, len(is_positive)))
+        for side in sides:
+            for row in counts if len(side) else ():
+                row[side] = np.bincount(generator.integers(len(side), size=len(side)), minlength=len(side))
+        found.append(scores(counts))
+    return np.concatenate(found)
 
 
 @functools.lru_cache(maxsize=3)  # of validation, of the test split, and of it without siblings

@@ -9,7 +9,13 @@ from jaxtyping import Float64, Int64
 from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts, confusion_matrix, log_loss_terms
 from pellucid.arithmetic.ranking import OF_RANKS, ranked, rarer_class
 from pellucid.evaluation.calibration.error import calibration_error
-from pellucid.evaluation.intervals import Interval, percentile_interval, resample, wilson
+from pellucid.evaluation.intervals import (
+    Interval,
+    percentile_interval,
+    resample,
+    resample_within,
+    wilson,
+)
 from pellucid.settings import Metric, metrics_of
 
 _MOST_MEMBERSHIPS = 1 << 20
@@ -102,7 +108,7 @@ def _ranking_intervals(
     seed: int,
     positive: int | None,
 ) -> dict[str, Interval]:
-    """Intervals of the scores of rankings, from the same resamples as those of the others."""
+    """Intervals of the scores of rankings, from resamples within each class."""
     chosen = rarer_class(labels) if positive is None else positive
     counted = ranked(labels == chosen, probabilities[:, chosen])
 
@@ -111,7 +117,7 @@ def _ranking_intervals(
         counts = counted(weights)
         return np.stack([metric(*counts) for metric in OF_RANKS.values()], axis=1)
 
-    values, draws = scores(np.ones((1, len(labels))))[0], resample(scores, len(labels), seed)
+    values, draws = scores(np.ones((1, len(labels))))[0], resample_within(scores, labels == chosen, seed)
     return {
         name: percentile_interval(float(value), drawn)
         for name, value, drawn in zip(OF_RANKS, values, draws.T, strict=True)

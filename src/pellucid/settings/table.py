@@ -229,6 +229,9 @@ class Settings:
     augment: bool | None = row(
         None, "training", "Shift, mirror and erase training images; default: a rule from the data"
     )
+    mirror: bool | None = row(
+        None, "training", "Mirror training images left to right; default: a rule from the data"
+    )
     patience: int | None = row(
         None,
         "training",

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from pellucid.arithmetic.metrics import ClassCounts, class_counts
 from pellucid.arithmetic.ranking import ranked
 from pellucid.evaluation.comparisons.flips import flips
-from pellucid.evaluation.intervals import block_rows, resample
+from pellucid.evaluation.intervals import block_rows, resample_within
 
 EXCHANGES, SHUFFLES = 1999, 799
 
@@ -64,7 +64,7 @@ def resampled_p_value(
         found: np.ndarray = metric(*first(weights)) - metric(*second(weights))
         return found[:, None]
 
-    gaps = resample(gap, len(is_positive), seed)[:, 0]
+    gaps = resample_within(gap, is_positive, seed)[:, 0]
     as_far = min((gaps <= 1e-12).sum(), (gaps >= -1e-12).sum())
     return float(min(1.0, 2 * (1 + as_far) / (1 + len(gaps))))
 

@@ -202,6 +202,7 @@ def of_head(settings: Settings) -> Settings:
         optimizer=None,
         schedule=None,
         augment=None,
+        mirror=None,
         patience=None,
         threads=settings.threads or 1,
     )

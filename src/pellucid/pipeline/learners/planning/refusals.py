@@ -23,7 +23,7 @@ from pellucid.tasks import REGRESSION, TARGETS, Target
 _STEER_BOTH = frozenset(
     {"image_size", "model", "preset", "time_limit", "metric", "seed", "threads", "class_weight", "threshold"}
 )
-_TRUE_OF_CLASSICAL = {"augment": False, "device": "cpu", "backbone": NO_BACKBONE}
+_TRUE_OF_CLASSICAL = {"augment": False, "mirror": False, "device": "cpu", "backbone": NO_BACKBONE}
 """Settings of networks, and the values that say what a classical model does anyway."""
 
 _NETWORK_SETTINGS = (
@@ -35,8 +35,8 @@ _NETWORK_SETTINGS = (
     - _STEER_BOTH
 )
 
-_OF_IMAGES = ("image_size", "pooling", "batch_norm", "augment")
-_TRUE_OF_TEXTS = {"augment": False}
+_OF_IMAGES = ("image_size", "pooling", "batch_norm", "augment", "mirror")
+_TRUE_OF_TEXTS = {"augment": False, "mirror": False}
 """A setting of images, and the value that says what happens to texts anyway."""
 
 _OF_GENERATORS: Mapping[str, tuple[str, ...]] = {"latent": GENERATIVE, "beta": ("vae",)}
@@ -55,6 +55,7 @@ _NOT_OF_GENERATORS = frozenset(
         "class_weight",
         "threshold",
         "augment",
+        "mirror",
         "metric",
         "baselines",
         "learning_curve",
@@ -65,6 +66,7 @@ _NOT_OF_GENERATORS = frozenset(
 """Settings of models that predict; those of texts and of pretrained networks are refused elsewhere."""
 _TRUE_OF_GENERATORS = {
     "augment": False,
+    "mirror": False,
     "class_weight": "none",
     "dropout": 0.0,
     "baselines": False,
@@ -85,7 +87,17 @@ _OF_TEXTS: Mapping[str, tuple[str, ...]] = {
 _NOT_OF_BACKBONES: Mapping[str, tuple[str, ...]] = {
     "images": ("pooling", "batch_norm", *_OF_TEXTS),
     "values": (),
-    "texts": ("pooling", "batch_norm", "image_size", "augment", "cell", "tokens", "vectors", "tune_vectors"),
+    "texts": (
+        "pooling",
+        "batch_norm",
+        "image_size",
+        "augment",
+        "mirror",
+        "cell",
+        "tokens",
+        "vectors",
+        "tune_vectors",
+    ),
 }
 """Settings that a pretrained network has no use for; it takes no feature vectors at all."""
 
