@@ -29,7 +29,7 @@ OF_CLASSES_ALONE = {
     "min_examples",
     "threshold",
 }
-OF_IMAGES_ALONE = {"image_size", "pooling", "batch_norm", "augment", "mirror"}
+OF_IMAGES_ALONE = {"image_size", "resize", "pooling", "batch_norm", "augment", "mirror"}
 OF_TEXTS_ALONE = {"cell", "tokens", "length", "vectors", "tune_vectors"}
 OF_GENERATORS_ALONE = {"latent", "beta"}
 OF_RUNS_ALONE = {"baselines", "learning_curve", "folds", "from_", "rehearse", "add_generated", "share"}
@@ -37,7 +37,7 @@ PARAMETERS = [
     row
     for row in ROWS
     if (row.group != "data" and row.name not in OF_RUNS_ALONE | OF_GENERATORS_ALONE)
-    or row.name in ("image_size", "rename", "min_examples")
+    or row.name in ("image_size", "resize", "rename", "min_examples")
 ]
 
 

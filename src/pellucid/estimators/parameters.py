@@ -95,6 +95,7 @@ class ImageParameters(Parameters):
     NETWORKS: ClassVar[tuple[str, ...]] = NEURAL_OF_IMAGES
 
     image_size: str | int | None = None
+    resize: str = "fit"
     pooling: str = "max"
     batch_norm: bool = True
     augment: bool | None = None
@@ -136,6 +137,7 @@ class GeneratorParameters(Stored):
 
     model: str = "vae"
     image_size: str | int | None = None
+    resize: str = "fit"
     batch_norm: bool = True
     latent: int | None = None
     beta: float | None = None

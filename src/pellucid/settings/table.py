@@ -74,6 +74,13 @@ class Settings:
     image_size: str | None = row(
         None, "data", "Training size in pixels, N or HxW; default: a rule from the data"
     )
+    resize: str = row(
+        "fit",
+        "data",
+        "How images of another shape get the training size: fit keeps their aspect and fills the rest with "
+        "the colour of their border, stretch does not",
+        choices=("fit", "stretch"),
+    )
     # network
     model: str = row(
         "auto",

@@ -66,6 +66,7 @@ class Check:
         sizes: height, width and number of images, commonest first; nothing for texts.
         modes: kind of image as stored and number, commonest first; nothing for texts.
         training_size: height, width and channels at which all are trained; nothing for texts.
+        stretched: whether the aspect of images is not kept at that size.
         skipped: examples that cannot be used.
         rare: classes left out for having too few examples, and how many each has.
         left_out: their examples.
@@ -94,6 +95,7 @@ class Check:
     sizes: tuple[tuple[int, int, int], ...]
     modes: tuple[tuple[str, int], ...]
     training_size: tuple[int, int, int] | tuple[()]
+    stretched: bool
     skipped: tuple[Skipped, ...]
     rare: dict[str, int]
     left_out: tuple[Skipped, ...]
@@ -231,24 +233,20 @@ def _images_said(check: Check) -> list[str]:
     assert check.training_size
     height, width_, channels = check.training_size
     target = f"{height} x {width_} pixels in {'grey' if channels == 1 else 'colour'}"
+    fitted = f"stretched to {target}" if check.stretched else f"fitted into {target} with its aspect kept"
     said = []
     modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
     if len(check.sizes) == 1:
         size = f"{check.sizes[0][0]} x {check.sizes[0][1]}"
         same = check.sizes[0][:2] == (height, width_)
         said.append(
-            f"All are {size} pixels"
-            + (
-                f", and trained at {target}."
-                if same
-                else f"; each is fitted into {target} with its aspect kept."
-            )
+            f"All are {size} pixels" + (f", and trained at {target}." if same else f"; each is {fitted}.")
         )
     else:
         heights, widths, _ = zip(*check.sizes, strict=True)
         said.append(
             f"They have {len(check.sizes):,} sizes, {min(heights)} to {max(heights)} pixels high and "
-            f"{min(widths)} to {max(widths)} wide; each is fitted into {target} with its aspect kept."
+            f"{min(widths)} to {max(widths)} wide; each is {fitted}."
         )
     said.append(f"They are stored as: {modes}.")
     return said

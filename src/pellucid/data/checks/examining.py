@@ -74,6 +74,7 @@ def examine(
         sizes=() if images is None else _sizes(images.original_sizes[used]),
         modes=() if images is None else _modes(images, used),
         training_size=() if preprocessing is None else (*preprocessing.size, preprocessing.channels),
+        stretched=preprocessing is not None and preprocessing.stretch,
         skipped=_skipped(listing, content),
         rare=dict(rare),
         left_out=_left_out(listing, content, rare, settings.min_examples or 0),

@@ -35,7 +35,7 @@ _NETWORK_SETTINGS = (
     - _STEER_BOTH
 )
 
-_OF_IMAGES = ("image_size", "pooling", "batch_norm", "augment", "mirror")
+_OF_IMAGES = ("image_size", "resize", "pooling", "batch_norm", "augment", "mirror")
 _TRUE_OF_TEXTS = {"augment": False, "mirror": False}
 """A setting of images, and the value that says what happens to texts anyway."""
 
