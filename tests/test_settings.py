@@ -16,8 +16,8 @@ from pellucid.errors import UsageError
 from pellucid.settings import ROWS, Row, Settings, name_of, parse_duration, parse_image_size
 
 ROW_OF = {row.name: row for row in ROWS}
-BOUNDED = [row for row in ROWS if row.low is not None]
-CHOSEN = [row for row in ROWS if row.choices]
+BOUNDED = [row for row in ROWS if row.low is not None and row.kind is not dict]
+CHOSEN = [row for row in ROWS if row.choices and row.kind is not dict]
 
 
 def by_name(row: Row) -> str:
@@ -33,7 +33,8 @@ def test_defaults_are_admitted_and_kept() -> None:
 def test_every_row_can_be_shown_to_people(row: Row) -> None:
     assert row.meaning[0].isupper()
     assert not row.meaning.endswith(".")
-    assert row.kind in (bool, int, float, str)
+    assert row.kind in (bool, int, float, str, dict)
+    assert (row.kind is dict) == bool(row.form) == (row.read is not None)
     assert re.fullmatch(r"--[a-z]+(-[a-z]+)*", row.flag)
     assert (row.low is None) == (row.high is None)
     assert row.default is None or not row.choices or row.default in row.choices
@@ -218,3 +219,59 @@ def test_a_path_is_a_text() -> None:
     assert (found.from_, found.test) == ("a/run", "more.csv")
     with pytest.raises(UsageError, match=r"--model: 'cnn-too' is not known"):
         Settings.from_mapping({"model": Path("cnn-too")}, "settings")
+
+
+def test_weights_of_classes_are_read_from_a_text_and_from_a_mapping() -> None:
+    for weights in ("spam=5, ham=1", '{"spam": 5, "ham": 1}', {"spam": 5, "ham": 1.0}):
+        assert Settings(class_weight=weights).class_weight == {"spam": 5.0, "ham": 1.0}
+    assert Settings(class_weight={0: 2, True: 3, 1.5: 4}).class_weight == {"0": 2.0, "true": 3.0, "1.5": 4.0}
+    assert Settings(class_weight="a=b=2").class_weight == {"a=b": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("spam", "'spam' is not CLASS=NUMBER, such as spam=5"),
+        ("spam=much", "'spam=much' is not CLASS=NUMBER"),
+        ("a=1,a=2", "'a' stands twice, with 1.0 and 2.0"),
+        ("{", "not a JSON object"),
+        ("a=0", "0.0 for 'a' is outside"),
+        ({"a": math.nan}, "nan for 'a' is not a number"),
+        (3, "3 is none of none, balanced, CLASS=WEIGHT"),
+    ],
+)
+def test_unfit_weights_of_classes_are_refused(given: object, words: str) -> None:
+    with pytest.raises(UsageError, match=f"^--class-weight: {words}"):
+        Settings(class_weight=given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["old,new\n0,zero\n1,one\n", "0\tzero\n\n1\tone", '{"0": "zero", "1": "one"}', '"0",zero\n1, one'],
+)
+def test_new_names_are_read_from_a_file(tmp_path: Path, content: str) -> None:
+    (tmp_path / "names").write_text(content)
+    settings = Settings(rename=tmp_path / "names")  # type: ignore[arg-type]
+    assert settings.rename == {"0": "zero", "1": "one"}
+    assert Settings(**dataclasses.asdict(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("0,zero\n0,one\n", "'0' stands twice, with 'zero' and 'one'"),
+        ("0,zero,more\n", "row 1 has 3 cells"),
+        ("0\n", "row 1 has 1 cells"),
+        ("0,\n", "'0' stands beside an empty name"),
+        ("", "is none of FILE"),
+        ("{}", "is none of FILE"),
+        ("{1", "not a JSON object"),
+        ("\xff,a", "not text in UTF-8"),
+    ],
+)
+def test_unfit_tables_of_names_are_refused(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "names.csv").write_bytes(content.encode("latin-1"))
+    with pytest.raises(UsageError, match=f"^--rename: .*{words}"):
+        Settings(rename=str(tmp_path / "names.csv"))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"^--rename: .*missing.csv: no such file"):
+        Settings(rename=str(tmp_path / "missing.csv"))  # type: ignore[arg-type]

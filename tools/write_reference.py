@@ -63,8 +63,8 @@ def _default(row: Row) -> str:
 
 def _values(row: Row) -> str:
     """What a setting admits, in words."""
-    if row.choices:
-        return " ".join(f"`{choice}`" for choice in row.choices)
+    if row.choices or row.form:
+        return " ".join(f"`{choice}`" for choice in (*row.choices, row.form) if choice)
     if row.kind is bool:
         return "yes or no"
     if row.low is None or row.high is None:

@@ -162,3 +162,26 @@ def test_calibration_error_equals_its_formula(case):
     edges = np.abs(confidence * 15 - np.round(confidence * 15)).min() > 1e-9
     if edges:
         assert expected_calibration_error(labels, probabilities) == pytest.approx(total, abs=1e-12)
+
+
+@given(st.integers(0, 10_000), st.integers(2, 40), st.integers(1, 8))
+def test_rankings_have_parity_with_scikit_learn(seed, examples, levels):
+    draws = np.random.default_rng(seed)
+    labels = draws.permutation(np.arange(examples) % 3 == 0).astype(np.int64)
+    said = draws.integers(0, levels, examples) / levels
+    probabilities = np.stack([1 - said, said], axis=1)
+    for key, expected in (
+        ("average_precision", sklearn_metrics.average_precision_score),
+        ("roc_auc", sklearn_metrics.roc_auc_score),
+    ):
+        found = metric_value(METRICS[key], labels, probabilities, positive=1)
+        assert found == pytest.approx(expected(labels, said)), key
+    rarer = metric_value(METRICS["average_precision"], labels, probabilities)
+    positive = int(2 * labels.sum() <= examples)
+    assert rarer == metric_value(METRICS["average_precision"], labels, probabilities, positive)
+
+
+def test_rankings_of_one_class_are_guesses():
+    labels, probabilities = np.zeros(4, np.int64), np.array([[0.2, 0.8]] * 4)
+    assert metric_value(METRICS["roc_auc"], labels, probabilities) == 0.5
+    assert metric_value(METRICS["average_precision"], labels, probabilities) == 0.0

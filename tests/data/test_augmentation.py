@@ -145,7 +145,23 @@ def test_mirroring_stays_off_without_a_neighbour_to_ask(count):
     assert not probe.keeps_class
 
 
+def test_mirroring_is_refused_where_mirrored_images_are_not_recognised():
+    # Sweeps: they rise or fall in time, and none of them is near the mirror image of another class.
+    draws = np.random.default_rng(0)
+    labels, times, rows = np.arange(200) % 4, np.arange(24), np.arange(24)[:, None]
+    tracks = 4 + 3 * labels[:, None] + np.where(labels[:, None] % 2, times, times / 3) * 0.3
+    loud = np.exp(-times / 8)[None, None]  # a sound that dies away
+    images = 200 * loud * np.exp(-((rows - tracks[:, None]) ** 2)) + 20 * draws.random((200, 24, 24))
+    pixels = images.astype(np.uint8)[..., None]
+    probe = probe_mirroring(pixels, labels, np.arange(200), draws)
+    assert probe.lost <= 2 * probe.gained
+    assert probe.unknown > 20 * max(1, probe.known)
+    assert not probe.keeps_class
+    assert MirrorProbe(500, lost=30, gained=30, unknown=100, known=10).keeps_class  # they help all the same
+    assert MirrorProbe(500, lost=3, gained=3, unknown=10, known=8).keeps_class
+
+
 def test_the_sentence_on_mirroring_counts_one_as_one():
-    assert "1 loses its right" in MirrorProbe(examples=9, lost=1, gained=1).sentence()
-    assert MirrorProbe(examples=9, lost=1, gained=1).sentence().endswith("and 1 gains it")
-    assert MirrorProbe(examples=9, lost=0, gained=2).sentence().endswith("and 2 gain it")
+    assert "1 loses its right" in MirrorProbe(9, lost=1, gained=1, unknown=0, known=0).sentence()
+    assert MirrorProbe(9, lost=1, gained=1, unknown=0, known=0).sentence().count("and 1 gains it;")
+    assert MirrorProbe(9, lost=0, gained=2, unknown=0, known=0).sentence().count("and 2 gain it;")

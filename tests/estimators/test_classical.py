@@ -138,8 +138,8 @@ def test_a_grid_may_choose_between_models() -> None:
             "--activation, --epochs: steer networks only, and --model is svm; leave them out",
         ),
         (
-            pellucid.ImageClassifier(model="svm", class_weight={0: 2.0}),
-            "--class-weight: steers networks only, and --model is svm; leave it out",
+            pellucid.ImageClassifier(model="svm", class_weight={11: 2.0}),
+            "--class-weight: y has no class '11' .is it '1'.*; it has '0', '1'",
         ),
         (pellucid.ImageRegressor(model="mean", optimizer="adam"), "--optimizer: steers networks only"),
     ],

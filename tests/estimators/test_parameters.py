@@ -1,5 +1,6 @@
 """The constructor equals the settings table, and `fit` checks what it stored."""
 
+import collections.abc
 import dataclasses
 import typing
 
@@ -19,8 +20,16 @@ from pellucid.settings import ROWS
 
 ROWS_DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 LABELS = (ROWS_DATA[:, 0] > 0).astype(int)
-OF_CLASSES_ALONE = {"loss", "label_smoothing", "class_weight", "metric"}
-OF_IMAGES_ALONE = {"image_size", "pooling", "batch_norm", "augment"}
+OF_CLASSES_ALONE = {
+    "loss",
+    "label_smoothing",
+    "class_weight",
+    "metric",
+    "rename",
+    "min_examples",
+    "threshold",
+}
+OF_IMAGES_ALONE = {"image_size", "resize", "pooling", "batch_norm", "augment", "mirror"}
 OF_TEXTS_ALONE = {"cell", "tokens", "length", "vectors", "tune_vectors"}
 OF_GENERATORS_ALONE = {"latent", "beta"}
 OF_RUNS_ALONE = {"baselines", "learning_curve", "folds", "from_", "rehearse", "add_generated", "share"}
@@ -28,7 +37,7 @@ PARAMETERS = [
     row
     for row in ROWS
     if (row.group != "data" and row.name not in OF_RUNS_ALONE | OF_GENERATORS_ALONE)
-    or row.name == "image_size"
+    or row.name in ("image_size", "resize", "rename", "min_examples")
 ]
 
 
@@ -51,7 +60,9 @@ def test_parameters_are_the_settings_of_network_training_and_run(
             field = fields[row.name]
             assert field.default == row.default, field.name
             kinds = typing.get_args(field.type) or (field.type,)
-            assert row.kind in kinds, field.name
+            is_mapping = typing.get_origin(kinds[0]) is collections.abc.Mapping
+            assert dict if is_mapping else row.kind in kinds, field.name
+            assert is_mapping == (row.kind is dict)
             assert (type(None) in kinds) == (row.default is None), field.name
 
 
@@ -112,9 +123,10 @@ def test_the_constructor_only_stores() -> None:
         ({"image_size": 8}, "image_size: feature vectors have no size in pixels"),
         ({"augment": True}, "feature vectors cannot be shifted"),
         ({"patience": 3}, "patience: needs a validation split, and so 1,000 different examples"),
-        ({"class_weight": {5: 1.0}}, r"class_weight: 5 is not a class; classes are \[0, 1\]"),
-        ({"class_weight": {1: 0.0}}, "class_weight: 0.0 for 1 is not a number above zero"),
-        ({"class_weight": {1: "much"}}, "class_weight: 'much' for 1 is not a number above zero"),
+        ({"class_weight": {5: 1.0}}, "--class-weight: y has no class '5'; it has '0', '1'"),
+        ({"class_weight": {1: 0.0}}, "--class-weight: 0.0 for 1 is outside"),
+        ({"class_weight": {1: "much"}}, "--class-weight: 'much' for 1 is not a number"),
+        ({"rename": {2: "two"}}, "--rename: y has no class '2'; it has '0', '1'"),
     ],
 )
 def test_fit_refuses_unfit_parameters(parameters: dict[str, object], words: str) -> None:
@@ -131,9 +143,11 @@ def test_numbers_from_numpy_are_taken() -> None:
 def test_weights_of_classes_move_the_decision() -> None:
     noise = np.random.default_rng(1).normal(size=(200, 2))
     labels = np.arange(200) % 2
-    for favourite in (0, 1):
-        estimator = pellucid.ImageClassifier(class_weight={favourite: 50.0}, epochs=5).fit(noise, labels)
-        assert (estimator.predict(noise) == favourite).mean() > 0.9
+    for model in ("mlp", "logistic-regression", "svm", "random-forest"):
+        for favourite in (0, 1):
+            given = {} if model != "mlp" else {"epochs": 5}
+            estimator = pellucid.ImageClassifier(model=model, class_weight={favourite: 50.0}, **given)
+            assert (estimator.fit(noise, labels).predict(noise) == favourite).mean() > 0.9, model
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ def test_a_bare_text_is_ambiguous(fitted: pellucid.TextClassifier, folder: Path)
         ({"patience": 3}, "patience: needs a validation split, and so 1,000 different examples"),
         (
             {"class_weight": {"eggs": 1.0}},
-            r"class_weight: 'eggs' is not a class; classes are \['ham', 'spam'\]",
+            "--class-weight: y has no class 'eggs'; it has 'ham', 'spam'",
         ),
     ],
 )
@@ -235,9 +235,11 @@ def test_fit_refuses_unfit_parameters(parameters: dict[str, object], words: str)
 
 def test_weights_of_classes_move_the_decision() -> None:
     texts, kinds = [f"word {number % 7}" for number in range(60)], np.arange(60) % 2
+    models = [small(), *(pellucid.TextClassifier(model=each) for each in ("logistic-regression", "svm"))]
     for favourite in (0, 1):
-        estimator = small(class_weight={favourite: 50.0}).fit(texts, kinds)
-        assert (estimator.predict(texts) == favourite).mean() > 0.9
+        for model in models:
+            estimator = model.set_params(class_weight={favourite: 50.0}).fit(texts, kinds)
+            assert (estimator.predict(texts) == favourite).mean() > 0.9
 
 
 def test_fit_says_nothing_and_repeats_itself(capfd: pytest.CaptureFixture[str]) -> None:

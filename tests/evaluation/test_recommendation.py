@@ -3,7 +3,7 @@ import pytest
 
 from pellucid.evaluation import recommend, recommend_numbers
 from pellucid.evaluation.comparisons.flips import flip_p_values
-from pellucid.settings.metrics import CHOICES
+from pellucid.settings.metrics import CHOICES, metric_of
 
 NAMES = ["logistic-regression", "svm", "random-forest", "cnn", "svm-on-cnn", "logistic-regression-on-cnn"]
 
@@ -20,7 +20,8 @@ def majority(labels, classes=4):
     return np.tile(np.bincount(labels, minlength=classes) / len(labels), (len(labels), 1))
 
 
-EVERY = (None, *CHOICES)
+OF_ANY_CLASSES = [each for each in CHOICES if not metric_of(each).of_two]
+EVERY = (None, *OF_ANY_CLASSES)
 
 LABELS = np.random.default_rng(0).integers(0, 4, 800)
 
@@ -145,7 +146,7 @@ def test_shuffled_labels_end_in_majority(examples):
     )
 
 
-@pytest.mark.parametrize("metric", CHOICES[1:])
+@pytest.mark.parametrize("metric", OF_ANY_CLASSES[1:])
 def test_shuffled_labels_end_in_majority_by_other_metrics(metric):
     assert sum(shuffled(200, metric, seed).name == "majority" for seed in range(20)) >= 18
 
@@ -235,7 +236,7 @@ def test_one_model_and_none():
 def test_two_examples_and_one_class():
     labels = np.zeros(2, np.int64)
     models = {"majority": np.array([[1.0, 0.0]] * 2), "cnn": np.array([[0.9, 0.1]] * 2)}
-    for metric in CHOICES:
+    for metric in OF_ANY_CLASSES:
         assert recommend(labels, models, metric).name == "majority"
 
 
@@ -315,3 +316,20 @@ def test_of_few_examples_equal_accuracies_are_told_apart_by_log_loss():
     found = recommend(labels, models, "accuracy")
     assert found.name == "svm-on-cnn"
     assert "svm-on-cnn is the best on 16 validation examples" in found.reason
+
+
+def test_of_two_classes_the_better_ranking_is_taken_though_accuracy_is_the_same():
+    draws = np.random.default_rng(0)
+    labels = (np.arange(2000) % 100 == 0).astype(np.int64)
+    blind = np.full(2000, 0.01)
+    good = np.clip(0.02 + 0.2 * labels + 0.02 * draws.normal(size=2000), 0.001, 0.45)
+    said = {"majority": blind, "svm": good, "cnn": np.clip(good + 0.1 * draws.normal(size=2000), 0.001, 0.45)}
+    answers = {name: np.stack([1 - each, each], axis=1) for name, each in said.items()}
+    assert all((each.argmax(axis=1) == 0).all() for each in answers.values())
+    for metric in ("average-precision", "roc-auc"):
+        assert recommend(labels, answers, metric).name == "svm"
+    few = np.concatenate([np.flatnonzero(labels)[:4], np.flatnonzero(labels == 0)[:800]])
+    several = {name: each[few] for name, each in answers.items()}
+    assert recommend(labels[few], several, "average-precision").name != "majority"
+    noise = {"majority": answers["majority"], "svm": answers["svm"][draws.permutation(2000)]}
+    assert recommend(labels, noise, "average-precision").name == "majority"

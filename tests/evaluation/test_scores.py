@@ -89,7 +89,11 @@ def test_weights_stand_for_repeated_examples(seed, classes, examples):
     picked = np.random.default_rng(seed).integers(examples, size=examples)
     weights = np.bincount(picked, minlength=examples).astype(float)
     found = dict(
-        zip((*OF_COUNTS, "log_loss"), _resampled(labels, probabilities)(weights[None])[0], strict=True)
+        zip(
+            (*OF_COUNTS, "log_loss"),
+            _resampled(labels, probabilities, probabilities.argmax(axis=1))(weights[None])[0],
+            strict=True,
+        )
     )
     for name, value in found.items():
         expected = metric_value(METRICS[name], labels[picked], probabilities[picked])
@@ -136,3 +140,17 @@ def test_intervals_hold_the_truth_95_percent_of_the_time():
 @pytest.mark.slow
 def test_the_calibration_interval_holds_zero_when_calibration_is_perfect():
     assert coverage(1000, 10, 1.0, trials=100)["expected_calibration_error"] >= 0.92
+
+
+def test_rankings_of_two_classes_have_intervals():
+    labels, probabilities = drawn(400, 2, seed=3)
+    rare = np.concatenate([np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)[:12]])
+    labels, probabilities = labels[rare], probabilities[rare]
+    found = score(labels, probabilities)
+    for key in ("average_precision", "roc_auc"):
+        value = metric_value(METRICS[key], labels, probabilities, positive=1)
+        assert found[key].value == value
+        assert found[key].low < value < found[key].high
+    assert score(labels, probabilities, positive=0)["average_precision"].value > 0.95
+    assert "roc_auc" not in score(labels[labels == 0], probabilities[labels == 0]).intervals
+    assert "roc_auc" not in score(*drawn(50, 3)).intervals

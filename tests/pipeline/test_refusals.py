@@ -17,15 +17,15 @@ NETWORK_ALONE = {
     "activation": "relu", "pooling": "average", "dropout": 0.1, "batch_norm": False, "width": 8, "depth": 1,
     "epochs": 2, "batch_size": 8, "optimizer": "sgd", "learning_rate": 0.1,
     "weight_decay": 0.1, "schedule": "cosine", "loss": "mse", "label_smoothing": 0.2,
-    "class_weight": "balanced", "augment": True, "patience": 2, "precision": "fp32", "device": "cuda",
+    "augment": True, "mirror": True, "patience": 2, "precision": "fp32", "device": "cuda",
     "cell": "gru", "tokens": "bytes", "length": 8, "vectors": "words.txt", "tune_vectors": False,
     "from_": "run", "rehearse": False, "backbone": "efficientnet-lite0", "latent": 8, "beta": 2.0,
     "add_generated": "run", "share": 0.5,
 }  # fmt: skip
 FOR_ALL = {
     "model": "svm", "preset": "quick", "image_size": "8", "time_limit": "9s", "metric": "log-loss", "seed": 3,
-    "threads": 1, "skip_bad": True, "augment": False, "class_weight": "none", "device": "cpu",
-    "backbone": "none",
+    "threads": 1, "skip_bad": True, "augment": False, "mirror": False, "class_weight": "balanced",
+    "threshold": "a=0.9", "device": "cpu", "backbone": "none",
 }  # fmt: skip
 
 
@@ -142,7 +142,14 @@ def test_settings_of_prediction_are_refused_beside_a_generator(name: str, value:
 
 
 def test_what_a_generator_does_anyway_may_be_said() -> None:
-    said = {"augment": False, "class_weight": "none", "dropout": 0.0, "baselines": False, "folds": 0}
+    said = {
+        "augment": False,
+        "mirror": False,
+        "class_weight": "none",
+        "dropout": 0.0,
+        "baselines": False,
+        "folds": 0,
+    }
     require_fitting_generator(Settings(model="vae", **said), said, CLASSIFICATION)
     with pytest.raises(UsageError, match="--baselines: steers models that predict"):
         require_fitting_generator(Settings(model="vae"), {"baselines": True}, CLASSIFICATION)

@@ -69,7 +69,7 @@ def test_two_labels_of_an_image_count_by_their_shares(begin, weights):
     recipe = dataclasses.replace(session.batches.recipe, class_weights=weights)
     plain = next(iter(session.batches.epoch(0)))._replace(mixed=None)
     shares = torch.linspace(0, 1, len(plain.labels))
-    mixed = plain._replace(mixed=Mixed(plain.labels.roll(1), shares))
+    mixed = plain._replace(mixed=Mixed(plain.labels.roll(1), shares, torch.ones_like(shares)))
     with torch.no_grad():
         logits = session.network(plain.inputs)
     of_class = torch.ones(10) if weights is None else torch.tensor(weights)

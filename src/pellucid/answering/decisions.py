@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from pellucid.answering.costs import least_cost, read_costs
-from pellucid.arithmetic.probabilities import trust
+from pellucid.arithmetic.probabilities import decided, trust
 from pellucid.arithmetic.rounding import figure, per_cent, percent
 from pellucid.bundle.held_out import HeldOut
+from pellucid.data.labels.texts import require_threshold
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.evaluation.intervals import Interval
@@ -59,6 +60,11 @@ class Decidable(Protocol):
         ...
 
     @property
+    def threshold(self) -> Mapping[str, float]:
+        """One of two classes and the probability from which on it is answered; or nothing."""
+        ...
+
+    @property
     def novelty_rate(self) -> float | None:
         """Share of inputs like the training data that count as foreign; `None` without novelty."""
         ...
@@ -78,6 +84,8 @@ class Wishes:
 
     Attributes:
         max_error: largest error among the answered; the others are marked as abstained.
+        threshold: one of two classes and the probability from which on it is answered, in place of the
+            model's own.
         costs: CSV of costs, by which the answer of least expected cost is chosen.
         sets: probability with which a set of classes, or an interval of numbers, holds the truth.
         probabilities: whether each class gets a column; not for numbers.
@@ -86,6 +94,7 @@ class Wishes:
     """
 
     max_error: float | None = None
+    threshold: Mapping[str, float] | None = None
     costs: Path | None = None
     sets: float | None = None
     probabilities: bool = False
@@ -142,6 +151,10 @@ class Decisions(Generic[Decides]):
         _require_shares(wishes)
         if not model.classes:
             _require_no_classes_asked(wishes, place)
+        require_threshold(wishes.threshold, model.classes, place)
+        if wishes.threshold is not None and wishes.costs is not None:
+            raise UsageError("--threshold: --costs decides in another way; leave one of them out")
+        self._threshold = model.threshold if wishes.threshold is None else wishes.threshold
         self._costs = None if wishes.costs is None else read_costs(wishes.costs, model.classes)
         self.promise = None if wishes.max_error is None else self._promise(wishes.max_error, place)
         self.coverage = None if wishes.sets is None else self._coverage(wishes.sets, place)
@@ -177,7 +190,9 @@ class Decisions(Generic[Decides]):
         return said
 
     def _answers(self, said: Float64[np.ndarray, "n classes"]) -> Int64[np.ndarray, " n"]:
-        return said.argmax(axis=1) if self._costs is None else least_cost(said, self._costs)
+        if self._costs is not None:
+            return least_cost(said, self._costs)
+        return decided(said, self.model.classes, self._threshold)
 
     def _trust(
         self, said: np.ndarray, answers: Int64[np.ndarray, " n"], novelty: np.ndarray | None

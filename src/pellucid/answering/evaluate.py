@@ -1,7 +1,7 @@
 """Score a trained model on labelled images or texts."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,14 @@ from pellucid.answering.evaluated import Abstention, Evaluation, confusion_rows
 from pellucid.answering.incoming.blocks import first_few, incoming_rows, with_columns_of
 from pellucid.answering.naming import model_of
 from pellucid.answering.training_examples import is_data_of
+from pellucid.arithmetic.probabilities import decided
+from pellucid.arithmetic.ranking import rarer_class
 from pellucid.bundle import Model, load
 from pellucid.data.copies.sets import first_of_groups
 from pellucid.data.labels.numbers import read_number
 from pellucid.data.listing import TEST, Listing
 from pellucid.data.reading.dispatch import read_data
+from pellucid.data.splits.renaming import new_names
 from pellucid.data.tables.writing import as_csv
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
@@ -25,7 +28,7 @@ from pellucid.evaluation import Gathering, Groups, Scores, Slices, score, score_
 from pellucid.evaluation.promises.abstention import Promise, kept_on
 from pellucid.files import write_file
 from pellucid.settings import Settings
-from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
+from pellucid.tasks import CLASSIFICATION, REGRESSION
 
 _NAMES_SHOWN = 10
 
@@ -73,13 +76,13 @@ def evaluate(
     rows = chosen or list(range(len(listing)))
     labels = _LABELS[model.target](listing, rows, model)
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
-    decider = Decisions(model, Wishes(max_error=max_error), str(run))
+    decider = Decisions(model, Wishes(max_error=max_error, threshold=settings.threshold), str(run))
     answers, is_readable, abstained, warnings = _answers(
         decider, listing, rows, settings.skip_bad, progress, gathering
     )
     readable = np.array(rows)[is_readable]
-    groups = _groups(listing, readable)
-    scores = _SCORES[model.target](labels[is_readable], answers, settings.seed, groups)
+    groups, threshold = _groups(listing, readable), settings.threshold or model.threshold
+    scores = _scores(model, labels[is_readable], answers, settings.seed, groups, threshold)
     if confusion is not None and scores.confusion is not None:
         write_file(confusion, as_csv(confusion_rows(model.classes, scores.confusion)))
     return Evaluation(
@@ -93,7 +96,11 @@ def evaluate(
         drift=None if gathering is None else gathering.drift(model.input_kind.noun),
         slices=_slices(listing, readable, labels[is_readable], answers, settings, groups),
         worth=None if groups is None else worth(groups, labels[is_readable], answers),
-        abstention=_abstention(decider.promise, abstained, answers, labels[is_readable]),
+        abstention=_abstention(
+            decider.promise, abstained, decided(answers, model.classes, threshold) != labels[is_readable]
+        )
+        if decider.promise is not None
+        else None,
         warnings=(
             *_about_inputs(listing.warnings),
             *warnings,
@@ -135,12 +142,10 @@ def _slices(
 
 
 def _abstention(
-    promise: Promise | None, abstained: Bool[np.ndarray, " n"], answers: np.ndarray, labels: np.ndarray
-) -> Abstention | None:
-    """Outcome of a promise; `None` where none was asked for."""
-    if promise is None:
-        return None
-    kept = kept_on(0.5, 1.0 - abstained, answers.argmax(axis=1) != labels)
+    promise: Promise, abstained: Bool[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"]
+) -> Abstention:
+    """Outcome of a promise."""
+    kept = kept_on(0.5, 1.0 - abstained, is_wrong)
     return Abstention(promise.max_error, promise.expected, *kept)
 
 
@@ -161,7 +166,7 @@ def _listing(model: Model, place: str, settings: Settings) -> Listing:
     """
     try:
         asked = with_columns_of(model, settings)
-        return read_data(place, dataclasses.replace(asked, task=model.input_kind.task, target="class"))
+        listing = read_data(place, dataclasses.replace(asked, task=model.input_kind.task, target="class"))
     except UsageError as error:
         if not str(error).startswith("--task"):
             raise
@@ -169,6 +174,23 @@ def _listing(model: Model, place: str, settings: Settings) -> Listing:
             f"{place}: holds no {model.input_kind.noun}s, which are what the model takes; give labelled "
             f"{model.input_kind.noun}s"
         ) from error
+    if settings.rename is not None or not model.renamed:
+        return listing
+    doubtful = sorted(
+        old
+        for old, new in model.renamed.items()
+        if old != new and old in {*model.classes} & {*listing.labels}
+    )
+    warnings = [
+        f"warning: {quoted(old)} is read as the old name of {quoted(model.renamed[old])}, as in training; "
+        "where it is a new name, give --rename with a table of your own"
+        for old in doubtful
+    ]
+    return dataclasses.replace(
+        listing,
+        labels=new_names(listing.labels, model.renamed),
+        warnings=(*listing.warnings, *warnings),
+    )
 
 
 def _about_inputs(warnings: Sequence[str]) -> list[str]:
@@ -216,10 +238,22 @@ def _class_codes(listing: Listing, rows: Sequence[int], model: Model) -> Int64[n
 
 
 _LABELS = {CLASSIFICATION: _class_codes, REGRESSION: _numbers}
-_SCORES: dict[Target, Callable[[np.ndarray, np.ndarray, int, Groups | None], Scores]] = {
-    CLASSIFICATION: score,
-    REGRESSION: score_numbers,
-}
+
+
+def _scores(
+    model: Model,
+    labels: np.ndarray,
+    answers: np.ndarray,
+    seed: int,
+    groups: Groups | None,
+    threshold: Mapping[str, float],
+) -> Scores:
+    """Scores of answers; rankings are about the class of two that was rarer when the model was trained."""
+    if model.target is REGRESSION:
+        return score_numbers(labels, answers, seed, groups)
+    held_out = model.held_out if len(model.classes) == 2 else None
+    positive = None if held_out is None else rarer_class(held_out.labels)
+    return score(labels, answers, seed, groups, positive, decided(answers, model.classes, threshold))
 
 
 def _are_numbers_with_fractions(labels: Sequence[str]) -> bool:

@@ -1,5 +1,6 @@
 """Label new images or texts with a trained model."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -112,6 +113,7 @@ def predict(
     """
     require_input(inputs, typed)
     _require_file(out, resume=resume)
+    wishes = dataclasses.replace(wishes, threshold=wishes.threshold or settings.threshold)
     chosen = model_of(run, wishes.model)
     model = load(chosen.folder)
     asked = incoming(model, inputs, settings, may_pipe=True, typed=typed)
@@ -156,6 +158,7 @@ def _asked(
         "--input-column": settings.input_column,
         "--encoding": settings.encoding,
         "--max-error": wishes.max_error,
+        "--threshold": wishes.threshold,
         "--costs": content_of(wishes.costs),
         "--sets": wishes.sets,
     }

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.numbers import number_errors
+from pellucid.arithmetic.ranking import OF_RANKS, ranking_value, rarer_class
 from pellucid.settings.metrics import Metric
 
 CALIBRATION_BINS = 15
@@ -159,11 +160,18 @@ def metric_value(
     metric: Metric,
     labels: Int64[np.ndarray, " examples"] | Float64[np.ndarray, " examples"],
     answers: Float64[np.ndarray, "examples classes"] | Float64[np.ndarray, " examples"],
+    positive: int | None = None,
 ) -> float:
-    """Value of any metric: of class probabilities, or of predicted numbers."""
+    """Value of any metric: of class probabilities, or of predicted numbers.
+
+    Where a metric has a positive class it is `positive`, or else the rarer one of the labels.
+    """
     if metric.target == "number":
         return float(getattr(number_errors(labels, answers), metric.key))
     if metric.key in OF_COUNTS:
         counts = class_counts(labels, answers.argmax(axis=1), answers.shape[1])
         return float(OF_COUNTS[metric.key](counts))
+    if metric.key in OF_RANKS:
+        positive = rarer_class(labels) if positive is None else positive
+        return ranking_value(metric.key, labels == positive, answers[:, positive])
     return _OF_PROBABILITIES[metric.key](labels, answers)

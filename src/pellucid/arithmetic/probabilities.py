@@ -1,9 +1,9 @@
 """Probabilities from logits, at a temperature, and averaged over models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 
 
 def softmax(
@@ -39,6 +39,36 @@ def at_temperature(
     powers = (probabilities / probabilities.max(axis=1, keepdims=True)) ** (1 / temperature)
     tempered: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
     return tempered
+
+
+def decided(
+    probabilities: Float[np.ndarray, "examples classes"],
+    classes: Sequence[str],
+    threshold: Mapping[str, float],
+) -> Int64[np.ndarray, " examples"]:
+    """Class of each example: the most probable one (of equals the first), or by a threshold.
+
+    `threshold` holds one of two classes, which is answered where its probability is at least so large, or
+    nothing.
+    """
+    found: np.ndarray = probabilities.argmax(axis=1)
+    for name, least in threshold.items():
+        code = classes.index(name)
+        found = np.where(probabilities[:, code] >= least, code, 1 - code)
+    return found
+
+
+def checked_threshold(value: object, classes: Sequence[str]) -> dict[str, float]:
+    """A threshold as `decided` takes it, read from a file that is not trusted.
+
+    Raises: `ValueError` if it is no object of one of two classes and a probability.
+    """
+    if not isinstance(value, dict) or len(value) != 1 or len(classes) != 2 or not value.keys() <= {*classes}:
+        raise ValueError("'threshold' is not an object of one of two classes")
+    (least,) = value.values()
+    if isinstance(least, bool) or not isinstance(least, (int, float)) or not 0 <= least <= 1:
+        raise ValueError("'threshold' is not a probability from 0 to 1")
+    return {name: float(least) for name in value}
 
 
 def weighted_mean(

@@ -95,7 +95,11 @@ def _one(place: Path, description: Description) -> Model:
     _require_forms(_file_inside(place, WEIGHTS_NAME), forms)
     _require_affordable(path, description)
     model = _with_detector(place, description, _with_weights(place, description, words, forms))
-    model = model.with_joined_columns(description.joined_columns)
+    model = model.for_data(
+        joined_columns=description.joined_columns,
+        renamed=description.renamed,
+        threshold=description.threshold,
+    )
     require_answers(model, str(place))
     return _with_held_out(place, description, model)
 
@@ -135,7 +139,7 @@ def _require_same(model: AverageModel, description: Description) -> None:
 
     Raises: `ValueError` with what is another.
     """
-    for what in ("input_kind", "preprocessing", "classes", "joined_columns"):
+    for what in ("input_kind", "preprocessing", "classes", "joined_columns", "renamed", "threshold"):
         if getattr(model, what) != getattr(description, what):
             raise ValueError(f"{what} of the average are not those of its members")
 

@@ -2,7 +2,8 @@
 
 import copy
 from abc import abstractmethod
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -35,6 +36,9 @@ class Model:
         detector: of inputs that are unlike the training data; `None` where there is none.
         held_out: answers about examples that it did not learn from; `None` where none were kept.
         joined_columns: columns of a table whose texts it reads as one, each behind its name; none elsewhere.
+        renamed: old names of classes in the data that it learned from, and the new ones that it answers.
+        threshold: one of two classes and the probability from which on it is answered; nothing where the
+            most probable class is.
     """
 
     input_kind: InputKind
@@ -44,6 +48,8 @@ class Model:
     detector: Detector | None = None
     held_out: HeldOut | None = None
     joined_columns: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = MappingProxyType({})
+    threshold: Mapping[str, float] = MappingProxyType({})
 
     @property
     def novelty_rate(self) -> float | None:
@@ -163,10 +169,16 @@ class Model:
         model.held_out = held_out
         return model
 
-    def with_joined_columns(self: Own, names: tuple[str, ...]) -> Own:
-        """The same model, which reads these columns of a table as one text; this one stays as it is."""
+    def for_data(
+        self: Own,
+        *,
+        joined_columns: tuple[str, ...],
+        renamed: Mapping[str, str],
+        threshold: Mapping[str, float],
+    ) -> Own:
+        """The same model, which knows how data like its own is read and decided; this one stays as it is."""
         model = copy.copy(self)
-        model.joined_columns = names
+        model.joined_columns, model.renamed, model.threshold = joined_columns, dict(renamed), dict(threshold)
         return model
 
     def at(self: Own, temperature: float) -> Own:

@@ -113,6 +113,8 @@ def _described(
         novelty=None if model.detector is None else model.detector.to_json(),
         held_out=None if model.held_out is None else model.held_out.to_json(),
         joined_columns=model.joined_columns,
+        renamed=model.renamed,
+        threshold=model.threshold,
         origin=None if parts.network is None else parts.network.origin,
         members=members,
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},

@@ -113,6 +113,7 @@ def fit_baseline(
     budget: Budget | None = None,
     setup: Setting | None = None,
     scale: float | None = None,
+    class_weights: tuple[float, ...] | None = None,
 ) -> Fitted:
     """Train one classical model on the training split, its set-up chosen on the validation split.
 
@@ -128,6 +129,7 @@ def fit_baseline(
         budget: by default the standard one.
         setup: the set-up to train; where there is no such one, or none is given, all are compared.
         scale: of a linear model's decision values, from an earlier training at this set-up.
+        class_weights: of each class in the loss; `None` where all weigh the same.
 
     Returns:
         The trained model and what was compared.
@@ -142,7 +144,9 @@ def fit_baseline(
         raise ValueError(f"model: {name!r} is not one of {', '.join(baselines)}")
     metric_of(metric)
     began = time.perf_counter()
-    work = Work(lesson.classes, seed, threads, budget or Budget(), lesson.input_kind is IMAGES)
+    is_one_unit = lesson.input_kind is IMAGES
+    budget = budget or Budget()
+    work = Work(lesson.classes, seed, threads, budget, is_one_unit, class_weights=class_weights)
     # One thread for each matrix product: several wait for each other, and where the processor is
     # shared they wait a hundred times longer than they work. Configurations, pairs and trees run beside
     # each other instead.

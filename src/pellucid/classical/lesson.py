@@ -56,6 +56,7 @@ class Table(NamedTuple):
         validation: features of the validation examples.
         validation_labels: theirs.
         counted: what the features of texts are made of.
+        weights: of the training examples; `None` where all weigh the same.
     """
 
     train: Rows
@@ -63,6 +64,7 @@ class Table(NamedTuple):
     validation: Rows
     validation_labels: np.ndarray
     counted: TextTable | None = None
+    weights: Float64[np.ndarray, " train"] | None = None
 
     def narrowed(self, classes: int, most: int | None) -> "Table":
         """Table of the `most` n-grams of texts (`None` for all) that say most about the labels."""
@@ -89,6 +91,7 @@ class Lesson:
         validation: ascending positions of those on which configurations are compared; there may be none.
         classes: how many there are; 0 where numbers are predicted.
         kind: `images`, `texts`, `values` (feature vectors) or `network` (a network's hidden layer).
+        weights: of every input in the loss, above 0 for training examples; `None` where all weigh the same.
 
     Raises:
         ValueError: inputs, labels, positions and kind do not fit each other.
@@ -100,6 +103,7 @@ class Lesson:
     validation: Int64[np.ndarray, " validation"]
     classes: int
     kind: str = IMAGES
+    weights: Float64[np.ndarray, " n"] | None = None
     _kept: dict[tuple[str, Draw], "Table"] = field(default_factory=dict, init=False, repr=False)
     _compared: dict[int, "list[Lesson]"] = field(default_factory=dict, init=False, repr=False)
 
@@ -194,6 +198,7 @@ class Lesson:
             self.labels[train],
             self._seen(features, validation),
             self.labels[validation],
+            weights=self._weights(train),
         )
         if features in _KEPT:
             self._kept[features, draw] = table
@@ -207,12 +212,16 @@ class Lesson:
         if len(validation):
             validation = within(texts, validation[: draw.validation], draw.text)
         nothing = np.zeros((len(train), 0), np.float32), np.zeros((len(validation), 0), np.float32)
-        table = Table(nothing[0], self.labels[train], nothing[1], self.labels[validation])
+        labels, weights = self.labels[validation], self._weights(train)
+        table = Table(nothing[0], self.labels[train], nothing[1], labels, weights=weights)
         if features == NOTHING:
             return table
         table = table._of(text_table(features, texts, train, validation, self.classes))
         self._kept[features, draw] = table
         return table
+
+    def _weights(self, train: Int64[np.ndarray, " train"]) -> Float64[np.ndarray, " train"] | None:
+        return None if self.weights is None else self.weights[train]
 
     def _seen(self, features: str, positions: Int64[np.ndarray, " some"]) -> np.ndarray:
         """Features of the examples at these positions, block by block."""

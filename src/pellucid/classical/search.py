@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.metrics import log_loss_terms
@@ -41,6 +41,8 @@ class Work(NamedTuple):
         for_comparison: whether the model will only be compared and then forgotten.
         scale: of a linear model of texts: taken where it is known, else found and kept; `None` for one that
             nobody wants to know.
+        weights: of each example that is learnt from, above 0; `None` where all weigh the same.
+        class_weights: of each class, by which the weights are multiplied; likewise.
     """
 
     classes: int
@@ -50,6 +52,25 @@ class Work(NamedTuple):
     one_unit: bool = False
     for_comparison: bool = False
     scale: Scale | None = None
+    weights: Float64[np.ndarray, " n"] | None = None
+    class_weights: tuple[float, ...] | None = None
+
+    def of(self, rows: slice | Int64[np.ndarray, " rows"]) -> "Work":
+        """Conditions of learning from some of the examples."""
+        return self if self.weights is None else self._replace(weights=self.weights[rows])
+
+    def learning_from(self, table: Table, most: int | slice | None, *, is_blind: bool = False) -> "Work":
+        """Conditions of learning from the first examples of a table, each at its weight.
+
+        A model that `is_blind` to the inputs has the shares of the classes to give, which no weight of a
+        class makes better.
+        """
+        rows = most if isinstance(most, slice) else slice(most)
+        weights = None if table.weights is None else table.weights[rows]
+        if self.class_weights is not None and not is_blind:
+            own = np.array(self.class_weights)[table.labels[rows]]
+            weights = own if weights is None else own * weights
+        return self._replace(weights=weights)
 
 
 class Trial(NamedTuple):
@@ -124,7 +145,10 @@ def search(
     features, labels = table.train[: trials[best].most], table.labels[: trials[best].most]
     if compared != [lesson] or len(labels) != min(len(table.labels), budget.screened_texts):
         scales[best].value = scale  # that of the comparison came from other examples
-    predictor = trials[best].learn(features, labels, work._replace(scale=scales[best]))
+    own = work._replace(scale=scales[best]).learning_from(
+        table, trials[best].most, is_blind=trials[best].is_blind
+    )
+    predictor = trials[best].learn(features, labels, own)
     return Found(
         predictor,
         trials[best].features,
@@ -183,7 +207,9 @@ def _screened(
         rows = slice(work.budget.screened_texts if is_quick else work.budget.screened)
         return np.concatenate(
             [
-                trial.learn(table.train[rows], table.labels[rows], own).predict(table.validation)
+                trial.learn(table.train[rows], table.labels[rows], own.learning_from(table, rows)).predict(
+                    table.validation
+                )
                 for table in tables[trial.features, trial.best]
             ]
         )

@@ -59,7 +59,7 @@ def dummy(lesson: Lesson, budget: Budget) -> list[Trial]:
     """One set-up, which sees nothing of the inputs; texts are not even counted for it."""
 
     def learn(features: Rows, labels: np.ndarray, work: Work) -> Predictor:
-        return constant(labels, work.classes)
+        return constant(labels, work.classes, work.weights)
 
     features = NOTHING if lesson.input_kind is TEXTS else lesson.feature_kinds[-1]
     return [Trial(features, "the training labels alone", learn, is_blind=True)]

@@ -43,6 +43,8 @@ def add_parser(subparsers: Any) -> None:
             "split_column",
             "group_column",
             "slice_column",
+            "rename",
+            "threshold",
             "encoding",
             "skip_bad",
             "seed",

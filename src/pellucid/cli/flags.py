@@ -64,12 +64,19 @@ def add_flag(section: Any, row: Row) -> None:
     section.add_argument(
         row.flag,
         dest=row.name,
-        type=row.kind,
-        choices=row.choices or None,
+        type=str if row.kind is dict else row.kind,
+        choices=(row.choices or None) if row.read is None else None,
         default=argparse.SUPPRESS,
-        metavar=None if row.choices else _PLACEHOLDERS[row.kind],
+        metavar=_metavar(row),
         help=meaning,
     )
+
+
+def _metavar(row: Row) -> str | None:
+    """What stands for a value in the help; `None` where the choices do."""
+    if row.form:
+        return "|".join((*row.choices, row.form))
+    return None if row.choices else _PLACEHOLDERS[row.kind]
 
 
 def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def add_parser(subparsers: Any) -> None:
         help="Go on with what an earlier predict left unfinished; no row is lost or written twice",
     )
     parser.add_argument("--model", metavar="NAME", help="Model of the run; default: the recommended one")
-    add_table_flags(parser, ("input_column", "encoding"))
+    add_table_flags(parser, ("input_column", "encoding", "threshold"))
     parser.set_defaults(run=run)
 
 

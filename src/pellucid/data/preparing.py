@@ -1,6 +1,8 @@
 """From DATA to a finished data set: read, decode, check, split."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Bool
@@ -20,7 +22,7 @@ from pellucid.data.siblings.rules import no_siblings
 from pellucid.data.splits.splitting import split
 from pellucid.data.splits.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
-from pellucid.errors import DataError
+from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
 
@@ -52,7 +54,9 @@ def prepare(
     usable[[problem.index for problem in content.problems]] = False
     if content.problems and not settings.skip_bad:
         raise _unusable(listing, content.problems)
-    _require_targets(listing, usable, known, needed)
+    rare = _rare_classes(listing, usable, settings.min_examples or 0, known)
+    usable &= np.array([label not in rare for label in listing.labels])
+    _require_targets(listing, usable, known, needed, rare)
     first = first_with_content(content.digests, usable)
     alone = np.flatnonzero(usable & (first == np.arange(len(first)))).astype(np.int64)
     near = near_copies_of(listing, content, alone)
@@ -64,16 +68,41 @@ def prepare(
     dataset = build_dataset(listing, content, division.splits, first, usable, known.classes, kept)
     _REQUIRE[dataset.target](listing, dataset, known)
     copies = Copies(first, near, siblings)
-    return dataset, examine(listing, content, dataset, copies, settings.class_weight, known)
+    return dataset, examine(listing, content, dataset, copies, settings, known, rare)
+
+
+def _rare_classes(
+    listing: Listing, usable: Bool[np.ndarray, " n"], least: int, known: EarlierConstraints
+) -> dict[str, int]:
+    """Classes with fewer examples, and how many each has; those of an earlier model stay.
+
+    Raises: `UsageError` if a number of examples is asked for, and there are no classes.
+    """
+    if least and not listing.target.has_probabilities:
+        raise UsageError(f"--min-examples: {listing.place} has no classes; leave it out")
+    counts = Counter(listing.labels[index] for index in np.flatnonzero(usable).tolist())
+    return {name: n for name, n in sorted(counts.items()) if n < least and name not in known.classes}
 
 
 def _require_targets(
-    listing: Listing, usable: Bool[np.ndarray, " n"], known: EarlierConstraints, needed: int
+    listing: Listing,
+    usable: Bool[np.ndarray, " n"],
+    known: EarlierConstraints,
+    needed: int,
+    rare: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     """Refuse data with fewer classes than are needed, or a split of the user's that lost all it had.
 
+    `rare` are classes that were left out.
+
     Raises: `DataError` with what was found.
     """
+    if rare and len({label for label in listing.labels if label not in rare} | set(known.classes)) < needed:
+        raise DataError(
+            f"{listing.place}: --min-examples leaves {count_of(len(rare), 'class')} out, the largest with "
+            f"{count_of(max(rare.values()), listing.noun)}, and fewer than {needed} are left; give a smaller "
+            "number"
+        )
     if not usable.any():
         raise DataError(f"{listing.place}: no {listing.noun} that can be used; give labelled {listing.noun}s")
     if listing.values is not None:

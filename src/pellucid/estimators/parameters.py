@@ -52,13 +52,9 @@ class Stored:
     def _settings(self) -> Settings:
         """The parameters, checked.
 
-        Weights given class by class are not in the settings; see `labels.class_weights`.
-
         Raises: `UsageError` if a parameter is of the wrong type, out of range, or contradicts another.
         """
         values = {row.name: _plain(getattr(self, row.name)) for row in rows(type(self))}
-        if isinstance(values.get("class_weight"), Mapping):
-            values["class_weight"] = "balanced"
         return Settings.from_mapping({**values, "target": self.TARGET}, type(self).__name__)
 
 
@@ -86,7 +82,10 @@ class ClassParameters(Parameters):
 
     loss: str | None = None
     label_smoothing: float | None = None
-    class_weight: str | Mapping[Any, float] | None = None
+    rename: Mapping[Any, str] | str | None = None
+    min_examples: int | None = None
+    class_weight: Mapping[Any, float] | str | None = None
+    threshold: Mapping[Any, float] | str | None = None
     metric: str | None = None
 
 
@@ -98,9 +97,11 @@ class ImageParameters(Parameters):
     NETWORKS: ClassVar[tuple[str, ...]] = NEURAL_OF_IMAGES
 
     image_size: str | int | None = None
+    resize: str = "fit"
     pooling: str = "max"
     batch_norm: bool = True
     augment: bool | None = None
+    mirror: bool | None = None
 
 
 @no_type_check
@@ -138,6 +139,7 @@ class GeneratorParameters(Stored):
 
     model: str = "vae"
     image_size: str | int | None = None
+    resize: str = "fit"
     batch_norm: bool = True
     latent: int | None = None
     beta: float | None = None
@@ -172,7 +174,7 @@ def _meaning(row: Row, estimator: "type[Stored]") -> str:
         auto = ("auto",) if estimator.BASELINES else ()
         choices = (*auto, *estimator.NETWORKS, *estimator.BASELINES)
     shown = f" ({', '.join(choices)})" if choices else ""
-    more = ", or a weight for each class, as a dict" if row.name == "class_weight" else ""
+    more = ", or a mapping from each class" if row.kind is dict else ""
     default = getattr(estimator, row.name, row.default)
     return f"{row.meaning}{shown}{more}. Default: {default!r}."
 

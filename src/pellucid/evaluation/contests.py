@@ -13,10 +13,16 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from scipy.stats import rankdata
 
-from pellucid.arithmetic.metrics import OF_COUNTS, SMALLEST_PROBABILITY, class_counts, log_loss_terms
+from pellucid.arithmetic.metrics import OF_COUNTS, SMALLEST_PROBABILITY, log_loss_terms, metric_value
+from pellucid.arithmetic.ranking import OF_RANKS, rarer_class
 from pellucid.arithmetic.rounding import figure
 from pellucid.evaluation.comparisons.differences import paired_interval
-from pellucid.evaluation.comparisons.exchange import best_by_chance, exchange_p_value, shuffle_p_value
+from pellucid.evaluation.comparisons.exchange import (
+    best_by_chance,
+    exchange_p_value,
+    resampled_p_value,
+    shuffle_p_value,
+)
 from pellucid.evaluation.comparisons.flips import flip_p_values, mean_difference, rmse_differences
 from pellucid.evaluation.comparisons.paired import mcnemar
 from pellucid.evaluation.wording import points, span
@@ -61,7 +67,7 @@ class Contest(NamedTuple):
         lead: of the best over the named model; up to 1 it is practically nothing.
         nothing: what is practically nothing, in words.
         by_chance: probability that answers which know nothing score like the best, every model counted; by
-            metrics of class counts two-sided; 0 where it is not asked for.
+            metrics that are no mean over examples two-sided; 0 where it is not asked for.
     """
 
     metric: Metric
@@ -84,8 +90,8 @@ def contest_of_classes(
 
     Without one by log loss; then a lead is practically nothing only where that in accuracy is, too.
     """
-    if metric is not None and metric.test == "exchange":
-        return _by_counts(metric, labels, said, seed)
+    if metric is not None and metric.test in ("exchange", "resample"):
+        return _by_whole(metric, labels, said, seed)
     hits = {
         name: np.where(np.isnan(rows[:, 0]), np.nan, rows.argmax(axis=1) == labels)
         for name, rows in said.items()
@@ -241,14 +247,16 @@ def _by_accuracy(
     )
 
 
-def _by_counts(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Said, seed: int) -> Contest:
-    """Compare models of classes by a metric of class counts, exchanging their answers by chance."""
+def _by_whole(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Said, seed: int) -> Contest:
+    """Compare models of classes by a metric that is no mean over examples.
+
+    Of class counts the models' answers are exchanged by chance, of rankings the examples are resampled.
+    """
     first = {name: rows[:, 0] for name, rows in said.items()}
-    predicted = {name: rows.argmax(axis=1) for name, rows in said.items()}
-    classes, measure = max(rows.shape[1] for rows in said.values()), OF_COUNTS[metric.key]
+    positive = rarer_class(labels) if metric.of_two else 0
 
     def scored(name: str, asked: Bool[np.ndarray, " examples"]) -> float:
-        return float(measure(class_counts(labels[asked], predicted[name][asked], classes)))
+        return metric_value(metric, labels[asked], said[name][asked], positive)
 
     reference = _best_of_most_asked(first, lambda name: scored(name, ~np.isnan(first[name])))
     asked = {name: _both(first, name, reference) for name in said}
@@ -265,10 +273,15 @@ def _by_counts(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Sai
 
     def p_value(name: str) -> float:
         both = _both(first, name, best)
-        answers = (predicted[best][both], predicted[name][both])
-        return exchange_p_value(measure, labels[both], answers, classes, seed)
+        if metric.of_two:
+            pair_said = (said[best][both, positive], said[name][both, positive])
+            return resampled_p_value(OF_RANKS[metric.key], labels[both] == positive, pair_said, seed)
+        answers = (said[best][both].argmax(axis=1), said[name][both].argmax(axis=1))
+        return exchange_p_value(OF_COUNTS[metric.key], labels[both], answers, said[best].shape[1], seed)
 
-    shuffled = shuffle_p_value(measure, labels[asked[best]], predicted[best][asked[best]], classes, seed)
+    shuffled = shuffle_p_value(
+        lambda each: metric_value(metric, each, said[best][asked[best]], positive), labels[asked[best]], seed
+    )
     return Contest(
         metric=metric,
         scores=scores,

@@ -103,6 +103,26 @@ def _of_examples(
             yield part[:, groups.of]
 
 
+def resample_within(
+    scores: Callable[[Float64[np.ndarray, "resamples examples"]], Float64[np.ndarray, "resamples scores"]],
+    is_positive: Bool[np.ndarray, " examples"],
+    seed: int,
+) -> Float64[np.ndarray, "resamples scores"]:
+    """Scores of bootstrap resamples that draw within each of two classes, as `resample` gives them.
+
+    Of few positive examples a plain resample may hold none, and then says nothing about a ranking.
+    """
+    generator, found = np.random.default_rng(seed), []
+    sides = [np.flatnonzero(is_positive), np.flatnonzero(~is_positive)]
+    for rows in block_rows(RESAMPLES, len(is_positive)):
+        counts = np.zeros((rows, len(is_positive)))
+        for side in sides:
+            for row in counts if len(side) else ():
+                row[side] = np.bincount(generator.integers(len(side), size=len(side)), minlength=len(side))
+        found.append(scores(counts))
+    return np.concatenate(found)
+
+
 @functools.lru_cache(maxsize=3)  # of validation, of the test split, and of it without siblings
 def _kept(examples: int, seed: int, resamples: int) -> list[UInt16[np.ndarray, "rows examples"]]:
     return list(_drawn(examples, seed, resamples))

@@ -17,6 +17,8 @@ SURELY = 0.01
 
 
 _ROUNDING = 1e-9
+_OF_WHOLE = ("exchange", "resample")
+# Tests of metrics that are no mean over examples.
 
 
 class Recommendation(NamedTuple):
@@ -147,7 +149,7 @@ def _decide(contest: Contest, manner: _Manner) -> Recommendation:
 
 def _is_chance(contest: Contest, dummy: str) -> bool:
     """True where the best may be ahead of the dummy by chance alone."""
-    if contest.metric.target == "number" or (contest.examples < FEW and contest.metric.test != "exchange"):
+    if contest.metric.target == "number" or (contest.examples < FEW and contest.metric.test not in _OF_WHOLE):
         return contest.by_chance > SURELY
     return contest.p_value(dummy) * (len(contest.scores) - 1) > LEVEL or contest.by_chance > LEVEL
 

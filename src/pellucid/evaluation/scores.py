@@ -7,9 +7,16 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts, confusion_matrix, log_loss_terms
+from pellucid.arithmetic.ranking import OF_RANKS, ranked, rarer_class
 from pellucid.evaluation.calibration.error import calibration_error
 from pellucid.evaluation.groups import Groups
-from pellucid.evaluation.intervals import Interval, percentile_interval, resample, share_interval
+from pellucid.evaluation.intervals import (
+    Interval,
+    percentile_interval,
+    resample,
+    resample_within,
+    share_interval,
+)
 from pellucid.settings import METRICS, Metric, metrics_of
 
 _MOST_MEMBERSHIPS = 1 << 20
@@ -44,18 +51,25 @@ def score(
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
     groups: Groups | None = None,
+    positive: int | None = None,
+    predicted: Int64[np.ndarray, " examples"] | None = None,
 ) -> Scores:
     """Score class probabilities against labels, every score with its interval.
 
     `seed` is that of the draws behind the intervals. Where there are `groups` these are by them, and never
-    narrower than without: how far few groups lie apart is known badly.
+    narrower than without: how far few groups lie apart is known badly. Of two classes `positive` is the one
+    that rankings are about, by default the rarer; they are scored where both classes occur. `predicted` are
+    the classes decided for, by default the most probable ones; they count in every score of right answers.
 
     Raises: `ValueError` if there is no example.
     """
     if len(labels) == 0:
         raise ValueError("labels: no example to score; at least one is needed")
-    predicted = probabilities.argmax(axis=1)
-    resampled = _bootstrap_intervals(labels, probabilities, seed, groups)
+    classes = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1) if predicted is None else predicted
+    resampled = _bootstrap_intervals(labels, probabilities, seed, predicted, groups)
+    if classes == 2 and len(np.unique(labels)) == 2:
+        resampled |= _ranking_intervals(labels, probabilities, seed, positive, groups)
 
     def interval(metric: Metric) -> Interval:
         """Score and interval of one metric, in the way that its row of the table states."""
@@ -65,11 +79,17 @@ def score(
             return calibration_error(labels, probabilities, seed, groups)
         return resampled[metric.key]
 
-    intervals = {metric.key: interval(metric) for metric in metrics_of("class")}
+    intervals = {
+        metric.key: interval(metric)
+        for metric in metrics_of("class", classes)
+        if metric.key in resampled or not metric.of_two
+    }
     return Scores(
-        intervals=intervals if groups is None else widened(intervals, score(labels, probabilities, seed)),
+        intervals=intervals
+        if groups is None
+        else widened(intervals, score(labels, probabilities, seed, None, positive, predicted)),
         examples=len(labels),
-        confusion=confusion_matrix(labels, predicted, probabilities.shape[1]),
+        confusion=confusion_matrix(labels, predicted, classes),
     )
 
 
@@ -82,10 +102,11 @@ def _bootstrap_intervals(
     labels: Int64[np.ndarray, " examples"],
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int,
+    predicted: Int64[np.ndarray, " examples"],
     groups: Groups | None,
 ) -> dict[str, Interval]:
     """Intervals of the metrics without a formula for theirs, all from the same resamples."""
-    scores = _resampled(labels, probabilities)
+    scores = _resampled(labels, probabilities, predicted)
     values, draws = scores(np.ones((1, len(labels))))[0], resample(scores, len(labels), seed, groups=groups)
     return {
         name: percentile_interval(float(value), drawn, groups, METRICS[name].bounds)
@@ -93,11 +114,42 @@ def _bootstrap_intervals(
     }
 
 
+def _ranking_intervals(
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Float64[np.ndarray, "examples 2"],
+    seed: int,
+    positive: int | None,
+    groups: Groups | None,
+) -> dict[str, Interval]:
+    """Intervals of the scores of rankings, from resamples within each class, or of whole groups."""
+    chosen = rarer_class(labels) if positive is None else positive
+    counted = ranked(labels == chosen, probabilities[:, chosen])
+
+    def scores(weights: np.ndarray) -> np.ndarray:
+        """Every score of a ranking, a column each."""
+        counts = counted(weights)
+        return np.stack([metric(*counts) for metric in OF_RANKS.values()], axis=1)
+
+    values = scores(np.ones((1, len(labels))))[0]
+    draws = (
+        resample_within(scores, labels == chosen, seed)
+        if groups is None
+        else resample(scores, len(labels), seed, groups=groups)
+    )
+    draws = draws[np.isfinite(draws).all(axis=1)]  # resampled groups may all be of one class
+    return {
+        name: percentile_interval(float(value), drawn, groups, METRICS[name].bounds)
+        for name, value, drawn in zip(OF_RANKS, values, draws.T, strict=True)
+    }
+
+
 def _resampled(
-    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Float64[np.ndarray, "examples classes"],
+    predicted: Int64[np.ndarray, " examples"],
 ) -> Callable[[np.ndarray], np.ndarray]:
     """From weights of the examples to the metrics of class counts and, last, the log loss."""
-    classes, predicted = probabilities.shape[1], probabilities.argmax(axis=1)
+    classes = probabilities.shape[1]
     losses = log_loss_terms(labels, probabilities)
     by_label, by_prediction = _adder(labels, classes), _adder(predicted, classes)
     by_hit = _adder(np.where(predicted == labels, labels, classes), classes + 1)

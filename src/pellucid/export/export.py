@@ -93,9 +93,10 @@ def metadata_of(model: Model, name: str) -> Metadata:
         preprocessing=model.preprocessing,
         encoder=_encoder(model),
         novelty_rate=model.novelty_rate,
-        abstention=thresholds_of(model.held_out, model.classes, model.novelty_rate),
+        abstention=thresholds_of(model.held_out, model.classes, model.novelty_rate, model.threshold),
         held_out=model.held_out,
         joined_columns=model.joined_columns,
+        threshold=model.threshold,
     )
 
 

@@ -11,11 +11,7 @@ from pellucid.pipeline.comparing.folds import scores_of_folds
 from pellucid.pipeline.continual.metrics import continual_metrics
 from pellucid.pipeline.continual.training import ContinualTraining, recommended_on
 from pellucid.pipeline.judging.averaging import with_average, with_averages_tested, without_averages
-from pellucid.pipeline.judging.held_out import (
-    with_held_out,
-    with_joined_columns,
-    with_test_answers,
-)
+from pellucid.pipeline.judging.held_out import with_data_known, with_held_out, with_test_answers
 from pellucid.pipeline.judging.label_issues import judge_labels
 from pellucid.pipeline.judging.learning_curve import draw_curve
 from pellucid.pipeline.judging.novelty.detectors import with_detectors
@@ -32,6 +28,7 @@ from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.learning import Learned
 from pellucid.pipeline.run.context import RunContext
 from pellucid.reports import LabelIssues
+from pellucid.settings import Settings
 
 
 def conclude(
@@ -53,7 +50,12 @@ def conclude(
     ):
         candidates = with_detectors(candidates, material_of(folds.learning), settings.seed)
         candidates = with_held_out(candidates, dataset, settings.seed)
-    candidates = with_joined_columns(candidates, _joined_columns(dataset, continual))
+    candidates = with_data_known(
+        candidates,
+        _joined_columns(dataset, continual),
+        _renamed(dataset, settings, continual),
+        settings.threshold or {},
+    )
     if continual is None and has_baselines(settings, dataset):
         candidates = with_average(candidates, dataset, settings, stages)
     recommendation = recommended_on(continual, candidates, dataset, settings)
@@ -93,6 +95,12 @@ def conclude(
 def _joined_columns(dataset: Dataset, continual: ContinualTraining | None) -> tuple[str, ...]:
     """Columns whose texts the data joins, or joined for a network that continues training."""
     return dataset.joined_columns or (() if continual is None else continual.start.model.joined_columns)
+
+
+def _renamed(dataset: Dataset, settings: Settings, continual: ContinualTraining | None) -> dict[str, str]:
+    """Old and new names of classes: those of a network that continues training, and those of this data."""
+    names = {**({} if continual is None else continual.start.model.renamed), **(settings.rename or {})}
+    return {old: new for old, new in names.items() if new in dataset.classes}
 
 
 def _tested(

@@ -15,6 +15,7 @@ from pellucid.pipeline.learners.planning.refusals import (
     require_fitting_generator,
     require_fitting_inputs,
     require_fitting_model,
+    require_known_classes,
 )
 from pellucid.pipeline.run.configuration import call_of, command_of
 from pellucid.pipeline.run.context import RunContext
@@ -65,6 +66,7 @@ def require_fitting(data: str | Listing, given: Mapping[str, Any], context: RunC
     dataset, settings, journal = context.dataset, context.settings, context.journal
     place = data if isinstance(data, str) else data.place
     require_fitting_model(settings, dataset.target)
+    require_known_classes(settings, dataset.classes, place)
     require_fitting_inputs(settings, material_of(dataset).takes)
     if settings.generates:
         require_fitting_generator(settings, given, dataset.target)

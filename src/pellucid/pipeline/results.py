@@ -60,6 +60,7 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         "seed": seed,
         "classes": list(dataset.classes),
         "data": outcome.check.metrics(),
+        **({"threshold": threshold} if (threshold := config["settings"].get("threshold")) else {}),
         "recommended": outcome.recommendation.name,
         "reason": " ".join([outcome.recommendation.reason, *([price] if price else [])]),
         "models": entries,
@@ -81,7 +82,8 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         **({} if outcome.continual is None else {"continual": outcome.continual}),
         **({} if outcome.added is None else {"added_generated": outcome.added}),
     }
-    rows = as_csv([*rows_of_test(dataset, outcome.tested[outcome.recommendation.name])])
+    threshold = outcome.recommended.model.threshold
+    rows = as_csv([*rows_of_test(dataset, outcome.tested[outcome.recommendation.name], threshold)])
     write_rows(folder.path / "test.csv", rows, len(dataset.test))
     report = render(report_facts(outcome, metrics))
     write_file(folder.path / "report.html", report.encode())

@@ -25,6 +25,8 @@ _WRITTEN = {
     "all-minilm-l6-v2": "all-MiniLM-L6-v2",
     "glove-6b-50d": "GloVe 6B",
 }
+IMBALANCED = 0.2
+"""Share of the rarer of two classes up to which scores of rankings are shown beside the others."""
 
 
 def metrics(facts: ReportFacts) -> tuple[Metric, ...]:
@@ -49,7 +51,11 @@ def metric_named(facts: ReportFacts, key: Any) -> Metric:
 
 
 def _of_task(facts: ReportFacts) -> tuple[Metric, ...]:
-    return metrics_of(facts.target.noun)
+    found = metrics_of(facts.target.noun, len(facts.classes))
+    rarest = float(facts.confusion.sum(axis=1).min(initial=0.0)) if facts.tested else 0.0
+    if len(found) and rarest > IMBALANCED * facts.tested:
+        return tuple(each for each in found if not each.of_two or each == headline(facts))
+    return found
 
 
 def models(facts: ReportFacts) -> Mapping[str, Mapping[str, Any]]:

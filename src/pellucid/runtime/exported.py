@@ -1,7 +1,7 @@
 """An exported model that answers: its graph in onnxruntime, its inputs made ready by Pellucid's own code."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.arithmetic.finite import require_finite
+from pellucid.arithmetic.probabilities import decided
 from pellucid.bundle.held_out import Answers, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
@@ -48,6 +49,11 @@ class ExportedModel:
         return self.metadata.joined_columns
 
     @property
+    def threshold(self) -> Mapping[str, float]:
+        """One of two classes and the probability from which on it is answered; or nothing."""
+        return self.metadata.threshold
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Class names in the order of the probabilities; none where a number is predicted."""
         return self.metadata.classes
@@ -68,7 +74,7 @@ class ExportedModel:
         return self.metadata.held_out
 
     def predict(self, inputs: Sequence[Any] | np.ndarray) -> list[str] | list[float]:
-        """Label of each input: the most probable class, or the number.
+        """Label of each input: the class that is most probable, or decided for, or the number.
 
         Inputs are images as files (`str` or `Path`), as their bytes or as arrays (height, width[, channels]);
         or texts.
@@ -79,7 +85,7 @@ class ExportedModel:
         said = self.answer(self.ready(inputs)).said
         if said.ndim == 1:
             return [float(number) for number in said]
-        return [self.classes[place] for place in said.argmax(axis=1).tolist()]
+        return [self.classes[place] for place in decided(said, self.classes, self.threshold).tolist()]
 
     def predict_proba(self, inputs: Sequence[Any] | np.ndarray) -> Float64[np.ndarray, "n classes"]:
         """Probability of every class for every input, as `predict` takes them.

@@ -2,11 +2,12 @@
 
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from pellucid.arithmetic.probabilities import checked_threshold
 from pellucid.bundle.held_out import HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.tables.choosing.joining import joined_columns_of
@@ -43,6 +44,7 @@ _KEYS = {
     "details",
     "held_out",
     "joined_columns",
+    "threshold",
 }
 
 
@@ -75,6 +77,8 @@ class Metadata:
         held_out: answers about examples that the model did not learn from, from which every other promise
             is made; `None` where none were kept.
         joined_columns: columns of a table whose texts the model reads as one; none where it reads one.
+        threshold: one of two classes and the probability from which on it is answered; nothing where the
+            most probable class is.
     """
 
     model: str
@@ -88,6 +92,7 @@ class Metadata:
     abstention: tuple[Threshold, ...]
     held_out: HeldOut | None = None
     joined_columns: tuple[str, ...] = ()
+    threshold: Mapping[str, float] = field(default_factory=dict)
 
     def to_properties(self) -> dict[str, str]:
         """The texts of the file's metadata by their keys."""
@@ -106,6 +111,8 @@ class Metadata:
             found["held_out"] = to_text(self.held_out)
         if self.joined_columns:
             found["joined_columns"] = _json(list(self.joined_columns))
+        if self.threshold:
+            found["threshold"] = _json(dict(self.threshold))
         if self.encoder is not None:
             if isinstance(self.encoder, TermWeights):
                 idf = self.encoder.idf.astype("<f4").tobytes().hex()
@@ -151,6 +158,7 @@ class Metadata:
             abstention=_thresholds(read["abstention"]),
             held_out=from_text(found["held_out"], classes) if "held_out" in found else None,
             joined_columns=joined,
+            threshold=checked_threshold(_parsed(found, "threshold"), classes) if "threshold" in found else {},
         )
 
 

@@ -19,6 +19,10 @@ def require_no_contradiction(settings: "Settings") -> None:
         raise UsageError(
             "--label-smoothing: belongs to cross-entropy, but --loss is mse; leave one of them out"
         )
+    if settings.mirror and settings.augment is False:
+        raise UsageError("--mirror: a way of varying images, which --no-augment leaves out; give one of them")
+    if settings.threshold is not None and len(settings.threshold) != 1:
+        raise UsageError("--threshold: takes one of two classes, such as spam=0.9; the other one follows")
     if settings.folds == 1:
         raise UsageError("--folds: 1 leaves nothing to learn from; give 2 or more, or 0 for none")
     if settings.folds and settings.time_limit is not None:

@@ -26,8 +26,9 @@ class Metric:
         interval: how its 95 % interval is made: Wilson's for a share of the examples, the bootstrap
             (of numbers studentised), or resampled bins for a calibration error.
         test: the paired test by which two models are compared on it, McNemar's, the exchange of whole
-            answers or sign flips of differences; `None` where it chooses no model.
+            answers, sign flips of differences or resampled examples; `None` where it chooses no model.
         hint: what stands beside its name in a table without a glossary, such as its unit.
+        of_two: whether it exists for two classes only, of which the rarer one counts as positive.
     """
 
     key: str
@@ -39,8 +40,9 @@ class Metric:
     highest: float | None = 1.0
     matters: float = 0.01
     interval: Literal["wilson", "bootstrap", "bins"] = "bootstrap"
-    test: Literal["mcnemar", "exchange", "sign-flip"] | None = None
+    test: Literal["mcnemar", "exchange", "sign-flip", "resample"] | None = None
     hint: str = ""
+    of_two: bool = False
 
     @property
     def setting(self) -> str:
@@ -106,6 +108,25 @@ _ROWS = (
         hint="nats",
     ),
     Metric(
+        key="average_precision",
+        words="average precision",
+        meaning="Mean share of right ones among all examples ranked as high, over the examples of the rarer "
+        "class; what guesses get is that class\u2019s share.",
+        target="class",
+        test="resample",
+        hint="rarer class",
+        of_two=True,
+    ),
+    Metric(
+        key="roc_auc",
+        words="area under the ROC curve",
+        meaning="How often an example of one class gets a higher probability of it than one of the other: 1 "
+        "is perfect, 0.5 a guess.",
+        target="class",
+        test="resample",
+        of_two=True,
+    ),
+    Metric(
         key="expected_calibration_error",
         words="expected calibration error",
         meaning="Mean distance between the model's confidence and how often it is right.",
@@ -165,9 +186,9 @@ NUMBER_METRIC = METRICS["root_mean_squared_error"]
 """The one by which models that predict numbers are chosen and compared."""
 
 
-def metrics_of(target: Literal["class", "number", "image"]) -> tuple[Metric, ...]:
-    """The metrics of models that predict classes, or numbers, or make images."""
-    return tuple(each for each in _ROWS if each.target == target)
+def metrics_of(target: Literal["class", "number", "image"], classes: int = 0) -> tuple[Metric, ...]:
+    """The metrics of models that predict so many classes, or numbers, or make images."""
+    return tuple(each for each in _ROWS if each.target == target and (classes == 2 or not each.of_two))
 
 
 def metric_of(setting: str | None) -> Metric:

@@ -6,7 +6,7 @@ import numbers
 import os
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
@@ -31,13 +31,15 @@ class Row:
 
     Attributes:
         name: name in Python.
-        kind: `str`, `int`, `float` or `bool`.
+        kind: `str`, `int`, `float`, `bool`, or `dict` of values by class.
         default: value when nothing is given; `None` means decided by rule.
         group: which part of the work it steers.
         meaning: one sentence for people, without the closing stop.
         choices: every admitted text; empty when any text will do.
-        low: smallest admitted number, or `None`.
-        high: largest admitted number, or `None`.
+        low: smallest admitted number, or `None`; of a `dict`, of its values.
+        high: largest admitted number, or `None`; likewise.
+        read: makes a `dict` of a text that is none of the choices.
+        form: the text's form for people, such as `FILE`.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Row:
     choices: tuple[str, ...]
     low: float | None
     high: float | None
+    read: Callable[[str], Mapping[str, Any]] | None = None
+    form: str = ""
 
     @property
     def key(self) -> str:
@@ -68,10 +72,12 @@ def row(
     choices: tuple[str, ...] = (),
     low: float | None = None,
     high: float | None = None,
+    read: Callable[[str], Mapping[str, Any]] | None = None,
+    form: str = "",
 ) -> Any:
     """Field of the table, whose name and type stand beside it; arguments as the attributes of `Row`."""
     metadata = {"group": group, "meaning": meaning, "choices": choices, "low": low, "high": high}
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata={**metadata, "read": read, "form": form})
 
 
 def rows_of(table: type) -> tuple[Row, ...]:
@@ -83,10 +89,10 @@ def rows_of(table: type) -> tuple[Row, ...]:
 
 
 def _kind(annotation: Any) -> type:
-    """Plain type behind `X` or `X | None`."""
+    """Plain type behind `X` or `X | None`; a mapping, which stands first of several, is a `dict`."""
     if get_origin(annotation) in (types.UnionType, typing.Union):
-        return next(part for part in get_args(annotation) if part is not types.NoneType)  # type: ignore[no-any-return]
-    return annotation  # type: ignore[no-any-return]
+        annotation = next(part for part in get_args(annotation) if part is not types.NoneType)
+    return dict if get_origin(annotation) is Mapping else annotation
 
 
 def instead_of(name: str, known: Sequence[str]) -> str:
@@ -112,6 +118,8 @@ def checked(row: Row, value: Any) -> Any:
     """
     if value is None and row.default is None:
         return None
+    if row.kind is dict:
+        return _checked_by_class(row, value)
     if row.kind is str and isinstance(value, os.PathLike):
         value = os.fspath(value)
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -129,3 +137,42 @@ def checked(row: Row, value: Any) -> Any:
     if (row.low is not None and value < row.low) or (row.high is not None and value > row.high):
         raise UsageError(f"{row.flag}: {value!r} is outside {row.low} to {row.high}")
     return row.kind(value)
+
+
+def _checked_by_class(row: Row, value: Any) -> str | dict[str, Any]:
+    """Bring values by class to a `dict` of texts or of numbers, or refuse them; a choice stays a text.
+
+    Raises: `UsageError` as `checked`, or if the text cannot be read.
+    """
+    if isinstance(value, str) and value in row.choices:
+        return value
+    if isinstance(value, (str, os.PathLike)) and row.read is not None:
+        try:
+            value = row.read(os.fspath(value))
+        except ValueError as error:
+            raise UsageError(f"{row.flag}: {error}") from error
+    if not isinstance(value, Mapping) or not value:
+        forms = [*row.choices, row.form, "a mapping of classes in Python and TOML"]
+        raise UsageError(f"{row.flag}: {value!r} is none of {', '.join(forms)}")
+    if row.low is None:
+        names = {class_name(old): class_name(new) for old, new in value.items()}
+        empty = [old for old, new in names.items() if not old.strip() or not new.strip()]
+        if empty:
+            raise UsageError(f"{row.flag}: {empty[0]!r} stands beside an empty name; give every class one")
+        return names
+    numbers_by_class = {}
+    for name, number in value.items():
+        if not isinstance(number, numbers.Real) or isinstance(number, bool) or number != number:
+            raise UsageError(f"{row.flag}: {number!r} for {name!r} is not a number")
+        if not row.low <= float(number) <= (row.high or row.low):
+            raise UsageError(f"{row.flag}: {number!r} for {name!r} is outside {row.low} to {row.high}")
+        numbers_by_class[class_name(name)] = float(number)
+    return numbers_by_class
+
+
+def class_name(value: Any) -> str:
+    """Name of a class as labels of that value become it: `true` of True, `3` of 3 and 3.0."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    is_whole = isinstance(value, numbers.Real) and float(value).is_integer()
+    return str(int(float(value))) if is_whole else str(value)

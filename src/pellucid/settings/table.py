@@ -8,6 +8,7 @@ from pellucid.errors import UsageError
 from pellucid.settings.contradictions import require_no_contradiction
 from pellucid.settings.metrics import CHOICES
 from pellucid.settings.models import CLASSICAL, GENERATIVE, NEURAL, NO_BACKBONE
+from pellucid.settings.parsing import parse_names, parse_numbers_by_class
 from pellucid.settings.row import Row, checked, instead_of, row, rows_of
 
 
@@ -61,10 +62,32 @@ class Settings:
     slice_column: str | None = row(
         None, "data", "Table column for whose values scores are given one by one, worst first"
     )
+    rename: Mapping[str, str] | None = row(
+        None,
+        "data",
+        "Table of old and new names of classes (CSV, TSV or JSON): what it names is renamed, and two classes "
+        "of one new name become one",
+        read=parse_names,
+        form="FILE",
+    )
+    min_examples: int | None = row(
+        None,
+        "data",
+        "Leave classes with fewer examples out",
+        low=1,
+        high=1_000_000_000,
+    )
     encoding: str | None = row(None, "data", "Text encoding of tables and text files; default: detected")
     skip_bad: bool = row(False, "data", "Leave unreadable examples out instead of refusing the data")
     image_size: str | None = row(
         None, "data", "Training size in pixels, N or HxW; default: a rule from the data"
+    )
+    resize: str = row(
+        "fit",
+        "data",
+        "How images of another shape get the training size: fit keeps their aspect and fills the rest with "
+        "the colour of their border, stretch does not",
+        choices=("fit", "stretch"),
     )
     # network
     model: str = row(
@@ -196,15 +219,33 @@ class Settings:
     label_smoothing: float | None = row(
         None, "training", "Share of each target spread over all classes", low=0.0, high=0.9
     )
-    class_weight: str | None = row(
+    class_weight: Mapping[str, float] | str | None = row(
         None,
         "training",
-        "Weight of a class in the loss; default: balanced when the largest class "
-        "has more than five times the examples of the smallest, but never for texts",
+        "Weight of a class in the loss, of networks and of classical models: none, balanced, or a weight for "
+        "each (spam=5,ham=1; a class that is not named weighs 1); default: balanced in networks when the "
+        "largest class has more than five times the examples of the smallest, but never for texts",
         choices=("none", "balanced"),
+        low=1e-6,
+        high=1e6,
+        read=parse_numbers_by_class,
+        form="CLASS=WEIGHT,...",
+    )
+    threshold: Mapping[str, float] | None = row(
+        None,
+        "training",
+        "Of two classes answer this one where its probability is at least so large, and the other elsewhere; "
+        "default: the more probable one",
+        low=0.0,
+        high=1.0,
+        read=parse_numbers_by_class,
+        form="CLASS=PROBABILITY",
     )
     augment: bool | None = row(
         None, "training", "Shift, mirror and erase training images; default: a rule from the data"
+    )
+    mirror: bool | None = row(
+        None, "training", "Mirror training images left to right; default: a rule from the data"
     )
     patience: int | None = row(
         None,

@@ -41,6 +41,8 @@ class Examples:
         validation: ascending positions of the validation split; may be empty.
         classes: number of classes; 0 where numbers are predicted, or images without labels are made.
         generates: whether images like these are made instead of predicting labels.
+        names: of the classes, where weights by class are asked for.
+        weights: of each example in the loss; `None` where all weigh the same.
     """
 
     inputs: np.ndarray | Tokens
@@ -49,6 +51,8 @@ class Examples:
     validation: np.ndarray
     classes: int
     generates: bool = False
+    names: tuple[str, ...] = ()
+    weights: Float64[np.ndarray, " n"] | None = None
 
     @property
     def target(self) -> Target:
@@ -74,10 +78,12 @@ class Mixed(NamedTuple):
     Attributes:
         labels: class of that other image.
         shares: part of the pixels that come from it, 0 to 1.
+        weights: of that other image in the loss.
     """
 
     labels: Int64[Tensor, " batch"]
     shares: Float[Tensor, " batch"]
+    weights: Float[Tensor, " batch"]
 
 
 class Batch(NamedTuple):
@@ -88,18 +94,21 @@ class Batch(NamedTuple):
         labels: class of each, or number to predict.
         indices: their positions in the data set, for messages.
         mixed: second labels; `None` where each example has one.
+        weights: of each in the loss; `None` where all weigh the same.
     """
 
     inputs: Float[Tensor, "batch ..."] | Int64[Tensor, "batch longest"]
     labels: Int64[Tensor, " batch"] | Float64[Tensor, " batch"]
     indices: np.ndarray
     mixed: Mixed | None = None
+    weights: Float[Tensor, " batch"] | None = None
 
     def part(self, examples: slice) -> "Batch":
         """Some of the examples."""
         mixed = self.mixed
-        own = None if mixed is None else Mixed(mixed.labels[examples], mixed.shares[examples])
-        return Batch(self.inputs[examples], self.labels[examples], self.indices[examples], own)
+        own = None if mixed is None else Mixed(*(each[examples] for each in mixed))
+        weights = None if self.weights is None else self.weights[examples]
+        return Batch(self.inputs[examples], self.labels[examples], self.indices[examples], own, weights)
 
 
 class Batches:
@@ -157,19 +166,21 @@ class Batches:
     def _batch(self, indices: np.ndarray, epoch: int, number: int) -> Batch:
         augmentation = self.recipe.augmentation
         labels = torch.from_numpy(self.examples.labels[indices])
-        inputs = self.examples.inputs
+        inputs, weights = self.examples.inputs, self.examples.weights
+        own = None if weights is None else torch.from_numpy(weights[indices].astype(np.float32))
         if isinstance(inputs, Tokens):
-            return Batch(self._varied(to_tensor(inputs, indices), number), labels, indices)
+            ids = self._varied(to_tensor(inputs, indices), number)
+            return Batch(ids, labels, indices, weights=own)
         if augmentation.is_off:
-            return Batch(to_tensor(inputs, indices), labels, indices)
+            return Batch(to_tensor(inputs, indices), labels, indices, weights=own)
         mirrored = (self._mirror_bits[indices] + epoch % 2) % 2 == 1
         draws = generator(self.recipe.seed, Purpose.AUGMENTATION, number)
         images = augmented_batch(inputs, indices, mirrored & augmentation.mirror, augmentation, draws)
         mixed = None
         if augmentation.mix > 0:
             shares = torch.from_numpy(mix(images, augmentation.mix, draws))
-            mixed = Mixed(labels.roll(1), shares)
-        return Batch(_as_tensor(images).float(), labels, indices, mixed)
+            mixed = Mixed(labels.roll(1), shares, torch.ones_like(shares) if own is None else own.roll(1))
+        return Batch(_as_tensor(images).float(), labels, indices, mixed, own)
 
     def _varied(self, ids: Int64[Tensor, "batch longest"], number: int) -> Int64[Tensor, "batch longest"]:
         """Replace some ids by `UNKNOWN`, so that no text hangs on a single word."""

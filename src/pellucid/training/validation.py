@@ -18,10 +18,14 @@ from pellucid.training.batches import Examples, to_tensor
 from pellucid.training.lengths import ROWS, blocks_by_length
 from pellucid.training.state import Record
 
-_LOSS_FIRST = sorted(
-    (metric for metric in metrics_of("class") if metric.test), key=lambda metric: metric.key != "log_loss"
-)
-"""The metrics that may choose an epoch, in the order of `history.jsonl`."""
+_LOSS_FIRST = {
+    classes: sorted(
+        (metric for metric in metrics_of("class", classes) if metric.test),
+        key=lambda metric: metric.key != "log_loss",
+    )
+    for classes in (0, 2)
+}
+"""The metrics that may choose an epoch, in the order of `history.jsonl`: of two classes, and of others."""
 
 
 def validator(
@@ -50,7 +54,8 @@ def validator(
 def _score_classes(network: Network | HeadAlone, examples: Examples, device: str) -> Record:
     probabilities = _outputs(network, examples, device).softmax(dim=1).cpu().numpy()
     labels = examples.labels[examples.validation]
-    return {metric.in_history: metric_value(metric, labels, probabilities) for metric in _LOSS_FIRST}
+    metrics = _LOSS_FIRST[2 if examples.classes == 2 else 0]
+    return {metric.in_history: metric_value(metric, labels, probabilities) for metric in metrics}
 
 
 def _score_numbers(network: Network | HeadAlone, examples: Examples, device: str) -> Record:

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from pellucid.arithmetic.probabilities import checked_threshold
 from pellucid.bundle.format import fields
 from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.format.fields import HELD_OUT_NAME, NOVELTY_NAME, WEIGHTS_NAME, MemberPlan, PredictorPlan
@@ -32,13 +33,15 @@ _KEYS = (
     "novelty",
     "held_out",
     "joined_columns",
+    "renamed",
+    "threshold",
     "origin",
     "members",
     "sha256",
     "own_sha256",
 )
-_OPTIONAL = ("novelty", "held_out", "joined_columns", "origin", "members")
-"""Models without a detector, held-out answers, joined columns, others' weights or members leave them out."""
+_OPTIONAL = ("novelty", "held_out", "joined_columns", "renamed", "threshold", "origin", "members")
+"""Keys that a model without a detector, held-out answers and so on leaves out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,10 @@ class Description:
             without one.
         held_out: what its held-out answers' `to_json` gave; checked by them. `None` in a model without.
         joined_columns: columns of a table whose texts it reads as one; none where it reads one.
+        renamed: old names of classes in the data, and the new ones in `classes`; nothing where none was
+            renamed.
+        threshold: one of two classes and the probability from which on it is answered; nothing where the
+            most probable class is.
         origin: where weights in it come from that others trained; `None` where there are none.
         members: of an average, the one of the most weight first; none of any other model.
     """
@@ -78,6 +85,8 @@ class Description:
     novelty: Any = None
     held_out: Any = None
     joined_columns: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    threshold: Mapping[str, float] = field(default_factory=dict)
     origin: Origin | None = None
     members: tuple[MemberPlan, ...] = ()
 
@@ -106,6 +115,8 @@ class Description:
                 **({} if self.novelty is None else {"novelty": self.novelty}),
                 **({} if self.held_out is None else {"held_out": self.held_out}),
                 **({"joined_columns": list(self.joined_columns)} if self.joined_columns else {}),
+                **({"renamed": dict(self.renamed)} if self.renamed else {}),
+                **({"threshold": dict(self.threshold)} if self.threshold else {}),
                 **({} if self.origin is None else {"origin": self.origin.to_json()}),
                 **({"members": [each._asdict() for each in self.members]} if self.members else {}),
                 "sha256": dict(self.sha256),
@@ -164,6 +175,8 @@ class Description:
             novelty=novelty,
             held_out=held_out,
             joined_columns=fields.read_joined_columns(document.get("joined_columns"), kind),
+            renamed=fields.read_renamed(document.get("renamed"), classes),
+            threshold=checked_threshold(document["threshold"], classes) if "threshold" in document else {},
             origin=Origin.from_json(document["origin"]) if "origin" in document else None,
             members=fields.read_members(document.get("members"), kind),
         )

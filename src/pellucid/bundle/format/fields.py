@@ -166,6 +166,21 @@ def read_joined_columns(value: object, kind: Kind) -> tuple[str, ...]:
     return joined_columns_of(value)
 
 
+def read_renamed(value: object, classes: tuple[str, ...]) -> dict[str, str]:
+    """Read `renamed`: old names of classes and new ones among `classes`; nothing where none was renamed.
+
+    Raises: `ValueError` if a name is none, or a new one is no class.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not value or not all(value):
+        raise ValueError("'renamed' is not an object of old and new names")
+    for new in value.values():
+        if new not in classes:
+            raise ValueError(f"'renamed' names {repr(new)[:40]}, which is no class")
+    return value
+
+
 def read_classes(value: object, kind: Kind) -> tuple[str, ...]:
     """Read `classes`: two or more names, none where numbers are predicted, any where images are made.
 

@@ -67,6 +67,7 @@ class AverageModel(Model):
         first = self.members[0].model
         self.input_kind, self.preprocessing = first.input_kind, first.preprocessing
         self.classes, self.joined_columns = first.classes, first.joined_columns
+        self.renamed, self.threshold = first.renamed, first.threshold
         self.temperature = checked_temperature(temperature, self.classes)
 
     @property

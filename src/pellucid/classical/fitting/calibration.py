@@ -21,7 +21,11 @@ _LOG_LOW, _LOG_HIGH, _STEPS = -7.0, 7.0, 60
 _GOLDEN = (5**0.5 - 1) / 2
 
 
-def best_scale(labels: Int64[np.ndarray, " n"], decisions: Float64[np.ndarray, "n classes"]) -> float:
+def best_scale(
+    labels: Int64[np.ndarray, " n"],
+    decisions: Float64[np.ndarray, "n classes"],
+    weights: Float64[np.ndarray, " n"] | None = None,
+) -> float:
     r"""Scale $s$, about 0.001 to 1,100, of least log loss of $\mathrm{softmax}(s z)$; it is convex in $s$."""
     smooth = 1 / (len(labels) + 2)
     right = (1 - smooth) * decisions[np.arange(len(labels)), labels] + smooth * decisions.mean(axis=1)
@@ -30,7 +34,8 @@ def best_scale(labels: Int64[np.ndarray, " n"], decisions: Float64[np.ndarray, "
     def loss(logarithm: float) -> float:
         s = np.exp(logarithm)
         partition = np.log(np.exp(s * (decisions - largest[:, np.newaxis])).sum(axis=1))
-        return float((partition + s * (largest - right)).mean())
+        losses = partition + s * (largest - right)
+        return float(losses.mean() if weights is None else np.average(losses, weights=weights))
 
     low, high = _LOG_LOW, _LOG_HIGH
     first, second = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
@@ -74,6 +79,7 @@ def scale_out_of_sample(
     decide: Callable[[Int64[np.ndarray, " held"]], Float64[np.ndarray, "held classes"]],
     *,
     once: bool = False,
+    weights: Float64[np.ndarray, " n"] | None = None,
 ) -> float:
     """Scale for a model of these examples, by `decide`: decision values of some that a model learnt without.
 
@@ -83,4 +89,6 @@ def scale_out_of_sample(
     parts = parts_held_out(labels, once=once)
     if not parts:
         return 1.0
-    return best_scale(labels[np.concatenate(parts)], np.concatenate([decide(held) for held in parts]))
+    held_out = np.concatenate(parts)
+    own = None if weights is None else weights[held_out]
+    return best_scale(labels[held_out], np.concatenate([decide(held) for held in parts]), own)

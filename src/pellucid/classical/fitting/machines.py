@@ -25,7 +25,7 @@ from jaxtyping import Float32, Float64, Int64
 
 from pellucid.classical.features.scaling import scaling, standardise
 from pellucid.classical.fitting.calibration import scale_out_of_sample
-from pellucid.classical.fitting.regression import constant
+from pellucid.classical.fitting.regression import constant, moments
 from pellucid.classical.predictors.kernel import Kernel, project
 from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Work
@@ -90,11 +90,11 @@ def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work
     variance = float(np.count_nonzero(scale))
     present = np.unique(labels)
     if len(present) == 1 or variance == 0:
-        return constant(labels, work.classes)
+        return constant(labels, work.classes, work.weights)
     space = _space(features, centre, scale, work)
     gamma = setup.width / variance
     if work.classes == 0:
-        return _for_numbers(space, labels, gamma, setup.strength)
+        return _for_numbers(space, labels, gamma, setup.strength, work.weights)
     return _for_classes(space, np.searchsorted(present, labels), present, work, gamma, setup.strength)
 
 
@@ -116,13 +116,19 @@ def _space(
     return Space(centre, projection, project(features, centre, projection).astype(np.float32))
 
 
-def _for_numbers(space: Space, labels: Float64[np.ndarray, " n"], gamma: float, strength: float) -> Kernel:
+def _for_numbers(
+    space: Space,
+    labels: Float64[np.ndarray, " n"],
+    gamma: float,
+    strength: float,
+    weights_given: Float64[np.ndarray, " n"] | None,
+) -> Kernel:
     """Support vector regression on numbers brought to mean 0 and deviation 1."""
     from sklearn.svm import SVR
 
-    middle, deviation = labels.mean(), labels.std()
+    middle, deviation = moments(labels, weights_given)
     model = SVR(C=strength, gamma=gamma, epsilon=_INSENSITIVE, cache_size=_CACHE_MEGABYTES)
-    model.fit(space.rows.astype(np.float64), (labels - middle) / deviation)
+    model.fit(space.rows.astype(np.float64), (labels - middle) / deviation, weights_given)
     supports = model.support_ if len(model.support_) else np.zeros(1, np.int64)
     weights = model.dual_coef_.T if len(model.support_) else np.zeros((1, 1))
     return Kernel(
@@ -156,7 +162,7 @@ def _for_classes(
     def learnt_from(positions: Int64[np.ndarray, " learnt"]) -> Kernel:
         """Machines of all pairs, learnt from some of the examples."""
         rows = space.rows[positions]
-        pairs = _pairs(rows, labels[positions], work.threads, gamma, strength)
+        pairs = _pairs(rows, labels[positions], work.of(positions), gamma, strength)
         return Kernel(
             outputs=work.classes,
             number=False,
@@ -177,7 +183,7 @@ def _for_classes(
         parts.append(learnt_from(np.delete(np.arange(len(labels)), held)))
         return parts[-1].votes(space.rows[held].astype(np.float64))
 
-    scale = np.array([scale_out_of_sample(labels, decide, once=work.for_comparison)])
+    scale = np.array([scale_out_of_sample(labels, decide, once=work.for_comparison, weights=work.weights)])
     is_cheap = (len(labels) <= _CHEAP and not work.for_comparison) or not parts
     return replace(learnt_from(np.arange(len(labels))) if is_cheap else parts[-1], scale=scale)
 
@@ -185,7 +191,7 @@ def _for_classes(
 def _pairs(
     rows: Float32[np.ndarray, "n space"],
     labels: Int64[np.ndarray, " n"],
-    threads: int,
+    work: Work,
     gamma: float,
     strength: float,
 ) -> Pairs:
@@ -195,7 +201,7 @@ def _pairs(
     classes = int(labels.max()) + 1
     if len(labels) <= _AT_ONCE and classes > 2:
         whole = SVC(C=strength, gamma=gamma, cache_size=_CACHE_MEGABYTES)
-        whole.fit(rows.astype(np.float64), labels)
+        whole.fit(rows.astype(np.float64), labels, work.weights)
         ends = np.cumsum(whole.n_support_)
         return Pairs(whole.support_.astype(np.int64), whole.dual_coef_.T.copy(), whole.intercept_, ends)
     members = [np.flatnonzero(labels == each) for each in range(classes)]
@@ -206,14 +212,14 @@ def _pairs(
         first, second = pair
         positions = np.concatenate([members[first], members[second]])
         model = SVC(C=strength, gamma=gamma, cache_size=_CACHE_MEGABYTES)
-        model.fit(rows[positions].astype(np.float64), labels[positions])
+        model.fit(rows[positions].astype(np.float64), labels[positions], work.of(positions).weights)
         weight = np.zeros(len(positions))
         weight[model.support_] = -model.dual_coef_[0]  # of two classes it decides for the second
         weights[members[first], second - 1] = weight[: len(members[first])]
         weights[members[second], first] = weight[len(members[first]) :]
         return -float(model.intercept_[0])
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(work.threads) as pool:
         bias = np.array(list(pool.map(solve, combinations(range(classes), 2))))
     by_class = np.concatenate(members)
     supports = by_class[weights[by_class].any(axis=1)]

@@ -17,10 +17,22 @@ from pellucid.classical.search import Work
 _TOLERANCE = 1e-3
 
 
-def constant(labels: np.ndarray, classes: int) -> Constant:
+def constant(labels: np.ndarray, classes: int, weights: Float64[np.ndarray, " n"] | None = None) -> Constant:
     """Constant model that answers with the shares of the classes, or with the mean where there are none."""
-    answer = np.bincount(labels, minlength=classes) / len(labels) if classes else np.array([labels.mean()])
-    return Constant(number=not classes, answer=answer)
+    if classes:
+        counts = np.bincount(labels, weights, minlength=classes)
+        return Constant(number=False, answer=counts / counts.sum())
+    return Constant(number=True, answer=np.array([np.average(labels, weights=weights)]))
+
+
+def moments(
+    labels: Float64[np.ndarray, " n"], weights: Float64[np.ndarray, " n"] | None
+) -> tuple[float, float]:
+    """Mean and standard deviation of numbers at their weights."""
+    if weights is None:
+        return float(labels.mean()), float(labels.std())
+    middle = float(np.average(labels, weights=weights))
+    return middle, float(np.sqrt(np.average((labels - middle) ** 2, weights=weights)))
 
 
 def logistic(
@@ -35,10 +47,10 @@ def logistic(
 
     present = np.unique(labels)
     if len(present) == 1:
-        return constant(labels, work.classes)
+        return constant(labels, work.classes, work.weights)
     centre, scale = scaling(features, work.one_unit)
     model = LogisticRegression(C=strength, max_iter=work.budget.iterations, tol=_TOLERANCE)
-    model.fit(standardise(features, centre, scale), labels)
+    model.fit(standardise(features, centre, scale), labels, work.weights)
     weights, bias = model.coef_.T.astype(np.float64), model.intercept_.astype(np.float64)
     if len(present) == 2:  # one row speaks for both
         weights, bias = np.hstack([np.zeros_like(weights), weights]), np.concatenate([[0.0], bias])
@@ -52,10 +64,12 @@ def ridge(
     from sklearn.linear_model import Ridge
 
     centre, scale = scaling(features, work.one_unit)
-    middle = labels.mean()
-    spread = labels.std() or 1.0
-    model = Ridge(alpha=strength * len(labels), solver="cholesky")
-    model.fit(standardise(features, centre, scale).astype(np.float64), (labels - middle) / spread)
+    middle, spread = moments(labels, work.weights)
+    spread = spread or 1.0
+    total = len(labels) if work.weights is None else float(work.weights.sum())
+    model = Ridge(alpha=strength * total, solver="cholesky")
+    rows = standardise(features, centre, scale).astype(np.float64)
+    model.fit(rows, (labels - middle) / spread, work.weights)
     weights = model.coef_.reshape(-1, 1) * spread
     bias = np.array([model.intercept_ * spread + middle])
     return _folded(weights, bias, centre, scale, 0, np.zeros(1, np.int64))

@@ -28,7 +28,7 @@ import scipy.sparse
 from jaxtyping import Bool, Float64, Int64
 
 from pellucid.classical.fitting.calibration import FEW, scale_out_of_sample
-from pellucid.classical.fitting.regression import constant
+from pellucid.classical.fitting.regression import constant, moments
 from pellucid.classical.predictors.linear import Linear
 from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Work
@@ -70,20 +70,22 @@ def for_classes(
     """
     present = np.unique(labels)
     if len(present) == 1 or features.nnz == 0:
-        return constant(labels, work.classes)
+        return constant(labels, work.classes, work.weights)
     known, parts = work.scale, []
 
     def decide(held: Int64[np.ndarray, " held"]) -> Float64[np.ndarray, "held classes"]:
         """Scores of held-out texts by columns that were solved without them."""
         others = np.delete(np.arange(len(labels)), held)
-        parts.append(_columns(features[others], labels[others], present, work, setup))
+        parts.append(_columns(features[others], labels[others], present, work.of(others), setup))
         scores: np.ndarray = features[held].astype(np.float64) @ parts[-1].weights
         scores += parts[-1].bias
         return scores
 
     scale = None if known is None else known.value
     if scale is None:
-        scale = scale_out_of_sample(np.searchsorted(present, labels), decide, once=work.for_comparison)
+        scale = scale_out_of_sample(
+            np.searchsorted(present, labels), decide, once=work.for_comparison, weights=work.weights
+        )
         if known is not None and (len(labels) > FEW or not work.for_comparison):
             known.value = scale
     if work.for_comparison and parts:
@@ -106,10 +108,11 @@ def for_numbers(
 
     Where all labels are one number, or no feature is there, the predictor answers with their mean.
     """
-    middle, deviation = labels.mean(), labels.std()
+    middle, deviation = moments(labels, work.weights)
     if features.nnz == 0 or deviation == 0:
-        return constant(labels, 0)
-    model = _model_of_numbers(setup, work).fit(features.astype(np.float64), (labels - middle) / deviation)
+        return constant(labels, 0, work.weights)
+    model = _model_of_numbers(setup, work)
+    model.fit(features.astype(np.float64), (labels - middle) / deviation, sample_weight=work.weights)
     return Linear(
         outputs=1,
         number=True,
@@ -150,10 +153,10 @@ def _columns(
     def solve(place: int) -> None:
         """Solve the problem of one class and put its weights and bias into their column."""
         is_class = labels == present[place]
-        factor = _factor(rows, is_class) if setup.by_class else np.ones(rows.shape[1])
+        factor = _factor(rows, is_class, work.weights) if setup.by_class else np.ones(rows.shape[1])
         weighed = scipy.sparse.csr_array((rows.data * factor[rows.indices], rows.indices, rows.indptr))
         weighed.resize(rows.shape)
-        model = _model_of_class(setup, work).fit(weighed, is_class)
+        model = _model_of_class(setup, work).fit(weighed, is_class, sample_weight=work.weights)
         columns.weights[:, place] = model.coef_[0] * factor
         columns.bias[place] = model.intercept_[0]
 
@@ -172,9 +175,12 @@ def _model_of_class(setup: TextSetup, work: Work) -> Any:
     return LogisticRegression(solver="liblinear", **steps)
 
 
-def _factor(rows: scipy.sparse.csr_array, is_class: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " d"]:
+def _factor(
+    rows: scipy.sparse.csr_array, is_class: Bool[np.ndarray, " n"], weights: Float64[np.ndarray, " n"] | None
+) -> Float64[np.ndarray, " d"]:
     """Factor of each feature before a class is learnt."""
-    inside, outside = (each + _SMOOTHED for each in (is_class @ rows, ~is_class @ rows))
+    sides = (is_class, ~is_class) if weights is None else (is_class * weights, ~is_class * weights)
+    inside, outside = (side @ rows + _SMOOTHED for side in sides)
     ratio = np.abs(np.log(inside / inside.sum()) - np.log(outside / outside.sum()))
     middle = ratio.mean()
     factor: Float64[np.ndarray, " d"] = 0.5 + 0.5 * ratio / middle if middle > 0 else np.ones(len(ratio))

@@ -16,6 +16,8 @@ from pellucid.classical.search import Work
 MOST_LEAVES = 500_000
 """Leaves of a whole forest: some 15 MB in a file."""
 
+_SHARES = 1_000_000
+
 
 def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
     """Train a random forest of classes, or of numbers where `work` knows no classes.
@@ -25,7 +27,7 @@ def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predic
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     if features.shape[1] == 0 or (work.classes and len(np.unique(labels)) == 1):
-        return constant(labels, work.classes)
+        return constant(labels, work.classes, work.weights)
     settings: dict[str, Any] = {
         "n_estimators": work.budget.trees,
         "min_samples_leaf": least,
@@ -40,13 +42,14 @@ def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predic
         model = RandomForestRegressor(max_features=share, **settings)
     else:
         model = RandomForestClassifier(max_features="sqrt", **settings)
-    return laid_out(model.fit(features, labels), work.classes)
+    return laid_out(model.fit(features, labels, work.weights), work.classes, work.weights is not None)
 
 
-def laid_out(model: Any, classes: int) -> Forest:
-    """Forest in plain arrays that answers as scikit-learn's, fitted without weights, in single precision.
+def laid_out(model: Any, classes: int, is_weighted: bool = False) -> Forest:
+    """Forest in plain arrays that answers as scikit-learn's in single precision.
 
-    `classes` counts those that the model never saw too; it is 0 for numbers.
+    `classes` counts those that the model never saw too; it is 0 for numbers. A leaf of weighted examples
+    holds a million shares in their place.
     """
     parts: dict[str, list[np.ndarray]] = {name: [] for name in Forest.__dataclass_fields__}
     nodes = leaves = entries = 0
@@ -59,7 +62,8 @@ def laid_out(model: Any, classes: int) -> Forest:
         parts["left"].append(place[tree.children_left[inner]])
         parts["right"].append(place[tree.children_right[inner]])
         if classes:
-            counts = np.rint(tree.value[~inner, 0] * tree.weighted_n_node_samples[~inner, np.newaxis])
+            totals = tree.weighted_n_node_samples[~inner, np.newaxis]
+            counts = np.rint(tree.value[~inner, 0] * (_SHARES if is_weighted else totals))
             leaf, column = np.nonzero(counts)
             parts["ends"].append(entries + np.cumsum(np.bincount(leaf, minlength=len(counts))))
             parts["entry"].append(model.classes_[column])

@@ -17,6 +17,7 @@ from pellucid.data.wording import COLUMNS, count_of, quoted, some, visible
 EXACT_COPIES, NEAR_DUPLICATES, ANY = "exact copies", "near duplicates", "any of these"
 """Kinds of relation beside the rules of siblings."""
 
+_CLASSES_SHOWN = 10
 _FORMS = {
     "idx": "IDX files", "npz": "an npz file", "table": "a table", "tables": "several tables",
     "webdataset": "WebDataset shards",
@@ -84,7 +85,10 @@ class Check:
         sizes: height, width and number of images, commonest first; nothing for texts.
         modes: kind of image as stored and number, commonest first; nothing for texts.
         training_size: height, width and channels at which all are trained; nothing for texts.
-        skipped: examples left out.
+        stretched: whether the aspect of images is not kept at that size.
+        skipped: examples that cannot be used.
+        rare: classes left out for having too few examples, and how many each has.
+        left_out: their examples.
         copies: sources of each set of exact copies.
         conflicts: those sets of exact copies whose labels differ.
         near_copies: sources of pairs that are nearly the same.
@@ -112,7 +116,10 @@ class Check:
     sizes: tuple[tuple[int, int, int], ...]
     modes: tuple[tuple[str, int], ...]
     training_size: tuple[int, int, int] | tuple[()]
+    stretched: bool
     skipped: tuple[Skipped, ...]
+    rare: dict[str, int]
+    left_out: tuple[Skipped, ...]
     copies: tuple[tuple[str, ...], ...]
     conflicts: tuple[tuple[Labelled, ...], ...]
     near_copies: tuple[tuple[str, str], ...]
@@ -139,7 +146,8 @@ class Check:
         """The counts that `metrics.json` has under `data`."""
         return {
             **{part: sum(counts) for part, counts in self.counts.items()},
-            "skipped": len(self.skipped),
+            "skipped": len(self.skipped) + len(self.left_out),
+            **({"rare_classes": self.rare} if self.rare else {}),
             "duplicates": self.duplicates,
             "near_duplicates": self.near_duplicates,
             "leaked": len(self.leaked),
@@ -160,7 +168,7 @@ class Check:
             },
             "numbers": None if self.numbers is None else self.numbers.to_json(),
             **self._inputs_to_json(),
-            "skipped_examples": [each._asdict() for each in self.skipped],
+            "skipped_examples": [each._asdict() for each in (*self.skipped, *self.left_out)],
             "copies": [list(sources) for sources in self.copies],
             "conflicts": [[each._asdict() for each in conflict] for conflict in self.conflicts],
             "near_copies": [list(pair) for pair in self.near_copies],
@@ -237,6 +245,12 @@ def _inputs_said(check: Check) -> list[str]:
         said.append(
             f"Left out because they cannot be used: {count_of(len(named), check.noun)}, {some(named)}."
         )
+    if check.rare:
+        rare = [f"{quoted(name)} ({number:,})" for name, number in check.rare.items()]
+        said.append(
+            f"Left out for having too few {check.noun}s (--min-examples): {count_of(len(rare), 'class')} "
+            f"with {count_of(len(check.left_out), check.noun)}, {some(rare, _CLASSES_SHOWN)}."
+        )
     return said
 
 
@@ -245,24 +259,20 @@ def _images_said(check: Check) -> list[str]:
     assert check.training_size
     height, width_, channels = check.training_size
     target = f"{height} x {width_} pixels in {'grey' if channels == 1 else 'colour'}"
+    fitted = f"stretched to {target}" if check.stretched else f"fitted into {target} with its aspect kept"
     said = []
     modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
     if len(check.sizes) == 1:
         size = f"{check.sizes[0][0]} x {check.sizes[0][1]}"
         same = check.sizes[0][:2] == (height, width_)
         said.append(
-            f"All are {size} pixels"
-            + (
-                f", and trained at {target}."
-                if same
-                else f"; each is fitted into {target} with its aspect kept."
-            )
+            f"All are {size} pixels" + (f", and trained at {target}." if same else f"; each is {fitted}.")
         )
     else:
         heights, widths, _ = zip(*check.sizes, strict=True)
         said.append(
             f"They have {len(check.sizes):,} sizes, {min(heights)} to {max(heights)} pixels high and "
-            f"{min(widths)} to {max(widths)} wide; each is fitted into {target} with its aspect kept."
+            f"{min(widths)} to {max(widths)} wide; each is {fitted}."
         )
     said.append(f"They are stored as: {modes}.")
     return said

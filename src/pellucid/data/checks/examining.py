@@ -1,6 +1,8 @@
 """Looking at data that is read, decoded and split: counts, copies, names, imbalance."""
 
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +30,7 @@ from pellucid.data.listing import TEST, TRAIN, VALIDATION, Images, Listing
 from pellucid.data.siblings.rules import NEAR_COPIES, Siblings
 from pellucid.data.splits.by_time import time_sentence
 from pellucid.data.wording import count_of, quoted, some
+from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION
 
 
@@ -50,13 +53,14 @@ def examine(
     content: Content,
     dataset: Dataset,
     copies: Copies,
-    class_weight: str | None,
+    settings: Settings,
     known: EarlierConstraints = NOTHING,
+    rare: Mapping[str, int] = MappingProxyType({}),
 ) -> Check:
     """Look at data that is read, decoded and split.
 
-    Nothing is refused here. `class_weight` is as the user set it, `None` by the stated rule. Classes of
-    `known` are not missed where the data has none of them.
+    Nothing is refused here. Classes of `known` are not missed where the data has none of them. `rare` are
+    classes that were left out, with the examples of each.
     """
     used = np.sort(np.concatenate(list(dataset.split_positions.values())))
     counts = {
@@ -78,7 +82,10 @@ def examine(
         sizes=() if images is None else _sizes(images.original_sizes[used]),
         modes=() if images is None else _modes(images, used),
         training_size=() if preprocessing is None else (*preprocessing.size, preprocessing.channels),
+        stretched=preprocessing is not None and preprocessing.stretch,
         skipped=_skipped(listing, content),
+        rare=dict(rare),
+        left_out=_left_out(listing, content, rare, settings.min_examples or 0),
         copies=tuple(tuple(listing.sources[index] for index in each) for each in sets),
         conflicts=_conflicts(listing, sets),
         near_copies=tuple((listing.sources[one], listing.sources[other]) for one, other in pairs),
@@ -90,7 +97,7 @@ def examine(
         leaked=tuple(listing.sources[index] for index in dataset.leaked.tolist()),
         look_alikes=look_alikes(dataset.classes),
         imbalance=imbalance,
-        balanced=_is_balanced(dataset, imbalance, class_weight),
+        balanced=_is_balanced(dataset, imbalance, settings.class_weight),
         warnings=(
             *listing.warnings,
             *(() if images is None else images.warnings),
@@ -129,12 +136,28 @@ def _skipped(listing: Listing, content: Content) -> tuple[Skipped, ...]:
     )
 
 
-def _is_balanced(dataset: Dataset, imbalance: float, class_weight: str | None) -> bool:
+def _left_out(listing: Listing, content: Content, rare: Mapping[str, int], least: int) -> tuple[Skipped, ...]:
+    """Examples of classes that are too small."""
+    unusable = {each.index for each in content.problems}
+    return tuple(
+        Skipped(
+            index,
+            listing.sources[index],
+            label,
+            listing.splits[index],
+            f"class of {count_of(rare[label], 'example')}, fewer than --min-examples {least}",
+        )
+        for index, label in enumerate(listing.labels)
+        if label in rare and index not in unusable
+    )
+
+
+def _is_balanced(dataset: Dataset, imbalance: float, class_weight: Mapping[str, float] | str | None) -> bool:
     """True where class weights make up for imbalance; by rule they do for images alone."""
     if class_weight is None:
         is_wanted = dataset.input_kind.is_weighted and imbalance > BALANCE_ABOVE
     else:
-        is_wanted = class_weight == "balanced"
+        is_wanted = class_weight != "none"
     return is_wanted and dataset.target is CLASSIFICATION
 
 

@@ -72,7 +72,7 @@ def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
 
     Each text ends in a newline.
     """
-    skipped = {each.position: each for each in check.skipped}
+    skipped = {each.position: each for each in (*check.skipped, *check.left_out)}
     splits = _splits(dataset)
     fates = dict.fromkeys(dataset.leaked.tolist(), LEAKED)
     reasons = _siblings(dataset, check) | _copies(dataset, check, splits)

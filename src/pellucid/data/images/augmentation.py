@@ -6,12 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
+from pellucid.arithmetic.binomial import at_most
 from pellucid.data.images.preprocessing import block_rows, blocks
 
 PROBE_BYTES = 1 << 24
 """About how many bytes of images a probe has in memory at a time."""
 
 _PROBE_EXAMPLES, _PROBE_SIDE = 5000, 16
+_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -155,26 +157,41 @@ class MirrorProbe:
     """Probe of mirroring: nearest neighbours judge if a mirrored image still shows its class.
 
     Each of up to 5,000 training images is classified by its nearest other one, once among the
-    images as they are and once with every image's mirror image joined to them. A class that
-    mirroring turns into another (most digits and letters) makes the second answer worse.
+    images as they are, once with every image's mirror image joined to them, and once mirrored among the
+    others as they are. A class that mirroring turns into another (most digits and letters) makes the second
+    answer worse; images that are never seen mirrored, such as signs and spectrograms, the third.
 
     Attributes:
         examples: images classified.
         lost: right without the mirror images, wrong with them.
         gained: wrong without, right with.
+        unknown: recognised as they are, and not when mirrored.
+        known: recognised when mirrored alone.
     """
 
     examples: int
     lost: int
     gained: int
+    unknown: int
+    known: int
 
     @property
     def keeps_class(self) -> bool:
-        """False when more than twice as many are lost as gained.
+        """True where no more than twice as many are lost as gained, and that or the third answer is evidence.
 
-        Measured: digits lose 57 and gain 3 of 5,000; garments 53 to 69 and 47 to 68, by the draw.
+        Evidence is that a mirrored image is recognised as often as it is otherwise, or not less beyond chance
+        (McNemar's test, 5 %); or that more are gained than half of those lost, beyond chance.
+
+        Measured on 2,000 images each, as they are and mirrored: photographs 27.0 and 27.7 % recognised,
+        digits 98.8 and 34.4 %, hand signs 71.0 and 20.8 %; of garments 78.6 and 59.2 %, but 33 of 3,000 are
+        gained and 34 lost.
         """
-        return self.examples > 0 and self.lost <= 2 * self.gained
+        if self.examples == 0 or self.lost > 2 * self.gained:
+            return False
+        is_known = at_most(self.known, self.known + self.unknown, 0.5) > _LEVEL
+        moved = self.lost + self.gained
+        helps = self.gained > 0 and 1 - at_most(self.gained - 1, moved, 1 / 3) <= _LEVEL
+        return is_known or helps
 
     def sentence(self) -> str:
         """Verdict on mirroring, for people."""
@@ -183,7 +200,8 @@ class MirrorProbe:
         gained = f"{self.gained} gains" if self.gained == 1 else f"{self.gained} gain"
         return (
             f"mirroring {verdict} the class: of {self.examples:,} training images, "
-            f"{lost} right nearest neighbour to a mirrored one and {gained} it"
+            f"{lost} right nearest neighbour to a mirrored one and {gained} it; "
+            f"{self.unknown:,} are recognised only as they are, {self.known:,} only mirrored"
         )
 
 
@@ -198,7 +216,7 @@ def probe_mirroring(
     `indices` are the training split; `generator` draws those of them that are asked.
     """
     if len(indices) < 2:
-        return MirrorProbe(examples=0, lost=0, gained=0)
+        return MirrorProbe(examples=0, lost=0, gained=0, unknown=0, known=0)
     chosen = np.sort(generator.permutation(indices)[:_PROBE_EXAMPLES])
     parts = blocks(chosen, block_rows(pixels, PROBE_BYTES))
     images = np.concatenate([small_images(pixels[part]) for part in parts])
@@ -207,6 +225,7 @@ def probe_mirroring(
     mirrored = images[:, :, ::-1].reshape(len(images), -1)
     plain_right = np.empty(len(images), dtype=bool)
     joint_right = np.empty(len(images), dtype=bool)
+    mirrored_right = np.empty(len(images), dtype=bool)
     for start in range(0, len(images), 500):
         block = slice(start, start + 500)
         rows = np.arange(len(plain[block]))
@@ -215,11 +234,15 @@ def probe_mirroring(
         near_plain, near_mirrored = to_plain.argmin(1), to_mirrored.argmin(1)
         nearer = to_plain[rows, near_plain] <= to_mirrored[rows, near_mirrored]
         plain_right[block] = classes[near_plain] == classes[block]
+        # An image is as far from another's mirror image as its own mirror image is from that other.
+        mirrored_right[block] = classes[near_mirrored] == classes[block]
         joint_right[block] = classes[np.where(nearer, near_plain, near_mirrored)] == classes[block]
     return MirrorProbe(
         examples=len(images),
         lost=int((plain_right & ~joint_right).sum()),
         gained=int((joint_right & ~plain_right).sum()),
+        unknown=int((plain_right & ~mirrored_right).sum()),
+        known=int((mirrored_right & ~plain_right).sum()),
     )
 
 

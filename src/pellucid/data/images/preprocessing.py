@@ -19,7 +19,7 @@ from pellucid.data.images.decoding import Decoded, decode_content, read_content
 from pellucid.data.images.quiet import quiet_pillow
 from pellucid.data.images.sizing import fit_image
 from pellucid.errors import DataError
-from pellucid.strict import Fields, Number, OneOf, Whole, read_object
+from pellucid.strict import Fields, Number, OneOf, Truth, Whole, read_object
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Preprocessing:
         channels: 1 (grey) or 3 (red, green, blue).
         low: value that becomes 0 in arrays that are not 8-bit; files are scaled when decoded.
         high: value that becomes 255; values outside saturate.
+        stretch: whether images of another aspect are stretched to the size, and not fitted inside.
     """
 
     height: int
@@ -39,11 +40,25 @@ class Preprocessing:
     channels: int
     low: float = 0.0
     high: float = 255.0
+    stretch: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
         return self.height, self.width
+
+    @property
+    def least_decoded(self) -> tuple[int, int] | None:
+        """Size inside which an image may be decoded smaller; `None` where it is decoded at its own."""
+        return None if self.stretch else self.size
+
+    def fitted(
+        self,
+        pixels: UInt8[np.ndarray, "own_height own_width own_channels"],
+        own: tuple[int, int] | None = None,
+    ) -> UInt8[np.ndarray, "height width channels"]:
+        """Fit one 8-bit image; `own` is its size where `pixels` is a reduced decoding."""
+        return fit_image(pixels, self.size, self.channels, own, stretch=self.stretch)
 
     def image(self, source: Path | bytes) -> UInt8[np.ndarray, "height width channels"]:
         """Decode an image file, or its content, and fit it as the network takes it.
@@ -61,10 +76,10 @@ class Preprocessing:
         """
 
         def fitted(decoded: Decoded) -> tuple[np.ndarray, str | None]:
-            return fit_image(decoded.pixels, self.size, self.channels, decoded.size), decoded.warning
+            return self.fitted(decoded.pixels, decoded.size), decoded.warning
 
         with quiet_pillow():
-            return decode_content(read_content(source), self.size, fitted)
+            return decode_content(read_content(source), self.least_decoded, fitted)
 
     def arrays(self, pixels: Shaped[np.ndarray, "n ..."]) -> UInt8[np.ndarray, "n height width channels"]:
         """Scale and fit images that came as an array.
@@ -83,12 +98,15 @@ class Preprocessing:
             return scaled
         fitted = np.empty((len(scaled), self.height, self.width, self.channels), np.uint8)
         for index, image in enumerate(scaled):
-            fitted[index] = fit_image(image, self.size, self.channels)
+            fitted[index] = self.fitted(image)
         return fitted
 
     def to_json(self) -> dict[str, int | float]:
-        """The fields as JSON values, by name."""
-        return dataclasses.asdict(self)
+        """The fields as JSON values, by name; `stretch` where it is on."""
+        document = dataclasses.asdict(self)
+        if not self.stretch:
+            del document["stretch"]
+        return document
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Preprocessing":
@@ -96,6 +114,8 @@ class Preprocessing:
 
         Raises: `ValueError` if a field is missing, unknown, of the wrong type or out of bounds.
         """
+        if isinstance(document, dict):
+            document = {"stretch": False, **document}
         read = read_object("preprocessing", document, _FIELDS)
         if read["low"] > read["high"]:
             raise ValueError("preprocessing: low is above high")
@@ -109,6 +129,7 @@ _FIELDS: Fields = {
     "channels": OneOf((1, 3)),
     "low": Number(-sys.float_info.max, sys.float_info.max),
     "high": Number(-sys.float_info.max, sys.float_info.max),
+    "stretch": Truth(),
 }
 
 

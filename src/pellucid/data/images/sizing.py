@@ -11,7 +11,7 @@ becomes 160, with the preset `best` 224.
 
 An image of another size is fitted inside with its aspect kept (Lanczos, antialiased) and centred;
 what is left over is filled with the median colour of the image's own border, so that no edge
-appears that was not in the image.
+appears that was not in the image. With `--resize stretch` it fills the whole size instead.
 
 Channels: 1 when every image is grey as it is stored, otherwise 3.
 """
@@ -72,18 +72,21 @@ def fit_image(
     size: tuple[int, int],
     channels: int,
     own: tuple[int, int] | None = None,
+    *,
+    stretch: bool = False,
 ) -> UInt8[np.ndarray, "new_height new_width new_channels"]:
     """Fit one image to a size and number of channels.
 
     Sizes are height and width. For 1 channel colour becomes grey by the weights of ITU-R 601; for 3 grey is
     repeated. `own` is the size of the image where `pixels` is a reduced decoding of it, whose rounded sides
-    would tell another aspect. The very same array comes back when nothing is to do.
+    would tell another aspect. With `stretch` the aspect is not kept. The very same array
+    comes back when nothing is to do.
     """
     pixels = _with_channels(pixels, channels)
     height, width = pixels.shape[:2]
     if (height, width) == size:
         return pixels
-    inner_height, inner_width = inner_size(own or (height, width), size)
+    inner_height, inner_width = size if stretch else inner_size(own or (height, width), size)
     image = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
     resized = image.resize((inner_width, inner_height), Image.Resampling.LANCZOS, reducing_gap=3.0)
     inner = np.asarray(resized).reshape(inner_height, inner_width, channels)

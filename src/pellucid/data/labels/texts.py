@@ -1,12 +1,13 @@
 """Labels of any admitted kind become text, and what is no label is refused with its row."""
 
+import difflib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from pellucid.data.wording import quoted, some
-from pellucid.errors import DataError
+from pellucid.errors import DataError, UsageError
 
 MOST_ROWS = 10
 """Number of rows that a message names; it also says how many more there are."""
@@ -42,6 +43,40 @@ def label_texts(values: Sequence[object], place: str, source: Callable[[int], st
                 f"{place}: the label at {source(index)} is not valid text: {quoted(text)}; fix it"
             )
     return texts
+
+
+def require_classes(flag: str, names: Iterable[str], classes: Iterable[str], place: str) -> None:
+    """Refuse a setting that names a class which there is not, with the class that is meant, if it is close.
+
+    Raises: `UsageError` naming those that are unknown, and those that are there.
+    """
+    known = {name.casefold(): name for name in classes}
+    unknown = sorted(set(names) - set(known.values()) - set(classes))
+    if not unknown:
+        return
+    shown = []
+    for name in unknown:
+        close = difflib.get_close_matches(name.casefold(), known, n=1)
+        shown.append(quoted(name) + (f" (is it {quoted(known[close[0]])}?)" if close else ""))
+    raise UsageError(
+        f"{flag}: {place} has no {'class' if len(unknown) == 1 else 'classes'} {some(shown, MOST_ROWS)}; "
+        f"it has {some([quoted(name) for name in classes], MOST_ROWS)}"
+    )
+
+
+def require_threshold(threshold: Mapping[str, float] | None, classes: Sequence[str], place: str) -> None:
+    """Refuse a threshold where there are not two classes, or of a class that is none of them.
+
+    Raises: `UsageError` naming it.
+    """
+    if threshold is None:
+        return
+    if len(classes) != 2:
+        raise UsageError(
+            f"--threshold: decides between two classes, and {place} has {len(classes) or 'no'} classes; "
+            "leave it out, or give predict --costs a table of costs"
+        )
+    require_classes("--threshold", threshold, classes, place)
 
 
 def group_text(value: object) -> str:

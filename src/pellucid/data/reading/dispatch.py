@@ -21,6 +21,7 @@ from pellucid.data.reading.joining import with_test
 from pellucid.data.reading.named_files import read_named_files
 from pellucid.data.reading.npz import read_npz
 from pellucid.data.reading.samples import read_sample
+from pellucid.data.splits.renaming import renamed
 from pellucid.data.splits.targets import with_target
 from pellucid.data.tables.trees import enclosed, said_of_enclosed
 from pellucid.data.wording import quoted
@@ -36,7 +37,8 @@ def read_data(place: str, settings: Settings) -> Listing:
     cut from it; it is `TRAIN` only when the data itself holds all three.
 
     `place` is a folder, a table, an `.npz` file, `sample:fashion` or `sample:spam`; of `settings` it takes
-    `task`, columns, encoding, `target`, `test` and `skip_bad`. The order depends on names and rows alone.
+    `task`, columns, encoding, `rename`, `target`, `test` and `skip_bad`. The order depends on names and rows
+    alone.
 
     Raises: `DataError` if DATA is missing, of no known form, or cannot be used as it is, `UsageError` if
     `--test` is given though DATA holds a test split, or `--task` names what DATA is not.
@@ -45,7 +47,7 @@ def read_data(place: str, settings: Settings) -> Listing:
 
 
 def as_asked(listing: Listing, settings: Settings) -> Listing:
-    """Bring a listing to what the settings ask for: a test split of its own, classes or numbers.
+    """Bring a listing to what the settings ask for: a test split of its own, new names, classes or numbers.
 
     Raises: `DataError` or `UsageError` as `read_data` does.
     """
@@ -56,7 +58,13 @@ def as_asked(listing: Listing, settings: Settings) -> Listing:
             )
         listing = with_test(listing, _read(settings.test, settings))
     _require_columns(listing, settings)
+    if settings.rename is not None:
+        listing = renamed(listing, settings.rename)
     listing = with_target(listing, settings)
+    if settings.rename is not None and listing.values is not None:
+        raise UsageError(
+            f"--rename: names classes, but the labels of {listing.place} are numbers; leave it out"
+        )
     if TEST in listing.splits and VALIDATION in listing.splits:
         return listing
     splits = [UNDECIDED if split == TRAIN else split for split in listing.splits]

@@ -54,8 +54,9 @@ def taught_by_images(images: object, y: object, settings: Settings) -> Taught:
     is_labelled = y is not None or not settings.generates
     labels = read_targets(y, len(pixels), settings, IMAGES) if is_labelled else None
     height, width = training_size(np.array([pixels.shape[1:3]]), settings)
+    low, high = value_range(pixels, np.ones(len(pixels), bool))
     preprocessing = Preprocessing(
-        height, width, pixels.shape[3], *value_range(pixels, np.ones(len(pixels), bool))
+        height, width, pixels.shape[3], low, high, stretch=settings.resize == "stretch"
     )
     fitted = preprocessing.arrays(pixels)
     first = first_with_content(array_digests(fitted), np.ones(len(fitted), bool))

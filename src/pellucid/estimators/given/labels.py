@@ -1,10 +1,9 @@
 """Labels as the caller has them, and as networks and files have them: classes or numbers."""
 
-import math
 import numbers
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
@@ -12,10 +11,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
 from pellucid.data.labels.numbers import LARGEST
-from pellucid.data.labels.texts import label_texts
+from pellucid.data.labels.texts import label_texts, require_classes
+from pellucid.data.splits.renaming import new_names
 from pellucid.data.splits.targets import require_spread
 from pellucid.data.tables.forms.frames import plain_values
-from pellucid.data.wording import count_of, quoted
+from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
 
 
@@ -27,7 +27,7 @@ class Labels:
         classes: the different labels, sorted, of the caller's own type.
         names: the same classes as text, sorted as text: the order of the network's outputs.
         columns: position in `names` of each of `classes`.
-        codes: position in `names` of each example's label.
+        codes: position in `names` of each example's label; -1 of an example that is left out.
     """
 
     classes: Shaped[np.ndarray, " classes"]
@@ -36,8 +36,13 @@ class Labels:
     codes: Int64[np.ndarray, " examples"]
 
 
-def read_labels(y: object, count: int) -> Labels:
+def read_labels(
+    y: object, count: int, *, rename: Mapping[str, str] | None = None, min_examples: int | None = None
+) -> Labels:
     """Check `count` labels (texts, numbers without fractions, or truth values) and number their classes.
+
+    With `rename` they are the texts of the new names. Classes of fewer than `min_examples` are left out, with
+    a warning.
 
     Raises: `UsageError` if there are none; `DataError` if a label is missing or of another kind than the
     others, the labels are numbers with fractions, their number is not that of the examples, or there is only
@@ -45,13 +50,33 @@ def read_labels(y: object, count: int) -> Labels:
     """
     values = _column(y)
     _require_one_each(len(values), count)
-    classes, positions = np.unique(values, return_inverse=True)
+    if rename is not None:
+        texts = texts_of(values)
+        require_classes("--rename", rename, sorted(set(texts)), "y")
+        values = np.array(new_names(texts, rename))
+    classes, positions, counts = np.unique(values, return_inverse=True, return_counts=True)
+    kept = counts >= (min_examples or 0)
+    if not kept.all():
+        rare = [
+            f"{quoted(str(name))} ({number:,})"
+            for name, number in zip(classes[~kept], counts[~kept], strict=True)
+        ]
+        warnings.warn(
+            f"y: left out for having too few examples (min_examples): {count_of(len(rare), 'class')} with "
+            f"{count_of(int(counts[~kept].sum()), 'example')}, {some(rare, 10)}",
+            UserWarning,
+            stacklevel=2,
+        )
+        positions = np.where(kept, np.cumsum(kept) - 1, -1)[positions]
+        classes = classes[kept]
+        if len(classes) < 2:
+            raise DataError("y: min_examples leaves fewer than two classes; give a smaller number")
     texts = texts_of(classes)
     if len(texts) < 2:
         raise DataError(f"y: only one class, {quoted(texts[0])}; a classifier needs at least two")
     names = tuple(sorted(texts))
     columns = np.array([names.index(text) for text in texts], np.int64)
-    return Labels(classes, names, columns, columns[positions])
+    return Labels(classes, names, columns, np.where(positions < 0, -1, columns[positions]))
 
 
 def read_numbers(
@@ -158,27 +183,3 @@ def _column(y: object) -> Shaped[np.ndarray, " examples"]:
     except ValueError as error:
         raise DataError(f"y: {error}") from error
     return values
-
-
-def class_weights(given: Mapping[Any, Any], labels: Labels) -> tuple[float, ...]:
-    """Weights of classes in the loss, in the order of the network's outputs.
-
-    Args:
-        given: label, of the caller's type, to weight; a class that is left out weighs 1.
-        labels: the classes.
-
-    Returns:
-        One weight for each of `labels.names`.
-
-    Raises:
-        UsageError: a label is no class, or a weight is not a finite number above zero.
-    """
-    known = dict(zip(labels.classes.tolist(), labels.columns.tolist(), strict=True))
-    weights = [1.0] * len(labels.names)
-    for label, weight in given.items():
-        if label not in known:
-            raise UsageError(f"class_weight: {label!r} is not a class; classes are {list(known)}")
-        if not isinstance(weight, numbers.Real) or not 0 < float(weight) < math.inf:
-            raise UsageError(f"class_weight: {weight!r} for {label!r} is not a number above zero")
-        weights[known[label]] = float(weight)
-    return tuple(weights)

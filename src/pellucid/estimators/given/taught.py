@@ -2,12 +2,14 @@
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
+from sklearn.utils.validation import column_or_1d
 
 from pellucid.data import Listing, Preprocessing, prepare, read_data
 from pellucid.data.listing import TEST, UNDECIDED, VALIDATION
@@ -35,11 +37,51 @@ class Taught:
         material: for training.
         labels: the classes in the caller's own type; `None` where numbers are learnt.
         joined_columns: columns of a table whose texts are joined; none elsewhere.
+        place: the path or data set that examples and labels were read from; empty where they were given.
     """
 
     material: Material
     labels: Labels | None
     joined_columns: tuple[str, ...] = ()
+    place: str = ""
+
+
+def weighted(taught: Taught, sample_weight: Any) -> Taught:
+    """Give each example its weight; those of weight 0 are left out.
+
+    Raises: `UsageError` if examples were read from a place; `DataError` if weights are not finite numbers
+    from 0, one each, or all of the training examples weigh nothing.
+    """
+    if sample_weight is None:
+        return taught
+    if taught.place:
+        raise UsageError(
+            f"sample_weight: {taught.place} was read as a whole; give examples and labels as arrays"
+        )
+    material = taught.material
+    try:
+        weights = column_or_1d(plain_values(sample_weight), dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"sample_weight: {error}") from error
+    if len(weights) != len(material.inputs):
+        raise DataError(
+            f"sample_weight: {len(weights):,} weights for {len(material.inputs):,} examples; give one each"
+        )
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        position = int(np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))[0])
+        raise DataError(
+            f"sample_weight: {weights[position]:g} at position {position} is no finite number from 0"
+        )
+    train = material.train[weights[material.train] > 0]
+    if len(train) == 0:
+        raise DataError(
+            "sample_weight: the weights of all training examples are zero; give some a larger one"
+        )
+    validation = material.validation[weights[material.validation] > 0]
+    own = None if (weights[train] == 1).all() else weights  # so that 0 is the same as leaving out
+    return dataclasses.replace(
+        taught, material=dataclasses.replace(material, train=train, validation=validation, weights=own)
+    )
 
 
 def taught_at_place(data: Any, settings: Settings, kind: InputKind) -> Taught:
@@ -69,14 +111,19 @@ def taught_by_listing(listing: Listing, settings: Settings, kind: InputKind) -> 
         if part not in (VALIDATION, TEST)
     ]
     counts = np.unique(np.array(free), return_counts=True)[1] if listing.values is None else None
-    dataset, _ = prepare(
+    if counts is not None and (counts >= (settings.min_examples or 0)).any():
+        counts = counts[counts >= (settings.min_examples or 0)]
+    dataset, check = prepare(
         listing, settings, make=(VALIDATION,) if _allows_validation(len(free), counts) else ()
     )
+    if check.rare:
+        said = next(each for each in check.sentences() if "--min-examples" in each)
+        warnings.warn(f"{place}: {said}", UserWarning, stacklevel=2)
     names = dataset.classes
     labels = None
     if names:
         labels = Labels(np.array(names), names, np.arange(len(names)), dataset.labels)
-    return Taught(material_of(dataset), labels, dataset.joined_columns)
+    return Taught(material_of(dataset), labels, dataset.joined_columns, place)
 
 
 def _listing(data: Any, settings: Settings, kind: InputKind) -> Listing:
@@ -113,7 +160,7 @@ def read_targets(
     y = plain_values(y)
     if settings.target == "number":
         return read_numbers(y, count, estimator_of(kind, "Classifier"))
-    return read_labels(y, count)
+    return read_labels(y, count, rename=settings.rename, min_examples=settings.min_examples)
 
 
 def taught_in_memory(
@@ -135,7 +182,8 @@ def taught_in_memory(
     count = len(inputs)
     classes = labels if isinstance(labels, Labels) else None
     targets = _targets(labels, count)
-    different = first == np.arange(count)
+    usable = targets >= 0 if classes is not None else np.ones(count, bool)
+    different = usable & (first == np.arange(count))
     validation = np.zeros(0, np.int64)
     if _allows_validation(int(different.sum()), None if classes is None else np.bincount(targets[different])):
         listing = Listing(
@@ -148,7 +196,7 @@ def taught_in_memory(
             values=targets if classes is None and labels is not None else None,
             is_labelled=labels is not None,
         )
-        parts = split(listing, first, np.ones(count, bool), settings.seed, (VALIDATION,)).splits
+        parts = split(listing, first, usable, settings.seed, (VALIDATION,)).splits
         validation = np.flatnonzero(parts == VALIDATION)
     elif settings.patience is not None:
         each = "" if classes is None else f" and {VALIDATION_FROM_EACH} of each class"
@@ -156,7 +204,7 @@ def taught_in_memory(
             f"patience: needs a validation split, and so {VALIDATION_FROM:,} different examples{each}; "
             "leave it out"
         )
-    train = np.setdiff1d(np.arange(count), validation)
+    train = np.setdiff1d(np.flatnonzero(usable), validation)
     names = () if classes is None else classes.names
     return Taught(Material(inputs, targets, train, validation, names, preprocessing), classes)
 

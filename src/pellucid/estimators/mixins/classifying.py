@@ -1,7 +1,6 @@
 """Estimators that learn classes."""
 
 import time
-from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,9 +9,12 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from pellucid.answering.decisions import ARGUMENTS, Wishes
+from pellucid.arithmetic.probabilities import decided as decided_codes
 from pellucid.bundle import Model
+from pellucid.data.splits.renaming import new_names
 from pellucid.errors import DataError
-from pellucid.estimators.given.labels import class_weights, texts_of
+from pellucid.estimators.given.labels import texts_of
+from pellucid.estimators.given.taught import weighted
 from pellucid.estimators.mixins.trained import Trained, decided
 from pellucid.estimators.parameters import ClassParameters
 
@@ -32,12 +34,14 @@ class Classifying(
 
     classes_: Shaped[np.ndarray, " classes"]
 
-    def fit(self: Learner, X: Any, y: Any = None) -> Learner:
+    def fit(self: Learner, X: Any, y: Any = None, sample_weight: Any = None) -> Learner:
         """Train one model from scratch.
 
         Args:
             X: examples or a path, in any form said above.
             y: one label for each example: texts, whole numbers or truth values; none for a path.
+            sample_weight: weight of each example in the loss, 0 leaves it out; equal by default. It is
+                multiplied by that of the class. Validation examples choose epochs and set-ups without it.
 
         Returns:
             The classifier itself.
@@ -49,12 +53,10 @@ class Classifying(
         """
         began = time.monotonic()
         settings = self._settings()
-        taught = self._taught(X, y, settings)
+        taught = weighted(self._taught(X, y, settings), sample_weight)
         labels = taught.labels
         assert labels is not None  # numbers are learnt only where the settings ask for them
-        given = self.class_weight
-        weights = class_weights(given, labels) if isinstance(given, Mapping) else None
-        self._take(self._trained(taught, settings, began, weights), labels.classes)
+        self._take(self._trained(taught, settings, began), labels.classes)
         return self
 
     def _take(self, model: Model, classes: Shaped[np.ndarray, " classes"]) -> None:
@@ -64,7 +66,7 @@ class Classifying(
         self._columns = np.array([model.classes.index(text) for text in texts_of(classes)])
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " examples"]:
-        """Name the most probable class of each example.
+        """Name the most probable class of each example, or the one that a `threshold` decides for.
 
         Args:
             X: examples in any form said above.
@@ -75,8 +77,9 @@ class Classifying(
         Raises:
             DataError: an example cannot be read, or does not fit what was learnt.
         """
-        best = self.predict_proba(X).argmax(axis=1)
-        named: np.ndarray = self.classes_[best]
+        probabilities = self.predict_proba(X)
+        names = [self.model_.classes[column] for column in self._columns.tolist()]
+        named: np.ndarray = self.classes_[decided_codes(probabilities, names, self.model_.threshold)]
         return named
 
     def predict_proba(self, X: Any) -> Float64[np.ndarray, "examples classes"]:
@@ -141,7 +144,8 @@ class Classifying(
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy: the share of examples that are classified correctly.
 
-        Labels are compared as they stand in files, so that 3 is equal to "3" after `pellucid.load`.
+        Labels are compared as they stand in files, so that 3 is equal to "3" after `pellucid.load`; old names
+        that were renamed for training count as the new ones.
 
         Args:
             X: examples in any form said above.
@@ -155,7 +159,7 @@ class Classifying(
             DataError: there are not as many labels as examples.
         """
         named = np.array(texts_of(self.predict(X)))
-        labels = np.array(texts_of(y))
+        labels = np.array(new_names(texts_of(y), self.model_.renamed))
         if len(named) != len(labels):
             raise DataError(f"y: {len(labels):,} labels for {len(named):,} examples; give one each")
         return float(np.average(named == labels, weights=sample_weight))

@@ -9,6 +9,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from pellucid.answering.decisions import ARGUMENTS, Wishes
+from pellucid.estimators.given.taught import weighted
 from pellucid.estimators.mixins.trained import Trained, decided
 from pellucid.estimators.parameters import Parameters
 
@@ -22,12 +23,14 @@ class Regressing(
 ):
     """Fits one model and answers with numbers in the unit of the labels."""
 
-    def fit(self: Learner, X: Any, y: Any = None) -> Learner:
+    def fit(self: Learner, X: Any, y: Any = None, sample_weight: Any = None) -> Learner:
         """Train one model from scratch.
 
         Args:
             X: examples or a path, in any form said above.
             y: one finite number for each example; none for a path.
+            sample_weight: weight of each example in the loss, 0 leaves it out; equal by default. Validation
+                examples choose epochs and set-ups without it.
 
         Returns:
             The regressor itself.
@@ -39,7 +42,7 @@ class Regressing(
         """
         began = time.monotonic()
         settings = self._settings()
-        taught = self._taught(X, y, settings)
+        taught = weighted(self._taught(X, y, settings), sample_weight)
         self._become(self._trained(taught, settings, began))
         return self
 

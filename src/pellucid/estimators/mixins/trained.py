@@ -56,22 +56,20 @@ class Trained(
     def _inputs(self, X: Any) -> Inputs:
         """Bring inputs to the form that the model takes."""
 
-    def _trained(
-        self,
-        taught: Taught,
-        settings: Settings,
-        began: float,
-        weights: tuple[float, ...] | None = None,
-    ) -> Model:
-        """The model that learnt, with detector and held-out answers; `weights` are those of classes."""
+    def _trained(self, taught: Taught, settings: Settings, began: float) -> Model:
+        """The model that learnt, with detector and held-out answers."""
         material = taught.material
-        learner = learner_of(settings, material, weights)
+        learner = learner_of(settings, material)
         with advice_about_neighbours(choose_threads(settings)):
             (fitted,) = learner.fit(material, allowance_of(settings, began))
         detecting = with_detectors([fitted], material, settings.seed)
         (finished,) = with_held_out(detecting, material, settings.seed)
         self.history_ = [dict(record) for record in fitted.history]
-        return finished.model.with_joined_columns(taught.joined_columns)
+        return finished.model.for_data(
+            joined_columns=taught.joined_columns,
+            threshold=settings.threshold or {},
+            renamed={old: new for old, new in (settings.rename or {}).items() if new in material.classes},
+        )
 
     def _become(self, model: Model) -> None:
         """Become the estimator of a trained model; of one of feature vectors it checks their length."""

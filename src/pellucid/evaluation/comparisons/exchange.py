@@ -1,4 +1,4 @@
-"""Tests by exchanging answers and by shuffling labels, or what is in which split."""
+"""Tests by exchanged answers, resamples and shuffled labels, or by shuffling what is in which split."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,9 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 from scipy.sparse import csr_array
 
 from pellucid.arithmetic.metrics import ClassCounts, class_counts
+from pellucid.arithmetic.ranking import ranked
 from pellucid.evaluation.comparisons.flips import flips
-from pellucid.evaluation.intervals import block_rows
+from pellucid.evaluation.intervals import block_rows, resample_within
 
 EXCHANGES, SHUFFLES = 1999, 799
 
@@ -46,24 +47,41 @@ def exchange_p_value(
     return as_large / (EXCHANGES + 1)
 
 
-def shuffle_p_value(
-    metric: _Metric,
-    labels: Int64[np.ndarray, " examples"],
-    predicted: Int64[np.ndarray, " examples"],
-    classes: int,
+def resampled_p_value(
+    metric: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    is_positive: Bool[np.ndarray, " examples"],
+    said: tuple[Float64[np.ndarray, " examples"], Float64[np.ndarray, " examples"]],
     seed: int,
 ) -> float:
-    """One-sided p-value of a score against those of the same answers on shuffled labels.
+    """Two-sided p-value of the difference of two rankings of the same examples, by resampling these.
+
+    Above 0, to 1. How far apart two models' probabilities lie says nothing about their rankings, so answers
+    cannot be exchanged between them.
+    """
+    first, second = (ranked(is_positive, each) for each in said)
+
+    def gap(weights: np.ndarray) -> np.ndarray:
+        found: np.ndarray = metric(*first(weights)) - metric(*second(weights))
+        return found[:, None]
+
+    gaps = resample_within(gap, is_positive, seed)[:, 0]
+    as_far = min((gaps <= 1e-12).sum(), (gaps >= -1e-12).sum())
+    return float(min(1.0, 2 * (1 + as_far) / (1 + len(gaps))))
+
+
+def shuffle_p_value(
+    score: Callable[[Int64[np.ndarray, " examples"]], float],
+    labels: Int64[np.ndarray, " examples"],
+    seed: int,
+) -> float:
+    """One-sided p-value of a score of answers to labels against its values for shuffled labels.
 
     Above 0, to 1; small where the answers depend on the labels.
     """
     generator = np.random.default_rng(seed)
-    seen = float(metric(class_counts(labels, predicted, classes)))
-    shuffled = (
-        float(metric(class_counts(generator.permutation(labels), predicted, classes)))
-        for _ in range(SHUFFLES)
-    )
-    return (1 + sum(score >= seen - 1e-12 for score in shuffled)) / (SHUFFLES + 1)
+    seen = score(labels)
+    shuffled = (score(generator.permutation(labels)) for _ in range(SHUFFLES))
+    return (1 + sum(each >= seen - 1e-12 for each in shuffled)) / (SHUFFLES + 1)
 
 
 def best_by_chance(

@@ -56,6 +56,8 @@ def export_app(
     say = announce or (lambda sentence: None)
     called = found.name or model.name
     say(f"writing {called} as a page")
+    for decided, least in model.threshold.items():
+        say(f"the page names the more probable class: it does not know the threshold {decided}={least:g}")
     metadata, card = metadata_of(model, called), card_of(model, called, found.folder)
     parts = page_of(model, metadata, card)
     program, proof = find_browser(), None

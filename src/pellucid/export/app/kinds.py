@@ -83,6 +83,7 @@ def _image_facts(model: Model, tensors: Tensors) -> dict[str, Any]:
         "height": image.height,
         "width": image.width,
         "channels": image.channels,
+        "stretch": image.stretch,
         "columnsMayBeFirst": columns_may_be_first(),
         "features": features,
         "predictor": told_predictor(model, tensors, is_opened=True),

@@ -81,7 +81,7 @@ def lessened(
         None if answers.novelty is None else answers.novelty[kept],
     )
     rate = full.metadata.novelty_rate
-    thresholds = thresholds_of(held_out, full.metadata.classes, rate)
+    thresholds = thresholds_of(held_out, full.metadata.classes, rate, full.metadata.threshold)
     metadata = dataclasses.replace(full.metadata, held_out=held_out, abstention=thresholds)
     return finish(graph, metadata), judged
 

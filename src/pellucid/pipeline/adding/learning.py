@@ -51,7 +51,8 @@ def train_with(added: Added, network: Planned, context: RunContext) -> Candidate
 
     # By rule a filled class may need no weight; but then the loss would tell both networks apart as well.
     is_weighted = network.plan.recipe.class_weights is not None
-    settings = dataclasses.replace(context.settings, class_weight="balanced" if is_weighted else "none")
+    wanted = context.settings.class_weight or ("balanced" if is_weighted else "none")
+    settings = dataclasses.replace(context.settings, class_weight=wanted)
     learner = dataclasses.replace(learner_on_part(network, settings), train=train)
     with context.stages.stage(f"training {name}", spinner=False) as stage:
         stage.words = f"trained {name}"

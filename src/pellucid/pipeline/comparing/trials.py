@@ -163,5 +163,7 @@ def scores_of(labels: np.ndarray, predictions: np.ndarray, classes: int) -> dict
     if classes == 0:
         return number_errors(labels, predictions)._asdict()
     return {
-        metric.key: metric_value(metric, labels, predictions) for metric in metrics_of("class") if metric.test
+        metric.key: metric_value(metric, labels, predictions)
+        for metric in metrics_of("class", classes)
+        if metric.test
     }

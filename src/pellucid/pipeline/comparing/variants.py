@@ -140,7 +140,7 @@ def _value(row: Row, text: str) -> Any:
         if text.lower() not in _WORDS_OF_TRUTH:
             raise UsageError(f"--vary {row.name}: {text!r} is not true or false")
         return _WORDS_OF_TRUTH[text.lower()]
-    if row.kind is str:
+    if row.kind in (str, dict):
         return text
     try:
         return row.kind(text)

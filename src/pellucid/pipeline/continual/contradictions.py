@@ -13,7 +13,8 @@ from pellucid.settings import ROWS, Row, Settings, parse_image_size
 _OF_THE_NETWORK = tuple(
     row
     for row in ROWS
-    if (row.group == "network" and row.name != "from_") or row.name in ("task", "target", "image_size")
+    if (row.group == "network" and row.name != "from_")
+    or row.name in ("task", "target", "image_size", "resize")
 )
 """Settings that a trained network has decided once and for all."""
 
@@ -96,6 +97,7 @@ def _facts(start: StartingPoint) -> dict[str, Any]:
     }
     if model.preprocessing is not None:
         size = f"{model.preprocessing.height}x{model.preprocessing.width}"
+        facts["resize"] = "stretch" if model.preprocessing.stretch else "fit"
         return {**facts, "image_size": size, "pooling": config.pooling, "batch_norm": config.batch_norm}
     assert isinstance(model, TextModel)  # what has no preprocessing takes texts
     tokens = model.encoder.to_json().get("tokens")

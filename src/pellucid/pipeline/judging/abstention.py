@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.arithmetic.probabilities import decided
 from pellucid.bundle import HeldOut, Model
 from pellucid.evaluation.promises.abstention import checked_promise, error_curve, least_examples
 from pellucid.pipeline.judging.testing import Tested
@@ -22,11 +23,15 @@ def abstention_facts(
     if len(labels) == 0:
         return None
     rate, held_out = model.novelty_rate, model.held_out
-    curve = error_curve(*HeldOut.of(labels, tested.answers, tested.novelty).judged(rate))
+
+    def judged_of(stored: HeldOut) -> tuple[np.ndarray, np.ndarray]:
+        return stored.judged(rate, decided(stored.said, model.classes, model.threshold))
+
+    curve = error_curve(*judged_of(HeldOut.of(labels, tested.answers, tested.novelty)))
     if held_out is None:
         return AbstentionFacts(curve, 0, {})
-    judged = held_out.judged(rate)
-    of_test = None if held_out.test is None else held_out.test.judged(rate)
+    judged = judged_of(held_out)
+    of_test = None if held_out.test is None else judged_of(held_out.test)
     promises = {
         each: checked_promise(judged, of_test, each) if len(held_out) >= least_examples(each) else None
         for each in MAX_ERRORS

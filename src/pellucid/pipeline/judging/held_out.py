@@ -47,9 +47,18 @@ def _with_test_answers(candidate: Candidate, tested: Tested, dataset: Dataset, s
     return dataclasses.replace(candidate, model=model)
 
 
-def with_joined_columns(candidates: Sequence[Candidate], names: tuple[str, ...]) -> list[Candidate]:
-    """Let every model know the columns of a table whose texts it reads as one."""
-    return [dataclasses.replace(each, model=each.model.with_joined_columns(names)) for each in candidates]
+def with_data_known(
+    candidates: Sequence[Candidate],
+    joined_columns: tuple[str, ...],
+    renamed: Mapping[str, str],
+    threshold: Mapping[str, float],
+) -> list[Candidate]:
+    """Let every model know how data like its own is read and decided."""
+
+    def known(model: bundle.Model) -> bundle.Model:
+        return model.for_data(joined_columns=joined_columns, renamed=renamed, threshold=threshold)
+
+    return [dataclasses.replace(each, model=known(each.model)) for each in candidates]
 
 
 def held_out_of(candidate: Candidate, dataset: Dataset | Material, seed: int) -> bundle.HeldOut | None:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic import confusion_matrix, metric_value
+from pellucid.arithmetic.probabilities import decided
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation import reliability
@@ -47,7 +48,7 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
             mistakes=_farthest_off(dataset, tested.answers),
             numbers=np.stack([labels, tested.answers], axis=1),
         )
-    predicted = tested.answers.argmax(axis=1)
+    predicted = decided(tested.answers, dataset.classes, outcome.config["settings"].get("threshold") or {})
 
     def answered(rows: Sequence[int]) -> list[Answered]:
         return [_answered(dataset, int(dataset.test[row]), tested.answers[row]) for row in rows]

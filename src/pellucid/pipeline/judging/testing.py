@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic.probabilities import decided
+from pellucid.arithmetic.ranking import rarer_class
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import AverageModel
 from pellucid.data import Dataset
@@ -88,19 +90,27 @@ def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
 def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> dict[str, Any]:
     """A model's entry in `metrics.json`, its size on disk still missing; `seed` is that of the bootstrap."""
     labels, groups = dataset.labels[dataset.test], groups_of_test(dataset)
+    positive = rarer_class(dataset.labels[dataset.train]) if len(dataset.classes) == 2 else None
+    model = candidate.model
+
+    def measured(
+        labels: np.ndarray, said: np.ndarray, groups: Groups | None = None
+    ) -> dict[str, dict[str, float]]:
+        predicted = decided(said, model.classes, model.threshold) if model.classes else None
+        return scores(labels, said, seed, groups, positive, predicted)
 
     def without(parted: np.ndarray) -> dict[str, dict[str, float]] | None:
         """Scores without some test examples; `None` where there are none of these."""
         kept = ~np.isin(dataset.test, parted)
         of_kept = None if groups is None or not kept.any() else groups.within(kept)
-        return None if kept.all() else scores(labels[kept], tested.answers[kept], seed, of_kept)
+        return None if kept.all() else measured(labels[kept], tested.answers[kept], of_kept)
 
     has_siblings = len(dataset.with_sibling) > len(dataset.leaked)
     return {
         "validation": _values(
-            scores(dataset.labels[candidate.held_out.positions], candidate.held_out.answers, seed)
+            measured(dataset.labels[candidate.held_out.positions], candidate.held_out.answers)
         ),
-        "test": scores(labels, tested.answers, seed, groups),
+        "test": measured(labels, tested.answers, groups),
         **_by_groups(candidate, tested, dataset, groups, seed),
         "test_without_leaked": without(dataset.leaked),
         "test_without_siblings": without(dataset.with_sibling) if has_siblings else None,
@@ -162,10 +172,11 @@ def _left_out_words(metric: Metric, found: Mapping[str, Mapping[str, float]], gr
     )
 
 
-def rows_of_test(dataset: Dataset, tested: Tested) -> Iterator[list[Any]]:
+def rows_of_test(dataset: Dataset, tested: Tested, threshold: Mapping[str, float]) -> Iterator[list[Any]]:
     """A model's answers about the test split as a table, its head first, in the order of the ledger.
 
-    Source, label, what was predicted and the novelty, then the probability of each class.
+    Source, label, what was predicted and the novelty, then the probability of each class. `threshold` is the
+    model's between two classes, if any.
     """
     yield columns_beside(("source", "label", "predicted", "novelty"), dataset.classes)
     novelty = [None] * len(dataset.test) if tested.novelty is None else tested.novelty.tolist()
@@ -174,7 +185,8 @@ def rows_of_test(dataset: Dataset, tested: Tested) -> Iterator[list[Any]]:
         if dataset.is_regression:
             yield [source, label, float(answer), foreign]
         else:
-            yield [source, label, dataset.classes[int(answer.argmax())], foreign, *answer.tolist()]
+            (code,) = decided(answer[None], dataset.classes, threshold).tolist()
+            yield [source, label, dataset.classes[code], foreign, *answer.tolist()]
 
 
 def _members(candidate: Candidate) -> dict[str, Any]:
@@ -186,17 +198,23 @@ def _members(candidate: Candidate) -> dict[str, Any]:
 
 
 def scores(
-    labels: np.ndarray, predictions: np.ndarray, seed: int, groups: Groups | None = None
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    seed: int,
+    groups: Groups | None = None,
+    positive: int | None = None,
+    predicted: np.ndarray | None = None,
 ) -> dict[str, dict[str, float]]:
     """Scores with intervals, as `metrics.json` has them; nothing where there is no example.
 
     Labels are class codes or numbers, predictions probabilities (n, classes) or numbers (n,); the seed is
-    that of the bootstrap.
+    that of the bootstrap, and `positive` the class of two that rankings are about; `predicted`
+    are the classes that were decided for, by default the most probable ones.
     """
     if len(labels) == 0:
         return {}
     return (
-        score(labels, predictions, seed, groups)
+        score(labels, predictions, seed, groups, positive, predicted)
         if predictions.ndim == 2
         else score_numbers(labels, predictions, seed, groups)
     ).to_json()

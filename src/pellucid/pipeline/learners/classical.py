@@ -9,6 +9,7 @@ from jaxtyping import Int64
 
 from pellucid.classical import Budget, Lesson, fit_baseline
 from pellucid.classical.lesson import Setting
+from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
@@ -16,6 +17,7 @@ from pellucid.pipeline.learners.planning.preparation import Material, classical_
 from pellucid.pipeline.learners.planning.shares import share_of_classical
 from pellucid.settings import CLASSICAL, Settings, parse_duration
 from pellucid.training.determinism import choose_threads
+from pellucid.training.recipe.choosing import weights_of_classes
 
 _FULL_SECONDS, _FULL_EXAMPLES, _LEAST_SECONDS = 150.0, 55_000, 6.0
 _FULL_VALUES, _FULL_CORES, _LARGEST = 28 * 28, 2, 2.0
@@ -37,7 +39,15 @@ def lesson_of(material: Material) -> Lesson:
         validation=material.validation,
         classes=len(material.classes),
         kind=material.takes,
+        weights=material.weights,
     )
+
+
+def class_weights_of(settings: Settings, material: Material | Dataset) -> tuple[float, ...] | None:
+    """Weights of the classes that were asked for; by no rule, as probabilities would be less honest."""
+    if not material.classes:
+        return None
+    return weights_of_classes(settings.class_weight, material.labels[material.train], material.classes)
 
 
 class Lessons:
@@ -89,6 +99,7 @@ class ClassicalLearner:
             metric=self.settings.metric,
             setup=self.setup,
             scale=self.scale,
+            class_weights=class_weights_of(self.settings, material),
             budget=self.budget or budget_within(self.settings, material, allowance.granted),
         )
         model = classical_model_of(fitted, material)

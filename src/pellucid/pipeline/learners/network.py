@@ -281,7 +281,7 @@ def recipe_words(plan: Plan) -> str:
     if recipe.word_dropout:
         parts.append(f"{100 * recipe.word_dropout:.0f} % of the tokens replaced by unknown")
     if recipe.class_weights is not None:
-        parts.append("classes weighted for balance")
+        parts.append("classes weighted")
     if recipe.frozen_epochs:
         parts.append(f"the first block frozen from epoch {recipe.epochs - recipe.frozen_epochs + 1} on")
     return ", ".join(parts)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import ImageModel, Model
@@ -16,6 +16,7 @@ from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.pipeline.learners.asked_later import most_within_limit
 from pellucid.pipeline.learners.candidates import Candidate, Stored, on_validation, with_validation
+from pellucid.pipeline.learners.classical import class_weights_of
 from pellucid.pipeline.learners.planning.preparation import Material, model_on_network
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
@@ -80,6 +81,7 @@ def simple_models(
         validation=np.arange(len(train), len(train) + len(dataset.validation)),
         classes=len(dataset.classes),
         kind="network",
+        weights=_weights(dataset, np.concatenate([train, dataset.validation])),
     )
     found = []
     for name in _affordable(len(dataset.classes)):
@@ -89,10 +91,19 @@ def simple_models(
             seed=settings.seed,
             threads=choose_threads(settings),
             metric=settings.metric,
+            class_weights=class_weights_of(settings, dataset),
             setup=None if setups is None else setups[f"{name}-on-{network.name}"],
         )
         found.append(_standing_on(network, stored, fitted, dataset))
     return found
+
+
+def _weights(
+    dataset: Dataset | Material, positions: Int64[np.ndarray, " some"]
+) -> Float64[np.ndarray, " some"] | None:
+    """Weights of the examples at these positions, where they have any."""
+    weights = getattr(dataset, "weights", None)  # those of a data set that was read all weigh the same
+    return None if weights is None else weights[positions]
 
 
 def left_out(classes: int) -> list[str]:

@@ -1,6 +1,7 @@
 """Settings of a run, and the command that repeats it."""
 
 import dataclasses
+import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,7 +56,7 @@ def command_of(place: str, given: Mapping[str, Any], out: Path) -> str:
         if isinstance(value, bool):
             words.append(flag if value else f"--no-{flag[2:]}")
         else:
-            words += [flag, str(value)]
+            words += [flag, json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)]
     return shlex.join(words)
 
 

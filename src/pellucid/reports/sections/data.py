@@ -65,7 +65,7 @@ def _findings(details: Mapping[str, Any]) -> Sequence[Finding]:
         return Finding(title, len(found), [texts(each)[:_FINDING_WIDTH] for each in found[:_FINDING_LINES]])
 
     return (
-        finding("Could not be used", "skipped_examples", lambda each: (each["source"], each["reason"])),
+        finding("Left out", "skipped_examples", lambda each: (each["source"], each["reason"])),
         finding("Leaked from the test split", "leaked_examples", lambda each: (each,)),
         finding(
             "Equal content under different labels",

@@ -6,13 +6,15 @@ in `config.json`.
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int64
 
 from pellucid.data.images.augmentation import Augmentation, usual_shift
+from pellucid.data.labels.texts import require_classes
 from pellucid.errors import UsageError
 from pellucid.settings import ADVERSARIAL, Settings
 from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
@@ -170,7 +172,7 @@ def _refuse_settings_of_classes(settings: Settings) -> None:
     of_classes = {
         "--loss cross-entropy": settings.loss == "cross-entropy",
         "--label-smoothing": bool(settings.label_smoothing),
-        "--class-weight balanced": settings.class_weight == "balanced",
+        "--class-weight balanced": settings.class_weight not in (None, "none"),
         f"--metric {settings.metric}": settings.metric != Settings.metric,
     }
     for flag, is_given in of_classes.items():
@@ -194,22 +196,40 @@ def _first_given(value: float | None, otherwise: float) -> float:
 
 
 def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...] | None:
-    """Inverse class frequencies with mean 1 over the examples, where imbalance asks for them.
+    """Weights as asked for; by rule balanced ones, where images of the classes are far from equally many.
 
     Texts are left as they are unless weights are asked for: rare classes of texts are told by words of
     their own, and weights cost more right answers than they give.
     """
     if not around.target.has_probabilities:
         return None
-    counts = np.bincount(around.train_labels, minlength=around.classes).astype(np.float64)
+    counts = np.bincount(around.train_labels, minlength=around.classes)
     present = counts[counts > 0]
     wanted = settings.class_weight
     if wanted is None:
         is_imbalanced = present.max() > IMBALANCE * present.min()
         wanted = "balanced" if is_imbalanced and around.input_kind.is_weighted else "none"
-    if wanted == "none":
+    names = around.names or tuple(map(str, range(around.classes)))
+    return weights_of_classes(wanted, around.train_labels, names)
+
+
+def weights_of_classes(
+    wanted: Mapping[str, float] | str | None, labels: Int64[np.ndarray, " train"], names: Sequence[str]
+) -> tuple[float, ...] | None:
+    """Weight of each class: as named, or inverse frequencies with mean 1 over the examples.
+
+    A class that is not named weighs 1. `None` where all weigh the same.
+
+    Raises: `UsageError` if a class is named that there is not.
+    """
+    if wanted in (None, "none"):
         return None
-    weights = np.divide(counts.sum(), len(present) * counts, out=np.zeros_like(counts), where=counts > 0)
+    if isinstance(wanted, Mapping):
+        require_classes("--class-weight", wanted, names, "the data")
+        return tuple(wanted.get(name, 1.0) for name in names)
+    counts = np.bincount(labels, minlength=len(names)).astype(np.float64)
+    shares = np.count_nonzero(counts) * counts
+    weights = np.divide(counts.sum(), shares, out=np.zeros_like(counts), where=counts > 0)
     return tuple(float(weight) for weight in weights)
 
 

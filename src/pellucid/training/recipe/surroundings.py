@@ -24,6 +24,7 @@ class Surroundings:
         mirror_keeps_class: whether a mirrored image keeps its label.
         shift_keeps_label: whether a shifted image does.
         erase_keeps_label: whether an image of which a rectangle is erased does.
+        names: of the classes, where weights by class are asked for.
     """
 
     train_labels: np.ndarray
@@ -37,6 +38,7 @@ class Surroundings:
     mirror_keeps_class: bool = False
     shift_keeps_label: bool = True
     erase_keeps_label: bool = True
+    names: tuple[str, ...] = ()
 
     @property
     def input_kind(self) -> InputKind:

@@ -79,17 +79,22 @@ class ClassificationStep:
         """Weight of some examples in the mean loss."""
         weights = self._weights
         if weights is None:
-            return float(len(batch.labels))
+            return _count(batch)
         return sum(float((share * weights[labels]).sum()) for labels, share in self._answers(batch))
 
     def _answers(self, batch: Batch) -> list[tuple[Labels, Tensor]]:
-        """Labels of examples beside the share of each in its image: one, or two where images are mixed."""
+        """Labels of examples beside the share of each in its image: one, or two where images are mixed.
+
+        Shares are times the weight of the example that the label comes from.
+        """
         device = self._descent.device
         labels = batch.labels.to(device)
+        weights = torch.ones((), device=device) if batch.weights is None else batch.weights.to(device)
         if batch.mixed is None:
-            return [(labels, torch.ones((), device=device))]
+            return [(labels, weights)]
         shares = batch.mixed.shares.to(device)
-        return [(labels, 1.0 - shares), (batch.mixed.labels.to(device), shares)]
+        others = shares * batch.mixed.weights.to(device)
+        return [(labels, (1.0 - shares) * weights), (batch.mixed.labels.to(device), others)]
 
 
 class RegressionStep:
@@ -125,9 +130,17 @@ class RegressionStep:
 
     def _judge(self, outputs: Float[Tensor, "batch 1"], batch: Batch) -> Judged:
         targets = ((batch.labels.to(self._descent.device) - self._mean) / self._std).float()
-        return Judged(((outputs.squeeze(1) - self._mean) / self._std - targets).square().mean())
+        errors = ((outputs.squeeze(1) - self._mean) / self._std - targets).square()
+        if batch.weights is None:
+            return Judged(errors.mean())
+        return Judged((errors * batch.weights.to(self._descent.device)).sum() / _count(batch))
 
 
 def _count(batch: Batch) -> float:
-    """Weight of numbers in their mean."""
-    return float(len(batch.labels))
+    """Weight of some examples in their mean, where classes are not weighted."""
+    if batch.weights is None:
+        return float(len(batch.labels))
+    if batch.mixed is None:
+        return float(batch.weights.sum())
+    shares = batch.mixed.shares
+    return float(((1.0 - shares) * batch.weights + shares * batch.mixed.weights).sum())

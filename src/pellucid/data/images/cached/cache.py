@@ -148,6 +148,8 @@ def _key(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> s
     """Name of an entry: a digest of everything that decides its content."""
     digest = hashlib.blake2b(digest_size=20)
     fitted = (settings.image_size or largest_side(settings)) if fixed is None else fixed
+    if fixed is None and settings.resize != "fit":
+        fitted = f"{fitted} {settings.resize}"
     digest.update(repr((FORMAT, pillow_version, fitted, len(listing))).encode())
     folder = os.getcwd()
     known: dict[Container, bytes] = {}

@@ -20,7 +20,7 @@ from pellucid.data.images.decoding import GREY_MODES, Decoded, decode_content, h
 from pellucid.data.images.digests import DIGEST_BYTES, array_digests, image_digest
 from pellucid.data.images.preprocessing import Preprocessing, block_rows, blocks, finite_rows, value_range
 from pellucid.data.images.quiet import quiet_pillow
-from pellucid.data.images.sizing import fit_image, training_size
+from pellucid.data.images.sizing import training_size
 from pellucid.data.images.taken import UNKNOWN
 from pellucid.data.listing import TEST, VALIDATION
 from pellucid.errors import DataError
@@ -114,7 +114,7 @@ def _by_headers(chunks: Iterable[Sequence[_Source]], settings: Settings) -> Prep
     sizes = np.array([header[:2] for header in readable], np.int32).reshape(-1, 2)
     height, width = training_size(sizes, settings)
     is_grey = bool(readable) and all(header[2] in GREY_MODES for header in readable)
-    return Preprocessing(height, width, 1 if is_grey else 3)
+    return Preprocessing(height, width, 1 if is_grey else 3, stretch=settings.resize == "stretch")
 
 
 def _headers(sources: Sequence[_Source]) -> list[tuple[int, int, str] | None]:
@@ -141,7 +141,7 @@ def _decode_files(sources: Sequence[_Source], preprocessing: Preprocessing) -> B
 
     def keep(index: int, decoded: Decoded) -> None:
         """Fit an image into its row, and note what is known about it."""
-        pixels[index] = fit_image(decoded.pixels, size, channels, decoded.size)
+        pixels[index] = preprocessing.fitted(decoded.pixels, decoded.size)
         digests[index] = np.frombuffer(image_digest(decoded.pixels), np.uint8)
         sizes[index] = decoded.size
         taken[index] = decoded.taken
@@ -151,7 +151,8 @@ def _decode_files(sources: Sequence[_Source], preprocessing: Preprocessing) -> B
 
     for index, source in enumerate(sources):
         try:
-            decode_content(read_content(_there(source)), size, functools.partial(keep, index))
+            content = read_content(_there(source))
+            decode_content(content, preprocessing.least_decoded, functools.partial(keep, index))
         except DataError as error:
             reasons[index] = str(error)
     return Block(pixels, digests, sizes, modes, reasons, notes, taken)
@@ -207,7 +208,9 @@ def plan_arrays(
     height, width = training_size(np.array([own_size], np.int32), settings)
     is_training = np.array([split not in (VALIDATION, TEST) for split in splits], bool)
     low, high = value_range(pixels, is_training)
-    preprocessing = Preprocessing(height, width, pixels.shape[3], low, high)
+    preprocessing = Preprocessing(
+        height, width, pixels.shape[3], low, high, stretch=settings.resize == "stretch"
+    )
     return Plan(preprocessing, len(pixels), _array_blocks(pixels, preprocessing))
 
 

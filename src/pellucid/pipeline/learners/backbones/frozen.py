@@ -170,6 +170,7 @@ def train_head(network: Network, features: Features, prepared: Prepared, setting
         train=np.arange(len(train)),
         validation=np.arange(len(train), len(rows)),
         classes=whole.classes,
+        weights=None if whole.weights is None else whole.weights[np.concatenate([train, validation])],
     )
     around = Surroundings(
         train_labels=labels[: len(train)],
@@ -178,6 +179,7 @@ def train_head(network: Network, features: Features, prepared: Prepared, setting
         precision="fp32",
         device=choose_device(settings),
         threads=1,
+        names=whole.names,
     )
     recipe = choose_recipe(of_head(settings), around)
     head = HeadAlone(network)
@@ -200,6 +202,7 @@ def of_head(settings: Settings) -> Settings:
         optimizer=None,
         schedule=None,
         augment=None,
+        mirror=None,
         patience=None,
         threads=settings.threads or 1,
     )

@@ -94,7 +94,7 @@ def make_recipe(settings: Settings, prepared: Prepared) -> Chosen:
     examples, images = prepared.examples, prepared.images
     kept = _Kept(False, False, False, ())
     if images is not None and settings.augment is not False and not examples.generates:
-        kept = _kept_by_variations(settings.seed, images, examples)
+        kept = _kept_by_variations(settings, images, examples)
     device = choose_device(settings)
     around = Surroundings(
         train_labels=examples.labels[examples.train],
@@ -108,6 +108,7 @@ def make_recipe(settings: Settings, prepared: Prepared) -> Chosen:
         threads=choose_threads(settings),
         shift_keeps_label=kept.shift,
         erase_keeps_label=kept.erase,
+        names=examples.names,
     )
     return Chosen(choose_recipe(settings, around), kept.reasons)
 
@@ -122,19 +123,24 @@ class _Kept(NamedTuple):
 
 
 def _kept_by_variations(
-    seed: int, pixels: UInt8[np.ndarray, "n height width channels"], examples: Examples
+    settings: Settings, pixels: UInt8[np.ndarray, "n height width channels"], examples: Examples
 ) -> _Kept:
-    """Find the variations of images that keep their label, by the training data.
+    """Find the variations of images that keep their label, by the training data, or by what the user says.
 
     Classes survive a shift and a missing piece. What a number measures may be the very amount or
     place of something, so it must be shown to survive; noise in a piece never is.
     """
-    draws = generator(seed, Purpose.PROBE)
+    draws = generator(settings.seed, Purpose.PROBE)
     labels, train = examples.labels, examples.train
+    asked = settings.mirror
+    said = "mirroring is on, as --mirror asks" if asked else "mirroring is off, as --no-mirror asks"
     if examples.target.has_probabilities:
+        if asked is not None:
+            return _Kept(asked, True, True, (said,))
         probe = probe_mirroring(pixels, labels, train, draws)
         return _Kept(probe.keeps_class, True, True, (probe.sentence(),))
     shift = usual_shift(min(pixels.shape[1:3]))
     mirroring, shifting = probe_variations(pixels, labels, train, shift, draws)
-    reasons = (mirroring.sentence(), shifting.sentence())
-    return _Kept(mirroring.keeps_number, shifting.keeps_number, False, reasons)
+    reasons = (mirroring.sentence() if asked is None else said, shifting.sentence())
+    mirrors = mirroring.keeps_number if asked is None else asked
+    return _Kept(mirrors, shifting.keeps_number, False, reasons)

@@ -39,6 +39,7 @@ class Material:
         validation: ascending positions of the validation examples; may be empty.
         classes: names of the classes; none where numbers are predicted.
         preprocessing: how images were fitted; `None` for feature vectors and texts.
+        weights: of each example in the loss, above 0 for those in a split; `None` where all weigh the same.
     """
 
     inputs: Shaped[np.ndarray, "n ..."] | Texts
@@ -47,6 +48,7 @@ class Material:
     validation: Int64[np.ndarray, " validation"]
     classes: tuple[str, ...]
     preprocessing: Preprocessing | None = None
+    weights: Float64[np.ndarray, " n"] | None = None
 
     @property
     def target(self) -> Target:
@@ -188,8 +190,16 @@ def _vectors(settings: Settings, encoder: Encoder) -> tuple[WordVectors | None, 
 
 def examples_of(inputs: np.ndarray | Tokens, material: Material, *, generates: bool = False) -> Examples:
     """Inputs that are ready for a network (images, feature vectors or ids of texts), with their labels."""
-    classes = len(material.classes)
-    return Examples(inputs, material.labels, material.train, material.validation, classes, generates)
+    return Examples(
+        inputs,
+        material.labels,
+        material.train,
+        material.validation,
+        len(material.classes),
+        generates,
+        names=material.classes,
+        weights=material.weights,
+    )
 
 
 def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], recipe: Recipe) -> Model:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.classical import baselines_for
+from pellucid.data.labels.texts import require_classes, require_threshold
 from pellucid.errors import UsageError
 from pellucid.settings import (
     ADVERSARIAL,
@@ -15,11 +16,14 @@ from pellucid.settings import (
     NO_BACKBONE,
     ROWS,
     Settings,
+    metric_of,
 )
 from pellucid.tasks import REGRESSION, TARGETS, Target
 
-_STEER_BOTH = frozenset({"image_size", "model", "preset", "time_limit", "metric", "seed", "threads"})
-_TRUE_OF_CLASSICAL = {"augment": False, "class_weight": "none", "device": "cpu", "backbone": NO_BACKBONE}
+_STEER_BOTH = frozenset(
+    {"image_size", "model", "preset", "time_limit", "metric", "seed", "threads", "class_weight", "threshold"}
+)
+_TRUE_OF_CLASSICAL = {"augment": False, "mirror": False, "device": "cpu", "backbone": NO_BACKBONE}
 """Settings of networks, and the values that say what a classical model does anyway."""
 
 _NETWORK_SETTINGS = (
@@ -31,8 +35,8 @@ _NETWORK_SETTINGS = (
     - _STEER_BOTH
 )
 
-_OF_IMAGES = ("image_size", "pooling", "batch_norm", "augment")
-_TRUE_OF_TEXTS = {"augment": False}
+_OF_IMAGES = ("image_size", "resize", "pooling", "batch_norm", "augment", "mirror")
+_TRUE_OF_TEXTS = {"augment": False, "mirror": False}
 """A setting of images, and the value that says what happens to texts anyway."""
 
 _OF_GENERATORS: Mapping[str, tuple[str, ...]] = {"latent": GENERATIVE, "beta": ("vae",)}
@@ -49,7 +53,9 @@ _NOT_OF_GENERATORS = frozenset(
         "loss",
         "label_smoothing",
         "class_weight",
+        "threshold",
         "augment",
+        "mirror",
         "metric",
         "baselines",
         "learning_curve",
@@ -60,6 +66,7 @@ _NOT_OF_GENERATORS = frozenset(
 """Settings of models that predict; those of texts and of pretrained networks are refused elsewhere."""
 _TRUE_OF_GENERATORS = {
     "augment": False,
+    "mirror": False,
     "class_weight": "none",
     "dropout": 0.0,
     "baselines": False,
@@ -80,7 +87,17 @@ _OF_TEXTS: Mapping[str, tuple[str, ...]] = {
 _NOT_OF_BACKBONES: Mapping[str, tuple[str, ...]] = {
     "images": ("pooling", "batch_norm", *_OF_TEXTS),
     "values": (),
-    "texts": ("pooling", "batch_norm", "image_size", "augment", "cell", "tokens", "vectors", "tune_vectors"),
+    "texts": (
+        "pooling",
+        "batch_norm",
+        "image_size",
+        "augment",
+        "mirror",
+        "cell",
+        "tokens",
+        "vectors",
+        "tune_vectors",
+    ),
 }
 """Settings that a pretrained network has no use for; it takes no feature vectors at all."""
 
@@ -99,6 +116,8 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
     """
     if settings.model not in CLASSICAL:
         return
+    if target is REGRESSION and settings.class_weight not in (None, "none"):
+        raise UsageError("--class-weight: belongs to classes, but numbers are predicted; leave it out")
     fitting = baselines_for(target)
     if settings.model not in fitting:
         other = next(each.nouns for each in TARGETS.values() if each is not target)
@@ -116,6 +135,21 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
             f"{', '.join(idle)}: {'steers' if len(idle) == 1 else 'steer'} networks only, and --model is "
             f"{settings.model}; leave {_them(idle)} out"
         )
+
+
+def require_known_classes(settings: Settings, classes: Sequence[str], place: str) -> None:
+    """Refuse settings that name a class which the data does not have, and a metric that it has none for.
+
+    Raises: `UsageError` naming it.
+    """
+    if metric_of(settings.metric).of_two and len(classes) != 2:
+        raise UsageError(
+            f"--metric: {settings.metric} ranks the examples of one of two classes, and {place} has "
+            f"{len(classes) or 'no'} classes; choose another"
+        )
+    if isinstance(settings.class_weight, Mapping):
+        require_classes("--class-weight", settings.class_weight, classes, place)
+    require_threshold(settings.threshold, classes, place)
 
 
 def require_fitting_generator(settings: Settings, given: Mapping[str, Any], target: Target) -> None:

@@ -118,12 +118,13 @@ function orientationIn(start, tiff) {
 }
 
 /**
- * Size of an image once it is fitted inside that of the network, its aspect kept.
+ * Size of an image once it is fitted inside that of the network, its aspect kept, or stretched to it.
  * @param {{ height: number, width: number }} own
  * @returns {[rows: number, columns: number]}
  */
 export function innerSize(own) {
-  const { height, width } = app.input;
+  const { height, width, stretch } = app.input;
+  if (stretch) return [height, width];
   const scale = Math.min(height / own.height, width / own.width);
   return [
     Math.min(height, Math.max(1, roundedToEven(own.height * scale))),

@@ -63,6 +63,7 @@ async function readImage(original) {
     throw new Error(say("unreadable", { name: original instanceof File ? original.name : "" }));
   });
   const inner = innerSize(image);
+  if (app.input.stretch) return fitted(image, inner);
   const start = new DataView(await blob.slice(0, LONGEST_START).arrayBuffer());
   return fitted(drafted(image, start, inner), inner);
 }
