@@ -144,7 +144,7 @@ def test_a_verdict_names_the_groups():
     answers = {"a": np.zeros(40, np.int64), "b": np.repeat([0, 1], 20)}
     (found,) = compare_all(labels, answers, groups_of(4, 10))
     assert found.verdict.startswith(
-        "too few examples to tell: 20 of 40 examples of 4 groups set a and b apart"
+        "inconclusive: a and b disagree on 20 of 40 examples of 4 groups, a difference of"
     )
 
 
