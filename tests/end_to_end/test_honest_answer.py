@@ -91,7 +91,7 @@ def test_the_average_holds_its_members_and_is_told_of(run, digits_npz, pellucid,
         for file in (run / "models" / name).iterdir():
             assert file.samefile(run / "models" / "average" / "members" / name / file.name)
     page = " ".join((run / "report.html").read_text().split())
-    assert f"the mean of what {len(members)} of these models answer" in page
+    assert f"an ensemble: the weighted average of {len(members)} of these models" in page
     done = pellucid.succeed(
         "predict", run, digits_npz, "--model", "average", "--out", tmp_path / "answers.csv"
     )

@@ -35,6 +35,7 @@ ILL = {
     "overfitting": lambda: names(
         digits(200, 300, flipped=0.2), width=512, epochs=30, schedule="constant", **PLAIN
     ),
+    "generalisation-gap": lambda: names(digits(60, 300), width=256, epochs=15, **PLAIN),
     "underfitting": lambda: names(exclusive_or(), depth=0, epochs=20),
     "cut-short": lambda: names(digits(), epochs=4, learning_rate=1e-3, schedule="constant"),
 }

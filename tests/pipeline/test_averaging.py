@@ -61,7 +61,8 @@ def test_it_stands_last_and_leaves_the_dummy_out(candidates, average, capsys):
     assert [each.name for each in found] == [*NAMES, "average"]
     assert "majority" not in [each.name for each in average.model.members]
     said = " ".join(capsys.readouterr().err.split())
-    assert f"averaged {members_in_words(average.model)}: accuracy" in said
+    assert f"ensemble: {members_in_words(average.model)}: accuracy" in said
+    assert members_in_words(average.model).startswith("weighted average of ")
 
 
 def test_its_held_out_answers_are_not_those_that_it_was_chosen_by(candidates, average):

@@ -42,7 +42,8 @@ const { keep } = await import(`${explain}/data/stored.js`);
 const { wholeOf } = await import(`${explain}/data/arrays.js`);
 const { told } = await import(`${explain}/data/told.js`);
 const { answeredText } = await import(`${folder}/model/answering.js`);
-const { linearFor } = await import("./pellucid/export/app/script/classical/answering.js");
+const { linearFor } = await import("./pellucid/export/app/script/classical/predictors.js");
+const { predictorArray } = await import("./pellucid/export/app/script/classical/answering.js");
 const { readText } = await import(`${folder}/model/reading.js`);
 const { fitFields } = await import(`${folder}/model/lengths.js`);
 for (const [name, [shape, numbers]] of Object.entries(given.arrays)) {
@@ -53,7 +54,8 @@ return given.texts.map((text) => {
   const { said, novelty, values } = answeredText(read);
   fitFields(read.found.length);
   const isLinear = "predictor.weights" in given.arrays && !("predictor.points" in given.arrays);
-  const linear = isLinear && read.features ? linearFor(said.indexOf(Math.max(...said))) : null;
+  const best = said.indexOf(Math.max(...said));
+  const linear = isLinear && read.features ? linearFor(predictorArray, best) : null;
   const { columns, values: numbers } = read.features ?? {};
   return {
     terms: linear && columns.map((column, at) => numbers[at] * linear.weightOf(column)),

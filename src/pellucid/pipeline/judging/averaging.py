@@ -35,7 +35,7 @@ def with_average(
     if found is None:
         return list(candidates)
     scores = on_held_out([found], dataset, settings)
-    stages.paragraph(f"averaged {members_in_words(found.model)}{scores} on what was held out")
+    stages.paragraph(f"ensemble: {members_in_words(found.model)}{scores} on held-out examples")
     return [*candidates, found]
 
 
@@ -161,4 +161,5 @@ def members_in_words(model: Model) -> str:
     """The members of an average with their weights, for people."""
     assert isinstance(model, AverageModel)  # others have none
     whole = sum(model.weights)
-    return some([f"{each.name} ({each.weight} of {whole})" for each in model.members], len(model.members))
+    members = [f"{each.name} {100 * each.weight / whole:.0f} %" for each in model.members]
+    return f"weighted average of {len(members)} models ({some(members, len(members))})"

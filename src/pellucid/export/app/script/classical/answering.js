@@ -21,26 +21,6 @@ export function saidOf(features) {
 }
 
 /**
- * Weights and bias of a linear model for a class, less their means over all classes: the part of its score that the
- * softmax looks at, as on the explain page. Of numbers as they are.
- * @param {number} best position of the class
- */
-export function linearFor(best) {
-  const { data, shape } = predictorArray("weights");
-  const biases = Array.from(predictorArray("bias").data);
-  const own = Array.from(predictorArray("classes").data).indexOf(best);
-  const count = shape[1];
-  /** @param {number[]} values */
-  const above = (values) =>
-    values[own] - (count > 1 ? values.reduce((sum, each) => sum + each, 0) / count : 0);
-  return {
-    bias: above(biases),
-    /** @param {number} column */
-    weightOf: (column) => above(Array.from(data.subarray(column * count, (column + 1) * count))),
-  };
-}
-
-/**
  * Numbers that stand in all columns.
  * @param {ArrayLike<number>} values
  * @returns {Features}

@@ -122,3 +122,24 @@ export function tempered(probabilities, temperature) {
   const total = powers.reduce((sum, power) => sum + power, 0);
   return powers.map((power) => power / total);
 }
+
+/**
+ * Weights and bias of a linear model for a class, less their means over all classes: the part of its score that the
+ * softmax looks at, as on the explain page. Of numbers as they are.
+ * @param {Arrays} arrayOf
+ * @param {number} best position of the class
+ */
+export function linearFor(arrayOf, best) {
+  const { data, shape } = arrayOf("weights");
+  const biases = Array.from(arrayOf("bias").data);
+  const own = Array.from(arrayOf("classes").data).indexOf(best);
+  const count = shape[1];
+  /** @param {number[]} values */
+  const above = (values) =>
+    values[own] - (count > 1 ? values.reduce((sum, each) => sum + each, 0) / count : 0);
+  return {
+    bias: above(biases),
+    /** @param {number} column */
+    weightOf: (column) => above(Array.from(data.subarray(column * count, (column + 1) * count))),
+  };
+}

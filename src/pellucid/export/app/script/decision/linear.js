@@ -4,7 +4,8 @@ import { element } from "../../../../reports/explain/script/dom/element.js";
 import { shown } from "../../../../reports/explain/script/dom/numbers.js";
 import { paintPixels } from "../../../../reports/explain/script/drawing/paint.js";
 import { centredScale, legend } from "../../../../reports/explain/script/drawing/scales.js";
-import { linearFor } from "../classical/answering.js";
+import { predictorArray } from "../classical/answering.js";
+import { linearFor } from "../classical/predictors.js";
 import { app } from "../facts/app.js";
 import { say } from "../words/language.js";
 import { namesOf } from "./naming.js";
@@ -18,7 +19,7 @@ import { MOST_ROWS, sentence, tableOfRows } from "./tables.js";
  * @param {FeatureWords | undefined} words
  */
 export function openedLinear({ columns, values }, best, words) {
-  const { bias, weightOf } = linearFor(best);
+  const { bias, weightOf } = linearFor(predictorArray, best);
   const weights = columns.map(weightOf);
   const adds = Float64Array.from(weights, (weight, at) => weight * values[at]);
   const nameOf = namesOf(words);

@@ -2,7 +2,8 @@
 import { byId, element } from "../../../../../../reports/explain/script/dom/element.js";
 import { shown } from "../../../../../../reports/explain/script/dom/numbers.js";
 import { cell } from "../../../../../../reports/explain/script/dom/tables.js";
-import { linearFor } from "../../../classical/answering.js";
+import { predictorArray } from "../../../classical/answering.js";
+import { linearFor } from "../../../classical/predictors.js";
 import { app } from "../../../facts/app.js";
 import { say } from "../../../words/language.js";
 import { answeredText } from "../model/answering.js";
@@ -20,7 +21,7 @@ export function showTerms(read) {
   if (!document.getElementById("term-rows") || !read.features || !facts.terms) return;
   const { said } = answeredText(read);
   const best = app.classes.length ? said.indexOf(Math.max(...said)) : 0;
-  const { bias, weightOf } = linearFor(best);
+  const { bias, weightOf } = linearFor(predictorArray, best);
   const terms = facts.terms.terms.flat();
   const { columns, values } = read.features;
   const rows = columns
