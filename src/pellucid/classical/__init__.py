@@ -13,7 +13,7 @@ from pellucid.classical.baselines import (
     baselines_for,
     fit_baseline,
 )
-from pellucid.classical.budget import Budget
+from pellucid.classical.budget import Budget, OverdueError
 from pellucid.classical.features.kinds import FEATURES, HIDDEN, VALUES, FeatureKind, extract, feature_length
 from pellucid.classical.features.texts import TF_IDF
 from pellucid.classical.fitting.discriminant import discriminant_answers
@@ -41,6 +41,7 @@ __all__ = [
     "FeatureKind",
     "Fitted",
     "Lesson",
+    "OverdueError",
     "Predictor",
     "baselines_for",
     "discriminant_answers",

@@ -113,11 +113,12 @@ def fit_baseline(
     budget: Budget | None = None,
     setup: Setting | None = None,
     scale: float | None = None,
+    deadline: float | None = None,
 ) -> Fitted:
     """Train one classical model on the training split, its set-up chosen on the validation split.
 
     Without a validation split, part of the training examples is set aside for the choice. The result follows
-    from lesson, seed and threads; the budget counts and never looks at a clock.
+    from lesson, seed, threads and budget; but after a deadline a forest grows no further tree.
 
     Args:
         name: key in `BASELINES`, or in `NUMBER_BASELINES` for a lesson of numbers.
@@ -128,11 +129,13 @@ def fit_baseline(
         budget: by default the standard one.
         setup: the set-up to train; where there is no such one, or none is given, all are compared.
         scale: of a linear model's decision values, from an earlier training at this set-up.
+        deadline: reading of `time.monotonic` after which the work is given up; default: never.
 
     Returns:
         The trained model and what was compared.
 
     Raises:
+        OverdueError: the deadline was over before the model was trained.
         ValueError: there is no such model for such labels, or no such metric.
     """
     from sklearn.exceptions import ConvergenceWarning
@@ -142,7 +145,8 @@ def fit_baseline(
         raise ValueError(f"model: {name!r} is not one of {', '.join(baselines)}")
     metric_of(metric)
     began = time.perf_counter()
-    work = Work(lesson.classes, seed, threads, budget or Budget(), lesson.input_kind is IMAGES)
+    one_unit = lesson.input_kind is IMAGES
+    work = Work(lesson.classes, seed, threads, budget or Budget(), one_unit, deadline=deadline)
     # One thread for each matrix product: several wait for each other, and where the processor is
     # shared they wait a hundred times longer than they work. Configurations, pairs and trees run beside
     # each other instead.
@@ -162,5 +166,6 @@ def fit_baseline(
         seconds=time.perf_counter() - began,
         setup=found.setup,
         scale=found.scale,
+        budget=budget,
         tfidf=None if counted is None or not found.predictor.inputs else counted.tfidf,
     )

@@ -1,8 +1,13 @@
-"""Budget of the classical models: counts, never the clock."""
+"""Budget of the classical models: counts, which a time limit makes smaller."""
 
 import dataclasses
 import math
 from dataclasses import dataclass
+
+
+class OverdueError(Exception):
+    """A model took so much longer than expected that it was given up; nothing of it is kept."""
+
 
 _LEAST = {
     "examples": 200,
@@ -102,6 +107,25 @@ class Budget:
         return cls(
             **{name: min(count, max(_LEAST[name], round(count * root))) for name, count in counts.items()}
         )
+
+    def shrunk_for_texts(self, share: float, examples: int) -> "Budget":
+        """Part of the budget for a linear model of texts: fewer set-ups first, then fewer of the texts.
+
+        Texts missed cost such a model more accuracy than set-ups that were not compared.
+
+        Raises: `ValueError` if the share is out of bounds.
+        """
+        if not 0 < share <= 1:
+            raise ValueError(f"share: {share} is not above 0 and at most 1")
+        examples = min(self.examples, examples)
+        # Costs in trainings on all texts: of comparing one set-up, and of the whole.
+        comparing = min(1.0, self.screened_texts / examples)
+        trainings = share * (1 + self.configurations * comparing)
+        if trainings < 1:
+            fewer = min(examples, max(_LEAST["examples"], int(trainings * examples)))
+            return dataclasses.replace(self, examples=fewer, configurations=1)
+        compared = round((trainings - 1) / comparing)
+        return dataclasses.replace(self, configurations=max(1, min(self.configurations, compared)))
 
 
 _OF_PRESETS = {"quick": Budget(screened=2_500, trees=50)}

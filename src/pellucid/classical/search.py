@@ -1,5 +1,6 @@
 """Search over set-ups: compare on few examples, then learn from all."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from jaxtyping import Float64
 
 from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.metrics import log_loss_terms
-from pellucid.classical.budget import Budget
+from pellucid.classical.budget import Budget, OverdueError
 from pellucid.classical.features.rows import Rows
 from pellucid.classical.features.texts import NOTHING
 from pellucid.classical.lesson import NO_SETTING, Configuration, Draw, Lesson, Setting, Table
@@ -41,6 +42,7 @@ class Work(NamedTuple):
         for_comparison: whether the model will only be compared and then forgotten.
         scale: of a linear model of texts: taken where it is known, else found and kept; `None` for one that
             nobody wants to know.
+        deadline: reading of `time.monotonic` after which the work is given up; `None` without one.
     """
 
     classes: int
@@ -50,6 +52,20 @@ class Work(NamedTuple):
     one_unit: bool = False
     for_comparison: bool = False
     scale: Scale | None = None
+    deadline: float | None = None
+
+    @property
+    def is_overdue(self) -> bool:
+        """True once the deadline is over."""
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def require_time(self) -> None:
+        """Give up where the deadline is over; asked between pieces of work that cannot be broken off.
+
+        Raises: `OverdueError` if it is.
+        """
+        if self.is_overdue:
+            raise OverdueError
 
 
 class Trial(NamedTuple):
@@ -124,6 +140,7 @@ def search(
     features, labels = table.train[: trials[best].most], table.labels[: trials[best].most]
     if compared != [lesson] or len(labels) != min(len(table.labels), budget.screened_texts):
         scales[best].value = scale  # that of the comparison came from other examples
+    work.require_time()
     predictor = trials[best].learn(features, labels, work._replace(scale=scales[best]))
     return Found(
         predictor,
@@ -178,6 +195,7 @@ def _screened(
 
     def said(trial: Trial, scale: Scale) -> np.ndarray:
         """Answers of one set-up, learnt from few examples, about all validation examples."""
+        work.require_time()
         own = alone._replace(scale=scale if len(compared) == 1 else None)
         is_quick = are_texts and not trial.is_slow
         rows = slice(work.budget.screened_texts if is_quick else work.budget.screened)

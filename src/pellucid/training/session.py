@@ -1,7 +1,7 @@
 """One training, put together: network, optimiser, batches and state."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -106,12 +106,18 @@ class Session(Generic[Learner]):
             recipe = within(seconds, self.network, self.batches, scored_after, least, fewest)
             self.batches = Batches(self.batches.examples, recipe)
 
-    def run(self, observers: Sequence[Observer] = (), *, keeps_best: bool = True) -> Learner:
+    def run(
+        self,
+        observers: Sequence[Observer] = (),
+        *,
+        keeps_best: bool = True,
+        shorten: Callable[[int, Recipe], Recipe] | None = None,
+    ) -> Learner:
         """Train to the end of the recipe, and give the network in evaluation mode.
 
         It has the weights of its best epoch; the last, without a validation split or where the best is not
         looked for. Of an autoencoder the prior is then fitted anew. Observers are told of every step and
-        epoch.
+        epoch, and `shorten` is asked after every step for the recipe that holds from there on.
 
         Raises: `DivergedError` if the loss or a gradient stopped being finite.
         """
@@ -122,7 +128,7 @@ class Session(Generic[Learner]):
             step = ExaminedStep(step, self.state, self.batches)
             beta = 1.0 if recipe.beta is None else recipe.beta
             validate = validator(self.network, self.batches.examples, recipe.device, beta)
-            fit(self.state, step, self.batches, validate, observers)
+            fit(self.state, step, self.batches, validate, observers, shorten)
         if keeps_best and self.state.best is not None:
             self.network.load_state_dict(self.state.best.weights)
         if isinstance(self.network, Autoencoder):

@@ -156,7 +156,7 @@ def _for_classes(
     def learnt_from(positions: Int64[np.ndarray, " learnt"]) -> Kernel:
         """Machines of all pairs, learnt from some of the examples."""
         rows = space.rows[positions]
-        pairs = _pairs(rows, labels[positions], work.threads, gamma, strength)
+        pairs = _pairs(rows, labels[positions], work, gamma, strength)
         return Kernel(
             outputs=work.classes,
             number=False,
@@ -185,13 +185,14 @@ def _for_classes(
 def _pairs(
     rows: Float32[np.ndarray, "n space"],
     labels: Int64[np.ndarray, " n"],
-    threads: int,
+    work: Work,
     gamma: float,
     strength: float,
 ) -> Pairs:
     """Solve every pair of classes: of few examples all in one call, of many several at a time."""
     from sklearn.svm import SVC
 
+    work.require_time()
     classes = int(labels.max()) + 1
     if len(labels) <= _AT_ONCE and classes > 2:
         whole = SVC(C=strength, gamma=gamma, cache_size=_CACHE_MEGABYTES)
@@ -203,6 +204,7 @@ def _pairs(
 
     def solve(pair: tuple[int, int]) -> float:
         """Solve one pair: put the weights of its examples in place and return its bias."""
+        work.require_time()
         first, second = pair
         positions = np.concatenate([members[first], members[second]])
         model = SVC(C=strength, gamma=gamma, cache_size=_CACHE_MEGABYTES)
@@ -213,7 +215,7 @@ def _pairs(
         weights[members[second], first] = weight[len(members[first]) :]
         return -float(model.intercept_[0])
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(work.threads) as pool:
         bias = np.array(list(pool.map(solve, combinations(range(classes), 2))))
     by_class = np.concatenate(members)
     supports = by_class[weights[by_class].any(axis=1)]

@@ -16,6 +16,8 @@ from pellucid.classical.search import Work
 MOST_LEAVES = 500_000
 """Leaves of a whole forest: some 15 MB in a file."""
 
+_LEAST_TREES = 10
+
 
 def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
     """Train a random forest of classes, or of numbers where `work` knows no classes.
@@ -40,7 +42,23 @@ def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predic
         model = RandomForestRegressor(max_features=share, **settings)
     else:
         model = RandomForestClassifier(max_features="sqrt", **settings)
+    if work.deadline is not None:
+        _grow_in_blocks(model, features, labels, work)
+        return laid_out(model, work.classes)
     return laid_out(model.fit(features, labels), work.classes)
+
+
+def _grow_in_blocks(model: Any, features: Rows, labels: np.ndarray, work: Work) -> None:
+    """Grow the same trees some at a time, and stop where the deadline is over; no fewer than ten are kept.
+
+    Raises: `OverdueError` if there are not so many by then.
+    """
+    model.set_params(warm_start=True)
+    for count in range(work.threads, work.budget.trees + work.threads, work.threads):
+        if work.is_overdue and count > _LEAST_TREES:
+            break
+        work.require_time()
+        model.set_params(n_estimators=min(count, work.budget.trees)).fit(features, labels)
 
 
 def laid_out(model: Any, classes: int) -> Forest:

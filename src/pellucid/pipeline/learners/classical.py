@@ -1,23 +1,35 @@
-"""Classical models: fitted within a budget of counts that follows from the settings and the data."""
+"""Classical models: fitted within a budget of counts, which follows from the settings or from a time.
 
+Within a time a model first learns from a small part, which becomes it where nothing more fits; by the time
+which that took it then learns from as much as fits. So what decides is what this very data costs on this
+machine just now. Linear models of texts give up set-ups to compare before they give up a text; forests grow
+until it is time.
+"""
+
+import dataclasses
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.classical import Budget, Lesson, fit_baseline
+from pellucid.classical import LINEAR_OF_TEXTS, Budget, Fitted, Lesson, OverdueError, fit_baseline
 from pellucid.classical.lesson import Setting
+from pellucid.classical.predictors.forest import Forest
+from pellucid.classical.text_baselines import TREES_LEFT_OUT
 from pellucid.data.texts.store import Texts
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers
-from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.planning.preparation import Material, classical_model_of
-from pellucid.pipeline.learners.planning.shares import share_of_classical
-from pellucid.settings import CLASSICAL, Settings, parse_duration
+from pellucid.pipeline.run.time_budget import UNLIMITED, TimeBudget
+from pellucid.settings import DUMMIES, Settings
 from pellucid.training.determinism import choose_threads
 
-_FULL_SECONDS, _FULL_EXAMPLES, _LEAST_SECONDS = 150.0, 55_000, 6.0
+Model = TypeVar("Model")
+
+_FULL_SECONDS, _FULL_EXAMPLES = 150.0, 55_000
 _FULL_VALUES, _FULL_CORES, _LARGEST = 28 * 28, 2, 2.0
 """Data on which the seconds of the whole budget were measured; larger images are made smaller first."""
 
@@ -25,7 +37,13 @@ _SECONDS_A_BYTE = 2e-6
 _TOGETHER = 4
 """Classical models of which that is the time."""
 
-_LEAST_GRANTED = 0.1
+_LEARNING = 3
+"""Of these those that learn."""
+
+_PROBED, _SMALLEST, _PLANNED = 8.0, 1e-4, 0.85
+"""Of the seconds, the first part may take one in so many on an idle machine; the last, so much of those left."""
+
+_TRIES, _LATER = 4, 16
 
 
 def lesson_of(material: Material) -> Lesson:
@@ -61,8 +79,8 @@ class ClassicalLearner:
 
     Attributes:
         name: of the model.
-        settings: seed, threads, metric and time limit.
-        budget: bounds of its work; `None` for those that follow from the time limit and the material.
+        settings: seed, threads, metric and preset.
+        budget: bounds of its work; `None` for those of the preset, or for what fits into a time.
         lesson: makes the lesson of a material; several models may share what is computed for it.
         setup: its set-up; `None` where set-ups are compared.
         scale: of the decision values at that set-up, where an earlier training has found it.
@@ -79,8 +97,46 @@ class ClassicalLearner:
         """A share of what all classical models together may take."""
         return _expected(material, choose_threads(self.settings)) / _TOGETHER
 
-    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Sequence[Candidate]:
-        """Fit the model within the seconds granted, which become counts."""
+    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+        """Fit the model within its budget, or else within what is left of a time."""
+        if self.budget is None and time.is_limited:
+            found = self.within(time.left(), material)
+            if found is None:  # a small part takes no longer than the rest of a run
+                found = self._fitted(material, self._share_of_budget(_SMALLEST, material), math.inf)
+            return [found]
+        return [self._fitted(material, self.budget or self._whole)]
+
+    def within(self, seconds: float, material: Material) -> Candidate | None:
+        """Fit the model as well as a time allows, its budget among what it hands over.
+
+        `None` where it could not learn from even a small part.
+        """
+        if self.name in DUMMIES:
+            return self._fitted(material, self._whole)
+        expected = max(1e-3, _expected(material, choose_threads(self.settings)) / _LEARNING)
+        return fitted_within(
+            seconds,
+            expected,
+            lambda share: self._share_of_budget(share, material),
+            lambda budget, deadline: self._fitted(material, budget, deadline),
+        )
+
+    @property
+    def _whole(self) -> Budget:
+        return Budget.of_preset(self.settings.preset)
+
+    def _share_of_budget(self, share: float, material: Material) -> Budget:
+        """The budget for so much of the whole work."""
+        whole, count = self._whole, len(material.train)
+        if material.takes == "texts" and self.name in LINEAR_OF_TEXTS:
+            return whole.shrunk_for_texts(share, count)
+        return whole if share >= 1 else Budget.shrunk(share, count).within(whole)
+
+    def _fitted(self, material: Material, budget: Budget, deadline: float | None = None) -> Candidate:
+        """Fit the model, and ask it about validation.
+
+        Raises: `OverdueError` if the deadline was over before it was trained.
+        """
         fitted = fit_baseline(
             self.name,
             self.lesson(material),
@@ -89,53 +145,85 @@ class ClassicalLearner:
             metric=self.settings.metric,
             setup=self.setup,
             scale=self.scale,
-            budget=self.budget or budget_within(self.settings, material, allowance.granted),
+            budget=budget,
+            deadline=deadline,
         )
-        model = classical_model_of(fitted, material)
-        candidate = Candidate(
+        model, began = classical_model_of(fitted, material), time.perf_counter()
+        held_out = HeldOut(material.validation, answers(model, material, material.validation))
+        return Candidate(
             name=fitted.name,
             model=model,
             train_examples=fitted.train_examples,
             train_seconds=fitted.seconds,
-            held_out=HeldOut(material.validation, answers(model, material, material.validation)),
+            held_out=held_out,
             features=fitted.features if fitted.predictor.inputs else None,
             configurations=fitted.configurations,
             setup=fitted.setup,
             scale=fitted.scale,
+            budget=None if deadline is None else _as_grown(budget, fitted, material),
+            answer_seconds=(time.perf_counter() - began) / max(1, len(material.validation)),
         )
-        return [candidate]
+
+
+def _as_grown(budget: Budget, fitted: Fitted, material: Material) -> Budget:
+    """The budget with as many trees as a forest has grown until its time was over."""
+    if not isinstance(fitted.predictor, Forest):
+        return budget
+    grown = len(fitted.predictor.roots)
+    return dataclasses.replace(budget, trees=grown * (TREES_LEFT_OUT if material.takes == "texts" else 1))
+
+
+def fitted_within(
+    seconds: float,
+    expected: float,
+    budget_of: Callable[[float], Budget],
+    fit: Callable[[Budget, float], Model],
+) -> Model | None:
+    """Train a model as well as a time allows: from a small part first, which says how much more fits.
+
+    Args:
+        seconds: for all of it.
+        expected: seconds of the whole work on an idle machine; an order of magnitude is enough.
+        budget_of: budget for a share of the whole work, above 0 and at most 1.
+        fit: trains within a budget, and gives up after a deadline.
+
+    Returns:
+        The last that was finished; `None` where not even a small part was.
+    """
+    ends = time.monotonic() + seconds
+    share, found, before = min(1.0, max(_SMALLEST, seconds / _PROBED / expected)), None, None
+    for _ in range(_TRIES):
+        budget, began = budget_of(share), time.monotonic()
+        if budget == before:
+            break
+        try:
+            found = fit(budget, ends)
+        except OverdueError:
+            share /= _LATER
+            if found is not None or share < _SMALLEST or time.monotonic() > ends + seconds:
+                break
+            ends = time.monotonic() + seconds / 2
+            continue
+        took, before = time.monotonic() - began, budget
+        further = min(1.0, _PLANNED * share * (ends - time.monotonic()) / max(1e-3, took))
+        if share >= 1 or further < 2 * share:
+            break
+        share = further
+    return found
 
 
 def learner_at_setup(
     candidate: Candidate,
     settings: Settings,
-    material: Material,
-    seconds: float | None = None,
     lesson: Callable[[Material], Lesson] = lesson_of,
 ) -> ClassicalLearner:
-    """The learner of a classical model at the set-up that was taken, for parts of the material.
+    """The learner of a classical model at the set-up and within the budget that were taken, for parts.
 
-    Its budget follows from all material and the seconds. Another set-up on each part would judge, calibrate
-    and draw the curve of other models than the one that is kept.
+    Another set-up on each part would judge, calibrate and draw the curve of other models than the one that is
+    kept.
     """
-    budget = budget_within(settings, material, seconds)
+    budget = candidate.budget or Budget.of_preset(settings.preset)
     return ClassicalLearner(candidate.name, settings, budget, lesson, candidate.setup)
-
-
-def budget_within(settings: Settings, material: Material, seconds: float | None = None) -> Budget:
-    """The baselines' budget: counts that follow from the settings and the data, never from the clock.
-
-    Under a time limit all beside a network may take three tenths of it, one that was asked for alone half of
-    it, or the `seconds` that a run set aside. It goes by what they took on two cores on Fashion-MNIST, twice
-    as much for each larger image in colour, or for each byte of the bundled mails.
-    """
-    limit, whole = parse_duration(settings.time_limit), Budget.of_preset(settings.preset)
-    if limit is None:
-        return whole
-    granted = share_of_classical(settings) * limit if seconds is None else max(seconds, _LEAST_GRANTED)
-    expected = max(_LEAST_SECONDS, _expected(material, choose_threads(settings)))
-    share = granted / (expected / _TOGETHER if settings.model in CLASSICAL else expected)
-    return whole if share >= 1 else Budget.shrunk(share, len(material.train)).within(whole)
 
 
 def _expected(material: Material, threads: int) -> float:

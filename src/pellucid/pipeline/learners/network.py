@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,6 @@ from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.networks import NETWORKS, Network, NetworkConfig, describe
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
-from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.on_network import drawn_for_simple_models
 from pellucid.pipeline.learners.planning.plan import Plan, make_plan
 from pellucid.pipeline.learners.planning.preparation import (
@@ -21,6 +21,7 @@ from pellucid.pipeline.learners.planning.preparation import (
     prepared_for,
     session_of,
 )
+from pellucid.pipeline.run.time_budget import LEAST_SHARE, UNLIMITED, TimeBudget
 from pellucid.settings import Settings
 from pellucid.training import Session
 from pellucid.training.recipe.defaults import FEW_EPOCHS
@@ -63,28 +64,36 @@ class Planned:
         seen = recipe.total_steps * recipe.batch_size
         return 6 * sum(row.multiply_adds for row in layers) * seen / _FLOPS + recipe.total_steps * _STEP
 
-    def within(self, allowance: Allowance) -> "Planned":
-        """The same with as many steps as fit into an allowance, or a hurried plan where those are too few.
+    def within(self, deadline: float, least: float, asked_after: int = 0) -> "Planned":
+        """The same with as many steps as fit into a time, or a hurried plan where those are too few.
 
         The network at step 0; its session is shortened too.
 
+        Args:
+            deadline: reading of `time.monotonic` by which it should have trained and answered.
+            least: seconds that training gets in any case, even where the deadline is over.
+            asked_after: examples that it will be asked about before the deadline.
+
         Raises: `UsageError` if not even a few steps fit.
         """
-        seconds = allowance.seconds
-        if seconds is None:
-            return self
         epoch = self.session.batches.per_epoch
         fewest = min(_FEWEST_EPOCHS * epoch, self.plan.recipe.total_steps) if self.hurried else 0
         try:
-            self.session.limit(seconds, allowance.asked_after, allowance.least, fewest)
+            self.session.limit(deadline - time.monotonic(), asked_after, least, fewest)
         except UsageError:
             if not self.hurried:
                 raise
-            return self._next(0.0).within(allowance)
+            return self._next(0.0).within(deadline, least, asked_after)
         recipe = self.session.batches.recipe
         if recipe.total_steps < fewest:
-            return self._next(recipe.total_steps / epoch).within(allowance)
-        return dataclasses.replace(self, plan=dataclasses.replace(self.plan, recipe=recipe))
+            return self._next(recipe.total_steps / epoch).within(deadline, least, asked_after)
+        return self.as_trained()
+
+    def as_trained(self) -> "Planned":
+        """The same with the recipe of its session, which a time limit may have made shorter."""
+        return dataclasses.replace(
+            self, plan=dataclasses.replace(self.plan, recipe=self.session.batches.recipe)
+        )
 
     def _next(self, epochs: float) -> "Planned":
         """The next hurried plan, at step 0, of those that may fit where so many epochs of this one do."""
@@ -198,7 +207,7 @@ class NetworkLearner:
         checkpoint was written.
         """
         self.train(network)
-        plan, session = network.plan, network.session
+        plan, session = network.as_trained().plan, network.session
         model = model_of(session.network, network.prepared, material.classes, plan.recipe)
         candidate = Candidate(
             name=plan.name,
@@ -214,9 +223,12 @@ class NetworkLearner:
         candidate = with_validation(dataclasses.replace(candidate, stored=stored), material)
         return [candidate, *self.beside(candidate, material)]
 
-    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Sequence[Candidate]:
+    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Plan, shorten the recipe to what fits, and train."""
-        return self.trained(self.planned(material).within(allowance), material)
+        network = self.planned(material)
+        if time.is_limited:
+            network = network.within(time.deadline, LEAST_SHARE * time.whole)
+        return self.trained(network, material)
 
 
 def learner_on_part(network: Planned, settings: Settings, *, keeps_best: bool = True) -> NetworkLearner:
