@@ -103,6 +103,14 @@ def baselines_for(target: Target, input_kind: InputKind = IMAGES) -> Mapping[str
     return (_OF_TEXTS if input_kind is TEXTS else _OF_IMAGES)[target]
 
 
+def load_learners() -> None:
+    """Import what learns, so that the first model is not timed with it."""
+    import sklearn.decomposition
+    import sklearn.ensemble
+    import sklearn.linear_model
+    import sklearn.svm  # noqa: F401
+
+
 def fit_baseline(
     name: str,
     lesson: Lesson,

@@ -118,14 +118,17 @@ class Budget:
         if not 0 < share <= 1:
             raise ValueError(f"share: {share} is not above 0 and at most 1")
         examples = min(self.examples, examples)
-        # Costs in trainings on all texts: of comparing one set-up, and of the whole.
-        comparing = min(1.0, self.screened_texts / examples)
-        trainings = share * (1 + self.configurations * comparing)
-        if trainings < 1:
-            fewer = min(examples, max(_LEAST["examples"], int(trainings * examples)))
+        of_all = self.for_all_texts(examples)
+        if share < of_all:
+            fewer = min(examples, max(_LEAST["examples"], int(share / of_all * examples)))
             return dataclasses.replace(self, examples=fewer, configurations=1)
-        compared = round((trainings - 1) / comparing)
-        return dataclasses.replace(self, configurations=max(1, min(self.configurations, compared)))
+        compared = int((share - of_all) / (1 - of_all) * self.configurations)
+        return dataclasses.replace(self, configurations=max(1, compared))
+
+    def for_all_texts(self, examples: int) -> float:
+        """Share of a linear model's work in which it learns from all texts and compares no set-ups."""
+        comparing = self.configurations * min(1.0, self.screened_texts / min(self.examples, examples))
+        return 1 / (1 + comparing)
 
 
 _OF_PRESETS = {"quick": Budget(screened=2_500, trees=50)}

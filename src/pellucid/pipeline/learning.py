@@ -198,7 +198,7 @@ def _reserve_for_folds(baselines: Sequence[Candidate], folds: Folds, context: Ru
 
 
 def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
-    """Give every candidate its answers about folds, where these judge; without time for one it is left out."""
+    """Give candidates answers about folds, where these judge; without time for one they are left out."""
     if not folds.parts:
         return learned
     candidates, watched = judged_by_folds(_kinds(learned, context), learned.candidates, folds, context)

@@ -33,6 +33,9 @@ _FOREST, _LESS = "random-forest", 0.5
 _SHORTEST = 0.2
 """Seconds below which no further model is tried."""
 
+_MOST = 0.7
+"""Of what is left of the time of all baselines, what a linear model of texts may take to learn from all."""
+
 
 def has_baselines(settings: Settings, dataset: Dataset) -> bool:
     """True where classical models stand beside the network.
@@ -82,7 +85,16 @@ def train_baselines(
             break
         learner = ClassicalLearner(name, settings, None, lessons.of)
         seconds, is_first = _share(names[place:], time), not any(each.features for each in found)
-        fit = partial(_trained, learner, material, kept / name, stages, seconds, is_needed=is_first)
+        fit = partial(
+            _trained,
+            learner,
+            material,
+            kept / name,
+            stages,
+            seconds,
+            most=_MOST * time.left(),
+            is_needed=is_first,
+        )
         candidate = has_time(name, fit)
         if candidate is None:
             continue
@@ -141,6 +153,7 @@ def _trained(
     seconds: float = math.inf,
     words: str = "",
     *,
+    most: float = 0.0,
     is_needed: bool = True,
 ) -> Candidate | None:
     """A model trained within a time and kept in a folder, or taken over from there.
@@ -157,9 +170,9 @@ def _trained(
         if math.isinf(seconds):
             candidate: Candidate | None = learner.fit(material)[0]
         elif is_needed:
-            candidate = learner.fit(material, TimeBudget(seconds))[0]
+            candidate = learner.fit(material, TimeBudget(seconds), most)[0]
         else:
-            candidate = learner.within(seconds, material)
+            candidate = learner.within(seconds, material, most)
         if candidate is None:
             stage.words = f"no time to train {learner.name}"
             return None

@@ -177,8 +177,13 @@ def with_validation(candidate: Candidate, dataset: Dataset | Material) -> Candid
         candidate.stored.features.of(dataset.validation)  # all that stand on the body share its time
     began = time.perf_counter()
     held_out = HeldOut(dataset.validation, raw_answers(candidate, dataset, dataset.validation))
-    seconds = (time.perf_counter() - began) / max(1, len(dataset.validation))
+    seconds = seconds_of_one(began, len(dataset.validation))
     return dataclasses.replace(candidate, held_out=held_out, answer_seconds=seconds)
+
+
+def seconds_of_one(began: float, examples: int) -> float:
+    """Seconds of one of some answers since a reading of `time.perf_counter`; 0 where there were none."""
+    return (time.perf_counter() - began) / examples if examples else 0.0
 
 
 def answers_and_novelty(

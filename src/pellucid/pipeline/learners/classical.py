@@ -21,9 +21,9 @@ from pellucid.classical.lesson import Setting
 from pellucid.classical.predictors.forest import Forest
 from pellucid.classical.text_baselines import TREES_LEFT_OUT
 from pellucid.data.texts.store import Texts
-from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers
+from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers, seconds_of_one
 from pellucid.pipeline.learners.planning.preparation import Material, classical_model_of
-from pellucid.pipeline.run.time_budget import UNLIMITED, TimeBudget
+from pellucid.pipeline.run.time_budget import UNLIMITED, TimeBudget, slowdown
 from pellucid.settings import DUMMIES, Settings
 from pellucid.training.determinism import choose_threads
 
@@ -41,7 +41,7 @@ _LEARNING = 3
 """Of these those that learn."""
 
 _PROBED, _SMALLEST, _PLANNED = 8.0, 1e-4, 0.85
-"""Of the seconds, the first part may take one in so many on an idle machine; the last, so much of those left."""
+"""A first part may take one in so many of the seconds on an idle machine; the last, so much of the rest."""
 
 _TRIES, _LATER = 4, 16
 
@@ -97,18 +97,19 @@ class ClassicalLearner:
         """A share of what all classical models together may take."""
         return _expected(material, choose_threads(self.settings)) / _TOGETHER
 
-    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
-        """Fit the model within its budget, or else within what is left of a time."""
+    def fit(self, material: Material, time: TimeBudget = UNLIMITED, most: float = 0.0) -> Sequence[Candidate]:
+        """Fit the model within its budget, or else within what is left of a time; `most` as for `within`."""
         if self.budget is None and time.is_limited:
-            found = self.within(time.left(), material)
+            found = self.within(time.left(), material, most)
             if found is None:  # a small part takes no longer than the rest of a run
                 found = self._fitted(material, self._share_of_budget(_SMALLEST, material), math.inf)
             return [found]
         return [self._fitted(material, self.budget or self._whole)]
 
-    def within(self, seconds: float, material: Material) -> Candidate | None:
+    def within(self, seconds: float, material: Material, most: float = 0.0) -> Candidate | None:
         """Fit the model as well as a time allows, its budget among what it hands over.
 
+        A linear model of texts may take `most` seconds where it could not learn from all texts otherwise.
         `None` where it could not learn from even a small part.
         """
         if self.name in DUMMIES:
@@ -119,7 +120,13 @@ class ClassicalLearner:
             expected,
             lambda share: self._share_of_budget(share, material),
             lambda budget, deadline: self._fitted(material, budget, deadline),
+            enough=self._whole.for_all_texts(len(material.train)) if self._takes_all(material) else 0.0,
+            most=most,
         )
+
+    def _takes_all(self, material: Material) -> bool:
+        """True of linear models of texts, to which texts are worth more than set-ups to compare."""
+        return material.takes == "texts" and self.name in LINEAR_OF_TEXTS
 
     @property
     def _whole(self) -> Budget:
@@ -128,7 +135,7 @@ class ClassicalLearner:
     def _share_of_budget(self, share: float, material: Material) -> Budget:
         """The budget for so much of the whole work."""
         whole, count = self._whole, len(material.train)
-        if material.takes == "texts" and self.name in LINEAR_OF_TEXTS:
+        if self._takes_all(material):
             return whole.shrunk_for_texts(share, count)
         return whole if share >= 1 else Budget.shrunk(share, count).within(whole)
 
@@ -161,7 +168,7 @@ class ClassicalLearner:
             setup=fitted.setup,
             scale=fitted.scale,
             budget=None if deadline is None else _as_grown(budget, fitted, material),
-            answer_seconds=(time.perf_counter() - began) / max(1, len(material.validation)),
+            answer_seconds=seconds_of_one(began, len(material.validation)),
         )
 
 
@@ -178,6 +185,8 @@ def fitted_within(
     expected: float,
     budget_of: Callable[[float], Budget],
     fit: Callable[[Budget, float], Model],
+    enough: float = 0.0,
+    most: float = 0.0,
 ) -> Model | None:
     """Train a model as well as a time allows: from a small part first, which says how much more fits.
 
@@ -186,27 +195,35 @@ def fitted_within(
         expected: seconds of the whole work on an idle machine; an order of magnitude is enough.
         budget_of: budget for a share of the whole work, above 0 and at most 1.
         fit: trains within a budget, and gives up after a deadline.
+        enough: share of the whole work for which it may take longer; 0 for none.
+        most: seconds that it may take for this share.
 
     Returns:
         The last that was finished; `None` where not even a small part was.
     """
-    ends = time.monotonic() + seconds
+    ends, latest = (time.monotonic() + each for each in (seconds, max(seconds, most)))
     share, found, before = min(1.0, max(_SMALLEST, seconds / _PROBED / expected)), None, None
+    if share < enough and expected * enough * slowdown() < (latest - time.monotonic()) / 2:
+        share = enough
     for _ in range(_TRIES):
         budget, began = budget_of(share), time.monotonic()
         if budget == before:
             break
         try:
-            found = fit(budget, ends)
+            found = fit(budget, latest if share <= enough else ends)
         except OverdueError:
             share /= _LATER
-            if found is not None or share < _SMALLEST or time.monotonic() > ends + seconds:
+            if found is not None or share < _SMALLEST or time.monotonic() > latest + seconds:
                 break
-            ends = time.monotonic() + seconds / 2
+            ends = latest = time.monotonic() + seconds / 2
             continue
-        took, before = time.monotonic() - began, budget
-        further = min(1.0, _PLANNED * share * (ends - time.monotonic()) / max(1e-3, took))
-        if share >= 1 or further < 2 * share:
+        took, before, now = max(1e-3, time.monotonic() - began), budget, time.monotonic()
+        further = max(
+            min(1.0, _PLANNED * share * (ends - now) / took),
+            min(enough, _PLANNED * share * (latest - now) / took),
+        )
+        # Of texts more is better from a little more on; all else has to be worth learning again.
+        if share >= 1 or further < (1.2 if further <= enough else 2) * share:
             break
         share = further
     return found

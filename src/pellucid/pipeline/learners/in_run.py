@@ -98,7 +98,7 @@ def train_in_run(network: Planned, context: RunContext) -> None:
 
 
 _BEHIND, _TO_SPARE = 1.1, 0.95
-"""Times of what is left that the steps to come may seem to take; and the part of it that fewer are to fill."""
+"""Times of what is left that the steps to come may seem to take; the part of it that fewer are to fill."""
 
 _LOOKS, _LEAST_BETWEEN = 20, 0.5
 """Looks at the clock in the time of a training; and seconds between two of them at least."""

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from time import monotonic as _clock
 from typing import Any
 
+from pellucid.classical import load_learners
 from pellucid.pipeline.learners.asked_later import WITH_CURVE, has_curve, most_synthetic_outliers
 from pellucid.pipeline.learners.backbones.costs import Measured, is_hopeless, left_out, measured
 from pellucid.pipeline.learners.backbones.option import Choice
@@ -26,14 +27,15 @@ from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.time_budget import LEAST_SHARE, TimeBudget, slowdown
 from pellucid.settings import CLASSICAL
+from pellucid.tasks import TEXTS
 
-_SHARE, _SHARE_ALONE = 0.3, 0.5
+_SHARE, _SHARE_OF_TEXTS, _SHARE_ALONE = 0.3, 0.4, 0.5
 """Of a time limit, what all baselines together may take, or all backbones beside a network; or one alone."""
 
 _OF_SIMPLE, _MOST_OF_SIMPLE = 0.12, 0.2
 """Of a time limit, and at most of what is left, for the simple models on a network."""
 
-_REPORT, _MODEL, _SCORED, _ASKED, _MOST_RESERVED = 2.5, 0.12, 5e-5, 1.6, 0.4
+_REPORT, _MODEL, _SCORED, _ASKED, _MOST_RESERVED = 1.0, 0.06, 6e-5, 1.6, 0.4
 """Seconds on an idle machine of a report, of a model saved, and of each test example that a model is scored
 on;
 times that a test example is looked at, its novelty among them; and the most of a limit that is reserved."""
@@ -71,7 +73,9 @@ def time_of_baselines(context: RunContext, folds: Folds, needed: float = 0.0) ->
         return time
     is_alone = settings.model in CLASSICAL
     seconds = (1.0 if is_alone else 0.5) * (time.left() - needed)
-    share = _SHARE_ALONE if is_alone else _SHARE
+    share = _SHARE_OF_TEXTS if context.dataset.input_kind is TEXTS else _SHARE
+    share = _SHARE_ALONE if is_alone else share
+    load_learners()  # what is imported once would seem to be the time of the first model
     return TimeBudget(max(0.0, min(share * time.whole, seconds)) / folds.trainings(1))
 
 
@@ -187,7 +191,8 @@ def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int, 
     whole, judged = network.session.batches, folds.judged_within(network.seconds)
     for count in sorted({judged, min(judged, 1)}, reverse=True):
         network.session.batches = whole
-        share = (_for_network(context) - simple) / (folds.trainings(count) + trainings)
+        more = folds.trainings(count) - 1 + trainings  # the first is ready by now
+        share = (_for_network(context) - simple - more * network.prepare_seconds) / (1 + more)
         found = network.within(_clock() + share, least, asked)
         if found.plan.recipe.total_steps == whole.recipe.total_steps:
             break

@@ -47,12 +47,14 @@ class Planned:
         session: where its training stands.
         hurried: plans for less time, each for less than the one before; none where the width is given or the
             family has none.
+        prepare_seconds: that making the material ready took.
     """
 
     plan: Plan
     prepared: Prepared
     session: Session[Network]
     hurried: Sequence[Callable[[], Plan]] = ()
+    prepare_seconds: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -102,7 +104,7 @@ class Planned:
             following, *smaller = smaller
         plan = following()
         session = session_of(plan.network, self.prepared, plan.recipe)
-        return Planned(plan, self.prepared, session, smaller)
+        return Planned(plan, self.prepared, session, smaller, self.prepare_seconds)
 
 
 def _to_the_end(network: Planned) -> None:
@@ -149,15 +151,18 @@ class NetworkLearner:
 
         Raises: `UsageError` if settings contradict the data, each other or this machine.
         """
+        began = time.monotonic()
         if self.prepare is None:
             prepared = prepared_for(network_name(self.settings, material), material, self.settings)
         else:
             prepared = self.prepare(material)
+        seconds = time.monotonic() - began
         plan = make_plan(self.settings, prepared) if self.decide is None else self.decide(prepared)
         session = session_of(plan.network, prepared, plan.recipe)
         is_fixed = self.settings.width is not None or prepared.trained is not None or self.whole is not None
         small = None if is_fixed or plan.name not in NETWORKS else NETWORKS[plan.name].small
-        return Planned(plan, prepared, session, () if small is None else self._hurried(plan, prepared, small))
+        hurried = () if small is None else self._hurried(plan, prepared, small)
+        return Planned(plan, prepared, session, hurried, seconds)
 
     def _hurried(
         self, plan: Plan, prepared: Prepared, small: Callable[[NetworkConfig], NetworkConfig]

@@ -1,8 +1,8 @@
 """Time of a run or of one learner under a limit: what is left, and what is reserved for what comes later.
 
-Stages read the clock when they begin, and turn what is left into counts, which the journal keeps. What a stage
-will take is estimated by what the same work took on this run's own data; work of which nothing was done yet by
-counts, times how much slower this machine is just now than an idle one.
+Stages read the clock when they begin, and turn what is left into counts, which the journal keeps. What a
+stage will take is estimated by what the same work took on this run's own data; work of which nothing was done
+yet by counts, times how much slower this machine is just now than an idle one.
 """
 
 import math

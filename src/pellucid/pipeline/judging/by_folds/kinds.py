@@ -65,7 +65,7 @@ def kind_of_network(
 
     learner = learner_on_part(network, settings, keeps_best=False)
     seconds = sum(record["seconds"] for record in network.session.state.history)
-    seconds += sum(max(0.0, each.train_seconds - seconds) for each in simple)
+    seconds += sum(max(0.0, each.train_seconds - seconds) for each in simple) + network.prepare_seconds
     return Kind(dataclasses.replace(learner, beside=beside), is_watched=True, most=most, seconds=seconds)
 
 

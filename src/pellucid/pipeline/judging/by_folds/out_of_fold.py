@@ -23,6 +23,7 @@ from pellucid.pipeline.learners.candidates import Candidate, HeldOut, on_held_ou
 from pellucid.pipeline.learners.folds import Folds, positions_of
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
+from pellucid.settings import DUMMIES
 from pellucid.strict import Records, parse, read_sealed_bytes, write_sealed_bytes
 from pellucid.training.state import Record
 
@@ -63,7 +64,9 @@ def judged_by_folds(
     for place, kind in enumerate(kinds):
         name = kind.learner.name
         with context.stages.stage(f"judging {name} on folds") as stage:
-            parts, found = _on_folds(kind, kinds[place + 1 :], bool(held_out), folds, context)
+            parts, found = _on_folds(
+                kind, kinds[place + 1 :], not held_out.keys() <= {*DUMMIES}, folds, context
+            )
             if not found:
                 stage.words = f"no time to judge {name} on a fold"
                 context.leave_out(
