@@ -40,7 +40,7 @@ _TOGETHER = 4
 _LEARNING = 3
 """Of these those that learn."""
 
-_PROBED, _SMALLEST, _PLANNED = 8.0, 1e-4, 0.85
+_PROBED, _SMALLEST, _PLANNED = 16.0, 1e-4, 0.85
 """A first part may take one in so many of the seconds on an idle machine; the last, so much of the rest."""
 
 _TRIES, _LATER = 4, 16
