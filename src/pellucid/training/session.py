@@ -22,7 +22,7 @@ from pellucid.training.memory import keep_freed_memory
 from pellucid.training.priors import refit_prior
 from pellucid.training.recipe.choosing import Recipe
 from pellucid.training.recipe.optimisers import build_optimizer
-from pellucid.training.recipe.timing import within
+from pellucid.training.recipe.timing import expected_seconds, within
 from pellucid.training.state import State
 from pellucid.training.steps import make_step
 from pellucid.training.validation import validator
@@ -96,6 +96,11 @@ class Session(Generic[Learner]):
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,unused-ignore]
             optimizer = build_optimizer(network, recipe, shares)
             return Session(network, Batches(examples, recipe), State(network, optimizer))
+
+    def expected_seconds(self) -> float:
+        """Seconds that all of it would take here just now, by a few steps of a copy."""
+        with pinned(self.batches.recipe.threads):
+            return expected_seconds(self.network, self.batches)
 
     def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> None:
         """Shorten the recipe to what fits into a time; arguments as for `within`.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.classical.budget import OverdueError
 from pellucid.classical.features.rows import Rows
 from pellucid.classical.fitting.regression import constant
 from pellucid.classical.predictors.forest import MOST_DEPTH, Forest
@@ -54,11 +55,14 @@ def _grow_in_blocks(model: Any, features: Rows, labels: np.ndarray, work: Work) 
     Raises: `OverdueError` if there are not so many by then.
     """
     model.set_params(warm_start=True)
-    for count in range(work.threads, work.budget.trees + work.threads, work.threads):
-        if work.is_overdue and count > _LEAST_TREES:
-            break
-        work.require_time()
-        model.set_params(n_estimators=min(count, work.budget.trees)).fit(features, labels)
+    grown = 0
+    while grown < work.budget.trees:
+        if work.is_overdue:
+            if grown >= _LEAST_TREES:
+                break
+            raise OverdueError
+        grown = min(grown + work.threads, work.budget.trees)
+        model.set_params(n_estimators=grown).fit(features, labels)
 
 
 def laid_out(model: Any, classes: int) -> Forest:

@@ -63,7 +63,12 @@ def conclusion_seconds(context: RunContext, found: Sequence[Candidate], expected
     asked = sum(_ASKED * test * each.answer_seconds for each in found)
     tables = {each.stored.features for each in found if each.stored is not None}
     asked += sum(test * each.seconds_an_example for each in tables if isinstance(each, FeatureTable))
-    return asked + slowdown() * (_REPORT + models * (_MODEL + _SCORED * test))
+    return asked + slowdown() * seconds_of_conclusion(test, models)
+
+
+def seconds_of_conclusion(test: int, models: int) -> float:
+    """Seconds that scores of some models, what is written of them and the report take on an idle machine."""
+    return _REPORT + models * (_MODEL + _SCORED * test)
 
 
 def time_of_baselines(context: RunContext, folds: Folds, needed: float = 0.0) -> TimeBudget:
