@@ -12,7 +12,7 @@ from pellucid.classical.baselines import (
     Baseline,
     baselines_for,
     fit_baseline,
-    load_learners,
+    load_learner,
 )
 from pellucid.classical.budget import Budget, OverdueError
 from pellucid.classical.features.kinds import FEATURES, HIDDEN, VALUES, FeatureKind, extract, feature_length
@@ -49,5 +49,5 @@ __all__ = [
     "extract",
     "feature_length",
     "fit_baseline",
-    "load_learners",
+    "load_learner",
 ]

@@ -52,6 +52,10 @@ BASELINES = "baselines"
 """Key of the journal: by name, whether a baseline is trained under a time limit."""
 
 
+_LEAST_OF_NETWORK = 0.02
+"""Of a time limit, what is to be left for a network that nobody named."""
+
+
 @dataclass(frozen=True, eq=False)
 class PlannedLearning:
     """Learners of a run before the first has trained.
@@ -140,6 +144,9 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
         reserve_for_conclusion(context, baselines, STANDING_ON)
         backbones = share_out(planned.backbones, planned.costs, context)
         built = [frozen_in_run(choice, context).built(material_of(context.dataset)) for choice in backbones]
+        has_others = any(each.features for each in baselines) and settings.model == "auto"
+        if has_others and planned.continual is None and not _affords_network(context):
+            planned = dataclasses.replace(planned, learner=None, network=None)
         network, neural = _train_neural(planned, backbones, context)
     before = [] if network is None else [*network.session.state.history, *records_of(neural)]
     built = _tuned(built, before, context)
@@ -246,6 +253,14 @@ def _network_learner(continual: ContinualTraining | None, context: RunContext) -
         journal.decided("plan", lambda: plan_json(settings, None))
         return None
     return network_of_run(context)
+
+
+def _affords_network(context: RunContext) -> bool:
+    """True where there is time for a few steps at least of a network that other models stand beside."""
+    seconds = _LEAST_OF_NETWORK * context.time.whole if context.time.is_limited else 0.0
+    return context.affords(
+        seconds, f"The network is left out: there was no time for it within {context.settings.time_limit}."
+    )
 
 
 def _train_neural(

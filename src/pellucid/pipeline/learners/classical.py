@@ -16,7 +16,15 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.classical import LINEAR_OF_TEXTS, Budget, Fitted, Lesson, OverdueError, fit_baseline
+from pellucid.classical import (
+    LINEAR_OF_TEXTS,
+    Budget,
+    Fitted,
+    Lesson,
+    OverdueError,
+    fit_baseline,
+    load_learner,
+)
 from pellucid.classical.lesson import Setting
 from pellucid.classical.predictors.forest import Forest
 from pellucid.classical.text_baselines import TREES_LEFT_OUT
@@ -114,6 +122,7 @@ class ClassicalLearner:
         """
         if self.name in DUMMIES:
             return self._fitted(material, self._whole)
+        load_learner(self.name)
         expected = max(1e-3, _expected(material, choose_threads(self.settings)) / _LEARNING)
         return fitted_within(
             seconds,

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from time import monotonic as _clock
 from typing import Any
 
-from pellucid.classical import load_learners
 from pellucid.pipeline.learners.asked_later import WITH_CURVE, has_curve, most_synthetic_outliers
 from pellucid.pipeline.learners.backbones.costs import Measured, is_hopeless, left_out, measured
 from pellucid.pipeline.learners.backbones.option import Choice
@@ -80,7 +79,6 @@ def time_of_baselines(context: RunContext, folds: Folds, needed: float = 0.0) ->
     seconds = (1.0 if is_alone else 0.5) * (time.left() - needed)
     share = _SHARE_OF_TEXTS if context.dataset.input_kind is TEXTS else _SHARE
     share = _SHARE_ALONE if is_alone else share
-    load_learners()  # what is imported once would seem to be the time of the first model
     return TimeBudget(max(0.0, min(share * time.whole, seconds)) / folds.trainings(1))
 
 

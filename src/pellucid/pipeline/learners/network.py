@@ -21,7 +21,7 @@ from pellucid.pipeline.learners.planning.preparation import (
     prepared_for,
     session_of,
 )
-from pellucid.pipeline.run.time_budget import LEAST_SHARE, UNLIMITED, TimeBudget
+from pellucid.pipeline.run.time_budget import LEAST_SHARE, UNLIMITED, TimeBudget, slowdown
 from pellucid.settings import Settings
 from pellucid.training import Session
 from pellucid.training.recipe.defaults import FEW_EPOCHS
@@ -33,6 +33,8 @@ _FEWEST_EPOCHS = 3
 """Below so many of a network the next smaller one, which sees its examples more often, gets further."""
 _MOST_OF_SMALL = 12
 """Epochs of the small network, which learns by the course of few."""
+_FAR = 4
+"""Times of what is left that few epochs may take, by counts, for their network to be measured at all."""
 _FASTER = 4
 """Epochs of a network of half the width in the time of one of the usual width, at most."""
 
@@ -80,6 +82,9 @@ class Planned:
         """
         epoch = self.session.batches.per_epoch
         fewest = min(_FEWEST_EPOCHS * epoch, self.plan.recipe.total_steps) if self.hurried else 0
+        by_counts = self.seconds * fewest / self.plan.recipe.total_steps
+        if by_counts * slowdown() > _FAR * max(least, deadline - time.monotonic()):
+            return self._next(0.0).within(deadline, least, asked_after)  # to measure it would take too long
         try:
             self.session.limit(deadline - time.monotonic(), asked_after, least, fewest)
         except UsageError:
