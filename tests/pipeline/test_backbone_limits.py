@@ -95,8 +95,10 @@ def test_one_that_could_never_fit_is_not_even_measured(context, monkeypatch):
         dataclasses.replace(each, is_asked_for=False) for each in chosen(context.settings, material)
     )
     monkeypatch.setattr(limits, "measured", lambda *_: pytest.fail("measured"))
-    assert not costs.is_hopeless(backbones[0], material, len(context.dataset.test), 60.0)
-    monkeypatch.setattr(costs, "_FASTEST", 1e3)
+    slowed = [1.0]
+    monkeypatch.setattr(costs, "slowdown", lambda: slowed[0])
+    assert not costs.is_hopeless(backbones[0], material, len(context.dataset.test), 18.0)
+    slowed[0] = 8.0
     assert costs_of(backbones, Folds(context.dataset), context) == []
     assert share_out(backbones, [], context) == ()
     assert "is left out" in context.journal.content["backbones_left_out"][0]["reason"]
@@ -158,6 +160,7 @@ def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monk
 
 
 def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeypatch):
+    monkeypatch.setattr(costs, "slowdown", lambda: 1.0)
     backbones = tuple(
         dataclasses.replace(each, is_asked_for=False)
         for each in chosen(context.settings, material_of(context.dataset))

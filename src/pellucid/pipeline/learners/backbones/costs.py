@@ -16,12 +16,12 @@ from jaxtyping import Int64
 
 from pellucid.data.texts.store import Texts
 from pellucid.errors import UsageError
-from pellucid.networks import describe
 from pellucid.pipeline.learners.asked_later import looked_at, most_synthetic_outliers
 from pellucid.pipeline.learners.backbones.option import Choice, Granted
 from pellucid.pipeline.learners.backbones.tuning_plan import is_tuned, passes_of_tuning
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.planning.preparation import Material, Prepared, unvaried_model_of
+from pellucid.pipeline.run.time_budget import slowdown
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory
@@ -31,8 +31,9 @@ _MARGIN = 0.88
 _WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
 _LEAST, _LEAST_PER_CLASS = 40, 4
 _FAR = 10.0  # the first examples take several times as long as others
-_FASTEST = 1.5e11
-"""Operations in a second of such layers on a fast machine of few cores."""
+_OF_IMAGES, _OF_TEXTS = (3.0, 0.01), (0.5, 0.0005)
+"""Seconds on an idle machine of loading the library of a backbone, and of one example, at least about."""
+
 _SECONDS = 2.0
 """For all models on features, beside what each feature of each example takes."""
 
@@ -148,13 +149,13 @@ def left_out(choice: Choice, settings: Settings) -> str:
 
 
 def is_hopeless(choice: Choice, material: Material, test: int, seconds: float) -> bool:
-    """True where by counts the features of enough examples would never fit, so that nothing is measured.
+    """True where by counts the features of enough examples would not fit, so that nothing is even loaded.
 
-    A fast machine is assumed, and few training examples.
+    Few training examples are assumed. The library of an image network takes seconds to load.
     """
     fewest = max(_LEAST, _LEAST_PER_CLASS * len(material.classes)) + len(material.validation) + test
-    operations = 2 * sum(row.multiply_adds for row in describe(choice.config))
-    return fewest * operations / _FASTEST > seconds
+    loading, example = _OF_IMAGES if choice.takes_images else _OF_TEXTS
+    return slowdown() * (loading + fewest * example) > seconds
 
 
 def measured(
