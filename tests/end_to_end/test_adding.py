@@ -16,11 +16,12 @@ from killing import KILL_IN_SAVE
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.pipeline.adding.images import lacking
 from pellucid.pipeline.learners.folds import Folds
-from pellucid.pipeline.learners.limits import Beside, within_limit
+from pellucid.pipeline.learners.limits import within_limit
 from pellucid.pipeline.learners.network import NetworkLearner, Planned
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal
+from pellucid.pipeline.run.time_budget import TimeBudget
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits
 
@@ -171,8 +172,8 @@ def test_a_time_limit_is_shared_between_both(pellucid, data, generator, tmp_path
 def test_the_second_network_halves_the_time_of_the_first(monkeypatch):
     seconds = []
 
-    def within(self, allowance):
-        seconds.append(allowance.seconds)
+    def within(self, deadline, least, asked):
+        seconds.append(deadline - time.monotonic())
         return self
 
     monkeypatch.setattr(Planned, "within", within)
@@ -187,8 +188,8 @@ def test_the_second_network_halves_the_time_of_the_first(monkeypatch):
         journal = Journal(SimpleNamespace())
         journal.begin = lambda: None
         monkeypatch.setattr(journal, "_save", lambda more: None)
-        context = RunContext(None, dataset, settings, stages, journal)
-        within_limit(planned, Folds(dataset), context, Beside(trainings=beside))
+        context = RunContext(None, dataset, settings, stages, journal, TimeBudget(100.0))
+        within_limit(planned, Folds(dataset), context, trainings=beside)
     assert seconds[1] == pytest.approx(seconds[0] / 2, rel=0.05)
 
 

@@ -21,11 +21,11 @@ from pellucid.pipeline.learners.limits import (
 )
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.preparation import material_of
-from pellucid.pipeline.learners.planning.shares import allowance_of, seconds_for_backbones
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
+from pellucid.pipeline.run.time_budget import TimeBudget, learner_time
 from pellucid.settings import Settings
 from photographs import class_folders
 from tiny_backbone import NAME, tiny_weights
@@ -48,7 +48,9 @@ def asked(tmp_path):
 def context(dataset, asked, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    return RunContext(RunFolder(folder), dataset, asked, Stages(), Journal(RunFolder(folder)))
+    return RunContext(
+        RunFolder(folder), dataset, asked, Stages(), Journal(RunFolder(folder)), TimeBudget.of(asked)
+    )
 
 
 def test_all_of_it_fits_into_enough_time():
@@ -76,11 +78,37 @@ def test_too_little_time_grants_nothing():
     assert COST.granted(-5.0) is None
 
 
-def test_those_beside_a_network_leave_it_half_or_more():
-    settings = Settings(time_limit="100s", baselines=False)
-    assert seconds_for_backbones(settings, 100.0, are_asked_for=True) == pytest.approx(97.0)
-    assert seconds_for_backbones(settings, 100.0, are_asked_for=False) == pytest.approx(30.0)
-    assert seconds_for_backbones(settings, 43.0, are_asked_for=False) == pytest.approx(20.0)
+@pytest.mark.parametrize(("is_asked_for", "left"), [(True, 100.0), (False, 43.0)])
+def test_those_beside_a_network_leave_it_half_or_more(is_asked_for, left, context, monkeypatch):
+    (choice,) = chosen(context.settings, material_of(context.dataset))
+    granted = []
+    monkeypatch.setattr(Measured, "within", lambda self, seconds: granted.append(seconds))
+    context = context._replace(time=TimeBudget(100.0, time.monotonic() - 100.0 + left))
+    choice = dataclasses.replace(choice, is_asked_for=is_asked_for)
+    share_out((choice,), [Measured(choice, COST, material_of(context.dataset), context.settings)], context)
+    assert granted == [pytest.approx(left if is_asked_for else left / 2, abs=0.5)]
+
+
+def test_one_that_could_never_fit_is_not_even_measured(context, monkeypatch):
+    material = material_of(context.dataset)
+    backbones = tuple(
+        dataclasses.replace(each, is_asked_for=False) for each in chosen(context.settings, material)
+    )
+    monkeypatch.setattr(limits, "measured", lambda *_: pytest.fail("measured"))
+    slowed = [1.0]
+    monkeypatch.setattr(costs, "slowdown", lambda: slowed[0])
+    assert not costs.is_hopeless(backbones[0], material, len(context.dataset.test), 18.0)
+    slowed[0] = 8.0
+    assert costs_of(backbones, Folds(context.dataset), context) == []
+    assert share_out(backbones, [], context) == ()
+    assert "is left out" in context.journal.content["backbones_left_out"][0]["reason"]
+
+
+def test_no_more_examples_are_timed_where_the_first_took_far_too_long(dataset, asked, monkeypatch):
+    material = material_of(dataset)
+    (choice,) = chosen(asked, material)
+    monkeypatch.setattr(costs, "_seconds_of_one", lambda *_, **__: pytest.fail("timed further"))
+    assert measured(choice, material, asked, seconds=1e-6).cost.example > 0
 
 
 def test_measuring_counts_what_will_be_asked(dataset, asked):
@@ -116,13 +144,14 @@ def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monk
     backbones = chosen(context.settings, material)
     cost = COST._replace(most=len(backbones[0].train), example=0.2, tuning=0)
     monkeypatch.setattr(limits, "measured", lambda choice, *given: Measured(choice, cost, *given[:2]))
-    context = context._replace(settings=dataclasses.replace(context.settings, time_limit="122s"))
+    settings = dataclasses.replace(context.settings, time_limit="107s")
+    context = context._replace(settings=settings, time=TimeBudget.of(settings))
     context.journal.begin()
     kept = share_out(backbones, costs_of(backbones, Folds(context.dataset), context), context)
     assert 40 <= len(kept[0].train) < len(material.train)
     resumed = Journal(context.folder, resume=True)
     assert resumed.content == json.loads(json.dumps(context.journal.content))
-    late = context._replace(stages=Stages(began=time.monotonic() - 100), journal=resumed)
+    late = context._replace(time=TimeBudget(107.0, time.monotonic() - 100), journal=resumed)
     again = taken_over(resumed.content["backbones"], context.settings, material)
     assert costs_of(again, Folds(late.dataset), late) == []
     same = share_out(again, [], late)
@@ -131,6 +160,7 @@ def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monk
 
 
 def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeypatch):
+    monkeypatch.setattr(costs, "slowdown", lambda: 1.0)
     backbones = tuple(
         dataclasses.replace(each, is_asked_for=False)
         for each in chosen(context.settings, material_of(context.dataset))
@@ -179,7 +209,7 @@ def test_blocks_are_timed_until_it_has_taken_long_enough(monkeypatch):
 def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monkeypatch):
     material = material_of(dataset)
     with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for test-efficientnet"):
-        learner_of(asked, material).fit(material, allowance_of(asked, time.monotonic() - 60))
+        learner_of(asked, material).fit(material, learner_time(asked, time.monotonic() - 60))
     cost = COST._replace(example=0.5, held_out=0, asked_after=0, most=len(material.train))
     monkeypatch.setattr(frozen, "measured", lambda choice, *given: Measured(choice, cost, *given[:2]))
     seen = []
@@ -192,6 +222,6 @@ def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monke
             heads(network, features, prepared, settings),
         ),
     )
-    (fitted,) = learner_of(asked, material).fit(material, allowance_of(asked, time.monotonic() - 30))
+    (fitted,) = learner_of(asked, material).fit(material, learner_time(asked, time.monotonic() - 30))
     assert fitted.history == ()  # tuning does not fit
     assert 40 <= seen[0] < 60

@@ -14,10 +14,10 @@ from pellucid.pipeline.learners.baselines import everything_of, train_baselines
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers, on_validation, recommended
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.features import rows_at_hand
-from pellucid.pipeline.learners.learner import Allowance
 from pellucid.pipeline.learners.on_network import _affordable, left_out
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.pipeline.run.stages import Stages
+from pellucid.pipeline.run.time_budget import TimeBudget
 from pellucid.settings import Settings
 
 SETTINGS = Settings(threads=1, preset="quick")
@@ -116,11 +116,21 @@ def test_a_run_that_was_killed_between_both_trainings_ends_alike(mails, trained)
     assert resumed.train_examples == svm.train_examples
 
 
-def test_under_a_budget_that_leaves_examples_out_nothing_is_learned_again(mails, tmp_path):
-    settings = dataclasses.replace(SETTINGS, time_limit="1s")
-    found = train_baselines(["svm"], mails, settings, tmp_path, Stages(quiet=True), Allowance(granted=1.0))
-    assert found[0].judged is None
-    assert found[0].train_examples < len(mails.train)
+def test_under_a_budget_that_leaves_examples_out_nothing_is_learned_again(mails, tmp_path, capsys):
+    found = train_baselines(["svm", "random-forest"], mails, SETTINGS, tmp_path, Stages(), TimeBudget(0.0))
+    (svm,) = found  # one that learns is trained in any case, and no other
+    assert svm.judged is None
+    assert svm.train_examples == svm.budget.examples == 200
+    line = f"trained svm from 200 of {len(mails.train):,} texts"
+    assert line in " ".join(capsys.readouterr().err.split())
+    again = train_baselines(["svm"], mails, SETTINGS, tmp_path, Stages(quiet=True), TimeBudget(60.0))[0]
+    assert (again.budget, again.train_examples) == (svm.budget, 200)  # taken over as it was
+
+
+def test_a_linear_model_of_texts_takes_all_of_them_before_it_compares_set_ups(mails, tmp_path):
+    (svm,) = train_baselines(["svm"], mails, SETTINGS, tmp_path, Stages(quiet=True), TimeBudget(30.0))
+    assert svm.train_examples >= len(mails.train)
+    assert svm.budget.examples >= len(mails.train)
 
 
 def test_foreign_texts_are_told_by_what_did_not_know_the_validation_texts(mails, trained):

@@ -54,7 +54,7 @@ def of_classical(dataset, folder, names, **changes):
     learning = material_of(folds.learning)
     candidates = [ClassicalLearner(name, settings).fit(learning)[0] for name in names]
     lesson = Lessons().of
-    kinds = [Kind(learner_at_setup(each, settings, learning, None, lesson)) for each in candidates]
+    kinds = [Kind(learner_at_setup(each, settings, lesson)) for each in candidates]
     place = RunFolder(folder)
     context = RunContext(place, folds.learning, settings, Stages(quiet=True), Journal(place))
     return judged_by_folds(kinds, candidates, folds, context)[0], folds

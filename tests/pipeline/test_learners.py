@@ -16,13 +16,14 @@ from pellucid.pipeline.learners.backbones.available import chosen
 from pellucid.pipeline.learners.backbones.frozen import FrozenLearner
 from pellucid.pipeline.learners.backbones.tuning import TuningLearner
 from pellucid.pipeline.learners.candidates import answers, calibrated
-from pellucid.pipeline.learners.learner import UNLIMITED, Allowance, Learner
+from pellucid.pipeline.learners.learner import Learner
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.network import learner_on_part
 from pellucid.pipeline.learners.on_network import on_network
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
-from pellucid.pipeline.learners.planning.shares import allowance_of
+from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import Stages
+from pellucid.pipeline.run.time_budget import UNLIMITED, TimeBudget, learner_time
 from pellucid.settings import Settings
 from photographs import class_folders
 from small_models import CLASSES, DIGITS, digits
@@ -92,7 +93,8 @@ def test_learners_on_a_backbone_train_on_a_part_at_the_set_ups_that_were_taken(p
     built = FrozenLearner(choice, settings).built(material)
     assert choice.width == built.features.rows.shape[1]
     setups = {each.name: each.setup for each in built.candidates}
-    frozen = FrozenLearner(choice, settings, lambda *_: built.features, setups)
+    known = {each.name: each for each in built.candidates}
+    frozen = FrozenLearner(choice, settings, lambda *_: built.features, known)
     part = dataclasses.replace(material, train=material.train[::2]).without_validation
     found = frozen.fit(part)
     assert {each.name: each.setup for each in found} == setups
@@ -113,31 +115,29 @@ def test_learners_of_numbers(name):
     np.testing.assert_allclose(candidate.held_out.answers, asked, rtol=1e-6)
 
 
-def test_a_network_takes_no_more_than_its_allowance():
+def test_a_network_takes_no_more_than_its_time():
     settings = Settings(model="mlp", width=16, epochs=2_000, threads=1)
     whole = learner_of(settings, MATERIAL).planned(MATERIAL)
-    part = learner_of(settings, MATERIAL).planned(MATERIAL).within(Allowance(time.monotonic() + 2.0))
+    part = learner_of(settings, MATERIAL).planned(MATERIAL).within(time.monotonic() + 2.0, 0.0)
     assert 3 <= part.plan.recipe.total_steps < whole.plan.recipe.total_steps
     assert part.session.batches.recipe == part.plan.recipe
     with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for training"):
-        learner_of(settings, MATERIAL).fit(MATERIAL, Allowance(time.monotonic() - 1))
+        learner_of(settings, MATERIAL).fit(MATERIAL, TimeBudget(0.0))
 
 
-def test_a_classical_model_takes_what_it_is_granted():
+def test_a_classical_model_takes_what_fits_into_its_time():
     settings = Settings(model="random-forest", threads=1, time_limit="300s")
-    (short,) = learner_of(settings, MATERIAL).fit(MATERIAL, Allowance(granted=0.2))
+    (short,) = learner_of(settings, MATERIAL).fit(MATERIAL, TimeBudget(0.2))
     assert short.train_examples <= len(MATERIAL.train)
     (whole,) = learner_of(dataclasses.replace(settings, time_limit=None), MATERIAL).fit(MATERIAL)
     assert short.model.parameters < whole.model.parameters
 
 
-def test_the_allowance_of_a_time_limit():
-    assert allowance_of(Settings()) == UNLIMITED
-    allowance = allowance_of(Settings(time_limit="100s"), began=time.monotonic() - 40)
-    assert 56 < allowance.seconds <= 57  # 3 s are for the detector
-    short = allowance_of(Settings(time_limit="5s"), began=time.monotonic())
-    assert 3 < short.seconds <= 4
-    assert allowance.least == pytest.approx(10)
+def test_the_time_of_a_learner_that_nothing_stands_beside():
+    assert not learner_time(Settings()).is_limited
+    found = learner_time(Settings(time_limit="100s"), began=time.monotonic() - 40)
+    assert 56 < found.left() <= 57  # 3 s are for the detector
+    assert 3 < learner_time(Settings(time_limit="5s")).left() <= 4
 
 
 class Spy:
@@ -168,7 +168,10 @@ def test_validation_and_test_examples_pass_a_shared_body_once(photos, monkeypatc
     spy = Spy(monkeypatch)
     done = dataclasses.replace(learner, train=lambda _: None)
     (candidate,) = done.trained(network, material)
-    models = [candidate, *on_network(photos, candidate, settings, Stages(quiet=True))]
+    models = [
+        candidate,
+        *on_network(photos, candidate, RunContext(None, photos, settings, Stages(quiet=True), None)),
+    ]
     models = with_detectors(calibrated(models, photos, 0), material, 0)
     assert len(models) == 3
     assert all(each.model.detector is not None for each in models)

@@ -1,97 +1,336 @@
-"""How a time limit is shared out between the baselines and the network."""
+"""How a time limit is kept: who gets how much of it, and what goes where it gets short."""
 
 import dataclasses
-import json
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from pellucid.classical import Budget
-from pellucid.pipeline.learners.classical import budget_within
-from pellucid.pipeline.learners.limits import Allotted, allotted
+from every_model import MODELS
+from pellucid.classical import Budget, OverdueError
+from pellucid.data import Preprocessing, prepare
+from pellucid.data.listing import UNDECIDED, Listing
+from pellucid.data.wording import count_of
+from pellucid.pipeline import concluding
+from pellucid.pipeline.judging.by_folds.kinds import Kind
+from pellucid.pipeline.judging.by_folds.out_of_fold import judged_by_folds
+from pellucid.pipeline.learners import classical, limits
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.classical import ClassicalLearner, fitted_within
+from pellucid.pipeline.learners.folds import Folds, folds_of
+from pellucid.pipeline.learners.in_run import _shortening
+from pellucid.pipeline.learners.limits import conclusion_seconds, reserve_for_conclusion, time_of_baselines
+from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.preparation import Material
-from pellucid.pipeline.learners.planning.shares import seconds_for_baselines, seconds_for_network
+from pellucid.pipeline.run.configuration import notes_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
+from pellucid.pipeline.run.time_budget import TimeBudget, slowdown
 from pellucid.settings import Settings
-
-NAMES = ("majority", "logistic-regression", "svm", "random-forest")
-
-
-@pytest.mark.parametrize("baselines", [True, False])
-def test_a_learning_curve_under_a_limit_takes_its_time_from_the_training(baselines):
-    settings = Settings(time_limit="100s", baselines=baselines)
-    without = seconds_for_network(settings, 100.0)
-    curve = seconds_for_network(Settings(time_limit="100s", baselines=baselines, learning_curve=True), 100.0)
-    assert 80 < without < 100
-    assert curve == pytest.approx(without / 2)
+from pellucid.tasks import CLASSIFICATION, IMAGES, TEXTS
+from small_models import CLASSES, digits
 
 
-def test_baselines_leave_the_network_less():
-    with_baselines = seconds_for_network(Settings(time_limit="100s"), 100.0)
-    assert with_baselines < seconds_for_network(Settings(time_limit="100s", baselines=False), 100.0)
+class Clock:
+    """A clock that stands still until it is told how much time has passed."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1_000.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
 
-def test_a_short_limit_is_not_eaten_up_by_what_is_set_aside():
-    assert seconds_for_network(Settings(time_limit="30s"), 20.0) == pytest.approx(14.0)
+@pytest.fixture
+def clock(monkeypatch):
+    monkeypatch.setattr(classical, "slowdown", lambda: 1.0)
+    monkeypatch.setattr(limits, "slowdown", lambda: 1.0)
+    monkeypatch.setattr(concluding, "slowdown", lambda: 1.0)
+    return Clock(monkeypatch)
 
 
-@pytest.mark.parametrize(("left", "seconds"), [(95.0, 30.0), (59.0, 22.0), (9.0, 0.0), (-5.0, 0.0)])
-def test_baselines_shrink_where_reading_took_long(left, seconds):
-    assert seconds_for_baselines(Settings(time_limit="100s"), left) == pytest.approx(seconds)
+def context_of(tmp_path, seconds=100.0, test=1_000, kind=IMAGES, **settings):
+    nothing = np.zeros(0, np.int64)
+    dataset = SimpleNamespace(
+        train=np.arange(5_000), validation=nothing, test=np.arange(test), input_kind=kind, noun="image"
+    )
+    (tmp_path / "run").mkdir(exist_ok=True)
+    folder = RunFolder(tmp_path / "run")
+    settings = Settings(time_limit=f"{seconds:g}s", **settings)
+    return RunContext(folder, dataset, settings, Stages(), Journal(folder), TimeBudget.of(settings))
 
 
-def _stages(spent: float) -> Stages:
-    return Stages(began=time.monotonic() - spent)
+def test_what_is_reserved_is_not_left(clock):
+    budget = TimeBudget(60.0)
+    clock.now += 10
+    budget.reserve("test", 20.0)
+    budget.reserve("folds", 5.0)
+    assert budget.left() == 25.0
+    assert budget.deadline == clock.now + 25.0
+    budget.reserve("folds", 0.0)
+    assert budget.left() == 30.0
+    assert TimeBudget().left() == float("inf")
+    assert not TimeBudget().is_limited
 
 
-def test_all_baselines_are_trained_where_there_is_time(capsys):
-    found = allotted(NAMES, Settings(time_limit="60s"), _stages(5.0))
-    assert found == (NAMES, 18.0)
-    assert capsys.readouterr().err == ""
+def test_a_slow_machine_is_noticed_by_its_share_of_the_clock(monkeypatch):
+    assert 1.0 <= slowdown() <= 20.0
+    ticks = iter(np.arange(0.0, 10.0, 0.01))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
+    worked = iter([0.0, 0.025])
+    monkeypatch.setattr(time, "thread_time", lambda: next(worked))
+    assert slowdown() == pytest.approx(4.0, rel=0.2)
 
 
-def test_slow_baselines_are_left_out_where_reading_took_most_of_the_limit(capsys):
-    found = allotted(NAMES, Settings(time_limit="30s"), _stages(22.0))
-    assert found.names == NAMES[:2]
-    assert 0 < found.seconds < 4
-    said = " ".join(capsys.readouterr().err.split())
-    assert said.startswith("warning: reading and planning took 22.")
-    assert "of 30s; svm and random-forest are left out, so that there is time for the network" in said
+@pytest.mark.parametrize(
+    ("spent", "kind", "seconds"),
+    [(5.0, IMAGES, 30.0), (41.0, IMAGES, 24.5), (5.0, TEXTS, 40.0), (150, IMAGES, 0)],
+)
+def test_baselines_get_their_share_or_half_of_what_is_left(spent, kind, seconds, tmp_path, clock):
+    context = context_of(tmp_path, kind=kind)
+    clock.now += spent
+    context.time.reserve("conclusion", 10.0)
+    assert time_of_baselines(context, Folds(context.dataset)).left() == pytest.approx(seconds)
 
 
-def test_a_resumed_run_trains_the_baselines_that_were_chosen_before():
-    before = allotted(NAMES, Settings(time_limit="30s"), _stages(22.0))
-    assert Allotted.from_json(json.loads(json.dumps(before.to_json()))) == before
+def test_the_conclusion_is_reserved_by_what_the_answers_took(tmp_path, clock):
+    context = context_of(tmp_path)
+    quick, slow = (
+        Candidate("svm", MODELS["majority"](), 1, 1.0, answer_seconds=each) for each in (1e-5, 1e-2)
+    )
+    of_both = conclusion_seconds(context, [quick, slow])
+    assert of_both > 10  # a thousand test images of a hundredth of a second
+    assert conclusion_seconds(context, [quick]) < of_both - 10
+    reserve_for_conclusion(context, [quick, slow])
+    assert context.time.left() == pytest.approx(100 - of_both)
+    reserve_for_conclusion(context, [dataclasses.replace(slow, answer_seconds=1.0)])
+    assert context.time.left() == pytest.approx(60)  # never more than two fifths of the limit
 
 
-def test_without_a_limit_all_are_trained():
-    assert allotted(NAMES, Settings(), _stages(1000.0)) == (NAMES, None)
+def within(clock, seconds, whole, fixed=0.0, **given):
+    """Train something whose whole takes some seconds on this machine; the shares that were tried."""
+    tried = []
+
+    def fit(share, deadline):
+        took = fixed + whole * share
+        if clock.now + took > deadline:
+            clock.now = max(clock.now, deadline)
+            raise OverdueError
+        tried.append(share)
+        clock.now += took
+        return share
+
+    return fitted_within(seconds, 10.0, lambda share: share, fit, **given), tried
 
 
-def _images(side: int, channels: int, count: int = 4_000) -> Material:
-    inputs = np.broadcast_to(np.zeros((1, side, side, channels), np.uint8), (count, side, side, channels))
-    labels = np.arange(count) % 10
-    everything = np.arange(count)
-    return Material(inputs, labels, everything, everything[:0], tuple("abcdefghij"))
+@pytest.mark.parametrize("whole", [1.0, 10.0, 30.0, 100.0])
+def test_a_model_learns_from_what_fits_on_this_machine(whole, clock):
+    began = clock.now
+    found, tried = within(clock, 10.0, whole)
+    assert clock.now - began <= 10.0
+    assert found == tried[-1]
+    if whole <= 8:
+        assert found == 1.0
+    else:
+        assert 0.5 * 10 / whole < found <= 10 / whole  # most of the time is used
 
 
-def test_larger_images_and_one_thread_leave_the_baselines_less():
-    two = Settings(time_limit="60s", threads=2)
-    assert budget_within(two, _images(28, 1)) == Budget()
-    small = budget_within(two, _images(28, 1), seconds=5.0)
-    large = budget_within(two, _images(160, 3), seconds=5.0)
-    alone = budget_within(dataclasses.replace(two, threads=1), _images(160, 3), seconds=5.0)
-    assert 4_000 > small.examples > large.examples > alone.examples
-    assert large.examples == pytest.approx(small.examples / np.sqrt(2), abs=2)
+def test_a_model_of_which_no_part_fits_is_given_up(clock):
+    began = clock.now
+    assert within(clock, 2.0, 1.0, fixed=50.0) == (None, [])
+    assert clock.now - began < 3 * 2.0
 
 
-@pytest.mark.parametrize("name", ["svm", "logistic-regression"])
-def test_a_model_that_was_asked_for_alone_takes_what_all_would_have_shared(name):
-    images = _images(28, 1, 60_000)
-    beside, alone = (Settings(time_limit="15s", threads=2, model=model) for model in ("cnn", name))
-    small, large = (budget_within(each, images) for each in (beside, alone))
-    assert large.examples > 2 * small.examples
-    assert large.configurations > small.configurations
-    assert large.examples < Budget().examples
-    assert budget_within(dataclasses.replace(alone, time_limit="90s"), images) == Budget()
+def test_enough_of_the_texts_may_take_longer(clock):
+    assert within(clock, 2.0, 20.0, enough=0.2, most=9.0)[0] == 0.2
+    assert within(clock, 2.0, 20.0)[0] < 0.1
+
+
+def test_fewer_set_ups_come_before_fewer_texts():
+    whole, texts = Budget(), 1_440
+    of_all = whole.for_all_texts(texts)
+    assert 0.1 < of_all < 0.2  # six set-ups are compared otherwise
+    for share in (of_all, 0.3, 0.6, 1.0):
+        assert whole.shrunk_for_texts(share, texts).examples >= texts
+    compared = [whole.shrunk_for_texts(share, texts).configurations for share in (of_all, 0.3, 0.6, 1.0)]
+    assert compared == sorted(compared)
+    assert (compared[0], compared[-1]) == (1, 6)
+    few = whole.shrunk_for_texts(of_all / 2, texts)
+    assert (few.examples, few.configurations) == (720, 1)
+    with pytest.raises(ValueError, match="share: 0 is not above 0"):
+        whole.shrunk_for_texts(0, texts)
+
+
+def test_a_forest_keeps_the_trees_that_it_has_grown_in_time(monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 255, (300, 8, 8, 1)).astype(np.uint8)
+    labels, everything = np.arange(300) % 3, np.arange(300)
+    material = Material(
+        pixels, labels, everything[:250], everything[250:], tuple("abc"), Preprocessing(8, 8, 1)
+    )
+    learner = ClassicalLearner("random-forest", Settings(threads=1))
+    whole = learner._fitted(material, Budget(trees=40, configurations=1))
+    looks = iter([0.0] * 30 + [1e9] * 1_000)
+    with monkeypatch.context() as patch:
+        patch.setattr("pellucid.classical.search.time", SimpleNamespace(monotonic=lambda: next(looks)))
+        stopped = learner._fitted(material, Budget(trees=40, configurations=1), 1e8)
+        with pytest.raises(OverdueError):
+            learner._fitted(material, Budget(trees=40, configurations=1), 1e8)
+    trees = stopped.budget.trees
+    assert 10 <= trees < 40
+    roots, all_roots = (each.model.predictor.roots for each in (stopped, whole))
+    assert len(roots) == trees
+    assert len(all_roots) == 40
+    same = learner._fitted(material, stopped.budget)
+    np.testing.assert_array_equal(same.held_out.answers, stopped.held_out.answers)
+
+
+def shortening(tmp_path, clock, **given):
+    """Function that shortens a training of 1,000 steps in 90 s, and the context of its run."""
+    pixels, labels = digits()
+    everything = np.arange(400)
+    material = Material(pixels, labels, everything[:300], everything[300:], CLASSES)
+    network = learner_of(Settings(model="mlp", epochs=100, batch_size=30, **given), material).planned(
+        material
+    )
+    assert network.plan.recipe.total_steps == 1_000
+    context = context_of(tmp_path)
+    context.time.reserve("conclusion", 10.0)
+    checkpointer = SimpleNamespace(total_steps=1_000)
+    return _shortening(network, checkpointer, context), network.plan.recipe, context, checkpointer
+
+
+def steps_until_the_end(shorten, recipe, clock, pace):
+    step = 0
+    while step < recipe.total_steps:
+        clock.now += pace(step)
+        step += 1
+        recipe = shorten(step, recipe)
+    return recipe
+
+
+def test_training_that_keeps_its_pace_is_left_as_it_is(tmp_path, clock):
+    shorten, recipe, context, _ = shortening(tmp_path, clock)
+    assert steps_until_the_end(shorten, recipe, clock, lambda step: 0.085) == recipe
+    assert notes_of(context.journal.content) == []
+
+
+@pytest.mark.parametrize("slower", [2, 6])
+def test_training_beside_programs_that_begin_in_the_middle_ends_in_time(slower, tmp_path, clock):
+    shorten, recipe, context, checkpointer = shortening(tmp_path, clock)
+    found = steps_until_the_end(shorten, recipe, clock, lambda step: 0.085 if step < 500 else 0.085 * slower)
+    assert context.time.left() >= -0.1 * 90
+    assert 500 < found.total_steps < 1_000
+    assert found.planned_steps == 1_000
+    assert checkpointer.total_steps == found.total_steps
+    kept = context.journal.content["plan"]["recipe"]
+    assert kept["total_steps"] == found.total_steps
+    assert [tuple(each) for each in kept["shortened"]] == list(found.shortened)
+    (note,) = notes_of(context.journal.content)
+    assert note.startswith("mlp fell behind its time")
+
+
+def test_without_a_limit_nothing_is_shortened(tmp_path, clock):
+    context = context_of(tmp_path)._replace(time=TimeBudget())
+    assert _shortening(SimpleNamespace(), SimpleNamespace(), context) is None
+
+
+class Judge:
+    """A learner that takes some seconds of a clock."""
+
+    def __init__(self, name, clock, seconds):
+        self.name, self.clock, self.seconds = name, clock, seconds
+
+    def cost(self, material):
+        return 1.0
+
+    def fit(self, material, time=None):
+        self.clock.now += self.seconds
+        return [Candidate(self.name, MODELS["majority"](), len(material.train), self.seconds)]
+
+
+def judged(tmp_path, clock, seconds, limit):
+    """Models of some seconds a training, judged on five folds of a small set."""
+    pixels, labels = digits()
+    count = 200
+    listing = Listing(
+        place="digits",
+        form="arrays",
+        sources=[f"digits:{row}" for row in range(count)],
+        labels=[str(label) for label in labels[:count]],
+        splits=[UNDECIDED] * count,
+        groups=[""] * count,
+        pixels=pixels[:count],
+    )
+    dataset = prepare(listing, Settings())[0]
+    folds = folds_of(dataset, Settings(), is_continual=False)
+    context = context_of(tmp_path, seconds=limit)._replace(dataset=folds.learning)
+    kinds = [Kind(Judge(name, clock, each), seconds=each / 0.8) for name, each in seconds.items()]
+    candidates = [Candidate(name, MODELS["majority"](), 1, each) for name, each in seconds.items()]
+    return judged_by_folds(kinds, candidates, folds, context)[0], context
+
+
+def test_models_are_judged_on_as_many_folds_as_there_is_time_for(tmp_path, clock):
+    found, context = judged(tmp_path, clock, {"svm": 2.0, "forest": 50.0, "cnn": 3.0}, 14.0)
+    counts = context.journal.content["judged_on_folds"]
+    assert [each.name for each in found] == ["svm", "cnn"]
+    assert counts["forest"] == 0
+    assert 1 <= counts["svm"] < 5
+    assert counts["cnn"] >= 1
+    assert context.time.left() >= 0
+    (note,) = notes_of(context.journal.content)
+    assert note == "forest is left out: there was no time to judge it on a fold within 14s."
+
+
+def test_one_model_is_judged_even_where_the_time_is_over(tmp_path, clock):
+    found, context = judged(tmp_path, clock, {"svm": 20.0, "cnn": 20.0}, 5.0)
+    assert [each.name for each in found] == ["svm"]
+    assert context.journal.content["judged_on_folds"] == {"svm": 1, "cnn": 0}
+
+
+def test_the_dearest_models_are_left_out_of_the_test_but_never_what_the_recommended_one_needs(
+    tmp_path, clock
+):
+    context = context_of(tmp_path, seconds=30.0, test=1_000)
+    seconds = {"majority": 0.0, "svm": 9e-3, "random-forest": 2e-3, "bag": 1e-3}
+    candidates = [
+        Candidate(name, MODELS["majority"](), 1, 1.0, answer_seconds=each) for name, each in seconds.items()
+    ]
+    kept = concluding._with_time_for_test(candidates, "bag", context)
+    assert [each.name for each in kept] == [*seconds]
+    clock.now += 16.0
+    kept = concluding._with_time_for_test(candidates, "bag", context)
+    assert [each.name for each in kept] == ["majority", "random-forest", "bag"]
+    assert notes_of(context.journal.content) == ["svm is left out: there was no time to test it."]
+    clock.now += 100.0
+    kept = concluding._with_time_for_test(candidates, "svm", context)
+    assert [each.name for each in kept] == ["majority", "svm"]
+
+
+def test_what_a_run_before_a_kill_left_out_stays_left_out(tmp_path, clock):
+    context = context_of(tmp_path)
+    context.journal.begin()
+    assert context.affords(99.0, "No curve.")
+    assert not context.affords(101.0, "No labels.")
+    again = context._replace(journal=Journal(context.folder, resume=True), time=TimeBudget(10_000.0))
+    assert not again.affords(1.0, "No labels.")
+    assert notes_of(again.journal.content) == ["No labels."]
+
+
+def test_a_recommended_model_that_learned_from_a_part_is_reported_as_such():
+    everything = np.arange(400)
+    dataset = SimpleNamespace(
+        inputs=np.zeros((400, 8, 8, 1), np.uint8),
+        labels=everything % 2,
+        train=everything[:300],
+        validation=everything[300:],
+        classes=("a", "b"),
+        preprocessing=None,
+        target=CLASSIFICATION,
+        input_kind=IMAGES,
+    )
+    part = Candidate("svm", MODELS["svm"](), 200, 1.0)
+    words = concluding._saw_fewer([part], "svm", SimpleNamespace(learning=dataset))
+    assert words == f" It learned from 200 of {count_of(300, 'image')}."
+    whole = dataclasses.replace(part, train_examples=300)
+    assert concluding._saw_fewer([whole], "svm", SimpleNamespace(learning=dataset)) == ""

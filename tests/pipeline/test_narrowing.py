@@ -12,7 +12,6 @@ from pellucid.files import make_folder
 from pellucid.networks import NETWORKS
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.in_run import network_of_run
-from pellucid.pipeline.learners.learner import Allowance
 from pellucid.pipeline.learners.limits import within_limit
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.network import learner_on_part
@@ -23,6 +22,7 @@ from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
+from pellucid.pipeline.run.time_budget import TimeBudget
 from pellucid.settings import Settings
 from pellucid.training.recipe import timing
 from pellucid.training.recipe.defaults import FEW_EPOCHS
@@ -66,8 +66,7 @@ def planned(fitting, given):
     """The usual plan, and what becomes of it when so many epochs fit."""
     whole = learner_of(Settings(**given), MATERIAL).planned(MATERIAL)
     steps = fitting * whole.session.batches.per_epoch + 0.5
-    allowance = Allowance(time.monotonic() + steps * STEP / timing._MARGIN)
-    return whole.plan, whole.within(allowance)
+    return whole.plan, whole.within(time.monotonic() + steps * STEP / timing._MARGIN, 0.0)
 
 
 def test_fewer_than_three_epochs_take_half_the_width():
@@ -127,12 +126,13 @@ def test_a_network_of_which_no_step_fits_makes_way_for_the_next(slow, monkeypatc
         return (1000.0, 0.0) if network.config in networks[:slow] else (1.0, 0.0)
 
     monkeypatch.setattr(timing, "_measure", measure)
-    allowance = Allowance(time.monotonic() + 100.0)
+    deadline = time.monotonic() + 100.0
     if slow == len(networks):
         with pytest.raises(UsageError, match=r"one step takes 1000\.00 s"):
-            whole.within(allowance)
+            whole.within(deadline, 0.0)
     else:
-        assert whole.within(allowance).plan.network == small  # where no step fits three epochs of half do not
+        # Where no step fits three epochs of half do not.
+        assert whole.within(deadline, 0.0).plan.network == small
 
 
 def test_a_network_that_is_far_too_slow_is_measured_no_further(monkeypatch):
@@ -200,7 +200,7 @@ def test_a_resumed_run_takes_the_narrow_network_over(tmp_path):
     found = []
     for is_resumed in (False, True):
         journal = Journal(folder, resume=is_resumed)
-        context = RunContext(folder, dataset, settings, Stages(), journal)
+        context = RunContext(folder, dataset, settings, Stages(), journal, TimeBudget.of(settings))
         whole = network_of_run(context).planned(material_of(dataset))
         journal.begin()
         found.append(within_limit(whole, Folds(dataset), context))

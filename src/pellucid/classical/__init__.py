@@ -12,8 +12,9 @@ from pellucid.classical.baselines import (
     Baseline,
     baselines_for,
     fit_baseline,
+    load_learner,
 )
-from pellucid.classical.budget import Budget
+from pellucid.classical.budget import Budget, OverdueError
 from pellucid.classical.features.kinds import FEATURES, HIDDEN, VALUES, FeatureKind, extract, feature_length
 from pellucid.classical.features.texts import TF_IDF
 from pellucid.classical.fitting.discriminant import discriminant_answers
@@ -41,10 +42,12 @@ __all__ = [
     "FeatureKind",
     "Fitted",
     "Lesson",
+    "OverdueError",
     "Predictor",
     "baselines_for",
     "discriminant_answers",
     "extract",
     "feature_length",
     "fit_baseline",
+    "load_learner",
 ]

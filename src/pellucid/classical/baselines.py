@@ -1,5 +1,6 @@
 """Classical baselines of a network, in two dicts, and the one way to train any of them."""
 
+import importlib
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -103,6 +104,20 @@ def baselines_for(target: Target, input_kind: InputKind = IMAGES) -> Mapping[str
     return (_OF_TEXTS if input_kind is TEXTS else _OF_IMAGES)[target]
 
 
+_LEARNERS = {
+    "svm": ("sklearn.svm", "sklearn.decomposition"),
+    "random-forest": ("sklearn.ensemble",),
+    "logistic-regression": ("sklearn.linear_model",),
+    "ridge": ("sklearn.linear_model",),
+}
+
+
+def load_learner(name: str) -> None:
+    """Import what trains a model, so that the import does not count as the time of its training."""
+    for module in _LEARNERS.get(name, ()):
+        importlib.import_module(module)
+
+
 def fit_baseline(
     name: str,
     lesson: Lesson,
@@ -114,11 +129,12 @@ def fit_baseline(
     setup: Setting | None = None,
     scale: float | None = None,
     class_weights: tuple[float, ...] | None = None,
+    deadline: float | None = None,
 ) -> Fitted:
     """Train one classical model on the training split, its set-up chosen on the validation split.
 
     Without a validation split, part of the training examples is set aside for the choice. The result follows
-    from lesson, seed and threads; the budget counts and never looks at a clock.
+    from lesson, seed, threads and budget; but after a deadline a forest grows no further tree.
 
     Args:
         name: key in `BASELINES`, or in `NUMBER_BASELINES` for a lesson of numbers.
@@ -130,11 +146,13 @@ def fit_baseline(
         setup: the set-up to train; where there is no such one, or none is given, all are compared.
         scale: of a linear model's decision values, from an earlier training at this set-up.
         class_weights: of each class in the loss; `None` where all weigh the same.
+        deadline: reading of `time.monotonic` after which the work is given up; default: never.
 
     Returns:
         The trained model and what was compared.
 
     Raises:
+        OverdueError: the deadline was over before the model was trained.
         ValueError: there is no such model for such labels, or no such metric.
     """
     from sklearn.exceptions import ConvergenceWarning
@@ -146,7 +164,9 @@ def fit_baseline(
     began = time.perf_counter()
     is_one_unit = lesson.input_kind is IMAGES
     budget = budget or Budget()
-    work = Work(lesson.classes, seed, threads, budget, is_one_unit, class_weights=class_weights)
+    work = Work(
+        lesson.classes, seed, threads, budget, is_one_unit, class_weights=class_weights, deadline=deadline
+    )
     # One thread for each matrix product: several wait for each other, and where the processor is
     # shared they wait a hundred times longer than they work. Configurations, pairs and trees run beside
     # each other instead.
@@ -166,5 +186,6 @@ def fit_baseline(
         seconds=time.perf_counter() - began,
         setup=found.setup,
         scale=found.scale,
+        budget=budget,
         tfidf=None if counted is None or not found.predictor.inputs else counted.tfidf,
     )

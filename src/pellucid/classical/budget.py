@@ -1,8 +1,13 @@
-"""Budget of the classical models: counts, never the clock."""
+"""Budget of the classical models: counts, which a time limit makes smaller."""
 
 import dataclasses
 import math
 from dataclasses import dataclass
+
+
+class OverdueError(Exception):
+    """A model took so much longer than expected that it was given up; nothing of it is kept."""
+
 
 _LEAST = {
     "examples": 200,
@@ -102,6 +107,28 @@ class Budget:
         return cls(
             **{name: min(count, max(_LEAST[name], round(count * root))) for name, count in counts.items()}
         )
+
+    def shrunk_for_texts(self, share: float, examples: int) -> "Budget":
+        """Part of the budget for a linear model of texts: fewer set-ups first, then fewer of the texts.
+
+        Texts missed cost such a model more accuracy than set-ups that were not compared.
+
+        Raises: `ValueError` if the share is out of bounds.
+        """
+        if not 0 < share <= 1:
+            raise ValueError(f"share: {share} is not above 0 and at most 1")
+        examples = min(self.examples, examples)
+        of_all = self.for_all_texts(examples)
+        if share < of_all:
+            fewer = min(examples, max(_LEAST["examples"], int(share / of_all * examples)))
+            return dataclasses.replace(self, examples=fewer, configurations=1)
+        compared = int((share - of_all) / (1 - of_all) * self.configurations)
+        return dataclasses.replace(self, configurations=max(1, compared))
+
+    def for_all_texts(self, examples: int) -> float:
+        """Share of a linear model's work in which it learns from all texts and compares no set-ups."""
+        comparing = self.configurations * min(1.0, self.screened_texts / min(self.examples, examples))
+        return 1 / (1 + comparing)
 
 
 _OF_PRESETS = {"quick": Budget(screened=2_500, trees=50)}

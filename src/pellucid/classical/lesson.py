@@ -11,6 +11,7 @@ from jaxtyping import Float64, Int64, Shaped
 
 from pellucid import tasks
 from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.classical.budget import Budget
 from pellucid.classical.features.kinds import AS_THEY_ARE, extract, feature_length
 from pellucid.classical.features.rows import Rows
 from pellucid.classical.features.texts import NOTHING, TF_IDF, Look, TextTable, look, text_table, within
@@ -277,6 +278,7 @@ class Fitted:
         tfidf: what makes features of texts; `None` where the model looks at none.
         setup: features and words of its set-up.
         scale: of its decision values, where it is a linear model of texts.
+        budget: counts that it kept to.
     """
 
     name: str
@@ -288,3 +290,4 @@ class Fitted:
     tfidf: Tfidf | None = None
     setup: Setting = NO_SETTING
     scale: float | None = None
+    budget: Budget | None = None

@@ -1,5 +1,6 @@
 """Search over set-ups: compare on few examples, then learn from all."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.metrics import log_loss_terms
-from pellucid.classical.budget import Budget
+from pellucid.classical.budget import Budget, OverdueError
 from pellucid.classical.features.rows import Rows
 from pellucid.classical.features.texts import NOTHING
 from pellucid.classical.lesson import NO_SETTING, Configuration, Draw, Lesson, Setting, Table
@@ -43,6 +44,7 @@ class Work(NamedTuple):
             nobody wants to know.
         weights: of each example that is learnt from, above 0; `None` where all weigh the same.
         class_weights: of each class, by which the weights are multiplied; likewise.
+        deadline: reading of `time.monotonic` after which the work is given up; `None` without one.
     """
 
     classes: int
@@ -54,6 +56,7 @@ class Work(NamedTuple):
     scale: Scale | None = None
     weights: Float64[np.ndarray, " n"] | None = None
     class_weights: tuple[float, ...] | None = None
+    deadline: float | None = None
 
     def of(self, rows: slice | Int64[np.ndarray, " rows"]) -> "Work":
         """Conditions of learning from some of the examples."""
@@ -71,6 +74,19 @@ class Work(NamedTuple):
             own = np.array(self.class_weights)[table.labels[rows]]
             weights = own if weights is None else own * weights
         return self._replace(weights=weights)
+
+    @property
+    def is_overdue(self) -> bool:
+        """True once the deadline is over."""
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def require_time(self) -> None:
+        """Give up where the deadline is over; asked between pieces of work that cannot be broken off.
+
+        Raises: `OverdueError` if it is.
+        """
+        if self.is_overdue:
+            raise OverdueError
 
 
 class Trial(NamedTuple):
@@ -145,6 +161,7 @@ def search(
     features, labels = table.train[: trials[best].most], table.labels[: trials[best].most]
     if compared != [lesson] or len(labels) != min(len(table.labels), budget.screened_texts):
         scales[best].value = scale  # that of the comparison came from other examples
+    work.require_time()
     own = work._replace(scale=scales[best]).learning_from(
         table, trials[best].most, is_blind=trials[best].is_blind
     )
@@ -202,6 +219,7 @@ def _screened(
 
     def said(trial: Trial, scale: Scale) -> np.ndarray:
         """Answers of one set-up, learnt from few examples, about all validation examples."""
+        work.require_time()
         own = alone._replace(scale=scale if len(compared) == 1 else None)
         is_quick = are_texts and not trial.is_slow
         rows = slice(work.budget.screened_texts if is_quick else work.budget.screened)

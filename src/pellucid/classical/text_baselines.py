@@ -20,7 +20,7 @@ from pellucid.tasks import CLASSIFICATION, REGRESSION, TEXTS
 BEST_FEATURES = 2_000
 """N-grams that a forest sees: those that say most about the labels."""
 
-_TREES_LEFT_OUT, _GROWN = 2, 8_000
+TREES_LEFT_OUT, _GROWN = 2, 8_000
 """One tree in so many grows of texts, each from at most so many of them.
 
 A forest takes longer than both linear models and is behind them on every set of texts that we know. Half the
@@ -114,7 +114,7 @@ def _forest(lesson: Lesson, budget: Budget) -> list[Trial]:
 def _small_forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
     """Train a forest of fewer trees, and those of fewer texts, than one of images."""
     budget = work.budget
-    trees, grown = -(-budget.trees // _TREES_LEFT_OUT), min(budget.grown, _GROWN)
+    trees, grown = -(-budget.trees // TREES_LEFT_OUT), min(budget.grown, _GROWN)
     smaller = dataclasses.replace(budget, trees=trees, grown=grown)
     return forest(features, labels, work._replace(budget=smaller), least)
 

@@ -29,8 +29,8 @@ def add_parser(subparsers: Any) -> None:
         "--dry-run",
         type=Path,
         metavar="FILE.html",
-        help="Show the first examples of each split as a network will see them on one page, and stop; "
-        "needs no --out",
+        help="Show the first examples of each split as a network will see them on one page, say how long "
+        "training would take, and stop; needs no --out",
     )
     add_settings(parser, ("data", "network", "training", "run"))
     parser.set_defaults(run=run)
@@ -52,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         from pellucid.pipeline.preview import preview
 
         with counting("reading") as progress:
-            preview(arguments.data, given, arguments.dry_run, progress)
+            sentences = preview(arguments.data, given, arguments.dry_run, progress)
+        sys.stderr.write("\n".join(sentences) + "\n")
         sys.stdout.write(f"{arguments.dry_run}\n")
         return 0
     if arguments.out is None:

@@ -22,7 +22,7 @@ from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
 from pellucid.pipeline.learners.generator import require_enough_images
 from pellucid.pipeline.learners.network import NetworkLearner
 from pellucid.pipeline.learners.planning.precision import require_precision
-from pellucid.pipeline.learners.planning.shares import allowance_of
+from pellucid.pipeline.run.time_budget import learner_time
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES
 from pellucid.training.determinism import choose_threads
@@ -88,7 +88,7 @@ class ImageGenerator(
         require_enough_images(settings, len(taught.material.train), "X")
         require_precision(settings, cell_of(settings))
         with advice_about_neighbours(choose_threads(settings)):
-            (fitted,) = NetworkLearner(settings).fit(taught.material, allowance_of(settings, began))
+            (fitted,) = NetworkLearner(settings).fit(taught.material, learner_time(settings, began))
         assert isinstance(fitted.model, Generator)  # settings ask for one
         model = generator_with_detector(fitted.model, taught.material, settings.seed)
         names: Any = model.classes if taught.labels is None else taught.labels.classes

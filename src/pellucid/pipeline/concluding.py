@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pellucid.bundle import AverageModel
 from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.wording import count_of
 from pellucid.pipeline.adding.judging import judged
@@ -13,22 +14,28 @@ from pellucid.pipeline.continual.training import ContinualTraining, recommended_
 from pellucid.pipeline.judging.averaging import with_average, with_averages_tested, without_averages
 from pellucid.pipeline.judging.held_out import with_data_known, with_held_out, with_test_answers
 from pellucid.pipeline.judging.label_issues import judge_labels
+from pellucid.pipeline.judging.label_judges import FOLDS_OF_FEW, LEARNER
 from pellucid.pipeline.judging.learning_curve import draw_curve
 from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.judging.novelty.synthetic_outliers import judge_detectors
 from pellucid.pipeline.judging.outcome import Outcome
 from pellucid.pipeline.judging.slicing import sliced
 from pellucid.pipeline.judging.testing import Tested, test_once, text_facts
-from pellucid.pipeline.learners.asked_later import has_curve
+from pellucid.pipeline.learners.asked_later import has_curve, looked_at, most_synthetic_outliers
 from pellucid.pipeline.learners.backbones.frozen import Built
-from pellucid.pipeline.learners.baselines import has_baselines
+from pellucid.pipeline.learners.baselines import has_baselines, part_of
 from pellucid.pipeline.learners.candidates import Candidate, calibrated
 from pellucid.pipeline.learners.folds import Folds
+from pellucid.pipeline.learners.limits import conclusion_seconds, reserve_for_conclusion
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.learning import Learned
 from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.time_budget import slowdown
 from pellucid.reports import LabelIssues
-from pellucid.settings import Settings
+from pellucid.settings import DUMMIES, Settings
+
+_JUDGED, _FEWEST_JUDGED = 2e-4, 500
+"""Seconds of one training for each example that judges labels, on an idle machine; and fewest worth it."""
 
 
 def conclude(
@@ -41,15 +48,17 @@ def conclude(
 
     Raises: `DivergedError` if the loss of a training on a part stopped being finite.
     """
-    folder, dataset, settings, stages, journal = context
+    folder, dataset, settings, stages, journal, _ = context
     config, network, continual = journal.content, learned.network, learned.continual
     candidates = calibrated(learned.candidates, dataset, settings.seed)
-    with stages.stage(
-        "fitting the novelty detector",
-        "fitted the novelty (out-of-distribution) detector",
-    ):
-        candidates = with_detectors(candidates, material_of(folds.learning), settings.seed)
-        candidates = with_held_out(candidates, dataset, settings.seed)
+    reserve_for_conclusion(context, candidates)
+    if _affords_detectors(candidates, context):
+        with stages.stage(
+            "fitting the novelty detector",
+            "fitted the novelty (out-of-distribution) detector",
+        ):
+            candidates = with_detectors(candidates, material_of(folds.learning), settings.seed)
+    candidates = with_held_out(candidates, dataset, settings.seed)
     candidates = with_data_known(
         candidates,
         _joined_columns(dataset, continual),
@@ -59,9 +68,14 @@ def conclude(
     if continual is None and has_baselines(settings, dataset):
         candidates = with_average(candidates, dataset, settings, stages)
     recommendation = recommended_on(continual, candidates, dataset, settings)
+    recommendation = recommendation._replace(
+        reason=recommendation.reason + _saw_fewer(candidates, recommendation.name, folds)
+    )
     curve = None
-    if has_curve(settings) and (network is not None or has_baselines(settings, dataset)):
+    is_drawn = has_curve(settings) and (network is not None or has_baselines(settings, dataset))
+    if is_drawn and _affords_curve(candidates, context):
         curve = draw_curve(candidates, recommendation.name, network, folds, settings, stages)
+    candidates = _with_time_for_test(candidates, recommendation.name, context)
     tested, novelty = _tested(candidates, context)
     candidates = with_test_answers(candidates, tested, dataset, settings.seed)
     found = None
@@ -112,7 +126,67 @@ def _tested(
         tested = with_averages_tested(candidates, test_once(without_averages(candidates), dataset))
         models, examples = count_of(len(candidates), "model"), count_of(len(dataset.test), dataset.noun)
         stage.words = f"tested {models} once, on {examples}"
-        return tested, judge_detectors(candidates, tested, dataset, context.settings)
+    # What is asked from here on was asked before, so that only scores and report are reserved.
+    context.time.reserve("conclusion", conclusion_seconds(context, (), len(candidates)))
+    seconds = sum(1e-3 * each.milliseconds for each in tested.values()) * most_synthetic_outliers(
+        len(dataset.test)
+    )
+    if not context.affords(
+        seconds, "The detectors are not tried on synthetic outliers: there was no time for it."
+    ):
+        return tested, {}
+    return tested, judge_detectors(candidates, tested, dataset, context.settings)
+
+
+def _affords_detectors(candidates: Sequence[Candidate], context: RunContext) -> bool:
+    """True where there is time for detectors, which look at some thousand examples through every model."""
+    train, validation = len(context.dataset.train), len(context.dataset.validation)
+    seconds = looked_at(train, validation) * sum(each.answer_seconds for each in candidates)
+    return context.affords(
+        seconds, "No model can tell inputs unlike the training data: there was no time for detectors."
+    )
+
+
+def _affords_curve(candidates: Sequence[Candidate], context: RunContext) -> bool:
+    """True where there is time for a learning curve: about half of another training."""
+    seconds = max(each.train_seconds for each in candidates)
+    return context.affords(seconds / 2, "The learning curve is left out: there was no time for it.")
+
+
+def _saw_fewer(candidates: Sequence[Candidate], recommended: str, folds: Folds) -> str:
+    """Sentence on a recommended model that learned from a part of the examples; nothing of others."""
+    dataset = folds.learning
+    candidate = next(each for each in candidates if each.name == recommended)
+    words = part_of(candidate, material_of(dataset))
+    return f" It learned{words}." if words else ""
+
+
+def _with_time_for_test(
+    candidates: Sequence[Candidate], recommended: str, context: RunContext
+) -> list[Candidate]:
+    """The models that there is time to test, score and write: the dearest are left out first.
+
+    Never one that the recommended model needs, nor the model that every other has to beat.
+    """
+    time, kept = context.time, list(candidates)
+    if not time.is_limited:
+        return kept
+    time.reserve("conclusion", 0.0)
+    needed = {recommended, *DUMMIES, *_members(next(each for each in kept if each.name == recommended))}
+    for each in sorted(kept, key=lambda each: -each.answer_seconds):
+        if each.name in needed:
+            continue
+        sentence = f"{each.name} is left out: there was no time to test it."
+        if context.affords(conclusion_seconds(context, kept), sentence):
+            continue
+        kept = [other for other in kept if other is not each and each.name not in _members(other)]
+    return kept
+
+
+def _members(candidate: Candidate) -> set[str]:
+    """Names of the models that an average is made of."""
+    model = candidate.model
+    return {each.name for each in model.members} if isinstance(model, AverageModel) else set()
 
 
 def _with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
@@ -131,4 +205,24 @@ def _label_issues(
     if not context.dataset.target.has_probabilities:
         return None
     said = tested[recommended].answers
-    return judge_labels(candidates, recommended, said, context.dataset, context.settings, context.stages)
+    most = _labels_to_judge(candidates, context)
+    return judge_labels(
+        candidates, recommended, said, context.dataset, context.settings, context.stages, most
+    )
+
+
+def _labels_to_judge(candidates: Sequence[Candidate], context: RunContext) -> int | None:
+    """Training examples whose labels there is time to judge; `None` for as many as the settings allow."""
+    if not context.time.is_limited or not context.settings.baselines:
+        return None
+    learner = next((each for each in candidates if each.name == LEARNER), None)
+    seconds = slowdown() * _JUDGED
+    if learner is not None:  # comparing its set-ups took most of its time
+        trained = learner.train_seconds / (1 + len(learner.configurations))
+        seconds = max(seconds, trained / max(1, learner.train_examples))
+    fits = max(0, int(context.time.left() / (FOLDS_OF_FEW * seconds)))
+    most = context.journal.decided("labels_judged", lambda: fits)
+    if most < min(_FEWEST_JUDGED, len(context.dataset.train)):
+        context.leave_out("The labels of the training examples are not judged: there was no time for it.")
+        return 0
+    return most

@@ -26,7 +26,7 @@ from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.generator import autoencoder_beside
 from pellucid.pipeline.learners.in_run import network_of_run
-from pellucid.pipeline.learners.limits import Beside, within_limit
+from pellucid.pipeline.learners.limits import within_limit
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.finished import Run
@@ -56,7 +56,8 @@ def make_generator(check: Check, context: RunContext) -> None:
     if context.settings.model == ADVERSARIAL and can_be_measured(context.dataset):
         after += measuring_seconds(1, context.dataset, context.settings)
         after += autoencoder_beside(context.settings, material).cost(material)
-    planned = within_limit(planned, Folds(context.dataset), context, Beside(after))
+    context.time.reserve("conclusion", after)
+    planned = within_limit(planned, Folds(context.dataset), context)
     (candidate,) = learner.trained(planned, material)
     assert isinstance(candidate.model, Generator)
     model = candidate.model
@@ -99,7 +100,7 @@ def _write(
     candidate: Candidate, measures: Mapping[str, Any] | None, check: Check, context: RunContext
 ) -> None:
     """Save the model, the metrics and the report."""
-    folder, dataset, settings, _, journal = context
+    folder, dataset, settings, _, journal, _ = context
     model, name = candidate.model, candidate.name
     assert isinstance(model, Generator)
     entry = _entry(candidate, context)

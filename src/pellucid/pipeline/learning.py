@@ -14,6 +14,7 @@ from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, recall
 from pellucid.pipeline.judging.by_folds.kinds import (
     Kind,
+    kind_of_classical,
     kind_of_network,
     kinds_of_backbone,
 )
@@ -29,16 +30,14 @@ from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import Lessons, learner_at_setup
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.in_run import network_of_run
-from pellucid.pipeline.learners.learner import Allowance
 from pellucid.pipeline.learners.limits import (
     NETWORK_FOLDS,
-    Allotted,
-    Beside,
-    allotted,
+    STANDING_ON,
     backbones_json,
     costs_of,
-    seconds_of_one_training,
+    reserve_for_conclusion,
     share_out,
+    time_of_baselines,
     within_limit,
 )
 from pellucid.pipeline.learners.network import NetworkLearner, Planned
@@ -48,6 +47,13 @@ from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.side_by_side import side_by_side
 from pellucid.settings import CLASSICAL, Settings
 from pellucid.training.determinism import choose_threads
+
+BASELINES = "baselines"
+"""Key of the journal: by name, whether a baseline is trained under a time limit."""
+
+
+_LEAST_OF_NETWORK = 0.02
+"""Of a time limit, what is to be left for a network that nobody named."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,16 +132,21 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
         context.stages.paragraph(planned.folds.sentence(context.dataset.noun))
     if planned.continual is not None:
         keep(planned.continual.start, folder.checkpoints)
-    share = _share_of_baselines(planned, context)
-    granted = seconds_of_one_training(share, planned.folds, settings)
+    names = classical_names(settings, context.dataset)
+    reserve_for_conclusion(context, (), len(names) + STANDING_ON)
     built: list[Built] = []
-    if share.names and _leaves_cores_free(planned, settings):
-        classical = partial(_train_classical, planned, share.names, granted, context.beside_a_bar())
+    if names and _leaves_cores_free(planned, settings):
+        classical = partial(_train_classical, planned, names, context.beside_a_bar())
         (network, neural), baselines = side_by_side(partial(_train_neural, planned, (), context), classical)
     else:
-        baselines = _train_classical(planned, share.names, granted, context)
+        baselines = _train_classical(planned, names, context)
+        _reserve_for_folds(baselines, planned.folds, context)
+        reserve_for_conclusion(context, baselines, STANDING_ON)
         backbones = share_out(planned.backbones, planned.costs, context)
         built = [frozen_in_run(choice, context).built(material_of(context.dataset)) for choice in backbones]
+        has_others = any(each.features for each in baselines) and settings.model == "auto"
+        if has_others and planned.continual is None and not _affords_network(context):
+            planned = dataclasses.replace(planned, learner=None, network=None)
         network, neural = _train_neural(planned, backbones, context)
     before = [] if network is None else [*network.session.state.history, *records_of(neural)]
     built = _tuned(built, before, context)
@@ -143,7 +154,10 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     history = [] if network is None else network.session.state.history
     candidates = [*baselines, *neural, *on_backbones]
     learned = Learned(candidates, planned.continual, network, built, planned.added, history)
-    return _judged(learned, planned.folds, granted, context)
+    for each in ("folds", "rest", "backbones"):
+        context.time.reserve(each, 0.0)
+    reserve_for_conclusion(context, candidates)
+    return _judged(learned, planned.folds, context)
 
 
 def _leaves_cores_free(planned: PlannedLearning, settings: Settings) -> bool:
@@ -159,37 +173,51 @@ def _leaves_cores_free(planned: PlannedLearning, settings: Settings) -> bool:
 def _train_classical(
     planned: PlannedLearning,
     names: Sequence[str],
-    granted: float | None,
     context: RunContext,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> list[Candidate]:
     """Train the classical models, and show the mistakes of the best one where others follow."""
-    folder, dataset, settings, stages, _ = context
-    allowance = Allowance(granted=granted)
-    found = train_baselines(names, dataset, settings, folder.checkpoints, stages, allowance, is_stopped)
+    folder, dataset, settings, stages, journal, _ = context
+    is_asked_for = settings.builds_on_backbone
+    needed = sum(each.least for each in planned.costs) if is_asked_for else 0.0
+    time = time_of_baselines(context, planned.folds, needed)
+
+    def has_time(name: str, fit: Callable[[], Candidate | None]) -> Candidate | None:
+        """Train a model that no run before a kill left out, and report where there is no time for it."""
+        found = None if journal.content.get(BASELINES, {}).get(name, True) is False else fit()
+        if time.is_limited:
+            journal.decided_for(BASELINES, name, lambda: found is not None)
+        if found is None:
+            context.leave_out(f"{name} is left out: there was no time for it within {settings.time_limit}.")
+        return found
+
+    found = train_baselines(names, dataset, settings, folder.checkpoints, stages, time, is_stopped, has_time)
     if planned.network is not None or planned.backbones:
         show_first_mistakes(found, context)
     return found
 
 
-def _judged(learned: Learned, folds: Folds, granted: float | None, context: RunContext) -> Learned:
-    """Give every candidate its answers about folds, where these judge.
+def _reserve_for_folds(baselines: Sequence[Candidate], folds: Folds, context: RunContext) -> None:
+    """Set time aside for judging the baselines on one fold at least."""
+    if folds.parts:
+        once = sum(each.train_seconds for each in baselines)
+        context.time.reserve("folds", once * (folds.trainings(1) - 1))
 
-    `granted` are the seconds of all classical models together, once.
-    """
+
+def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
+    """Give candidates answers about folds, where these judge; without time for one they are left out."""
     if not folds.parts:
         return learned
-    kinds = _kinds(learned, granted, context)
-    candidates, watched = judged_by_folds(kinds, learned.candidates, folds, context)
+    candidates, watched = judged_by_folds(_kinds(learned, context), learned.candidates, folds, context)
     return dataclasses.replace(learned, candidates=candidates, history=watched or learned.history)
 
 
-def _kinds(learned: Learned, granted: float | None, context: RunContext) -> list[Kind]:
+def _kinds(learned: Learned, context: RunContext) -> list[Kind]:
     """Every kind of model that was trained, to be trained anew for each fold."""
-    settings, material = context.settings, material_of(context.dataset)
+    settings = context.settings
     alone = [each for each in learned.candidates if each.stored is None]
     lesson = Lessons().of
-    found = [Kind(learner_at_setup(each, settings, material, granted, lesson)) for each in alone]
+    found = [kind_of_classical(each, learner_at_setup(each, settings, lesson)) for each in alone]
     if learned.network is not None:
         name = learned.network.plan.name
         simple = [each for each in learned.candidates if each.name.endswith(f"-on-{name}")]
@@ -227,20 +255,11 @@ def _network_learner(continual: ContinualTraining | None, context: RunContext) -
     return network_of_run(context)
 
 
-def _share_of_baselines(planned: PlannedLearning, context: RunContext) -> Allotted:
-    """The classical models to train, with their time."""
-    settings = context.settings
-    names = classical_names(settings, context.dataset)
-    stand_alone = planned.network is None and not planned.backbones
-    if stand_alone or settings.time_limit is None or not names:
-        return Allotted(names, None)  # there is nothing to share out
-    is_asked_for = settings.builds_on_backbone
-    needed = sum(each.least for each in planned.costs) if is_asked_for else 0.0
-    return context.journal.decided(
-        "baselines",
-        lambda: allotted(names, settings, context.stages, needed),
-        Allotted.to_json,
-        Allotted.from_json,
+def _affords_network(context: RunContext) -> bool:
+    """True where there is time for a few steps at least of a network that other models stand beside."""
+    seconds = _LEAST_OF_NETWORK * context.time.whole if context.time.is_limited else 0.0
+    return context.affords(
+        seconds, f"The network is left out: there was no time for it within {context.settings.time_limit}."
     )
 
 
@@ -253,9 +272,11 @@ def _train_neural(
     dataset = context.dataset
     set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
     asked = 0 if planned.continual is None else planned.continual.asked_in_the_end
-    beside = Beside(set_aside, asked, trainings_beside(planned.added, material_of(dataset)))
-    network = within_limit(planned.network, planned.folds, context, beside)
+    context.time.reserve("backbones", set_aside)
+    trainings = trainings_beside(planned.added, material_of(dataset))
+    network = within_limit(planned.network, planned.folds, context, asked, trainings)
     candidates = [*planned.learner.trained(network, material_of(dataset))]
+    network = network.as_trained()
     if planned.added is not None:
         candidates.append(train_with(planned.added, network, context))
     return network, candidates

@@ -26,6 +26,7 @@ from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.sharing import free_cores
 from pellucid.pipeline.run.signals import interruptible
 from pellucid.pipeline.run.stages import Stages
+from pellucid.pipeline.run.time_budget import TimeBudget
 from pellucid.settings import CLASSICAL, Settings, name_of
 from pellucid.training.determinism import choose_threads, pinned
 
@@ -98,7 +99,7 @@ def _work(
     """Walk from an empty folder, or from what a killed run left in it, to the finished run."""
     continual = begin(settings, given, folder.checkpoints, journal)
     dataset, check = read_and_check(data, settings, stages, continual)
-    context = RunContext(folder, dataset, settings, stages, journal)
+    context = RunContext(folder, dataset, settings, stages, journal, TimeBudget.of(settings, stages.began))
     place = data if isinstance(data, str) else data.place
     require_fitting(data, given, context)
     if settings.generates:

@@ -10,6 +10,7 @@ from pellucid.settings import metric_of
 from pellucid.training.batches import Batches
 from pellucid.training.determinism import seed_torch
 from pellucid.training.freezing import Freezing
+from pellucid.training.recipe.choosing import Recipe
 from pellucid.training.recipe.schedules import learning_rate
 from pellucid.training.state import Best, Record, State, Sums, weights_of
 from pellucid.training.steps import Step
@@ -33,11 +34,13 @@ def fit(
     batches: Batches,
     validate: Callable[[], Record],
     observers: Sequence[Observer] = (),
+    shorten: Callable[[int, Recipe], Recipe] | None = None,
 ) -> None:
     """Train until the recipe's steps are taken or patience runs out; the state is changed in place.
 
     `validate` scores the network on the validation split; empty when there is none. Observers are told of
-    every step and epoch.
+    every step and epoch. `shorten` is asked after every step for the recipe that holds from there on: the
+    same, or one of fewer steps.
 
     Raises: `DivergedError` if the loss or a gradient stopped being finite.
     """
@@ -51,7 +54,7 @@ def fit(
         for batch in itertools.islice(left, recipe.total_steps - state.step):
             began = time.perf_counter()
             seed_torch(torch_seed(recipe.seed, Purpose.DROPOUT, state.step), recipe.device)
-            rate = learning_rate(recipe.schedule, recipe.learning_rate, state.step, recipe.total_steps)
+            rate = _rate(recipe, state.step)
             result = step(batch, state.step, rate)
             state.step += 1
             state.sums.loss += result.loss * result.examples
@@ -62,17 +65,25 @@ def fit(
             state.sums.seconds += time.perf_counter() - began
             for observer in observers:
                 observer.after_step(state)
+            if shorten is not None:
+                recipe = batches.recipe = shorten(state.step, recipe)
+                if state.step >= recipe.total_steps:
+                    break
         _close_epoch(state, batches, validate())
         for observer in observers:
             observer.after_epoch(state)
     freezing.end()
 
 
+def _rate(recipe: Recipe, step: int) -> float:
+    return learning_rate(recipe.schedule, recipe.learning_rate, step, recipe.total_steps, recipe.shortened)
+
+
 def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
     """Write the epoch's record and remember the best weights; equal scores go to the later epoch."""
     recipe = batches.recipe
     sums, state.sums = state.sums, Sums()
-    last_rate = learning_rate(recipe.schedule, recipe.learning_rate, state.step - 1, recipe.total_steps)
+    last_rate = _rate(recipe, state.step - 1)
     examples = batches.examples
     hits = {"train_accuracy": sums.correct / sums.examples} if examples.target.has_probabilities else {}
     state.history.append(

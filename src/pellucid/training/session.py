@@ -1,7 +1,7 @@
 """One training, put together: network, optimiser, batches and state."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -22,7 +22,7 @@ from pellucid.training.memory import keep_freed_memory
 from pellucid.training.priors import refit_prior
 from pellucid.training.recipe.choosing import Recipe
 from pellucid.training.recipe.optimisers import build_optimizer
-from pellucid.training.recipe.timing import within
+from pellucid.training.recipe.timing import expected_seconds, within
 from pellucid.training.state import State
 from pellucid.training.steps import make_step
 from pellucid.training.validation import validator
@@ -97,6 +97,11 @@ class Session(Generic[Learner]):
             optimizer = build_optimizer(network, recipe, shares)
             return Session(network, Batches(examples, recipe), State(network, optimizer))
 
+    def expected_seconds(self) -> float:
+        """Seconds that all of it would take here just now, by a few steps of a copy."""
+        with pinned(self.batches.recipe.threads):
+            return expected_seconds(self.network, self.batches)
+
     def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> None:
         """Shorten the recipe to what fits into a time; arguments as for `within`.
 
@@ -106,12 +111,18 @@ class Session(Generic[Learner]):
             recipe = within(seconds, self.network, self.batches, scored_after, least, fewest)
             self.batches = Batches(self.batches.examples, recipe)
 
-    def run(self, observers: Sequence[Observer] = (), *, keeps_best: bool = True) -> Learner:
+    def run(
+        self,
+        observers: Sequence[Observer] = (),
+        *,
+        keeps_best: bool = True,
+        shorten: Callable[[int, Recipe], Recipe] | None = None,
+    ) -> Learner:
         """Train to the end of the recipe, and give the network in evaluation mode.
 
         It has the weights of its best epoch; the last, without a validation split or where the best is not
         looked for. Of an autoencoder the prior is then fitted anew. Observers are told of every step and
-        epoch.
+        epoch, and `shorten` is asked after every step for the recipe that holds from there on.
 
         Raises: `DivergedError` if the loss or a gradient stopped being finite.
         """
@@ -122,7 +133,7 @@ class Session(Generic[Learner]):
             step = ExaminedStep(step, self.state, self.batches)
             beta = 1.0 if recipe.beta is None else recipe.beta
             validate = validator(self.network, self.batches.examples, recipe.device, beta)
-            fit(self.state, step, self.batches, validate, observers)
+            fit(self.state, step, self.batches, validate, observers, shorten)
         if keeps_best and self.state.best is not None:
             self.network.load_state_dict(self.state.best.weights)
         if isinstance(self.network, Autoencoder):

@@ -198,6 +198,7 @@ def _pairs(
     """Solve every pair of classes: of few examples all in one call, of many several at a time."""
     from sklearn.svm import SVC
 
+    work.require_time()
     classes = int(labels.max()) + 1
     if len(labels) <= _AT_ONCE and classes > 2:
         whole = SVC(C=strength, gamma=gamma, cache_size=_CACHE_MEGABYTES)
@@ -209,6 +210,7 @@ def _pairs(
 
     def solve(pair: tuple[int, int]) -> float:
         """Solve one pair: put the weights of its examples in place and return its bias."""
+        work.require_time()
         first, second = pair
         positions = np.concatenate([members[first], members[second]])
         model = SVC(C=strength, gamma=gamma, cache_size=_CACHE_MEGABYTES)

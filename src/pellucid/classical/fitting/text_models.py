@@ -152,6 +152,7 @@ def _columns(
 
     def solve(place: int) -> None:
         """Solve the problem of one class and put its weights and bias into their column."""
+        work.require_time()
         is_class = labels == present[place]
         factor = _factor(rows, is_class, work.weights) if setup.by_class else np.ones(rows.shape[1])
         weighed = scipy.sparse.csr_array((rows.data * factor[rows.indices], rows.indices, rows.indptr))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.classical.budget import OverdueError
 from pellucid.classical.features.rows import Rows
 from pellucid.classical.fitting.regression import constant
 from pellucid.classical.predictors.forest import MOST_DEPTH, Forest
@@ -17,6 +18,7 @@ MOST_LEAVES = 500_000
 """Leaves of a whole forest: some 15 MB in a file."""
 
 _SHARES = 1_000_000
+_LEAST_TREES = 10
 
 
 def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
@@ -42,7 +44,27 @@ def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predic
         model = RandomForestRegressor(max_features=share, **settings)
     else:
         model = RandomForestClassifier(max_features="sqrt", **settings)
-    return laid_out(model.fit(features, labels, work.weights), work.classes, work.weights is not None)
+    if work.deadline is not None:
+        _grow_in_blocks(model, features, labels, work)
+    else:
+        model.fit(features, labels, work.weights)
+    return laid_out(model, work.classes, work.weights is not None)
+
+
+def _grow_in_blocks(model: Any, features: Rows, labels: np.ndarray, work: Work) -> None:
+    """Grow the same trees some at a time, and stop where the deadline is over; no fewer than ten are kept.
+
+    Raises: `OverdueError` if there are not so many by then.
+    """
+    model.set_params(warm_start=True)
+    grown = 0
+    while grown < work.budget.trees:
+        if work.is_overdue:
+            if grown >= _LEAST_TREES:
+                break
+            raise OverdueError
+        grown = min(grown + work.threads, work.budget.trees)
+        model.set_params(n_estimators=grown).fit(features, labels, work.weights)
 
 
 def laid_out(model: Any, classes: int, is_weighted: bool = False) -> Forest:

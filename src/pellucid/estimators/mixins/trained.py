@@ -23,7 +23,7 @@ from pellucid.estimators.neighbours import advice_about_neighbours
 from pellucid.pipeline.judging.held_out import with_held_out
 from pellucid.pipeline.judging.novelty.detectors import with_detectors
 from pellucid.pipeline.learners.named import learner_of
-from pellucid.pipeline.learners.planning.shares import allowance_of
+from pellucid.pipeline.run.time_budget import learner_time
 from pellucid.settings import CLASSICAL, Settings
 from pellucid.tasks import TEXTS
 from pellucid.training.determinism import choose_threads
@@ -61,7 +61,7 @@ class Trained(
         material = taught.material
         learner = learner_of(settings, material)
         with advice_about_neighbours(choose_threads(settings)):
-            (fitted,) = learner.fit(material, allowance_of(settings, began))
+            (fitted,) = learner.fit(material, learner_time(settings, began))
         detecting = with_detectors([fitted], material, settings.seed)
         (finished,) = with_held_out(detecting, material, settings.seed)
         self.history_ = [dict(record) for record in fitted.history]

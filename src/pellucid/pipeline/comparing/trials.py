@@ -18,7 +18,7 @@ from pellucid.files import make_folder, write_file
 from pellucid.pipeline.learners.candidates import answers
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.preparation import material_of
-from pellucid.pipeline.learners.planning.shares import allowance_of
+from pellucid.pipeline.run.time_budget import learner_time
 from pellucid.settings import Settings, metrics_of
 from pellucid.strict import Fields, Number, Numbers, Records, Whole, read_object, read_sealed, sealed
 
@@ -139,8 +139,8 @@ def train_and_judge(trial: Trial, fold: Dataset) -> Judged:
     """
     began = time.perf_counter()
     try:
-        material, allowance = material_of(fold), allowance_of(trial.settings)
-        (fitted,) = learner_of(trial.settings, material).fit(material, allowance)
+        material, time_left = material_of(fold), learner_time(trial.settings)
+        (fitted,) = learner_of(trial.settings, material).fit(material, time_left)
     except DivergedError as error:
         raise DivergedError(f"{trial.words}: {error}") from error
     seconds = time.perf_counter() - began

@@ -35,6 +35,7 @@ def judge_labels(
     dataset: Dataset,
     settings: Settings,
     stages: Stages,
+    most: int | None = None,
 ) -> LabelIssues:
     """Look for wrong labels in every split, each judged by a model that did not learn from the example.
 
@@ -48,18 +49,19 @@ def judge_labels(
         dataset: the data.
         settings: seed, threads and whether baselines are trained.
         stages: shows what is done.
+        most: training examples that there is time to judge; `None` for as many as the settings allow.
 
     Returns:
         The likeliest, and how many there are.
     """
     held_out = held_out_judge(next(each for each in candidates if each.name == recommended), dataset, test)
     judged = [_judged(held_out, f"the {dataset.noun}s kept from training", dataset)]
-    if settings.baselines:
+    if settings.baselines and most != 0:
         with stages.stage(
             "judging the labels of the training examples",
             f"too few {dataset.noun}s to judge the labels of the training examples",
         ) as stage:
-            judge = fold_judge(candidates, dataset, held_out, settings)
+            judge = fold_judge(candidates, dataset, held_out, settings, most)
             if judge is not None:
                 judged.append(_judged(judge, _of_training(judge, dataset), dataset))
                 stage.words = _stage_words(judged[-1], dataset.noun)

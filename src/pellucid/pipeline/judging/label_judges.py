@@ -86,7 +86,11 @@ def _held_out(candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fold_judge(
-    candidates: Sequence[Candidate], dataset: Dataset, known: Judge, settings: Settings
+    candidates: Sequence[Candidate],
+    dataset: Dataset,
+    known: Judge,
+    settings: Settings,
+    within: int | None = None,
 ) -> Judge | None:
     """Logistic regression, trained anew for each fold of the training examples on the others.
 
@@ -97,6 +101,7 @@ def fold_judge(
         dataset: the data.
         known: what was judged already; those examples are not judged again.
         settings: seed and threads.
+        within: training examples that there is time to judge; `None` without a limit.
 
     Returns:
         The judge of at most 20,000 training examples, drawn by chance where there are more, and of fewer
@@ -106,6 +111,7 @@ def fold_judge(
     able = dataset.train if body is None or body.stored is None else body.stored.train
     left = np.setdiff1d(able, known.positions)
     most = most_within_limit(_MOST_EXAMINED, settings, are_texts=isinstance(dataset.inputs, Texts))
+    most = most if within is None else min(most, within)
     positions = np.sort(generator(settings.seed, Purpose.LABEL_ISSUES).permutation(left)[:most])
     together = dataset.together[positions]
     if len(np.unique(together)) < 2 * FOLDS or len(np.unique(dataset.labels[positions])) < 2:

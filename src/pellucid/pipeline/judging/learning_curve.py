@@ -80,7 +80,7 @@ def draw_curve(
             if network is not None and name == network.plan.name:
                 learner: Learner = learner_on_part(network, settings, keeps_best=not folds.parts)
             else:
-                baseline = learner_at_setup(by_name[name], settings, material_of(dataset))
+                baseline = learner_at_setup(by_name[name], settings)
                 learner = dataclasses.replace(baseline, scale=by_name[name].scale)
             smaller = [_on_part(learner, each, folds) for each in subsets]
             said[name] = [point for point in smaller if point[0] < whole[0]] + [whole]

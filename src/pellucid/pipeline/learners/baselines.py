@@ -5,7 +5,9 @@ set-up and scale stay, and so does the temperature, which validation fitted to t
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +18,23 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.files import make_folder, write_file
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers, on_validation
-from pellucid.pipeline.learners.classical import ClassicalLearner, Lessons, budget_within
-from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
+from pellucid.pipeline.learners.classical import ClassicalLearner, Lessons
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.pipeline.run.stages import Stages
-from pellucid.settings import CLASSICAL, Settings
+from pellucid.pipeline.run.time_budget import UNLIMITED, TimeBudget
+from pellucid.settings import CLASSICAL, DUMMIES, Settings
 from pellucid.strict import read_sealed, sealed
-from pellucid.tasks import TEXTS
+from pellucid.tasks import INPUT_KINDS, TEXTS
 
 _FITTED = "fitted.json"
 _AGAIN = "-again"
+
+_FOREST, _LESS = "random-forest", 0.5
+_SHORTEST = 0.2
+"""Seconds below which no further model is tried."""
+
+_MOST = 0.7
+"""Of what is left of the time of all baselines, what a linear model of texts may take to learn from all."""
 
 
 def has_baselines(settings: Settings, dataset: Dataset) -> bool:
@@ -54,32 +63,50 @@ def train_baselines(
     settings: Settings,
     checkpoints: Path,
     stages: Stages,
-    allowance: Allowance = UNLIMITED,
+    time: TimeBudget = UNLIMITED,
     is_stopped: Callable[[], bool] = lambda: False,
+    has_time: Callable[[str, Callable[[], Candidate | None]], Candidate | None] = lambda _, fit: fit(),
 ) -> list[Candidate]:
     """Train classical models on the training split, or take over those a killed run had finished.
 
-    Each is kept in `checkpoints` as soon as it is trained; all share the allowance. In the order of their
-    names; where `is_stopped` comes true, no further one is trained.
+    Each is kept in `checkpoints` as soon as it is trained; all share the time. In the order of their names;
+    where `is_stopped` comes true, no further one is trained. `has_time` reports a model, by its name, that
+    there was no time for.
     """
     if not names:
         return []
     material = material_of(dataset)
     everything, lessons = everything_of(material), Lessons()
-    budget = budget_within(settings, material, allowance.granted)
     kept = checkpoints / "baselines"
     make_folder(kept)
-    found = []
-    for name in names:
+    found: list[Candidate] = []
+    for place, name in enumerate(names):
         if is_stopped():
             break
-        first = ClassicalLearner(name, settings, budget, lessons.of)
-        candidate = _trained(first, material, kept / name, stages, f"training {name}", settings)
-        if _learns_again(candidate, dataset, budget):
-            again = dataclasses.replace(first, setup=candidate.setup, scale=candidate.scale)
+        learner = ClassicalLearner(name, settings, None, lessons.of)
+        seconds, is_first = _share(names[place:], time), not any(each.features for each in found)
+        fit = partial(
+            _trained,
+            learner,
+            material,
+            kept / name,
+            stages,
+            seconds,
+            most=_MOST * time.left(),
+            is_needed=is_first,
+        )
+        candidate = has_time(name, fit)
+        if candidate is None:
+            continue
+        if _learns_again(candidate, dataset, time):
+            again = dataclasses.replace(
+                learner, setup=candidate.setup, scale=candidate.scale, budget=candidate.budget
+            )
             judges = count_of(len(dataset.validation), f"validation {dataset.noun}")
-            words = f"training {name} from the {judges} too"
-            last = _trained(again, everything, kept / f"{name}{_AGAIN}", stages, words, settings)
+            last = _trained(
+                again, everything, kept / f"{name}{_AGAIN}", stages, math.inf, f" from the {judges} too"
+            )
+            assert last is not None  # it may take as long as it needs
             candidate = dataclasses.replace(
                 candidate,
                 model=last.model,
@@ -91,6 +118,14 @@ def train_baselines(
     return found
 
 
+def _share(names: Sequence[str], time: TimeBudget) -> float:
+    """Seconds of what is left that the first of some models takes: a forest half as much as others."""
+    if not time.is_limited or names[0] in DUMMIES:
+        return math.inf
+    weights = [_LESS if name == _FOREST else 1.0 for name in names]
+    return time.left() * weights[0] / sum(weights)
+
+
 def everything_of(material: Material) -> Material:
     """Material of all that is not for the test, of which nothing is left to judge."""
     nothing = np.zeros(0, np.int64)
@@ -99,14 +134,15 @@ def everything_of(material: Material) -> Material:
     )
 
 
-def _learns_again(candidate: Candidate, dataset: Dataset, budget: Budget) -> bool:
+def _learns_again(candidate: Candidate, dataset: Dataset, time: TimeBudget) -> bool:
     """True of a linear model of texts that could learn from more than the training split.
 
     Under a budget that leaves out some training examples further ones would be left out too.
     """
     is_linear = dataset.input_kind is TEXTS and candidate.name in LINEAR_OF_TEXTS
-    took_all = candidate.train_examples == len(dataset.train) < budget.examples
-    return is_linear and took_all and len(dataset.validation) > 0
+    most = (candidate.budget or Budget()).examples
+    took_all = candidate.train_examples == len(dataset.train) < most
+    return is_linear and took_all and len(dataset.validation) > 0 and candidate.train_seconds < time.left()
 
 
 def _trained(
@@ -114,20 +150,44 @@ def _trained(
     material: Material,
     folder: Path,
     stages: Stages,
-    words: str,
-    settings: Settings,
-) -> Candidate:
-    """A model trained and kept in a folder, or taken over from there."""
+    seconds: float = math.inf,
+    words: str = "",
+    *,
+    most: float = 0.0,
+    is_needed: bool = True,
+) -> Candidate | None:
+    """A model trained within a time and kept in a folder, or taken over from there.
+
+    `None` where there is no time, but for one that is needed: it learns from a small part in any case.
+    """
     former = _restored(folder, learner.name, material)
     if former is not None:
         stages.line(f"took over {learner.name} from before the interruption")
         return former
-    with stages.stage(words) as stage:
-        (candidate,) = learner.fit(material)
+    if seconds < _SHORTEST and not is_needed:
+        return None
+    with stages.stage(f"training {learner.name}{words}") as stage:
+        if math.isinf(seconds):
+            candidate: Candidate | None = learner.fit(material)[0]
+        elif is_needed:
+            candidate = learner.fit(material, TimeBudget(seconds), most)[0]
+        else:
+            candidate = learner.within(seconds, material, most)
+        if candidate is None:
+            stage.words = f"no time to train {learner.name}"
+            return None
         _keep(folder, candidate)
-        trained = words.replace("training", "trained", 1)
-        stage.words = f"{trained}{on_validation([candidate], material, settings)}"
+        score = on_validation([candidate], material, learner.settings)
+        stage.words = f"trained {learner.name}{words}{part_of(candidate, material)}{score}"
     return candidate
+
+
+def part_of(candidate: Candidate, material: Material) -> str:
+    """Words on the training examples of a model that did not learn from all; nothing of others."""
+    seen, whole = candidate.train_examples, len(material.train)
+    if seen >= whole or candidate.name in DUMMIES:
+        return ""
+    return f" from {seen:,} of {count_of(whole, INPUT_KINDS[material.takes].noun)}"
 
 
 def _keep(folder: Path, candidate: Candidate) -> None:
@@ -141,6 +201,8 @@ def _keep(folder: Path, candidate: Candidate) -> None:
         "setup": candidate.setup,
         "scale": candidate.scale,
         "configurations": [list(each) for each in candidate.configurations],
+        "budget": None if candidate.budget is None else dataclasses.asdict(candidate.budget),
+        "answer_seconds": candidate.answer_seconds,
     }
     write_file(folder / _FITTED, sealed(facts))
 
@@ -160,6 +222,8 @@ def _restored(folder: Path, name: str, material: Material) -> Candidate | None:
             setup=(str(facts["setup"][0]), str(facts["setup"][1])),
             scale=None if facts["scale"] is None else float(facts["scale"]),
             configurations=tuple(Configuration(*each) for each in facts["configurations"]),
+            budget=None if facts["budget"] is None else Budget(**facts["budget"]),
+            answer_seconds=float(facts["answer_seconds"]),
         )
     except (OSError, ValueError, TypeError, LookupError):  # as is every refusal of a model or of its answers
         return None

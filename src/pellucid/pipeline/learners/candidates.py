@@ -1,6 +1,7 @@
 """The models of one run that stand against each other, each with its answers on validation."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import Answers, Model
 from pellucid.bundle.models.classical import ClassicalModel
 from pellucid.bundle.models.on_network import OnNetwork
-from pellucid.classical import LINEAR_OF_TEXTS, Configuration
+from pellucid.classical import LINEAR_OF_TEXTS, Budget, Configuration
 from pellucid.classical.lesson import NO_SETTING, Setting
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, cross_fitted, fit_temperature, recommend, recommend_numbers
@@ -102,6 +103,8 @@ class Candidate:
             examples too; `None` where it is `model` itself, or folds judged.
         stored: table of the body it stands on; `None` for a model that stands on none.
         history: one record for each epoch; none for a classical model.
+        budget: counts that a time limit left a classical model; `None` without a limit, and for networks.
+        answer_seconds: time of its answer about one example, that of a body it stands on left out.
     """
 
     name: str
@@ -116,6 +119,8 @@ class Candidate:
     judged: Model | None = None
     stored: Stored | None = None
     history: Sequence[Record] = ()
+    budget: Budget | None = None
+    answer_seconds: float = 0.0
 
 
 def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " train"]) -> Stored:
@@ -168,8 +173,17 @@ def raw_answers(
 
 def with_validation(candidate: Candidate, dataset: Dataset | Material) -> Candidate:
     """Ask a model, at temperature 1, about the validation split."""
+    if candidate.stored is not None and len(dataset.validation):
+        candidate.stored.features.of(dataset.validation)  # all that stand on the body share its time
+    began = time.perf_counter()
     held_out = HeldOut(dataset.validation, raw_answers(candidate, dataset, dataset.validation))
-    return dataclasses.replace(candidate, held_out=held_out)
+    seconds = seconds_of_one(began, len(dataset.validation))
+    return dataclasses.replace(candidate, held_out=held_out, answer_seconds=seconds)
+
+
+def seconds_of_one(began: float, examples: int) -> float:
+    """Seconds of one of some answers since a reading of `time.perf_counter`; 0 where there were none."""
+    return (time.perf_counter() - began) / examples if examples else 0.0
 
 
 def answers_and_novelty(

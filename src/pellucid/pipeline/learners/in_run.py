@@ -1,6 +1,8 @@
 """The network of a run: its plan stands in the journal, its training is shown and survives a kill."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -20,7 +22,8 @@ from pellucid.pipeline.learners.planning.plan import Plan, make_plan
 from pellucid.pipeline.learners.planning.preparation import Material, Prepared, encoder_json
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal
-from pellucid.training import Session
+from pellucid.pipeline.run.time_budget import LEAST_SHARE
+from pellucid.training import Recipe, Session
 from pellucid.training.loop import Observer
 from pellucid.training.watching.checkpoints import load_checkpoint
 from pellucid.training.watching.observers import Checkpointer, HistoryFile, StopOnSignal
@@ -88,10 +91,56 @@ def train_in_run(network: Planned, context: RunContext) -> None:
         history = HistoryFile(folder.path / "history.jsonl")
         snapshots = _snapshots(network, context)
         with observers_of_run(session, checkpointer, history, context, snapshots) as observers:
-            session.run(observers)
+            session.run(observers, shorten=_shortening(network, checkpointer, context))
         best = session.state.best
         if best is not None:
             stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
+
+
+_BEHIND, _TO_SPARE = 1.1, 0.95
+"""Times of what is left that the steps to come may seem to take; the part of it that fewer are to fill."""
+
+_LOOKS, _LEAST_BETWEEN = 20, 0.5
+"""Looks at the clock in the time of a training; and seconds between two of them at least."""
+
+
+def _shortening(
+    network: Planned, checkpointer: Checkpointer, context: RunContext
+) -> Callable[[int, Recipe], Recipe] | None:
+    """Function that makes a training shorter which falls behind its time, as other programs begin beside it.
+
+    The course of the learning rate goes on from where it is and ends with the last step. Each decision is
+    entered into the journal, so that a resumed run follows the same course. `None` without a time limit.
+    """
+    if not context.time.is_limited or network.plan.recipe.optimizer == "gd":
+        return None
+    began, first = time.monotonic(), network.session.state.step
+    ends = max(context.time.deadline, began + LEAST_SHARE * context.time.whole)
+    between = max(_LEAST_BETWEEN, (ends - began) / _LOOKS)
+    last, seen = began, first
+
+    def shorten(step: int, recipe: Recipe) -> Recipe:
+        """Compare the pace with what is left."""
+        nonlocal last, seen
+        now = time.monotonic()
+        if now - last < between or step >= recipe.total_steps:
+            return recipe
+        pace = ((now - last) / (step - seen) + (now - began) / (step - first)) / 2
+        last, seen = now, step
+        to_come, left = recipe.total_steps - step, max(0.0, ends - now)
+        if to_come * pace <= _BEHIND * left:
+            return recipe
+        fewer = min(to_come, max(1, int(_TO_SPARE * left / pace)))
+        found = recipe.ending_at(step + fewer, step)
+        checkpointer.total_steps = found.total_steps
+        context.journal.replaced("plan", dataclasses.replace(network.plan, recipe=found).to_json())
+        context.leave_out(
+            f"{network.plan.name} fell behind its time, since other programs use this machine, and its "
+            "training was made shorter while it ran."
+        )
+        return found
+
+    return shorten
 
 
 def train_beside(
@@ -121,7 +170,8 @@ def simple_in_run(network: Candidate, material: Material, context: RunContext) -
     """The simple models on the last hidden layer of the run's network, where baselines are trained."""
     if not has_baselines(context.settings, context.dataset):
         return []
-    return on_network(material, network, context.settings, context.stages)
+    context.time.reserve("rest", 0.0)  # what was kept for them as well as for what follows
+    return on_network(material, network, context)
 
 
 def _snapshots(network: Planned, context: RunContext) -> list[Snapshots]:

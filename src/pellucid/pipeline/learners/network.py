@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,6 @@ from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.networks import NETWORKS, Network, NetworkConfig, describe
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
-from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.on_network import drawn_for_simple_models
 from pellucid.pipeline.learners.planning.plan import Plan, make_plan
 from pellucid.pipeline.learners.planning.preparation import (
@@ -21,6 +21,7 @@ from pellucid.pipeline.learners.planning.preparation import (
     prepared_for,
     session_of,
 )
+from pellucid.pipeline.run.time_budget import LEAST_SHARE, UNLIMITED, TimeBudget, slowdown
 from pellucid.settings import Settings
 from pellucid.training import Session
 from pellucid.training.recipe.defaults import FEW_EPOCHS
@@ -32,6 +33,8 @@ _FEWEST_EPOCHS = 3
 """Below so many of a network the next smaller one, which sees its examples more often, gets further."""
 _MOST_OF_SMALL = 12
 """Epochs of the small network, which learns by the course of few."""
+_FAR = 4
+"""Times of what is left that few epochs may take, by counts, for their network to be measured at all."""
 _FASTER = 4
 """Epochs of a network of half the width in the time of one of the usual width, at most."""
 
@@ -46,12 +49,14 @@ class Planned:
         session: where its training stands.
         hurried: plans for less time, each for less than the one before; none where the width is given or the
             family has none.
+        prepare_seconds: that making the material ready took.
     """
 
     plan: Plan
     prepared: Prepared
     session: Session[Network]
     hurried: Sequence[Callable[[], Plan]] = ()
+    prepare_seconds: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -63,28 +68,39 @@ class Planned:
         seen = recipe.total_steps * recipe.batch_size
         return 6 * sum(row.multiply_adds for row in layers) * seen / _FLOPS + recipe.total_steps * _STEP
 
-    def within(self, allowance: Allowance) -> "Planned":
-        """The same with as many steps as fit into an allowance, or a hurried plan where those are too few.
+    def within(self, deadline: float, least: float, asked_after: int = 0) -> "Planned":
+        """The same with as many steps as fit into a time, or a hurried plan where those are too few.
 
         The network at step 0; its session is shortened too.
 
+        Args:
+            deadline: reading of `time.monotonic` by which it should have trained and answered.
+            least: seconds that training gets in any case, even where the deadline is over.
+            asked_after: examples that it will be asked about before the deadline.
+
         Raises: `UsageError` if not even a few steps fit.
         """
-        seconds = allowance.seconds
-        if seconds is None:
-            return self
         epoch = self.session.batches.per_epoch
         fewest = min(_FEWEST_EPOCHS * epoch, self.plan.recipe.total_steps) if self.hurried else 0
+        by_counts = self.seconds * fewest / self.plan.recipe.total_steps
+        if by_counts * slowdown() > _FAR * max(least, deadline - time.monotonic()):
+            return self._next(0.0).within(deadline, least, asked_after)  # to measure it would take too long
         try:
-            self.session.limit(seconds, allowance.asked_after, allowance.least, fewest)
+            self.session.limit(deadline - time.monotonic(), asked_after, least, fewest)
         except UsageError:
             if not self.hurried:
                 raise
-            return self._next(0.0).within(allowance)
+            return self._next(0.0).within(deadline, least, asked_after)
         recipe = self.session.batches.recipe
         if recipe.total_steps < fewest:
-            return self._next(recipe.total_steps / epoch).within(allowance)
-        return dataclasses.replace(self, plan=dataclasses.replace(self.plan, recipe=recipe))
+            return self._next(recipe.total_steps / epoch).within(deadline, least, asked_after)
+        return self.as_trained()
+
+    def as_trained(self) -> "Planned":
+        """The same with the recipe of its session, which a time limit may have made shorter."""
+        return dataclasses.replace(
+            self, plan=dataclasses.replace(self.plan, recipe=self.session.batches.recipe)
+        )
 
     def _next(self, epochs: float) -> "Planned":
         """The next hurried plan, at step 0, of those that may fit where so many epochs of this one do."""
@@ -93,7 +109,7 @@ class Planned:
             following, *smaller = smaller
         plan = following()
         session = session_of(plan.network, self.prepared, plan.recipe)
-        return Planned(plan, self.prepared, session, smaller)
+        return Planned(plan, self.prepared, session, smaller, self.prepare_seconds)
 
 
 def _to_the_end(network: Planned) -> None:
@@ -140,15 +156,18 @@ class NetworkLearner:
 
         Raises: `UsageError` if settings contradict the data, each other or this machine.
         """
+        began = time.monotonic()
         if self.prepare is None:
             prepared = prepared_for(network_name(self.settings, material), material, self.settings)
         else:
             prepared = self.prepare(material)
+        seconds = time.monotonic() - began
         plan = make_plan(self.settings, prepared) if self.decide is None else self.decide(prepared)
         session = session_of(plan.network, prepared, plan.recipe)
         is_fixed = self.settings.width is not None or prepared.trained is not None or self.whole is not None
         small = None if is_fixed or plan.name not in NETWORKS else NETWORKS[plan.name].small
-        return Planned(plan, prepared, session, () if small is None else self._hurried(plan, prepared, small))
+        hurried = () if small is None else self._hurried(plan, prepared, small)
+        return Planned(plan, prepared, session, hurried, seconds)
 
     def _hurried(
         self, plan: Plan, prepared: Prepared, small: Callable[[NetworkConfig], NetworkConfig]
@@ -198,7 +217,7 @@ class NetworkLearner:
         checkpoint was written.
         """
         self.train(network)
-        plan, session = network.plan, network.session
+        plan, session = network.as_trained().plan, network.session
         model = model_of(session.network, network.prepared, material.classes, plan.recipe)
         candidate = Candidate(
             name=plan.name,
@@ -214,9 +233,12 @@ class NetworkLearner:
         candidate = with_validation(dataclasses.replace(candidate, stored=stored), material)
         return [candidate, *self.beside(candidate, material)]
 
-    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Sequence[Candidate]:
+    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Plan, shorten the recipe to what fits, and train."""
-        return self.trained(self.planned(material).within(allowance), material)
+        network = self.planned(material)
+        if time.is_limited:
+            network = network.within(time.deadline, LEAST_SHARE * time.whole)
+        return self.trained(network, material)
 
 
 def learner_on_part(network: Planned, settings: Settings, *, keeps_best: bool = True) -> NetworkLearner:

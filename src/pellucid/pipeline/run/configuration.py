@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import UsageError
-from pellucid.pipeline.run.journal import Journal
+from pellucid.pipeline.run.journal import NOTES, Journal
 from pellucid.settings import ROWS, Settings
 
 _FLAGS = {row.name: row.flag for row in ROWS}
@@ -67,7 +67,8 @@ def call_of(place: str, given: Mapping[str, Any], out: Path) -> str:
 
 
 def notes_of(config: Mapping[str, Any]) -> list[str]:
-    """Sentences on pretrained backbones that take part or are left out, and on a network made narrower."""
+    """Sentences on pretrained backbones, on a network made narrower, and on what a time limit leaves out."""
     keys = "backbones", "backbones_left_out"
     of_backbones = [str(each["reason"]) for key in keys for each in config.get(key, ())]
-    return [*of_backbones, *([str(config["narrowed"])] if "narrowed" in config else [])]
+    narrowed = [str(config["narrowed"])] if "narrowed" in config else []
+    return [*of_backbones, *narrowed, *map(str, config.get(NOTES, ()))]

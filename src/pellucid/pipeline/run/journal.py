@@ -11,6 +11,8 @@ from pellucid.pipeline.run.folder import RunFolder, unusable
 NAME = "config.json"
 _FORMAT = 1
 _REVISED = "within_limit"
+NOTES = "left_out"
+"""Key of the sentences on what a time limit leaves out."""
 
 Decision = TypeVar("Decision")
 
@@ -109,6 +111,31 @@ class Journal:
         yield
         self._is_begun = was_begun
         self._save({})
+
+    def replaced(self, key: str, decision: Any) -> None:
+        """Put another decision in the place of one that was made, as JSON can hold it."""
+        self._save({key: decision})
+
+    def decided_for(
+        self,
+        key: str,
+        name: str,
+        decide: Callable[[], Decision],
+        to_json: Callable[[Decision], Any] = _as_it_is,
+    ) -> Any:
+        """Take over, as JSON has it, what was decided under a key for one of several, or decide it now."""
+        known = self._content.get(key, {})
+        if name not in known:
+            self._save({key: {**known, name: to_json(decide())}})
+        return self._content[key][name]
+
+    def note(self, sentence: str) -> bool:
+        """Enter a sentence on what a time limit leaves out; false where it stands there already."""
+        known = self._content.get(NOTES, [])
+        if sentence in known:
+            return False
+        self._save({NOTES: [*known, sentence]})
+        return True
 
     def is_revised(self, key: str) -> bool:
         """True where a decision was already fitted into the time limit."""

@@ -60,6 +60,8 @@ class Recipe:
         adversarial: numbers that only the loss `adversarial` has; `None` elsewhere.
         frozen_from: share of the epochs, rounded up to a whole one, after which the first block of `cnn`
             stays as it is; `None` where it learns to the end.
+        shortened: steps at which training, behind its time, was made shorter, each with the steps in all
+            until then; the schedule goes on from there and ends with the last step.
     """
 
     epochs: int
@@ -84,6 +86,17 @@ class Recipe:
     warm_up: float | None = None
     adversarial: AdversarialRules | None = None
     frozen_from: float | None = None
+    shortened: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def planned_steps(self) -> int:
+        """Batches in all before any shortening."""
+        return self.shortened[0][1] if self.shortened else self.total_steps
+
+    def ending_at(self, total_steps: int, step: int) -> "Recipe":
+        """The recipe made shorter after so many steps."""
+        shortened = (*self.shortened, (step, self.total_steps))
+        return dataclasses.replace(self, total_steps=total_steps, shortened=shortened)
 
     @property
     def frozen_epochs(self) -> int:
@@ -101,12 +114,14 @@ class Recipe:
             del document["adversarial"]
         if self.frozen_from is None:
             del document["frozen_from"]
+        if not self.shortened:
+            del document["shortened"]
         return document
 
     def beta_at(self, step: int) -> float:
         """Weight of the divergence after so many steps of training with the loss `elbo`."""
         assert self.beta is not None  # the loss has one
-        rises = (self.warm_up or 0.0) * self.total_steps
+        rises = (self.warm_up or 0.0) * self.planned_steps
         return self.beta * min(1.0, step / rises) if rises else self.beta
 
     @classmethod
@@ -118,6 +133,7 @@ class Recipe:
             values["class_weights"] = tuple(values["class_weights"])
         if values.get("adversarial") is not None:
             values["adversarial"] = AdversarialRules.from_json(values["adversarial"])
+        values["shortened"] = tuple((int(at), int(steps)) for at, steps in values.get("shortened", ()))
         return cls(**values)
 
 

@@ -5,7 +5,7 @@ learning rate.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 WARM_UP = 0.2
 
@@ -39,6 +39,26 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
-def learning_rate(schedule: str, largest: float, step: int, total_steps: int) -> float:
-    """Learning rate at the middle of a step (from 0), so that neither the first nor the last step is idle."""
-    return largest * SCHEDULES[schedule]((step + 0.5) / total_steps)
+def learning_rate(
+    schedule: str,
+    largest: float,
+    step: int,
+    total_steps: int,
+    shortened: Sequence[tuple[int, int]] = (),
+) -> float:
+    """Learning rate at the middle of a step (from 0), so that neither the first nor the last step is idle.
+
+    `shortened` are the steps at which the training was made shorter, each with the steps in all until then.
+    """
+    return largest * SCHEDULES[schedule](_progress(step + 0.5, total_steps, shortened))
+
+
+def _progress(step: float, total_steps: int, shortened: Sequence[tuple[int, int]]) -> float:
+    """Share of the course that a step has reached; from where it was made shorter it goes on faster to 1."""
+    reached, since = 0.0, 0
+    for at, planned in shortened:
+        if step < at:
+            return reached + (1 - reached) * (step - since) / (planned - since)
+        reached += (1 - reached) * (at - since) / (planned - since)
+        since = at
+    return reached + (1 - reached) * (step - since) / (total_steps - since)

@@ -73,6 +73,13 @@ def within(
     return dataclasses.replace(recipe, total_steps=steps, epochs=math.ceil(steps / batches.per_epoch))
 
 
+def expected_seconds(network: Network | HeadAlone, batches: Batches) -> float:
+    """Seconds that the whole of a training would take here just now, by a few steps of a copy."""
+    recipe = batches.recipe
+    step_seconds, validation_seconds = _measure(network, batches, math.inf)
+    return recipe.total_steps * (step_seconds + validation_seconds / batches.per_epoch)
+
+
 def _measure(network: Network | HeadAlone, batches: Batches, slowest: float) -> tuple[float, float]:
     """Seconds of a step and of a validation pass, on a throw-away copy.
 

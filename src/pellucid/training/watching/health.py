@@ -33,7 +33,9 @@ def spacing(recipe: Recipe, per_epoch: int) -> int:
     an epoch, and 400 in a run. `gd` updates once in an epoch, so there whole epochs lie between.
     """
     between = max(
-        _FEWEST_BETWEEN, math.ceil(per_epoch / _MOST_PER_EPOCH), math.ceil(recipe.total_steps / _MOST_PER_RUN)
+        _FEWEST_BETWEEN,
+        math.ceil(per_epoch / _MOST_PER_EPOCH),
+        math.ceil(recipe.planned_steps / _MOST_PER_RUN),
     )
     return per_epoch * math.ceil(between / per_epoch) if recipe.optimizer == "gd" else between
 

@@ -26,12 +26,14 @@ class Kind(NamedTuple):
         is_watched: whether the examples of the fold may watch the training.
         within: ascending positions of the examples that they can be asked about; `None` for all.
         most: folds that may judge them; `None` for as many as their cost allows.
+        seconds: that their training on all examples took.
     """
 
     learner: Learner
     is_watched: bool = False
     within: Int64[np.ndarray, " some"] | None = None
     most: int | None = None
+    seconds: float = 0.0
 
     def judged(self, folds: Folds) -> int:
         """Number of folds that judge them."""
@@ -43,27 +45,34 @@ class Kind(NamedTuple):
         return self.learner.fit(part if self.is_watched else part.without_validation)
 
 
+def kind_of_classical(candidate: Candidate, learner: Learner) -> Kind:
+    """A classical model alone."""
+    return Kind(learner, seconds=candidate.train_seconds)
+
+
 def kind_of_network(
     network: Planned, simple: Sequence[Candidate], settings: Settings, most: int | None
 ) -> Kind:
     """The network of the run, judged on `most` folds, and the simple models on its last hidden layer."""
-    setups = {each.name: each.setup for each in simple}
+    known = {each.name: each for each in simple}
 
     def beside(trained: Candidate, part: Material) -> Sequence[Candidate]:
         """Train the simple models on the last hidden layer of a network that learnt a part."""
         if not simple:
             return []
         blind = part.without_validation
-        return simple_models(trained, drawn_for_simple_models(blind, settings), blind, settings, setups)
+        return simple_models(trained, drawn_for_simple_models(blind, settings), blind, settings, known)
 
     learner = learner_on_part(network, settings, keeps_best=False)
-    return Kind(dataclasses.replace(learner, beside=beside), is_watched=True, most=most)
+    seconds = sum(record["seconds"] for record in network.session.state.history)
+    seconds += sum(max(0.0, each.train_seconds - seconds) for each in simple) + network.prepare_seconds
+    return Kind(dataclasses.replace(learner, beside=beside), is_watched=True, most=most, seconds=seconds)
 
 
 def kinds_of_backbone(built: Built, settings: Settings) -> list[Kind]:
     """The models on the frozen features of a backbone, and the backbone tuned further."""
-    choice, setups = built.choice, {each.name: each.setup for each in built.candidates}
-    frozen = FrozenLearner(choice, settings, lambda *_: built.features, setups)
+    choice, known = built.choice, {each.name: each for each in built.candidates}
+    frozen = FrozenLearner(choice, settings, lambda *_: built.features, known)
     kinds = [Kind(frozen, within=choice.train)]
     if built.is_tuned:
         most = None if choice.granted is None else 1

@@ -4,9 +4,11 @@ import dataclasses
 import hashlib
 import io
 import json
+import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -17,12 +19,16 @@ from pellucid.data.wording import count_of
 from pellucid.files import make_folder
 from pellucid.pipeline.judging.by_folds.kinds import Kind
 from pellucid.pipeline.judging.novelty.detectors import signals_by_model
-from pellucid.pipeline.learners.candidates import Candidate, HeldOut, on_held_out, raw_answers
+from pellucid.pipeline.learners.candidates import Candidate, HeldOut, on_held_out, with_validation
 from pellucid.pipeline.learners.folds import Folds, positions_of
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
+from pellucid.settings import DUMMIES
 from pellucid.strict import Records, parse, read_sealed_bytes, write_sealed_bytes
 from pellucid.training.state import Record
+
+JUDGED_ON_FOLDS = "judged_on_folds"
+"""Key of the journal: by their learner's name, the folds that judge some models."""
 
 
 class OnFold(NamedTuple):
@@ -32,11 +38,13 @@ class OnFold(NamedTuple):
         answers: about its examples.
         signals: how foreign these look to each model's measure; none of a model without one.
         history: of the training of a network, validated on the fold; else nothing.
+        seconds: of each model's answer about one example; none where the fold was judged before a kill.
     """
 
     answers: Mapping[str, np.ndarray]
     signals: Mapping[str, np.ndarray]
     history: Sequence[Record]
+    seconds: Mapping[str, float] = MappingProxyType({})
 
 
 def judged_by_folds(
@@ -45,32 +53,69 @@ def judged_by_folds(
     """Give candidates, trained on all that is not for the test, answers about folds they did not learn from.
 
     `kinds` are the models that were trained, each once. What is finished is kept in the folder of the run and
-    taken over after a kill. With them comes the history of the network that was validated on the first fold,
-    nothing without one.
+    taken over after a kill. Under a time limit models without time for a fold are left out. With them comes
+    the history of the network that was validated on the first fold, nothing without one.
 
     Raises: `DivergedError` if the loss stopped being finite.
     """
     held_out: dict[str, HeldOut] = {}
+    seconds: dict[str, float] = {}
     history: Sequence[Record] = ()
-    counts = context.journal.decided(
-        "judged_on_folds", lambda: {kind.learner.name: kind.judged(folds) for kind in kinds}
-    )
-    for kind in kinds:
-        parts: Sequence[Dataset] = folds.parts[: counts[kind.learner.name]]
-        of_all = "" if len(parts) == len(folds.parts) else f" of {len(folds.parts)}"
-        of_folds = f"{len(parts)}{of_all} folds"
-        with context.stages.stage(f"judging {kind.learner.name} on {of_folds}") as stage:
-            parts = [_askable(part, kind) for part in parts]
-            found = [_on_fold(kind, number, part, context) for number, part in enumerate(parts, start=1)]
+    for place, kind in enumerate(kinds):
+        name = kind.learner.name
+        with context.stages.stage(f"judging {name} on folds") as stage:
+            parts, found = _on_folds(
+                kind, kinds[place + 1 :], not held_out.keys() <= {*DUMMIES}, folds, context
+            )
+            if not found:
+                stage.words = f"no time to judge {name} on a fold"
+                context.leave_out(
+                    f"{name} is left out: there was no time to judge it on a fold within "
+                    f"{context.settings.time_limit}."
+                )
+                continue
             held_out |= _joined(found, parts)
+            seconds |= found[0].seconds
             judged = [each for each in candidates if each.name in found[0].answers]
             judged = [dataclasses.replace(each, held_out=held_out[each.name]) for each in judged]
             scores = on_held_out(judged, folds.dataset, context.settings)
             examples = count_of(len(positions_of(parts)), folds.dataset.noun)
             names = ", ".join(each.name for each in judged)
-            stage.words = f"judged {names} on {of_folds}, {examples}{scores}"
+            of_all = "" if len(parts) == len(folds.parts) else f" of {len(folds.parts)}"
+            stage.words = f"judged {names} on {len(parts)}{of_all} folds, {examples}{scores}"
         history = history or found[0].history
-    return [dataclasses.replace(each, held_out=held_out[each.name]) for each in candidates], history
+    judged = [
+        dataclasses.replace(
+            each, held_out=held_out[each.name], answer_seconds=seconds.get(each.name, each.answer_seconds)
+        )
+        for each in candidates
+        if each.name in held_out
+    ]
+    return judged, history
+
+
+def _on_folds(
+    kind: Kind, later: Sequence[Kind], is_any_judged: bool, folds: Folds, context: RunContext
+) -> tuple[Sequence[Dataset], list[OnFold]]:
+    """Judge models on as many folds as there is time for beside one of each later kind.
+
+    The folds, and the answers about each; none where not even one fits and others were judged.
+    """
+    known = context.journal.content.get(JUDGED_ON_FOLDS, {}).get(kind.learner.name)
+    most, share = kind.judged(folds) if known is None else known, 1 - 1 / len(folds.parts)
+    parts = [_askable(part, kind) for part in folds.parts[:most]]
+    found: list[OnFold] = []
+    expected = kind.seconds * share
+    for number, part in enumerate(parts, start=1):
+        set_aside = share * sum(each.seconds for each in later) if found else 0.0
+        is_due = expected > context.time.left() - set_aside
+        if known is None and is_due and (found or is_any_judged):
+            break
+        began = time.monotonic()
+        found.append(_on_fold(kind, number, part, context))
+        expected = time.monotonic() - began
+    context.journal.decided_for(JUDGED_ON_FOLDS, kind.learner.name, lambda: len(found))
+    return parts[: len(found)], found
 
 
 def _askable(part: Dataset, kind: Kind) -> Dataset:
@@ -89,10 +134,12 @@ def _on_fold(kind: Kind, number: int, part: Dataset, context: RunContext) -> OnF
         return former
     material = material_of(part)
     fitted = kind.fit(material)
+    asked = [with_validation(each, material) for each in fitted]
     found = OnFold(
-        {each.name: raw_answers(each, material, material.validation) for each in fitted},
+        {each.name: each.held_out.answers for each in asked},
         signals_by_model(fitted, material, context.settings.seed),
         fitted[0].history,
+        {each.name: each.answer_seconds for each in asked},
     )
     _write(kept, found)
     return found

@@ -4,6 +4,7 @@ A few examples go through the network, and their rate says how long all take. Th
 test go through it whole; as many training examples as fit beside them. `learners/limits.py` shares out time.
 """
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from pellucid.pipeline.learners.backbones.option import Choice, Granted
 from pellucid.pipeline.learners.backbones.tuning_plan import is_tuned, passes_of_tuning
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.planning.preparation import Material, Prepared, unvaried_model_of
+from pellucid.pipeline.run.time_budget import slowdown
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory
@@ -28,6 +30,10 @@ _MARGIN = 0.88
 """Share of the time that is planned; the rest is for a busy machine."""
 _WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
 _LEAST, _LEAST_PER_CLASS = 40, 4
+_FAR = 10.0  # the first examples take several times as long as others
+_OF_IMAGES, _OF_TEXTS = (3.0, 0.01), (0.5, 0.0005)
+"""Seconds on an idle machine of loading the library of a backbone, and of one example, at least about."""
+
 _SECONDS = 2.0
 """For all models on features, beside what each feature of each example takes."""
 
@@ -97,14 +103,6 @@ class Measured:
         """Seconds for the fewest training examples that are worth it."""
         return self.cost.needed(self.cost.least)
 
-    @property
-    def left_out(self) -> str:
-        """Sentence on why it takes no part."""
-        return (
-            f"{self.choice.name}, which is installed, is left out: the features of enough examples would not "
-            f"fit into its share of {self.settings.time_limit}."
-        )
-
     def require(self, seconds: float) -> None:
         """Refuse a backbone asked for by name for which there is too little time.
 
@@ -142,23 +140,51 @@ class Measured:
         return f"{self.choice.reason} Within {self.settings.time_limit}, {', and '.join(lacks)}."
 
 
+def left_out(choice: Choice, settings: Settings) -> str:
+    """Sentence on why a backbone that is installed takes no part under a time limit."""
+    return (
+        f"{choice.name}, which is installed, is left out: the features of enough examples would not fit into "
+        f"its share of {settings.time_limit}."
+    )
+
+
+def is_hopeless(choice: Choice, material: Material, test: int, seconds: float) -> bool:
+    """True where by counts the features of enough examples would not fit, so that nothing is even loaded.
+
+    Few training examples are assumed. The library of an image network takes seconds to load.
+    """
+    fewest = max(_LEAST, _LEAST_PER_CLASS * len(material.classes)) + len(material.validation) + test
+    loading, example = _OF_IMAGES if choice.takes_images else _OF_TEXTS
+    return slowdown() * (loading + fewest * example) > seconds
+
+
 def measured(
-    choice: Choice, material: Material, settings: Settings, test: int = 0, folds: Folds | None = None
+    choice: Choice,
+    material: Material,
+    settings: Settings,
+    test: int = 0,
+    folds: Folds | None = None,
+    seconds: float = math.inf,
 ) -> Measured:
     """Measure the cost of a backbone here on a few of the training and validation examples.
 
     `test` says how many test examples it will be asked about; `folds` what judges it: the models on features
-    on all of them, the tuned backbone on one.
+    on all of them, the tuned backbone on one. Where the first examples take so long that it will not fit into
+    the `seconds` that it may have at most, no more are timed.
     """
+    least = min(len(choice.train), max(_LEAST, _LEAST_PER_CLASS * len(material.classes)))
     network, prepared = choice.started(settings), choice.prepared(material)
     model = unvaried_model_of(network, prepared, material.classes)
     positions = _typical(material)
     with pinned(choose_threads(settings)):
         keep_freed_memory()
+        began = time.perf_counter()
         features = model.transform(material.inputs[positions[:_WARM]]).shape[1]
-        example = _seconds_of_one(
-            lambda some: model.transform(material.inputs[some]), positions, vary=material.takes == "texts"
-        )
+        example = (time.perf_counter() - began) / len(positions[:_WARM])
+        if example * (least + len(material.validation) + test) < _FAR * seconds:
+            example = _seconds_of_one(
+                lambda some: model.transform(material.inputs[some]), positions, vary=material.takes == "texts"
+            )
     asked_after = most_synthetic_outliers(test)
     cost = Cost(
         example=example,
@@ -169,7 +195,7 @@ def measured(
             _passes(choice, prepared, material, settings, test) * (1 if folds is None else folds.trainings(1))
         ),
         most=len(choice.train),
-        least=min(len(choice.train), max(_LEAST, _LEAST_PER_CLASS * len(material.classes))),
+        least=least,
     )
     return Measured(choice, cost, material, settings)
 

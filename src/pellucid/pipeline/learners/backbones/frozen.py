@@ -10,17 +10,16 @@ import torch
 from jaxtyping import Float32
 
 from pellucid.bundle.models.answering import answer_in_batches
-from pellucid.classical.lesson import Setting
 from pellucid.data.wording import count_of
 from pellucid.networks import HeadAlone, Network
 from pellucid.pipeline.learners.backbones.costs import SECONDS_A_VALUE, measured
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.candidates import Candidate, Stored, on_validation, with_validation
 from pellucid.pipeline.learners.features import Features
-from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.on_network import left_out, simple_models
 from pellucid.pipeline.learners.planning.preparation import Material, Prepared, unvaried_model_of
 from pellucid.pipeline.run.stages import Stages
+from pellucid.pipeline.run.time_budget import UNLIMITED, TimeBudget
 from pellucid.settings import Settings
 from pellucid.tasks import INPUT_KINDS, Target
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
@@ -75,14 +74,14 @@ class FrozenLearner:
         choice: the backbone, with what a time limit left it.
         settings: what the user asked for.
         look: computes features, of the training and validation examples at least; by default of these.
-        setups: the set-up of each simple model by its name; by default they are compared.
+        known: simple models by name, whose set-ups are taken; by default they are compared.
         stages: shows what is done; by default nowhere.
     """
 
     choice: Choice
     settings: Settings
     look: Callable[[Network, Prepared, Material, int], Features] = looked_at_once
-    setups: Mapping[str, Setting] | None = None
+    known: Mapping[str, Candidate] | None = None
     stages: Stages = field(default_factory=_quiet)
 
     @property
@@ -95,19 +94,19 @@ class FrozenLearner:
         examples = len(np.intersect1d(self.choice.train, material.train))
         return _SECONDS + SECONDS_A_VALUE * examples * self.choice.width
 
-    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Sequence[Candidate]:
-        """Train every model within the allowance, simplest first, the head last."""
-        return self.within(allowance, material).built(material).candidates
+    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+        """Train every model within the time, simplest first, the head last."""
+        return self.within(time, material).built(material).candidates
 
-    def within(self, allowance: Allowance, material: Material) -> "FrozenLearner":
-        """The same with as many training examples as fit into an allowance.
+    def within(self, time: TimeBudget, material: Material) -> "FrozenLearner":
+        """The same with as many training examples as fit into a time.
 
         Raises: `UsageError` if not even a small part of them fits.
         """
-        if allowance.deadline is None:
+        if not time.is_limited:
             return self
         whole = measured(self.choice, material, self.settings)
-        seconds = allowance.deadline - time.monotonic()
+        seconds = time.left()
         whole.require(seconds)
         found = whole.within(seconds)
         assert found is not None  # one for which there is time gets a part at least
@@ -129,7 +128,7 @@ class FrozenLearner:
         ) as stage:
             head = self._head(network, prepared, features, material)
             below = dataclasses.replace(head, train_seconds=0.0)
-            simple = simple_models(below, train, material, settings, self.setups)
+            simple = simple_models(below, train, material, settings, self.known)
             stage.details += left_out(len(material.classes))
             stage.words = (
                 f"trained {choice.name} (head), {' and '.join(each.name for each in simple)} on "

@@ -17,8 +17,8 @@ from pellucid.pipeline.learners.backbones.frozen import FrozenLearner
 from pellucid.pipeline.learners.backbones.tuning import TuningLearner
 from pellucid.pipeline.learners.backbones.tuning_plan import is_tuned
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.pipeline.run.time_budget import UNLIMITED, TimeBudget
 from pellucid.settings import Settings
 
 
@@ -43,8 +43,8 @@ class BackboneLearner:
         tuning = TuningLearner(frozen).cost(material) if is_tuned(self.settings, frozen.choice) else 0.0
         return frozen.cost(material) + tuning
 
-    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Sequence[Candidate]:
-        """Train every model on the backbone within the allowance, and hand over the best on validation.
+    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+        """Train every model on the backbone within the time, and hand over the best on validation.
 
         The validation split may be empty.
 
@@ -52,7 +52,7 @@ class BackboneLearner:
         is too short for it; `ModelFileError` if its weights are missing, damaged or of another kind;
         `DivergedError` if the loss stopped being finite.
         """
-        frozen = self._frozen(material).within(allowance, material)
+        frozen = self._frozen(material).within(time, material)
         built = frozen.built(material)
         if not len(material.validation):
             return built.candidates[:1]

@@ -17,8 +17,8 @@ from pellucid.networks import Network, describe
 from pellucid.pipeline.learners.backbones.frozen import Built, FrozenLearner
 from pellucid.pipeline.learners.backbones.tuning_plan import is_tuned, passes_of_tuning, tuning_recipe
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
-from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.planning.preparation import Material, Prepared, model_of
+from pellucid.pipeline.run.time_budget import UNLIMITED, TimeBudget
 from pellucid.training import Recipe, Session
 from pellucid.training.mixing import keep_best_mixture
 from pellucid.training.recipe.layer_rates import UPPERMOST, shares_of_rate
@@ -77,9 +77,9 @@ class TuningLearner:
         passes = passes_of_tuning(self.frozen.settings, choice.prepared(material), asked=0)
         return 2 * sum(row.multiply_adds for row in describe(choice.config)) * passes / _FLOPS
 
-    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Sequence[Candidate]:
+    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Train every layer further: the tuned network, or nothing where it is not tried or did not pay."""
-        learner = dataclasses.replace(self, frozen=self.frozen.within(allowance, material))
+        learner = dataclasses.replace(self, frozen=self.frozen.within(time, material))
         found = learner.tuned(material)
         return found.candidates[-1:] if found.is_tuned else []
 

@@ -1,0 +1,54 @@
+"""Training that is made shorter while it runs: its course, and a resume that follows it."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from pellucid.training import Session
+from pellucid.training.recipe.choosing import Recipe
+from pellucid.training.recipe.schedules import learning_rate
+
+CUTS = ((30, 100), (45, 80))
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine", "constant"])
+def test_a_shortened_course_goes_on_from_where_it_is_and_ends_with_the_last_step(schedule):
+    whole = [learning_rate(schedule, 1.0, step, 100) for step in range(100)]
+    once = [learning_rate(schedule, 1.0, step, 80, CUTS[:1]) for step in range(80)]
+    twice = [learning_rate(schedule, 1.0, step, 60, CUTS) for step in range(60)]
+    assert once[:30] == whole[:30]
+    assert twice[:45] == once[:45]
+    for course, cut in ((once, 30), (twice, 45)):
+        assert max(abs(np.diff(course[cut - 2 : cut + 2]))) < 0.06
+    assert twice[-1] == pytest.approx(whole[-1], abs=0.06)
+    assert learning_rate(schedule, 1.0, 7, 100, ()) == whole[7]
+
+
+def test_a_shortened_recipe_keeps_what_was_planned(begin):
+    recipe = begin().batches.recipe
+    steps = recipe.total_steps
+    found = recipe.ending_at(steps - 2, 1).ending_at(steps - 3, 2)
+    assert (found.total_steps, found.planned_steps) == (steps - 3, steps)
+    assert Recipe.from_json(found.to_json()) == found
+    assert "shortened" not in recipe.to_json()
+
+
+def test_a_run_that_knows_its_cuts_ends_in_the_same_weights_as_the_one_that_made_them(begin):
+    session = begin()
+    steps = session.batches.recipe.total_steps
+    at, fewer = itertools.count(1), steps - 2
+
+    def shorten(step, recipe):
+        assert step == next(at)
+        return recipe.ending_at(fewer, step) if step == 2 else recipe
+
+    first = {name: value.clone() for name, value in session.run(shorten=shorten).state_dict().items()}
+    assert session.state.step == fewer
+    again = begin()
+    again.batches.recipe = again.batches.recipe.ending_at(fewer, 2)
+    assert isinstance(again, Session)
+    second = again.run().state_dict()
+    assert again.state.history[-1]["learning_rate"] == session.state.history[-1]["learning_rate"]
+    assert all(torch.equal(first[name], second[name]) for name in first)
