@@ -75,7 +75,9 @@ class Batching:
 
         Weights are few of many and made some at a time.
         """
-        tokens = {name: each.encode(texts) for name, each in self._inputs.items() if isinstance(each, Encoder)}
+        tokens = {
+            name: each.encode(texts) for name, each in self._inputs.items() if isinstance(each, Encoder)
+        }
         terms = {name: each for name, each in self._inputs.items() if not isinstance(each, Encoder)}
         lengths = sum((each.lengths for each in tokens.values()), np.zeros(len(texts), np.int64))
         order = np.argsort(lengths, kind="stable")

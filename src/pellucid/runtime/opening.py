@@ -150,7 +150,9 @@ def _require_agreement(metadata: Metadata, session: Any) -> None:
 
     Raises: `ValueError` with what contradicts what.
     """
-    inputs, outputs = ({each.name: each for each in some} for some in (session.get_inputs(), session.get_outputs()))
+    inputs, outputs = (
+        {each.name: each for each in some} for some in (session.get_inputs(), session.get_outputs())
+    )
     if inputs.keys() != metadata.inputs.keys():
         expected = ", ".join(metadata.inputs)
         raise ValueError(f"the graph takes {sorted(inputs)[:6]}, where {expected} is expected")

@@ -17,8 +17,7 @@ from pellucid.classical.predictors.linear import Linear
 from pellucid.data.texts.store import Texts
 from pellucid.encoding.ngrams.encoder import Shape
 from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
-from pellucid.export.app.content import told_layers
-from pellucid.export.app.facts import app_facts
+from pellucid.export.app.facts import app_facts, bodies_of, opened_place, told_layers
 from pellucid.export.app.kinds import KINDS
 from pellucid.export.app.tensors import Tensors
 from pellucid.export.app.texts import formula_of_text
@@ -41,6 +40,7 @@ const { keep } = await import(`${explain}/data/stored.js`);
 const { wholeOf } = await import(`${explain}/data/arrays.js`);
 const { told } = await import(`${explain}/data/told.js`);
 const { answeredText } = await import(`${folder}/model/answering.js`);
+const { app } = await import("./pellucid/export/app/script/facts/app.js");
 const { readText } = await import(`${folder}/model/reading.js`);
 const { fitFields } = await import(`${folder}/model/lengths.js`);
 for (const [name, [shape, numbers]] of Object.entries(given.arrays)) {
@@ -49,7 +49,7 @@ for (const [name, [shape, numbers]] of Object.entries(given.arrays)) {
 return given.texts.map((text) => {
   const read = readText(text);
   const { said, novelty, values } = answeredText(read);
-  fitFields(read.found.length);
+  if (app.bodies[app.opened].hidden) fitFields(read.readings[app.opened].found.length);
   return {
     said,
     novelty,
@@ -76,10 +76,10 @@ class Recorder(Tensors):
 def said_by_script(node: Node, model: Model, asked: list[str]) -> list[dict[str, Any]]:
     """What a page's script says of texts, with weights in single precision."""
     kind, tensors = KINDS["texts"], Recorder()
-    opened = kind.opened(model)
-    metadata = metadata_of(model, "model")
-    facts = app_facts(model, kind, metadata, opened, tensors)
-    documents = {"told": json.dumps(told_layers(model, metadata, opened)), "app": json.dumps(facts)}
+    bodies, metadata = bodies_of(model, kind), metadata_of(model, "model")
+    facts = app_facts(model, kind, metadata, bodies, tensors)
+    told = told_layers(metadata, bodies[opened_place(bodies)].opened)
+    documents = {"told": json.dumps(told), "app": json.dumps(facts)}
     given = {"documents": documents, "arrays": tensors.arrays, "texts": asked}
     found: list[dict[str, Any]] = node.run("", ASK, given)
     return found

@@ -154,7 +154,9 @@ class NetworkView(nn.Module):
         return hidden
 
 
-def tempered(probabilities: Float[Tensor, "batch classes"], temperature: float) -> Float[Tensor, "batch classes"]:
+def tempered(
+    probabilities: Float[Tensor, "batch classes"], temperature: float
+) -> Float[Tensor, "batch classes"]:
     """Probabilities to the power of one over a temperature, which sum to 1 again."""
     if temperature == 1:
         return probabilities

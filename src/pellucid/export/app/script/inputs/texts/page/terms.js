@@ -1,14 +1,13 @@
 // What each word of a text adds to the score of the class that is answered, by a linear model.
 import { need } from "../../../../../../reports/explain/script/data/missing.js";
-import { stored } from "../../../../../../reports/explain/script/data/stored.js";
 import { byId, element } from "../../../../../../reports/explain/script/dom/element.js";
 import { shown } from "../../../../../../reports/explain/script/dom/numbers.js";
 import { cell } from "../../../../../../reports/explain/script/dom/tables.js";
+import { arraysOf } from "../../../answering/answer.js";
 import { app } from "../../../facts/app.js";
 import { say } from "../../../words/language.js";
 import { answeredText } from "../model/answering.js";
-import { facts } from "../model/reading.js";
-/** @import { ReadText } from "../types.js" */
+/** @import { ReaderFacts, ReadText } from "../types.js" */
 
 const MOST_TERMS = 30;
 
@@ -18,14 +17,17 @@ const MOST_TERMS = 30;
  * @param {ReadText} read
  */
 export function showTerms(read) {
-  if (!document.getElementById("term-rows") || !read.features || !facts.terms) return;
+  const [{ features }] = read.readings;
+  const { terms: told } = /** @type {ReaderFacts} */ (app.bodies[0].input);
+  if (!document.getElementById("term-rows") || !features || !told) return;
   const { said } = answeredText(read);
   const best = app.classes.length ? said.indexOf(Math.max(...said)) : 0;
-  const { data, shape } = need(stored("predictor.weights"));
-  const own = Array.from(need(stored("predictor.classes")).data).indexOf(best);
-  const bias = need(stored("predictor.bias")).data[own];
-  const terms = facts.terms.terms.flat();
-  const { columns, values } = read.features;
+  const arrayOf = arraysOf(need(app.members[0].predictor));
+  const { data, shape } = arrayOf("weights");
+  const own = Array.from(arrayOf("classes").data).indexOf(best);
+  const bias = arrayOf("bias").data[own];
+  const terms = told.terms.flat();
+  const { columns, values } = features;
   const rows = columns
     .map((column, at) => ({ term: terms[column], value: values[at], weight: data[column * shape[1] + own] }))
     .sort((one, other) => Math.abs(other.value * other.weight) - Math.abs(one.value * one.weight));
