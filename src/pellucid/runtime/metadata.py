@@ -36,7 +36,7 @@ _DETAILS: Fields = {
     "abstention": Anything(),
 }
 _NUMBERED = ("", *(f"_{number}" for number in range(2, MOST_MEMBERS + 1)))
-"""Ends of names of which there are several: the members of an average may each read texts in their own way."""
+"""Ends of the names of several encoders: each member of an average may read texts in its own way."""
 
 _KEYS = {
     *("format", "classes", "preprocessing", "details", "held_out", "joined_columns"),

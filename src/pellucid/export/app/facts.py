@@ -46,7 +46,7 @@ def members_of(model: Model) -> tuple[Member, ...]:
 
 
 def bodies_of(model: Model, kind: AppKind) -> list[Body]:
-    """What the members of a model see of an input, once for all that see the same; the first member's first."""
+    """What members see of an input, once for all that see the same; that of the first member comes first."""
     members = members_of(model)
     groups = model.groups if isinstance(model, AverageModel) else [[0]]
     found = []
@@ -110,8 +110,12 @@ def _member(model: Model, place: int, body: int, tensors: Tensors) -> dict[str, 
     members = members_of(model)
     name, weight, one = members[place]
     # Of a linear model on words, alone, a table beside the words says what each of them adds.
-    shows_words = len(members) == 1 and isinstance(one, ClassicalModel) and one.tfidf is not None
-    shows_words = shows_words and one.predictor.kind == "linear"
+    shows_words = (
+        len(members) == 1
+        and isinstance(one, ClassicalModel)
+        and one.tfidf is not None
+        and one.predictor.kind == "linear"
+    )
     return {
         "name": name,
         "weight": weight,

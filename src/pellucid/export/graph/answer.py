@@ -127,16 +127,21 @@ class AverageAnswer(nn.Module):
         """Probabilities (batch, classes) or numbers (batch), and novelty where there is a detector."""
         parts: dict[int, Tensor] = {}
         seen: dict[int, Tensor] = {}
-        for first, *others in self.groups:
-            taken = inputs[self.taken[first]]
-            seen[first] = self.members[first].seen(taken)
-            for place in (first, *others):
-                seen[place] = seen[first]
-                parts[place] = self.members[place].said(seen[first], taken).double() * self.shares[place]
-        mean = sum(parts[place] for place in range(len(self.members)))
+        for group in self.groups:
+            taken, looking = inputs[self.taken[group[0]]], self._member(group[0])
+            hidden = looking.seen(taken)
+            for place in group:
+                seen[place] = hidden
+                parts[place] = self._member(place).said(hidden, taken).double() * self.shares[place]
+        mean = torch.stack([parts[place] for place in range(len(self.members))]).sum(0)
         said = tempered(mean, self.temperature).float() if self.has_probabilities else mean.float()
         # The detector looks at what the member of the most weight, the first, sees.
         return (said,) if self.novelty is None else (said, self.novelty(seen[0]).float())
+
+    def _member(self, place: int) -> NetworkAnswer | ClassicalAnswer:
+        member = self.members[place]
+        assert isinstance(member, (NetworkAnswer, ClassicalAnswer))  # there are no others
+        return member
 
 
 class NetworkView(nn.Module):
@@ -202,7 +207,7 @@ def _member_answer(model: Model) -> NetworkAnswer | ClassicalAnswer:
 
 
 def _input_taken(model: AverageModel, member: Model) -> int:
-    """Place of the input that a member takes; of one that looks at nothing the first, which has as many rows."""
+    """Place of the input that a member takes; the first, which has as many rows, if it looks at nothing."""
     for place, encoder in enumerate(model.encoders):
         if any(are_equal_encoders(encoder, each) for each in member.encoders):
             return place

@@ -74,7 +74,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _name_lengths(graph: Any, taken: Sequence[Input]) -> None:
-    """Call the free lengths `batch` and `length`, of a second input of tokens `length_2`; require that they are free.
+    """Require free lengths, and call them `batch` and `length`, of a second input of tokens `length_2`.
 
     The exporter has been seen to freeze the length of a recurrent network without a word.
 
