@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from app_pages import HOSTILE, file_of, opened, original, page
+from every_model import AVERAGES
+from exported_models import EVERY
 from insight.backbones import lite
 from models_with_detectors import with_detector
 from pellucid.data.images.preprocessing import Preprocessing
@@ -25,6 +27,8 @@ MODELS = {
     "lenet": lambda: untrained_model("lenet"),
     "lenet of numbers": lambda: number_model("lenet"),
     "mlp": lambda: with_detector(untrained_model("mlp")),
+    "average": lambda: EVERY["average of a network, models on it and another"](),
+    "average of numbers": AVERAGES["average of numbers"],
 }
 COUNT = 12
 
@@ -51,6 +55,29 @@ def test_a_page_answers_as_its_model_does(chromium: str, tmp_path, name: str) ->
         assert {each["novelty"] for each in found} == {None}
     else:
         np.testing.assert_allclose([each["novelty"] for each in found], ours.novelty, atol=0.02)
+
+
+def test_a_page_shows_what_each_member_of_an_average_adds(chromium: str, tmp_path) -> None:
+    model = MODELS["average"]()
+    with opened(chromium, tmp_path, page(model)) as tab:
+        tab.evaluate(GIVE % '"black.png"')
+        found = tab.evaluate("""({
+          rows: [...document.querySelectorAll("#member-terms tbody tr")]
+            .map((row) => [...row.children].map((cell) => cell.textContent)),
+          decided: [...document.querySelectorAll("#decided h3")].map((each) => each.textContent),
+          layers: document.getElementById("glass-of").textContent,
+          sum: document.getElementById("member-terms").textContent,
+        })""")
+        assert tab.errors == []
+    assert [row[0] for row in found["rows"]] == [each.name for each in model.members]
+    assert [row[2] for row in found["rows"]] == ["3 / 8", "2 / 8", "2 / 8", "1 / 8"]
+    for _, says, _, adds in found["rows"]:
+        assert 0 <= float(adds) <= float(says) <= 1
+    total = sum(float(row[3]) for row in found["rows"])
+    assert f"adds up to {total:.3f}" in found["sum"] or f"{total:.2f}" in found["sum"]
+    assert "At the temperature 0.7" in found["sum"]
+    assert found["decided"] == ["svm-on-cnn", "logistic-regression-on-cnn", "svm"]
+    assert found["layers"] == "Layers are those of cnn."  # which the heavier svm-on-cnn is built on
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from export.app.node import Node
+from exported_models import EVERY
 from pellucid.bundle import ClassicalModel, Model, TextModel
 from pellucid.classical import TF_IDF
 from pellucid.classical.predictors.constant import Constant
@@ -17,6 +18,7 @@ from pellucid.classical.predictors.linear import Linear
 from pellucid.data.texts.store import Texts
 from pellucid.encoding.ngrams.encoder import Shape
 from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
+from pellucid.export.app.content import refusal
 from pellucid.export.app.facts import app_facts, bodies_of, opened_place, told_layers
 from pellucid.export.app.kinds import KINDS
 from pellucid.export.app.tensors import Tensors
@@ -117,6 +119,16 @@ def test_what_places_see_is_that_of_the_explain_page(node: Node, name: str) -> N
     for layer, field in found["fields"].items():
         if layer in ours and ours[layer] is not None and len(ours[layer]) == 1 and field:
             assert field == [[list(each) for each in axis] for axis in ours[layer]], layer
+
+
+@pytest.mark.parametrize("name", ["average of texts that are read in three ways", "average of texts"])
+def test_an_average_says_the_mean_of_what_its_members_say(node: Node, name: str) -> None:
+    """Each text is read in every member's own way, one after the other, whatever was read before."""
+    model, asked = EVERY[name](), ["one two perhaps not", "größer", "?", *texts()[:6], "four " * 40]
+    ours, found = model.answer(asked), said_by_script(node, model, asked)
+    np.testing.assert_allclose([each["said"] for each in found], ours.said, atol=1e-5)
+    if ours.novelty is not None:
+        np.testing.assert_allclose([each["novelty"] for each in found], ours.novelty, atol=1e-5)
 
 
 def test_a_network_that_predicts_a_number_says_one(node: Node) -> None:
@@ -223,3 +235,5 @@ def test_a_network_that_pages_do_not_compute_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr("pellucid.export.app.texts._NETWORKS", ("bag",))
     assert "do not compute rnn" in KINDS["texts"].refusal(network_model("rnn"))
     assert KINDS["texts"].refusal(network_model("bag")) == ""
+    monkeypatch.setattr("pellucid.export.app.texts._NETWORKS", ())
+    assert refusal(EVERY["average of texts"]()).startswith("of its members svm-on-text-cnn cannot be a page")

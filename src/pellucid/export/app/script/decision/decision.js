@@ -28,8 +28,12 @@ export function showDecision({ said, parts }, wordsOf) {
   const best = app.classes.length ? said.indexOf(Math.max(...said)) : 0;
   const opened = app.members.flatMap(({ name, body, predictor }, place) => {
     if (!predictor?.opened) return [];
+    const arrayOf = arraysOf(predictor);
+    // Of a class that this member has never seen it has no score.
+    const learnt = predictor.kind === "forest" ? null : Array.from(arrayOf("classes").data);
+    if (app.classes.length && learnt && !learnt.includes(best)) return [];
     const words = app.bodies[body].hidden ? undefined : wordsOf(app.bodies[body]);
-    const decided = { arrayOf: arraysOf(predictor), nameOf: namesOf(body, words), mapOf: words?.mapOf };
+    const decided = { arrayOf, nameOf: namesOf(body, words), mapOf: words?.mapOf };
     const nodes = OPENED[predictor.kind](parts[place].seen, best, decided);
     return app.members.length === 1 ? nodes : [element("h3", { class: "foreign" }, name), ...nodes];
   });

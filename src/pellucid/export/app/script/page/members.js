@@ -3,6 +3,7 @@ import { byId } from "../../../../reports/explain/script/dom/element.js";
 import { shown } from "../../../../reports/explain/script/dom/numbers.js";
 import { sentence, tableOfRows } from "../decision/tables.js";
 import { app } from "../facts/app.js";
+import { say } from "../words/language.js";
 /** @import { OpenedAnswer } from "../types.js" */
 
 /** @param {OpenedAnswer} answer */
@@ -25,6 +26,10 @@ export function showMembers({ said, parts }) {
   );
   const tempers = app.classes.length > 0 && app.temperature !== 1;
   const after = { temperature: shown(app.temperature, 4), probability: shown(said[best], 4) };
+  const onOpened = app.members.filter(({ body }) => body === app.opened);
+  const { name: opened } = onOpened.find(({ predictor }) => !predictor) ?? onOpened[0];
+  const layersOfMember = document.getElementById("glass-of");
+  if (layersOfMember) layersOfMember.textContent = say("layersOf", { name: opened });
   byId("members").hidden = false;
   byId("member-terms").replaceChildren(
     sentence(app.classes.length ? "membersSum" : "membersNumber", { sum, label }),

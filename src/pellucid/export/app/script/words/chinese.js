@@ -84,6 +84,7 @@ export const CHINESE = {
   membersSum: "答案是加权平均：各模型给 {label} 的概率乘以其权重份额，相加得到 {sum}。",
   membersNumber: "答案是加权平均：各模型给出的数值乘以其权重份额，相加得到 {sum}。",
   membersTempered: "在用留出样本拟合的温度 {temperature} 下，概率成为 {probability}。",
+  layersOf: "以下各层属于 {name}。",
   columnMember: "模型",
   columnSays: "给出",
   columnShare: "权重份额",

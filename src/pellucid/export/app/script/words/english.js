@@ -90,6 +90,7 @@ export const ENGLISH = {
     "The answer is a weighted mean: what each model says, times its share of the weights, adds up to {sum}.",
   membersTempered:
     "At the temperature {temperature}, which was fitted on held-out examples, this becomes the probability {probability}.",
+  layersOf: "Layers are those of {name}.",
   columnMember: "model",
   columnSays: "says",
   columnShare: "share of the weights",
