@@ -1,6 +1,7 @@
 """Pages in a real browser: they answer as their models do, prepare images as Pillow does, and obey nobody."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -71,10 +72,11 @@ def test_a_page_shows_what_each_member_of_an_average_adds(chromium: str, tmp_pat
         assert tab.errors == []
     assert [row[0] for row in found["rows"]] == [each.name for each in model.members]
     assert [row[2] for row in found["rows"]] == ["3 / 8", "2 / 8", "2 / 8", "1 / 8"]
-    for _, says, _, adds in found["rows"]:
-        assert 0 <= float(adds) <= float(says) <= 1
-    total = sum(float(row[3]) for row in found["rows"])
-    assert f"adds up to {total:.3f}" in found["sum"] or f"{total:.2f}" in found["sum"]
+    rows = [[float(row[at].replace("\u2212", "-")) for at in (1, 3)] for row in found["rows"]]
+    for (says, adds), member in zip(rows, model.members, strict=True):
+        assert adds == pytest.approx(says * member.weight / 8, rel=1e-3)
+    (total,) = re.findall(r"adds up to (\S+)\.", found["sum"])
+    assert sum(adds for _, adds in rows) == pytest.approx(float(total), rel=1e-3)
     assert "At the temperature 0.7" in found["sum"]
     assert found["decided"] == ["svm-on-cnn", "logistic-regression-on-cnn", "svm"]
     assert found["layers"] == "Layers are those of cnn."  # which the heavier svm-on-cnn is built on

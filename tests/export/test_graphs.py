@@ -69,7 +69,7 @@ def test_inputs_and_outputs_have_the_names_and_shapes_that_are_documented(name, 
 
 
 def test_what_members_share_is_in_the_graph_once():
-    """The network's weights are there once; it is run for the image and for its mirror image, and not again."""
+    """The network's weights are there once; it is run for an image and for its mirror image, never again."""
     alone, beside = (
         onnx.load_model_from_string(content_of(name)).graph
         for name in ("cnn, mirrored", "average of a network, models on it and another")
