@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from every_model import MODELS
+from every_model import AVERAGES, MODELS, average
 from models_with_detectors import with_detector
-from pellucid.bundle import Model
+from pellucid.bundle import AverageModel, Member, Model
 from pellucid.export.export import metadata_of, serialised
 from pellucid.runtime.exported import ExportedModel
 from pellucid.runtime.opening import opened
@@ -26,8 +26,22 @@ WITH_NOVELTY: dict[str, Callable[[], Model]] = {
     ).at(2.0),
     "rnn of lstm": lambda: text_model("rnn", cell="lstm", depth=2),
     "lenet of numbers": lambda: number_model("lenet"),
+    "average of a network, models on it and another": lambda: with_detector(
+        AverageModel(
+            [
+                Member("svm-on-cnn", 3, MODELS["svm-on-cnn"]().at(1.3)),
+                Member("cnn", 2, untrained_model(mirror=True).at(1.7)),
+                Member("logistic-regression-on-cnn", 2, MODELS["logistic-regression-on-cnn"]()),
+                Member("svm", 1, MODELS["svm"]()),
+            ],
+            temperature=0.7,
+        )
+    ),
+    "average of texts that are read in three ways": lambda: with_detector(
+        average({"logistic-regression of texts": 3, "svm of texts": 2, "bag": 2, "majority of texts": 1})
+    ).at(0.8),
 }
-EVERY = WITH_NOVELTY | MODELS
+EVERY = WITH_NOVELTY | MODELS | AVERAGES
 QUICK = (
     "cnn, mirrored",
     "svm, with detector",
@@ -35,6 +49,8 @@ QUICK = (
     "rnn of lstm",
     "rnn",
     "bag",
+    "average of a network, models on it and another",
+    "average of texts that are read in three ways",
 )
 """Of every kind of graph one, for the default run."""
 

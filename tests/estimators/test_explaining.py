@@ -38,12 +38,39 @@ def test_a_saved_model_and_an_estimator_give_the_same(folder, tmp_path):
     assert by_path.said in repr(by_path)
 
 
-def test_of_an_average_the_member_of_most_weight_is_opened(tmp_path):
-    save(average({"svm-on-cnn": 3, "svm": 1}), tmp_path / "model", {})
+def test_of_an_average_the_terms_add_up_and_its_heaviest_network_is_opened(tmp_path):
+    made = average({"svm": 3, "svm-on-cnn": 2, "cnn": 2}).at(0.7)
+    save(made, tmp_path / "model", {})
     found = pellucid.explain(tmp_path / "model", PIXELS[5, :, :, 0])
-    assert "opened here is svm-on-cnn, its member of the most weight (3 of 4)" in found.notes[0]
-    assert found.model == "svm-on-cnn"
-    assert found.layer("body.block1.conv1").formula
+    np.testing.assert_allclose(found.answer, made.predict_proba(PIXELS[5:6])[0])
+    assert [each.name for each in found.mean.terms] == ["svm", "svm-on-cnn", "cnn"]
+    for term, member in zip(found.mean.terms, made.members, strict=True):
+        np.testing.assert_allclose(term.answer, member.model.predict_proba(PIXELS[5:6])[0])
+        assert term.share == member.weight / 7
+    powers = np.array([found.mean.of(at) for at in range(10)]) ** (1 / 0.7)
+    np.testing.assert_allclose(powers / powers.sum(), found.answer)
+    assert [term.contributions is None for term in found.mean.terms] == [False, False, True]
+    # The network on which the heavier svm is built is a member too, so that it is opened to its head.
+    assert found.mean.opened == "cnn"
+    assert found.layer("head.linear").formula
+    assert found.backward.target == found.target == int(found.answer.argmax())
+    assert [driver.name for driver in found.driven.drivers] == [
+        "grad-cam",
+        "integrated-gradients",
+        "occlusion",
+    ]
+    assert found.driven.drivers[0].how.endswith("in its member cnn")
+    assert "Layers, gradients and loss are those of cnn" in found.notes[0]
+    assert "svm: " in repr(found)
+    assert "times 3 of 7 adds" in found._repr_html_()
+
+
+def test_of_an_average_of_numbers_the_terms_add_up(tmp_path):
+    made = average({"ridge-on-cnn": 2, "ridge": 1})
+    save(made, tmp_path / "model", {})
+    found = pellucid.explain(tmp_path / "model", PIXELS[5, :, :, 0])
+    assert found.mean.of(None) == pytest.approx(made.predict_values(PIXELS[5:6])[0])
+    assert (found.mean.opened, found.backward) == ("ridge-on-cnn", None)
 
 
 def test_it_shows_itself_in_a_notebook(folder):

@@ -2,12 +2,15 @@
 
 import dataclasses
 import io
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from app_pages import CARD, HOSTILE, file_of, opened, original, page
+from every_model import AVERAGES
+from exported_models import EVERY
 from insight.backbones import lite
 from models_with_detectors import with_detector
 from pellucid.data.images.preprocessing import Preprocessing
@@ -29,6 +32,8 @@ MODELS = {
     "lenet": lambda: untrained_model("lenet"),
     "lenet of numbers": lambda: number_model("lenet"),
     "mlp": lambda: with_detector(untrained_model("mlp")),
+    "average": lambda: EVERY["average of a network, models on it and another"](),
+    "average of numbers": AVERAGES["average of numbers"],
 }
 COUNT = 12
 
@@ -55,6 +60,30 @@ def test_a_page_answers_as_its_model_does(chromium: str, tmp_path, name: str) ->
         assert {each["novelty"] for each in found} == {None}
     else:
         np.testing.assert_allclose([each["novelty"] for each in found], ours.novelty, atol=0.02)
+
+
+def test_a_page_shows_what_each_member_of_an_average_adds(chromium: str, tmp_path) -> None:
+    model = MODELS["average"]()
+    with opened(chromium, tmp_path, page(model)) as tab:
+        tab.evaluate(GIVE % '"black.png"')
+        found = tab.evaluate("""({
+          rows: [...document.querySelectorAll("#member-terms tbody tr")]
+            .map((row) => [...row.children].map((cell) => cell.textContent)),
+          decided: [...document.querySelectorAll("#decided h3")].map((each) => each.textContent),
+          layers: document.getElementById("glass-of").textContent,
+          sum: document.getElementById("member-terms").textContent,
+        })""")
+        assert tab.errors == []
+    assert [row[0] for row in found["rows"]] == [each.name for each in model.members]
+    assert [row[2] for row in found["rows"]] == ["3 / 8", "2 / 8", "2 / 8", "1 / 8"]
+    rows = [[float(row[at].replace("\u2212", "-")) for at in (1, 3)] for row in found["rows"]]
+    for (says, adds), member in zip(rows, model.members, strict=True):
+        assert adds == pytest.approx(says * member.weight / 8, rel=1e-3)
+    (total,) = re.findall(r"adds up to (\S+)\.", found["sum"])
+    assert sum(adds for _, adds in rows) == pytest.approx(float(total), rel=1e-3)
+    assert "At the temperature 0.7" in found["sum"]
+    assert found["decided"] == ["svm-on-cnn", "logistic-regression-on-cnn", "svm"]
+    assert found["layers"] == "Layers are those of cnn."  # which the heavier svm-on-cnn is built on
 
 
 @pytest.fixture(scope="module")

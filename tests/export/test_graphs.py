@@ -68,6 +68,39 @@ def test_inputs_and_outputs_have_the_names_and_shapes_that_are_documented(name, 
     assert ("novelty" in outputs) == (EVERY[name]().detector is not None)
 
 
+def test_what_members_share_is_in_the_graph_once():
+    """The network's weights are there once; it is run for an image and for its mirror image, never again."""
+    alone, beside = (
+        onnx.load_model_from_string(content_of(name)).graph
+        for name in ("cnn, mirrored", "average of a network, models on it and another")
+    )
+    convolutions = [sum(node.op_type == "Conv" for node in graph.node) for graph in (alone, beside)]
+    assert convolutions[0] == convolutions[1] > 0
+    kernels = [
+        sorted(tuple(each.dims) for each in graph.initializer if len(each.dims) == 4)
+        for graph in (alone, beside)
+    ]
+    assert kernels[0] == kernels[1]
+
+
+def test_texts_have_an_input_for_each_way_of_reading():
+    """Members that read alike share an input; one that looks at nothing needs none."""
+    name = "average of texts that are read in three ways"
+    model, file = EVERY[name](), exported(name)
+    taken = {each.name: each.shape for each in file.session.get_inputs()}
+    features = [encoder.features for encoder in model.encoders if hasattr(encoder, "features")]
+    assert taken == {
+        "terms": ["batch", features[0]],
+        "terms_2": ["batch", features[1]],
+        "tokens": ["batch", "length"],
+    }
+    assert list(file.metadata.inputs) == ["terms", "terms_2", "tokens"]
+    texts = ["", "one", "a nine here", "is a two perhaps not a five " * 50, "eight " * 9]
+    np.testing.assert_allclose(file.answer(texts).said, model.predict_proba(texts), atol=1e-5)
+    shared = EVERY["average of texts, of numbers"]()
+    assert len(shared.encoders) == 1
+
+
 def test_the_file_names_no_source_and_holds_all_weights():
     graph = onnx.load_model_from_string(content_of("cnn, mirrored"))
     onnx.checker.check_model(graph, full_check=True)
@@ -99,7 +132,8 @@ def test_metadata_come_back_as_they_were():
     assert metadata.temperature == model.temperature == 2.0
     assert metadata.novelty_rate == model.detector.rate
     texts = ["a nine here", "数字 two", ""]
-    assert (metadata.encoder.dense(texts) == model.tfidf.transform(texts).toarray()).all()
+    (encoder,) = metadata.encoders
+    assert (encoder.dense(texts) == model.tfidf.transform(texts).toarray()).all()
 
 
 def test_vectors_of_numbers_are_taken_as_they_are():

@@ -9,26 +9,26 @@ from exported_models import EVERY
 from generators import trained_generator
 from pellucid.classical import Predictor
 from pellucid.classical.predictors.forest import Forest
+from pellucid.encoding import Encoder
 from pellucid.errors import UsageError
-from pellucid.export.graph.answer import answer_layer, input_of
+from pellucid.export.graph.answer import answer_layer, graph_inputs
 from pellucid.export.graph.novelty import layer_of as layer_of_measure
 from pellucid.export.graph.predictors import layer_of
 from pellucid.novelty import Measure
 
 
 def taken(model, inputs):
-    """Inputs as the graph takes them."""
-    name = input_of(model).name
-    if name == "images":
-        return torch.from_numpy(inputs.transpose(0, 3, 1, 2).copy())
-    if name == "tokens":
-        return torch.from_numpy(model.encoder.encode(inputs).padded(np.arange(len(inputs))))
-    if name == "terms":
-        features = 0 if model.tfidf is None else model.tfidf.features
-        return torch.from_numpy(
-            model.tfidf.dense(inputs) if features else np.zeros((len(inputs), 0), np.float32)
-        )
-    return torch.from_numpy(inputs)
+    """Inputs as the graph takes them, in their order."""
+    if isinstance(inputs, np.ndarray):
+        (found,) = graph_inputs(model)
+        return [torch.from_numpy(inputs.transpose(0, 3, 1, 2).copy() if found.name == "images" else inputs)]
+    read = [
+        each.encode(inputs).padded(np.arange(len(inputs)))
+        if isinstance(each, Encoder)
+        else each.dense(inputs)
+        for each in model.encoders
+    ]
+    return [torch.from_numpy(each) for each in read or [np.zeros((len(inputs), 0), np.float32)]]
 
 
 def same_features(layer, model, inputs):
@@ -53,8 +53,11 @@ def test_every_layer_answers_as_its_model(name):
     ours, layer = model.answer(inputs), answer_layer(model)
     if name in ("random-forest", "random-forest of numbers"):
         same_features(layer, model, inputs)
+    if name == "average":
+        (place,) = (at for at, each in enumerate(model.members) if each.name == "random-forest")
+        same_features(layer.members[place], model.members[place].model, inputs)
     with torch.inference_mode():
-        said, *novelty = (each.numpy() for each in layer(taken(model, inputs)))
+        said, *novelty = (each.numpy() for each in layer(*taken(model, inputs)))
     np.testing.assert_allclose(said, ours.said, rtol=1e-5, atol=1e-5)
     assert len(novelty) == (model.detector is not None)
     for each in novelty:

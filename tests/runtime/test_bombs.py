@@ -198,11 +198,15 @@ def test_shapes_are_those_that_onnxruntime_finds(name):
     """Every tensor of a graph, its shape, the size of its numbers, and the values that are followed."""
     content, found = content_of(name), {}
     graph = read_graph(content)
-    ((taken, axes),) = graph.inputs.items()
-    kind = {"images": np.uint8, "tokens": np.int64}.get(taken, np.float32)
-    lengths = tuple((9 if place else 3) if axis is None else axis for place, axis in enumerate(axes))
-
-    cost_of(graph, {taken: Tensor(lengths, np.dtype(kind).itemsize)}, found.__setitem__)
+    feed = {}
+    for taken, axes in graph.inputs.items():
+        kind = {"images": np.uint8, "tokens": np.int64}.get(taken, np.float32)
+        feed[taken] = np.ones(
+            [(9 if place else 3) if axis is None else axis for place, axis in enumerate(axes)], kind
+        )
+    cost_of(
+        graph, {name: Tensor(each.shape, each.itemsize) for name, each in feed.items()}, found.__setitem__
+    )
     model = onnx.load_model_from_string(content)
     del model.graph.output[:]
     for each in found:
@@ -214,7 +218,7 @@ def test_shapes_are_those_that_onnxruntime_finds(name):
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     assert len(found) >= 10
-    computed = session.run(list(found), {taken: np.ones(lengths, kind)})
+    computed = session.run(list(found), feed)
     for each, array in zip(found, computed, strict=True):
         assert found[each].shape == array.shape
         assert array.itemsize <= found[each].size <= max(SIZES.values())
@@ -225,10 +229,10 @@ def test_shapes_are_those_that_onnxruntime_finds(name):
 def test_fewer_inputs_are_answered_at_once_where_many_take_too_much(monkeypatch):
     inputs = np.zeros((100, 8, 8, 1), np.uint8)
     whole = exported(NAME)
-    assert [len(batch) for batch, _ in whole.batches(inputs)] == [100]
+    assert [len(batch["images"]) for batch, _ in whole.batches(inputs)] == [100]
     monkeypatch.setenv("PELLUCID_MEMORY_GB", "0.0003")
     model = opened(content_of(NAME), "small", 1)
-    sizes = [len(batch) for batch, _ in model.batches(inputs)]
+    sizes = [len(batch["images"]) for batch, _ in model.batches(inputs)]
     assert 1 < sizes[0] < 100
     assert sum(sizes) == 100
     np.testing.assert_allclose(model.answer(inputs).said, whole.answer(inputs).said, atol=1e-6)

@@ -79,7 +79,14 @@ def test_images_are_answered(packages, tmp_path):
     assert done.stdout == f"{labels}\n"
 
 
-@pytest.mark.parametrize("name", ["rnn of lstm", "logistic-regression of texts, with detector"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rnn of lstm",
+        "logistic-regression of texts, with detector",
+        "average of texts that are read in three ways",
+    ],
+)
 def test_texts_are_answered(packages, name, tmp_path):
     table = tmp_path / "numbers.csv"
     table.write_text("text\n" + "".join(f"{text}\n" for text in texts()[:5]))

@@ -9,13 +9,13 @@ from pellucid.answering.answered import answered
 from pellucid.answering.incoming.blocks import Block, incoming
 from pellucid.answering.naming import ModelOfRun, model_of
 from pellucid.answering.training_examples import known_label, most_alike
-from pellucid.bundle import AverageModel, Generator, Inputs, Model, load_to_open
+from pellucid.bundle import Generator, Inputs, Model, load_to_open
 from pellucid.data.reading.idx import is_idx_folder
 from pellucid.data.reading.samples import PREFIX
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.files import write_file
-from pellucid.insight.explaining import explain_model, member_sentence
+from pellucid.insight.explaining import explain_model, opened_model
 from pellucid.insight.explanation import Explanation
 from pellucid.reports.explain import render_explanation
 from pellucid.settings import Settings
@@ -48,7 +48,7 @@ def explain(
     class_name: str | None = None,
     typed: str | None = None,
 ) -> Explained:
-    """Open a model on one input and write the page; of an average its member of the most weight.
+    """Open a model on one input and write the page.
 
     Args:
         run: a run, whose recommended model is opened, or a model folder.
@@ -78,7 +78,6 @@ def explain(
         raise UsageError("INPUT: one input is opened at a time; give either a file or row, or --text TEXT")
     chosen = model_of(run, model_name)
     model = load_to_open(chosen.folder)
-    chosen, model, of_average = _opened_member(chosen, model)
     target = _target(model, class_name)
     name, inputs, warnings = (
         _typed(model, typed or "", settings) if place is None else _one_input(model, place, settings)
@@ -87,23 +86,13 @@ def explain(
     label = "" if place is None else known_label(chosen.folder, name)
     truth = model.classes.index(label) if label in model.classes else None
     found = explain_model(model, inputs, target, truth, chosen.name)
-    like, compared, said = most_alike(chosen.folder, model, inputs)
-    notes = [*of_average, *_others(chosen), *found.notes, *said]
+    like, compared, said = most_alike(chosen.folder, opened_model(model), inputs)
+    notes = [*_others(chosen), *found.notes, *said]
     if label:
         notes.append(f"In the data of this run its label is {quoted(label)}.")
     found = dataclasses.replace(found, nearest=like, compared=compared, notes=tuple(notes))
     write_file(out, render_explanation(found, name).encode("utf-8"))
     return Explained(found, out, warnings)
-
-
-def _opened_member(chosen: ModelOfRun, model: Model) -> tuple[ModelOfRun, Model, tuple[str, ...]]:
-    """Of an average the member of the most weight, with a sentence that says so; any other model as it is."""
-    if not isinstance(model, AverageModel):
-        return chosen, model, ()
-    member, sentence = model.heaviest, member_sentence(model, chosen.name)
-    known = (*chosen.others, chosen.name) if chosen.name else ()
-    others = tuple(each for each in known if each != member.name)
-    return ModelOfRun(chosen.folder, member.name, chosen.recommended, others), member.model, (sentence,)
 
 
 def _require_answer(model: Model, name: str, inputs: Inputs) -> None:

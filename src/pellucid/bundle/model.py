@@ -13,6 +13,8 @@ from pellucid.bundle.checks import Inputs, checked_temperature
 from pellucid.bundle.held_out import Answers, HeldOut
 from pellucid.classical.features.rows import Rows
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.encoding import Encoder
+from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.errors import DataError
 from pellucid.novelty import Detector, Sort
 from pellucid.tasks import InputKind, Target, target_of
@@ -60,6 +62,11 @@ class Model:
     def target(self) -> Target:
         """Target of the answers: classes or a number."""
         return target_of(len(self.classes))
+
+    @property
+    def encoders(self) -> tuple[Encoder | Tfidf, ...]:
+        """From texts to numbers, each once; none where no texts are taken or the model looks at nothing."""
+        return ()
 
     @property
     @abstractmethod

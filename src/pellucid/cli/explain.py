@@ -61,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{warning}\n")
     found = done.explanation
     sys.stderr.write(f"{found.headline}\n")
+    for line in found.mean_words:
+        sys.stderr.write(f"  {line}\n")
     if found.latents is not None:
         sys.stderr.write(f"  {found.latents.bound_words}\n")
     for driver in found.driven.drivers if found.driven is not None else ():

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pellucid.answering.naming import model_of
-from pellucid.bundle import ClassicalModel, Model, TextModel, load
-from pellucid.encoding import Encoder
-from pellucid.encoding.ngrams.term_weights import TermWeights
+from pellucid.bundle import Model, load
 from pellucid.errors import UsageError
 from pellucid.export.held_out import held_out_examples
-from pellucid.export.needs import require_installed, require_one_model
+from pellucid.export.needs import require_installed
 from pellucid.export.places import require_place
 from pellucid.export.precision.judging import Judged
 from pellucid.export.precision.lessening import FP32, Full, lessened
@@ -64,7 +62,6 @@ def export(
     require_place(out, ENDING)
     found = model_of(run, name)
     model = load(found.folder)
-    require_one_model(model, found.name)
     examples = held_out_examples(run, found.folder)
     say = announce or (lambda sentence: None)
     say(f"writing {found.name or model.name} as a graph")
@@ -91,7 +88,7 @@ def metadata_of(model: Model, name: str) -> Metadata:
         classes=model.classes,
         temperature=model.temperature,
         preprocessing=model.preprocessing,
-        encoder=_encoder(model),
+        encoders=model.encoders,
         novelty_rate=model.novelty_rate,
         abstention=thresholds_of(model.held_out, model.classes, model.novelty_rate, model.threshold),
         held_out=model.held_out,
@@ -121,12 +118,3 @@ def _finished(graph: Any, metadata: Metadata) -> bytes:
     if graph.ByteSize() > LARGEST:
         raise UsageError(f"export: {metadata.model} takes {graph.ByteSize():,} bytes, one file at most 2 GB")
     return bytes(graph.SerializeToString(deterministic=True))
-
-
-def _encoder(model: Model) -> Encoder | TermWeights | None:
-    """Encoder that turns texts into the input of the graph."""
-    if isinstance(model, TextModel):
-        return model.encoder
-    if isinstance(model, ClassicalModel):
-        return model.tfidf if model.encoder is None else model.encoder
-    return None

@@ -1,7 +1,7 @@
 """Explanation of one answer: a model opened on one input."""
 
 import dataclasses
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from jaxtyping import Float64
@@ -20,12 +20,13 @@ from pellucid.bundle import (
     TextModel,
 )
 from pellucid.bundle.checks import require_images
+from pellucid.bundle.models.on_network import OnNetwork
 from pellucid.data.wording import some
 from pellucid.encoding import Encoder, WordPieceEncoder
 from pellucid.encoding.lookup import FIRST
 from pellucid.errors import ModelFileError
 from pellucid.insight.explaining_generators import explain_adversarial, explain_autoencoder
-from pellucid.insight.explanation import Explanation
+from pellucid.insight.explanation import Explanation, Mean, Term
 from pellucid.insight.explanations.contributions import contributions_of
 from pellucid.insight.explanations.drivers import Driven, drivers_of_image, drivers_of_text, ids_of
 from pellucid.insight.explanations.pieces import TokenPieces, WordPieces
@@ -59,7 +60,7 @@ def explain_model(
     truth: int | None = None,
     name: str | None = None,
 ) -> Explanation:
-    """Open a model on one input; of an average its member of the most weight, which a note says.
+    """Open a model on one input; of an average what its members say, and the layers of one of them.
 
     Args:
         model: trained, of any kind.
@@ -78,9 +79,6 @@ def explain_model(
         ModelFileError: the model makes images in a way that is not opened.
         DataError: the input of a model that makes images is of another form.
     """
-    if isinstance(model, AverageModel):
-        found = explain_model(model.heaviest.model, inputs, target, truth, model.heaviest.name)
-        return dataclasses.replace(found, notes=(member_sentence(model, name), *found.notes))
     with one_thread():
         found = (
             _of_generator(model, inputs, target, truth)
@@ -90,14 +88,48 @@ def explain_model(
         return dataclasses.replace(found, model=model.name if name is None else name)
 
 
-def member_sentence(model: AverageModel, name: str | None) -> str:
-    """Sentence on the member that is opened in place of an average, whose run may give it a name."""
-    member, whole = model.heaviest, sum(model.weights)
-    others = some([f"{each.name} ({each.weight} of {whole})" for each in model.members[1:]], _MOST_NAMED)
+def opened_model(model: Model) -> Model:
+    """The member of an average whose layers are opened; any other model as it is.
+
+    That is the heaviest with a network, or that network itself if it is a member; else the heaviest.
+    """
+    if not isinstance(model, AverageModel):
+        return model
+    members = [each.model for each in model.members]
+    network = next((each.network for each in members if _has_network(each)), None)
+    on_it = [each for each in members if network is not None and getattr(each, "network", None) is network]
+    return next((each for each in on_it if isinstance(each, OnNetwork)), (on_it or members)[0])
+
+
+def _has_network(model: Model) -> TypeGuard[OnNetwork | ClassicalModel]:
+    return getattr(model, "network", None) is not None
+
+
+def _mean_of(model: AverageModel, inputs: Inputs, target: int | None) -> Mean:
+    """Terms of an average's answer."""
+    whole, opened = sum(model.weights), opened_model(model)
+    terms = [
+        Term(
+            name,
+            weight,
+            weight / whole,
+            _answer(member, inputs),
+            contributions_of(member, inputs, target) if isinstance(member, ClassicalModel) else None,
+        )
+        for name, weight, member in model.members
+    ]
+    names = [each.name for each in model.members if each.model is opened and _has_network(opened)]
+    return Mean(tuple(terms), model.temperature, names[0] if names else "")
+
+
+def _note_of_average(mean: Mean, *, has_gradients: bool) -> str:
+    """Sentences on what is shown of an average."""
+    members = some([each.name for each in mean.terms], _MOST_NAMED)
+    what = "Layers, gradients and loss" if has_gradients else "Layers"
+    layers = f"{what} are those of {mean.opened}. " if mean.opened else ""
     return (
-        f"{name or 'The model'} is an average, which has no layers of its own: opened here is {member.name}, "
-        f"its member of the most weight ({member.weight} of {whole}), and the answer is that member's. The "
-        f"others are {others}."
+        f"The answer is a weighted mean of what {members} say. {layers}Each of them is opened by itself "
+        "with --model NAME."
     )
 
 
@@ -129,10 +161,15 @@ def _explained(model: Model, inputs: Inputs, target: int | None, truth: int | No
         target = int(answer.argmax()) if target is None else target
         against = target if against is None else against
     driven = _driven(model, inputs, target)
-    opened = _network_of(model, inputs, against)
-    notes, contributions = opened.pop("notes", ()), None
+    shown = opened_model(model)
+    opened = _network_of(shown, inputs, against)
+    notes, contributions, mean = opened.pop("notes", ()), None, None
+    if isinstance(model, AverageModel):
+        mean = _mean_of(model, inputs, target)
+        notes = (_note_of_average(mean, has_gradients="checker" in opened), *notes)
+    if isinstance(shown, ClassicalModel):
+        notes = (*notes, *_notes_of_classical(shown, is_opened="opened" in opened))
     if isinstance(model, ClassicalModel):
-        notes = (*notes, *_notes_of_classical(model, is_opened="opened" in opened))
         contributions = contributions_of(model, inputs, target)
     return Explanation(
         model=model.name,
@@ -143,8 +180,9 @@ def _explained(model: Model, inputs: Inputs, target: int | None, truth: int | No
         inputs=inputs[0] if isinstance(inputs[0], str) else np.asarray(inputs[0]),
         driven=driven,
         contributions=contributions,
+        mean=mean,
         notes=notes,
-        **_pieces(model, inputs, driven),
+        **_pieces(shown, inputs, driven),
         **opened,
     )
 

@@ -39,6 +39,48 @@ class Like:
 
 
 @dataclass(frozen=True, eq=False)
+class Term:
+    """What a member of an average says, and how much it counts.
+
+    Attributes:
+        name: that its run gives it.
+        weight: whole.
+        share: its weight over that of all members.
+        answer: probabilities of the classes, or the predicted number alone.
+        contributions: of a classical model, what each of its features adds to what it says.
+    """
+
+    name: str
+    weight: int
+    share: float
+    answer: Float64[np.ndarray, " outputs"]
+    contributions: Contributions | None = None
+
+    def adds(self, target: int | None) -> float:
+        """What it adds to the mean: its probability of a class, or its number, times its share."""
+        return self.share * float(self.answer[target or 0])
+
+
+@dataclass(frozen=True, eq=False)
+class Mean:
+    """The weighted mean of several models from which an average makes its answer.
+
+    Attributes:
+        terms: of the members, the one of the most weight first.
+        temperature: of the mean; 1 leaves it as it is.
+        opened: name of the member whose network is opened; empty where none has one.
+    """
+
+    terms: tuple[Term, ...]
+    temperature: float
+    opened: str
+
+    def of(self, target: int | None) -> float:
+        """The mean for a class, before its temperature, or of the numbers."""
+        return sum(each.adds(target) for each in self.terms)
+
+
+@dataclass(frozen=True, eq=False)
 class Explanation:
     """Opened answer of a model; shows itself in a notebook.
 
@@ -58,6 +100,7 @@ class Explanation:
         checker: makes such checks of any weight; `None` where there are no gradients.
         driven: what in the input drove the answer.
         contributions: of a classical model, what each of its features adds.
+        mean: terms of the answer, where the model is an average; layers and gradients are then of one member.
         latents: latent numbers, where the model is an autoencoder.
         contest: scores and losses, where it is an adversarial network.
         nearest: training examples that are like it; none where the training data is not at hand.
@@ -80,6 +123,7 @@ class Explanation:
     checker: WeightChecker | None = None
     driven: Driven | None = None
     contributions: Contributions | None = None
+    mean: Mean | None = None
     latents: Latents | None = None
     contest: Contest | None = None
     nearest: Sequence[Like] = ()
@@ -154,6 +198,18 @@ class Explanation:
         best = int(self.answer.argmax())
         return f"{self.classes[best]} ({rounded(float(self.answer[best]), 3)})"
 
+    @property
+    def mean_words(self) -> tuple[str, ...]:
+        """Terms of an average's answer, a line for each member; none of other models."""
+        if self.mean is None:
+            return ()
+        whole = sum(each.weight for each in self.mean.terms)
+        return tuple(
+            f"{each.name}: {float(each.answer[self.target or 0]):.4g} times {each.weight} of {whole} adds "
+            f"{each.adds(self.target):.4g}"
+            for each in self.mean.terms
+        )
+
     def _repr_html_(self) -> str:
         """Table of the layers for a notebook, with everything foreign escaped."""
         rows = "".join(
@@ -167,6 +223,7 @@ class Explanation:
         tested = "".join(f"<li>{escape(repr(driver))}</li>" for driver in drivers)
         table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
         said = f"<p>{escape(self.headline)}</p>"
+        said += "".join(f"<p>{escape(line)}</p>" for line in self.mean_words)
         return said + table + (f"<ul>{tested}</ul>" if tested else "")
 
     def __repr__(self) -> str:
@@ -180,6 +237,7 @@ class Explanation:
         if self.backward is not None and self.backward.target is not None:
             against = self.classes[self.backward.target]
             lines[0] += f"; loss against {against} {self.backward.loss:.4g}"
+        lines += [f"  {line}" for line in self.mean_words]
         lines += [f"  {record!r}" for record in self.layers]
         if self.driven is not None:
             lines += [f"  {driver!r}" for driver in self.driven.drivers]

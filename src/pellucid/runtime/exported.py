@@ -14,7 +14,7 @@ from pellucid.arithmetic.probabilities import decided
 from pellucid.bundle.held_out import Answers, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
-from pellucid.runtime.batching import Affords, Batching, Inputs, always
+from pellucid.runtime.batching import Affords, Batching, Feed, Inputs, always
 from pellucid.runtime.metadata import NOVELTY, NUMBERS, PROBABILITIES, Metadata
 from pellucid.tasks import InputKind, Target, target_of
 
@@ -26,7 +26,7 @@ class ExportedModel:
     Attributes:
         metadata: what the file says beside the graph.
         session: of onnxruntime.
-        affords: whether inputs of a shape can be answered at once, within the memory of one answer.
+        affords: whether inputs of some shapes can be answered at once, within the memory of one answer.
     """
 
     metadata: Metadata
@@ -142,15 +142,10 @@ class ExportedModel:
         columns = [np.concatenate(each).astype(np.float64)[back] for each in zip(*found, strict=True)]
         return Answers(columns[0], columns[1] if self._tells_novelty else None)
 
-    def asked(self, batch: np.ndarray) -> list[np.ndarray]:
+    def asked(self, batch: Feed) -> list[np.ndarray]:
         """Run the graph for one batch: probabilities or numbers, and novelty where it tells it."""
-        answered: list[np.ndarray] = self.session.run(self._outputs, {self.input_name: batch})
+        answered: list[np.ndarray] = self.session.run(self._outputs, batch)
         return answered
-
-    @property
-    def input_name(self) -> str:
-        """Name of the graph's input."""
-        return str(self.session.get_inputs()[0].name)
 
     @property
     def _tells_novelty(self) -> bool:
@@ -160,10 +155,10 @@ class ExportedModel:
     def _outputs(self) -> list[str]:
         return [PROBABILITIES if self.classes else NUMBERS] + [NOVELTY] * self._tells_novelty
 
-    def batches(self, inputs: Inputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Inputs as the graph takes them, some at a time, and their places."""
+    def batches(self, inputs: Inputs) -> Iterator[tuple[Feed, np.ndarray]]:
+        """Inputs by their names as the graph takes them, some at a time, and their places."""
         return self._batching.of(inputs)
 
     @functools.cached_property
     def _batching(self) -> Batching:
-        return Batching(self.metadata.encoder, self.affords)
+        return Batching(self.metadata.inputs, self.affords)

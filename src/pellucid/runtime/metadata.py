@@ -1,7 +1,7 @@
 """Metadata of an exported model: everything beside the graph that an answer needs, as JSON in the file."""
 
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.arithmetic.probabilities import checked_threshold
 from pellucid.bundle.held_out import HeldOut
+from pellucid.bundle.kinds import MOST_MEMBERS
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.tables.choosing.joining import joined_columns_of
 from pellucid.encoding.encoder import Encoder
@@ -35,16 +36,12 @@ _DETAILS: Fields = {
     "novelty_rate": Anything(),
     "abstention": Anything(),
 }
+_NUMBERED = ("", *(f"_{number}" for number in range(2, MOST_MEMBERS + 1)))
+"""Ends of the names of several encoders: each member of an average may read texts in its own way."""
+
 _KEYS = {
-    "format",
-    "classes",
-    "preprocessing",
-    "encoder",
-    "vocabulary",
-    "details",
-    "held_out",
-    "joined_columns",
-    "threshold",
+    *("format", "classes", "preprocessing", "details", "held_out", "joined_columns", "threshold"),
+    *(f"{key}{end}" for key in ("encoder", "vocabulary") for end in _NUMBERED),
 }
 
 
@@ -71,7 +68,7 @@ class Metadata:
         classes: in the order of the probabilities; none where a number is predicted.
         temperature: of the probabilities, which the graph has applied.
         preprocessing: from an image of any size to the pixels of the graph; `None` without images.
-        encoder: from texts to `tokens` or `terms`; `None` without texts, or where they are not looked at.
+        encoders: from texts to `tokens` or `terms`; none without texts, or where they are not looked at.
         novelty_rate: share of inputs like the training data that count as foreign; `None` without novelty.
         abstention: thresholds of trust, by the error that they promise.
         held_out: answers about examples that the model did not learn from, from which every other promise
@@ -87,12 +84,17 @@ class Metadata:
     classes: tuple[str, ...]
     temperature: float
     preprocessing: Preprocessing | None
-    encoder: Encoder | TermWeights | None
+    encoders: tuple[Encoder | TermWeights, ...]
     novelty_rate: float | None
     abstention: tuple[Threshold, ...]
     held_out: HeldOut | None = None
     joined_columns: tuple[str, ...] = ()
     threshold: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> dict[str, Encoder | TermWeights | None]:
+        """Names of the graph's inputs, and what turns texts into each."""
+        return inputs_of(self.input_kind, self.encoders)
 
     def to_properties(self) -> dict[str, str]:
         """The texts of the file's metadata by their keys."""
@@ -113,13 +115,13 @@ class Metadata:
             found["joined_columns"] = _json(list(self.joined_columns))
         if self.threshold:
             found["threshold"] = _json(dict(self.threshold))
-        if self.encoder is not None:
-            if isinstance(self.encoder, TermWeights):
-                idf = self.encoder.idf.astype("<f4").tobytes().hex()
-                stated = {"kind": TF_IDF, **self.encoder.to_json(), "idf": idf}
+        for encoder, end in zip(self.encoders, _NUMBERED, strict=False):
+            if isinstance(encoder, TermWeights):
+                idf = encoder.idf.astype("<f4").tobytes().hex()
+                stated = {"kind": TF_IDF, **encoder.to_json(), "idf": idf}
             else:
-                stated = {"kind": self.encoder.kind, **self.encoder.to_json()}
-            found |= {"encoder": _json(stated), "vocabulary": self.encoder.content().decode()}
+                stated = {"kind": encoder.kind, **encoder.to_json()}
+            found |= {f"encoder{end}": _json(stated), f"vocabulary{end}": encoder.content().decode()}
         return found
 
     @classmethod
@@ -137,10 +139,10 @@ class Metadata:
         if "preprocessing" in found:
             image = Preprocessing.from_json(_parsed(found, "preprocessing"))
         input_kind = INPUT_KINDS[read["input"]]
-        encoder = _encoder(found) if "encoder" in found else None
+        encoders = tuple(_encoder(found, end) for end in _NUMBERED if f"encoder{end}" in found)
         if (input_kind.name == "images") != (image is not None):
             raise ValueError("preprocessing: there without images, or missing with them")
-        if encoder is not None and input_kind.name != "texts":
+        if encoders and input_kind.name != "texts":
             raise ValueError("encoder: there without texts")
         joined = joined_columns_of(_parsed(found, "joined_columns")) if "joined_columns" in found else ()
         if joined and input_kind.name != "texts":
@@ -153,7 +155,7 @@ class Metadata:
             classes=classes,
             temperature=read["temperature"],
             preprocessing=image,
-            encoder=encoder,
+            encoders=encoders,
             novelty_rate=_rate(read["novelty_rate"]),
             abstention=_thresholds(read["abstention"]),
             held_out=from_text(found["held_out"], classes) if "held_out" in found else None,
@@ -202,14 +204,31 @@ def _thresholds(value: object) -> tuple[Threshold, ...]:
     return tuple(found)
 
 
-def _encoder(found: Mapping[str, str]) -> Encoder | TermWeights:
-    """The encoder that settings and vocabulary describe.
+def inputs_of(
+    input_kind: InputKind, encoders: Sequence[Encoder | TermWeights]
+) -> dict[str, Encoder | TermWeights | None]:
+    """Names of the inputs of a graph, and what turns texts into each.
+
+    A second input of tokens is `tokens_2`. A graph that looks at nothing of a text takes no `terms`, of which
+    the number of texts is known.
+    """
+    if input_kind.name != "texts":
+        return {IMAGES if input_kind.name == "images" else VALUES: None}
+    found: dict[str, Encoder | TermWeights | None] = {}
+    for encoder in encoders:
+        name = TERMS if isinstance(encoder, TermWeights) else TOKENS
+        found[next(f"{name}{end}" for end in _NUMBERED if f"{name}{end}" not in found)] = encoder
+    return found or {TERMS: None}
+
+
+def _encoder(found: Mapping[str, str], end: str) -> Encoder | TermWeights:
+    """The encoder that settings and vocabulary describe; `end` is that of their keys.
 
     Raises: `ValueError` if they say something impossible.
     """
     from pellucid.encoding.kinds import ENCODERS  # images do without, and start sooner
 
-    stated, content = _parsed(found, "encoder"), found.get("vocabulary", "").encode()
+    stated, content = _parsed(found, f"encoder{end}"), found.get(f"vocabulary{end}", "").encode()
     if not isinstance(stated, dict) or len(content) > MOST_BYTES:
         raise ValueError("encoder: no settings, or too large")
     kind = OneOf((*ENCODERS, TF_IDF)).read("encoder: kind", stated.pop("kind", None))

@@ -3,7 +3,7 @@
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.ngrams.term_weights import TermWeights
@@ -19,14 +19,21 @@ LARGEST = (1 << 31) - 1
 
 INSTALL = "pip install onnxruntime"
 
-_INPUTS = {
-    IMAGES: ("tensor(uint8)", 4),
-    TOKENS: ("tensor(int64)", 2),
-    TERMS: ("tensor(float)", 2),
-    VALUES: ("tensor(float)", 2),
-}
 
-_SIZES = {IMAGES: 1, TOKENS: 8, TERMS: 4, VALUES: 4}
+class _Form(NamedTuple):
+    """Form of an input of a graph: type of its numbers, axes, and bytes of a number."""
+
+    dtype: str
+    axes: int
+    size: int
+
+
+_FORMS = {
+    IMAGES: _Form("tensor(uint8)", 4, 1),
+    TOKENS: _Form("tensor(int64)", 2, 8),
+    TERMS: _Form("tensor(float)", 2, 4),
+    VALUES: _Form("tensor(float)", 2, 4),
+}
 
 
 def load(path: str | Path, threads: int | None = None) -> ExportedModel:
@@ -55,10 +62,16 @@ def opened(content: bytes, place: str, threads: int | None = None) -> ExportedMo
         _require_agreement(metadata, session)
     except ValueError as error:
         raise ModelFileError(f"{place}: refused: {error}; export the model again") from error
-    if isinstance(metadata.encoder, Encoder):
-        _require_encoder(metadata.encoder, place)
-    name, size = _input_name(metadata), _SIZES[_input_name(metadata)]
-    return ExportedModel(metadata, session, lambda shape: is_affordable(graph, {name: Tensor(shape, size)}))
+    for encoder in metadata.encoders:
+        if isinstance(encoder, Encoder):
+            _require_encoder(encoder, place)
+    return ExportedModel(
+        metadata,
+        session,
+        lambda shapes: is_affordable(
+            graph, {name: Tensor(shape, _form(name).size) for name, shape in shapes.items()}
+        ),
+    )
 
 
 def _asked(graph: Graph, metadata: Metadata, examples: int) -> dict[str, Tensor]:
@@ -66,16 +79,18 @@ def _asked(graph: Graph, metadata: Metadata, examples: int) -> dict[str, Tensor]
 
     Raises: `ValueError` if it takes something else than the metadata say.
     """
-    name = _input_name(metadata)
-    axes = graph.inputs.get(name, [])
-    shape = _length(metadata)
-    if isinstance(metadata.encoder, Encoder):
-        shape = [metadata.encoder.length]
-    elif shape is None:
-        shape = [length or 0 for length in axes[1:]]
-    if not axes:
-        raise ValueError(f"the graph does not take {name!r}")
-    return {name: Tensor((examples, *shape), _SIZES[name])}
+    feed = {}
+    for name, encoder in metadata.inputs.items():
+        axes = graph.inputs.get(name, [])
+        shape = _length(metadata, encoder)
+        if isinstance(encoder, Encoder):
+            shape = [encoder.length]
+        elif shape is None:
+            shape = [length or 0 for length in axes[1:]]
+        if not axes:
+            raise ValueError(f"the graph does not take {name!r}")
+        feed[name] = Tensor((examples, *shape), _form(name).size)
+    return feed
 
 
 def _require_encoder(encoder: Encoder, place: str) -> None:
@@ -135,18 +150,19 @@ def _require_agreement(metadata: Metadata, session: Any) -> None:
 
     Raises: `ValueError` with what contradicts what.
     """
-    inputs, outputs = session.get_inputs(), {each.name: each for each in session.get_outputs()}
-    expected = _input_name(metadata)
-    if len(inputs) != 1 or inputs[0].name != expected:
-        raise ValueError(
-            f"the graph takes {[each.name for each in inputs][:3]}, where {expected} is expected"
-        )
-    dtype, axes = _INPUTS[expected]
-    if inputs[0].type != dtype or len(inputs[0].shape) != axes:
-        raise ValueError(f"the graph takes {inputs[0].type} of {len(inputs[0].shape)} axes")
-    length = _length(metadata)
-    if length is not None and list(inputs[0].shape[1:]) != length:
-        raise ValueError(f"the graph takes {inputs[0].shape[1:]}, where the metadata makes {length}")
+    inputs, outputs = (
+        {each.name: each for each in some} for some in (session.get_inputs(), session.get_outputs())
+    )
+    if inputs.keys() != metadata.inputs.keys():
+        expected = ", ".join(metadata.inputs)
+        raise ValueError(f"the graph takes {sorted(inputs)[:6]}, where {expected} is expected")
+    for name, encoder in metadata.inputs.items():
+        taken, form = inputs[name], _form(name)
+        if taken.type != form.dtype or len(taken.shape) != form.axes:
+            raise ValueError(f"the graph takes {taken.type} of {len(taken.shape)} axes")
+        length = _length(metadata, encoder)
+        if length is not None and list(taken.shape[1:]) != length:
+            raise ValueError(f"the graph takes {taken.shape[1:]}, where the metadata makes {length}")
     said = PROBABILITIES if metadata.classes else NUMBERS
     names = {said} | ({NOVELTY} if metadata.novelty_rate is not None else set())
     if outputs.keys() != names:
@@ -155,20 +171,16 @@ def _require_agreement(metadata: Metadata, session: Any) -> None:
         raise ValueError(f"the graph gives {outputs[said].shape[1:]} of {len(metadata.classes)} classes")
 
 
-def _input_name(metadata: Metadata) -> str:
-    """Name of the graph's input."""
-    if metadata.preprocessing is not None:
-        return IMAGES
-    if metadata.input_kind.name == "values":
-        return VALUES
-    return TOKENS if isinstance(metadata.encoder, Encoder) else TERMS
+def _form(name: str) -> _Form:
+    """Form of an input by its name, behind which may be a number."""
+    return _FORMS[name.partition("_")[0]]
 
 
-def _length(metadata: Metadata) -> list[int] | None:
+def _length(metadata: Metadata, encoder: Encoder | TermWeights | None) -> list[int] | None:
     """Shape of one example; `None` where its length may be any."""
     image = metadata.preprocessing
     if image is not None:
         return [image.channels, image.height, image.width]
-    if isinstance(metadata.encoder, TermWeights):
-        return [metadata.encoder.features]
+    if isinstance(encoder, TermWeights):
+        return [encoder.features]
     return None

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from export.app.node import Node
+from exported_models import EVERY
 from pellucid.bundle import ClassicalModel, Model, TextModel
 from pellucid.classical import TF_IDF
 from pellucid.classical.predictors.constant import Constant
@@ -17,8 +18,8 @@ from pellucid.classical.predictors.linear import Linear
 from pellucid.data.texts.store import Texts
 from pellucid.encoding.ngrams.encoder import Shape
 from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
-from pellucid.export.app.content import told_layers
-from pellucid.export.app.facts import app_facts
+from pellucid.export.app.content import refusal
+from pellucid.export.app.facts import app_facts, bodies_of, opened_place, told_layers
 from pellucid.export.app.kinds import KINDS
 from pellucid.export.app.tensors import Tensors
 from pellucid.export.app.texts import formula_of_text
@@ -43,7 +44,8 @@ const { wholeOf } = await import(`${explain}/data/arrays.js`);
 const { told } = await import(`${explain}/data/told.js`);
 const { answeredText } = await import(`${folder}/model/answering.js`);
 const { linearFor } = await import("./pellucid/export/app/script/classical/predictors.js");
-const { predictorArray } = await import("./pellucid/export/app/script/classical/answering.js");
+const { arraysOf } = await import("./pellucid/export/app/script/answering/answer.js");
+const { app } = await import("./pellucid/export/app/script/facts/app.js");
 const { readText } = await import(`${folder}/model/reading.js`);
 const { fitFields } = await import(`${folder}/model/lengths.js`);
 for (const [name, [shape, numbers]] of Object.entries(given.arrays)) {
@@ -52,11 +54,12 @@ for (const [name, [shape, numbers]] of Object.entries(given.arrays)) {
 return given.texts.map((text) => {
   const read = readText(text);
   const { said, novelty, values } = answeredText(read);
-  fitFields(read.found.length);
-  const isLinear = "predictor.weights" in given.arrays && !("predictor.points" in given.arrays);
+  if (app.bodies[app.opened].hidden) fitFields(read.readings[app.opened].found.length);
   const best = said.indexOf(Math.max(...said));
-  const linear = isLinear && read.features ? linearFor(predictorArray, best) : null;
-  const { columns, values: numbers } = read.features ?? {};
+  const [{ features }] = read.readings;
+  const [{ predictor }] = app.members;
+  const linear = predictor?.kind === "linear" && features ? linearFor(arraysOf(predictor), best) : null;
+  const { columns, values: numbers } = features ?? {};
   return {
     terms: linear && columns.map((column, at) => numbers[at] * linear.weightOf(column)),
     bias: linear && linear.bias,
@@ -85,10 +88,10 @@ class Recorder(Tensors):
 def said_by_script(node: Node, model: Model, asked: list[str]) -> list[dict[str, Any]]:
     """What a page's script says of texts, with weights in single precision."""
     kind, tensors = KINDS["texts"], Recorder()
-    opened = kind.opened(model)
-    metadata = metadata_of(model, "model")
-    facts = app_facts(model, kind, metadata, opened, tensors)
-    documents = {"told": json.dumps(told_layers(model, metadata, opened)), "app": json.dumps(facts)}
+    bodies, metadata = bodies_of(model, kind), metadata_of(model, "model")
+    facts = app_facts(model, kind, metadata, bodies, tensors)
+    told = told_layers(metadata, bodies[opened_place(bodies)].opened)
+    documents = {"told": json.dumps(told), "app": json.dumps(facts)}
     given = {"documents": documents, "arrays": tensors.arrays, "texts": asked}
     found: list[dict[str, Any]] = node.run("", ASK, given)
     return found
@@ -126,6 +129,16 @@ def test_what_places_see_is_that_of_the_explain_page(node: Node, name: str) -> N
     for layer, field in found["fields"].items():
         if layer in ours and ours[layer] is not None and len(ours[layer]) == 1 and field:
             assert field == [[list(each) for each in axis] for axis in ours[layer]], layer
+
+
+@pytest.mark.parametrize("name", ["average of texts that are read in three ways", "average of texts"])
+def test_an_average_says_the_mean_of_what_its_members_say(node: Node, name: str) -> None:
+    """Each text is read in every member's own way, one after the other, whatever was read before."""
+    model, asked = EVERY[name](), ["one two perhaps not", "größer", "?", *texts()[:6], "four " * 40]
+    ours, found = model.answer(asked), said_by_script(node, model, asked)
+    np.testing.assert_allclose([each["said"] for each in found], ours.said, atol=1e-5)
+    if ours.novelty is not None:
+        np.testing.assert_allclose([each["novelty"] for each in found], ours.novelty, atol=1e-5)
 
 
 def test_a_network_that_predicts_a_number_says_one(node: Node) -> None:
@@ -249,3 +262,5 @@ def test_a_network_that_pages_do_not_compute_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr("pellucid.export.app.texts._NETWORKS", ("bag",))
     assert "do not compute rnn" in KINDS["texts"].refusal(network_model("rnn"))
     assert KINDS["texts"].refusal(network_model("bag")) == ""
+    monkeypatch.setattr("pellucid.export.app.texts._NETWORKS", ())
+    assert refusal(EVERY["average of texts"]()).startswith("of its members svm-on-text-cnn cannot be a page")

@@ -86,6 +86,23 @@ class AverageModel(Model):
         return f"average of {', '.join(each.name for each in self.members)}"
 
     @property
+    def encoders(self) -> tuple[Encoder | Tfidf, ...]:
+        """From texts to numbers for each member; those that give the same numbers once."""
+        found: list[Encoder | Tfidf] = []
+        for each in (encoder for model in self._models for encoder in model.encoders):
+            if not any(are_equal_encoders(each, other) for other in found):
+                found.append(each)
+        return tuple(found)
+
+    @property
+    def groups(self) -> list[list[int]]:
+        """Places of members that see the same of an input, a network before what is built on it."""
+        groups: dict[Hashable, list[int]] = {}
+        for place, model in enumerate(self._models):
+            groups.setdefault(model.sees_through, []).append(place)
+        return [sorted(each, key=lambda place: not self._is_network(place)) for each in groups.values()]
+
+    @property
     def parameters(self) -> int:
         """Numbers that were learnt by all members, those of a network that they share once."""
         shared = {id(each): each for each in map(_network, self._models) if each is not None}
@@ -130,7 +147,7 @@ class AverageModel(Model):
         outputs: list[list[np.ndarray]] = [[] for _ in self.members]
         novelty = [np.zeros(0)]
         for block in self._blocks(checked):
-            for places in self._groups():
+            for places in self.groups:
                 for place, rows in self._asked(places, block, outputs):
                     if place == 0 and self.detector is not None:
                         novelty.append(self.detector.novelty(rows))
@@ -147,13 +164,6 @@ class AverageModel(Model):
     @property
     def _models(self) -> list[Model]:
         return [each.model for each in self.members]
-
-    def _groups(self) -> list[list[int]]:
-        """Places of members that see the same of an input, a network before what stands on it."""
-        groups: dict[Hashable, list[int]] = {}
-        for place, model in enumerate(self._models):
-            groups.setdefault(model.sees_through, []).append(place)
-        return [sorted(each, key=lambda place: not self._is_network(place)) for each in groups.values()]
 
     def _is_network(self, place: int) -> bool:
         return isinstance(self.members[place].model, OnNetwork)
@@ -240,9 +250,9 @@ def _is_of_same_body(model: OnNetwork | ClassicalModel, other: OnNetwork | Class
     mine, theirs = _network(model), _network(other)
     if mine is None or theirs is None:
         words = [getattr(each, "tfidf", None) for each in (model, other)]
-        return mine is theirs and _are_equal_words(*words)
+        return mine is theirs and are_equal_encoders(*words)
     encoders = [getattr(each, "encoder", None) for each in (model, other)]
-    return _are_equal_words(*encoders) and (mine is theirs or _are_equal_networks(mine, theirs))
+    return are_equal_encoders(*encoders) and (mine is theirs or _are_equal_networks(mine, theirs))
 
 
 def _are_equal_networks(one: Network, other: Network) -> bool:
@@ -252,7 +262,7 @@ def _are_equal_networks(one: Network, other: Network) -> bool:
     return all(torch.equal(weight, others[name]) for name, weight in weights.items())
 
 
-def _are_equal_words(one: Encoder | Tfidf | None, other: Encoder | Tfidf | None) -> bool:
+def are_equal_encoders(one: Encoder | Tfidf | None, other: Encoder | Tfidf | None) -> bool:
     """True of two encodings of texts that give the same numbers, and where there is none."""
     if one is other:
         return True

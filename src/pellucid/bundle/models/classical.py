@@ -87,6 +87,11 @@ class ClassicalModel(Model):
         self._require_agreement()
 
     @property
+    def encoders(self) -> tuple[Encoder | Tfidf, ...]:
+        """From texts to ids of the network, or to the weights of their words."""
+        return tuple(each for each in (self.encoder, self.tfidf) if each is not None)
+
+    @property
     def parameters(self) -> int:
         """Numbers that were learnt, those of a network it stands on included."""
         if self.network is None:

@@ -218,6 +218,11 @@ class TextModel(OnNetwork):
         super().__init__(network, classes, temperature=temperature)
         self.encoder = encoder
 
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """From texts to the ids that the network takes."""
+        return (self.encoder,)
+
     def _asked(
         self, inputs: Inputs, question: Callable[[Tensor], Float[Tensor, "batch values"]]
     ) -> Float32[np.ndarray, "examples values"]:

@@ -7,26 +7,25 @@ from pellucid.bundle import ClassicalModel, Model
 from pellucid.export.app.tensors import Tensors
 from pellucid.insight.layers.opened import Opened
 
-PREDICTOR = "predictor."
-"""Prefix of the arrays of a classical model among the tensors."""
 
-
-def told_predictor(model: Model, tensors: Tensors, *, is_opened: bool) -> dict[str, Any] | None:
+def told_predictor(model: Model, tensors: Tensors, prefix: str, *, is_opened: bool) -> dict[str, Any] | None:
     """A classical model, of the form `Predictor` in the script's types; `None` where the model is a network.
 
-    Its arrays join the tensors: of linear models in 16 bits, all others exactly, since questions of trees and
-    likenesses change with less. `is_opened` says whether the page shows how it decides.
+    Its arrays join the tensors, their names behind a prefix: of linear models in 16 bits, all others exactly,
+    since questions of trees and likenesses change with less. `is_opened` says whether the page shows how it
+    decides.
     """
     if not isinstance(model, ClassicalModel):
         return None
     predictor = model.predictor
-    tensors.add_all(predictor.arrays(), PREDICTOR, exactly=predictor.kind != "linear")
+    tensors.add_all(predictor.arrays(), prefix, exactly=predictor.kind != "linear")
     opened = is_opened and predictor.kind != "constant"
     return {
         "kind": predictor.kind,
         "outputs": predictor.outputs,
         "number": predictor.number,
         "opened": opened,
+        "arrays": prefix,
     }
 
 

@@ -9,23 +9,25 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
 from pellucid.bundle import Model
-from pellucid.bundle.models.on_network import OnNetwork
-from pellucid.export.app.facts import app_facts
+from pellucid.export.app.facts import (
+    app_facts,
+    bodies_of,
+    explanation_of,
+    members_of,
+    opened_place,
+    told_layers,
+)
 from pellucid.export.app.kinds import KINDS, AppKind
 from pellucid.export.app.tensors import Tensors, deflated
-from pellucid.insight.explaining import with_probabilities
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.records import layer_records
-from pellucid.reports.explain.describing import HIDDEN, described
+from pellucid.reports.explain.describing import HIDDEN
 from pellucid.reports.explain.joining import FOLDER, ROOMS, joined, modules_of
 from pellucid.reports.explain.mathml import mathml
-from pellucid.reports.explain.packing import Packed
 from pellucid.reports.explain.page import page_environment
 from pellucid.runtime.metadata import Metadata
 
@@ -34,16 +36,16 @@ APP_ROOMS = {
     "facts": ("app", "weights"),
     # The network, computed fast.
     "engine": ("products", "convolving", "pointwise", "gelu", "layers", "network"),
-    # From what the network gives to an answer.
-    "answering": ("probabilities", "novelty", "answer"),
     # Classical models, on features or on the last hidden layer of a network.
-    "classical": ("kernel", "predictors", "answering"),
+    "classical": ("kernel", "predictors"),
+    # From an input to what each member says of it, and to an answer.
+    "answering": ("probabilities", "novelty", "answer"),
     # Every string that people read, in each language.
     "words": ("english", "chinese", "language"),
     # How a classical model comes to its answer, opened.
     "decision": ("tables", "naming", "linear", "kernel", "forest", "decision"),
     # What people see and do, whatever the model takes.
-    "page": ("bars", "glass", "tray", "begin"),
+    "page": ("bars", "members", "glass", "tray", "begin"),
 }
 """Rooms of modules that every page has, behind those of the explain page."""
 
@@ -52,7 +54,6 @@ _PARTS = {"strip": "strip.html", "layer-facts-of-all": "layer_facts.html"}
 
 _EXPLAIN_ONLY = {"drivers", "start"}
 _FOLDER = files("pellucid.export.app") / "script"
-_NO_LAYERS: dict[str, Any] = {"layers": [], "places": {}}
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,11 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactl
     `card` holds facts for the model card; `exactly` keeps all weights in single precision.
     """
     kind = KINDS[model.input_kind.name]
-    opened = kind.opened(model)
+    bodies = bodies_of(model, kind)
     tensors = Tensors(exactly=exactly)
-    facts = app_facts(model, kind, metadata, opened, tensors)
-    explanation = _explanation(model, metadata, opened)
+    facts = app_facts(model, kind, metadata, bodies, tensors)
+    opened = bodies[opened_place(bodies)].opened
+    explanation = explanation_of(metadata, opened)
     script = script_of(model.input_kind.name)
     values = {
         "explanation": explanation,
@@ -102,32 +104,12 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactl
         "checksum": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         "weights": tensors.text,
     }
-    return Page(values, facts, json.dumps(told_layers(model, metadata, opened), allow_nan=False))
-
-
-def told_layers(model: Model, metadata: Metadata, opened: Opened | None) -> dict[str, Any]:
-    """The document `told` of a page: what the explain page's script reads of layers."""
-    return _NO_LAYERS if opened is None else described(_explanation(model, metadata, opened), Packed())
+    return Page(values, facts, json.dumps(told_layers(metadata, opened), allow_nan=False))
 
 
 def _formulas(kind: AppKind, explanation: Explanation, opened: Opened) -> dict[str, Markup]:
     """Formula of every layer by its name."""
     return {each.name: mathml(kind.formula(each.kind, each.formula, opened)) for each in explanation.layers}
-
-
-def _explanation(model: Model, metadata: Metadata, opened: Opened | None) -> Explanation:
-    """The layers of a network, none where there is no network, as the explain page takes them."""
-    if opened is not None and isinstance(model, OnNetwork) and model.classes:
-        opened = with_probabilities(opened, model.temperature)
-    return Explanation(
-        model=metadata.model,
-        classes=metadata.classes,
-        answer=np.zeros(max(1, len(metadata.classes))),
-        target=None,
-        inputs="",
-        opened=opened,
-        layers=() if opened is None else layer_records(opened),
-    )
 
 
 @cache
@@ -159,4 +141,7 @@ def refusal(model: Model) -> str:
     kind: AppKind | None = KINDS.get(model.input_kind.name)
     if kind is None:
         return f"{model.name} takes {model.input_kind.nouns}, and pages take images and texts only"
-    return kind.refusal(model)
+    for name, _, member in members_of(model):
+        if reason := kind.refusal(member):
+            return reason if member is model else f"of its members {name} cannot be a page: {reason}"
+    return ""

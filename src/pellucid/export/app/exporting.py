@@ -14,7 +14,6 @@ from pellucid.export.app.kinds import KINDS
 from pellucid.export.app.proving import MOST_EXAMPLES, AppProof, prove_app
 from pellucid.export.export import metadata_of
 from pellucid.export.held_out import held_out_examples
-from pellucid.export.needs import require_one_model
 from pellucid.export.places import require_place
 from pellucid.export.proof import DisagreeingError
 from pellucid.files import write_file
@@ -50,7 +49,6 @@ def export_app(
     require_place(out, ENDING)
     found = model_of(run, name)
     model = load(found.folder)
-    require_one_model(model, found.name)
     if reason := refusal(model):
         raise UsageError(f"--out: {reason}; choose another model with --model, or write --out model.onnx")
     say = announce or (lambda sentence: None)

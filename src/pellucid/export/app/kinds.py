@@ -13,7 +13,7 @@ from pellucid.bundle import ClassicalModel, ImageModel, Model
 from pellucid.data.archives.stored import Stored
 from pellucid.data.listing import Listing
 from pellucid.export.app import texts
-from pellucid.export.app.classical import told_predictor, without_head
+from pellucid.export.app.classical import without_head
 from pellucid.export.app.tensors import Tensors
 from pellucid.insight.layers.bridge import CLOSED, taken_apart
 from pellucid.insight.layers.opened import Opened
@@ -29,7 +29,9 @@ class AppKind(NamedTuple):
         opened: the model's network opened on a blank input, without its head below a classical model; `None`
             where it has none.
         formula: formula of a layer by its kind, for inputs of any length, from that for the blank input.
-        facts: what the kind's scripts need, as `app.input`; arrays that it speaks of join the tensors.
+        facts: what the kind's scripts need, as `app.input`.
+        body: what they need of how one model sees an input, as `input` of its body; arrays that it speaks of
+            join the tensors, their names behind a number where several bodies have such.
         original: a held-out example as the page takes it, by listing and row: JSON for `kind.read`.
         template: in `page/`, the area where an input is handed over.
         below: another one, for what stands below the answer; empty for nothing.
@@ -40,7 +42,8 @@ class AppKind(NamedTuple):
     refusal: Callable[[Model], str]
     opened: Callable[[Model], Opened | None]
     formula: Callable[[str, str, Opened], str]
-    facts: Callable[[Model, Tensors], dict[str, Any]]
+    facts: Callable[[Model], dict[str, Any]]
+    body: Callable[[Model, Tensors, str], dict[str, Any]]
     original: Callable[[Model, Listing, int], dict[str, str]]
     template: str
     below: str
@@ -75,18 +78,23 @@ def _opened_on_black(model: Model) -> Opened | None:
     return opened if isinstance(model, ImageModel) else without_head(opened)
 
 
-def _image_facts(model: Model, tensors: Tensors) -> dict[str, Any]:
+def _image_facts(model: Model) -> dict[str, Any]:
     assert model.preprocessing is not None  # a model of images has one
     image = model.preprocessing
-    features = model.features if isinstance(model, ClassicalModel) and model.network is None else None
     return {
         "height": image.height,
         "width": image.width,
         "channels": image.channels,
         "stretch": image.stretch,
         "columnsMayBeFirst": columns_may_be_first(),
-        "features": features,
-        "predictor": told_predictor(model, tensors, is_opened=True),
+    }
+
+
+def _image_body(model: Model, tensors: Tensors, number: str) -> dict[str, Any]:
+    """The features that a classical model without a network sees of an image."""
+    del tensors, number
+    return {
+        "features": model.features if isinstance(model, ClassicalModel) and model.network is None else None
     }
 
 
@@ -127,6 +135,7 @@ KINDS: dict[str, AppKind] = {
         opened=_opened_on_black,
         formula=lambda kind, formula, opened: formula,
         facts=_image_facts,
+        body=_image_body,
         original=_original_image,
         template="images.html",
         below="",
@@ -141,6 +150,7 @@ KINDS: dict[str, AppKind] = {
         opened=texts.opened_on_text,
         formula=texts.formula_of_text,
         facts=texts.text_facts,
+        body=texts.text_body,
         original=texts.original_text,
         template="texts.html",
         below="texts_below.html",

@@ -10,7 +10,7 @@ from torch import nn
 from pellucid.bundle import ClassicalModel, Model, TextModel
 from pellucid.data.listing import Listing
 from pellucid.data.tables.headers import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
-from pellucid.export.app.classical import told_predictor, without_head
+from pellucid.export.app.classical import without_head
 from pellucid.export.app.encoders import told_encoder, told_terms
 from pellucid.export.app.tensors import Tensors
 from pellucid.insight.layers.known_words import KnownWords
@@ -18,9 +18,6 @@ from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import open_network
 from pellucid.networks import Network
 from pellucid.networks.layers.mean_and_max import MeanAndMax
-
-TERMS = "terms."
-"""Prefix of the weights of n-grams among the tensors."""
 
 _WORD_VECTORS = "word-vectors"
 _NETWORKS = ("bag", "text-cnn", "rnn", "sentence-encoder", _WORD_VECTORS)
@@ -90,24 +87,27 @@ def _of_known_words(network: Network) -> Network:
     return found
 
 
-def text_facts(model: Model, tensors: Tensors) -> dict[str, Any]:
-    """Facts of reading texts, of the form `TextFacts` in the script's types."""
-    assert isinstance(model, (TextModel, ClassicalModel))  # there is no other of texts
-    terms = model.tfidf if isinstance(model, ClassicalModel) else None
-    shows_words = terms is not None and isinstance(model, ClassicalModel) and model.predictor.kind == "linear"
-    if terms is not None:
-        tensors.add_all(terms.arrays(), TERMS)
+def text_facts(model: Model) -> dict[str, Any]:
+    """Facts of texts in tables, of the form `TextFacts` in the script's types."""
     return {
-        "encoder": None if model.encoder is None else told_encoder(model.encoder),
-        "knownAlone": model.network is not None and model.network.config.name == _WORD_VECTORS,
-        "terms": None if terms is None else told_terms(terms),
-        # Of a linear model on words a table beside the words says what each of them adds.
-        "predictor": told_predictor(model, tensors, is_opened=not shows_words),
         "columns": {
             "texts": [*TEXT_NAMES, *LESSER_TEXT_NAMES],
             "labels": [*LABEL_NAMES],
             "joined": [*model.joined_columns],
         },
+    }
+
+
+def text_body(model: Model, tensors: Tensors, number: str) -> dict[str, Any]:
+    """Facts of how a model reads texts, of the form `ReaderFacts` in the script's types."""
+    assert isinstance(model, (TextModel, ClassicalModel))  # there is no other of texts
+    terms = model.tfidf if isinstance(model, ClassicalModel) else None
+    if terms is not None:
+        tensors.add_all(terms.arrays(), f"terms{number}.")
+    return {
+        "encoder": None if model.encoder is None else told_encoder(model.encoder),
+        "knownAlone": model.network is not None and model.network.config.name == _WORD_VECTORS,
+        "terms": None if terms is None else {**told_terms(terms), "idf": f"terms{number}.idf"},
     }
 
 

@@ -3,16 +3,21 @@
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Float32, Shaped
+from jaxtyping import Float, Float32, Float64, Shaped
 from torch import Tensor, nn
 
-from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Model, TextModel
+from pellucid.bundle import AverageModel, ClassicalModel, FeatureModel, ImageModel, Model, TextModel
+from pellucid.bundle.models.average import are_equal_encoders
 from pellucid.classical import HIDDEN
+from pellucid.encoding import Encoder
+from pellucid.encoding.ngrams.term_weights import TermWeights
 from pellucid.errors import UsageError
 from pellucid.export.graph.images import Hog, Pixels
 from pellucid.export.graph.novelty import NoveltyLayer
 from pellucid.export.graph.predictors import layer_of
 from pellucid.networks import Network
+from pellucid.runtime.metadata import inputs_of
+from pellucid.tasks import VALUES
 
 _VIEWS = {"pixels": Pixels, "hog": Hog}
 
@@ -21,7 +26,7 @@ class Input(NamedTuple):
     """Input of a graph.
 
     Attributes:
-        name: `images`, `tokens`, `terms` or `values`.
+        name: `images`, `tokens`, `terms` or `values`; of a second input of texts `tokens_2` or `terms_2`.
         dtype: of its numbers.
         shape: of one example; `None` where its length may be any.
     """
@@ -46,13 +51,24 @@ class NetworkAnswer(nn.Module):
 
     def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
         """Probabilities (batch, classes) or numbers (batch), and novelty where there is a detector."""
-        values = inputs.float() if inputs.dtype == torch.uint8 else inputs
-        hidden = self.network.features(values)
+        hidden = self.seen(inputs)
+        said = self.said(hidden, inputs)
+        return (said,) if self.novelty is None else (said, self.novelty(hidden).float())
+
+    def seen(self, inputs: Shaped[Tensor, "batch ..."]) -> Float32[Tensor, "batch hidden"]:
+        """The last hidden layer."""
+        hidden: Tensor = self.network.features(_values(inputs))
+        return hidden
+
+    def said(
+        self, hidden: Float32[Tensor, "batch hidden"], inputs: Shaped[Tensor, "batch ..."]
+    ) -> Float32[Tensor, "batch ..."]:
+        """Probabilities or numbers from the last hidden layer and, for their mirror images, the inputs."""
         outputs = self.network.head(hidden)
         if self.mirror:
-            outputs = (outputs + self.network(values.flip(3))) / 2
-        said = (outputs / self.temperature).softmax(1) if self.has_probabilities else outputs[:, 0]
-        return (said,) if self.novelty is None else (said, self.novelty(hidden).float())
+            outputs = (outputs + self.network(_values(inputs).flip(3))) / 2
+        said: Tensor = (outputs / self.temperature).softmax(1) if self.has_probabilities else outputs[:, 0]
+        return said
 
 
 class ClassicalAnswer(nn.Module):
@@ -71,17 +87,61 @@ class ClassicalAnswer(nn.Module):
 
     def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
         """Probabilities (batch, classes) or numbers (batch), and novelty where there is a detector."""
-        features = self.view(inputs)
-        outputs = self.predictor(features)
-        said = self._tempered(outputs) if self.has_probabilities else outputs[:, 0]
-        found = said.float()
-        return (found,) if self.novelty is None else (found, self.novelty(features).float())
+        features = self.seen(inputs)
+        said = self.said(features, inputs).float()
+        return (said,) if self.novelty is None else (said, self.novelty(features).float())
 
-    def _tempered(self, probabilities: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
-        if self.temperature == 1:
-            return probabilities
-        powers = (probabilities / probabilities.amax(1, keepdim=True)) ** (1 / self.temperature)
-        return powers / powers.sum(1, keepdim=True)
+    def seen(self, inputs: Shaped[Tensor, "batch ..."]) -> Float32[Tensor, "batch features"]:
+        """Features of the inputs."""
+        features: Tensor = self.view(inputs)
+        return features
+
+    def said(
+        self, features: Float32[Tensor, "batch features"], inputs: Shaped[Tensor, "batch ..."]
+    ) -> Float64[Tensor, "batch ..."]:
+        """Probabilities or numbers from the features alone."""
+        del inputs
+        outputs: Tensor = self.predictor(features)
+        return tempered(outputs, self.temperature) if self.has_probabilities else outputs[:, 0]
+
+
+class AverageAnswer(nn.Module):
+    """Weighted mean of the members' answers, at the temperature of the average.
+
+    What several members see of an input, as those on one network do, is computed once; its weights are in the
+    graph once. The inputs are those of `inputs_of`, in their order.
+    """
+
+    members: nn.ModuleList
+    novelty: NoveltyLayer | None
+
+    def __init__(self, model: AverageModel) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(_member_answer(each.model.with_detector(None)) for each in model.members)
+        self.shares = [weight / sum(model.weights) for weight in model.weights]
+        self.groups, self.taken = model.groups, [_input_taken(model, each.model) for each in model.members]
+        self.temperature, self.has_probabilities = model.temperature, bool(model.classes)
+        self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
+
+    def forward(self, *inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
+        """Probabilities (batch, classes) or numbers (batch), and novelty where there is a detector."""
+        parts: dict[int, Tensor] = {}
+        seen: dict[int, Tensor] = {}
+        for group in self.groups:
+            taken, looking = inputs[self.taken[group[0]]], self._member(group[0])
+            hidden = looking.seen(taken)
+            for place in group:
+                seen[place] = hidden
+                parts[place] = self._member(place).said(hidden, taken).double() * self.shares[place]
+        mean = torch.stack([parts[place] for place in range(len(self.members))]).sum(0)
+        said = tempered(mean, self.temperature).float() if self.has_probabilities else mean.float()
+        # The detector looks at what the member of the most weight, the first, sees.
+        return (said,) if self.novelty is None else (said, self.novelty(seen[0]).float())
+
+    def _member(self, place: int) -> NetworkAnswer | ClassicalAnswer:
+        member = self.members[place]
+        assert isinstance(member, (NetworkAnswer, ClassicalAnswer))  # there are no others
+        return member
 
 
 class NetworkView(nn.Module):
@@ -95,9 +155,23 @@ class NetworkView(nn.Module):
 
     def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> Float32[Tensor, "batch hidden"]:
         """One row for each input."""
-        values = inputs.float() if inputs.dtype == torch.uint8 else inputs
-        hidden: Tensor = self.network.features(values)
+        hidden: Tensor = self.network.features(_values(inputs))
         return hidden
+
+
+def tempered(
+    probabilities: Float[Tensor, "batch classes"], temperature: float
+) -> Float[Tensor, "batch classes"]:
+    """Probabilities to the power of one over a temperature, which sum to 1 again."""
+    if temperature == 1:
+        return probabilities
+    powers = (probabilities / probabilities.amax(1, keepdim=True)) ** (1 / temperature)
+    return powers / powers.sum(1, keepdim=True)
+
+
+def _values(inputs: Shaped[Tensor, "batch ..."]) -> Shaped[Tensor, "batch ..."]:
+    """Pixels as the numbers that networks take; ids and vectors as they are."""
+    return inputs.float() if inputs.dtype == torch.uint8 else inputs
 
 
 def _view(model: ClassicalModel) -> nn.Module:
@@ -115,23 +189,47 @@ def answer_layer(model: Model) -> nn.Module:
 
     Raises: `UsageError` if it is of a kind that cannot be exported.
     """
+    if isinstance(model, AverageModel):
+        return AverageAnswer(model).eval()
+    return _member_answer(model).eval()
+
+
+def _member_answer(model: Model) -> NetworkAnswer | ClassicalAnswer:
+    """The answer of a model that is no average.
+
+    Raises: `UsageError` if it is of a kind that cannot be exported.
+    """
     if isinstance(model, ClassicalModel):
-        return ClassicalAnswer(model).eval()
+        return ClassicalAnswer(model)
     if isinstance(model, (ImageModel, TextModel, FeatureModel)):
-        return NetworkAnswer(model).eval()
+        return NetworkAnswer(model)
     raise UsageError(f"export: {model.name} makes images and answers nothing; export a model that predicts")
 
 
-def input_of(model: Model) -> Input:
-    """Inputs that the graph of a model takes."""
+def _input_taken(model: AverageModel, member: Model) -> int:
+    """Place of the input that a member takes; the first, which has as many rows, if it looks at nothing."""
+    for place, encoder in enumerate(model.encoders):
+        if any(are_equal_encoders(encoder, each) for each in member.encoders):
+            return place
+    return 0
+
+
+def graph_inputs(model: Model) -> list[Input]:
+    """Inputs that the graph of a model takes, in their order."""
+    return [
+        _input(model, name, encoder) for name, encoder in inputs_of(model.input_kind, model.encoders).items()
+    ]
+
+
+def _input(model: Model, name: str, encoder: Encoder | TermWeights | None) -> Input:
+    """One input of a graph, by its name."""
     if model.preprocessing is not None:
         image = model.preprocessing
-        return Input("images", torch.uint8, (image.channels, image.height, image.width))
-    if isinstance(model, TextModel) or (isinstance(model, ClassicalModel) and model.encoder is not None):
-        return Input("tokens", torch.int64, (None,))
+        return Input(name, torch.uint8, (image.channels, image.height, image.width))
+    if isinstance(encoder, Encoder):
+        return Input(name, torch.int64, (None,))
     if isinstance(model, FeatureModel):
-        return Input("values", torch.float32, (model.features,))
-    assert isinstance(model, ClassicalModel)  # all others were named
-    if model.input_kind.name == "texts":
-        return Input("terms", torch.float32, (0 if model.tfidf is None else model.tfidf.features,))
-    return Input("values", torch.float32, (model.length,))
+        return Input(name, torch.float32, (model.features,))
+    if isinstance(model, ClassicalModel) and model.input_kind is VALUES:
+        return Input(name, torch.float32, (model.length,))
+    return Input(name, torch.float32, (0 if encoder is None else encoder.features,))

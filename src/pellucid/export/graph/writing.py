@@ -4,16 +4,16 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import torch
 
-from pellucid.bundle import Model
+from pellucid.bundle import AverageModel, Model
 from pellucid.errors import ModelFileError
-from pellucid.export.graph.answer import Input, answer_layer, input_of
-from pellucid.runtime.metadata import NOVELTY, NUMBERS, PROBABILITIES
+from pellucid.export.graph.answer import Input, answer_layer, graph_inputs
+from pellucid.runtime.metadata import NOVELTY, NUMBERS, PROBABILITIES, TOKENS
 
 OPSET = 20
 _BATCH, _LENGTH = "batch", "length"
@@ -26,17 +26,17 @@ def graph_of(model: Model) -> Any:
     Raises: `UsageError` if the model is of a kind that cannot be exported, `ModelFileError` if the exporter
     took a length for fixed that may be any.
     """
-    layer, taken = answer_layer(model), input_of(model)
-    example, dynamic = _example(taken)
+    layer, taken = answer_layer(model), graph_inputs(model)
+    examples, dynamic = zip(*map(_example, taken), strict=True)
     with _quiet(), torch.inference_mode():
         program = torch.onnx.export(
             layer,
-            (example,),
+            examples,
             dynamo=True,
             opset_version=OPSET,
-            input_names=[taken.name],
+            input_names=[each.name for each in taken],
             output_names=_outputs(model),
-            dynamic_shapes=(dynamic,),
+            dynamic_shapes=(dynamic,) if isinstance(model, AverageModel) else dynamic,
             verbose=False,
         )
     assert program is not None  # with dynamo the exporter returns what it made
@@ -73,25 +73,26 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _name_lengths(graph: Any, taken: Input) -> None:
-    """Call the free lengths `batch` and `length`, and require that they are free.
+def _name_lengths(graph: Any, taken: Sequence[Input]) -> None:
+    """Require free lengths, and call them `batch` and `length`, of a second input of tokens `length_2`.
 
     The exporter has been seen to freeze the length of a recurrent network without a word.
 
     Raises: `ModelFileError` if one is not.
     """
-    (found,) = graph.graph.input
-    wanted = [_BATCH, *(_LENGTH if length is None else length for length in taken.shape)]
     named: dict[str, str] = {}
-    for axis, (length, expected) in enumerate(zip(found.type.tensor_type.shape.dim, wanted, strict=True)):
-        is_free = isinstance(expected, str)
-        if is_free != bool(length.dim_param) or (not is_free and length.dim_value != expected):
-            raise ModelFileError(
-                f"export: axis {axis} of {taken.name} is {length.dim_param or length.dim_value} in the "
-                f"graph, where {expected} is expected; this is a fault of the exporter, please report it"
-            )
-        if is_free:
-            named[length.dim_param] = str(expected)
+    for found, given in zip(graph.graph.input, taken, strict=True):
+        length_name = _LENGTH + given.name.removeprefix(TOKENS)
+        wanted = [_BATCH, *(length_name if length is None else length for length in given.shape)]
+        for axis, (length, expected) in enumerate(zip(found.type.tensor_type.shape.dim, wanted, strict=True)):
+            is_free = isinstance(expected, str)
+            if is_free != bool(length.dim_param) or (not is_free and length.dim_value != expected):
+                raise ModelFileError(
+                    f"export: axis {axis} of {given.name} is {length.dim_param or length.dim_value} in the "
+                    f"graph, where {expected} is expected; this is a fault of the exporter, please report it"
+                )
+            if is_free:
+                named[length.dim_param] = str(expected)
     for each in (*graph.graph.input, *graph.graph.output):
         for length in each.type.tensor_type.shape.dim:
             if length.dim_param in named:  # setting it makes a fixed length a free one

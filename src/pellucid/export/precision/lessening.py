@@ -104,9 +104,8 @@ def _training_inputs(full: Full, folder: Path) -> Iterator[dict[str, np.ndarray]
     run = run_of(folder)
     assert run is not None  # or there were no held-out examples
     listing, rows = rows_of(run, (TRAIN,), CALIBRATION_EXAMPLES)
-    name = full.exported.input_name
     batches = [
-        {name: batch}
+        batch
         for block in incoming_rows(full.model, listing, rows).blocks
         for batch, _ in full.exported.batches(block.inputs)
     ]

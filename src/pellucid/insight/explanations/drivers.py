@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
-from pellucid.bundle import ImageModel, Model, TextModel
+from pellucid.bundle import AverageModel, ImageModel, Member, Model, TextModel
 from pellucid.encoding import Encoder
 from pellucid.insight.explanations.grad_cam import grad_cam, has_maps
 from pellucid.insight.explanations.path_gradients import (
@@ -76,10 +76,27 @@ class _Scored(NamedTuple):
 _Method = Callable[[Model], _Scored]
 
 
+class _Asked(NamedTuple):
+    """An explanation before it is computed.
+
+    Attributes:
+        method: that computes it.
+        model: that is asked: the one that answers or, of an average, a member that is a network.
+        whose: ends the words on how it is computed; names that member, and is empty elsewhere.
+    """
+
+    method: _Method
+    model: Model
+    whose: str = ""
+
+
 def drivers_of_image(
     model: Model, pixels: UInt8[np.ndarray, "height width channels"], target: int | None
 ) -> Driven:
-    """Explain an answer on an image: Grad-CAM where the network has maps, integrated gradients, occlusion."""
+    """Explain an answer on an image: Grad-CAM where the network has maps, integrated gradients, occlusion.
+
+    Of an average the first two are those of its heaviest network; all are tested on its own answer.
+    """
     pieces = ImagePieces(model, pixels, target)
     raw = pixels.transpose(2, 0, 1).astype(np.float32)
     paint = np.broadcast_to(pieces.paint[:, None, None].astype(np.float32), raw.shape)
@@ -97,21 +114,24 @@ def drivers_of_image(
     def by_windows(asked: Model) -> _Scored:
         return _Scored(taking_out(ImagePieces(asked, pixels, target)))
 
-    methods: dict[str, _Method] = {}
-    if isinstance(model, ImageModel):
-        if has_maps(model.network):
-            methods["grad-cam"] = by_maps
-        methods["integrated-gradients"] = by_path
-    methods["occlusion"] = by_windows
-    return Driven(pieces, _tested(model, pieces, methods, "an image of its mean colour"))
+    methods: dict[str, _Asked] = {}
+    members = model.members if isinstance(model, AverageModel) else (Member("", 1, model),)
+    for name, _, member in members:
+        if isinstance(member, ImageModel) and not methods:
+            whose = f", in its member {name}" if name else ""
+            if has_maps(member.network):
+                methods["grad-cam"] = _Asked(by_maps, member, whose)
+            methods["integrated-gradients"] = _Asked(by_path, member, whose)
+    methods["occlusion"] = _Asked(by_windows, model)
+    return Driven(pieces, _tested(pieces, methods, "an image of its mean colour"))
 
 
 def drivers_of_text(model: Model, text: str, target: int | None) -> Driven:
     """Explain an answer on a text: integrated gradients of a network, leave-one-out of any model."""
     if not isinstance(model, TextModel):
         words = WordPieces(model, text, target)
-        without: dict[str, _Method] = {"leave-one-out": lambda asked: _Scored(taking_out(words))}
-        return Driven(words, _tested(model, words, without, ""))
+        leaving = _Asked(lambda asked: _Scored(taking_out(words)), model)
+        return Driven(words, _tested(words, {"leave-one-out": leaving}, ""))
     ids = ids_of(model.encoder, text)
     pieces = TokenPieces(model, ids, target)
 
@@ -124,10 +144,10 @@ def drivers_of_text(model: Model, text: str, target: int | None) -> Driven:
         assert isinstance(asked, TextModel)  # the model, or one with other weights
         return _Scored(taking_out(TokenPieces(asked, ids, target)))
 
-    methods: dict[str, _Method] = {"integrated-gradients": by_path} if has_way(model.network) else {}
-    methods["leave-one-out"] = by_leaving_out
+    methods = {"integrated-gradients": _Asked(by_path, model)} if has_way(model.network) else {}
+    methods["leave-one-out"] = _Asked(by_leaving_out, model)
     start = "a bag without n-grams" if model.network.config.groups else "vectors of zeros"
-    return Driven(pieces, _tested(model, pieces, methods, start))
+    return Driven(pieces, _tested(pieces, methods, start))
 
 
 def ids_of(encoder: Encoder, text: str) -> Int64[np.ndarray, " ids"]:
@@ -136,17 +156,17 @@ def ids_of(encoder: Encoder, text: str) -> Int64[np.ndarray, " ids"]:
     return found
 
 
-def _tested(model: Model, pieces: Pieces, methods: dict[str, _Method], start: str) -> list[Driver]:
+def _tested(pieces: Pieces, methods: dict[str, _Asked], start: str) -> list[Driver]:
     """Run explanations and their tests."""
     bench = Bench(pieces)
-    others: list[Model] = []
-    if isinstance(model, (ImageModel, TextModel)):
-        others = [randomised_model(model, seed) for seed in range(NETWORKS)]
+    networks = [each.model for each in methods.values() if isinstance(each.model, (ImageModel, TextModel))]
+    others = [randomised_model(networks[0], seed) for seed in range(NETWORKS)] if networks else []
     drivers = []
-    for name, method in methods.items():
+    for name, (method, model, whose) in methods.items():
         found = method(model)
-        trial = bench.test(found.scores, [method(other).scores for other in others])
-        how = _HOW.get(name) or _OF_PATH.format(start=start)
+        shuffled = others if isinstance(model, (ImageModel, TextModel)) else []
+        trial = bench.test(found.scores, [method(other).scores for other in shuffled])
+        how = (_HOW.get(name) or _OF_PATH.format(start=start)) + whose
         drivers.append(Driver(name, how, found.scores, found.fine, found.note, trial))
     return drivers
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from pellucid.arithmetic.rounding import with_minus
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.explanations.contests import SEED as CONTEST_SEED
+from pellucid.insight.explanations.contributions import Contributions
 from pellucid.insight.explanations.drivers import Driver
 from pellucid.insight.explanations.latents import SEED
 from pellucid.insight.explanations.pieces import ImagePieces
@@ -64,6 +65,23 @@ class _Shown:
     plots: Sequence[Plot]
 
 
+@dataclass(frozen=True)
+class _Added:
+    """What the parts of a model add, as the page shows it.
+
+    Attributes:
+        key: of its map.
+        name: of the member of an average; empty of a model by itself.
+        contributions: all of it.
+        terms: name, value of the feature and what it adds, of the largest.
+    """
+
+    key: str
+    name: str
+    contributions: Contributions
+    terms: Sequence[tuple[str, float | None, float]]
+
+
 def render_explanation(explanation: Explanation, source: str) -> str:
     """Write the page.
 
@@ -108,8 +126,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             noise_seed=SEED,
             formulas={each.name: mathml(each.formula) for each in explanation.layers},
             drivers=_shown(explanation),
-            contributions=explanation.contributions,
-            terms=_largest_terms(explanation),
+            contributions=_added(explanation),
             album=_album(explanation),
             left_out=packed.left_out,
             gradients_left_out=packed.gradients_left_out,
@@ -199,11 +216,20 @@ def _shown(explanation: Explanation) -> list[_Shown]:
     ]
 
 
-def _largest_terms(explanation: Explanation) -> list[tuple[str, float | None, float]]:
+def _added(explanation: Explanation) -> list[_Added]:
+    """What the parts of a classical model add, or those of each classical member of an average."""
+    if explanation.mean is None:
+        found = [("contributions", "", explanation.contributions)]
+    else:
+        found = [
+            (f"contributions-{place}", each.name, each.contributions)
+            for place, each in enumerate(explanation.mean.terms)
+        ]
+    return [_Added(key, name, each, _largest_terms(each)) for key, name, each in found if each is not None]
+
+
+def _largest_terms(found: Contributions) -> list[tuple[str, float | None, float]]:
     """Name, value of the feature, and what it adds, of the terms that add most; none that add nothing."""
-    found = explanation.contributions
-    if found is None:
-        return []
     order = np.argsort(-np.abs(found.scores), kind="stable")[:_SHOWN_TERMS].tolist()
     return [
         (
@@ -221,9 +247,10 @@ def _drivers_told(explanation: Explanation, packed: Packed) -> list[dict[str, An
     found: list[dict[str, Any]] = [
         {"name": name, "centred": True} for name in pack_differences(explanation, packed)
     ]
-    if explanation.contributions is not None and explanation.contributions.drawn is not None:
-        packed.add("driver:contributions", explanation.contributions.drawn)
-        found.append({"name": "contributions", "centred": False})
+    for added in _added(explanation):
+        if added.contributions.drawn is not None:
+            packed.add(f"driver:{added.key}", added.contributions.drawn)
+            found.append({"name": added.key, "centred": False})
     if explanation.driven is None:
         return found
     pieces = explanation.driven.pieces

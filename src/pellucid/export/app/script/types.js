@@ -1,5 +1,5 @@
 // The types of a page's own documents, and of a kind of input; the type checker alone reads this file.
-/** @import { Numbers, Shape, Whole } from "../../../reports/explain/script/types.js" */
+/** @import { HiddenLayer, Layer, Numbers, Shape, Whole } from "../../../reports/explain/script/types.js" */
 
 /**
  * Where a tensor lies among the weights, and the steps of its rows where it is in 16 bits: in bytes.
@@ -18,14 +18,36 @@
  * @typedef {object} App
  * @property {string} model
  * @property {string[]} classes as they are called in the data; none where a number is predicted
- * @property {number} temperature
- * @property {boolean} mirror whether outputs are averaged with those for the mirror image
- * @property {string} hidden name of the value that the novelty detector looks at
+ * @property {number} temperature of the weighted mean of what the members say; 1 of a single one
+ * @property {Member[]} members the models whose mean is the answer, that of the most weight first; mostly one
+ * @property {Body[]} bodies what they see of an input, the first member's first
+ * @property {number} opened which body's layers the page opens; without a network the first
  * @property {Record<string, any>} input what the kind of input needs
  * @property {NoveltyFacts | null} novelty
  * @property {[error: number, trust: number | null][]} abstention
  * @property {Record<string, TensorPlace>} tensors
  * @property {{ examples: number, difference: number, browser: string } | null} proof
+ */
+
+/**
+ * A model, or one of several whose weighted mean is the answer.
+ * @typedef {object} Member
+ * @property {string} name
+ * @property {number} weight whole
+ * @property {number} share its weight over that of all
+ * @property {number} temperature
+ * @property {boolean} mirror whether outputs are averaged with those for the mirror image
+ * @property {number} body what it sees, which others may see as well
+ * @property {Predictor | null} predictor of a classical model; null of a network
+ */
+
+/**
+ * What members see of an input: the last hidden layer of a network, or features.
+ * @typedef {object} Body
+ * @property {string} hidden name of the value of the last hidden layer; empty without a network
+ * @property {string} output name of what the network gives
+ * @property {(Layer | HiddenLayer)[] | null} layers of its network; null of the one that the page opens
+ * @property {Record<string, any>} input what the kind of input needs to make them
  */
 
 /**
@@ -41,9 +63,9 @@
  */
 
 /**
- * A classical model; `opened` where the page shows how it comes to its answer.
- * @typedef {{ kind: "linear" | "forest" | "kernel" | "constant", outputs: number, number: boolean, opened: boolean }}
- *   Predictor
+ * A classical model; `opened` where the page shows how it comes to its answer, `arrays` what their names begin with.
+ * @typedef {{ kind: "linear" | "forest" | "kernel" | "constant", outputs: number, number: boolean, opened: boolean,
+ *   arrays: string }} Predictor
  */
 
 /** @typedef {(name: string) => Numbers} Arrays of a predictor, by their names */
@@ -51,21 +73,35 @@
 /** @typedef {{ column: number, value: number, threshold: number, isYes: boolean }} Question of a tree, answered */
 
 /**
- * An answer with the value of every layer and, of a classical model, the features that it saw.
- * @typedef {Answer & { values: Map<string, Whole>, seen?: Features }} OpenedAnswer
+ * An answer with the value of every layer that is opened, and of each member what it says and the features that it saw.
+ * @typedef {Answer & { values: Map<string, Whole>, parts: { said: number[], seen: Features }[] }} OpenedAnswer
  */
 
 /**
- * A kind of input: how an original becomes what the network takes. `Ready` is whatever the kind needs of it.
+ * How members see an input. `Ready` is whatever the kind of input needs of it.
  * @template Ready
- * @typedef {object} InputKind
+ * @typedef {object} Eyes
+ * @property {(ready: Ready, body: Body, isMirrored: boolean) => Whole} inputs of a network
+ * @property {(ready: Ready, body: Body) => Features} seen without a network
+ * @property {(features: Features) => number[]} [signals] of novelty, where they are not those of directions
+ */
+
+/**
+ * What is particular to a kind of input on the page.
+ * @template Ready
+ * @typedef {object} OnPage
  * @property {(original: File | Record<string, string>) => Promise<Ready>} read an original as people hand it over, or
  *   as Python writes it for the proof; rejects with an `Error` in words where it cannot be read
- * @property {(ready: Ready) => Whole[]} views inputs of the network; outputs of all are averaged, the first is opened
- * @property {(ready: Ready) => OpenedAnswer} [answer] where the views alone do not say how an answer is made
- * @property {FeatureWords} [features] of a classical model on features of the input itself
+ * @property {(body: Body) => FeatureWords | undefined} words of features of the input itself
+ * @property {(ready: Ready) => void} [answered] what is to be done once another input was answered
  * @property {(ready: Ready) => void} show it where people handed it over
  * @property {(page: PageActions<Ready>) => void} start give the area its clicks and keys
+ */
+
+/**
+ * A kind of input: how an original becomes what members see.
+ * @template Ready
+ * @typedef {Eyes<Ready> & OnPage<Ready>} InputKind
  */
 
 /**

@@ -2,13 +2,13 @@
 import { indexField } from "../../../../reports/explain/script/dom/controls.js";
 import { element } from "../../../../reports/explain/script/dom/element.js";
 import { shown } from "../../../../reports/explain/script/dom/numbers.js";
-import { predictorArray } from "../classical/answering.js";
 import { leafReader, walker } from "../classical/predictors.js";
 import { app } from "../facts/app.js";
 import { say } from "../words/language.js";
-import { namesOf } from "./naming.js";
 import { sentence, tableOfRows } from "./tables.js";
-/** @import { FeatureWords, Features, Question } from "../types.js" */
+/** @import { Features, Question } from "../types.js" */
+/** @import { Decided } from "./decision.js" */
+/** @import { ColumnNamer } from "./naming.js" */
 
 /** @typedef {{ entry: number, content: number }[]} Leaf */
 
@@ -17,12 +17,12 @@ const shownTree = { tree: 0 };
 /**
  * @param {Features} features
  * @param {number} best position of the class that is answered; of numbers 0
- * @param {FeatureWords | undefined} words
+ * @param {Decided} decided
  */
-export function openedForest(features, best, words) {
-  const walk = walker(features, predictorArray);
-  const held = leafReader(predictorArray);
-  const roots = predictorArray("roots").data;
+export function openedForest(features, best, { arrayOf, nameOf }) {
+  const walk = walker(features, arrayOf);
+  const held = leafReader(arrayOf);
+  const roots = arrayOf("roots").data;
   const leaves = Array.from(roots, (root) => held(walk(root)));
   const count = roots.length;
   const way = element("div");
@@ -32,7 +32,7 @@ export function openedForest(features, best, words) {
     /** @type {Question[]} */
     const asked = [];
     walk(roots[shownTree.tree], asked);
-    way.replaceChildren(...wayOf(asked, leaves[shownTree.tree], namesOf(words)));
+    way.replaceChildren(...wayOf(asked, leaves[shownTree.tree], nameOf));
   };
   choose(shownTree.tree);
   const field = indexField(
@@ -65,7 +65,7 @@ const mostOf = (leaf) => leaf.reduce((most, each) => (each.content > most.conten
 /**
  * @param {Question[]} asked
  * @param {Leaf} leaf
- * @param {(column: number) => Node | string} nameOf
+ * @param {ColumnNamer} nameOf
  */
 function wayOf(asked, leaf, nameOf) {
   const table = tableOfRows(

@@ -1,37 +1,39 @@
 // A kernel machine opened: the decision of each pair of classes, and the kept examples that make the closest one.
 import { shown } from "../../../../reports/explain/script/dom/numbers.js";
-import { predictorArray } from "../classical/answering.js";
 import { decisionsOf, likenessOf, voteOf, votesOf } from "../classical/kernel.js";
 import { app } from "../facts/app.js";
 import { MOST_ROWS, sentence, tableOfRows } from "./tables.js";
-/** @import { Features } from "../types.js" */
+/** @import { Arrays, Features } from "../types.js" */
+/** @import { Decided } from "./decision.js" */
 
 /** @typedef {{ point: number, name: string, near: number, weight: number }} Kept example, and its weight for a pair */
 
 /**
  * @param {Features} features
  * @param {number} best position of the class that is answered; of numbers 0
+ * @param {Decided} decided
  */
-export function openedKernel(features, best) {
-  const near = likenessOf(features, predictorArray);
-  const { shape } = predictorArray("points");
-  const gamma = shown(predictorArray("gamma").data[0], 4);
+export function openedKernel(features, best, { arrayOf }) {
+  const near = likenessOf(features, arrayOf);
+  const { shape } = arrayOf("points");
+  const gamma = shown(arrayOf("gamma").data[0], 4);
   const kept = sentence("kernelKept", { count: shape[0], space: shape[1], gamma });
-  return [kept, ...(app.classes.length ? ofClasses(near, best) : ofNumber(near))];
+  return [kept, ...(app.classes.length ? ofClasses(near, best, arrayOf) : ofNumber(near, arrayOf))];
 }
 
 /**
  * @param {number[]} near
  * @param {number} best
+ * @param {Arrays} arrayOf
  */
-function ofClasses(near, best) {
-  const classes = Array.from(predictorArray("classes").data);
+function ofClasses(near, best, arrayOf) {
+  const classes = Array.from(arrayOf("classes").data);
   const own = classes.indexOf(best);
-  const decisions = decisionsOf(near, predictorArray);
+  const decisions = decisionsOf(near, arrayOf);
   const votes = votesOf(decisions);
   const others = classes.map((_, at) => at).filter((at) => at !== own);
   others.sort((one, other) => decisions[own][one] - decisions[own][other]);
-  const scale = predictorArray("scale").data[0];
+  const scale = arrayOf("scale").data[0];
   const parts = { label: app.classes[best], votes: shown(votes[own], 4), scale: shown(scale, 4) };
   /** @type {[string, string, string][]} */
   const rows = others.map((at) => {
@@ -41,19 +43,19 @@ function ofClasses(near, best) {
   return [
     sentence("kernelVotes", { ...parts, score: shown(votes[own] * scale, 4) }),
     tableOfRows("kernelPairs", ["columnAgainst", "columnDecision", "columnVote"], rows),
-    ...ofPair(near, own, others[0], decisions[own][others[0]]),
+    ...ofPair(near, [own, others[0]], decisions[own][others[0]], arrayOf),
   ];
 }
 
 /**
  * @param {number[]} near
- * @param {number} own column of the class that is answered
- * @param {number} other column of the class that comes nearest to it
+ * @param {[own: number, other: number]} pair columns of the class that is answered, and of the one nearest to it
  * @param {number} decision
+ * @param {Arrays} arrayOf
  */
-function ofPair(near, own, other, decision) {
-  const [classes, ends] = [predictorArray("classes").data, predictorArray("ends").data];
-  const { data, shape } = predictorArray("weights");
+function ofPair(near, [own, other], decision, arrayOf) {
+  const [classes, ends] = [arrayOf("classes").data, arrayOf("ends").data];
+  const { data, shape } = arrayOf("weights");
   const sign = own < other ? 1 : -1; // a decision speaks for the class that stands first
   /** @type {Kept[]} */
   const kept = [];
@@ -67,7 +69,7 @@ function ofPair(near, own, other, decision) {
       kept.push({ point, name, near: near[point], weight });
     }
   }
-  const bias = sign * predictorArray("bias").data[placeOfPair(own, other, classes.length)];
+  const bias = sign * arrayOf("bias").data[placeOfPair(own, other, classes.length)];
   const parts = {
     label: app.classes[classes[own]],
     other: app.classes[classes[other]],
@@ -87,10 +89,13 @@ function placeOfPair(one, other, count) {
   return first * count - (first * (first + 1)) / 2 + second - first - 1;
 }
 
-/** @param {number[]} near */
-function ofNumber(near) {
-  const weights = predictorArray("weights").data;
-  const bias = predictorArray("bias").data[0];
+/**
+ * @param {number[]} near
+ * @param {Arrays} arrayOf
+ */
+function ofNumber(near, arrayOf) {
+  const weights = arrayOf("weights").data;
+  const bias = arrayOf("bias").data[0];
   const kept = near.map((each, point) => ({ point, name: "", near: each, weight: weights[point] }));
   const sum = kept.reduce((total, each) => total + each.near * each.weight, bias);
   return [sentence("kernelNumber", { bias: shown(bias, 4), sum: shown(sum, 4) }), tableOfKept(kept)];

@@ -4,25 +4,23 @@ import { element } from "../../../../reports/explain/script/dom/element.js";
 import { shown } from "../../../../reports/explain/script/dom/numbers.js";
 import { paintPixels } from "../../../../reports/explain/script/drawing/paint.js";
 import { centredScale, legend } from "../../../../reports/explain/script/drawing/scales.js";
-import { predictorArray } from "../classical/answering.js";
 import { linearFor } from "../classical/predictors.js";
 import { app } from "../facts/app.js";
 import { say } from "../words/language.js";
-import { namesOf } from "./naming.js";
 import { MOST_ROWS, sentence, tableOfRows } from "./tables.js";
 /** @import { Whole } from "../../../../reports/explain/script/types.js" */
-/** @import { FeatureWords, Features } from "../types.js" */
+/** @import { Features } from "../types.js" */
+/** @import { Decided } from "./decision.js" */
 
 /**
  * @param {Features} features
  * @param {number} best position of the class that is answered; of numbers 0
- * @param {FeatureWords | undefined} words
+ * @param {Decided} decided
  */
-export function openedLinear({ columns, values }, best, words) {
-  const { bias, weightOf } = linearFor(predictorArray, best);
+export function openedLinear({ columns, values }, best, { arrayOf, nameOf, mapOf }) {
+  const { bias, weightOf } = linearFor(arrayOf, best);
   const weights = columns.map(weightOf);
   const adds = Float64Array.from(weights, (weight, at) => weight * values[at]);
-  const nameOf = namesOf(words);
   const parts = {
     count: adds.length,
     bias: shown(bias, 4),
@@ -34,7 +32,7 @@ export function openedLinear({ columns, values }, best, words) {
   };
   return [
     sentence(app.classes.length ? "linearSum" : "linearNumber", parts),
-    ...(words?.mapOf && !app.hidden ? mapOf(words.mapOf(adds)) : []),
+    ...(mapOf ? drawnOnPlaces(mapOf(adds)) : []),
     tableOfRows(
       "linearTable",
       ["columnFeature", "columnValue", "columnOfClass", "columnAdds"],
@@ -47,7 +45,7 @@ export function openedLinear({ columns, values }, best, words) {
 }
 
 /** @param {Whole} sums of places */
-function mapOf({ shape: [rows, columns], data }) {
+function drawnOnPlaces({ shape: [rows, columns], data }) {
   const scale = centredScale(Math.max(...data.map(Math.abs)));
   const canvas = element("canvas", { class: "adds", role: "img", "aria-label": say("linearMap") });
   paintPixels(canvas, [rows, columns], data, scale);

@@ -6,19 +6,23 @@ import { app } from "../facts/app.js";
 import { say } from "../words/language.js";
 /** @import { FeatureWords } from "../types.js" */
 
+/** @typedef {(column: number) => Node | string} ColumnNamer */
+
 /**
- * Units of the last hidden layer: a click opens the unit's own arithmetic.
+ * Units of the last hidden layer: a click opens the unit's own arithmetic, where the layers are those of the page.
+ * @param {number} body
  * @param {number} column
  */
-function unitOf(column) {
+function unitOf(body, column) {
   const name = say("unitNumber", { number: column });
-  const layer = layerCalled(app.hidden);
+  const layer = body === app.opened ? layerCalled(app.bodies[body].hidden) : undefined;
   if (!layer || layer.hidden || layer.shape.length !== 1) return name;
   return button({ class: "number-button" }, name, () => chooseLayer(layer, [column]));
 }
 
 /**
- * @param {FeatureWords | undefined} words
- * @returns {(column: number) => Node | string}
+ * @param {number} body
+ * @param {FeatureWords | undefined} words of features of the input itself
+ * @returns {ColumnNamer}
  */
-export const namesOf = (words) => (app.hidden || !words ? unitOf : words.nameOf);
+export const namesOf = (body, words) => words?.nameOf ?? ((column) => unitOf(body, column));

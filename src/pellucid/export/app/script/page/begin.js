@@ -8,8 +8,9 @@ import { openWeights } from "../facts/weights.js";
 import { say, startLanguage } from "../words/language.js";
 import { labelOf, showAnswer } from "./bars.js";
 import { showValues } from "./glass.js";
+import { showMembers } from "./members.js";
 import { addRow, startTray } from "./tray.js";
-/** @import { Answer, FeatureWords, InputKind, OpenedAnswer } from "../types.js" */
+/** @import { Answer, Body, FeatureWords, InputKind, OpenedAnswer } from "../types.js" */
 /** @import { Word } from "../words/language.js" */
 
 /** @typedef {OpenedAnswer & { milliseconds: number }} TimedAnswer */
@@ -23,9 +24,10 @@ const MOST_NAMED = 12;
 
 /**
  * What is shown, drawn for the first time once `drawn` is kept, and how features of this kind of input are told.
- * @type {{ name: string, answer: TimedAnswer | null, drawn: Promise<void>, words: FeatureWords | undefined }}
+ * @type {{ name: string, answer: TimedAnswer | null, drawn: Promise<void>,
+ *   words: (body: Body) => FeatureWords | undefined }}
  */
-const here = { name: "", answer: null, drawn: Promise.resolve(), words: undefined };
+const here = { name: "", answer: null, drawn: Promise.resolve(), words: () => undefined };
 
 /**
  * @template Ready
@@ -35,7 +37,8 @@ const here = { name: "", answer: null, drawn: Promise.resolve(), words: undefine
  */
 function timed(kind, ready) {
   const start = performance.now();
-  const answer = kind.answer ? kind.answer(ready) : answered(kind.views(ready));
+  const answer = answered(kind, ready);
+  kind.answered?.(ready);
   return { ...answer, milliseconds: performance.now() - start };
 }
 
@@ -46,6 +49,7 @@ function timed(kind, ready) {
 function show(name, answer) {
   Object.assign(here, { name, answer });
   showAnswer(name, answer);
+  showMembers(answer);
   showValues(answer.values);
   showDecision(answer, here.words);
 }
@@ -148,7 +152,8 @@ const asked = (kind) => ({
     return found;
   },
   /** @param {Record<string, string>} original */
-  inputs: async (original) => Array.from(kind.views(await kind.read(original))[0].data),
+  inputs: async (original) =>
+    Array.from(kind.inputs(await kind.read(original), app.bodies[app.opened], false).data),
 });
 
 /**
@@ -156,7 +161,7 @@ const asked = (kind) => ({
  * @param {InputKind<Ready>} kind
  */
 async function started(kind) {
-  here.words = kind.features;
+  here.words = kind.words;
   startLanguage(() => {
     sayFacts();
     if (here.answer) show(here.name, here.answer);

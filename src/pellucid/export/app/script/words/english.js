@@ -91,6 +91,17 @@ export const ENGLISH = {
   columnWeight: "weight in the text",
   columnOfClass: "weight for the class",
   columnAdds: "adds",
+  membersTitle: "Models that it is the mean of",
+  membersSum:
+    "The answer is a weighted mean: the probability that each model gives {label}, times its share of the weights, adds up to {sum}.",
+  membersNumber:
+    "The answer is a weighted mean: what each model says, times its share of the weights, adds up to {sum}.",
+  membersTempered:
+    "At the temperature {temperature}, which was fitted on held-out examples, this becomes the probability {probability}.",
+  layersOf: "Layers are those of {name}.",
+  columnMember: "model",
+  columnSays: "says",
+  columnShare: "share of the weights",
   decisionTitle: "How the classical model decides",
   unitNumber: "unit {number}",
   pixelAt: "row {rows}, column {columns}{colour}",

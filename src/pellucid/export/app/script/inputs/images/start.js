@@ -1,10 +1,9 @@
 // Images as a kind of input: dropped, pasted, chosen, photographed or drawn.
 import { wholeOf } from "../../../../../reports/explain/script/data/arrays.js";
 import { byId } from "../../../../../reports/explain/script/dom/element.js";
-import { answered } from "../../answering/answer.js";
-import { answeredOn, answeredOnNetwork } from "../../classical/answering.js";
-import { app } from "../../facts/app.js";
 import { bytesOfBase64 } from "../../facts/inflating.js";
+import { inAllColumns } from "../../answering/answer.js";
+import { app } from "../../facts/app.js";
 import { startPage } from "../../page/begin.js";
 import { say } from "../../words/language.js";
 import { decoded } from "./decoding.js";
@@ -13,7 +12,7 @@ import { blankImage, putOnEasel, startDrawing } from "./drawing.js";
 import { FEATURES } from "./features/kinds.js";
 import { PLACES } from "./features/places.js";
 import { fitted } from "./fitting.js";
-/** @import { InputKind, OpenedAnswer, PageActions } from "../../types.js" */
+/** @import { Body, InputKind, PageActions } from "../../types.js" */
 /** @import { FeatureKind } from "./features/kinds.js" */
 /** @import { Image8 } from "./resampling.js" */
 
@@ -38,23 +37,11 @@ function mapsOf({ data, height, width, channels }, isMirrored) {
   return wholeOf([channels, height, width], maps);
 }
 
-/** @param {Image8} image */
-const viewsOf = (image) =>
-  app.mirror ? [mapsOf(image, false), mapsOf(image, true)] : [mapsOf(image, false)];
-
-/** What a classical model without a network sees of an image. */
-const featureKind = () => /** @type {FeatureKind | null} */ (app.input.features);
-
 /**
- * The answer about an image: by the network, by a classical model on features of the image, or by one on a network.
- * @param {Image8} image
- * @returns {OpenedAnswer}
+ * What a classical model without a network sees of an image.
+ * @param {Body} body
  */
-function answeredImage(image) {
-  if (!app.input.predictor) return answered(viewsOf(image));
-  const kind = featureKind();
-  return kind ? answeredOn(FEATURES[kind](image), new Map()) : answeredOnNetwork(mapsOf(image, false));
-}
+const featureKind = (body) => /** @type {FeatureKind} */ (body.input.features);
 
 /** @param {File | Record<string, string>} original */
 async function readImage(original) {
@@ -101,9 +88,9 @@ function startImages(page) {
 /** @type {InputKind<Image8>} */
 const images = {
   read: readImage,
-  views: viewsOf,
-  answer: answeredImage,
-  features: PLACES[/** @type {FeatureKind} */ (featureKind())],
+  inputs: (image, _, isMirrored) => mapsOf(image, isMirrored),
+  seen: (image, body) => inAllColumns(FEATURES[featureKind(body)](image)),
+  words: (body) => PLACES[featureKind(body)],
   show: putOnEasel,
   start: startImages,
 };

@@ -2,14 +2,14 @@
 import { byId } from "../../../../../reports/explain/script/dom/element.js";
 import { startPage } from "../../page/begin.js";
 import { say } from "../../words/language.js";
-import { answeredText } from "./model/answering.js";
+import { TEXT_EYES } from "./model/answering.js";
 import { facts, readText, requireText } from "./model/reading.js";
 import { driveNothing, driveSoon } from "./page/highlight.js";
 import { showAgain, shownText, showRead } from "./page/shown.js";
 import { textsOfFile } from "./page/tables.js";
 import { showTerms } from "./page/terms.js";
-/** @import { InputKind, PageActions } from "../../types.js" */
-/** @import { ReadText } from "./types.js" */
+/** @import { Body, InputKind, PageActions } from "../../types.js" */
+/** @import { ReaderFacts, ReadText } from "./types.js" */
 
 const field = () => /** @type {HTMLTextAreaElement} */ (byId("text"));
 
@@ -30,23 +30,28 @@ function showText(read) {
   driveSoon(read, chooseWord);
 }
 
-const wordsOfTerms = facts.terms ? facts.terms.terms.flat() : [];
+/**
+ * Terms of a body, in the order of its columns.
+ * @param {Body} body
+ */
+const tfidfTermsOf = (body) => /** @type {ReaderFacts} */ (body.input).terms?.terms.flat() ?? [];
 
 /** @type {InputKind<ReadText>} */
 const TEXTS = {
+  ...TEXT_EYES,
   async read(original) {
     const text = original instanceof File ? await original.text() : original.text;
     if (!(original instanceof File) && original.error) throw new Error(original.error);
     requireText(text);
     return readText(text);
   },
-  answer(read) {
-    const answer = answeredText(read);
+  answered(read) {
     if (read !== shownText()) showAgain();
-    return answer;
   },
-  views: () => [],
-  features: facts.terms ? { nameOf: (column) => wordsOfTerms[column] } : undefined,
+  words(body) {
+    const terms = tfidfTermsOf(body);
+    return { nameOf: (column) => terms[column] };
+  },
   show(read) {
     field().value = read.text;
     showText(read);

@@ -27,15 +27,19 @@ export const JOINER = 0x200d;
 const POINTS = 0x110000;
 const UNSEEN = /[\u00ad\u061c\u180e\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\u{e0001}/gu;
 
-/** The table of all code points, filled when the page starts. */
+/** The table of all code points, and the runs it was filled from. */
 const table = new Uint8Array(POINTS);
+const known = { from: "" };
 
 /**
- * Fill the table.
+ * Fill the table, unless it is filled so already: members may know characters in different ways.
  * @param {string} packed runs of code points of one kind
  */
-export const knowCharacters = (packed) =>
+export function knowCharacters(packed) {
+  if (packed === known.from) return;
+  known.from = packed;
   unpackRuns(packed, (kind, start, end) => table.fill(kind, start, end));
+}
 
 /** @param {number} point */
 export const kindOf = (point) => table[point] & KIND;

@@ -21,11 +21,11 @@ const readers = {
  * @returns {Encoder}
  */
 export function encoderOf(told) {
-  if ("characters" in told) knowCharacters(told.characters);
   const read = /** @type {(told: ToldEncoder) => Reader} */ (readers[told.kind])(told);
   const marks = told.kind === "word-pieces" ? marksOf(told) : [];
   const most = told.length - marks.length;
   return (text) => {
+    if ("characters" in told) knowCharacters(told.characters);
     const all = read(text);
     const found = all.length > most ? all.slice(0, most) : all;
     if (marks.length) {

@@ -17,7 +17,6 @@ const MOST_CHARACTERS = 200_000;
  * @param {ToldTerms} told
  */
 export function termsReader({ characters, terms, words: most, shortest, longest }) {
-  knowCharacters(characters);
   let first = 0;
   const lookups = terms.map((group) => {
     const lookup = new Map(group.map((term, at) => [term, first + at]));
@@ -26,6 +25,7 @@ export function termsReader({ characters, terms, words: most, shortest, longest 
   });
   /** @param {string} text @returns {Found[]} */
   return (text) => {
+    knowCharacters(characters);
     const origin = aligned(writable(cut(text)));
     const sizes = [...Array(most).keys()].map((size) => neighbours(origin, size + 1));
     for (let size = shortest; longest && size <= longest; size += 1) sizes.push(parts(origin, size));

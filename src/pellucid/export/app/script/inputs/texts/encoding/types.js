@@ -24,8 +24,8 @@
  *   listed: Record<string, string> }} ToldPieces read: what becomes of each character, as packed runs; listed: of
  *   those that become something else
  * @typedef {ToldEntries | ToldMerges | ToldBytes | ToldGrams | ToldPieces} ToldEncoder
- * @typedef {{ characters: string, terms: string[][], words: number, shortest: number, longest: number }} ToldTerms n-grams of TF-IDF,
- *   for each size
+ * @typedef {{ characters: string, terms: string[][], words: number, shortest: number, longest: number,
+ *   idf: string }} ToldTerms n-grams of TF-IDF, for each size; idf: name of their array
  */
 
 export {};

@@ -1,37 +1,36 @@
-// The answer about a text: by the network, by a classical model on its words, or by one on top of a network.
+// The answer about a text: from what networks read of it, and from its words.
 import { wholeOf } from "../../../../../../reports/explain/script/data/arrays.js";
 import { need } from "../../../../../../reports/explain/script/data/missing.js";
 import { stored } from "../../../../../../reports/explain/script/data/stored.js";
 import { answered } from "../../../answering/answer.js";
-import { noveltyOfSignals } from "../../../answering/novelty.js";
-import { answeredOnNetwork, saidOf } from "../../../classical/answering.js";
+import { layersOf } from "../../../engine/network.js";
 import { app } from "../../../facts/app.js";
 import { fitShapes } from "./lengths.js";
 import { nearness } from "./nearness.js";
-import { facts } from "./reading.js";
-/** @import { Features, OpenedAnswer } from "../../../types.js" */
-/** @import { ReadText } from "../types.js" */
+/** @import { Body, Eyes } from "../../../types.js" */
+/** @import { Reading, ReadText } from "../types.js" */
 
 /**
+ * A text as a body reads it.
  * @param {ReadText} read
- * @returns {OpenedAnswer}
+ * @param {Body} body
+ * @returns {Reading}
  */
-export function answeredText(read) {
-  if (!facts.encoder) return answeredByWords(need(read.features));
-  fitShapes(read.found.length);
-  const ids = wholeOf(
-    [read.found.length],
-    Float32Array.from(read.found, ({ id }) => id),
-  );
-  return facts.predictor ? answeredOnNetwork(ids) : answered([ids]);
-}
+export const readingOf = (read, body) => read.readings[app.bodies.indexOf(body)];
 
-/**
- * @param {Features} features
- * @returns {OpenedAnswer}
- */
-function answeredByWords(features) {
-  const novelty =
-    app.novelty && noveltyOfSignals(nearness(features, (name) => need(stored(`novelty.measure.${name}`))));
-  return { said: saidOf(features), novelty, values: new Map(), seen: features };
-}
+/** @type {Eyes<ReadText>} */
+export const TEXT_EYES = {
+  inputs(read, body) {
+    const { found } = readingOf(read, body);
+    fitShapes(layersOf(body), found.length);
+    return wholeOf(
+      [found.length],
+      Float32Array.from(found, ({ id }) => id),
+    );
+  },
+  seen: (read, body) => need(readingOf(read, body).features),
+  signals: (features) => nearness(features, (name) => need(stored(`novelty.measure.${name}`))),
+};
+
+/** @param {ReadText} read */
+export const answeredText = (read) => answered(TEXT_EYES, read);

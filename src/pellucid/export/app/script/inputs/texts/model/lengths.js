@@ -5,12 +5,13 @@ import { told } from "../../../../../../reports/explain/script/data/told.js";
 /** @import { HiddenLayer, Layer, Pair } from "../../../../../../reports/explain/script/types.js" */
 
 /**
- * Give every layer the shape that it has for so many ids.
+ * Give every layer of a network the shape that it has for so many ids.
+ * @param {(Layer | HiddenLayer)[]} layers
  * @param {number} length
  */
-export function fitShapes(length) {
-  told.inputs = [length];
-  for (const layer of told.layers) {
+export function fitShapes(layers, length) {
+  if (layers === told.layers) told.inputs = [length];
+  for (const layer of layers) {
     const [first, last] = [layer.shape[0], layer.shape[layer.shape.length - 1]];
     if (layer.hidden) layer.shape = [length];
     else if (layer.kind === "attention-weights") layer.shape = [first, length, length];

@@ -1,4 +1,4 @@
-// From a text to what the model takes: ids of a network, or weights of the n-grams of a classical model.
+// From a text to what members take: ids of a network, or weights of the n-grams of a classical model.
 import { stored } from "../../../../../../reports/explain/script/data/stored.js";
 import { need } from "../../../../../../reports/explain/script/data/missing.js";
 import { app } from "../../../facts/app.js";
@@ -6,9 +6,8 @@ import { say } from "../../../words/language.js";
 import { encoderOf } from "../encoding/encoder.js";
 import { FIRST } from "../encoding/tokens.js";
 import { termsReader, termWeights } from "../encoding/terms.js";
-/** @import { Encoder, Found } from "../encoding/types.js" */
-/** @import { Features } from "../../../types.js" */
-/** @import { ReadText, TextFacts } from "../types.js" */
+/** @import { Found } from "../encoding/types.js" */
+/** @import { ReaderFacts, Reading, ReadText, TextFacts } from "../types.js" */
 
 const BLANK = /^[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}]*$/u;
 const HALF_A_PAIR = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
@@ -16,8 +15,10 @@ const HALF_A_PAIR = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\ud
 /** @type {TextFacts} */
 export const facts = /** @type {TextFacts} */ (app.input);
 
-/** @type {{ encode: Encoder | null, find: ReturnType<typeof termsReader> | null }} made when they are first needed */
-const textReaders = { encode: null, find: null };
+/** @typedef {(text: string) => Reading} BodyReader */
+
+/** @type {(BodyReader | undefined)[]} of each body, made when it is first needed */
+const bodyReaders = [];
 
 /**
  * Refuse what is no text.
@@ -33,15 +34,32 @@ export function requireText(text) {
  * @returns {ReadText}
  */
 export function readText(text) {
-  if (facts.encoder) {
-    textReaders.encode = textReaders.encode || encoderOf(facts.encoder);
-    const { found, cut } = textReaders.encode(text);
-    return { text, found: facts.knownAlone ? knownOf(found) : found, cut, features: null };
+  const readings = app.bodies.map(({ input }, place) => {
+    bodyReaders[place] ??= bodyReader(/** @type {ReaderFacts} */ (input));
+    return bodyReaders[place](text);
+  });
+  return { text, readings };
+}
+
+/**
+ * @param {ReaderFacts} reader
+ * @returns {BodyReader}
+ */
+function bodyReader({ encoder, terms, knownAlone }) {
+  if (encoder) {
+    const encode = encoderOf(encoder);
+    return (text) => {
+      const { found, cut } = encode(text);
+      return { found: knownAlone ? knownOf(found) : found, cut, features: null };
+    };
   }
-  if (!facts.terms) return { text, found: [], cut: false, features: { columns: [], values: [] } };
-  textReaders.find = textReaders.find || termsReader(facts.terms);
-  const found = textReaders.find(text);
-  return { text, found, cut: false, features: featuresOf(found.map(({ id }) => id)) };
+  if (!terms) return () => ({ found: [], cut: false, features: { columns: [], values: [] } });
+  const find = termsReader(terms);
+  return (text) => {
+    const found = find(text);
+    const columns = found.map(({ id }) => id);
+    return { found, cut: false, features: termWeights(columns, need(stored(terms.idf)).data, terms) };
+  };
 }
 
 /**
@@ -52,9 +70,3 @@ function knownOf(found) {
   const known = found.filter(({ id }) => id >= FIRST);
   return known.length ? known : found.slice(0, 1);
 }
-
-/**
- * @param {number[]} columns
- * @returns {Features}
- */
-const featuresOf = (columns) => termWeights(columns, need(stored("terms.idf")).data, need(facts.terms));

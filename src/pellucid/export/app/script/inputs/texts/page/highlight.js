@@ -5,7 +5,7 @@ import { app } from "../../../facts/app.js";
 import { say } from "../../../words/language.js";
 import { answeredText } from "../model/answering.js";
 import { lossesOf, piecesOfText } from "../model/driving.js";
-import { facts, readText } from "../model/reading.js";
+import { readText } from "../model/reading.js";
 import { showAgain } from "./shown.js";
 /** @import { Pair } from "../../../../../../reports/explain/script/types.js" */
 /** @import { ReadText } from "../types.js" */
@@ -25,7 +25,7 @@ export function driveSoon(read, choose) {
   waiting.asked += 1;
   const own = waiting.asked;
   clearTimeout(waiting.timer);
-  if (facts.predictor?.kind === "constant") return;
+  if (app.members.every(({ predictor }) => predictor?.kind === "constant")) return;
   waiting.timer = setTimeout(() => void drive(read, () => own === waiting.asked, choose), PAUSE);
 }
 

@@ -3,17 +3,20 @@ import { shapeOf, told } from "../../../../../../reports/explain/script/data/tol
 import { byId, element } from "../../../../../../reports/explain/script/dom/element.js";
 import { current } from "../../../../../../reports/explain/script/page/state.js";
 import { actions } from "../../../../../../reports/explain/script/views/actions.js";
+import { app } from "../../../facts/app.js";
 import { say } from "../../../words/language.js";
 import { FIRST } from "../encoding/tokens.js";
 import { fitFields, fitShapes } from "../model/lengths.js";
-import { facts } from "../model/reading.js";
 /** @import { Found } from "../encoding/types.js" */
-/** @import { ReadText } from "../types.js" */
+/** @import { ReaderFacts, ReadText } from "../types.js" */
 
 /** @type {{ read: ReadText | null }} */
 const now = { read: null };
 
 export const shownText = () => now.read;
+
+/** The encoder of the network whose layers are opened; null without a network. */
+const encoderShown = () => /** @type {ReaderFacts} */ (app.bodies[app.opened].input).encoder;
 
 /**
  * Make the layers those of a text.
@@ -21,13 +24,14 @@ export const shownText = () => now.read;
  */
 export function showRead(read) {
   now.read = read;
-  byId("cut").hidden = !read.cut;
-  byId("cut").textContent = read.cut ? say("cutNote", { count: facts.encoder?.length ?? 0 }) : "";
-  if (!facts.encoder) return;
-  told.ids = read.found.map(({ id }) => id);
-  told.tokens = read.found.map((found) => tokenOf(read.text, found));
-  fitShapes(read.found.length);
-  fitFields(read.found.length);
+  const { found, cut } = read.readings[app.opened];
+  byId("cut").hidden = !cut;
+  byId("cut").textContent = cut ? say("cutNote", { count: encoderShown()?.length ?? 0 }) : "";
+  if (!encoderShown()) return;
+  told.ids = found.map(({ id }) => id);
+  told.tokens = found.map((each) => tokenOf(read.text, each));
+  fitShapes(told.layers, found.length);
+  fitFields(found.length);
   sayShapes();
   byId("tokens").replaceChildren(...told.tokens.flatMap((token, place) => [spanOf(token, place), " "]));
 }
@@ -49,7 +53,7 @@ function sayShapes() {
 
 /** Make the layers those of the text that is shown, once another one was answered. */
 export function showAgain() {
-  if (now.read && facts.encoder) fitShapes(now.read.found.length);
+  if (now.read && encoderShown()) fitShapes(told.layers, now.read.readings[app.opened].found.length);
 }
 
 /**
@@ -58,8 +62,9 @@ export function showAgain() {
  * @param {Found} found
  */
 function tokenOf(text, { id, start, end }) {
-  if (start < end || facts.encoder?.kind !== "word-pieces" || id < FIRST) return text.slice(start, end);
-  return facts.encoder.entries[id - FIRST];
+  const encoder = encoderShown();
+  if (start < end || encoder?.kind !== "word-pieces" || id < FIRST) return text.slice(start, end);
+  return encoder.entries[id - FIRST];
 }
 
 /**

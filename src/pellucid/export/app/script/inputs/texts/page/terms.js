@@ -1,14 +1,14 @@
 // What each word of a text adds to the score of the class that is answered, by a linear model.
+import { need } from "../../../../../../reports/explain/script/data/missing.js";
 import { byId, element } from "../../../../../../reports/explain/script/dom/element.js";
 import { shown } from "../../../../../../reports/explain/script/dom/numbers.js";
 import { cell } from "../../../../../../reports/explain/script/dom/tables.js";
-import { predictorArray } from "../../../classical/answering.js";
+import { arraysOf } from "../../../answering/answer.js";
 import { linearFor } from "../../../classical/predictors.js";
 import { app } from "../../../facts/app.js";
 import { say } from "../../../words/language.js";
 import { answeredText } from "../model/answering.js";
-import { facts } from "../model/reading.js";
-/** @import { ReadText } from "../types.js" */
+/** @import { ReaderFacts, ReadText } from "../types.js" */
 
 const MOST_TERMS = 30;
 
@@ -18,12 +18,14 @@ const MOST_TERMS = 30;
  * @param {ReadText} read
  */
 export function showTerms(read) {
-  if (!document.getElementById("term-rows") || !read.features || !facts.terms) return;
+  const [{ features }] = read.readings;
+  const { terms: told } = /** @type {ReaderFacts} */ (app.bodies[0].input);
+  if (!document.getElementById("term-rows") || !features || !told) return;
   const { said } = answeredText(read);
   const best = app.classes.length ? said.indexOf(Math.max(...said)) : 0;
-  const { bias, weightOf } = linearFor(predictorArray, best);
-  const terms = facts.terms.terms.flat();
-  const { columns, values } = read.features;
+  const { bias, weightOf } = linearFor(arraysOf(need(app.members[0].predictor)), best);
+  const terms = told.terms.flat();
+  const { columns, values } = features;
   const rows = columns
     .map((column, at) => ({ term: terms[column], value: values[at], weight: weightOf(column) }))
     .sort((one, other) => Math.abs(other.value * other.weight) - Math.abs(one.value * one.weight));
