@@ -18,7 +18,7 @@ NAMES = ("title", "body text", "größe")
 
 
 def test_they_are_kept_in_folders_and_exported_files(tmp_path: Path) -> None:
-    model = text_model("bag").with_joined_columns(NAMES)
+    model = text_model("bag").for_data(joined_columns=NAMES)
     save(model, tmp_path / "model", {})
     assert load(tmp_path / "model").joined_columns == NAMES
     found = metadata_of(model, "bag").to_properties()

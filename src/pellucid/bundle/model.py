@@ -179,9 +179,9 @@ class Model:
     def for_data(
         self: Own,
         *,
-        joined_columns: tuple[str, ...],
-        renamed: Mapping[str, str],
-        threshold: Mapping[str, float],
+        joined_columns: tuple[str, ...] = (),
+        renamed: Mapping[str, str] = MappingProxyType({}),
+        threshold: Mapping[str, float] = MappingProxyType({}),
     ) -> Own:
         """The same model, which knows how data like its own is read and decided; this one stays as it is."""
         model = copy.copy(self)

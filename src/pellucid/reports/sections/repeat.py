@@ -6,7 +6,7 @@ from typing import Any
 from pellucid.reports.facts import ReportFacts
 from pellucid.settings import ROWS
 
-_OF_IMAGES = ("image_size", "pooling", "batch_norm", "augment", "augmentation")
+_OF_IMAGES = ("image_size", "resize", "pooling", "batch_norm", "augment", "mirror", "augmentation")
 """Settings that a run on texts has, but that do nothing there."""
 _OF_GENERATORS = ("latent", "beta")
 """Settings that do nothing in a run that predicts."""
@@ -41,4 +41,6 @@ def _shown(value: Any) -> str:
         return "by rule"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {each}" for name, each in value.items())
     return str(value)
