@@ -9,7 +9,9 @@ import re
 import numpy as np
 import pytest
 
+from every_model import average, inputs_of
 from insight.small_networks import NAMES
+from pellucid.insight.explaining import explain_model
 from pellucid.insight.layers.opening import open_network
 from pellucid.insight.layers.records import layer_records
 from pellucid.networks import InputFacts, build, design
@@ -208,6 +210,28 @@ def test_what_is_no_formula_is_told():
         mathml(r"y = \mathbf{x}")
     with pytest.raises(ValueError, match="a brace is not closed"):
         mathml(r"y_{o")
+
+
+def test_the_page_of_an_average_shows_what_each_member_adds():
+    model = average({"svm": 3, "logistic-regression-on-cnn": 2, "logistic-regression": 1}).at(0.8)
+    found = explain_model(model, inputs_of(model, 1), name="average")
+    html = " ".join(render_explanation(found, "digits.npz:301").split())
+    table = html[html.index('<table class="mean">') :].split("</table>")[0]
+    rows = re.findall(
+        r'<span class="foreign">(.*?)</span>.*?<td>.*?</td><td>(.*?)</td><td>(.*?)</td></tr>', table
+    )
+    assert [each[:2] for each in rows] == [
+        ("svm", "3 / 6"),
+        ("logistic-regression-on-cnn", "2 / 6"),
+        ("logistic-regression", "1 / 6"),
+    ]
+    assert sum(float(adds) for *_, adds in rows) == pytest.approx(found.mean.of(found.target), rel=0.01)
+    assert "At the temperature 0.8" in html
+    assert found.mean.opened == "logistic-regression-on-cnn"
+    for name, place in (("svm", None), ("logistic-regression-on-cnn", None), ("logistic-regression", 2)):
+        assert f'What each part of <span class="foreign">{name}</span> adds' in html
+        assert (f'data-driver="contributions-{place}"' in html) == (place is not None)
+    assert "An average has no weights of its own that could be shuffled" in html
 
 
 def test_an_explanation_that_failed_says_so():
