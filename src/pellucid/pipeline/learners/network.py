@@ -69,7 +69,7 @@ class Planned:
         return 6 * sum(row.multiply_adds for row in layers) * seen / _FLOPS + recipe.total_steps * _STEP
 
     def within(self, deadline: float, least: float, asked_after: int = 0) -> "Planned":
-        """Shorten it, at step 0, to the steps that fit into a time; where these are too few take a hurried plan.
+        """Shorten it, at step 0, to the steps that fit; where these are too few take a hurried plan.
 
         Args:
             deadline: reading of `time.monotonic` by which it should have trained and answered.
