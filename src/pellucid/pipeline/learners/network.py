@@ -69,14 +69,15 @@ class Planned:
         return 6 * sum(row.multiply_adds for row in layers) * seen / _FLOPS + recipe.total_steps * _STEP
 
     def within(self, deadline: float, least: float, asked_after: int = 0) -> "Planned":
-        """The same with as many steps as fit into a time, or a hurried plan where those are too few.
-
-        The network at step 0; its session is shortened too.
+        """Shorten it, at step 0, to the steps that fit; where these are too few take a hurried plan.
 
         Args:
             deadline: reading of `time.monotonic` by which it should have trained and answered.
             least: seconds that training gets in any case, even where the deadline is over.
             asked_after: examples that it will be asked about before the deadline.
+
+        Returns:
+            The same or the hurried network, its session shortened too.
 
         Raises: `UsageError` if not even a few steps fit.
         """
