@@ -17,7 +17,6 @@ from pellucid.classical.lesson import NO_SETTING, Configuration, Draw, Lesson, S
 from pellucid.classical.predictors.predictor import Predictor
 from pellucid.tasks import REGRESSION, TEXTS, Target
 
-
 _NEGLIGIBLE = 0.02  # part of the log loss by which a set-up may be worse and count as good
 
 

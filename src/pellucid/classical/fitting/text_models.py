@@ -5,16 +5,16 @@ with $t_i = 1$ for the class and $-1$ for the others, $\ell(m) = \max(0, 1 - m)^
 machine and $\ell(m) = \ln(1 + e^{-m})$ for logistic regression.
 
 Where features are weighed by label, each is first multiplied by
-$g_j = \tfrac12 + \tfrac12 |r_j| / \overline{|r|}$: a feature that says much about the label costs less weight.
-$r_j$ is the logarithm of the share of feature $j$ in the class over that in the others; for numbers it is the
-mean label of the texts that hold the feature, in standard deviations from the mean of all. The factors are folded
-into the weights, so that they cost nothing afterwards.
+$g_j = \tfrac12 + \tfrac12 |r_j| / \overline{|r|}$: a feature that says much about the label costs less
+weight. $r_j$ is the logarithm of the share of feature $j$ in the class over that in the others; for numbers
+it is the mean label of the texts that hold the feature, in standard deviations from the mean of all. The
+factors are folded into the weights, so that they cost nothing afterwards.
 
 $\mathrm{softmax}(s z)$ of the scores $z$ are the probabilities. The number $s$ is fitted on training examples
 that a model of the same set-up did not learn from.
 
-Where features outnumber the texts, the dual problem is solved by coordinate descent, several times faster; else
-the problem itself by the trust-region Newton method, which draws nothing by chance.
+Where features outnumber the texts, the dual problem is solved by coordinate descent, else the problem itself
+by the trust-region Newton method, which draws nothing by chance.
 
 Source: Wang and Manning, "Baselines and Bigrams" (2012), whose log-count ratios and interpolation these
 are; Hsieh et al., "A Dual Coordinate Descent Method for Large-scale Linear SVM" (2008);
@@ -42,8 +42,8 @@ _TOLERANCE = 1e-2
 _SMOOTHED = 0.1  # added to counts, whose logarithm is then finite
 _INSENSITIVE = 0.1
 
-# Coordinate descent draws its order from one generator of the whole process: problems solved beside each other
-# would give other weights each time.
+# Coordinate descent draws its order from one generator of the whole process: problems solved beside each
+# other would give other weights each time.
 _DRAWING = Lock()
 
 
