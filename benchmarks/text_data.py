@@ -9,8 +9,8 @@
                     bodies one is kept
 
 `tweets`, `slovenian`, `chinese` and `spam` come without a split: a fifth of each class becomes the test
-split, by seed 0. None of them is part of this repository; nothing is imported from what is fetched. The cache lies
-in the user's cache folder under `pellucid-benchmarks`.
+split, by seed 0. None of them is part of this repository; nothing is imported from what is fetched. The
+cache lies in the user's cache folder under `pellucid-benchmarks`.
 """
 
 import csv
