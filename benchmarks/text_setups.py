@@ -6,7 +6,7 @@ For every seed a tenth of the training texts, drawn by chance, is validation. Ev
 others, and answers about validation and the test split; so a table shows how much of the spread over seeds
 comes from the examples, and how much from the choice. Seconds are the processor's, on one thread. Two choices
 stand beside each other: the smallest log loss among set-ups within one standard error of the best, and the
-first of those whose log loss cannot be told from it, which `train` takes. With `--again` that set-up alone,
+first of those whose log loss is as good, which `train` takes. With `--again` that set-up alone,
 fitted to the training texts and once more with those of validation, as `train` does in the end. With
 `--beside` both linear models, fitted so, beside scikit-learn untuned on the same test texts: words, pairs of
 words and 2 to 5 characters within words as TF-IDF, `LinearSVC()` or `LogisticRegression(C=10)`.

@@ -222,7 +222,7 @@ def test_texts_are_read_as_their_script_asks():
     english, chinese = made(50)[0], ["这家酒店很好,服务不错", "书很差 no"] * 25
     places = np.arange(50)
     assert look(english, places).readings == ("union", "pairs", "words")
-    assert look([text * 20 for text in english], places).readings == ("union", "words", "pairs")
+    assert look([text * 20 for text in english], places).readings == ("words", "pairs", "union")
     assert look(chinese, places).readings == ("characters",)
     assert look(["a word or two " * 30_000] * 50, places).readings == ("words", "pairs")
     fitted = fit("svm", Lesson(chinese, places % 2, places, places[:0], 2, "texts"))

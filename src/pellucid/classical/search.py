@@ -63,11 +63,11 @@ class Trial(NamedTuple):
         learn: trains it on features and labels in an order drawn by chance.
         most: training examples that it can take; `None` for as many as the budget allows.
         best: n-grams of texts that it sees, those that say most; `None` for all.
-        screened: training examples on which it is compared; `None` for as many as the budget allows.
         calibrated: whether its probabilities are honest enough to tell set-ups apart that the metric
             cannot.
         is_blind: whether it looks at no feature, so that none is computed.
         is_slow: whether it learns from texts as slowly as from images, and is compared on as few of them.
+        screened: training examples on which it is compared; `None` for as many as the budget allows.
     """
 
     features: str
