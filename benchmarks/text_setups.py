@@ -1,13 +1,15 @@
 """Set-ups of the linear support vector machine of texts: what each reaches and costs, and which is taken.
 
-    python benchmarks/text_setups.py [--again] [--data tweets r8 ...] [--seeds 5]
+    python benchmarks/text_setups.py [--again | --beside] [--data tweets r8 ...] [--seeds 5]
 
 For every seed a tenth of the training texts, drawn by chance, is validation. Every set-up learns from the
 others, and answers about validation and the test split; so a table shows how much of the spread over seeds
 comes from the examples, and how much from the choice. Seconds are the processor's, on one thread. Two choices
 stand beside each other: the smallest log loss among set-ups within one standard error of the best, and the
-first of those whose log loss cannot be told from it, which `train` takes. With `--again` that set-up alone,
-fitted to the training texts and once more with those of validation, as `train` does in the end.
+first of those whose log loss is as good, which `train` takes. With `--again` that set-up alone,
+fitted to the training texts and once more with those of validation, as `train` does in the end. With
+`--beside` both linear models, fitted so, beside scikit-learn untuned on the same test texts: words, pairs of
+words and 2 to 5 characters within words as TF-IDF, `LinearSVC()` or `LogisticRegression(C=10)`.
 
 Takes: about 5 minutes on one core for `tweets` and `r8`; fetches its data the first time.
 """
@@ -18,7 +20,12 @@ from typing import Any
 
 import numpy as np
 import text_data
-from measuring import command_line, heading, spread, write_json
+from measuring import command_line, heading, print_table, spread, write_json
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, f1_score
+from sklearn.pipeline import make_union
+from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
 from pellucid.arithmetic.metrics import accuracy, log_loss_terms
@@ -56,6 +63,40 @@ def again(data: text_data.TextData, seed: int) -> dict[str, Any]:
         return accuracy(lesson.labels[len(data.train) :], fitted.predictor.predict(rows))
 
     return {"words": first.setup[1], "test": (tested(first), tested(last)), "seconds": seconds}
+
+
+def beside(data: text_data.TextData) -> list[tuple[str, ...]]:
+    """Rows of the table of `--beside`: model, accuracy, macro-F1, log loss, seconds of the processor."""
+    lesson, known = divided(data, 0), len(data.train)
+    everything = np.arange(known)
+    whole = Lesson(lesson.inputs, lesson.labels, everything, everything[:0], lesson.classes, "texts")
+    labels, truth = lesson.labels[:known], lesson.labels[known:]
+    rows = []
+
+    def row(words: str, began: float, guess: np.ndarray, said: np.ndarray | None = None) -> None:
+        found = accuracy_score(truth, guess), f1_score(truth, guess, average="macro")
+        loss = "" if said is None else f"{log_loss_terms(truth, said).mean():.3f}"
+        seconds = f"{time.process_time() - began:.1f}"
+        rows.append((data.name, words, f"{found[0]:.4f}", f"{found[1]:.4f}", loss, seconds))
+
+    for name in ("svm", "logistic-regression"):
+        began = time.process_time()
+        first = fit_baseline(name, lesson, seed=0, threads=1)
+        last = fit_baseline(name, whole, seed=0, threads=1, setup=first.setup, scale=first.scale)
+        assert last.tfidf is not None  # it looks at texts
+        said = last.predictor.predict(last.tfidf.transform(data.test))
+        row(f"{name}: {last.setup[1]}", began, said.argmax(axis=1), said)
+    began = time.process_time()
+    counting = make_union(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True),
+    )
+    train, test = counting.fit_transform(data.train), counting.transform(data.test)
+    row("scikit-learn, LinearSVC()", began, LinearSVC().fit(train, labels).predict(test))
+    began = time.process_time()
+    said = LogisticRegression(C=10, max_iter=200).fit(train, labels).predict_proba(test)
+    row("scikit-learn, LogisticRegression(C=10), without counting", began, said.argmax(axis=1), said)
+    return rows
 
 
 def tried(data: text_data.TextData, seed: int) -> list[dict[str, Any]]:
@@ -127,10 +168,16 @@ def main() -> int:
     parser.add_argument(
         "--again", action="store_true", help="what a last fit with the validation texts gains"
     )
+    parser.add_argument("--beside", action="store_true", help="beside untuned lines of scikit-learn")
     arguments = parser.parse_args()
     facts, kept = heading(("pellucid", "scikit-learn", "numpy")), {}
     for name in arguments.data:
         data = text_data.load(name)
+        if arguments.beside:
+            kept[name] = beside(data)
+            columns = ("data", "model", "accuracy", "macro-F1", "log loss", "processor, s")
+            print_table(columns, kept[name])
+            continue
         if arguments.again:
             kept[name] = [again(data, seed) for seed in range(arguments.seeds)]
             show_again(name, kept[name])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pellucid.classical.lesson import Configuration
-from pellucid.classical.search import _settled
+from pellucid.classical.search import _as_good, _settled
 
 
 def taken(scores, losses):
@@ -19,15 +19,22 @@ def taken(scores, losses):
     ("further", "chosen"),
     [
         ([0.0, 0.0, 0.0, 0.0], 0),  # the same
-        ([0.3, -0.1, 0.3, -0.1], 0),  # 0.1 +- 0.1: one standard error, no more
-        ([0.4, 0.0, 0.4, 0.0], 1),  # 0.2 +- 0.1: more than one
+        ([0.3, -0.3, 0.3, -0.26], 0),  # 0.01 of 0.6: less than 2 %
+        ([0.4, 0.0, 0.4, 0.0], 1),  # 0.2 of 0.6, though four examples cannot prove it
         ([-0.2, -0.1, -0.2, -0.1], 0),  # better
-        ([0.01, 0.01, 0.01, 0.01], 1),  # by little, but always
+        ([0.02, 0.01, 0.01, 0.02], 1),  # 0.015 of 0.6: more than 2 %
     ],
 )
-def test_the_first_is_taken_where_its_loss_is_within_one_standard_error(further, chosen):
+def test_the_first_is_taken_whose_loss_exceeds_the_smallest_by_a_negligible_part(further, chosen):
     least = np.array([0.5, 1.0, 0.2, 0.7])
     assert taken([0.75, 0.75], [least + further, least]) == chosen
+
+
+@pytest.mark.parametrize(("errors", "chosen"), [([1.009, 1.0, 1.2], 0), ([1.02, 1.0, 1.0], 1)])
+def test_of_numbers_the_first_is_taken_whose_error_is_as_small(errors, chosen):
+    found = _as_good([Configuration("tf-idf", str(error), -error) for error in errors])
+    assert [each.chosen for each in found].index(True) == chosen
+    assert sum(bool(each.chosen) for each in found) == 1
 
 
 def test_a_set_up_that_the_metric_tells_apart_is_not_taken():

@@ -10,9 +10,9 @@ from sklearn.svm import LinearSVC
 
 from pellucid.classical import BASELINES, NUMBER_BASELINES, PREDICTORS, TF_IDF, Budget, Lesson, fit_baseline
 from pellucid.classical.features.texts import about_classes, about_numbers, look, most_features
-from pellucid.classical.fitting.text_models import SVM, TextSetup, for_classes
-from pellucid.classical.search import Work
-from pellucid.classical.text_baselines import BEST_FEATURES
+from pellucid.classical.fitting.text_models import RIDGE, SVM, TextSetup, for_classes, for_numbers
+from pellucid.classical.search import Trial, Work
+from pellucid.classical.text_baselines import BEST_FEATURES, TEXT_BASELINES
 from pellucid.data.texts.store import Texts
 
 SMALL = Budget(trees=40)
@@ -159,7 +159,9 @@ def test_numbers(name):
     if name != "mean":
         error, most = (np.sqrt(((said[:, 0] - truth) ** 2).mean()) for said in (values, asked(mean, texts)))
         assert error < 0.8 * most
-        assert all(each.chosen is None for each in fitted.configurations)
+        (chosen,) = [each for each in fitted.configurations if each.chosen]
+        assert -chosen.score <= 1.01 * -max(each.score for each in fitted.configurations)
+        assert chosen.words == fitted.setup[1]
     kind = PREDICTORS[fitted.predictor.kind]
     again = kind.from_parts(fitted.predictor.to_json(), fitted.predictor.arrays())
     rows = np.zeros((60, 0), np.float32) if fitted.tfidf is None else fitted.tfidf.transform(texts)
@@ -185,7 +187,7 @@ def test_svm_agrees_with_scikit_learn_and_weighing_by_class_changes_it():
     largest = np.abs(theirs.coef_).max()
     np.testing.assert_allclose(ours.weights.T / scale, theirs.coef_, rtol=0, atol=0.03 * largest)
     np.testing.assert_allclose(ours.bias / scale, theirs.intercept_, rtol=0, atol=0.03)
-    weighed = for_classes(rows, labels, work, TextSetup(SVM, 1.0, by_class=True))
+    weighed = for_classes(rows, labels, work, TextSetup(SVM, 1.0, by_label=True))
     assert np.abs(weighed.weights - ours.weights).max() > 0.1
 
 
@@ -219,14 +221,58 @@ def test_what_features_say_equals_scikit_learn():
 def test_texts_are_read_as_their_script_asks():
     english, chinese = made(50)[0], ["这家酒店很好,服务不错", "书很差 no"] * 25
     places = np.arange(50)
-    assert look(english, places).readings == ("pairs", "union", "words")
+    assert look(english, places).readings == ("union", "pairs", "words")
     assert look([text * 20 for text in english], places).readings == ("words", "pairs", "union")
     assert look(chinese, places).readings == ("characters",)
-    assert look(["a word or two " * 3_000] * 50, places).readings == ("words", "pairs")
+    assert look(["a word or two " * 30_000] * 50, places).readings == ("words", "pairs")
     fitted = fit("svm", Lesson(chinese, places % 2, places, places[:0], 2, "texts"))
     assert {"酒", "no"} <= set(fitted.tfidf.terms[0])
     assert "这 家 酒" in fitted.tfidf.terms[2]
     assert (asked(fitted, chinese).argmax(axis=1) == places % 2).all()
+
+
+def inflected(count, seed=0):
+    """Texts whose classes differ in the stem of a word alone, which each text spells in a form of its own."""
+    chance = np.random.default_rng(seed)
+    letters = np.array(list("abcdefghijklmnop"))
+    labels = chance.integers(0, 2, count)
+    stems = np.array(["kralj", "zmaga"])[labels]
+    forms = ["".join([stem, *chance.choice(letters, 4)]) for stem in stems]
+    others = [" ".join("".join(chance.choice(letters, 6)) for _ in range(4)) for _ in range(count)]
+    return [f"{form} {other}" for form, other in zip(forms, others, strict=True)], labels
+
+
+@pytest.mark.parametrize("name", ["svm", "logistic-regression", "ridge"])
+def test_every_linear_model_reads_parts_of_words(name):
+    (texts, labels), places = inflected(400), np.arange(400)
+    of_numbers = name == "ridge"
+    labels = labels * 4.0 if of_numbers else labels
+    whole = Lesson(Texts.of(texts), labels, places[:300], places[300:], 0 if of_numbers else 2, "texts")
+    fitted = fit(name, whole)
+    assert "parts of words" in fitted.setup[1]
+    answers = asked(fitted, texts[300:])
+    answers = answers[:, 0] > 2 if of_numbers else answers.argmax(axis=1)
+    assert (answers == (labels[300:] > 0)).mean() > 0.9
+
+
+def test_weighing_by_number_favours_what_says_most():
+    texts, labels = made(400)
+    numbers = labels * 10.0
+    whole = Lesson(Texts.of(texts), numbers, np.arange(400), np.arange(0), 0, "texts")
+    rows = fit("ridge", whole).tfidf.transform(texts)
+    errors = []
+    for by_label in (False, True):
+        model = for_numbers(rows[:300], numbers[:300], Work(0, 0, 1, SMALL), TextSetup(RIDGE, 0.7, by_label))
+        errors.append(((model.predict(rows[300:])[:, 0] - numbers[300:]) ** 2).mean())
+    assert errors[1] < 0.95 * errors[0]
+
+
+def test_set_ups_are_compared_on_fewer_of_long_texts_of_many_classes():
+    short, long = lesson(400), lesson(400, classes=20)
+    budget = Budget(products=16 * 20 * 18 * 1_500)
+    few, many = (TEXT_BASELINES["svm"](each, budget)[0] for each in (long, short))
+    assert 1_000 <= few.compared_on(budget, True) < many.compared_on(budget, True)
+    assert Trial("words", "", few.learn).compared_on(budget, True) == budget.screened_texts
 
 
 def test_budget_bounds_texts():

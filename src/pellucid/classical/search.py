@@ -16,7 +16,9 @@ from pellucid.classical.features.rows import Rows
 from pellucid.classical.features.texts import NOTHING
 from pellucid.classical.lesson import NO_SETTING, Configuration, Draw, Lesson, Setting, Table
 from pellucid.classical.predictors.predictor import Predictor
-from pellucid.tasks import TEXTS, Target
+from pellucid.tasks import REGRESSION, TEXTS, Target
+
+_NEGLIGIBLE = 0.02  # part of the log loss by which a set-up may be worse and count as good
 
 
 @dataclass
@@ -102,6 +104,7 @@ class Trial(NamedTuple):
             cannot.
         is_blind: whether it looks at no feature, so that none is computed.
         is_slow: whether it learns from texts as slowly as from images, and is compared on as few of them.
+        screened: training examples on which it is compared; `None` for as many as the budget allows.
     """
 
     features: str
@@ -112,6 +115,12 @@ class Trial(NamedTuple):
     calibrated: bool = False
     is_blind: bool = False
     is_slow: bool = False
+    screened: int | None = None
+
+    def compared_on(self, budget: Budget, are_texts: bool) -> int:
+        """Most training examples on which it is compared."""
+        most = budget.screened_texts if are_texts and not self.is_slow else budget.screened
+        return most if self.screened is None else min(most, self.screened)
 
 
 class Found(NamedTuple):
@@ -159,7 +168,8 @@ def search(
     seen = NOTHING if trials[best].is_blind else trials[best].features
     table = lesson.table(seen, draw).narrowed(lesson.classes, trials[best].best)
     features, labels = table.train[: trials[best].most], table.labels[: trials[best].most]
-    if compared != [lesson] or len(labels) != min(len(table.labels), budget.screened_texts):
+    screened = trials[best].compared_on(budget, lesson.input_kind is TEXTS)
+    if compared != [lesson] or len(labels) != min(len(table.labels), screened):
         scales[best].value = scale  # that of the comparison came from other examples
     work.require_time()
     own = work._replace(scale=scales[best]).learning_from(
@@ -221,8 +231,7 @@ def _screened(
         """Answers of one set-up, learnt from few examples, about all validation examples."""
         work.require_time()
         own = alone._replace(scale=scale if len(compared) == 1 else None)
-        is_quick = are_texts and not trial.is_slow
-        rows = slice(work.budget.screened_texts if is_quick else work.budget.screened)
+        rows = slice(trial.compared_on(work.budget, are_texts))
         return np.concatenate(
             [
                 trial.learn(table.train[rows], table.labels[rows], own.learning_from(table, rows)).predict(
@@ -243,31 +252,37 @@ def _screened(
         )
         for trial, answer in zip(trials, answers, strict=True)
     ]
+    if are_texts and lesson.target is REGRESSION:
+        return _as_good(configurations)
     if metric == "log-loss" or not all(trial.calibrated for trial in trials):
         return configurations
     terms = [log_loss_terms(labels, each) for each in answers]
     return _settled(configurations, np.stack(terms))
 
 
+def _as_good(configurations: Sequence[Configuration]) -> list[Configuration]:
+    """Choose the first of the set-ups of numbers, which usually serves best, whose error is as small."""
+    largest = (1 + _NEGLIGIBLE / 2) * -max(
+        each.score for each in configurations
+    )  # the error squared is its loss
+    chosen = next(number for number, each in enumerate(configurations) if -each.score <= largest)
+    return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]
+
+
 def _settled(
     configurations: Sequence[Configuration], losses: Float64[np.ndarray, "trials examples"]
 ) -> list[Configuration]:
-    r"""Choose the first of the set-ups that chance cannot tell apart.
+    r"""Choose the first of the set-ups whose log loss is as good as the smallest.
 
     Set-ups of texts differ by less than chance does on a few hundred examples. Those within one standard
     error $\sqrt{p (1 - p) / n}$ of the best by the metric count as alike; the log loss, to which every
-    example contributes by degrees, tells them apart with much less noise. Of these, set-ups are alike whose
-    mean log loss is within one standard error of the smallest, that of the paired differences $d_i$,
-    $\operatorname{sd}(d) / \sqrt{n}$. The first of them is taken, which usually serves best, so that another
-    seed seldom takes another set-up.
+    example contributes by degrees, tells them apart with much less noise. Of these the first is taken, which
+    usually serves best, whose mean log loss exceeds the smallest by a practically negligible part.
     """
     count = losses.shape[1]
     best = max(each.score for each in configurations)
     error = np.sqrt(max(0.0, best * (1 - best)) / count)
     alike = [number for number, each in enumerate(configurations) if each.score >= best - error]
-    least = min(alike, key=lambda number: losses[number].mean())
-    further = losses - losses[least]
-    chosen = next(
-        number for number in alike if further[number].mean() <= further[number].std() / np.sqrt(count)
-    )
+    means = losses.mean(axis=1)
+    chosen = next(number for number in alike if means[number] <= (1 + _NEGLIGIBLE) * means[alike].min())
     return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]

@@ -1,9 +1,9 @@
 """Features of texts for classical models: TF-IDF of words, of neighbouring words, or of parts of words too.
 
 Scripts that put no spaces between words are read as runs of one to three characters, each of which counts as
-a word. Texts that are split otherwise are asked for by their words first, short ones by their pairs of words.
-Of topics single words say most, pairs of words add the order of a few, parts of words beside both serve
-languages with many forms of a word and texts full of misspellings, at a cost that only little data can bear.
+a word. Texts that are split otherwise are asked for by their words first, short ones by their parts of words.
+Of topics single words say most, pairs of words add the order of a few, parts of words beside both serve short
+texts, languages with many forms of a word and misspellings.
 """
 
 from collections.abc import Sequence
@@ -28,15 +28,16 @@ NOTHING = "nothing"
 """Features of a model that looks at none."""
 
 _MOST_WITHOUT_SPACES = 0.3
-_MOST_FOR_PARTS = 2_000_000
+# Bytes of training texts: each gives about one count of a part of a word, for which fitting holds 50 bytes.
+_MOST_FOR_PARTS = 20_000_000
 _SHORT = 300
-"""Bytes of a text, on the mean, up to which neighbouring words serve better than words alone."""
+"""Bytes of a text, on the mean, up to which parts of words and neighbouring words serve better than words."""
 
 _LOOKED_AT = 2_000
 _MOST_WEIGHTS, _LEAST_FEATURES = 4_000_000, 5_000
 _BYTES_OF_A_WORD = 6
 _SMALLEST = 1e-12
-_MOST_BYTES, _MOST_COUNTED, _MOST_ENTRIES = 24_000_000, 1_000_000, 1 << 24
+_MOST_BYTES, _MOST_COUNTED, _MOST_ENTRIES = 24_000_000, 1_000_000, 1 << 25
 """Bytes of texts, n-grams, and counts of 8 bytes each, up to which they are kept for the next model."""
 
 _KNOWN: WeakKeyDictionary[Texts, dict[Shape, CountedTexts | None]] = WeakKeyDictionary()
@@ -106,7 +107,7 @@ def look(texts: Sequence[str], train: Int64[np.ndarray, " train"]) -> Look:
     script = script_of(Sample(some, np.arange(len(some)), len(some)))
     if script.without_spaces > _MOST_WITHOUT_SPACES:
         return Look(("characters",), size)
-    usual = ("pairs", "union", "words") if size <= _SHORT else ("words", "pairs", "union")
+    usual = ("union", "pairs", "words") if size <= _SHORT else ("words", "pairs", "union")
     is_little = size * len(train) <= _MOST_FOR_PARTS
     return Look(tuple(each for each in usual if is_little or each != "union"), size / _BYTES_OF_A_WORD)
 
