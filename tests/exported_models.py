@@ -38,7 +38,9 @@ WITH_NOVELTY: dict[str, Callable[[], Model]] = {
         )
     ),
     "average of texts that are read in three ways": lambda: with_detector(
-        average({"logistic-regression of texts": 3, "svm of texts": 2, "bag": 2, "majority of texts": 1})
+        average(
+            {"logistic-regression of texts": 3, "random-forest of texts": 2, "bag": 2, "majority of texts": 1}
+        )
     ).at(0.8),
 }
 EVERY = WITH_NOVELTY | MODELS | AVERAGES

@@ -205,7 +205,7 @@ def test_lists_of_pairs_under_names_of_splits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        ([["a", "b"], ["c"]], "row 2 is not a list of 2 values, as the first is; mend the row"),
+        ([["a", "b"], ["c"]], "row 2 is not a list of 2 values, as the first is; fix the row"),
         ([["a", "b"], {"text": "c"}], "row 2 is not a list of 2 values"),
         ([["a"], ["b"]], "row 1 is not an object"),
         ([{"text": "a", "label": "b"}, ["c", "d"]], "row 2 is not an object"),

@@ -31,6 +31,7 @@ def test_a_run_leaves_what_the_contract_names(run):
         "data.jsonl",
         "model",
         "models",
+        "test.csv",
     }
     assert {path.name for path in (run / "model").iterdir()} == {
         "model.json",

@@ -55,7 +55,7 @@ def test_a_text_may_be_of_any_length_and_padded(name):
     [
         ("cnn, mirrored", "images", ["batch", 1, 8, 8]),
         ("rnn", "tokens", ["batch", "length"]),
-        ("logistic-regression of texts, with detector", "terms", ["batch", 24]),
+        ("logistic-regression of texts, with detector", "terms", ["batch", 574]),
     ],
 )
 def test_inputs_and_outputs_have_the_names_and_shapes_that_are_documented(name, input_name, shape):
