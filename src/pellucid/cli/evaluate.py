@@ -8,12 +8,31 @@ from typing import Any
 
 from pellucid.cli.flags import add_data, add_table_flags, counting, settings_from
 
+_EXAMPLES = (
+    ("pellucid evaluate run/ new-photos/", "folders of classes"),
+    ("pellucid evaluate run/ mails.csv --label-column kind", "a table"),
+    ("pellucid evaluate run/ photos/ --confusion out.csv", "the confusion matrix"),
+    ("pellucid evaluate run/ new-photos/ --json", "for programs"),
+)
+_MAIN = (
+    "--json",
+    "--confusion",
+    "--max-error",
+    "--model",
+    "--label-column",
+    "--input-column",
+    "--skip-bad",
+)
+
 
 def add_parser(subparsers: Any) -> None:
     """Add `evaluate` to the commands."""
     parser = subparsers.add_parser(
         "evaluate",
         help="score a trained model on labelled images or texts",
+        usage="pellucid evaluate RUN DATA [options]",
+        examples=_EXAMPLES,
+        main=_MAIN,
         description="Score a model, with 95 % intervals, on the test split of DATA, or on all of it "
         "where it has none.",
     )

@@ -7,12 +7,20 @@ from typing import Any
 
 from pellucid.cli.flags import add_table_flags, settings_from
 
+_EXAMPLES = (
+    ("pellucid explain run/ photo.jpg --out page.html", "an image"),
+    ('pellucid explain run/ --text "Free money" --out page.html', "a text itself"),
+    ("pellucid explain run/ photo.jpg --model svm --out page.html", "another model"),
+)
+
 
 def add_parser(subparsers: Any) -> None:
     """Add `explain` to the commands."""
     parser = subparsers.add_parser(
         "explain",
         help="open a model on one image or text, down to its arithmetic",
+        usage="pellucid explain RUN INPUT --out FILE.html [options]",
+        examples=_EXAMPLES,
         description="Follow one image or text through the model that answers, every layer where it is a "
         "network: see how each number came about, how the error flows back, and what in the input drove the "
         "answer, each explanation put to the test; of an autoencoder, what each latent number changes. The "

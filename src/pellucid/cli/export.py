@@ -8,12 +8,19 @@ from typing import Any
 
 _TOLD = 1e-9
 
+_EXAMPLES = (
+    ("pellucid export run/ --out model.onnx", "for programs"),
+    ("pellucid export run/ --out app.html", "a page that answers in a browser"),
+)
+
 
 def add_parser(subparsers: Any) -> None:
     """Add `export` to the commands."""
     parser = subparsers.add_parser(
         "export",
         help="write a trained model as one ONNX file, or as one page",
+        usage="pellucid export RUN --out FILE [options]",
+        examples=_EXAMPLES,
         description="Write a trained model as one ONNX file, with its classes, preprocessing, temperature, "
         "novelty and thresholds. It gets its name once it has answered held-out examples of the run, from "
         "their original files, as the model does. `python -m pellucid.runtime` answers it without PyTorch. "

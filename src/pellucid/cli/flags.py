@@ -50,6 +50,8 @@ def _add_flags(parser: argparse.ArgumentParser, section: Any, rows: Sequence[Row
 def add_flag(section: Any, row: Row) -> None:
     """Add the flag of one setting; a flag that is not given stays absent from the result."""
     meaning = row.meaning.replace("%", "%%")
+    if row.choices:
+        meaning += f"; one of {', '.join(row.choices)}"
     if row.default is not None and row.kind is not bool:
         meaning += f" (default: {row.default})"
     if row.kind is bool:
@@ -67,7 +69,7 @@ def add_flag(section: Any, row: Row) -> None:
         type=row.kind,
         choices=row.choices or None,
         default=argparse.SUPPRESS,
-        metavar=None if row.choices else _PLACEHOLDERS[row.kind],
+        metavar="NAME" if row.choices else _PLACEHOLDERS[row.kind],
         help=meaning,
     )
 

@@ -5,12 +5,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+_EXAMPLES = (
+    ("pellucid generate run/ --count 64 --out images/", "all classes"),
+    ("pellucid generate run/ --count 64 --class shirt --out images/", "one class"),
+)
+
 
 def add_parser(subparsers: Any) -> None:
     """Add `generate` to the commands."""
     parser = subparsers.add_parser(
         "generate",
         help="make images with a network that was trained to",
+        usage="pellucid generate RUN --count N --out DIR [options]",
+        examples=_EXAMPLES,
         description="Make images like those that a generator was trained on, of their size: PNG files, a "
         "contact sheet and, where it knows classes, a table of their labels that every command takes as "
         "DATA. The same seed gives the same bytes.",

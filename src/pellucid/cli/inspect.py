@@ -10,12 +10,32 @@ from pellucid.cli.flags import add_data, add_settings, add_table_flags, counting
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
 
+_EXAMPLES = (
+    ("pellucid inspect photos/", "a folder for each class"),
+    ("pellucid inspect mails.csv --label-column kind", "a table"),
+    ("pellucid inspect photos/ --json", "for programs"),
+    ("pellucid inspect photos/ --odd vae-run/", "the oddest images"),
+)
+_MAIN = (
+    "--json",
+    "--odd",
+    "--sheet",
+    "--label-column",
+    "--input-column",
+    "--group-column",
+    "--test",
+    "--skip-bad",
+)
+
 
 def add_parser(subparsers: Any) -> None:
     """Add `inspect` to the commands."""
     parser = subparsers.add_parser(
         "inspect",
         help="read and check the data, train nothing",
+        usage="pellucid inspect DATA [options]",
+        examples=_EXAMPLES,
+        main=_MAIN,
         description="Read every image or text, look for faults, copies and leaks, and say what training "
         "would use.",
     )

@@ -8,12 +8,30 @@ from typing import Any
 
 from pellucid.cli.flags import add_table_flags, counting, settings_from
 
+_EXAMPLES = (
+    ("pellucid predict run/ photo.jpg", "one image"),
+    ("pellucid predict run/ photos/ --out labels.csv", "all in a folder"),
+    ('pellucid predict run/ --text "Free money now"', "a text itself"),
+    ("pellucid predict run/ photos/ --max-error 0.05", "it may abstain"),
+)
+_MAIN = (
+    "--text",
+    "--out",
+    "--probabilities",
+    "--max-error",
+    "--model",
+    "--input-column",
+)
+
 
 def add_parser(subparsers: Any) -> None:
     """Add `predict` to the commands."""
     parser = subparsers.add_parser(
         "predict",
         help="label new images or texts with a trained model",
+        usage="pellucid predict RUN INPUT... [options]",
+        examples=_EXAMPLES,
+        main=_MAIN,
         description="Label images or texts, whichever the model was trained on; one row each, in their "
         "order. Where the model predicts numbers, the column label holds them. An input that cannot be "
         "read gets a row that says why. The column novelty, from 0 to 1, is the share of the model's "

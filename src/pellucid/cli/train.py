@@ -9,12 +9,34 @@ from typing import Any
 from pellucid.cli.flags import add_data, add_settings, counting, settings_given
 from pellucid.errors import UsageError
 
+_EXAMPLES = (
+    ("pellucid train photos/ --out run/", "folders of classes"),
+    ("pellucid train mails.csv --label-column kind --out run/", "a table of texts"),
+    ("pellucid train photos/ --preset quick --out run/", "a first look"),
+    ("pellucid train photos/ --time-limit 10m --out run/", "within ten minutes"),
+)
+_MAIN = (
+    "--out",
+    "--resume",
+    "--overwrite",
+    "--dry-run",
+    "--label-column",
+    "--input-column",
+    "--test",
+    "--model",
+    "--preset",
+    "--time-limit",
+)
+
 
 def add_parser(subparsers: Any) -> None:
     """Add `train` to the commands."""
     parser = subparsers.add_parser(
         "train",
         help="train a network and its baselines on labelled images or texts",
+        usage="pellucid train DATA --out RUN [options]",
+        examples=_EXAMPLES,
+        main=_MAIN,
         description="Check the data, split it, train a network and its classical baselines, recommend one by "
         "the validation data, test each once and write a report.",
     )
