@@ -63,10 +63,13 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compare variants and return exit code 0.
 
-    Raises: `UsageError` if `--out` is missing, or flags contradict each other.
+    Raises: `DataError` if DATA is missing; `UsageError` if `--out` is, or flags contradict each other.
     """
     given = settings_given(arguments)
     if arguments.out is None:
+        from pellucid.data.reading.dispatch import require_existing
+
+        require_existing(arguments.data)
         raise UsageError("compare: --out RUN is missing; name a folder for the results")
     from pellucid.pipeline.comparing.variants import parse_vary
 

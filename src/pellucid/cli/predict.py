@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.flags import add_table_flags, counting, settings_from
+from pellucid.errors import DataError
 
 _EXAMPLES = (
     ("pellucid predict run/ photo.jpg", "one image"),
@@ -94,7 +95,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Label inputs and return exit code 0, also where some could not be."""
+    """Label inputs and return exit code 0, also where some could not be; 3 where the only one could not."""
     from pellucid.answering.decisions import Wishes
     from pellucid.answering.predict import Listener, predict
     from pellucid.arithmetic.rounding import percent
@@ -139,7 +140,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if done.drift is not None:
         _say(done.drift.sentence)
-    return 0
+    is_lone = (done.labelled, done.unanswered, done.unreadable) == (0, 0, 1)
+    return DataError.exit_code if is_lone else 0
 
 
 def _say(sentence: str) -> None:

@@ -61,7 +61,7 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, or describe, and return exit code 0.
 
-    Raises: `UsageError` if `--out` is missing, or flags contradict each other.
+    Raises: `DataError` if DATA is missing; `UsageError` if `--out` is, or flags contradict each other.
     """
     began = time.monotonic()
     given = settings_given(arguments)
@@ -78,6 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"{arguments.dry_run}\n")
         return 0
     if arguments.out is None:
+        from pellucid.data.reading.dispatch import require_existing
+
+        require_existing(arguments.data)
         raise UsageError("train: --out RUN is missing; name a folder for the results")
     from pellucid.pipeline.train import train
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset, prepare
+from pellucid.data.reading.dispatch import require_existing
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.files import make_folder
@@ -87,6 +88,8 @@ def compare(
         variants = make_variants(vary, given)
         if not resume:
             _require_precision(variants, is_resumed=False)
+    if not (resume and folder.is_finished):
+        require_existing(place)
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             folder.prune()
