@@ -73,7 +73,6 @@ def train(
     require_room(checked, folder.path)
     if not resume:
         require_precision(checked, cell_of(checked))
-    if not (resume and folder.is_finished):
         require_present(given_data, checked)
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:

@@ -88,7 +88,7 @@ def compare(
         variants = make_variants(vary, given)
         if not resume:
             _require_precision(variants, is_resumed=False)
-    if not (resume and folder.is_finished):
+    if not resume:
         require_existing(place)
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:

@@ -84,15 +84,16 @@ def require_backbone(settings: Settings) -> None:
     if settings.weights is not None:
         if not Path(settings.weights).exists():
             raise ModelFileError(
-                f"{settings.weights}: no such file or folder; give --weights a file of yours"
+                f"{settings.weights}: there is no such file; give a .safetensors file for images, a sentence "
+                "encoder's folder or word vectors for texts"
             )
         return
     known = [*OF_IMAGES, *OF_TEXTS]
     if name not in known:
         meant = likely_meant(name[:64], known)
         raise UsageError(
-            f"--backbone: {name[:64]!r} comes with no weights of its own{meant}; give them with --weights, or "
-            f"choose one of {', '.join(known)}"
+            f"--backbone: {name[:64]!r} comes with no weights of its own{meant}; give them with --weights, "
+            f"or choose one of {', '.join(known)}"
         )
     if name in OF_IMAGES:
         load_timm()
