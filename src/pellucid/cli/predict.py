@@ -2,11 +2,11 @@
 
 import argparse
 import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
 from pellucid.cli.flags import add_table_flags, counting, settings_from
+from pellucid.cli.terminal import columns
 from pellucid.errors import DataError
 
 _EXAMPLES = (
@@ -146,6 +146,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _say(sentence: str) -> None:
     """Write a sentence to standard error, in lines that fit a terminal."""
-    from pellucid.data.wording import COLUMNS
+    from pellucid.data.wording import wrapped
 
-    sys.stderr.write(f"{textwrap.fill(sentence, COLUMNS, break_on_hyphens=False)}\n")
+    sys.stderr.write("\n".join([*wrapped(sentence, columns()), ""]))

@@ -7,9 +7,15 @@ cursor, colour the screen or worse. A file or a pipe gets every byte as it is; a
 import codecs
 import contextlib
 import io
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
+
+_COLUMNS = 80
+
+# Wider lines are not read with ease, however wide the terminal.
+_MOST_COLUMNS = 120
 
 
 class Shown(io.TextIOBase):
@@ -81,6 +87,11 @@ class _ShownBytes(io.RawIOBase):
 
     def flush(self) -> None:
         self._text.flush()
+
+
+def columns() -> int:
+    """Columns for what is written to standard error: those of the terminal, up to 120, else 80."""
+    return min(_MOST_COLUMNS, shutil.get_terminal_size().columns) if sys.stderr.isatty() else _COLUMNS
 
 
 @contextlib.contextmanager

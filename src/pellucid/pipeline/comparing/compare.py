@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import os
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -297,7 +296,6 @@ def _say_end(
         for name, value in design.given.items()
         if name != "folds" and (best.settings.model not in CLASSICAL or name not in OF_NETWORKS)
     }
-    for line in textwrap.wrap(standings.sentence(), 78, break_long_words=False, break_on_hyphens=False):
-        stages.line(line)
+    stages.verdict(standings.sentence())
     stages.line(f"report: {run / 'report.html'}")
     stages.line(f"next: {command_line('train', place, 'RUN', {**given, **best.varied})}")
