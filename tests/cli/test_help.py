@@ -66,6 +66,7 @@ def test_every_example_is_understood(name):
         ),
         (["predict", "x", "--Text", "y"], "(did you mean --text? They differ only in capitals); see"),
         (["export", "x", "--precision", "f16"], "--precision: 'f16' is not known (did you mean fp16?); "),
+        (["train", "x", "--model", "forest"], "'forest' is not known (did you mean random-forest?); choose"),
         (["--versoin"], "--versoin: there is no such option (did you mean --version?); see pellucid --help"),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.flags import add_data, add_table_flags, counting, settings_from
+from pellucid.cli.terminal import say
 
 _EXAMPLES = (
     ("pellucid evaluate run/ new-photos/", "folders of classes"),
@@ -85,6 +86,6 @@ def run(arguments: argparse.Namespace) -> int:
             confusion=arguments.confusion,
         )
     for warning in done.warnings:
-        sys.stderr.write(f"{warning}\n")
+        say(warning)
     sys.stdout.write((json.dumps(done.to_json()) if arguments.json else done.to_text()) + "\n")
     return 0

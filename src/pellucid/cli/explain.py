@@ -1,11 +1,11 @@
 """`pellucid explain`: open a model on one image or text."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from pellucid.cli.flags import add_table_flags, settings_from
+from pellucid.cli.terminal import say
 
 _EXAMPLES = (
     ("pellucid explain run/ photo.jpg --out page.html", "an image"),
@@ -66,13 +66,13 @@ def run(arguments: argparse.Namespace) -> int:
         typed=arguments.text,
     )
     for warning in done.warnings:
-        sys.stderr.write(f"{warning}\n")
+        say(warning)
     found = done.explanation
-    sys.stderr.write(f"{found.headline}\n")
+    say(found.headline)
     if found.latents is not None:
-        sys.stderr.write(f"  {found.latents.bound_words}\n")
+        say(f"  {found.latents.bound_words}")
     for driver in found.driven.drivers if found.driven is not None else ():
         verdict = "faithful here" if driver.trial.is_faithful else "not faithful here"
-        sys.stderr.write(f"  {driver.name}: {verdict}\n")
-    sys.stderr.write(f"page: {done.out}\n")
+        say(f"  {driver.name}: {verdict}")
+    say(f"page: {done.out}")
     return 0

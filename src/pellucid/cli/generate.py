@@ -1,9 +1,10 @@
 """`pellucid generate`: make images with a trained generator."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
+
+from pellucid.cli.terminal import say
 
 _EXAMPLES = (
     ("pellucid generate run/ --count 64 --out images/", "all classes"),
@@ -44,6 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
         class_name=arguments.class_name,
         seed=arguments.seed,
     )
-    sys.stderr.write(f"{count_of(done.images, 'image')} made by {done.model}\n")
-    sys.stderr.write(f"contact sheet: {done.sheet}\n")
+    say(f"{count_of(done.images, 'image')} made by {done.model}")
+    say(f"contact sheet: {done.sheet}")
     return 0

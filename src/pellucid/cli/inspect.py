@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.flags import add_data, add_settings, add_table_flags, counting, settings_from
+from pellucid.cli.terminal import say
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
 
@@ -82,7 +83,7 @@ def _run_odd(arguments: argparse.Namespace, settings: Settings) -> int:
     _print(json.dumps(document, indent=2) if arguments.json else "\n".join(lines))
     if arguments.sheet is not None:
         found.write_sheet(arguments.sheet)
-        sys.stderr.write(f"oddest images: {arguments.sheet}\n")
+        say(f"oddest images: {arguments.sheet}")
     return 0
 
 

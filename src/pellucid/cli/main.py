@@ -13,7 +13,7 @@ from pellucid.budgets import shortened
 from pellucid.cli import compare, demo, evaluate, explain, export, generate, inspect, predict, train
 from pellucid.cli.isolating import add_isolate, isolation_of
 from pellucid.cli.parsing import Parser
-from pellucid.cli.terminal import columns, shown
+from pellucid.cli.terminal import say, shown
 from pellucid.errors import PellucidError, StorageError
 
 # At the end all memory is given back at once; to look for cycles among all objects first takes half a second.
@@ -94,8 +94,4 @@ def _say(error: Exception, message: str, debug: bool) -> None:
         from pellucid.data.wording import visible
 
         lines = [visible(line) for line in lines]
-    if sys.stderr.isatty():  # a pipe gets one line, which programs read
-        from pellucid.data.wording import wrapped
-
-        lines = [part for line in lines for part in wrapped(line, columns())]
-    sys.stderr.write("\n".join(lines) + "\n")
+    say("\n".join(lines))

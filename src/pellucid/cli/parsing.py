@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
+from pellucid.cli.terminal import say
 from pellucid.settings import likely_meant, not_known
 
 Examples = Sequence[tuple[str, str]]
@@ -81,7 +82,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2: one line, then where help is."""
-        self.exit(2, f"error: {message}; see {self.prog} --help{'-all' if self.main else ''}\n")
+        say(f"error: {message}; see {self.prog} --help{'-all' if self.main else ''}")
+        self.exit(2)
 
 
 class _HelpAll(argparse.Action):

@@ -1,12 +1,11 @@
 """`pellucid predict`: label new images or texts."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from pellucid.cli.flags import add_table_flags, counting, settings_from
-from pellucid.cli.terminal import columns
+from pellucid.cli.terminal import say
 from pellucid.errors import DataError
 
 _EXAMPLES = (
@@ -115,37 +114,30 @@ def run(arguments: argparse.Namespace) -> int:
                 model=arguments.model,
             ),
             resume=arguments.resume,
-            listener=Listener(_say, progress),
+            listener=Listener(say, progress),
             typed=arguments.text,
         )
     for warning in done.warnings:
-        sys.stderr.write(f"{warning}\n")
+        say(warning)
     sentence = f"{count_of(done.labelled, done.noun)} labelled by {done.model}"
     if done.unreadable:
         sentence += f", {done.unreadable:,} could not be read: see the column error"
     if done.unanswered:
         sentence += f", {done.unanswered:,} got no finite answer: see the column error"
-    sys.stderr.write(f"{sentence}\n")
+    say(sentence)
     if done.abstained is not None and done.labelled:
         answered = done.labelled - done.abstained
-        sys.stderr.write(
+        say(
             f"{count_of(answered, done.noun)} ({percent(answered / done.labelled)}) answered, "
-            f"{done.abstained:,} abstained: see the column abstained\n"
+            f"{done.abstained:,} abstained: see the column abstained"
         )
     if done.novelty is not None and done.labelled:
         share, expected = percent(done.novelty / done.labelled), f"{100 * done.expected:g} %"
-        sys.stderr.write(
+        say(
             f"{count_of(done.novelty, done.noun)} ({share}) unlike the training data, where {expected} is "
-            "expected: see the column novelty\n"
+            "expected: see the column novelty"
         )
     if done.drift is not None:
-        _say(done.drift.sentence)
+        say(done.drift.sentence)
     is_lone = (done.labelled, done.unanswered, done.unreadable) == (0, 0, 1)
     return DataError.exit_code if is_lone else 0
-
-
-def _say(sentence: str) -> None:
-    """Write a sentence to standard error, in lines that fit a terminal."""
-    from pellucid.data.wording import wrapped
-
-    sys.stderr.write("\n".join([*wrapped(sentence, columns()), ""]))

@@ -12,8 +12,6 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-_COLUMNS = 80
-
 # Wider lines are not read with ease, however wide the terminal.
 _MOST_COLUMNS = 120
 
@@ -89,9 +87,14 @@ class _ShownBytes(io.RawIOBase):
         self._text.flush()
 
 
-def columns() -> int:
-    """Columns for what is written to standard error: those of the terminal, up to 120, else 80."""
-    return min(_MOST_COLUMNS, shutil.get_terminal_size().columns) if sys.stderr.isatty() else _COLUMNS
+def say(text: str) -> None:
+    """Write lines to standard error, on a terminal in its width and never broken within a word."""
+    if sys.stderr.isatty():
+        from pellucid.data.wording import wrapped
+
+        columns = min(_MOST_COLUMNS, shutil.get_terminal_size().columns)
+        text = "\n".join(part for line in text.split("\n") for part in wrapped(line, columns) or [""])
+    sys.stderr.write(f"{text}\n")
 
 
 @contextlib.contextmanager

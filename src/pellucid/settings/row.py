@@ -25,6 +25,10 @@ _OURS = {
 }  # what other libraries call them
 
 
+# So many letters and more, found within a name, are a part of it that somebody remembers.
+_A_PART = 3
+
+
 @dataclass(frozen=True)
 class Row:
     """Setting as flags, TOML and the reference need it.
@@ -94,7 +98,12 @@ def likely_meant(name: str, known: Sequence[str]) -> str:
     plain = name.lstrip("-").replace("-", "_")
     twins = [each for each in known if each.casefold() == name.casefold()]
     ours = "--" + _OURS.get(plain, "").replace("_", "-")
-    near = twins or [each for each in known if each == ours] or difflib.get_close_matches(name, known, 1)
+    near = (
+        twins
+        or [each for each in known if each == ours]
+        or difflib.get_close_matches(name, known, 1)
+        or [each for each in known if len(name) > _A_PART and name in each]
+    )
     if not near:
         return ""
     return f" (did you mean {near[0]}?{' They differ only in capitals' if twins else ''})"
