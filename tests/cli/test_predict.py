@@ -64,7 +64,7 @@ def test_what_is_unlike_the_training_data_is_said(tmp_path, capfd):
     said = f"{alarms} images ({percent(alarms / 40)}) unlike the training data, where 5 % is expected"
     assert f"{said}: see the column novelty\n" in output.err
     assert "Drift: in " in output.err
-    assert len(output.err.splitlines()) == 3  # a pipe gets a line for each sentence
+    assert max(map(len, output.err.splitlines())) <= 100
 
 
 def test_a_table_with_a_column_of_ones_own(run, tmp_path, capfd):

@@ -114,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
                 model=arguments.model,
             ),
             resume=arguments.resume,
-            listener=Listener(say, progress),
+            listener=Listener(_say_at_length, progress),
             typed=arguments.text,
         )
     for warning in done.warnings:
@@ -138,6 +138,13 @@ def run(arguments: argparse.Namespace) -> int:
             "expected: see the column novelty"
         )
     if done.drift is not None:
-        say(done.drift.sentence)
+        _say_at_length(done.drift.sentence)
     is_lone = (done.labelled, done.unanswered, done.unreadable) == (0, 0, 1)
     return DataError.exit_code if is_lone else 0
+
+
+def _say_at_length(sentence: str) -> None:
+    """Write a long sentence, in lines that fit a terminal wherever it goes."""
+    from pellucid.data.wording import COLUMNS
+
+    say(sentence, piped=COLUMNS)

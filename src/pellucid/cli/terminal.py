@@ -87,12 +87,15 @@ class _ShownBytes(io.RawIOBase):
         self._text.flush()
 
 
-def say(text: str) -> None:
-    """Write lines to standard error, on a terminal in its width and never broken within a word."""
-    if sys.stderr.isatty():
+def say(text: str, piped: int | None = None) -> None:
+    """Write lines to standard error, on a terminal in its width and never broken within a word.
+
+    `piped` are the columns where it is no terminal; by default lines stay whole there, for programs to read.
+    """
+    columns = min(_MOST_COLUMNS, shutil.get_terminal_size().columns) if sys.stderr.isatty() else piped
+    if columns is not None:
         from pellucid.data.wording import wrapped
 
-        columns = min(_MOST_COLUMNS, shutil.get_terminal_size().columns)
         text = "\n".join(part for line in text.split("\n") for part in wrapped(line, columns) or [""])
     sys.stderr.write(f"{text}\n")
 
