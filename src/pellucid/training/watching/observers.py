@@ -177,16 +177,16 @@ class BarProgress:
     def after_step(self, state: State) -> None:
         """Move the bar."""
         rate = state.sums.examples / max(state.sums.seconds, 1e-9)
-        self.bar.update(self.task, completed=state.step, rate=rate)
+        epoch = min(len(state.history) + 1, self.recipe.epochs)  # also right where a run is resumed
+        self.bar.update(self.task, completed=state.step, rate=rate, epoch=epoch)
 
     def after_epoch(self, state: State) -> None:
-        """Show what the epoch came to, and that the next one is under way."""
+        """Show what the epoch came to."""
         record = state.history[-1]
         scores = [f"loss {figure(record['train_loss'])}  "]
         if (score := _validation(record, self.recipe)) is not None:
             scores.append(f"validation {figure(score[1])}  ")
-        epoch = min(record["epoch"] + 1, self.recipe.epochs)
-        self.bar.update(self.task, epoch=epoch, scores="".join(scores))
+        self.bar.update(self.task, scores="".join(scores))
 
 
 def _validation(record: Mapping[str, Any], recipe: Recipe) -> tuple[str, float] | None:
