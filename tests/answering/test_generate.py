@@ -78,7 +78,10 @@ def test_without_labels_there_is_no_table(unlabelled, tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"class_name": "digit 11"}, "'digit 11' is not known; choose one of 'digit 0', 'digit 1'"),
+        (
+            {"class_name": "digit 11"},
+            "'digit 11' is not known .did you mean digit 1.*one of 'digit 0', 'digit 1'",
+        ),
         ({"count": 0}, "--count: 0 is outside"),
         ({"count": MOST_IMAGES + 1}, "--count: 100,001 is outside"),
         ({"seed": -1}, "--seed: -1 is below 0"),

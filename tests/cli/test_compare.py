@@ -78,7 +78,8 @@ def test_what_it_prints(data, tmp_path):
 )
 def test_refusals_come_before_the_data_is_read(tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
-    done = within("compare", "nowhere.npz", *words)
+    (tmp_path / "unreadable.npz").touch()
+    done = within("compare", "unreadable.npz", *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1

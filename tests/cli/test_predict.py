@@ -97,6 +97,17 @@ def test_exit_codes(words, code, message, run, tmp_path, capfd):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_only_input_that_cannot_be_read_is_an_error_and_has_its_row(run, tmp_path, capfd):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"")
+    assert main(["predict", str(run), str(bad)]) == 3
+    output = capfd.readouterr()
+    (row,) = csv.DictReader(io.StringIO(output.out))
+    assert row["error"] == "empty file (zero bytes)"
+    assert "1 could not be read" in output.err
+    assert main(["predict", str(run), str(bad), str(bad)]) == 0  # a batch never stops
+
+
 @pytest.mark.parametrize("words", [[], ["run", "x", "--probability-of", "1"]])
 def test_usage(words, capfd):
     with pytest.raises(SystemExit) as stopped:
@@ -138,11 +149,33 @@ def test_names_reach_a_pipe_in_utf8_whatever_the_locale(run, tmp_path):
     assert f"{tmp_path}/猫.png,digit 0,".encode() in output or b"\\xe7\\x8c\\xab.png" in output
 
 
-def test_texts_on_standard_input(tmp_path):
-    text_model = tmp_path / "model"
+@pytest.fixture(scope="module")
+def text_model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("texts") / "model"
     TextClassifier(model="logistic-regression").fit(
         ["good film", "nice film", "bad film", "awful film"] * 10, ["pos", "pos", "neg", "neg"] * 10
-    ).save(text_model)
+    ).save(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("free money now", "give --text 'free money now', or echo 'free money now' | pellucid predict RUN -"),
+        ("is it free?", "give --text 'is it free?', or echo"),
+        ("free " * 20, "give --text '...', or echo '...' | pellucid predict RUN -"),
+        ("mails/gone.txt", None),
+    ],
+)
+def test_a_text_where_a_file_is_expected(text_model, text, advice, capfd):
+    assert main(["predict", str(text_model), text]) == 3
+    message = capfd.readouterr().err
+    assert message.startswith(f"error: {text}: no such file or folder")
+    assert (advice or "") in message
+    assert ("--text" in message) == (advice is not None)
+
+
+def test_texts_on_standard_input(text_model):
     with pellucid("predict", text_model, "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         output, said = process.communicate(b"a nice thing\n\nawful bad\n")
         assert process.returncode == 0, said

@@ -116,7 +116,7 @@ def test_the_constructor_only_stores() -> None:
     ("parameters", "words"),
     [
         ({"epochs": 0}, "ImageClassifier: --epochs: 0 is outside"),
-        ({"model": "resnet"}, "'resnet' is not known; choose one of"),
+        ({"model": "resnet"}, "'resnet' is not known .did you mean lenet.*choose one of"),
         ({"model": "mean"}, "mean predicts numbers, and these labels are classes"),
         ({"loss": "mse", "label_smoothing": 0.1}, "belongs to cross-entropy"),
         ({"model": "cnn"}, "cnn needs images, not feature vectors; use mlp"),
@@ -155,7 +155,7 @@ def test_weights_of_classes_move_the_decision() -> None:
     [
         ("random_state", "ImageClassifier: unknown parameter 'random_state'; use seed$"),
         ("n_jobs", "unknown parameter 'n_jobs'; use threads$"),
-        ("epoch", r"unknown parameter 'epoch'; did you mean epochs\? Known are .*image_size, "),
+        ("epoch", r"unknown parameter 'epoch' \(did you mean epochs\?\); known are .*image_size, "),
         ("tokens", "unknown parameter 'tokens'; known are .*image_size, "),
     ],
 )

@@ -192,7 +192,7 @@ def test_what_cannot_be_proved_or_written_is_refused(run, tmp_path, monkeypatch)
     save(classical_model("svm"), tmp_path / "alone", {})
     with pytest.raises(UsageError, match="no run, so there are no held-out examples"):
         export(str(tmp_path / "alone"), tmp_path / "model.onnx")
-    with pytest.raises(UsageError, match=r"model\.html does not end in \.onnx"):
+    with pytest.raises(UsageError, match=r"model\.html does not end in \.onnx; .*\.html for a page"):
         export(str(run), tmp_path / "model.html")
     with pytest.raises(StorageError, match="its folder does not exist"):
         export(str(run), tmp_path / "nowhere" / "model.onnx")

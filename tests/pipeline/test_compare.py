@@ -261,7 +261,10 @@ def test_numbers_are_compared_by_root_mean_squared_error(tmp_path, capsys):
     ("texts", "message"),
     [
         (["activation"], r"--vary activation: is not NAME=V1,V2"),
-        (["activatoin=relu,tanh"], r"--vary activatoin: is not known; choose one of activation, augment"),
+        (
+            ["activatoin=relu,tanh"],
+            r"--vary activatoin: is not known \(did you mean activation\?\); choose one of a",
+        ),
         (["seed=1,2"], r"--vary seed: .* give --seeds N"),
         (["metric=accuracy,macro-f1"], r"--vary metric: cannot be varied: it decides"),
         (["time-limit=1m,2m"], r"--vary time_limit: cannot be varied: .*vary epochs"),

@@ -97,7 +97,7 @@ def test_the_report_and_predict_make_the_same_promises():
     assert facts.promises[0.05] == Decisions(found.model, Wishes(max_error=0.05), "run").promise
     assert facts.promises[0.1] == Decisions(found.model, Wishes(max_error=0.1), "run").promise
     assert facts.promises[0.1].on_test.error.value <= 0.1
-    exported = dict(thresholds_of(found.model.held_out, CLASSES, found.model.novelty_rate))
+    exported = dict(thresholds_of(found.model.held_out, CLASSES, found.model.novelty_rate, {}))
     assert exported[0.1] == facts.promises[0.1].threshold < 1
     assert exported[0.01] is None
     assert facts.promises[0.01].threshold == np.inf

@@ -83,8 +83,10 @@ def test_estimators_refuse_it_and_train_a_gru(tmp_path):
 
 def test_a_network_that_goes_on_cannot_change_its_cell(tmp_path):
     save(text_model("rnn", length=2), tmp_path / "old", {})
+    unread = tmp_path / "unreadable.csv"
+    unread.write_text("")
     with pytest.raises(UsageError, match=f"^{REFUSAL}$"):
-        train(UNREAD, out=tmp_path / "run", from_=str(tmp_path / "old"), precision="bf16", quiet=True)
+        train(unread, out=tmp_path / "run", from_=str(tmp_path / "old"), precision="bf16", quiet=True)
 
 
 def test_a_run_that_began_in_bf16_is_not_resumed(tmp_path, monkeypatch):

@@ -49,9 +49,9 @@ def test_marks_of_the_reliability_diagram_stand_where_the_shares_are() -> None:
 @pytest.mark.parametrize(
     ("after", "said"),
     [
-        (binned(0.5, 0.9, error=Interval(0.01, 0.0, 0.03)), "Yes, as far as this test can tell"),
-        (binned(0.4, 0.8, error=Interval(0.1, 0.05, 0.15)), "With a discount"),
-        (binned(0.6, 1.0, error=Interval(0.1, 0.05, 0.15)), "it is somewhat underconfident"),
+        (binned(0.5, 0.9, error=Interval(0.01, 0.0, 0.03)), "Yes, as far as this test shows"),
+        (binned(0.4, 0.8, error=Interval(0.1, 0.05, 0.15)), "Roughly: it is slightly overconfident"),
+        (binned(0.6, 1.0, error=Interval(0.1, 0.05, 0.15)), "it is slightly underconfident"),
     ],
 )
 def test_whether_probabilities_can_be_believed(
@@ -131,7 +131,7 @@ def test_the_outlook_stands_first_and_every_point_in_a_table(rich_facts: ReportF
 def test_the_outlook_of_the_network_below_is_said_to_be_its_own(rich_facts: ReportFacts) -> None:
     changed = {**rich_facts.metrics, "recommended": "svm-on-cnn"}
     text = Page(render(dataclasses.replace(rich_facts, metrics=changed))).text
-    assert "The outlook is that of cnn, on which svm-on-cnn stands." in text
+    assert "The outlook is that of cnn, on which svm-on-cnn is built." in text
 
 
 def test_a_curve_that_cannot_be_drawn_still_says_why(digit_facts: ReportFacts) -> None:

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import signal
 
 import pytest
@@ -78,10 +79,15 @@ def test_plain_progress_prints_a_line_per_epoch(begin):
     assert all(len(line) <= 80 for line in lines)
 
 
-def test_the_bar_ends_clean_and_keeps_the_lines(begin):
+def test_training_is_one_live_line_that_goes_away(begin):
     session = begin(epochs=2)
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=80)
     with BarProgress(console, session.batches.recipe) as bar:
         session.run([bar])
-    assert "epoch   2 of 2" in stream.getvalue()
+        bar.bar.refresh()
+    shown = re.split(r"\r|\n", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue()))
+    assert max(map(len, shown)) <= 80
+    (last,) = {line for line in shown if "epoch 2 of 2" in line and "0:00:00" in line}
+    assert re.search(r"━+ +loss \d.* +validation 0\.\d+ +[\d,]+/s +0:00:00", last)
+    assert stream.getvalue().rstrip("\x1b[?25h").endswith("\x1b[2K")  # nothing of it is left

@@ -1,6 +1,5 @@
 """Scores of a trained model on labelled data, for people and for programs."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ from jaxtyping import Int64
 
 from pellucid.answering.decisions import share_in_words
 from pellucid.arithmetic.rounding import decimals, figure, per_cent, rounded
-from pellucid.data.wording import COLUMNS
+from pellucid.data.wording import wrapped
 from pellucid.evaluation import Drift, Interval, Scores, Slices, Worth
 from pellucid.settings import METRICS, Metric
 from pellucid.tasks import target_of
@@ -124,12 +123,12 @@ class Evaluation:
             lines += _number_table(self.scores)
         if self.worth is not None:
             said = self.worth.sentence(self.noun)
-            lines += ["", textwrap.fill(said, COLUMNS, break_on_hyphens=False)]
+            lines += ["", *wrapped(said)]
         if self.slices is not None:
             lines += _slice_table(self.slices, self.noun)
         if self.abstention is not None:
             told = self.abstention.sentence(self.noun)
-            lines += ["", textwrap.fill(told, COLUMNS, break_on_hyphens=False)]
+            lines += ["", *wrapped(told)]
         return "\n".join([*lines, *self._drift()])
 
     def _drift(self) -> list[str]:
@@ -141,7 +140,7 @@ class Evaluation:
             f"Unlike the training data: {share} % [{low}, {high}] of the {self.noun}s, where "
             f"{100 * self.drift.expected:g} % is expected. {self.drift.sentence}"
         )
-        return ["", textwrap.fill(_printable(told), COLUMNS, break_on_hyphens=False)]
+        return ["", *wrapped(_printable(told))]
 
     def _confusions(self, confusion: Int64[np.ndarray, "classes classes"]) -> list[str]:
         """The mistakes made most often."""

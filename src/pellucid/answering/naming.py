@@ -6,6 +6,7 @@ from typing import NamedTuple
 from pellucid.bundle import model_folder
 from pellucid.data.wording import quoted, some
 from pellucid.errors import UsageError
+from pellucid.settings import likely_meant
 from pellucid.strict import MOST_BYTES, read_json
 
 _MODELS, _RECOMMENDED = "models", "model"
@@ -44,7 +45,8 @@ def model_of(place: str | Path, name: str | None = None) -> ModelOfRun:
         raise UsageError(f"--model: {run} is no finished run, so there is none to choose; leave it out")
     if name not in trained:
         raise UsageError(
-            f"--model: {quoted(name)} is no model of {run}; choose one of {some(trained, _NAMES_SHOWN)}"
+            f"--model: {quoted(name)} is no model of {run}{likely_meant(name, trained)}; "
+            f"choose one of {some(trained, _NAMES_SHOWN)}"
         )
     return _with_names(run / _MODELS / name)
 

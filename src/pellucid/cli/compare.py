@@ -9,12 +9,33 @@ from pellucid.errors import UsageError
 
 _LEFT_OUT = ("time_limit", "baselines", "learning_curve", "folds")
 
+_EXAMPLES = (
+    ("pellucid compare photos/ --vary activation=relu,tanh --out run/", "2 variants"),
+    ("pellucid compare photos/ --vary depth=2,3 --out run/ --seeds 5", "5 seeds"),
+    ("pellucid compare mails.csv --vary model=bag,rnn --out run/", "2 networks"),
+)
+_MAIN = (
+    "--vary",
+    "--out",
+    "--seeds",
+    "--folds",
+    "--resume",
+    "--overwrite",
+    "--label-column",
+    "--input-column",
+    "--model",
+    "--preset",
+)
+
 
 def add_parser(subparsers: Any) -> None:
     """Add `compare` to the commands."""
     parser = subparsers.add_parser(
         "compare",
         help="train variants and say which difference is real",
+        usage="pellucid compare DATA --vary NAME=V1,V2,... --out RUN [options]",
+        examples=_EXAMPLES,
+        main=_MAIN,
         description="Train variants of a network with several seeds on the same folds of the data, and say "
         "which difference is real. The test split is set aside and not used.",
     )
@@ -42,10 +63,13 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compare variants and return exit code 0.
 
-    Raises: `UsageError` if `--out` is missing, or flags contradict each other.
+    Raises: `DataError` if DATA is missing; `UsageError` if `--out` is, or flags contradict each other.
     """
     given = settings_given(arguments)
     if arguments.out is None:
+        from pellucid.data.reading.dispatch import require_existing
+
+        require_existing(arguments.data)
         raise UsageError("compare: --out RUN is missing; name a folder for the results")
     from pellucid.pipeline.comparing.variants import parse_vary
 

@@ -23,6 +23,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "demo",
         help="train on the bundled real samples",
+        usage="pellucid demo [--out RUN]",
         description="Train networks and their baselines on 10,000 real images of clothes and on real "
         "e-mails, wanted and unwanted, in about a minute. The e-mails' results go to RUN-spam.",
     )

@@ -7,6 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.flags import add_data, add_table_flags, counting, settings_from
+from pellucid.cli.terminal import say
+
+_EXAMPLES = (
+    ("pellucid evaluate run/ new-photos/", "folders of classes"),
+    ("pellucid evaluate run/ mails.csv --label-column kind", "a table"),
+    ("pellucid evaluate run/ photos/ --confusion out.csv", "the confusion matrix"),
+    ("pellucid evaluate run/ new-photos/ --json", "for programs"),
+)
+_MAIN = (
+    "--json",
+    "--confusion",
+    "--max-error",
+    "--model",
+    "--label-column",
+    "--input-column",
+    "--skip-bad",
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -14,6 +31,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="score a trained model on labelled images or texts",
+        usage="pellucid evaluate RUN DATA [options]",
+        examples=_EXAMPLES,
+        main=_MAIN,
         description="Score a model, with 95 % intervals, on the test split of DATA, or on all of it "
         "where it has none.",
     )
@@ -68,6 +88,6 @@ def run(arguments: argparse.Namespace) -> int:
             confusion=arguments.confusion,
         )
     for warning in done.warnings:
-        sys.stderr.write(f"{warning}\n")
+        say(warning)
     sys.stdout.write((json.dumps(done.to_json()) if arguments.json else done.to_text()) + "\n")
     return 0

@@ -1,11 +1,17 @@
 """`pellucid explain`: open a model on one image or text."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from pellucid.cli.flags import add_table_flags, settings_from
+from pellucid.cli.terminal import say
+
+_EXAMPLES = (
+    ("pellucid explain run/ photo.jpg --out page.html", "an image"),
+    ('pellucid explain run/ --text "Free money" --out page.html', "a text itself"),
+    ("pellucid explain run/ photo.jpg --model svm --out page.html", "another model"),
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -13,6 +19,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "explain",
         help="open a model on one image or text, down to its arithmetic",
+        usage="pellucid explain RUN INPUT --out FILE.html [options]",
+        examples=_EXAMPLES,
         description="Follow one image or text through the model that answers, every layer where it is a "
         "network: see how each number came about, how the error flows back, and what in the input drove the "
         "answer, each explanation put to the test; of an autoencoder, what each latent number changes. The "
@@ -58,15 +66,15 @@ def run(arguments: argparse.Namespace) -> int:
         typed=arguments.text,
     )
     for warning in done.warnings:
-        sys.stderr.write(f"{warning}\n")
+        say(warning)
     found = done.explanation
-    sys.stderr.write(f"{found.headline}\n")
+    say(found.headline)
     for line in found.mean_words:
-        sys.stderr.write(f"  {line}\n")
+        say(f"  {line}")
     if found.latents is not None:
-        sys.stderr.write(f"  {found.latents.bound_words}\n")
+        say(f"  {found.latents.bound_words}")
     for driver in found.driven.drivers if found.driven is not None else ():
         verdict = "faithful here" if driver.trial.is_faithful else "not faithful here"
-        sys.stderr.write(f"  {driver.name}: {verdict}\n")
-    sys.stderr.write(f"page: {done.out}\n")
+        say(f"  {driver.name}: {verdict}")
+    say(f"page: {done.out}")
     return 0

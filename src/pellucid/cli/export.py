@@ -1,12 +1,18 @@
 """`pellucid export`: write a trained model as one ONNX file, or as one page."""
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pellucid.cli.terminal import say
+
 _TOLD = 1e-9
+
+_EXAMPLES = (
+    ("pellucid export run/ --out model.onnx", "for programs"),
+    ("pellucid export run/ --out app.html", "a page that answers in a browser"),
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -14,6 +20,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "export",
         help="write a trained model as one ONNX file, or as one page",
+        usage="pellucid export RUN --out FILE [options]",
+        examples=_EXAMPLES,
         description="Write a trained model as one ONNX file, with its classes, preprocessing, temperature, "
         "novelty and thresholds. It gets its name once it has answered held-out examples of the run, from "
         "their original files, as the model does. `python -m pellucid.runtime` answers it without PyTorch. "
@@ -37,13 +45,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export and return exit code 0."""
-
-    def announce(sentence: str) -> None:
-        sys.stderr.write(f"{sentence}\n")
-
     if arguments.out.suffix.lower() == ".html":
-        return _page(arguments, announce)
-    return _graph(arguments, announce)
+        return _page(arguments, say)
+    return _graph(arguments, say)
 
 
 def _page(arguments: argparse.Namespace, announce: Callable[[str], None]) -> int:
@@ -65,8 +69,8 @@ def _page(arguments: argparse.Namespace, announce: Callable[[str], None]) -> int
             f"In {done.proof.browser} it gave the labels of the model on {examples}, "
             f"and no answer differs by more than {_difference(done.proof.difference)}."
         )
-    sys.stderr.write(f"{done.model} written: {done.bytes / 1e6:.1f} MB. {said}\n")
-    sys.stderr.write(f"next: open {arguments.out} in a browser\n")
+    say(f"{done.model} written: {done.bytes / 1e6:.1f} MB. {said}")
+    say(f"next: open {arguments.out} in a browser")
     return 0
 
 
@@ -80,12 +84,12 @@ def _graph(arguments: argparse.Namespace, announce: Callable[[str], None]) -> in
     examples = count_of(proof.examples, f"held-out {done.noun}")
     form = "" if done.judged is None else f" In {done.judged.precision} it is worth it."
     what = "it" if done.judged is None else "the file in fp32"
-    sys.stderr.write(
+    say(
         f"{done.model} written: {done.bytes / 1e6:.1f} MB. On {examples} "
         f"{what} gave the labels of the model, and no answer differs by more than "
-        f"{_difference(proof.difference)}; onnx.reference agrees on {proof.reference}.{form}\n"
+        f"{_difference(proof.difference)}; onnx.reference agrees on {proof.reference}.{form}"
     )
-    sys.stderr.write(f"next: python -m pellucid.runtime {arguments.out} INPUT...\n")
+    say(f"next: python -m pellucid.runtime {arguments.out} INPUT...")
     return 0
 
 

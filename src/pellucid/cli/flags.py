@@ -50,6 +50,8 @@ def _add_flags(parser: argparse.ArgumentParser, section: Any, rows: Sequence[Row
 def add_flag(section: Any, row: Row) -> None:
     """Add the flag of one setting; a flag that is not given stays absent from the result."""
     meaning = row.meaning.replace("%", "%%")
+    if row.choices:
+        meaning += f"; one of {', '.join(row.choices)}"
     if row.default is not None and row.kind is not bool:
         meaning += f" (default: {row.default})"
     if row.kind is bool:
@@ -72,11 +74,11 @@ def add_flag(section: Any, row: Row) -> None:
     )
 
 
-def _metavar(row: Row) -> str | None:
-    """What stands for a value in the help; `None` where the choices do."""
+def _metavar(row: Row) -> str:
+    """Placeholder of a value in the help."""
     if row.form:
         return "|".join((*row.choices, row.form))
-    return None if row.choices else _PLACEHOLDERS[row.kind]
+    return "NAME" if row.choices else _PLACEHOLDERS[row.kind]
 
 
 def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:

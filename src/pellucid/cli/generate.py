@@ -1,9 +1,15 @@
 """`pellucid generate`: make images with a trained generator."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
+
+from pellucid.cli.terminal import say
+
+_EXAMPLES = (
+    ("pellucid generate run/ --count 64 --out images/", "all classes"),
+    ("pellucid generate run/ --count 64 --class shirt --out images/", "one class"),
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -11,6 +17,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "generate",
         help="make images with a network that was trained to",
+        usage="pellucid generate RUN --count N --out DIR [options]",
+        examples=_EXAMPLES,
         description="Make images like those that a generator was trained on, of their size: PNG files, a "
         "contact sheet and, where it knows classes, a table of their labels that every command takes as "
         "DATA. The same seed gives the same bytes.",
@@ -37,6 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
         class_name=arguments.class_name,
         seed=arguments.seed,
     )
-    sys.stderr.write(f"{count_of(done.images, 'image')} made by {done.model}\n")
-    sys.stderr.write(f"contact sheet: {done.sheet}\n")
+    say(f"{count_of(done.images, 'image')} made by {done.model}")
+    say(f"contact sheet: {done.sheet}")
     return 0

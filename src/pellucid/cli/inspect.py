@@ -7,8 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.flags import add_data, add_settings, add_table_flags, counting, settings_from
+from pellucid.cli.terminal import say
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
+
+_EXAMPLES = (
+    ("pellucid inspect photos/", "a folder for each class"),
+    ("pellucid inspect mails.csv --label-column kind", "a table"),
+    ("pellucid inspect photos/ --json", "for programs"),
+    ("pellucid inspect photos/ --odd vae-run/", "the oddest images"),
+)
+_MAIN = (
+    "--json",
+    "--odd",
+    "--sheet",
+    "--label-column",
+    "--input-column",
+    "--group-column",
+    "--test",
+    "--skip-bad",
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -16,6 +34,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "inspect",
         help="read and check the data, train nothing",
+        usage="pellucid inspect DATA [options]",
+        examples=_EXAMPLES,
+        main=_MAIN,
         description="Read every image or text, look for faults, copies and leaks, and say what training "
         "would use.",
     )
@@ -62,7 +83,7 @@ def _run_odd(arguments: argparse.Namespace, settings: Settings) -> int:
     _print(json.dumps(document, indent=2) if arguments.json else "\n".join(lines))
     if arguments.sheet is not None:
         found.write_sheet(arguments.sheet)
-        sys.stderr.write(f"oddest images: {arguments.sheet}\n")
+        say(f"oddest images: {arguments.sheet}")
     return 0
 
 

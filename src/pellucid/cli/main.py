@@ -7,13 +7,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
 
 from pellucid import cores
 from pellucid.budgets import shortened
 from pellucid.cli import compare, demo, evaluate, explain, export, generate, inspect, predict, train
 from pellucid.cli.isolating import add_isolate, isolation_of
-from pellucid.cli.terminal import shown
+from pellucid.cli.parsing import Parser
+from pellucid.cli.terminal import say, shown
 from pellucid.errors import PellucidError, StorageError
 
 # At the end all memory is given back at once; to look for cycles among all objects first takes half a second.
@@ -22,22 +22,17 @@ atexit.register(gc.freeze)
 COMMANDS = (demo, inspect, train, evaluate, predict, explain, compare, generate, export)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Argparse with our form of message: one line, then where help is."""
-
-    def error(self, message: str) -> NoReturn:
-        """End with exit code 2."""
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Parser of every command, whose result has the function `run`; imports nothing heavy."""
-    parser = _Parser(
+    parser = Parser(
         prog="pellucid",
+        usage="pellucid COMMAND ...",
         description="Train image and text classifiers on your own machine, and know whether to trust them.",
     )
-    parser.add_argument("--version", action="version", version=f"pellucid {_version()}")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.add_argument(
+        "--version", action="version", help="Show the version and stop", version=f"pellucid {_version()}"
+    )
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, prog="pellucid")
     for command in COMMANDS:
         command.add_parser(subparsers)
     add_isolate(subparsers.choices)
@@ -99,4 +94,4 @@ def _say(error: Exception, message: str, debug: bool) -> None:
         from pellucid.data.wording import visible
 
         lines = [visible(line) for line in lines]
-    sys.stderr.write("\n".join(lines) + "\n")
+    say("\n".join(lines))

@@ -1,12 +1,27 @@
 """`pellucid predict`: label new images or texts."""
 
 import argparse
-import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
 from pellucid.cli.flags import add_table_flags, counting, settings_from
+from pellucid.cli.terminal import say
+from pellucid.errors import DataError
+
+_EXAMPLES = (
+    ("pellucid predict run/ photo.jpg", "one image"),
+    ("pellucid predict run/ photos/ --out labels.csv", "all in a folder"),
+    ('pellucid predict run/ --text "Free money now"', "a text itself"),
+    ("pellucid predict run/ photos/ --max-error 0.05", "it may abstain"),
+)
+_MAIN = (
+    "--text",
+    "--out",
+    "--probabilities",
+    "--max-error",
+    "--model",
+    "--input-column",
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -14,6 +29,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "predict",
         help="label new images or texts with a trained model",
+        usage="pellucid predict RUN INPUT... [options]",
+        examples=_EXAMPLES,
+        main=_MAIN,
         description="Label images or texts, whichever the model was trained on; one row each, in their "
         "order. Where the model predicts numbers, the column label holds them. An input that cannot be "
         "read gets a row that says why. The column novelty, from 0 to 1, is the share of the model's "
@@ -76,7 +94,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Label inputs and return exit code 0, also where some could not be."""
+    """Label inputs and return exit code 0, also where some could not be; 3 where the only one could not."""
     from pellucid.answering.decisions import Wishes
     from pellucid.answering.predict import Listener, predict
     from pellucid.arithmetic.rounding import percent
@@ -96,36 +114,37 @@ def run(arguments: argparse.Namespace) -> int:
                 model=arguments.model,
             ),
             resume=arguments.resume,
-            listener=Listener(_say, progress),
+            listener=Listener(_say_at_length, progress),
             typed=arguments.text,
         )
     for warning in done.warnings:
-        sys.stderr.write(f"{warning}\n")
+        say(warning)
     sentence = f"{count_of(done.labelled, done.noun)} labelled by {done.model}"
     if done.unreadable:
         sentence += f", {done.unreadable:,} could not be read: see the column error"
     if done.unanswered:
         sentence += f", {done.unanswered:,} got no finite answer: see the column error"
-    sys.stderr.write(f"{sentence}\n")
+    say(sentence)
     if done.abstained is not None and done.labelled:
         answered = done.labelled - done.abstained
-        sys.stderr.write(
+        say(
             f"{count_of(answered, done.noun)} ({percent(answered / done.labelled)}) answered, "
-            f"{done.abstained:,} abstained: see the column abstained\n"
+            f"{done.abstained:,} abstained: see the column abstained"
         )
     if done.novelty is not None and done.labelled:
         share, expected = percent(done.novelty / done.labelled), f"{100 * done.expected:g} %"
-        sys.stderr.write(
+        say(
             f"{count_of(done.novelty, done.noun)} ({share}) unlike the training data, where {expected} is "
-            "expected: see the column novelty\n"
+            "expected: see the column novelty"
         )
     if done.drift is not None:
-        _say(done.drift.sentence)
-    return 0
+        _say_at_length(done.drift.sentence)
+    is_lone = (done.labelled, done.unanswered, done.unreadable) == (0, 0, 1)
+    return DataError.exit_code if is_lone else 0
 
 
-def _say(sentence: str) -> None:
-    """Write a sentence to standard error, in lines that fit a terminal."""
+def _say_at_length(sentence: str) -> None:
+    """Write a long sentence, in lines that fit a terminal wherever it goes."""
     from pellucid.data.wording import COLUMNS
 
-    sys.stderr.write(f"{textwrap.fill(sentence, COLUMNS, break_on_hyphens=False)}\n")
+    say(sentence, piped=COLUMNS)

@@ -7,9 +7,13 @@ cursor, colour the screen or worse. A file or a pipe gets every byte as it is; a
 import codecs
 import contextlib
 import io
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
+
+# Wider lines are not read with ease, however wide the terminal.
+_MOST_COLUMNS = 120
 
 
 class Shown(io.TextIOBase):
@@ -81,6 +85,19 @@ class _ShownBytes(io.RawIOBase):
 
     def flush(self) -> None:
         self._text.flush()
+
+
+def say(text: str, piped: int | None = None) -> None:
+    """Write lines to standard error, on a terminal in its width and never broken within a word.
+
+    `piped` are the columns where it is no terminal; by default lines stay whole there, for programs to read.
+    """
+    columns = min(_MOST_COLUMNS, shutil.get_terminal_size().columns) if sys.stderr.isatty() else piped
+    if columns is not None:
+        from pellucid.data.wording import wrapped
+
+        text = "\n".join(part for line in text.split("\n") for part in wrapped(line, columns) or [""])
+    sys.stderr.write(f"{text}\n")
 
 
 @contextlib.contextmanager

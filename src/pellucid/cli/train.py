@@ -9,12 +9,34 @@ from typing import Any
 from pellucid.cli.flags import add_data, add_settings, counting, settings_given
 from pellucid.errors import UsageError
 
+_EXAMPLES = (
+    ("pellucid train photos/ --out run/", "folders of classes"),
+    ("pellucid train mails.csv --label-column kind --out run/", "a table of texts"),
+    ("pellucid train photos/ --preset quick --out run/", "a first look"),
+    ("pellucid train photos/ --time-limit 10m --out run/", "within ten minutes"),
+)
+_MAIN = (
+    "--out",
+    "--resume",
+    "--overwrite",
+    "--dry-run",
+    "--label-column",
+    "--input-column",
+    "--test",
+    "--model",
+    "--preset",
+    "--time-limit",
+)
+
 
 def add_parser(subparsers: Any) -> None:
     """Add `train` to the commands."""
     parser = subparsers.add_parser(
         "train",
         help="train a network and its baselines on labelled images or texts",
+        usage="pellucid train DATA --out RUN [options]",
+        examples=_EXAMPLES,
+        main=_MAIN,
         description="Check the data, split it, train a network and its classical baselines, recommend one by "
         "the validation data, test each once and write a report.",
     )
@@ -39,7 +61,7 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, or describe, and return exit code 0.
 
-    Raises: `UsageError` if `--out` is missing, or flags contradict each other.
+    Raises: `DataError` if DATA is missing; `UsageError` if `--out` is, or flags contradict each other.
     """
     began = time.monotonic()
     given = settings_given(arguments)
@@ -57,6 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"{arguments.dry_run}\n")
         return 0
     if arguments.out is None:
+        from pellucid.data.reading.dispatch import require_existing
+
+        require_existing(arguments.data)
         raise UsageError("train: --out RUN is missing; name a folder for the results")
     from pellucid.pipeline.train import train
 

@@ -1,5 +1,6 @@
 """Foreign names in sentences: shown so that nothing hidden or harmful reaches the terminal."""
 
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 
@@ -7,6 +8,9 @@ COLUMNS = 80
 """Columns of a terminal that everything fits into."""
 
 _MOST_NAME = 60
+
+# Columns of a last line; fewer look like something left over.
+_FEWEST = 10
 _CARRIAGE = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -59,6 +63,28 @@ def some(names: Sequence[str], most: int = 3) -> str:
     """The first few of many names, joined by commas, with the number of those left out."""
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def wrapped(text: str, columns: int = COLUMNS, indent: str = "") -> list[str]:
+    """A text in lines of so many columns, those behind the first indented, no word alone in the last.
+
+    A word or a name with hyphens is never broken, so that it can be copied.
+    """
+
+    def lines_of(size: int) -> list[str]:
+        return textwrap.wrap(
+            text, size, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+
+    lines = lines_of(columns)
+    for size in range(columns - 1, columns // 2, -1):
+        if len(lines) < 2 or (" " in lines[-1].strip() and len(lines[-1].strip()) >= _FEWEST):
+            break
+        narrower = lines_of(size)
+        if len(narrower) > len(lines):
+            break
+        lines = narrower
+    return lines
 
 
 def width(text: str) -> int:

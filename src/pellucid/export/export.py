@@ -58,8 +58,8 @@ def export(
     """
     from pellucid.export.graph.writing import graph_of
 
-    require_installed()
     require_place(out, ENDING)
+    require_installed()
     found = model_of(run, name)
     model = load(found.folder)
     examples = held_out_examples(run, found.folder)

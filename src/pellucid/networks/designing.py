@@ -4,7 +4,7 @@ from pellucid.errors import UsageError
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.costs import require_affordable
 from pellucid.networks.families import GENERATORS, NETWORKS
-from pellucid.settings import NEURAL, Settings
+from pellucid.settings import NEURAL, Settings, not_known
 from pellucid.tasks import IMAGES, TEXTS
 
 
@@ -16,7 +16,7 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
     """
     families = NETWORKS | GENERATORS
     if name not in families:
-        raise UsageError(f"--model: {name!r} is not known; choose one of {', '.join(_by_name())}")
+        raise UsageError(f"--model: {not_known(name, _by_name())}")
     given, taken = TEXTS if facts.vocabulary else IMAGES, families[name].input_kind
     if taken is not given:
         fitting = [other for other in _by_name() if NETWORKS[other].input_kind is given]

@@ -197,7 +197,7 @@ def _card_facts(candidate: Candidate, entry: Mapping[str, Any], context: RunCont
 def say_generated(run: Run, context: RunContext) -> None:
     """Print the verdict, where the report lies and what to do next."""
     stages = context.stages
-    stages.paragraph(run.verdict)
+    stages.verdict(run.verdict)
     entry = run.metrics["models"][run.metrics["recommended"]]
     if "active_units" in entry:
         of = count_of(entry["latent"], "latent number")

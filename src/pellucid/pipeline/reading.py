@@ -6,9 +6,10 @@ from typing import Any
 
 from pellucid.data import Check, Dataset, Listing, prepare
 from pellucid.data.reading.containers.handed import is_handed
-from pellucid.data.reading.dispatch import read_dataset
+from pellucid.data.reading.dispatch import read_dataset, require_existing
 from pellucid.errors import UsageError
 from pellucid.pipeline.continual.training import ContinualTraining, read_on
+from pellucid.pipeline.learners.backbones.available import require_backbone
 from pellucid.pipeline.learners.generator import require_enough_images
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.learners.planning.refusals import (
@@ -40,6 +41,18 @@ def data_given(data: Any, settings: Settings) -> str | Listing:
         if getattr(settings, name) is not None:
             raise UsageError(f"{name}: reads the data again later; give the path of files, not a data set")
     return read_dataset(data, settings)
+
+
+def require_present(data: Any, settings: Settings) -> None:
+    """Refuse a backbone that was asked for and is missing, and missing DATA, before a folder is made.
+
+    Raises: `UsageError` or `ModelFileError` of the one, `DataError` of the other.
+    """
+    require_backbone(settings)
+    if isinstance(data, (str, os.PathLike)):
+        require_existing(os.fspath(data))
+    if settings.test is not None:
+        require_existing(settings.test)
 
 
 def read_and_check(

@@ -153,7 +153,7 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     `continual` has its form in `metrics.json`; `None` for a fresh network.
     """
     dataset, stages = context.dataset, context.stages
-    stages.paragraph(run.verdict)
+    stages.verdict(run.verdict)
     if (contradicted := run.metrics.get("contradiction")) is not None:
         stages.paragraph(contradicted["words"])
     if (disagreed := run.metrics.get("disagreement")) is not None:

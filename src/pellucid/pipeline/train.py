@@ -15,7 +15,7 @@ from pellucid.pipeline.generating import make_generator, say_generated
 from pellucid.pipeline.learners.folds import folds_of
 from pellucid.pipeline.learners.planning.precision import require_precision, require_precision_of_run
 from pellucid.pipeline.learning import learn, plan_learning
-from pellucid.pipeline.reading import data_given, read_and_check, require_fitting
+from pellucid.pipeline.reading import data_given, read_and_check, require_fitting, require_present
 from pellucid.pipeline.results import say_end, write_results
 from pellucid.pipeline.run.configuration import settings_of
 from pellucid.pipeline.run.context import RunContext
@@ -74,6 +74,7 @@ def train(
     require_room(checked, folder.path)
     if not resume:
         require_precision(checked, cell_of(checked))
+        require_present(given_data, checked)
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             folder.prune()  # a kill may have come between the last file and this

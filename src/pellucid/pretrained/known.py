@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.networks.origin import Origin
 from pellucid.regular import sha256
+from pellucid.settings import not_known
 
 
 class KnownWeights(NamedTuple):
@@ -120,7 +121,7 @@ def installed(name: str) -> Path:
     is missing or is not the one that was published.
     """
     if name not in _ALL:
-        raise UsageError(f"--backbone: {name[:60]!r} is not known; choose one of {', '.join(_ALL)}")
+        raise UsageError(f"--backbone: {not_known(name[:60], list(_ALL))}")
     known = _ALL[name]
     place = _place(known)
     if place is None:

@@ -18,7 +18,7 @@ from pellucid.settings.models import (
     NO_BACKBONE,
 )
 from pellucid.settings.parsing import parse_duration, parse_image_size
-from pellucid.settings.row import Group, Row, instead_of
+from pellucid.settings.row import Group, Row, instead_of, likely_meant, not_known
 from pellucid.settings.table import ROWS, Settings, name_of
 
 __all__ = [
@@ -39,9 +39,11 @@ __all__ = [
     "Row",
     "Settings",
     "instead_of",
+    "likely_meant",
     "metric_of",
     "metrics_of",
     "name_of",
+    "not_known",
     "parse_duration",
     "parse_image_size",
 ]

@@ -25,6 +25,10 @@ _OURS = {
 }  # what other libraries call them
 
 
+# So many letters and more, found within a name, are a part of it that somebody remembers.
+_A_PART = 3
+
+
 @dataclass(frozen=True)
 class Row:
     """Setting as flags, TOML and the reference need it.
@@ -95,13 +99,32 @@ def _kind(annotation: Any) -> type:
     return dict if get_origin(annotation) is Mapping else annotation
 
 
+def likely_meant(name: str, known: Sequence[str]) -> str:
+    """For messages: a question in brackets for the known name that is likely meant; nothing where none is."""
+    plain = name.lstrip("-").replace("-", "_")
+    twins = [each for each in known if each.casefold() == name.casefold()]
+    ours = "--" + _OURS.get(plain, "").replace("_", "-")
+    near = (
+        twins
+        or [each for each in known if each == ours]
+        or difflib.get_close_matches(name, known, 1)
+        or [each for each in known if len(name) > _A_PART and name in each]
+    )
+    if not near:
+        return ""
+    return f" (did you mean {near[0]}?{' They differ only in capitals' if twins else ''})"
+
+
+def not_known(value: str, known: Sequence[str]) -> str:
+    """For messages: that a value is none of the known, which of them is likely meant, and all of them."""
+    return f"{value!r} is not known{likely_meant(value, known)}; choose one of {', '.join(known)}"
+
+
 def instead_of(name: str, known: Sequence[str]) -> str:
     """An unknown name, for messages, with the one that is meant where that can be guessed."""
     if _OURS.get(name) in known:
         return f"{name!r}; use {_OURS[name]}"
-    alike = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {alike[0]}? Known" if alike else "known"
-    return f"{name!r}; {hint} are {', '.join(known)}"
+    return f"{name!r}{likely_meant(name, known)}; known are {', '.join(known)}"
 
 
 _KIND_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
@@ -133,7 +156,7 @@ def checked(row: Row, value: Any) -> Any:
     if not right_type:
         raise UsageError(f"{row.flag}: {value!r} is not {_KIND_WORDS[row.kind]}")
     if row.choices and value not in row.choices:
-        raise UsageError(f"{row.flag}: {value!r} is not known; choose one of {', '.join(row.choices)}")
+        raise UsageError(f"{row.flag}: {not_known(value, row.choices)}")
     if (row.low is not None and value < row.low) or (row.high is not None and value > row.high):
         raise UsageError(f"{row.flag}: {value!r} is outside {row.low} to {row.high}")
     return row.kind(value)

@@ -13,6 +13,7 @@ from pellucid.bundle import Generator, load_any
 from pellucid.data.wording import quoted, some
 from pellucid.errors import StorageError, UsageError
 from pellucid.files import write_folder
+from pellucid.settings import likely_meant
 
 MOST_IMAGES = 100_000
 SHEET, LABELS = "contact-sheet.png", "labels.csv"
@@ -81,7 +82,8 @@ def _labels(
         raise UsageError(f"--class: {run} was trained without labels and knows no classes; leave --class out")
     if class_name not in model.classes:
         known = some([quoted(name) for name in model.classes], 20)
-        raise UsageError(f"--class: {quoted(class_name)} is not known; choose one of {known}")
+        hint = likely_meant(class_name, model.classes)
+        raise UsageError(f"--class: {quoted(class_name)} is not known{hint}; choose one of {known}")
     return np.full(count, model.classes.index(class_name), np.int64)
 
 

@@ -6,7 +6,6 @@ which were held out from training. `docs/generators.md` says what it was chosen 
 """
 
 import dataclasses
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from pellucid.answering.training_examples import is_data_of
 from pellucid.arithmetic.rounding import figure, percent
 from pellucid.bundle import Generator, load_any
 from pellucid.data import Check, Dataset, Listing, prepare, read_data
-from pellucid.data.wording import COLUMNS, count_of, visible
+from pellucid.data.wording import count_of, visible, wrapped
 from pellucid.errors import DataError, UsageError
 from pellucid.files import write_file
 from pellucid.novelty import Detector
@@ -267,4 +266,4 @@ def _named(image: OddImage) -> str:
 
 
 def _wrapped(sentence: str) -> list[str]:
-    return textwrap.wrap(visible(sentence), COLUMNS, break_long_words=False, break_on_hyphens=False)
+    return wrapped(visible(sentence))

@@ -1,6 +1,5 @@
 """Findings about the data before anything is trained, as numbers and in words."""
 
-import textwrap
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ from pellucid.data.checks.number_findings import NumberFindings
 from pellucid.data.checks.sibling_findings import GroupFindings, SiblingFindings
 from pellucid.data.checks.text_findings import TextFindings
 from pellucid.data.listing import TRAIN
-from pellucid.data.wording import COLUMNS, count_of, quoted, some, visible
+from pellucid.data.wording import count_of, quoted, some, visible, wrapped
 
 EXACT_COPIES, NEAR_DUPLICATES, ANY = "exact copies", "near duplicates", "any of these"
 """Kinds of relation beside the rules of siblings."""
@@ -219,15 +218,12 @@ class Check:
     def lines(self) -> list[str]:
         """The sentences, wrapped to 80 columns, around the table."""
         first, *rest = self.sentences()
-        wrapped = [
-            textwrap.wrap(text, COLUMNS, break_long_words=False, break_on_hyphens=False) for text in rest
-        ]
         return [
-            *textwrap.wrap(first, COLUMNS, break_long_words=False, break_on_hyphens=False),
+            *wrapped(first),
             "",
             *self.table(),
             "",
-            *(line for paragraph in wrapped for line in paragraph),
+            *(line for sentence in rest for line in wrapped(sentence)),
         ]
 
 

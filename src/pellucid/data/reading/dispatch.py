@@ -89,16 +89,24 @@ def _require_columns(listing: Listing, settings: Settings) -> None:
         )
 
 
+def require_existing(place: str) -> None:
+    """Refuse DATA that is not there, which costs nothing and so may come before anything else.
+
+    Raises: `DataError` if it is missing or on a network.
+    """
+    require_local(place)
+    if form_of(place) not in (Form.SAMPLE, Form.PATTERN) and not os.path.exists(place):
+        raise DataError(f"{place}: no such file or folder")
+
+
 def _read(place: str, settings: Settings) -> Listing:
     """Read DATA by its form.
 
     Raises: `DataError` if it is missing, on a network, or no form of DATA, `UsageError` if `--task` asks for
     another kind of inputs than it holds.
     """
-    require_local(place)
+    require_existing(place)
     form, path = form_of(place), Path(place)
-    if form not in (Form.SAMPLE, Form.PATTERN) and not os.path.exists(path):
-        raise DataError(f"{place}: no such file or folder")
     if settings.label_from_name is not None and form is not Form.FOLDER:
         raise UsageError(
             f"--label-from-name: belongs to folders of files, but {place} is a {form.value}; leave it out"

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import os
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset, prepare
+from pellucid.data.reading.dispatch import require_existing
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.files import make_folder
@@ -87,6 +87,8 @@ def compare(
         variants = make_variants(vary, given)
         if not resume:
             _require_precision(variants, is_resumed=False)
+    if not resume:
+        require_existing(place)
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             folder.prune()
@@ -294,7 +296,6 @@ def _say_end(
         for name, value in design.given.items()
         if name != "folds" and (best.settings.model not in CLASSICAL or name not in OF_NETWORKS)
     }
-    for line in textwrap.wrap(standings.sentence(), 78, break_long_words=False, break_on_hyphens=False):
-        stages.line(line)
+    stages.verdict(standings.sentence())
     stages.line(f"report: {run / 'report.html'}")
     stages.line(f"next: {command_line('train', place, 'RUN', {**given, **best.varied})}")

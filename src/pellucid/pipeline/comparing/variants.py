@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.errors import UsageError
-from pellucid.settings import CLASSICAL, ROWS, Row, Settings, name_of
+from pellucid.settings import CLASSICAL, ROWS, Row, Settings, likely_meant, name_of
 
 MOST_VARIANTS = 50
 
@@ -126,7 +126,8 @@ def _row(name: str) -> Row:
     known = ", ".join(sorted(_VARIED))
     if plain in _ROW_OF:
         raise UsageError(f"--vary {plain}: is no setting of network or training; choose one of {known}")
-    raise UsageError(f"--vary {name}: is not known; choose one of {known}")
+    hint = likely_meant(plain, list(_VARIED))
+    raise UsageError(f"--vary {name}: is not known{hint}; choose one of {known}")
 
 
 def _value(row: Row, text: str) -> Any:

@@ -3,17 +3,17 @@
 import contextlib
 import copy
 import sys
-import textwrap
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from pellucid.data.wording import visible
+from pellucid.data.wording import COLUMNS, visible, wrapped
 from pellucid.training import Observer, Recipe
 from pellucid.training.watching.observers import BarProgress, PlainProgress
 
-_COLUMNS = 78
+# Wider lines are not read with ease, however wide the terminal.
+_MOST_COLUMNS = 120
 
 
 @dataclass
@@ -69,15 +69,27 @@ class Stages:
         else:
             yield current
         over = done if done is not None and current.words == words else current.words
-        self.line(_wrapped(f"{over}  {time.monotonic() - began:.1f} s"), tick=True)
+        self.line(self._wrapped(f"{over}  {time.monotonic() - began:.1f} s"), tick=True)
         for detail in current.details:
             self.paragraph(detail)
 
     def paragraph(self, text: str) -> None:
-        """Print a text, never read as markup, in lines of at most 80 columns."""
-        self.line(_wrapped(text))
+        """Print a text, never read as markup, in lines that fit."""
+        self.line(self._wrapped(text))
 
-    def line(self, text: str, tick: bool = False) -> None:
+    def verdict(self, text: str) -> None:
+        """Print what all comes to, below an empty line, and bold where the terminal has styles."""
+        if not self.quiet:
+            self.console.print()
+            has_styles = self.console.color_system is not None and not self.console.no_color
+            self.line(self._wrapped(text), style="bold" if has_styles else "")
+
+    def _wrapped(self, text: str) -> str:
+        """Text in lines of the terminal's width, or of 80 columns where there is none."""
+        columns = min(_MOST_COLUMNS, self.console.width) if self.in_terminal else COLUMNS
+        return "\n".join(wrapped(text, columns - 2, indent="  "))
+
+    def line(self, text: str, tick: bool = False, style: str = "") -> None:
         """Print one line, never read as markup; a tick closes a stage."""
         if self.quiet:
             return
@@ -88,7 +100,7 @@ class Stages:
         # Names from files cannot move the cursor or colour the terminal.
         shown = "\n".join(map(visible, text.split("\n")))
         # In one go, so that a bar that is being drawn, or work beside, does not come between.
-        self.console.print(Text.assemble((mark if tick else " ", "cyan"), " ", shown))
+        self.console.print(Text.assemble((mark if tick else " ", "cyan"), " ", (shown, style)))
 
     @contextlib.contextmanager
     def training(self, recipe: Recipe) -> Iterator[list[Observer]]:
@@ -100,10 +112,3 @@ class Stages:
                 yield [progress]
         else:
             yield [PlainProgress(lambda line: self.console.print(line, markup=False), recipe)]
-
-
-def _wrapped(text: str) -> str:
-    """Text in lines of at most 80 columns, the later ones indented like the first."""
-    return textwrap.fill(
-        text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )

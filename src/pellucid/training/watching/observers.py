@@ -147,7 +147,7 @@ class PlainProgress:
 
 
 class BarProgress:
-    """A bar with rate and time left while an epoch runs, and its line when it is over."""
+    """One live line: the epoch under way, a bar, the last scores, rate and time left."""
 
     def __init__(self, console: Any, recipe: Recipe) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -155,14 +155,17 @@ class BarProgress:
         self.console = console
         self.recipe = recipe
         self.bar = Progress(
-            TextColumn("  training"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.percentage:>3.0f} %  {task.fields[rate]:>7,.0f} per second"),
+            TextColumn("  epoch {task.fields[epoch]} of {task.fields[epochs]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[scores]}{task.fields[rate]:,.0f}/s"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            expand=True,
         )
-        self.task = self.bar.add_task("training", total=recipe.total_steps, rate=0.0)
+        self.task = self.bar.add_task(
+            "", total=recipe.total_steps, epoch=1, epochs=recipe.epochs, scores="", rate=0.0
+        )
 
     def __enter__(self) -> "BarProgress":
         self.bar.start()
@@ -174,22 +177,34 @@ class BarProgress:
     def after_step(self, state: State) -> None:
         """Move the bar."""
         rate = state.sums.examples / max(state.sums.seconds, 1e-9)
-        self.bar.update(self.task, completed=state.step, rate=rate)
+        epoch = min(len(state.history) + 1, self.recipe.epochs)  # also right where a run is resumed
+        self.bar.update(self.task, completed=state.step, rate=rate, epoch=epoch)
 
     def after_epoch(self, state: State) -> None:
-        """Print the epoch's line above the bar."""
-        self.bar.console.print(epoch_line(state, self.recipe), markup=False, highlight=False)
+        """Show what the epoch came to."""
+        record = state.history[-1]
+        scores = [f"loss {figure(record['train_loss'])}  "]
+        if (score := _validation(record, self.recipe)) is not None:
+            scores.append(f"validation {figure(score[1])}  ")
+        self.bar.update(self.task, scores="".join(scores))
+
+
+def _validation(record: Mapping[str, Any], recipe: Recipe) -> tuple[str, float] | None:
+    """The score of an epoch that is shown, by its name; `None` where none is measured."""
+    decides = metric_of(recipe.metric)
+    if decides.target != "number" and decides.in_history in record:
+        return decides.words, record[decides.in_history]
+    if "validation_root_mean_squared_error" in record:
+        return "RMSE", record["validation_root_mean_squared_error"]
+    return None
 
 
 def epoch_line(state: State, recipe: Recipe) -> str:
     """Last epoch of the state in one line of at most 80 columns."""
     record = state.history[-1]
     line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {figure(record['train_loss'])}"
-    decides = metric_of(recipe.metric)
-    if decides.target != "number" and decides.in_history in record:
-        line += f"   validation {decides.words} {figure(record[decides.in_history])}"
-    elif "validation_root_mean_squared_error" in record:
-        line += f"   validation RMSE {figure(record['validation_root_mean_squared_error'])}"
+    if (score := _validation(record, recipe)) is not None:
+        line += f"   validation {score[0]} {figure(score[1])}"
     if "train_discriminator_accuracy" in record:
         line += f"   discriminator right {figure(record['train_discriminator_accuracy'])}"
     speed = next(record[kind.speed] for kind in INPUT_KINDS.values() if kind.speed in record)

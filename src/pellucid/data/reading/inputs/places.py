@@ -9,6 +9,7 @@ stops at one bad input: what cannot be read carries its reason along.
 import dataclasses
 import glob
 import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from io import BufferedIOBase
 from pathlib import Path
@@ -37,6 +38,9 @@ from pellucid.tasks import TEXTS, InputKind
 STANDARD_INPUT = "-"
 
 _GLOB_SIGNS = "*?["
+
+# A message repeats no typed text that is longer.
+_MOST_REPEATED = 60
 
 
 class Opened(NamedTuple):
@@ -91,7 +95,7 @@ def open_places(
             require_known(settings.encoding, place)
     if stdin is not None and places.count(STANDARD_INPUT) > 1:
         raise DataError("-: standard input can be read only once; name it once")
-    found = [each for place in places for each in _existing(place, stdin)]
+    found = [each for place in places for each in _existing(place, asked, stdin)]
     opened = [_open(place, asked, stdin) for place in found]
     if typed:
         texts = (
@@ -103,7 +107,7 @@ def open_places(
     return _joined(opened)
 
 
-def _existing(place: str, stdin: BufferedIOBase | None) -> list[str]:
+def _existing(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> list[str]:
     """A place itself, or what a glob matches.
 
     Raises: `DataError` if there is no such place, or it is on a network.
@@ -112,12 +116,23 @@ def _existing(place: str, stdin: BufferedIOBase | None) -> list[str]:
     is_piped = stdin is not None and place == STANDARD_INPUT
     if is_piped or form_of(place) is Form.SAMPLE or os.path.lexists(place):
         return [place]
+    if asked.is_of_texts and _looks_typed(place):
+        text = shlex.quote(place) if len(place) <= _MOST_REPEATED else "'...'"
+        raise DataError(
+            f"{place}: no such file or folder; for a text itself give --text {text}, or "
+            f"echo {text} | pellucid predict RUN -"
+        )
     if not any(sign in place for sign in _GLOB_SIGNS):
         raise DataError(f"{place}: no such file or folder")
     found = sorted(glob.glob(place, recursive=True), key=lambda name: Path(name).parts)
     if not found:
         raise DataError(f"{place}: nothing matches this pattern; choose another INPUT")
     return found
+
+
+def _looks_typed(place: str) -> bool:
+    """Words of a text rather than the name of a file, which seldom has a space and mostly an ending."""
+    return " " in place.strip() or not (Path(place).suffix or os.sep in place)
 
 
 def _open(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> Opened:

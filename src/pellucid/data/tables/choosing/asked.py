@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from pellucid.data.tables.forms.table import Table
-from pellucid.data.wording import quoted, some
+from pellucid.data.wording import quoted, some, visible
 from pellucid.errors import DataError
-from pellucid.settings import Settings
+from pellucid.settings import Settings, likely_meant
 
 _MOST_LISTED = 20
 
@@ -18,7 +18,10 @@ def named_column(table: Table, asked: str | None, flag: str, usual: str) -> str 
     if asked is None:
         return next((name for name in table.names if usual and name.lower() == usual), None)
     if asked not in table.names:
-        raise DataError(f"{table.place}: {flag} {quoted(asked)} is not there; columns are {listed(table)}")
+        hint = likely_meant(asked, table.names)
+        raise DataError(
+            f"{table.place}: {flag} {quoted(asked)} is not there{visible(hint)}; columns are {listed(table)}"
+        )
     return asked
 
 
@@ -33,7 +36,8 @@ def named_inputs(table: Table, asked: str | None) -> str | None:
     for name in parts:
         if name not in table.names:
             raise DataError(
-                f"{table.place}: there is no column {quoted(name)}, whose texts are to be joined; "
+                f"{table.place}: there is no column {quoted(name)}, whose texts are to be "
+                f"joined{visible(likely_meant(name, table.names))}; "
                 f"columns are {listed(table)}; name others with --input-column"
             )
         if parts.count(name) > 1:

@@ -18,7 +18,8 @@ from jaxtyping import Int64
 from pellucid.data.images.photographs import look_like_photographs
 from pellucid.data.texts.store import Texts
 from pellucid.data.wording import count_of
-from pellucid.errors import UsageError
+from pellucid.errors import ModelFileError, UsageError
+from pellucid.networks.architectures.backbone import load_timm
 from pellucid.pipeline.learners.backbones.option import Choice, fair_part, granted_in
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.pretrained import (
@@ -35,7 +36,7 @@ from pellucid.pretrained import (
     read_word_vectors,
     timm_backbone,
 )
-from pellucid.settings import Settings
+from pellucid.settings import Settings, likely_meant
 
 _MOST_IMAGES, _MOST_TEXTS = 5_000, 2_000
 
@@ -69,6 +70,34 @@ def taken_over(
         )
         found.append(_as_before(choice, record, material, settings))
     return tuple(found)
+
+
+def require_backbone(settings: Settings) -> None:
+    """Refuse a backbone that was asked for and is not here, before the data is read.
+
+    Raises: `UsageError` if it is not known or its package is not installed; `ModelFileError` if a file of it
+    is missing or not the published one.
+    """
+    if not settings.builds_on_backbone:
+        return
+    name = str(settings.backbone)
+    if settings.weights is not None:
+        if not Path(settings.weights).exists():
+            raise ModelFileError(
+                f"{settings.weights}: there is no such file; give a .safetensors file for images, a sentence "
+                "encoder's folder or word vectors for texts"
+            )
+        return
+    known = [*OF_IMAGES, *OF_TEXTS]
+    if name not in known:
+        meant = likely_meant(name[:64], known)
+        raise UsageError(
+            f"--backbone: {name[:64]!r} comes with no weights of its own{meant}; give them with --weights, "
+            f"or choose one of {', '.join(known)}"
+        )
+    if name in OF_IMAGES:
+        load_timm()
+    installed(name)
 
 
 def _asked_for(settings: Settings, material: Material) -> Choice:

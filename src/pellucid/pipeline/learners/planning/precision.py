@@ -1,4 +1,4 @@
-"""An arithmetic that a network cannot be trained in on this machine is refused before data is read."""
+"""A device that is not there, or an arithmetic that it has not, is refused before data is read."""
 
 from pellucid.errors import UsageError
 from pellucid.networks.architectures.rnn import cell_of
@@ -10,23 +10,25 @@ from pellucid.training.precision import lacking
 
 
 def require_precision(settings: Settings, cell: str) -> None:
-    """Refuse an arithmetic that was asked for; one that is chosen by rule is always there.
+    """Refuse a device or an arithmetic that was asked for; what is chosen by rule is always there.
 
     `cell` is empty where the network is not recurrent. Raises: `UsageError` naming what fits.
     """
+    device = choose_device(settings)
     if settings.precision != "bf16":
         return
-    lack = lacking(settings.precision, cell, choose_device(settings))
+    lack = lacking(settings.precision, cell, device)
     if lack is not None:
         other = ", or --cell gru" if cell == "lstm" and settings.from_ is None else ""
         raise UsageError(f"--precision: {lack}; give auto or fp32{other}")
 
 
 def require_precision_of_run(settings: Settings, journal: Journal) -> None:
-    """Refuse an arithmetic before data is read: that of the settings, or that a resumed run was planned with.
+    """Refuse a device, and an arithmetic of the settings or of a resumed run's plan, before data is read.
 
-    Raises: `UsageError` if this machine cannot do it.
+    Raises: `UsageError` if this machine has not got it.
     """
+    choose_device(settings)
     planned = journal.content.get("plan") or {}
     if not journal.is_resumed:
         require_precision(settings, cell_of(settings))
