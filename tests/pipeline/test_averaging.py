@@ -1,6 +1,7 @@
 """The average of a run's models: whom it takes, how it is judged, and that it asks nobody again."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -109,9 +110,17 @@ def test_a_saved_average_answers_as_in_the_run(average, tmp_path):
 
 def test_its_entry_names_the_members(average):
     answers = average.held_out.answers[:50]
-    dataset = dataclasses.make_dataclass(
-        "Few", ["labels", "test", "target", "train", "leaked", "with_sibling"]
-    )(LABELS, np.arange(600, 650), MATERIAL.target, MATERIAL.train, np.zeros(0, int), np.zeros(0, int))
+    dataset = SimpleNamespace(
+        labels=LABELS,
+        classes=[str(digit) for digit in range(10)],
+        test=np.arange(600, 650),
+        target=MATERIAL.target,
+        train=MATERIAL.train,
+        leaked=np.zeros(0, int),
+        with_sibling=np.zeros(0, int),
+        sets_among=lambda positions: None,
+        has_few_groups=False,
+    )
     found = testing.entry(average, testing.Tested(answers, answers, None, 1.0), dataset, 0)
     assert found["members"] == [{"name": each.name, "weight": each.weight} for each in average.model.members]
     assert found["train_seconds"] == 2.0 * len(found["members"])

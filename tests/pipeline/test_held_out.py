@@ -107,7 +107,7 @@ def test_the_report_and_predict_make_the_same_promises():
     )
     refused = abstention_facts(broken.model, tested, LABELS[900:1300]).promises
     assert refused[0.1].is_refuted
-    exported = dict(thresholds_of(broken.model.held_out, CLASSES, broken.model.novelty_rate))
+    exported = dict(thresholds_of(broken.model.held_out, CLASSES, broken.model.novelty_rate, {}))
     assert not exported.keys() & {0.1, 0.2}
     with pytest.raises(UsageError, match=r"0\.1 cannot be promised: the test refutes it"):
         Decisions(broken.model, Wishes(max_error=0.1), "run")

@@ -33,8 +33,8 @@ def digits_with_a_test(path: Path, shuffles_test: bool) -> Path:
 def before_the_test(run: Run) -> dict[str, Any]:
     """All that must be settled before the test split is looked at.
 
-    A model's README states its test score, and checksums depend on it, also those of an average's members. The
-    answers about test examples that check promises are kept beside the held-out ones.
+    A model's README states its test score, and checksums depend on it, also those of an average's members.
+    The answers about test examples that check promises are kept beside the held-out ones.
     """
     metrics = run.metrics
     found = {
