@@ -6,7 +6,8 @@
 
 A fifth of the training texts of each set is held out, drawn by one seed for all; the others train the network
 as `fit` does, with a tenth of them as validation. The test texts are never looked at. `bag` stands beside
-them as it is, or with given epochs and units. One thread; accuracy, log loss and seconds of the processor.
+them as it is, or with given epochs and units. One thread; accuracy, macro-F1, log loss and seconds of
+the processor.
 
 Takes: one to two minutes for each network, set-up and seed on one core.
 """
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 import text_data
 from measuring import command_line, heading, print_table, write_json
-from sklearn.metrics import accuracy_score, log_loss
+from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from pellucid import TextClassifier
 from pellucid.training.recipe.defaults import TEXTS
@@ -29,7 +30,7 @@ _HELD_OUT = 0.2
 
 
 def measured(data: text_data.TextData, network: str, seed: int, units: int | None) -> dict[str, float]:
-    """Accuracy and log loss on held-out training texts, and seconds of the processor of one `fit`."""
+    """Scores on held-out training texts, and seconds of the processor of one `fit`."""
     labels = np.array(data.train_labels)
     order = np.random.default_rng(7).permutation(len(labels))
     held, learnt = np.split(order, [int(_HELD_OUT * len(labels))])
@@ -38,8 +39,10 @@ def measured(data: text_data.TextData, network: str, seed: int, units: int | Non
     classifier.fit([data.train[place] for place in learnt], labels[learnt])
     seconds = time.process_time() - began
     said = classifier.predict_proba([data.train[place] for place in held])
+    answers = classifier.classes_[said.argmax(1)]
     return {
-        "accuracy": float(accuracy_score(labels[held], classifier.classes_[said.argmax(1)])),
+        "accuracy": float(accuracy_score(labels[held], answers)),
+        "macro_f1": float(f1_score(labels[held], answers, average="macro")),
         "log_loss": float(log_loss(labels[held], said, labels=classifier.classes_)),
         "seconds": seconds,
     }
@@ -80,6 +83,7 @@ def main() -> int:
                 network,
                 setup,
                 f"{mean['accuracy']:.4f}",
+                f"{mean['macro_f1']:.4f}",
                 f"{mean['log_loss']:.4f}",
                 f"{mean['seconds']:.0f} s",
             )
@@ -87,7 +91,7 @@ def main() -> int:
             rows.append(row)
             found.append({"data": name, "network": network, "setup": setup, "runs": runs})
     print()
-    print_table(("data", "network", "set-up", "accuracy", "log loss", "processor"), rows)
+    print_table(("data", "network", "set-up", "accuracy", "macro-F1", "log loss", "processor"), rows)
     write_json(given.json, {**facts, "found": found})
     return 0
 

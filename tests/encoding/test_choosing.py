@@ -117,7 +117,8 @@ def test_only_training_texts_are_looked_at() -> None:
     assert bag.content() == fit_ngrams(*everyone(ENGLISH), Settings()).encoder.content()
 
 
-def test_a_bag_of_words_and_pairs() -> None:
+def test_a_bag_of_words_and_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "_MOST_FOR_PARTS", 0)
     encoder, reasons = fit_ngrams(*everyone(ENGLISH), Settings())
     assert isinstance(encoder, NgramEncoder)
     assert reasons == (
@@ -132,6 +133,7 @@ def test_a_bag_of_words_and_pairs() -> None:
 
 
 def test_vocabularies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "_MOST_FOR_PARTS", 0)
     monkeypatch.setattr(choosing, "_BAG_OF_WORDS", choosing._BAG_OF_WORDS._replace(most=(3, 2)))
     monkeypatch.setattr(choosing, "_MOST_ENTRIES", {"words": 4})
     bag, reasons = fit_ngrams(*everyone(ENGLISH), Settings())
@@ -175,11 +177,20 @@ def test_words_too_long_are_unknown() -> None:
     assert set(encoder.entries) == {"ship", "y" * 64}
 
 
-def test_a_bag_may_hold_parts_of_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    bag = choosing._BAG_OF_WORDS._replace(shape=choosing.Shape(3, 3, 4), most=(9, 9, 9, 9, 9))
-    monkeypatch.setattr(choosing, "_BAG_OF_WORDS", bag)
-    encoder, reasons = fit_ngrams(*everyone(ENGLISH), Settings())
-    assert encoder.vocabulary == 2 + 5 * 9
-    assert reasons[0].startswith(
-        "Texts are seen as a bag of words and runs of up to 3 words and parts of words of 3 to 4 characters: "
+def test_a_bag_of_few_and_short_texts_holds_parts_of_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    short, long = ["the ship sails " * 20] * 6, ["the ship sails " * 21] * 6
+    encoder, reasons = fit_ngrams(*everyone(short), Settings())
+    assert isinstance(encoder, NgramEncoder)
+    assert encoder.shape == choosing.Shape(2, 2, 5)
+    assert encoder.weighed == (*encoder.borders[:3], encoder.vocabulary)
+    assert reasons[0] == (
+        "Texts are seen as a bag of words, pairs of neighbouring words and parts of words of 2 to 5 "
+        "characters: 100 % of their characters belong to scripts that put spaces between words, and "
+        "the texts are few and short (300 bytes on the mean)."
     )
+    for texts, most in ((long, 2_000_000), (short, 1_799)):
+        monkeypatch.setattr(choosing, "_MOST_FOR_PARTS", most)
+        without = fit_ngrams(*everyone(texts), Settings()).encoder
+        assert isinstance(without, NgramEncoder)
+        assert without.shape == choosing.Shape(2)
+        assert without.weighed == without.borders

@@ -7,7 +7,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from pellucid.encoding.tokens.ragged import PADDING
 from pellucid.networks import InputFacts, build, design
+from pellucid.networks.layers.initialisation import initialise_layers
 from pellucid.networks.layers.texts import (
     BothWays,
     MaskedPool,
@@ -138,3 +140,10 @@ def test_forget_gates_start_open():
     network = build(design("rnn", Settings(width=4), InputFacts((9,), 2, 10, vocabulary=20)))
     biases = network.body.layers.forwards1.bias_ih_l0 + network.body.layers.forwards1.bias_hh_l0
     assert biases.tolist() == [0.0] * 4 + [1.0] * 4 + [0.0] * 8
+
+
+def test_a_weighed_sum_starts_small():
+    layer = WeighedSum((2, 2000), 16)
+    initialise_layers(layer, "relu", torch.Generator().manual_seed(0))
+    assert layer.weight[2:].std().item() == pytest.approx(0.1 / 4, rel=0.02)
+    assert not layer.weight[PADDING].any()

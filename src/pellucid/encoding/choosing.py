@@ -11,7 +11,17 @@ from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.limits import LONGEST
 from pellucid.encoding.lookup import FIRST
 from pellucid.encoding.ngrams.encoder import NgramEncoder, Shape, grams_of
-from pellucid.encoding.survey import LONG_WORD, Sample, Script, Survey, sampled, script_of, spelt, survey
+from pellucid.encoding.survey import (
+    LONG_WORD,
+    SHORT_TEXT,
+    Sample,
+    Script,
+    Survey,
+    sampled,
+    script_of,
+    spelt,
+    survey,
+)
 from pellucid.encoding.tokens.subwords import learn_merges
 from pellucid.encoding.tokens.tokenizing import BYTE, CHARACTERS, SUB_WORDS, WORDS, TokenEncoder
 from pellucid.encoding.words.characters import normalise
@@ -28,6 +38,8 @@ _NOT_CUT = 0.95
 _TEXTS_MEASURED = 20_000
 _BYTES_JOINED = 10_000_000
 _MOST_NGRAMS_READ = 4_096
+# Bytes of training texts: parts of words make a step of `bag` two to three times as long.
+_MOST_FOR_PARTS = 2_000_000
 _AS_ASKED, _MOST_BY_RULE = "as asked for (--length)", "the most that is read by rule"
 
 
@@ -40,6 +52,7 @@ class _Bag(NamedTuple):
 
 
 _BAG_OF_WORDS = _Bag(WORDS, Shape(2), (32_768, 16_384))
+_BAG_WITH_PARTS = _Bag(WORDS, Shape(2, 2, 5), (32_768, *[16_384] * 5))
 _BAG_OF_CHARACTERS = _Bag(CHARACTERS, Shape(3), (8_192, 32_768, 32_768))
 
 
@@ -87,7 +100,7 @@ def fit_ngrams(texts: Texts, train: Int64[np.ndarray, " train"], settings: Setti
     """Choose and fit the encoder of `bag` on the texts at `train`; `settings.length` overrides the rule."""
     sample = sampled(texts, train)
     script = script_of(sample)
-    bag = _BAG_OF_WORDS if script.without_spaces <= _MOST_WITHOUT_SPACES else _BAG_OF_CHARACTERS
+    bag, why_these = _bag(sample, script)
     counters = [Counter() for _ in bag.most]
     for block in sample.blocks():
         groups = grams_of(bag.shape, [normalise(text) for text in block])
@@ -106,12 +119,22 @@ def fit_ngrams(texts: Texts, train: Int64[np.ndarray, " train"], settings: Setti
     return Fitting(
         encoder,
         (
-            f"Texts are seen as a bag of {_groups(bag)}: {_by_script(script)}.",
+            f"Texts are seen as a bag of {_groups(bag)}: {why_these}.",
             f"The vocabulary holds {sum(sizes):,} of these: {_by_frequency(sizes == bag.most, least)}.",
             _reading(f"n-grams of {bag.noun}", length, why, whole),
             *_of_sample(sample),
         ),
     )
+
+
+def _bag(sample: Sample, script: Script) -> tuple[_Bag, str]:
+    """Choose the n-grams of `bag`, with the reason in words."""
+    reason, size = _by_script(script), sample.mean_size
+    if script.without_spaces > _MOST_WITHOUT_SPACES:
+        return _BAG_OF_CHARACTERS, reason
+    if size > SHORT_TEXT or size * sample.train > _MOST_FOR_PARTS:
+        return _BAG_OF_WORDS, reason
+    return _BAG_WITH_PARTS, f"{reason}, and the texts are few and short ({size:.0f} bytes on the mean)"
 
 
 def _groups(bag: _Bag) -> str:
@@ -122,7 +145,7 @@ def _groups(bag: _Bag) -> str:
         groups.append(pairs if bag.shape.words == 2 else f"runs of up to {bag.shape.words} {bag.noun}")
     if bag.shape.longest:
         groups.append(f"parts of {bag.noun} of {bag.shape.shortest} to {bag.shape.longest} characters")
-    return " and ".join(groups)
+    return " and ".join((", ".join(groups[:-1]), groups[-1]) if groups[1:] else groups)
 
 
 def _chosen(sample: Sample, settings: Settings) -> _Choice:

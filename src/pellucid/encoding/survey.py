@@ -24,6 +24,9 @@ MOST_BYTES = 40_000_000
 LONG_WORD = 24
 """A word with more characters than that is no word of a human language, as a rule."""
 
+SHORT_TEXT = 300
+"""Bytes of a text, on the mean, up to which parts of words and neighbouring words serve better than words."""
+
 _HELD_OUT = 10
 _TEXTS_FOR_SCRIPT = 2_000
 
@@ -41,6 +44,11 @@ class Sample(NamedTuple):
     positions: Int64[np.ndarray, " sample"]
     train: int
 
+    @property
+    def mean_size(self) -> float:
+        """Bytes of a text on the mean."""
+        return float((self.texts.offsets[self.positions + 1] - self.texts.offsets[self.positions]).mean())
+
     def blocks(self) -> Iterator[list[str]]:
         """Texts as they were written, in groups of bounded size."""
         return blocks(picked(self.texts, self.positions))
@@ -51,8 +59,7 @@ class Sample(NamedTuple):
 
     def thinned(self, size: int) -> "Sample":
         """Sample of about `size` bytes, at even distances; at least one text."""
-        sizes = self.texts.offsets[self.positions + 1] - self.texts.offsets[self.positions]
-        return self.some(max(1, int(size / max(1.0, float(sizes.mean())))))
+        return self.some(max(1, int(size / max(1.0, self.mean_size))))
 
 
 def sampled(texts: Texts, train: Int64[np.ndarray, " train"]) -> Sample:

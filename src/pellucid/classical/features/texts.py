@@ -20,7 +20,7 @@ from pellucid.encoding.ngrams.counted_texts import CountedTexts
 from pellucid.encoding.ngrams.encoder import Shape
 from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.encoding.ngrams.tfidf_fitting import MOST_FEATURES, fit_tfidf
-from pellucid.encoding.survey import Sample, script_of
+from pellucid.encoding.survey import SHORT_TEXT, Sample, script_of
 from pellucid.encoding.words.characters import written
 
 TF_IDF = "tf-idf"
@@ -30,8 +30,6 @@ NOTHING = "nothing"
 _MOST_WITHOUT_SPACES = 0.3
 # Bytes of training texts: each gives about one count of a part of a word, for which fitting holds 50 bytes.
 _MOST_FOR_PARTS = 20_000_000
-_SHORT = 300
-"""Bytes of a text, on the mean, up to which parts of words and neighbouring words serve better than words."""
 
 _LOOKED_AT = 2_000
 _MOST_WEIGHTS, _LEAST_FEATURES = 4_000_000, 5_000
@@ -107,7 +105,7 @@ def look(texts: Sequence[str], train: Int64[np.ndarray, " train"]) -> Look:
     script = script_of(Sample(some, np.arange(len(some)), len(some)))
     if script.without_spaces > _MOST_WITHOUT_SPACES:
         return Look(("characters",), size)
-    usual = ("union", "pairs", "words") if size <= _SHORT else ("words", "pairs", "union")
+    usual = ("union", "pairs", "words") if size <= SHORT_TEXT else ("words", "pairs", "union")
     is_little = size * len(train) <= _MOST_FOR_PARTS
     return Look(tuple(each for each in usual if is_little or each != "union"), size / _BYTES_OF_A_WORD)
 

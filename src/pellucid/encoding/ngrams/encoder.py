@@ -165,6 +165,12 @@ class NgramEncoder(Encoder):
         """First id of each group, and the number of ids."""
         return (FIRST, *(FIRST + int(end) for end in np.cumsum(self.kept)))
 
+    @property
+    def weighed(self) -> tuple[int, ...]:
+        """Borders of what is brought to a length by itself: each number of words, and all parts together."""
+        words = self.borders[: self.shape.words + 1]
+        return (*words, self.borders[-1]) if self.shape.longest else words
+
     @cached_property
     def _lookups(self) -> tuple[Lookup, ...]:
         starts = [border - FIRST for border in self.borders]

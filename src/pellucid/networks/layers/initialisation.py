@@ -14,6 +14,9 @@ from pellucid.networks.layers.transformer import Places
 EMBEDDING_SCALE = 0.1
 """Standard deviation of the numbers that a token starts with."""
 
+# Standard deviation of a sum of n-grams before training. Larger, the random part drowns what little data says
+# of each: docs/benchmarks.md, "Small starts and parts of words in `bag`".
+_SUM_SCALE = 0.1
 _SIGMOID_GAIN = 4.0
 _SHARE_BEFORE_NORM = 1 / 6
 
@@ -37,7 +40,7 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
     which under a stride is a part of the kernel's.
 
     Vectors of tokens and of their places: normal with standard deviation 0.1, zero for padding. Vectors
-    that are summed up with weights of length 1: normal with variance $1 / n_\mathrm{out}$. Recurrent
+    that are summed up with weights of length 1: normal with variance $0.01 / n_\mathrm{out}$. Recurrent
     layers: orthogonal from state to state, as before tanh from below; the LSTM's forget gates start open
     (bias 1).
 
@@ -99,7 +102,7 @@ def _start_vectors(
     layer: nn.Embedding | Places | MeanAndMax | WeighedSum, generator: torch.Generator
 ) -> None:
     if isinstance(layer, WeighedSum):
-        nn.init.normal_(layer.weight, std=layer.weight.shape[1] ** -0.5, generator=generator)
+        nn.init.normal_(layer.weight, std=_SUM_SCALE * layer.weight.shape[1] ** -0.5, generator=generator)
         nn.init.zeros_(layer.bias)
         nn.init.ones_(layer.rarity)
         layer.rarity[: layer.groups[0]] = 0

@@ -124,7 +124,7 @@ class Prepared:
                 examples,
                 vocabulary=inputs.vocabulary,
                 embedding=0 if self.vectors is None else self.vectors.matrix.shape[1],
-                groups=self.encoder.borders if isinstance(self.encoder, NgramEncoder) else (),
+                groups=self.encoder.weighed if isinstance(self.encoder, NgramEncoder) else (),
             )
         shape = inputs.shape
         return InputFacts(
