@@ -66,7 +66,7 @@ def test_what_a_run_leaves(run):
     }  # fmt: skip
     plan = json.loads((folder / "config.json").read_text())["plan"]
     assert (plan["model"], plan["recipe"]["loss"], plan["recipe"]["beta"]) == ("vae", "elbo", 1.0)
-    assert "images of vae alone" in said.lower()
+    assert "a classifier trained only on images of vae" in said.lower()
     assert f"pellucid generate {folder}" in " ".join(said.split())
 
 

@@ -8,6 +8,7 @@ from pellucid.bundle import AverageModel
 from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.wording import count_of
 from pellucid.pipeline.adding.judging import judged
+from pellucid.pipeline.adding.learning import SUFFIX
 from pellucid.pipeline.comparing.folds import scores_of_folds
 from pellucid.pipeline.continual.metrics import continual_metrics
 from pellucid.pipeline.continual.training import ContinualTraining, recommended_on
@@ -166,13 +167,16 @@ def _with_time_for_test(
 ) -> list[Candidate]:
     """The models that there is time to test, score and write: the dearest are left out first.
 
-    Never one that the recommended model needs, nor the model that every other has to beat.
+    Never one that the recommended model needs, nor the model that every other has to beat, nor the networks
+    with and without generated images, whose comparison was asked for.
     """
     time, kept = context.time, list(candidates)
     if not time.is_limited:
         return kept
     time.reserve("conclusion", 0.0)
     needed = {recommended, *DUMMIES, *_members(next(each for each in kept if each.name == recommended))}
+    for name in [each.name for each in kept if each.name.endswith(SUFFIX)]:
+        needed |= {name, name.removesuffix(SUFFIX)}
     for each in sorted(kept, key=lambda each: -each.answer_seconds):
         if each.name in needed:
             continue

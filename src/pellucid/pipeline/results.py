@@ -93,8 +93,10 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
 def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
     """Sentence on what the choice costs and gains beside the model it was compared with; "" without one."""
     name, rival = outcome.recommendation.name, outcome.recommendation.rival
-    if rival is None or not outcome.dataset.target.has_probabilities:
-        return "" if rival is None else f"{name} {_cost(entries[name], entries[rival])} than {rival}."
+    if rival is None or rival not in entries:  # none, or there was no time to test it
+        return ""
+    if not outcome.dataset.target.has_probabilities:
+        return f"{name} {_cost(entries[name], entries[rival])} than {rival}."
     held_out = {each.name: each.held_out for each in outcome.candidates}
     both = np.intersect1d(held_out[name].positions, held_out[rival].positions)
     labels, (own, other) = (
