@@ -27,7 +27,7 @@ def unbroken(pellucid, few_digits, tmp_path_factory) -> dict[tuple[str, ...], by
     for judging in (BY_FOLDS, BY_VALIDATION):
         run = tmp_path_factory.mktemp("unbroken") / "run"
         pellucid.succeed("train", few_digits, "--out", run, *TRAINING, *judging)
-        found[judging] = (run / "model" / "weights.safetensors").read_bytes()
+        found[judging] = (run / "models" / "cnn" / "weights.safetensors").read_bytes()
     return found
 
 
@@ -52,7 +52,7 @@ def _finish(pellucid, words: list[str], run: Path) -> bytes:
     left = [path.name for path in run.rglob("*") if path.name.endswith((".tmp", ".old"))]
     assert left == []
     assert not (run / "checkpoints").exists()
-    return (run / "model" / "weights.safetensors").read_bytes()
+    return (run / "models" / "cnn" / "weights.safetensors").read_bytes()
 
 
 @pytest.mark.slow
