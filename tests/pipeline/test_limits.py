@@ -149,17 +149,17 @@ def test_enough_of_the_texts_may_take_longer(clock):
 
 def test_fewer_set_ups_come_before_fewer_texts():
     whole, texts = Budget(), 1_440
-    of_all = whole.for_all_texts(texts)
+    of_all = whole.for_all(texts)
     assert 0.1 < of_all < 0.2  # six set-ups are compared otherwise
     for share in (of_all, 0.3, 0.6, 1.0):
-        assert whole.shrunk_for_texts(share, texts).examples >= texts
-    compared = [whole.shrunk_for_texts(share, texts).configurations for share in (of_all, 0.3, 0.6, 1.0)]
+        assert whole.shrunk_to_all(share, texts).examples >= texts
+    compared = [whole.shrunk_to_all(share, texts).configurations for share in (of_all, 0.3, 0.6, 1.0)]
     assert compared == sorted(compared)
     assert (compared[0], compared[-1]) == (1, 6)
-    few = whole.shrunk_for_texts(of_all / 2, texts)
+    few = whole.shrunk_to_all(of_all / 2, texts)
     assert (few.examples, few.configurations) == (720, 1)
     with pytest.raises(ValueError, match="share: 0 is not above 0"):
-        whole.shrunk_for_texts(0, texts)
+        whole.shrunk_to_all(0, texts)
 
 
 def test_a_forest_keeps_the_trees_that_it_has_grown_in_time(monkeypatch):

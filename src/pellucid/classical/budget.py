@@ -108,25 +108,25 @@ class Budget:
             **{name: min(count, max(_LEAST[name], round(count * root))) for name, count in counts.items()}
         )
 
-    def shrunk_for_texts(self, share: float, examples: int) -> "Budget":
-        """Part of the budget for a linear model of texts: fewer set-ups first, then fewer of the texts.
+    def shrunk_to_all(self, share: float, examples: int) -> "Budget":
+        """Part of the budget for a model that needs its examples: fewer set-ups first, then fewer of these.
 
-        Texts missed cost such a model more accuracy than set-ups that were not compared.
+        Examples missed cost a linear model of texts, or one of few images, more than set-ups not compared.
 
         Raises: `ValueError` if the share is out of bounds.
         """
         if not 0 < share <= 1:
             raise ValueError(f"share: {share} is not above 0 and at most 1")
         examples = min(self.examples, examples)
-        of_all = self.for_all_texts(examples)
+        of_all = self.for_all(examples)
         if share < of_all:
             fewer = min(examples, max(_LEAST["examples"], int(share / of_all * examples)))
             return dataclasses.replace(self, examples=fewer, configurations=1)
         compared = int((share - of_all) / (1 - of_all) * self.configurations)
         return dataclasses.replace(self, configurations=max(1, compared))
 
-    def for_all_texts(self, examples: int) -> float:
-        """Share of a linear model's work in which it learns from all texts and compares no set-ups."""
+    def for_all(self, examples: int) -> float:
+        """Share of a model's work in which it learns from all examples and compares no set-ups."""
         comparing = self.configurations * min(1.0, self.screened_texts / min(self.examples, examples))
         return 1 / (1 + comparing)
 

@@ -127,7 +127,7 @@ class ClassicalLearner:
     def within(self, seconds: float, material: Material, most: float = 0.0) -> Candidate | None:
         """Fit the model as well as a time allows, its budget among what it hands over.
 
-        A linear model of texts may take `most` seconds where it could not learn from all texts otherwise.
+        It may take `most` seconds where it could not learn from all examples otherwise and these come first.
         `None` where it could not learn from even a small part.
         """
         if self.name in DUMMIES:
@@ -139,13 +139,15 @@ class ClassicalLearner:
             expected,
             lambda share: self._share_of_budget(share, material),
             lambda budget, deadline: self._fitted(material, budget, deadline),
-            enough=self._whole.for_all_texts(len(material.train)) if self._takes_all(material) else 0.0,
+            enough=self._whole.for_all(len(material.train)) if self._takes_all(material) else 0.0,
             most=most,
         )
 
     def _takes_all(self, material: Material) -> bool:
-        """True of linear models of texts, to which texts are worth more than set-ups to compare."""
-        return material.takes == "texts" and self.name in LINEAR_OF_TEXTS
+        """True where examples are worth more than set-ups: of linear models of texts, and of few images."""
+        if material.takes == "texts":
+            return self.name in LINEAR_OF_TEXTS
+        return len(material.train) <= self._whole.screened
 
     @property
     def _whole(self) -> Budget:
@@ -155,7 +157,7 @@ class ClassicalLearner:
         """The budget for so much of the whole work."""
         whole, count = self._whole, len(material.train)
         if self._takes_all(material):
-            return whole.shrunk_for_texts(share, count)
+            return whole.shrunk_to_all(share, count)
         return whole if share >= 1 else Budget.shrunk(share, count).within(whole)
 
     def _fitted(self, material: Material, budget: Budget, deadline: float | None = None) -> Candidate:

@@ -61,6 +61,9 @@ def judged_by_folds(
     held_out: dict[str, HeldOut] = {}
     seconds: dict[str, float] = {}
     history: Sequence[Record] = ()
+    if context.time.is_limited:
+        # The dearest first: what took long to train is not to be lost for want of time to judge it.
+        kinds = sorted(kinds, key=lambda each: -each.seconds)
     for place, kind in enumerate(kinds):
         name = kind.learner.name
         with context.stages.stage(f"judging {name} on folds") as stage:
