@@ -62,8 +62,9 @@ def judged_by_folds(
     seconds: dict[str, float] = {}
     history: Sequence[Record] = ()
     if context.time.is_limited:
-        # The dearest first: what took long to train is not to be lost for want of time to judge it.
-        kinds = sorted(kinds, key=lambda each: -each.seconds)
+        # Of those that fit the dearest first: what took long to train is not to be lost for want of time.
+        left = context.time.left() / (1 - 1 / len(folds.parts))
+        kinds = sorted(kinds, key=lambda each: (each.seconds > left, -each.seconds))
     for place, kind in enumerate(kinds):
         name = kind.learner.name
         with context.stages.stage(f"judging {name} on folds") as stage:
