@@ -31,7 +31,7 @@ _MARGIN = 0.88
 _WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
 _LEAST, _LEAST_PER_CLASS = 40, 4
 _FAR = 10.0  # the first examples take several times as long as others
-_OF_IMAGES, _OF_TEXTS = (3.0, 0.01), (0.5, 0.0005)
+_OF_IMAGES, _OF_TEXTS = (6.0, 0.01), (0.5, 0.0005)
 """Seconds on an idle machine of loading the library of a backbone, and of one example, at least about."""
 
 _SECONDS = 2.0
@@ -154,8 +154,9 @@ def is_hopeless(choice: Choice, material: Material, test: int, seconds: float) -
     Few training examples are assumed. The library of an image network takes seconds to load.
     """
     fewest = max(_LEAST, _LEAST_PER_CLASS * len(material.classes)) + len(material.validation) + test
+    fewest += most_synthetic_outliers(test)
     loading, example = _OF_IMAGES if choice.takes_images else _OF_TEXTS
-    return slowdown() * (loading + fewest * example) > seconds
+    return slowdown() * (loading + fewest * example + _SECONDS) > seconds
 
 
 def measured(
