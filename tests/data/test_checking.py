@@ -171,7 +171,7 @@ def test_groups_that_we_divide_are_not_warned_of():
         "given": True,
         "matter": True,
     }
-    assert "Groups: 14 in train, 2 in validation, 4 in test; images of one group are alike" in said(check)
+    assert "Groups: 12 in train, 4 in validation, 4 in test; images of one group are alike" in said(check)
     assert "The test split has only 4 groups" in said(check)
     assert "one or two groups" not in said(check)
 
