@@ -1,6 +1,7 @@
 """What every classical baseline promises, for classes and for numbers."""
 
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -293,3 +294,13 @@ def test_with_many_classes_fewer_machines_are_compared():
     assert fit_baseline("svm", lesson, seed=0, threads=1).configurations == ()
     few = Lesson(images, labels % 5, np.arange(0, 240, 2), np.arange(1, 240, 2), 5)
     assert len(fit_baseline("svm", few, seed=0, threads=1).configurations) == 6
+
+
+def test_a_forest_that_grows_until_a_deadline_is_the_same_forest():
+    whole, in_blocks = (
+        fit("random-forest", digits()[0], deadline=each) for each in (None, time.monotonic() + 1e6)
+    )
+    for one, other in zip(
+        whole.predictor.arrays().values(), in_blocks.predictor.arrays().values(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)

@@ -22,6 +22,7 @@ from pellucid.evaluation.promises.abstention import (
     CONFIDENCE,
     METHOD,
     Judged,
+    JudgedOnTest,
     Promise,
     checked_promise,
     least_error,
@@ -234,7 +235,7 @@ class Decisions(Generic[Decides]):
             "like the test's"
         )
 
-    def _judged(self, held_out: HeldOut) -> tuple[Judged, Judged | None]:
+    def _judged(self, held_out: HeldOut) -> tuple[Judged, JudgedOnTest | None]:
         """Trust in each held-out answer, and whether it is wrong; the same of the test, if there is one."""
         judged, of_test = (
             None if each is None else each.judged(self.model.novelty_rate, self._of_stored(each))

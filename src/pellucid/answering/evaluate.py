@@ -82,6 +82,7 @@ def evaluate(
     )
     readable = np.array(rows)[is_readable]
     groups, threshold = _groups(listing, readable), settings.threshold or model.threshold
+    promise = decider.promise
     scores = _scores(model, labels[is_readable], answers, settings.seed, groups, threshold)
     if confusion is not None and scores.confusion is not None:
         write_file(confusion, as_csv(confusion_rows(model.classes, scores.confusion)))
@@ -96,11 +97,13 @@ def evaluate(
         drift=None if gathering is None else gathering.drift(model.input_kind.noun),
         slices=_slices(listing, readable, labels[is_readable], answers, settings, groups),
         worth=None if groups is None else worth(groups, labels[is_readable], answers),
-        abstention=_abstention(
-            decider.promise, abstained, decided(answers, model.classes, threshold) != labels[is_readable]
-        )
-        if decider.promise is not None
-        else None,
+        abstention=None
+        if promise is None
+        else Abstention(
+            promise.max_error,
+            promise.expected,
+            *kept_on(0.5, 1.0 - abstained, decided(answers, model.classes, threshold) != labels[is_readable]),
+        ),
         warnings=(
             *_about_inputs(listing.warnings),
             *warnings,
@@ -139,14 +142,6 @@ def _slices(
         return None
     values = [listing.slices[row] for row in rows.tolist()]
     return score_slices(settings.slice_column, values, labels, answers, groups)
-
-
-def _abstention(
-    promise: Promise, abstained: Bool[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"]
-) -> Abstention:
-    """Outcome of a promise."""
-    kept = kept_on(0.5, 1.0 - abstained, is_wrong)
-    return Abstention(promise.max_error, promise.expected, *kept)
 
 
 def _learnt_before(run: Path, place: str, rows: int) -> tuple[str, ...]:

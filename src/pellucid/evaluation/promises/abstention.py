@@ -47,6 +47,7 @@ _ROUNDING = 1e-9
 
 
 Judged = tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]
+JudgedOnTest = tuple[Float64[np.ndarray, " tested"], Bool[np.ndarray, " tested"]]
 """Trust in each of `n` answers, and whether it is wrong."""
 
 
@@ -142,7 +143,7 @@ def promise(
     return Promise(max_error, float(trust_at[kept[-1]]), count, answered, int(wrong[answered - 1]))
 
 
-def checked_promise(held_out: Judged, test: Judged | None, max_error: float) -> Promise:
+def checked_promise(held_out: Judged, test: JudgedOnTest | None, max_error: float) -> Promise:
     """Choose the threshold from held-out examples, and check it on those of the test, where there are any."""
     found = promise(*held_out, max_error)
     if test is None or len(test[0]) == 0:
@@ -165,7 +166,7 @@ def checked_promise(held_out: Judged, test: Judged | None, max_error: float) -> 
     )
 
 
-def least_promise(held_out: Judged, test: Judged | None = None) -> Promise | None:
+def least_promise(held_out: Judged, test: JudgedOnTest | None = None) -> Promise | None:
     """The promise of the smallest error, in whole per cent, that answers anything; `None` up to 50 %."""
     found = (checked_promise(held_out, test, percent / 100) for percent in range(1, 51))
     return next((each for each in found if each.answered), None)
