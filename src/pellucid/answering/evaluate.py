@@ -25,7 +25,7 @@ from pellucid.data.tables.writing import as_csv
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.evaluation import Gathering, Groups, Scores, Slices, score, score_numbers, score_slices, worth
-from pellucid.evaluation.promises.abstention import Promise, kept_on
+from pellucid.evaluation.promises.abstention import kept_on
 from pellucid.files import write_file
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION, REGRESSION
