@@ -272,6 +272,7 @@ def _by_whole(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Said
         return scored(best, both), scored(name, both)
 
     def p_value(name: str) -> float:
+        """Chance of the difference from the best: of rankings by resamples, of class counts by exchanges."""
         both = _both(first, name, best)
         if metric.of_two:
             pair_said = (said[best][both, positive], said[name][both, positive])
