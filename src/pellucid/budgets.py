@@ -57,90 +57,90 @@ class Budget:
         return f"if you trust it, raise {self.variable} (now {self.value() / self.scale:g} {self.unit})"
 
 
+# Memory that one file may take while it is read, and one answer of a model while it is computed. A laptop
+# with 8 GB has as much to spare beside a browser; what honest files take lies far below: 32 MB for a block of
+# a table, some 20 MB for an answer of the largest network that Pellucid designs by itself.
 MEMORY = Budget("PELLUCID_MEMORY_GB", 1, "gigabytes", 1e9)
-"""Memory that one file may take while it is read, and one answer of a model while it is computed. A laptop
-with 8 GB has as much to spare beside a browser; what honest files take lies far below: 32 MB for a block of a
-table, some 20 MB for an answer of the largest network that Pellucid designs by itself."""
 
+# Bytes that a packed file may unpack to beyond `RATIO` times its size. Text packs to a fifth, images of
+# digits to a tenth, a bomb to a thousandth and less.
 UNPACKED = Budget("PELLUCID_UNPACKED_GB", 0.5, "gigabytes", 1e9)
-"""Bytes that a packed file may unpack to beyond `RATIO` times its size. Text packs to a fifth, images of
-digits to a tenth, a bomb to a thousandth and less."""
 
+# Pixels of one image, refused from its header. Cameras make up to 100 million.
 PIXELS = Budget("PELLUCID_MEGAPIXELS", 100, "megapixels", 1e6)
-"""Pixels of one image, refused from its header. Cameras make up to 100 million."""
 
+# Multiply-adds of one answer of a model: a second or two on two cores. The networks that Pellucid designs by
+# itself need less than 2 billion, a vision transformer of 300 million weights 60.
 WORK = Budget("PELLUCID_GIGA_MULTIPLY_ADDS", 200, "billion multiply-adds", 1e9)
-"""Multiply-adds of one answer of a model: a second or two on two cores. The networks that Pellucid designs by
-itself need less than 2 billion, a vision transformer of 300 million weights 60."""
 
+# Pixels that an image may have for each byte of its file, beyond 16 million: an empty fax of a page has
+# nearly so many in 1,000 bytes. Black and white packs to 8,000 pixels a byte as PNG; WebP and AVIF say in 200
+# bytes that 90 million pixels are alike.
 PIXELS_PER_BYTE, PIXELS_ANYWAY = 10_000, 16_000_000
-"""Pixels that an image may have for each byte of its file, beyond 16 million: an empty fax of a page has
-nearly so many in 1,000 bytes. Black and white packs to 8,000 pixels a byte as PNG; WebP and AVIF say in 200
-bytes that 90 million pixels are alike."""
 
+# Bytes that an honest packed file may unpack to for each of its own, whatever its size.
 RATIO = 20
-"""Bytes that an honest packed file may unpack to for each of its own, whatever its size."""
 
+# Bytes between two line ends of a table: a line is read at once. The Bible has 5 million.
 LINE_BYTES = 16 << 20
-"""Bytes between two line ends of a table: a line is read at once. The Bible has 5 million."""
 
+# Bytes of four rows of a table, which are read at once.
 ROWS_BYTES = 48 << 20
-"""Bytes of four rows of a table, which are read at once."""
 
+# Columns of a table.
 COLUMNS = 100_000
-"""Columns of a table."""
 
+# Bytes of a table that are in memory at a time as rows: sized in bytes, because a row has no size.
 BLOCK_BYTES = 32 << 20
-"""Bytes of a table that are in memory at a time as rows: sized in bytes, because a row has no size."""
 
+# Bytes of one page of a Parquet file, which is unpacked at once. Writers make pages of 1 million.
 PAGE_BYTES = 256 << 20
-"""Bytes of one page of a Parquet file, which is unpacked at once. Writers make pages of 1 million."""
 
+# Cells of a table that are looked at before columns are chosen.
 CELLS = 1_000_000
-"""Cells of a table that are looked at before columns are chosen."""
 
+# Rows that a Parquet file may have for each of its bytes, beyond ten million: run lengths stand for billions
+# of equal rows, each of which takes memory once it is read.
 ROWS_PER_BYTE, ROWS_ANYWAY = 8, 10_000_000
-"""Rows that a Parquet file may have for each of its bytes, beyond ten million: run lengths stand for billions
-of equal rows, each of which takes memory once it is read."""
 
+# Characters of a JSON document that holds its table in one object: the values take ten times the memory.
 DOCUMENT = 64 << 20
-"""Characters of a JSON document that holds its table in one object: the values take ten times the memory."""
 
+# Rows of a sheet of a workbook, as many as Excel admits.
 SHEET_ROWS = 1 << 20
-"""Rows of a sheet of a workbook, as many as Excel admits."""
 
+# Files inside a workbook, which has a dozen and one for each sheet and image.
 PARTS = 10_000
-"""Files inside a workbook, which has a dozen and one for each sheet and image."""
 
+# Tags of a row of a sheet, or of another part of a workbook: Excel has rows of 16,384 cells of four tags.
 TAGS = 100_000
-"""Tags of a row of a sheet, or of another part of a workbook: Excel has rows of 16,384 cells of four tags."""
 
+# Bytes of a workbook without the end of a tag: a cell holds 32,767 characters.
 TAG_BYTES = 1 << 20
-"""Bytes of a workbook without the end of a tag: a cell holds 32,767 characters."""
 
+# Memory that decoders of images share: large images are decoded one after the other.
 DECODING_BYTES = 600 << 20
-"""Memory that decoders of images share: large images are decoded one after the other."""
 
+# Frames or pages of an image that are counted; where there are more, the message says so.
 FRAMES = 1_000
-"""Frames or pages of an image that are counted; where there are more, the message says so."""
 
+# Folders within folders: deeper ones are no collection of images, and paths end at 4,096 bytes.
 FOLDERS_DEEP = 100
-"""Folders within folders: deeper ones are no collection of images, and paths end at 4,096 bytes."""
 
+# Digits of a whole number in JSON: float64 holds no more, and the time to read grows with the square.
 DIGITS = 300
-"""Digits of a whole number in JSON: float64 holds no more, and the time to read grows with the square."""
 
+# Brackets within brackets in JSON.
 NESTED = 100
-"""Brackets within brackets in JSON."""
 
+# Commas and brackets of one JSON document or line: each may stand for 70 bytes of memory.
 STRUCTURE = 4_000_000
-"""Commas and brackets of one JSON document or line: each may stand for 70 bytes of memory."""
 
+# Characters of one line of a message; names from files have no length of their own.
 MESSAGE = 2_000
-"""Characters of one line of a message; names from files have no length of their own."""
 
+# Things that a message names one by one; of the others it says how many.
 NAMED = 10
-"""Things that a message names one by one; of the others it says how many."""
 
 
 def shortened(line: str) -> str:

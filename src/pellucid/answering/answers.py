@@ -52,8 +52,8 @@ class _Sink(Protocol):
 
 
 Write = Callable[[Sequence[Answer]], object]
+# Name of each column to what it holds, `str`, `float`, `bool`, or a list of one of these.
 Columns = dict[str, Any]
-"""Name of each column to what it holds, `str`, `float`, `bool`, or a list of one of these."""
 
 
 def check_ending(out: Path | None) -> None:

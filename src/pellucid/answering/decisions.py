@@ -39,8 +39,8 @@ from pellucid.evaluation.promises.prediction_sets import (
 from pellucid.tasks import InputKind
 
 FLAGS = {"max_error": "--max-error", "costs": "--costs", "sets": "--sets"}
+# Names of wishes in messages of the commands, and in those of Python's methods.
 ARGUMENTS = {"max_error": "max_error", "sets": "coverage"}
-"""Names of wishes in messages of the commands, and in those of Python's methods."""
 
 _SURE = f"{100 * CONFIDENCE:g} %"
 _CAUTIOUS = ", and whatever looks unfamiliar is abstained."

@@ -20,8 +20,8 @@ from pellucid.answering.unfinished import Question, unfinished
 from pellucid.bundle import Model
 from pellucid.evaluation import Gathering
 
+# Told the inputs done, and the inputs in all where that can be known.
 Progress = Callable[[int, int | None], None]
-"""Told the inputs done, and the inputs in all where that can be known."""
 
 
 @dataclass

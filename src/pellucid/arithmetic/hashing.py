@@ -15,8 +15,8 @@ _INVERSE = pow(_BASE, -1, 2**64)
 _MIX = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _ORDER = 0xD6E8FEB86659FD93
 _MOST_KEPT = 1 << 21
+# Powers of a base, of 8 bytes each, that the longest block of texts so far took.
 _kept: dict[int, np.ndarray] = {}
-"""Powers of a base, of 8 bytes each, that the longest block of texts so far took."""
 
 
 class Prefixes(NamedTuple):

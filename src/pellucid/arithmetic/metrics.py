@@ -143,11 +143,11 @@ def calibration_terms(
     return bins, right - confidence
 
 
+# Functions of the classes' counts that are no mean over examples, by their keys in `METRICS`.
 OF_COUNTS: dict[str, Callable[[ClassCounts], np.ndarray]] = {
     "balanced_accuracy": balanced_accuracy,
     "macro_f1": macro_f1,
 }
-"""Functions of the classes' counts that are no mean over examples, by their keys in `METRICS`."""
 
 _OF_PROBABILITIES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "accuracy": accuracy,

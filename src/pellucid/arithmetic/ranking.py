@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+# Rows of weights of the examples, such as how often each was drawn.
 Weights = Float64[np.ndarray, "rows examples"]
-"""Rows of weights of the examples, such as how often each was drawn."""
 
 
 def rarer_class(labels: Int64[np.ndarray, " examples"]) -> int:
@@ -70,11 +70,11 @@ def roc_auc(
     return _divided((negative * above).sum(axis=1), pairs, otherwise=0.5)
 
 
+# Scores of rankings by their keys in `METRICS`.
 OF_RANKS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "average_precision": average_precision,
     "roc_auc": roc_auc,
 }
-"""Scores of rankings by their keys in `METRICS`."""
 
 
 def ranking_value(

@@ -15,8 +15,8 @@ from pellucid.encoding import Encoder
 from pellucid.errors import DataError
 from pellucid.networks import NetworkConfig
 
+# Inputs that models are asked about: images or feature vectors as one array, or texts.
 Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
-"""Inputs that models are asked about: images or feature vectors as one array, or texts."""
 
 Answers = TypeVar("Answers", Tensor, np.ndarray)
 

@@ -14,8 +14,8 @@ from pellucid.arithmetic.probabilities import trust
 from pellucid.strict import Anything, Fields, Forms, Truth, Whole, read_arrays, read_object
 
 MOST_EXAMPLES = 10_000
+# Of all examples together: with many classes fewer examples are kept.
 MOST_PROBABILITIES = 2_000_000
-"""Of all examples together: with many classes fewer examples are kept."""
 
 _FIELDS: Fields = {"examples": Whole(1, MOST_EXAMPLES), "novelty": Truth()}
 _TEST = "test"

@@ -5,8 +5,8 @@ from typing import NamedTuple
 from pellucid.tasks import CLASSIFICATION, GENERATION, IMAGES, REGRESSION, TEXTS, VALUES, InputKind, Target
 
 LEAST_MEMBERS, MOST_MEMBERS = 2, 5
+# Models in an average, and how much one of them may weigh.
 MOST_WEIGHT = 1_000
-"""Models in an average, and how much one of them may weigh."""
 
 
 class Kind(NamedTuple):

@@ -41,8 +41,8 @@ class Parts(NamedTuple):
     encoding: Encoder | Tfidf | None = None
 
 
+# Parts of an average: all lie with its members.
 NO_PARTS = Parts(None, None)
-"""Parts of an average: all lie with its members."""
 
 
 def parts_of(model: Model) -> Parts:

@@ -20,8 +20,8 @@ from pellucid.errors import ModelFileError
 from pellucid.networks import Network, NetworkConfig
 from pellucid.tasks import CLASSIFICATION, TEXTS
 
+# Bytes that one probability takes until it is written, and inputs that are answered at a time.
 _OUTPUT_BYTES, _ROWS = 72, 256
-"""Bytes that one probability takes until it is written, and inputs that are answered at a time."""
 
 _KNOWN = 64
 _TEXTS = ("", "a", "The quick brown fox jumps over 13 lazy dogs!")

@@ -26,8 +26,8 @@ from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS, InputKind,
 Learner = Callable[[Rows, np.ndarray, Work], Predictor]
 Number = TypeVar("Number", int, float)
 
+# From a lesson and a budget to a model's set-ups, the one that usually serves best first.
 Baseline = Callable[[Lesson, Budget], list[Trial]]
-"""From a lesson and a budget to a model's set-ups, the one that usually serves best first."""
 
 
 def _named(features: str, words: str) -> str:

@@ -131,5 +131,5 @@ class Budget:
         return 1 / (1 + comparing)
 
 
+# Budgets of presets whose network costs less than that of `standard`.
 _OF_PRESETS = {"quick": Budget(screened=2_500, trees=50)}
-"""Budgets of presets whose network costs less than that of `standard`."""

@@ -23,11 +23,11 @@ IMAGES, TEXTS = "images", "texts"
 _KEPT = ("hog",)
 _BLOCK = 1024
 
+# Without a validation split one training example in so many is set aside, and at least so many are.
 _HELD_OUT, _LEAST_HELD_OUT = 5, 4
-"""Without a validation split one training example in so many is set aside, and at least so many are."""
 
+# Up to so many training examples each of these parts is set aside once: one alone would say too little.
 _FEW = 500
-"""Up to so many training examples each of these parts is set aside once: one alone would say too little."""
 
 
 class Draw(NamedTuple):
@@ -235,8 +235,8 @@ class Lesson:
         return found
 
 
+# A set-up of a model: its features, and the rest of it in words.
 Setting = tuple[str, str]
-"""A set-up of a model: its features, and the rest of it in words."""
 
 NO_SETTING: Setting = ("", "")
 

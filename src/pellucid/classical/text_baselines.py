@@ -17,15 +17,14 @@ from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Trial, Work
 from pellucid.tasks import CLASSIFICATION, REGRESSION, TEXTS, Target
 
+# N-grams that a forest sees: those that say most about the labels.
 BEST_FEATURES = 2_000
-"""N-grams that a forest sees: those that say most about the labels."""
 
+# One tree in so many grows of texts, each from at most so many of them.
+#
+# A forest takes longer than both linear models and is behind them on every set of texts that we know. Half
+# the trees cost it about half a point of accuracy, and comparing its set-ups gained nothing.
 TREES_LEFT_OUT, _GROWN = 2, 8_000
-"""One tree in so many grows of texts, each from at most so many of them.
-
-A forest takes longer than both linear models and is behind them on every set of texts that we know. Half the
-trees cost it about half a point of accuracy, and comparing its set-ups gained nothing.
-"""
 
 # Set-ups are compared on texts of a sixteenth of the products that a model may learn from: of 20 classes and
 # 1,500 bytes about 5,000 texts.
@@ -139,8 +138,8 @@ def _small_forest(features: Rows, labels: np.ndarray, work: Work, least: int) ->
     return forest(features, labels, work._replace(budget=smaller), least)
 
 
+# Linear models of the same n-grams, none simpler than another; the machine usually serves texts best.
 LINEAR_OF_TEXTS = ("svm", "logistic-regression", "ridge")
-"""Linear models of the same n-grams, none simpler than another; the machine usually serves texts best."""
 
 TEXT_BASELINES: dict[str, Callable[[Lesson, Budget], list[Trial]]] = {
     "majority": dummy,

@@ -10,12 +10,12 @@ from typing import Any
 
 from pellucid import cores
 
+# Settings for the images: with half the usual shift six epochs serve as well as the ten of `quick`.
 _IMAGES: dict[str, Any] = {"preset": "quick", "epochs": 6}
-"""Settings for the images: with half the usual shift six epochs serve as well as the ten of `quick`."""
 
 _MAILS: dict[str, Any] = {"preset": "quick"}
+# Priority of what may only take what others leave.
 _LOWEST = 19
-"""Priority of what may only take what others leave."""
 
 
 def add_parser(subparsers: Any) -> None:

@@ -17,11 +17,11 @@ from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.texts.store import Texts
 from pellucid.tasks import GENERATION, IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
 
+# Groups in the test split below which it says little about others, so that leaving groups out judges too.
 FEW_GROUPS = 10
-"""Groups in the test split below which it says little about others, so that leaving groups out judges too."""
 
+# Variance of a mean, to that without sets, from which siblings and copies count: 5 % of an interval.
 _RISES = 1.1
-"""Variance of a mean, to that without sets, from which siblings and copies count: 5 % of an interval."""
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from pellucid.errors import DataError
 from pellucid.isolation.channel import Channel
 from pellucid.isolation.limits import begin_job, confine
 
+# Bytes of memory for which no parent is asked: as many threads as there are cores take that much anyway.
 _LITTLE = 8 << 20
-"""Bytes of memory for which no parent is asked: as many threads as there are cores take that much anyway."""
 
 
 def main(words: Sequence[str]) -> None:

@@ -17,5 +17,5 @@ class EarlierConstraints(NamedTuple):
     preprocessing: Preprocessing | None = None
 
 
+# Data that no earlier model has a say in.
 NOTHING = EarlierConstraints()
-"""Data that no earlier model has a say in."""

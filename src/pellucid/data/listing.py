@@ -13,12 +13,12 @@ from pellucid.tasks import CLASSIFICATION, GENERATION, IMAGES, REGRESSION, TEXTS
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 UNDECIDED = ""
 
+# Every usual name of a split, in small letters: of folders, and in columns of tables.
 SPLIT_OF_NAME = {
     "train": TRAIN, "training": TRAIN,
     "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "dev": VALIDATION,
     "test": TEST, "testing": TEST,
 }  # fmt: skip
-"""Every usual name of a split, in small letters: of folders, and in columns of tables."""
 
 
 @dataclass(frozen=True)

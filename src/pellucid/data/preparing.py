@@ -176,9 +176,9 @@ def _require_nothing(listing: Listing, dataset: Dataset, known: EarlierConstrain
     del listing, dataset, known
 
 
+# Needs of the training split, by target.
 _REQUIRE = {
     CLASSIFICATION: _require_trained_classes,
     REGRESSION: _require_trained_spread,
     GENERATION: _require_nothing,
 }
-"""Needs of the training split, by target."""

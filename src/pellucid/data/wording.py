@@ -4,8 +4,8 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
+# Columns of a terminal that everything fits into.
 COLUMNS = 80
-"""Columns of a terminal that everything fits into."""
 
 _MOST_NAME = 60
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64, UInt64
 
+# Below so many training texts every piece is kept, and too little is known to judge a vocabulary.
 FEW_TEXTS = 1_000
-"""Below so many training texts every piece is kept, and too little is known to judge a vocabulary."""
 
 _PENDING = 1 << 22
 

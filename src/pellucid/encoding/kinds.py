@@ -5,7 +5,7 @@ from pellucid.encoding.ngrams.encoder import NgramEncoder
 from pellucid.encoding.tokens.tokenizing import TokenEncoder
 from pellucid.encoding.tokens.word_pieces import WordPieceEncoder
 
+# Every encoder by its kind, as saved models name it.
 ENCODERS: dict[str, type[Encoder]] = {
     each.kind: each for each in (TokenEncoder, NgramEncoder, WordPieceEncoder)
 }
-"""Every encoder by its kind, as saved models name it."""

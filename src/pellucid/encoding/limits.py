@@ -5,14 +5,14 @@ from typing import Any
 
 from pellucid.strict import Field, Whole, Wholes, parse, read_object
 
+# Most ids of a text that an encoder can be asked for.
 LONGEST = 65_536
-"""Most ids of a text that an encoder can be asked for."""
 
+# Most ids that a vocabulary may hold.
 MOST_ENTRIES = 1_000_000
-"""Most ids that a vocabulary may hold."""
 
+# Most bytes of a file with a vocabulary.
 MOST_BYTES = 64 << 20
-"""Most bytes of a file with a vocabulary."""
 
 LENGTH = Whole(1, LONGEST)
 

@@ -5,8 +5,8 @@ from jaxtyping import Int32, UInt64
 
 from pellucid.encoding.tokens.ragged import UNKNOWN
 
+# The first id that stands for a piece of text.
 FIRST = 2
-"""The first id that stands for a piece of text."""
 
 _BITS = 64
 _MOST_IN_BUCKET = 16  # more than chance puts together: names were made to collide

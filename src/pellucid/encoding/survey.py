@@ -15,17 +15,17 @@ from pellucid.encoding.tokens.tokenizing import LONGEST_ENTRY, split
 from pellucid.encoding.words.boundaries import words_of
 from pellucid.encoding.words.characters import SPACE, characters, normalise
 
+# Most training texts from which a vocabulary is made.
 MOST_TEXTS = 200_000
-"""Most training texts from which a vocabulary is made."""
 
+# Most bytes of training texts, about, from which a vocabulary is made.
 MOST_BYTES = 40_000_000
-"""Most bytes of training texts, about, from which a vocabulary is made."""
 
+# A word with more characters than that is no word of a human language, as a rule.
 LONG_WORD = 24
-"""A word with more characters than that is no word of a human language, as a rule."""
 
+# Bytes of a text, on the mean, up to which parts of words and neighbouring words serve better than words.
 SHORT_TEXT = 300
-"""Bytes of a text, on the mean, up to which parts of words and neighbouring words serve better than words."""
 
 _HELD_OUT = 10
 _TEXTS_FOR_SCRIPT = 2_000

@@ -14,13 +14,13 @@ from pellucid.estimators.text_classifier import TextClassifier
 from pellucid.estimators.text_regressor import TextRegressor
 from pellucid.tasks import REGRESSION, TEXTS
 
+# Kind of a predictor to the parameter `model` that fits one: for classes, for numbers.
 _CLASSICAL = {
     "constant": ("majority", "mean"),
     "linear": ("logistic-regression", "ridge"),
     "kernel": ("svm", "svm"),
     "forest": ("random-forest", "random-forest"),
 }
-"""Kind of a predictor to the parameter `model` that fits one: for classes, for numbers."""
 
 
 def load(

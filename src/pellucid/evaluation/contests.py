@@ -48,8 +48,8 @@ _SPREAD = 0.25
 _MOST_RANKED = 2_000
 # Examples on which ranks are compared; enough to find the weakest correlation worth a model.
 
+# Answers by name of the model, simplest first; not a number where a model was not asked.
 Said = Mapping[str, np.ndarray]
-"""Answers by name of the model, simplest first; not a number where a model was not asked."""
 
 
 class Contest(NamedTuple):

@@ -28,8 +28,8 @@ from pellucid.evaluation.comparisons.paired import LEVEL, holm
 from pellucid.evaluation.intervals import Interval, wilson
 from pellucid.novelty import Detector
 
+# Fewer inputs are no set whose drift could be told.
 LEAST_INPUTS = 20
-"""Fewer inputs are no set whose drift could be told."""
 
 _SIZES = ("slight", "small", "medium", "large")
 _DELTAS, _HS = (0.147, 0.33, 0.474), (0.2, 0.5, 0.8)

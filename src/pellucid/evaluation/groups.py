@@ -18,8 +18,8 @@ from jaxtyping import Float64, Int64, Shaped
 from pellucid.arithmetic.rounding import figure
 from pellucid.data.wording import count_of
 
+# Design effect from which a sentence says how many independent examples the test is worth.
 _MUCH_WIDER = 2.0
-"""Design effect from which a sentence says how many independent examples the test is worth."""
 
 NORMAL_QUANTILE = 1.959963984540054
 _AS_NORMAL = 10_000

@@ -13,8 +13,8 @@ from pellucid.evaluation.groups import NORMAL_QUANTILE, Groups
 RESAMPLES = 1000
 _TAILS = (0.025, 0.975)
 _BLOCK_BYTES = 16 << 20
+# Counts, two bytes each, up to which those of one set of resamples are kept for the next model.
 _MOST_KEPT = 1 << 24
-"""Counts, two bytes each, up to which those of one set of resamples are kept for the next model."""
 
 
 class Interval(NamedTuple):

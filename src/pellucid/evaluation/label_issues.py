@@ -19,27 +19,25 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from scipy.optimize import minimize_scalar
 
+# Examples; fewer do not tell a share of wrong labels from a judge that is too sure of itself.
 _LEAST = 100
-"""Examples; fewer do not tell a share of wrong labels from a judge that is too sure of itself."""
 
+# Of the way from one answer for all to agreement with every label.
+#
+# Weaker judges are wrong in ways that look like wrong labels: on digits under noise, of which they knew a
+# third, they held up to 19 % of the labels for wrong where 3 % were.
 _SKILL = 0.6
-"""Of the way from one answer for all to agreement with every label.
 
-Weaker judges are wrong in ways that look like wrong labels: on digits under noise, of which they knew a
-third, they held up to 19 % of the labels for wrong where 3 % were.
-"""
-
+# Twice the gain in log likelihood that equally many trials without wrong labels reach in 1 % of the cases.
+#
+# A share cannot be below 0, so half of the trials gain nothing and the other half like chi-squared.
 _EVIDENCE = 5.41
-"""Twice the gain in log likelihood that equally many trials without wrong labels reach in 1 % of the cases.
 
-A share cannot be below 0, so half of the trials gain nothing and the other half like chi-squared.
-"""
-
+# Standard deviation of the logarithm of the temperature, as far as is known before any example is seen.
 _SPREAD = 0.5
-"""Standard deviation of the logarithm of the temperature, as far as is known before any example is seen."""
 
+# Probability of being wrong from which on a label is listed; of those below one half most were flipped.
 _LEAST_LISTED = 0.4
-"""Probability of being wrong from which on a label is listed; of those below one half most were flipped."""
 
 _TEMPERATURES = np.exp(np.linspace(-1.4, 1.4, 15))
 _MOST_WRONG = 0.5

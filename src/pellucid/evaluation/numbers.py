@@ -12,8 +12,8 @@ from pellucid.evaluation.groups import Groups
 from pellucid.evaluation.intervals import Interval, percentile_interval, resample, studentised_interval
 from pellucid.evaluation.scores import Scores, widened
 
+# Logarithms whose exponential is a number; beyond lie those of resamples without an error.
 _ENDS = -700.0, 700.0
-"""Logarithms whose exponential is a number; beyond lie those of resamples without an error."""
 
 
 def score_numbers(

@@ -19,8 +19,8 @@ from pellucid.evaluation.intervals import (
 )
 from pellucid.settings import METRICS, Metric, metrics_of
 
+# Examples times groups up to which a product with a table of ones and zeros is the quickest sum.
 _MOST_MEMBERSHIPS = 1 << 20
-"""Examples times groups up to which a product with a table of ones and zeros is the quickest sum."""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from scipy.special import stdtrit
 from pellucid.evaluation.groups import Groups
 from pellucid.evaluation.intervals import Interval, share_interval
 
+# Test examples below which a value has no score of its own.
 FEWEST = 20
-"""Test examples below which a value has no score of its own."""
 
 METHOD = "bonferroni"
 _MISSED = 0.05

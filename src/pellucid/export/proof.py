@@ -30,8 +30,8 @@ class Allowance(NamedTuple):
     novelty: float
 
 
+# Of a file with the weights of the model in their own precision.
 ALLOWANCE = Allowance(difference=1e-4, tie=1e-5, novelty=1e-4)
-"""Of a file with the weights of the model in their own precision."""
 
 
 class Proof(NamedTuple):

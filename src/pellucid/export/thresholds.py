@@ -7,8 +7,8 @@ from pellucid.bundle import HeldOut
 from pellucid.evaluation.promises.abstention import checked_promise, least_examples
 from pellucid.runtime.metadata import Threshold
 
+# Errors for which a file holds thresholds, where the held-out answers suffice to promise them.
 ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2)
-"""Errors for which a file holds thresholds, where the held-out answers suffice to promise them."""
 
 
 def thresholds_of(

@@ -44,13 +44,13 @@ PROBABILITIES = "probabilities"
 
 _MOST_NAMED = 6
 
+# Numbers of a network that is large: of its weights as many are checked beforehand as time allows.
 _LARGE = 3_000_000
-"""Numbers of a network that is large: of its weights as many are checked beforehand as time allows."""
 
 _FEWEST_CHECKS, _MULTIPLY_ADDS_OF_CHECKS = 12, 40_000_000_000
 
+# Of a small network; one of many layers asks all of them twice for each check.
 _MOST_CHECKS = 100
-"""Of a small network; one of many layers asks all of them twice for each check."""
 
 
 def explain_model(

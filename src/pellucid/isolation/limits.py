@@ -7,8 +7,8 @@ import time
 
 from pellucid.budgets import MEMORY, PIXELS
 
+# Processor time of one image, or of one table; a photograph of 100 megapixels takes a second or two.
 SECONDS = 60
-"""Processor time of one image, or of one table; a photograph of 100 megapixels takes a second or two."""
 
 _BYTES_OF_A_PIXEL = 24
 

@@ -11,8 +11,8 @@ from pellucid.networks.layers.initialisation import initialise_layers
 from pellucid.networks.network import Network
 from pellucid.networks.own_layers import Noise
 
+# Half the range of grey levels: the generator ends in a hyperbolic tangent.
 HALF_RANGE = 127.5
-"""Half the range of grey levels: the generator ends in a hyperbolic tangent."""
 
 
 class Adversarial(Network):

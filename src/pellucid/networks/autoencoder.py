@@ -15,8 +15,8 @@ from pellucid.networks.own_layers import Latent
 from pellucid.reference.autoencoder import NOISE_VARIANCE
 
 _PRIOR_SPREAD = 0.5  # components start apart, so that each draws images to a place of its own
+# Bounds of logarithms of variances; beyond them float32 rounds or overflows.
 LOWEST, HIGHEST = -12.0, 6.0
-"""Bounds of logarithms of variances; beyond them float32 rounds or overflows."""
 
 
 class Gaussian(NamedTuple):

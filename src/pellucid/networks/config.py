@@ -28,8 +28,8 @@ MOST_CHANNELS = 16
 MOST_FEATURES = 10_000_000
 MOST_OUTPUTS = 100_000
 LARGEST_EMBEDDING = 16_384
+# From so many classes on texts take wider layers and larger learning rates.
 MANY_CLASSES = 8
-"""From so many classes on texts take wider layers and larger learning rates."""
 _LONGEST_NAME = 100
 
 Own = TypeVar("Own", bound=OwnLayers)
@@ -203,8 +203,8 @@ def _require_choice(name: str, text: str, choices: Sequence[str]) -> None:
         raise ValueError(f"{name}: {text[:40]!r} is not one of {', '.join(choices)}")
 
 
+# Fields that only networks of texts have.
 _OF_TEXTS = frozenset({"vocabulary", "embedding"})
-"""Fields that only networks of texts have."""
 
 _READERS: dict[Any, Field] = {
     bool: Truth(),
@@ -212,6 +212,7 @@ _READERS: dict[Any, Field] = {
     float: Number(),
     tuple[int, ...]: Wholes(MOST_LAYERS),
 }
+# Types of the common fields; a config checks their bounds when it is made.
 _FIELDS: Fields = {
     "name": OneOf(tuple(OWN_LAYERS)),
     **{
@@ -220,4 +221,3 @@ _FIELDS: Fields = {
         if field.name not in ("name", "own")
     },
 }
-"""Types of the common fields; a config checks their bounds when it is made."""

@@ -45,11 +45,11 @@ class Family(NamedTuple):
     small: Callable[[NetworkConfig], NetworkConfig] | None = None
 
 
+# Networks that make images.
 GENERATORS: dict[str, Family] = {
     "vae": Family(vae.design, vae.assemble),
     "gan": Family(gan.design, gan.assemble),
 }
-"""Networks that make images."""
 
 NETWORKS: dict[str, Family] = {
     "cnn": Family(cnn.design, cnn.assemble, small=cnn.small),
@@ -62,8 +62,8 @@ NETWORKS: dict[str, Family] = {
     "word-vectors": Family(word_vectors.design, word_vectors.assemble, TEXTS),
 }
 
+# Families whose layers others designed and trained: their config comes with the weights.
 PRETRAINED: dict[str, Callable[[NetworkConfig], Network]] = {"backbone": backbone.assemble}
-"""Families whose layers others designed and trained: their config comes with the weights."""
 
 
 def build(config: NetworkConfig, generator: torch.Generator | None = None) -> Network:

@@ -17,8 +17,8 @@ MOST_HEADS = 256
 LARGEST_LATENT = 4096
 MOST_CONDITIONS = 100_000
 MOST_COMPONENTS = 1_000
+# `sigma-vae`: normal, with one variance for all pixels, the best for the training images.
 LIKELIHOODS = ("sigma-vae",)
-"""`sigma-vae`: normal, with one variance for all pixels, the best for the training images."""
 
 _ADMITS = "admits"
 
@@ -171,6 +171,7 @@ class Noise(OwnLayers):
     conditions: int = field(metadata={_ADMITS: Whole(1, MOST_CONDITIONS)})
 
 
+# Own layers of every family; `OwnLayers` itself has no field.
 OWN_LAYERS: dict[str, type[OwnLayers]] = {
     "cnn": Stem,
     "lenet": OwnLayers,
@@ -184,4 +185,3 @@ OWN_LAYERS: dict[str, type[OwnLayers]] = {
     "vae": Latent,
     "gan": Noise,
 }
-"""Own layers of every family; `OwnLayers` itself has no field."""

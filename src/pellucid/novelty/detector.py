@@ -22,8 +22,8 @@ from pellucid.novelty.measures import Measure
 from pellucid.novelty.neighbours import Neighbours
 from pellucid.strict import Anything, Fields, Forms, Number, OneOf, Whole, read_arrays, read_object
 
+# Every measure by its kind, as saved models have it.
 MEASURES: dict[str, type[Measure]] = {each.kind: each for each in (Directions, Neighbours)}
-"""Every measure by its kind, as saved models have it."""
 
 MOST_REFERENCES = 2000  # saved with every model
 _MOST_ANSWERS, _MOST_EXAMPLES = 100_000, 1 << 40

@@ -13,12 +13,12 @@ from pellucid.novelty.directions import MOST_AXES, MOST_CENTRES, Directions, bro
 from pellucid.novelty.measures import Measure
 from pellucid.novelty.neighbours import MOST_KEPT, Neighbours
 
+# Sources of features: a network's hidden layer, a description of images, or numbers as they were given.
 Sort = Literal["layer", "image", "values"]
-"""Sources of features: a network's hidden layer, a description of images, or numbers as they were given."""
 
 FALSE_ALARM_RATE = 0.05
+# With fewer to learn from, or fewer validation examples, nothing can be said about a rate of 5 %.
 LEAST_EXAMPLES = 20
-"""With fewer to learn from, or fewer validation examples, nothing can be said about a rate of 5 %."""
 
 _MOST_VALUES = 400_000  # of the axes, which are saved with the model
 _SHRINKAGE = 0.01  # of the mean variance, in every direction: without it there may be no inverse

@@ -35,8 +35,8 @@ from pellucid.pipeline.run.time_budget import slowdown
 from pellucid.reports import LabelIssues
 from pellucid.settings import DUMMIES, Settings
 
+# Seconds of one training for each example that judges labels, on an idle machine; and fewest worth it.
 _JUDGED, _FEWEST_JUDGED = 2e-4, 500
-"""Seconds of one training for each example that judges labels, on an idle machine; and fewest worth it."""
 
 
 def conclude(

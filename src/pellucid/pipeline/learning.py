@@ -48,15 +48,15 @@ from pellucid.pipeline.run.side_by_side import side_by_side
 from pellucid.settings import CLASSICAL, Settings
 from pellucid.training.determinism import choose_threads
 
+# Key of the journal: by name, whether a baseline is trained under a time limit.
 BASELINES = "baselines"
-"""Key of the journal: by name, whether a baseline is trained under a time limit."""
 
 
+# Times that judging a baseline on a fold takes longer than its training on it.
 _ASKED_TOO = 2.0
-"""Times that judging a baseline on a fold takes longer than its training on it."""
 
+# Of a time limit, what is to be left for a network that nobody named.
 _LEAST_OF_NETWORK = 0.02
-"""Of a time limit, what is to be left for a network that nobody named."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,8 +26,8 @@ from pellucid.reports.preview import render_preview
 from pellucid.settings import CLASSICAL, Settings
 from pellucid.training.determinism import choose_threads, pinned
 
+# Of what a classical model takes, a training for a fold, which compares no set-ups.
 _OF_FOLD = 0.3
-"""Of what a classical model takes, a training for a fold, which compares no set-ups."""
 
 
 def preview(

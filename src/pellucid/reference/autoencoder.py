@@ -40,8 +40,8 @@ from jaxtyping import Float
 
 from pellucid.reference.layers.activations import softmax
 
+# Variance of uniform noise as wide as one grey level.
 NOISE_VARIANCE = 1 / 12
-"""Variance of uniform noise as wide as one grey level."""
 
 
 def reparametrised(

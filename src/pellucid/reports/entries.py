@@ -25,8 +25,8 @@ _WRITTEN = {
     "all-minilm-l6-v2": "all-MiniLM-L6-v2",
     "glove-6b-50d": "GloVe 6B",
 }
+# Share of the rarer of two classes up to which scores of rankings are shown beside the others.
 IMBALANCED = 0.2
-"""Share of the rarer of two classes up to which scores of rankings are shown beside the others."""
 
 
 def metrics(facts: ReportFacts) -> tuple[Metric, ...]:

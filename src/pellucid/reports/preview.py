@@ -13,8 +13,8 @@ from pellucid.reports.images import Album, Placed, bind
 from pellucid.reports.report import environment
 from pellucid.reports.text import Excerpt, excerpt
 
+# Examples of each split, in the order of the data; after them the first of each class not among them.
 SHOWN = 10
-"""Examples of each split, in the order of the data; after them the first of each class not among them."""
 
 
 class About(NamedTuple):

@@ -61,6 +61,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("repeat", "How to repeat it", repeat.build),
 )
 
+# Sections of a run that made images.
 OF_GENERATORS: tuple[Section, ...] = (
     Section("outcome", "Verdict", generated.outcome),
     Section("samples", "What it makes", generated.samples),
@@ -70,7 +71,6 @@ OF_GENERATORS: tuple[Section, ...] = (
     Section("bound", "How likely real images are", generated.bound),
     *(each for each in SECTIONS if each.key in ("training", "network", "data", "repeat")),
 )
-"""Sections of a run that made images."""
 
 
 def render(facts: ReportFacts) -> str:

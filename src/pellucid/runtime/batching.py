@@ -12,11 +12,11 @@ _MOST_IMAGES, _MOST_TEXTS, _MOST_IDS, _MOST_VALUES = 128, 256, 1 << 15, 1 << 22
 _TEXTS_OF_A_BLOCK = 4096
 
 Inputs = Shaped[np.ndarray, "examples ..."] | Sequence[str]
+# Inputs of a graph by their names, one row of each for every example.
 Feed = dict[str, np.ndarray]
-"""Inputs of a graph by their names, one row of each for every example."""
 
+# Tells whether inputs of some shapes, by their names, can be answered at once.
 Affords = Callable[[Mapping[str, tuple[int, ...]]], bool]
-"""Tells whether inputs of some shapes, by their names, can be answered at once."""
 
 
 def always(shapes: Mapping[str, tuple[int, ...]]) -> bool:

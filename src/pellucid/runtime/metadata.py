@@ -21,11 +21,11 @@ from pellucid.tasks import INPUT_KINDS, InputKind
 
 FORMAT = "1"
 TF_IDF = "tf-idf"
+# Names of the inputs of graphs.
 IMAGES, TOKENS, TERMS, VALUES = "images", "tokens", "terms", "values"
-"""Names of the inputs of graphs."""
 
+# Names of the outputs of graphs.
 PROBABILITIES, NUMBERS, NOVELTY = "probabilities", "numbers", "novelty"
-"""Names of the outputs of graphs."""
 
 _MOST_CLASSES, _LONGEST = 100_000, 10_000
 _DETAILS: Fields = {
@@ -36,8 +36,8 @@ _DETAILS: Fields = {
     "novelty_rate": Anything(),
     "abstention": Anything(),
 }
+# Ends of the names of several encoders: each member of an average may read texts in its own way.
 _NUMBERED = ("", *(f"_{number}" for number in range(2, MOST_MEMBERS + 1)))
-"""Ends of the names of several encoders: each member of an average may read texts in its own way."""
 
 _KEYS = {
     *("format", "classes", "preprocessing", "details", "held_out", "joined_columns", "threshold"),

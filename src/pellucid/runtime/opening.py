@@ -14,8 +14,8 @@ from pellucid.runtime.exported import ExportedModel
 from pellucid.runtime.metadata import IMAGES, NOVELTY, NUMBERS, PROBABILITIES, TERMS, TOKENS, VALUES, Metadata
 from pellucid.runtime.protobuf import require_plain
 
+# Most bytes of a file, which is what protocol buffers can hold.
 LARGEST = (1 << 31) - 1
-"""Most bytes of a file, which is what protocol buffers can hold."""
 
 INSTALL = "pip install onnxruntime"
 

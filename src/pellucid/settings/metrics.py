@@ -176,14 +176,14 @@ _ROWS = (
     ),
 )
 
+# Every metric by its name in `metrics.json`, in the order of that file.
 METRICS: dict[str, Metric] = {each.key: each for each in _ROWS}
-"""Every metric by its name in `metrics.json`, in the order of that file."""
 
+# Values of `--metric`.
 CHOICES = tuple(each.setting for each in _ROWS if each.target == "class" and each.test is not None)
-"""Values of `--metric`."""
 
+# The one by which models that predict numbers are chosen and compared.
 NUMBER_METRIC = METRICS["root_mean_squared_error"]
-"""The one by which models that predict numbers are chosen and compared."""
 
 
 def metrics_of(target: Literal["class", "number", "image"], classes: int = 0) -> tuple[Metric, ...]:

@@ -1,28 +1,28 @@
 """Names of the models that settings choose from."""
 
+# Neural networks for images; `mlp` also takes feature vectors.
 NEURAL_OF_IMAGES = ("cnn", "mlp", "lenet")
-"""Neural networks for images; `mlp` also takes feature vectors."""
 
+# Neural networks for texts.
 NEURAL_OF_TEXTS = ("text-cnn", "rnn", "bag")
-"""Neural networks for texts."""
 
+# Networks that make images instead of predicting anything about them.
 GENERATIVE = ("vae", "gan")
-"""Networks that make images instead of predicting anything about them."""
 
+# The one of them in which two networks are trained against each other.
 ADVERSARIAL = "gan"
-"""The one of them in which two networks are trained against each other."""
 
+# Models that are neural networks.
 NEURAL = (*NEURAL_OF_IMAGES, *NEURAL_OF_TEXTS)
-"""Models that are neural networks."""
 
+# Models that are none; `mean` and `ridge` predict numbers, `majority` and `logistic-regression` classes.
 CLASSICAL = ("majority", "logistic-regression", "svm", "random-forest", "mean", "ridge")
-"""Models that are none; `mean` and `ridge` predict numbers, `majority` and `logistic-regression` classes."""
 
+# Value of `--backbone` with which none is considered.
 NO_BACKBONE = "none"
-"""Value of `--backbone` with which none is considered."""
 
+# Those that look at no input: what every other model has to beat.
 DUMMIES = ("majority", "mean")
-"""Those that look at no input: what every other model has to beat."""
 
+# Weighted mean of several trained models of a run, which no setting asks for.
 AVERAGE = "average"
-"""Weighted mean of several trained models of a run, which no setting asks for."""

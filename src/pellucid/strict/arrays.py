@@ -11,8 +11,8 @@ from pellucid.strict.fields import Fields, read_object
 
 Own = TypeVar("Own", bound="Stored")
 
+# Name of an array to its type and shape.
 Forms = dict[str, tuple[str, tuple[int, ...]]]
-"""Name of an array to its type and shape."""
 
 
 def read_arrays(kind: str, expected: Forms, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -10,8 +10,8 @@ from pellucid.budgets import DIGITS, NESTED, STRUCTURE
 from pellucid.errors import ModelFileError
 from pellucid.regular import read_regular
 
+# A text, in which brackets do not count, or a bracket.
 _MARK = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
-"""A text, in which brackets do not count, or a bracket."""
 
 
 def parse(content: bytes) -> Any:

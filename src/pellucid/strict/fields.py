@@ -17,8 +17,8 @@ class Field(Protocol):
         ...
 
 
+# The fields of an object by name.
 Fields = Mapping[str, Field]
-"""The fields of an object by name."""
 
 
 @dataclass(frozen=True)

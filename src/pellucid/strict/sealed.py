@@ -16,8 +16,8 @@ from pellucid.regular import read_regular
 from pellucid.strict.documents import read_json
 
 SEAL = "own_sha256"
+# Most bytes of a sealed document; those of long runs with many settings take less than one million.
 MOST_BYTES = 64 << 20
-"""Most bytes of a sealed document; those of long runs with many settings take less than one million."""
 
 _DIGEST_BYTES = 32
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+# Names of the kinds of input, as `model.json` has them; values are feature vectors.
 InputName = Literal["images", "texts", "values"]
-"""Names of the kinds of input, as `model.json` has them; values are feature vectors."""
 
 
 @dataclass(frozen=True)
@@ -93,5 +93,5 @@ VALUES = InputKind(
     examples="",
 )
 
+# Every kind of input by its name.
 INPUT_KINDS: dict[InputName, InputKind] = {"images": IMAGES, "texts": TEXTS, "values": VALUES}
-"""Every kind of input by its name."""

@@ -156,6 +156,7 @@ REGRESSION = Target(
     cell=float,
 )
 
+# New images like those of the training data; labels are conditions, and there may be none.
 GENERATION = Target(
     name="generation",
     noun="image",
@@ -171,10 +172,9 @@ GENERATION = Target(
     contested=(),
     cell=str,
 )
-"""New images like those of the training data; labels are conditions, and there may be none."""
 
+# Every target of a prediction by the value of `--target`.
 TARGETS: dict[str, Target] = {target.noun: target for target in (CLASSIFICATION, REGRESSION)}
-"""Every target of a prediction by the value of `--target`."""
 
 
 def target_of(classes: int) -> Target:

@@ -9,8 +9,8 @@ from pellucid import cores
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
 
+# Free cores that `sharing` was told; None outside of it.
 _free: int | None = None
-"""Free cores that `sharing` was told; None outside of it."""
 
 
 def seed_torch(seed: int, device: str) -> None:

@@ -3,12 +3,12 @@
 import numpy as np
 from jaxtyping import Int64
 
+# Batches whose texts are sorted together: more would save little padding, fewer would mix lengths better.
 CHUNK = 64
-"""Batches whose texts are sorted together: more would save little padding, fewer would mix lengths better."""
+# Examples that are scored at once.
 ROWS = 500
-"""Examples that are scored at once."""
+# Ids, padding included, that are scored at once: their embeddings take some tens of megabytes.
 IDS = 65_536
-"""Ids, padding included, that are scored at once: their embeddings take some tens of megabytes."""
 
 
 def batches_by_length(

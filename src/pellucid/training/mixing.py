@@ -23,8 +23,8 @@ from pellucid.training.state import weights_of
 from pellucid.training.validation import validator
 
 MEAN = 0.5
+# Values of alpha that are compared.
 SHARES = (0.0, MEAN, 1.0)
-"""Values of alpha that are compared."""
 
 
 def keep_best_mixture(

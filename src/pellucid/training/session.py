@@ -28,8 +28,8 @@ from pellucid.training.steps import make_step
 from pellucid.training.validation import validator
 from pellucid.training.watching.health import ExaminedStep
 
+# A network, or its head alone.
 Learner = TypeVar("Learner", Network, HeadAlone)
-"""A network, or its head alone."""
 
 _SAMPLE = {"images": 5000, "values": 5000, "texts": 1}  # the first layer learns nothing from ids
 _SAMPLE_VALUES = 2**24

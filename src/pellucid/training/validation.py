@@ -18,6 +18,7 @@ from pellucid.training.batches import Examples, to_tensor
 from pellucid.training.lengths import ROWS, blocks_by_length
 from pellucid.training.state import Record
 
+# The metrics that may choose an epoch, in the order of `history.jsonl`: of two classes, and of others.
 _LOSS_FIRST = {
     classes: sorted(
         (metric for metric in metrics_of("class", classes) if metric.test),
@@ -25,7 +26,6 @@ _LOSS_FIRST = {
     )
     for classes in (0, 2)
 }
-"""The metrics that may choose an epoch, in the order of `history.jsonl`: of two classes, and of others."""
 
 
 def validator(

@@ -40,8 +40,8 @@ _KEYS = (
     "sha256",
     "own_sha256",
 )
+# Keys that a model without a detector, held-out answers and so on leaves out.
 _OPTIONAL = ("novelty", "held_out", "joined_columns", "renamed", "threshold", "origin", "members")
-"""Keys that a model without a detector, held-out answers and so on leaves out."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.encoding.tokens.tokenizing import BYTE, CHARACTERS, SUB_WORDS, WORDS
 from pellucid.strict import OneOf
 
+# Most bytes of a file with a vocabulary.
 WORDS_LIMIT = MOST_BYTES
-"""Most bytes of a file with a vocabulary."""
 
 _TOKENIZER, _VOCABULARY = "tokenizer.json", "vocabulary.json"
 

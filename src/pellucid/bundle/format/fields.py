@@ -24,8 +24,8 @@ WEIGHTS_NAME = "weights.safetensors"
 NOVELTY_NAME = "novelty.safetensors"
 HELD_OUT_NAME = "held-out.safetensors"
 CARD_NAME = "README.md"
+# Folder in that of an average, in which each member lies as a model folder of its own name.
 MEMBERS_NAME = "members"
-"""Folder in that of an average, in which each member lies as a model folder of its own name."""
 
 _FILE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _DIGEST = r"[0-9a-f]{64}"

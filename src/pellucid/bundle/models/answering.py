@@ -13,8 +13,8 @@ from pellucid.networks import Network
 from pellucid.networks.costs import rows_at_once
 
 _MOST_IMAGES, _MOST_ROWS = 128, 4096
+# Pixels of a block as a backbone sees them: more would fall out of the processor's cache.
 _MOST_SEEN = 1 << 19
-"""Pixels of a block as a backbone sees them: more would fall out of the processor's cache."""
 MOST_VALUES = 1 << 22
 _GROUP = 64
 

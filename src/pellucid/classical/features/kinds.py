@@ -17,8 +17,8 @@ from pellucid.classical.features import hog
 
 LONGEST_OF_PIXELS, LONGEST_OF_HOG = 32, 64
 VALUES, HIDDEN = "values", "network"
+# Kinds of features that are taken as they come: feature vectors, and a network's hidden layer.
 AS_THEY_ARE = (VALUES, HIDDEN)
-"""Kinds of features that are taken as they come: feature vectors, and a network's hidden layer."""
 _BLOCK_VALUES = 1 << 17  # what is computed of so many stays in the cache of a processor
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Float32, Float64
 
+# One row for each example, in single precision.
 Rows: TypeAlias = Float32[np.ndarray, "n d"] | scipy.sparse.csr_array
-"""One row for each example, in single precision."""
 
 
 def wide(rows: Rows, start: int, end: int) -> Float64[np.ndarray, "some d"] | scipy.sparse.csr_array:

@@ -24,8 +24,8 @@ from pellucid.encoding.survey import SHORT_TEXT, Sample, script_of
 from pellucid.encoding.words.characters import written
 
 TF_IDF = "tf-idf"
+# Features of a model that looks at none.
 NOTHING = "nothing"
-"""Features of a model that looks at none."""
 
 _MOST_WITHOUT_SPACES = 0.3
 # Bytes of training texts: each gives about one count of a part of a word, for which fitting holds 50 bytes.
@@ -35,11 +35,11 @@ _LOOKED_AT = 2_000
 _MOST_WEIGHTS, _LEAST_FEATURES = 4_000_000, 5_000
 _BYTES_OF_A_WORD = 6
 _SMALLEST = 1e-12
+# Bytes of texts, n-grams, and counts of 8 bytes each, up to which they are kept for the next model.
 _MOST_BYTES, _MOST_COUNTED, _MOST_ENTRIES = 24_000_000, 1_000_000, 1 << 25
-"""Bytes of texts, n-grams, and counts of 8 bytes each, up to which they are kept for the next model."""
 
+# Counts of stores in use, `None` where they were too many; what follows is the same without them.
 _KNOWN: WeakKeyDictionary[Texts, dict[Shape, CountedTexts | None]] = WeakKeyDictionary()
-"""Counts of stores in use, `None` where they were too many; what follows is the same without them."""
 
 
 class Reading(NamedTuple):

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float64, Int64
 
+# Examples of which a fifth, held out once, says little about the scale.
 FEW = 1_000
-"""Examples of which a fifth, held out once, says little about the scale."""
 
 _HELD, _PARTS = 1_000, 5
 _LOG_LOW, _LOG_HIGH, _STEPS = -7.0, 7.0, 60

@@ -14,8 +14,8 @@ from pellucid.classical.predictors.forest import MOST_DEPTH, Forest
 from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Work
 
+# Leaves of a whole forest: some 15 MB in a file.
 MOST_LEAVES = 500_000
-"""Leaves of a whole forest: some 15 MB in a file."""
 
 _SHARES = 1_000_000
 _LEAST_TREES = 10

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 from pellucid.classical.features.rows import Rows
 from pellucid.strict import Fields, Stored, Truth, Whole
 
+# Bounds of each thing that a predictor may count.
 _COUNTS = {
     "outputs": Whole(1, 100_000),
     "columns": Whole(1, 100_000),
@@ -21,7 +22,6 @@ _COUNTS = {
     "leaves": Whole(1, 50_000_000),
     "entries": Whole(1, 100_000_000),
 }
-"""Bounds of each thing that a predictor may count."""
 
 
 def settings_with(*counts: str) -> Fields:

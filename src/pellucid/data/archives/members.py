@@ -10,8 +10,8 @@ from typing import Any
 
 from pellucid.errors import DataError
 
+# Larger files inside archives are refused, before they are unpacked where their size is known.
 MOST_MEMBER_BYTES = 256 << 20
-"""Larger files inside archives are refused, before they are unpacked where their size is known."""
 
 START_BYTES = 16
 
@@ -78,8 +78,8 @@ def _reason(name: str, size: int) -> str:
     return ""
 
 
+# Reason of members that are links.
 LINK = "a link in an archive is not followed; pack the file itself"
-"""Reason of members that are links."""
 
 
 def name_of(raw: bytes) -> str:

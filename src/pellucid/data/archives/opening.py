@@ -15,8 +15,8 @@ from pellucid.data.archives.zips import zip_members, zip_reader
 from pellucid.errors import DataError
 from pellucid.regular import open_regular
 
+# Endings of archives.
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
-"""Endings of archives."""
 
 
 def is_archive(path: Path) -> bool:

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from pellucid.errors import DataError
 
+# The bytes at a position of an open container.
 Read = Callable[[int], bytes]
-"""The bytes at a position of an open container."""
 
+# Errors of reading an archive that is damaged, or cut short.
 DAMAGED = (OSError, EOFError, zlib.error)
-"""Errors of reading an archive that is damaged, or cut short."""
 
 
 class Container(ABC):
@@ -70,8 +70,8 @@ class Stored(NamedTuple):
         return self.container.name_of(self.position)
 
 
+# A file of the disk, or one in a container.
 File = Path | Stored
-"""A file of the disk, or one in a container."""
 
 
 def contents(files: Iterable[File]) -> Iterator[Path | bytes | DataError]:

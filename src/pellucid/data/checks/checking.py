@@ -13,8 +13,8 @@ from pellucid.data.checks.text_findings import TextFindings
 from pellucid.data.listing import TRAIN
 from pellucid.data.wording import count_of, quoted, some, visible, wrapped
 
+# Kinds of relation beside the rules of siblings.
 EXACT_COPIES, NEAR_DUPLICATES, ANY = "exact copies", "near duplicates", "any of these"
-"""Kinds of relation beside the rules of siblings."""
 
 _CLASSES_SHOWN = 10
 _FORMS = {

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from pellucid.arithmetic.binomial import at_most
 from pellucid.data.images.preprocessing import block_rows, blocks
 
+# About how many bytes of images a probe has in memory at a time.
 PROBE_BYTES = 1 << 24
-"""About how many bytes of images a probe has in memory at a time."""
 
 _PROBE_EXAMPLES, _PROBE_SIDE = 5000, 16
 _LEVEL = 0.05

@@ -41,16 +41,16 @@ from pellucid.regular import open_regular, read_regular
 
 Found = TypeVar("Found")
 
+# Pillow's names of the formats that are read.
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "MPO")
-"""Pillow's names of the formats that are read."""
 
+# JPEGs with at least so many pixels may be decoded at a half, a quarter or an eighth of their size; with
+# smaller ones next to nothing is saved.
 DRAFT_FROM = 1_000_000
-"""JPEGs with at least so many pixels may be decoded at a half, a quarter or an eighth of their size;
-with smaller ones next to nothing is saved."""
 
+# Least size of an image decoded at a fraction of its own, in multiples of the size it will be fitted to: with
+# less, `fit_image` would have too little to average over.
 DRAFT_MARGIN = 2
-"""Least size of an image decoded at a fraction of its own, in multiples of the size it will be fitted to:
-with less, `fit_image` would have too little to average over."""
 
 _START_BYTES = 1024
 _BYTES_OF_DEEP = 24
@@ -63,10 +63,10 @@ _MODE_NAMES = {
     "I;16": "16-bit grey", "I;16L": "16-bit grey", "I;16B": "16-bit grey", "I;16N": "16-bit grey",
 }  # fmt: skip
 
+# Kinds of images that have one channel once they are decoded.
 GREY_MODES = frozenset(
     {"black and white", "grey", "grey with transparency", "16-bit grey", "32-bit grey", "float grey"}
 )
-"""Kinds of images that have one channel once they are decoded."""
 
 
 class Decoded(NamedTuple):

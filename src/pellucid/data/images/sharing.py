@@ -62,5 +62,5 @@ class Part:
         self._share.give_back(self._needed)
 
 
+# For all decoders of a process.
 DECODING = Share(DECODING_BYTES)
-"""For all decoders of a process."""

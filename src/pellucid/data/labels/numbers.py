@@ -2,8 +2,8 @@
 
 import re
 
+# Larger numbers leave the range in which networks compute; so do squares of their differences.
 LARGEST = 1e30
-"""Larger numbers leave the range in which networks compute; so do squares of their differences."""
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 

@@ -9,8 +9,8 @@ import numpy as np
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
 
+# Number of rows that a message names; it also says how many more there are.
 MOST_ROWS = 10
-"""Number of rows that a message names; it also says how many more there are."""
 
 
 def label_texts(values: Sequence[object], place: str, source: Callable[[int], str]) -> list[str]:

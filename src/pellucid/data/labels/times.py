@@ -35,8 +35,8 @@ _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})" + _CLOCK, re.ASCII)
 _WORDS = ("%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y", "%d-%b-%Y")
 _SECONDS, _MILLISECONDS = (1e8, 1e10), (1e11, 1e13)
 
+# Kind of a time, and its seconds since 1970.
 Read = tuple[str, float]
-"""Kind of a time, and its seconds since 1970."""
 
 
 def read_times(

@@ -6,8 +6,8 @@ from jaxtyping import Shaped
 from pellucid.data.images.preprocessing import with_channel_axis
 from pellucid.errors import DataError
 
+# No deflate stream grows more than 1,032-fold; a header that claims more than this is false.
 DEFLATE_RATIO = 1100
-"""No deflate stream grows more than 1,032-fold; a header that claims more than this is false."""
 
 
 def require_equal(inputs: int, others: int, name: str, place: str) -> None:

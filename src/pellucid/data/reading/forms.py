@@ -12,12 +12,12 @@ from pellucid.data.reading.samples import PREFIX
 from pellucid.data.tables.stream import is_table
 from pellucid.errors import DataError, UsageError
 
+# Every form that labelled data may have, for messages.
 KNOWN_FORMS = (
     "a folder of class folders, a table (.csv .tsv .tab .json .jsonl .parquet .arrow .xlsx, lines of "
     "fastText), a folder of such tables, a .zip or .tar of any of them, a folder of IDX files, an .npz file, "
     "sample:fashion or sample:spam"
 )
-"""Every form that labelled data may have, for messages."""
 
 
 class Form(Enum):

@@ -9,16 +9,16 @@ from pellucid.data.reading.idx import read_idx_folder
 from pellucid.data.texts.store import TextWriter
 from pellucid.errors import DataError
 
+# Names of the labels 0 to 9 of Fashion-MNIST.
 FASHION_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
-"""Names of the labels 0 to 9 of Fashion-MNIST."""
 
+# IDX files of the bundled slice; its README says how they were made.
 FASHION_FOLDER = Path(__file__).parent.parent / "fashion"
-"""IDX files of the bundled slice; its README says how they were made."""
 
+# Table of the bundled mails; the README beside it says how it was made.
 SPAM_FILE = Path(__file__).parent.parent / "spam" / "spam.jsonl.gz"
-"""Table of the bundled mails; the README beside it says how it was made."""
 
 PREFIX = "sample:"
 

@@ -32,8 +32,8 @@ _SPLIT_FOLDERS = frozenset({"train", "val", "validation", "test"})
 
 RULE = (MOST_SECONDS, MOST_STEPS, FALSE_BY_CLOCK, FALSE_BY_NAME, _AHEAD, _OTHERS)
 
+# Sequence and place in it of each image; sequence -1 where it has none.
 Order = Int64[np.ndarray, "n 2"]
-"""Sequence and place in it of each image; sequence -1 where it has none."""
 
 
 def bursts(

@@ -12,8 +12,8 @@ from jaxtyping import Bool, Int64
 
 from pellucid.data.copies.sets import first_of_sets
 
+# Tells which pairs of positions still resemble each other.
 Resemble = Callable[[Int64[np.ndarray, "pairs 2"]], Bool[np.ndarray, " pairs"]]
-"""Tells which pairs of positions still resemble each other."""
 
 
 def confirmed_chains(

@@ -9,9 +9,10 @@ from jaxtyping import Int64
 
 from pellucid.data.copies.sets import first_of_sets
 
+# Names of the rules, in the order in which they are joined: those that look at the content come first.
 NEAR_COPIES, BURSTS, QUOTES, THREADS, SOURCES = "near_copies", "bursts", "quotes", "threads", "sources"
-"""Names of the rules, in the order in which they are joined: those that look at the content come first."""
 
+# Names for the examples of a set, by rule.
 WORDS: Mapping[str, str] = {
     NEAR_COPIES: "near copies of one another",
     BURSTS: "taken one after the other of one scene",
@@ -19,13 +20,12 @@ WORDS: Mapping[str, str] = {
     THREADS: "of one thread by mail headers or subject",
     SOURCES: "of one source by a column of the table",
 }
-"""Names for the examples of a set, by rule."""
 
+# A set of more than one in so many of the examples is no set: it would be a whole test split.
 MOST_OF_ALL = 5
-"""A set of more than one in so many of the examples is no set: it would be a whole test split."""
 
+# In small data a set may always have so many.
 FEWEST_OF_ALL = 10
-"""In small data a set may always have so many."""
 
 
 class Found(NamedTuple):

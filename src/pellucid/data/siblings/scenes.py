@@ -30,8 +30,8 @@ from pellucid.data.siblings.registration import Laid, register
 FALSE_AMONG_CONFIRMED = 0.01
 LEAST_LIKENESS = 0.75
 SIDE, REACH, FINE_SIDE, STEPS = 16, 2, 32, 2
+# Shares of the others that are rather alike, of the most alike, which are looked at more closely.
 ON_TO_REGISTER, ON_TO_FINE = 0.5, 0.2
-"""Shares of the others that are rather alike, of the most alike, which are looked at more closely."""
 
 RULE = (FALSE_AMONG_CONFIRMED, LEAST_LIKENESS, SIDE, REACH, FINE_SIDE, STEPS, ON_TO_REGISTER, ON_TO_FINE)
 

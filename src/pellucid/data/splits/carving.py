@@ -5,12 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+# Keeps the draws apart from those of `numpy.random.default_rng(seed)`.
+#
+# Somebody may have made the data with that, and the same stream would put it in order: the test split would
+# hold the examples with the smallest of the first numbers drawn.
 _OWN = (0xCA12,)
-"""Keeps the draws apart from those of `numpy.random.default_rng(seed)`.
-
-Somebody may have made the data with that, and the same stream would put it in order: the test split
-would hold the examples with the smallest of the first numbers drawn.
-"""
 
 
 class Units(NamedTuple):

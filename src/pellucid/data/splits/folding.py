@@ -119,5 +119,5 @@ def _require_enough_of_classes(
     )
 
 
+# Needs of every fold, by target.
 _REQUIRE_ENOUGH = {CLASSIFICATION: _require_enough_of_classes, REGRESSION: _require_enough_numbers}
-"""Needs of every fold, by target."""

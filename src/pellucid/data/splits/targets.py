@@ -22,13 +22,13 @@ from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
+# So many distinct numbers may still be the names of classes.
 CLASSES_AT_MOST = 20
-"""So many distinct numbers may still be the names of classes."""
 
 _SMALLEST_SHARE = 1e-6  # float32, in which networks compute, tells about seven digits
 
+# Forms whose labels may be numbers without being asked; elsewhere labels are names.
 _TABLES = ("table", "tables", "table beside images")
-"""Forms whose labels may be numbers without being asked; elsewhere labels are names."""
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 

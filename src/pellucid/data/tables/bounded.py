@@ -16,8 +16,8 @@ from pellucid.budgets import LINE_BYTES, ROWS_BYTES, UNPACKED, unpacked_limit
 from pellucid.errors import DataError
 from pellucid.regular import Unpacking, open_regular
 
+# Bytes that are read at once.
 BLOCK = 1 << 20
-"""Bytes that are read at once."""
 
 _MOST_TO_ONE = 1_100  # no deflate stream grows more than 1,032-fold
 

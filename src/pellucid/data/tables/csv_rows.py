@@ -19,8 +19,8 @@ _END = "\x00end of table\x00"
 _TOGETHER = 4  # rows that are read at once
 _FIELD_LIMIT_LOCK = threading.Lock()
 
+# Rows that are read at once: at first, when columns are chosen from them, and afterwards.
 ROWS_FIRST, ROWS_LATER = 1_000, 10_000
-"""Rows that are read at once: at first, when columns are chosen from them, and afterwards."""
 
 
 class CsvBatch(NamedTuple):

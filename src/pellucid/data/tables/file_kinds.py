@@ -14,6 +14,7 @@ from pellucid.data.tables.signatures import is_image_start
 from pellucid.errors import DataError
 from pellucid.regular import open_regular
 
+# Endings of images.
 IMAGE_SUFFIXES = frozenset(
     (
         ".apng .avif .bmp .dib .gif .j2k .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm "
@@ -21,10 +22,9 @@ IMAGE_SUFFIXES = frozenset(
         ".heic .heif .dcm .dicom"  # images too, though none that is read: refused by name, never passed over
     ).split()
 )
-"""Endings of images."""
 
+# Ending of files that hold one text each.
 TEXT_SUFFIX = ".txt"
-"""Ending of files that hold one text each."""
 
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "$recycle.bin", "icon\r"})
 

@@ -9,24 +9,26 @@ from pellucid.data.labels.numbers import read_number
 from pellucid.data.tables.file_kinds import ends_like_image
 from pellucid.data.wording import quoted
 
+# Usual names of a column of image paths.
 IMAGE_NAMES = ("image", "path", "file", "filename", "file_name", "filepath", "image_path", "input", "img")
-"""Usual names of a column of image paths."""
 
+# Usual names of a column of texts, the surest first.
 TEXT_NAMES = (
     "text", "texts", "review", "review_text", "message", "body", "content", "sentence", "comment", "tweet",
     "document", "post", "sms", "email", "input",
 )  # fmt: skip
-"""Usual names of a column of texts, the surest first."""
 
+# Names of texts that often stand beside longer ones.
 LESSER_TEXT_NAMES = ("title", "subject", "headline", "question", "summary", "description")
-"""Names of texts that often stand beside longer ones."""
 
+# Usual names of a column of labels, the surest first.
 LABEL_NAMES = ("label", "class", "category", "target", "y", "labels", "species")
-"""Usual names of a column of labels, the surest first."""
 
+# Columns that are used without being asked for.
 SPLIT_NAME, GROUP_NAME = "split", "group"
-"""Columns that are used without being asked for."""
 
+# Names of columns that say which examples belong together, the narrowest first; in small letters, without
+# signs.
 SOURCE_NAMES = (
     # One talk: its parts answer and quote one another.
     "thread", "threadid", "conversation", "conversationid", "dialogue", "dialogueid", "dialog", "dialogid",
@@ -40,8 +42,6 @@ SOURCE_NAMES = (
     "authorid", "user", "userid", "username", "reviewer", "reviewerid", "customerid", "accountid",
     "source",
 )  # fmt: skip
-"""Names of columns that say which examples belong together, the narrowest first; in small letters, without
-signs."""
 
 _USUAL = frozenset((*IMAGE_NAMES, *TEXT_NAMES, *LESSER_TEXT_NAMES, *LABEL_NAMES, SPLIT_NAME, GROUP_NAME))
 _FEWEST_ROWS = 4

@@ -8,8 +8,8 @@ from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
+# Flags that change a choice of columns, for the end of a sentence about it.
 FLAGS = "--input-column and --label-column name others"
-"""Flags that change a choice of columns, for the end of a sentence about it."""
 
 
 def packed_column(table: Table, settings: Settings) -> str | None:

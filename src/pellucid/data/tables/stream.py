@@ -26,16 +26,16 @@ from pellucid.data.tables.headers import named, why_no_header
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 
+# Endings of tables; each but the last may be followed by `.gz`.
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".xlsx")
-"""Endings of tables; each but the last may be followed by `.gz`."""
 
+# Tables that are not read, and in what form they are.
 _OTHERS = {
     ".xls": "save it as .xlsx or .csv",
     ".xlsb": "save it as .xlsx or .csv",
     ".ods": "save it as .xlsx or .csv",
     ".feather": "write it as .parquet",
 }
-"""Tables that are not read, and in what form they are."""
 
 
 def is_table(path: Path) -> bool:

@@ -48,11 +48,11 @@ class PackedFolder:
         return posixpath.basename(self.place)
 
 
+# Endings of files that hold a data set; tables are found in folders below as well.
 _OF_DATA = (".npz", "-ubyte", "-ubyte.gz", "_labels.txt", *SUFFIXES)
-"""Endings of files that hold a data set; tables are found in folders below as well."""
 
+# A folder of the disk, or one inside an archive.
 Folder = Path | PackedFolder
-"""A folder of the disk, or one inside an archive."""
 
 
 def sub_folders(folder: Folder) -> dict[str, Folder]:

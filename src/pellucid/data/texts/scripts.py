@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Int64, UInt32
 
+# Characters that stand for a word or a part of one, from the first to the last of each range.
 WITHOUT_SPACES = (
     (0x0E00, 0x0FFF),  # Thai, Lao, Tibetan
     (0x1000, 0x109F),  # Myanmar
@@ -25,10 +26,10 @@ WITHOUT_SPACES = (
     (0x1AFF0, 0x1B16F),
     (0x20000, 0x3FFFF),
 )
-"""Characters that stand for a word or a part of one, from the first to the last of each range."""
 
 SCRIPTS_WITHOUT_SPACES = frozenset({"Burmese", "Chinese", "Japanese", "Khmer", "Lao", "Thai", "Tibetan"})
 
+# Code points from which on characters belong to a script; empty for signs, figures and pictograms.
 _FIRST_OF = (
     (0x0000, ""), (0x0041, "Latin"), (0x005B, ""), (0x0061, "Latin"), (0x007B, ""), (0x00C0, "Latin"),
     (0x0370, "Greek"), (0x0400, "Cyrillic"), (0x0530, "Armenian"), (0x0590, "Hebrew"), (0x0600, "Arabic"),
@@ -43,7 +44,6 @@ _FIRST_OF = (
     (0xFE70, "Arabic"), (0xFF00, ""), (0xFF66, "Japanese"), (0xFFA0, "Korean"), (0xFFE0, ""),
     (0x10000, "other"), (0x1F000, ""), (0x20000, "Chinese"), (0x40000, ""),
 )  # fmt: skip
-"""Code points from which on characters belong to a script; empty for signs, figures and pictograms."""
 
 SCRIPTS = ("", *sorted({name for _, name in _FIRST_OF if name}))
 _STARTS = np.array([start for start, _ in _FIRST_OF], np.uint32)

@@ -20,11 +20,11 @@ from pellucid.encoding.words.boundaries import Spans, words_of
 from pellucid.encoding.words.characters import Characters, characters, normalise
 from pellucid.strict import Anything, Fields, Whole, read_object, to_bytes
 
+# Most neighbouring words of an n-gram.
 MOST_WORDS = 5
-"""Most neighbouring words of an n-gram."""
 
+# Most characters of a part of a word.
 MOST_CHARACTERS = 8
-"""Most characters of a part of a word."""
 
 _DIGITS = 16
 
@@ -110,8 +110,8 @@ def _parts(size: int, spans: Spans, texts: Int64[np.ndarray, " words"], ready: P
 
 
 MOST_GROUPS = 2 * max(MOST_WORDS, MOST_CHARACTERS)
+# Fields of a saved shape; its sizes are held against each other once they are read.
 SHAPE_FIELDS = {name: Whole(0, max(MOST_WORDS, MOST_CHARACTERS)) for name in Shape._fields}
-"""Fields of a saved shape; its sizes are held against each other once they are read."""
 
 _FIELDS: Fields = {
     **SHAPE_FIELDS,

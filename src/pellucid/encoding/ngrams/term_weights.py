@@ -28,8 +28,8 @@ from pellucid.encoding.tokens.flat import blocks
 from pellucid.encoding.words.characters import normalise, written
 from pellucid.strict import Anything, Fields, read_object, to_bytes
 
+# Characters of a text that count; what follows them does not.
 MOST_CHARACTERS = 200_000
-"""Characters of a text that count; what follows them does not."""
 
 Own = TypeVar("Own", bound="TermWeights")
 

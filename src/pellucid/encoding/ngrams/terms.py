@@ -12,8 +12,8 @@ from pellucid.arithmetic.hashing import chained, mixed, names, prefixes
 from pellucid.encoding.ngrams.encoder import Grams, Shape
 from pellucid.encoding.tokens.tokenizing import LONGEST_ENTRY
 
+# N-grams: for each size those that were kept, in the order of `grams_of`.
 Terms = tuple[tuple[str, ...], ...]
-"""N-grams: for each size those that were kept, in the order of `grams_of`."""
 
 
 def sizes_of(shape: Shape) -> list[int]:

@@ -16,8 +16,8 @@ from pellucid.encoding.ngrams.tfidf import Tfidf, counted, stacked
 from pellucid.encoding.tokens.flat import picked
 
 MOST_FEATURES = 200_000
+# N-grams, of 32 bytes each, that are kept between two walks through the texts.
 _MOST_KEPT = 1 << 22
-"""N-grams, of 32 bytes each, that are kept between two walks through the texts."""
 
 
 class FittedTfidf(NamedTuple):

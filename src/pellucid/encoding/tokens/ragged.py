@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64, Integer
 
+# Ids that no token has: what fills short texts up, and what stands for everything never seen.
 PADDING, UNKNOWN = 0, 1
-"""Ids that no token has: what fills short texts up, and what stands for everything never seen."""
 
 
 @dataclass(frozen=True, eq=False)

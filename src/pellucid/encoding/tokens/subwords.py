@@ -16,12 +16,12 @@ from pellucid.encoding.words.distinct import one_thread, split_by_words
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+# Each merge joins two tokens to a further one; tokens 0 to 255 are the bytes.
 Merges = tuple[tuple[int, int], ...]
-"""Each merge joins two tokens to a further one; tokens 0 to 255 are the bytes."""
 
 BYTES = 256
+# Most bytes of a sub-word.
 LONGEST_TOKEN = 32
-"""Most bytes of a sub-word."""
 
 _WORD = re.compile(" ?[^ ]+")
 

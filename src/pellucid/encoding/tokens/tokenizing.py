@@ -20,11 +20,11 @@ from pellucid.encoding.words.characters import SPACE, Characters, characters, no
 from pellucid.strict import Anything, Fields, OneOf, Whole, read_object, to_bytes
 
 WORDS, SUB_WORDS, CHARACTERS, BYTE = "words", "sub-words", "characters", "bytes"
+# Kinds of pieces that a text can be split into.
 TOKENS = (WORDS, SUB_WORDS, CHARACTERS, BYTE)
-"""Kinds of pieces that a text can be split into."""
 
+# Most characters of a word that a vocabulary holds.
 LONGEST_ENTRY = 64
-"""Most characters of a word that a vocabulary holds."""
 
 _SPACE = 0x20
 _FIELDS: Fields = {"tokens": OneOf(TOKENS), "length": LENGTH, "vocabulary": Whole(FIRST, MOST_ENTRIES)}

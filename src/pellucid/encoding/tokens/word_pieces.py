@@ -21,11 +21,11 @@ from pellucid.strict import Anything, Fields, Truth, Whole, read_object, to_byte
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+# The marks of BERT: what fills up, what is unknown, what stands before and behind every text.
 FILLER, STRANGER, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
-"""The marks of BERT: what fills up, what is unknown, what stands before and behind every text."""
 
+# Fewest ids of a text: both marks and one piece between them.
 SHORTEST = 3
-"""Fewest ids of a text: both marks and one piece between them."""
 
 _LONGEST_WORD = 100
 _FIELDS: Fields = {

@@ -11,8 +11,8 @@ from pellucid.isolation import current
 from pellucid.regular import read_regular
 from pellucid.strict import parse
 
+# Most numbers of a vector.
 MOST_NUMBERS = 4096
-"""Most numbers of a vector."""
 
 _ENDINGS = (".txt", ".json", ".parquet")
 

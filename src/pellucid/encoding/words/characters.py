@@ -12,13 +12,12 @@ from jaxtyping import Int64, UInt8, UInt32
 
 from pellucid.data.texts.scripts import WITHOUT_SPACES
 
+# White space and control characters; what words are made of; a character of a script that puts no spaces
+# between words; punctuation, symbols and emoji; what belongs to the character before it; half of a flag.
 SPACE, WORD, ALONE, SYMBOL, MARK, FLAG = range(6)
-"""White space and control characters; what words are made of; a character of a script that puts no
-spaces between words; punctuation, symbols and emoji; what belongs to the character before it; half of
-a flag."""
 
+# Joins emoji to one.
 JOINER = 0x200D
-"""Joins emoji to one."""
 
 _FIRST_WITHOUT_SPACES = [first for first, _ in WITHOUT_SPACES]  # ascending
 

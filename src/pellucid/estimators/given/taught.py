@@ -25,8 +25,8 @@ from pellucid.settings import Settings
 from pellucid.tasks import IMAGES, TEXTS, InputKind
 
 VALIDATION_FROM = 1000
+# `fit` sets 10 % aside for validation from this many examples, and this many of each class.
 VALIDATION_FROM_EACH = 10
-"""`fit` sets 10 % aside for validation from this many examples, and this many of each class."""
 
 
 @dataclass(frozen=True)

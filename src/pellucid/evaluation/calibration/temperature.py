@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 COLDEST, HOTTEST = 0.05, 20.0
+# Standard deviation of the logarithm of temperatures, as far as is known before any example is seen.
 _SPREAD = 0.5
-"""Standard deviation of the logarithm of temperatures, as far as is known before any example is seen."""
 
 _MANY, _PARTS = 500, 5
 

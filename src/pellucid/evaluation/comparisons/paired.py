@@ -21,8 +21,8 @@ from pellucid.evaluation.intervals import Interval
 from pellucid.evaluation.wording import points, span
 
 LEVEL = 0.05
+# Reach of the interval of a small difference: share of the examples, or of the labels' spread.
 WIDEST, WIDEST_RELATIVE = 0.05, 0.1
-"""Reach of the interval of a small difference: share of the examples, or of the labels' spread."""
 
 
 @dataclass(frozen=True)

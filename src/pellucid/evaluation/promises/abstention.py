@@ -36,8 +36,8 @@ from jaxtyping import Bool, Float64
 from pellucid.arithmetic.binomial import at_most_growing
 from pellucid.evaluation.intervals import Interval, wilson
 
+# Of a promise; intervals are 95 % too.
 CONFIDENCE = 0.95
-"""Of a promise; intervals are 95 % too."""
 
 METHOD = "learn then test: exact binomial tests in a fixed order"
 
@@ -47,8 +47,8 @@ _ROUNDING = 1e-9
 
 
 Judged = tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]
+# Trust in each of `n` answers, and whether it is wrong.
 JudgedOnTest = tuple[Float64[np.ndarray, " tested"], Bool[np.ndarray, " tested"]]
-"""Trust in each of `n` answers, and whether it is wrong."""
 
 
 class Kept(NamedTuple):

@@ -31,6 +31,7 @@ from pellucid.reports.explain.mathml import mathml
 from pellucid.reports.explain.page import page_environment
 from pellucid.runtime.metadata import Metadata
 
+# Rooms of modules that every page has, behind those of the explain page.
 APP_ROOMS = {
     # What the page says of the model beside its layers, and the weights, opened.
     "facts": ("app", "weights"),
@@ -47,10 +48,9 @@ APP_ROOMS = {
     # What people see and do, whatever the model takes.
     "page": ("bars", "members", "glass", "tray", "begin"),
 }
-"""Rooms of modules that every page has, behind those of the explain page."""
 
+# Parts of the page that are long where a network is deep, and so are deflated: by the id of their place.
 _PARTS = {"strip": "strip.html", "layer-facts-of-all": "layer_facts.html"}
-"""Parts of the page that are long where a network is deep, and so are deflated: by the id of their place."""
 
 _EXPLAIN_ONLY = {"drivers", "start"}
 _FOLDER = files("pellucid.export.app") / "script"

@@ -19,11 +19,11 @@ from pellucid.reports.explain.describing import described
 from pellucid.reports.explain.packing import Packed
 from pellucid.runtime.metadata import Metadata
 
+# Prefix of the arrays of a novelty detector among the tensors.
 NOVELTY = "novelty."
-"""Prefix of the arrays of a novelty detector among the tensors."""
 
+# Facts of a layer that is computed without being shown.
 _COMPUTED = ("name", "kind", "takes", "weights", "settings", "shape", "hidden")
-"""Facts of a layer that is computed without being shown."""
 
 
 class Body(NamedTuple):

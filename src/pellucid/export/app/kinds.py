@@ -129,6 +129,7 @@ def _original_image(model: Model, listing: Listing, row: int) -> dict[str, str]:
     return {"file": base64.b64encode(content).decode("ascii")}
 
 
+# Every kind of input by the name of its `InputKind`.
 KINDS: dict[str, AppKind] = {
     "images": AppKind(
         refusal=_refusal_of_images,
@@ -158,4 +159,3 @@ KINDS: dict[str, AppKind] = {
         rooms=texts.ROOMS,
     ),
 }
-"""Every kind of input by the name of its `InputKind`."""

@@ -18,9 +18,9 @@ from pellucid.export.held_out import HeldOutExamples
 from pellucid.export.proof import Allowance, compare
 
 MOST_EXAMPLES = 300
+# Change by 16 bits a weight: probabilities by as much as `difference`, labels of answers that lie no further
+# apart than `tie`, novelty by as many ranks as make this share.
 ALLOWANCE = Allowance(difference=1e-3, tie=1e-3, novelty=0.02)
-"""Change by 16 bits a weight: probabilities by as much as `difference`, labels of answers that lie no
-further apart than `tie`, novelty by as many ranks as make this share."""
 
 _BATCH_BYTES = 8_000_000
 _SECONDS_EACH = 20.0

@@ -22,6 +22,7 @@ from pellucid.networks.layers.mean_and_max import MeanAndMax
 _WORD_VECTORS = "word-vectors"
 _NETWORKS = ("bag", "text-cnn", "rnn", "sentence-encoder", _WORD_VECTORS)
 _PLACES, _LAST = "T", "T - 1"
+# Parts of formulas that hold for one length of a text, and what they are for any.
 _BY_LENGTH: dict[str, tuple[tuple[str, str], ...]] = {
     "text-max": (("t < {places}", "t < {any}"),),
     "text-average": (
@@ -32,7 +33,6 @@ _BY_LENGTH: dict[str, tuple[tuple[str, str], ...]] = {
     "attention-weights": (("l=0}}^{{{last}}}", "l=0}}^{{{any_last}}}"),),
     "attention": (("j=0}}^{{{last}}}", "j=0}}^{{{any_last}}}"),),
 }
-"""Parts of formulas that hold for one length of a text, and what they are for any."""
 
 ROOMS = {
     "inputs/texts/encoding": (

@@ -16,17 +16,17 @@ from pellucid.encoding import WordPieceEncoder
 from pellucid.encoding.tokens.subwords import sorts_of_letters
 from pellucid.encoding.words.characters import kind_of
 
+# Beside the kind of a code point: its category, and what it does to a capital sigma near it.
 LETTER, NUMBER, UNASSIGNED, CASED, IGNORABLE = 8, 16, 32, 64, 128
-"""Beside the kind of a code point: its category, and what it does to a capital sigma near it."""
 
 KEPT, DROPPED, WHITE, SPACED, SYLLABLE, LISTED = range(6)
+# Reading of a code point by BERT, and whether it stands for itself.
 PUNCTUATION = 8
-"""Reading of a code point by BERT, and whether it stands for itself."""
 
 _POINTS = 0x110000
 _SURROGATES = (0xD800, 0xE000)
+# Ranges of code points that are all unassigned, or all private; one of each is looked at.
 _ALIKE = ((0x40000, 0xE0000), (0xE1000, 0xF0000), (0xF0000, 0xFFFFE), (0x100000, 0x10FFFE))
-"""Ranges of code points that are all unassigned, or all private; one of each is looked at."""
 
 _SYLLABLES = (0xAC00, 0xD7A4)
 _PARTING = "\U0001f600"  # nothing else becomes it, and it belongs to nothing before it

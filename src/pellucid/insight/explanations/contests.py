@@ -13,8 +13,8 @@ from pellucid.insight.layers.opened import Opened
 from pellucid.insight.programs.adversarial import MADE, OF_FAKE, OF_GENERATOR, OF_MADE, OF_REAL, SCORE
 from pellucid.insight.units.opening import open_unit
 
+# Seed of the noise.
 SEED = 0
-"""Seed of the noise."""
 
 
 @dataclass(frozen=True, eq=False)

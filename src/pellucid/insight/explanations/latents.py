@@ -17,11 +17,11 @@ from pellucid.insight.programs.layers import PriorOfClass
 from pellucid.insight.units.arithmetic import Arithmetic
 from pellucid.insight.units.opening import open_unit
 
+# Seed of the noise.
 SEED = 0
-"""Seed of the noise."""
 
+# Values a latent number is decoded at, in standard deviations of the prior from the image's own mean.
 STEPS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
-"""Values a latent number is decoded at, in standard deviations of the prior from the image's own mean."""
 
 MOST_SHOWN, FEWEST_SHOWN, _LARGEST_SHOWN = 16, 4, 4_000_000
 _MOST_TRIED, _MOST_CLASSES = 256, 50

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Float64
 
+# Training examples that are compared; of more a sample is drawn.
 MOST_COMPARED = 2000
-"""Training examples that are compared; of more a sample is drawn."""
 
 
 class Neighbour(NamedTuple):

@@ -18,14 +18,14 @@ from pellucid.encoding.tokens.ragged import UNKNOWN
 from pellucid.encoding.tokens.tokenizing import WORDS, split
 from pellucid.encoding.words.alignment import aligned
 
+# Most cells along a side of an image.
 MOST_CELLS = 14
-"""Most cells along a side of an image."""
 
+# Most pieces of a text; neighbours are taken together where there are more tokens or words.
 MOST_PIECES = 128
-"""Most pieces of a text; neighbours are taken together where there are more tokens or words."""
 
+# Most pieces of a bag of n-grams, which is asked about quickly.
 MOST_GRAMS = 2048
-"""Most pieces of a bag of n-grams, which is asked about quickly."""
 
 _IDS_AT_ONCE = 1 << 14
 

@@ -14,8 +14,8 @@ from pellucid.bundle import ImageModel, TextModel
 from pellucid.insight.layers.opening import still
 from pellucid.networks import Network
 
+# Randomised networks that an explanation is compared with.
 NETWORKS = 3
-"""Randomised networks that an explanation is compared with."""
 
 
 @torch.no_grad()

@@ -22,11 +22,11 @@ from jaxtyping import Bool, Float64, Int64
 
 from pellucid.insight.explanations.pieces import Pieces
 
+# Random orders that an explanation has to beat.
 ORDERS = 20
-"""Random orders that an explanation has to beat."""
 
+# Rank correlation with explanations of randomised networks that still passes.
 LARGEST_LIKENESS = 0.5
-"""Rank correlation with explanations of randomised networks that still passes."""
 
 _MOST_STEPS = 14  # of a curve; the model answers at each of them for every order
 _PLACES = 1e-9  # gains and scores that are closer differ by rounding alone

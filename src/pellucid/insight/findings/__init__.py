@@ -14,6 +14,7 @@ __all__ = ["CAUSES", "FINDINGS", "WITHOUT_CAUSES", "Course", "Finding", "find"]
 
 _Look = Callable[[Course], Finding | None]
 
+# Findings that keep a network from learning.
 CAUSES: tuple[_Look, ...] = (
     learning_rate_too_high,
     learning_rate_too_low,
@@ -22,15 +23,14 @@ CAUSES: tuple[_Look, ...] = (
     dead_units,
     saturated_units,
 )
-"""Findings that keep a network from learning."""
 
+# Findings looked for only without a cause: they follow from one, or a sound network must judge them.
 WITHOUT_CAUSES: tuple[_Look, ...] = (underfitting, cut_short, suspicious_labels)
-"""Findings looked for only without a cause: they follow from one, or a sound network must judge them."""
 
 _FITTING: tuple[_Look, ...] = (overfitting, generalisation_gap)
 
+# Everything that is looked for, in the order in which it is reported.
 FINDINGS = (*CAUSES, *_FITTING, *WITHOUT_CAUSES)
-"""Everything that is looked for, in the order in which it is reported."""
 
 
 def find(course: Course) -> Sequence[Finding]:

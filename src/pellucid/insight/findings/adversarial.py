@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pellucid.arithmetic.rounding import percent
 from pellucid.insight.findings.finding import Finding
 
+# Coverage relative to that of real images below which kinds are missing.
 FEW_KINDS = 0.5
-"""Coverage relative to that of real images below which kinds are missing."""
 
+# Share of images told right from which on the discriminator teaches its generator next to nothing.
 WINNING = 0.95
-"""Share of images told right from which on the discriminator teaches its generator next to nothing."""
 
 _LAST = 4  # the last quarter of the epochs
 

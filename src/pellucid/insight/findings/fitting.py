@@ -6,31 +6,30 @@ from pellucid.arithmetic.rounding import figure, percent
 from pellucid.insight.findings.course import Course
 from pellucid.insight.findings.finding import Finding
 
+# Rise of the validation loss over its lowest that says overfitting, where the train loss fell meanwhile.
 WORSE = 0.2
-"""Rise of the validation loss over its lowest that says overfitting, where the train loss fell meanwhile."""
 
 FALLEN = 0.1
+# Between train and validation accuracy, in favour of train.
 GAP = 0.05
-"""Between train and validation accuracy, in favour of train."""
 
+# Generalisation gap at the end, in accuracy and in R² of numbers, that is worth a remedy by itself.
 WIDE_GAP, WIDE_GAP_OF_R2 = 0.1, 0.2
-"""Generalisation gap at the end, in accuracy and in R² of numbers, that is worth a remedy by itself."""
 
+# Standard errors of the validation accuracy that a gap must be wide, so that few examples raise none.
 _ERRORS = 2.0
-"""Standard errors of the validation accuracy that a gap must be wide, so that few examples raise none."""
 
+# Of the way from knowing nothing to knowing all.
 LITTLE = 0.3
-"""Of the way from knowing nothing to knowing all."""
 
+# Fall of the validation loss in the last epoch, and over the last half of the epochs.
 FALLING, FALLING_HALF = 0.1, 0.5
-"""Fall of the validation loss in the last epoch, and over the last half of the epochs."""
 
+# Fall in the last epoch without which the last half says nothing.
+#
+# A schedule that lowers the learning rate to zero lets the loss fall in its last half by itself, and then
+# come to rest.
 STILL_FALLING = 0.05
-"""Fall in the last epoch without which the last half says nothing.
-
-A schedule that lowers the learning rate to zero lets the loss fall in its last half by itself, and then come
-to rest.
-"""
 
 _FEWEST_EPOCHS = 4
 

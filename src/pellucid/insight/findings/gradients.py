@@ -8,11 +8,11 @@ from pellucid.insight.findings.course import Course
 from pellucid.insight.findings.finding import Finding
 
 FEWEST_LAYERS = 3
+# Of the last layer's gradient, what the lowest third of the layers gets at least in a sound network.
 VANISHED = 0.01
-"""Of the last layer's gradient, what the lowest third of the layers gets at least in a sound network."""
 
+# Times the last layer's gradient, or that of the first measured epoch, that a sound network stays below.
 EXPLODED = 100.0
-"""Times the last layer's gradient, or that of the first measured epoch, that a sound network stays below."""
 
 _SOURCE = "Hochreiter 1991 and Bengio and others 1994 show why gradients fade or grow by a factor per layer"
 

@@ -3,11 +3,11 @@
 from pellucid.insight.findings.course import Course
 from pellucid.insight.findings.finding import Finding
 
+# Share of the labels; in data sets without planted errors at most half as many were listed.
 SUSPICIOUS = 0.01
-"""Share of the labels; in data sets without planted errors at most half as many were listed."""
 
+# Labels: two of a hundred are a reason to look at them, and no finding.
 _MANY = 5
-"""Labels: two of a hundred are a reason to look at them, and no finding."""
 
 
 def suspicious_labels(course: Course) -> Finding | None:

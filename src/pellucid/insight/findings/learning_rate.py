@@ -6,15 +6,15 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.insight.findings.course import Course
 from pellucid.insight.findings.finding import Finding
 
+# An update this long, relative to the weights, is far above the usual thousandth.
 LARGE_UPDATE = 0.05
-"""An update this long, relative to the weights, is far above the usual thousandth."""
 
 SMALL_UPDATE = 1e-4
+# Rise of a loss from its lowest, relative to its first, that goes with updates that large.
 RISE = 0.05
-"""Rise of a loss from its lowest, relative to its first, that goes with updates that large."""
 
+# Rise of the train loss that says enough by itself.
 STEEP_RISE = 0.5
-"""Rise of the train loss that says enough by itself."""
 
 _LEARNT = 0.9
 _RULE = "Of an update's length relative to the weights about 0.001 is usual (notes of Stanford's CS231n)"

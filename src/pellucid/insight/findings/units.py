@@ -3,11 +3,11 @@
 from pellucid.insight.findings.course import Course
 from pellucid.insight.findings.finding import Finding
 
+# Share of a layer's relu units that may be dead; a rate too high kills as many, says CS231n.
 DEAD = 0.4
-"""Share of a layer's relu units that may be dead; a rate too high kills as many, says CS231n."""
 
+# Share of a layer's sigmoid or tanh outputs that may be saturated.
 SATURATED = 0.5
-"""Share of a layer's sigmoid or tanh outputs that may be saturated."""
 
 
 def dead_units(course: Course) -> Finding | None:

@@ -19,8 +19,8 @@ from pellucid.insight.programs.program import Program
 from pellucid.networks import Network
 from pellucid.reference.differences import best_step
 
+# A backbone bends at hundreds of thousands of places; a shorter step to both sides passes fewer of them.
 _NEARER = 64
-"""A backbone bends at hundreds of thousands of places; a shorter step to both sides passes fewer of them."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -138,6 +138,7 @@ def _of_weighed_sum(line: Line, above: np.ndarray, taken: list[np.ndarray], part
     return above[[unit]], shares[[token]]
 
 
+# The chain rule of the weights of each kind of layer that has any, but recurrent ones.
 _TERMS: dict[str, Callable[[Line, np.ndarray, list[np.ndarray], int, Index], Terms]] = {
     "dense": _of_dense,
     "convolution": _of_convolution,
@@ -150,4 +151,3 @@ _TERMS: dict[str, Callable[[Line, np.ndarray, list[np.ndarray], int, Index], Ter
     "places": _of_places,
     "weighed-sum": _of_weighed_sum,
 }
-"""The chain rule of the weights of each kind of layer that has any, but recurrent ones."""

@@ -25,8 +25,8 @@ from pellucid.networks.layers.transformer import Attend, Places, Transformer, Tr
 from pellucid.networks.layers.whitening import WhiteningStem
 from pellucid.reference import Line
 
+# Kind of the lines that are computed by a stranger's layer, and not opened.
 CLOSED = "closed"
-"""Kind of the lines that are computed by a stranger's layer, and not opened."""
 
 
 class Same(NamedTuple):
@@ -71,6 +71,7 @@ _NORM = Same(
 )
 _RECURRENT = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
+# Every kind of layer that the networks are made of.
 SAME: dict[type[nn.Module], Same] = {
     nn.Linear: Same("dense", _AFFINE),
     nn.Conv2d: _CONVOLUTION,
@@ -118,10 +119,9 @@ SAME: dict[type[nn.Module], Same] = {
     UnitLength: Same("unit-length"),
     WeighedSum: Same("weighed-sum", ("weight", "bias", "rarity"), lambda layer: {"groups": layer.groups}),
 }
-"""Every kind of layer that the networks are made of."""
 
+# Name within a layer of a transformer of the weights that `Attend` mixes by.
 ATTENTION_WEIGHTS = "attend.weights"
-"""Name within a layer of a transformer of the weights that `Attend` mixes by."""
 
 
 def is_known(layer: nn.Module) -> bool:

@@ -16,11 +16,11 @@ from pellucid.reference import Line
 from pellucid.reference.layers.resizing import resizing_shares
 
 _WITH_KERNELS = ("convolution", "transposed-convolution", "neighbours")
+# Layers that multiply each number that they take once, or once for each component.
 _ONCE_EACH = (
     *("global-average", "text-average", "mixture-density"),
     *("reparametrised", "reconstruction", "density-of-draw"),
 )
-"""Layers that multiply each number that they take once, or once for each component."""
 
 _LOCAL = (
     "convolution",
@@ -30,6 +30,7 @@ _LOCAL = (
     "global-average",
     "text-average",
 )
+# Number of a layer's weights that are learnt; the others stand.
 _LEARNT = {
     "dense": 2,
     "convolution": 2,
@@ -44,7 +45,6 @@ _LEARNT = {
     "weighed-sum": 2,
     "mixture-density": 3,
 }
-"""Number of a layer's weights that are learnt; the others stand."""
 
 
 class Cost(NamedTuple):

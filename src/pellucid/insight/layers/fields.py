@@ -17,11 +17,11 @@ from pellucid.insight.layers.opened import Opened
 from pellucid.reference import Line
 from pellucid.reference.layers.resizing import resizing_shares
 
+# First and last place.
 Range = tuple[int, int]
-"""First and last place."""
 
+# One range for rows and one for columns, one for the places of a text, or one for the units of a vector.
 Box = tuple[Range, ...]
-"""One range for rows and one for columns, one for the places of a text, or one for the units of a vector."""
 
 
 class _Step(NamedTuple):
@@ -237,14 +237,15 @@ def _flattened(step: _Step, box: Box) -> Box:
     return (int(row), int(row)), (int(column), int(column))
 
 
+# Lines of which each number comes from one number alone.
 _PASSING = frozenset({"side-by-side", "relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh", "softplus"})
-"""Lines of which each number comes from one number alone."""
 
+# Lines that say where ids stand and not which.
 _UNSEEING = frozenset({"present", "turned-places"})
-"""Lines that say where ids stand and not which."""
 
 _WITH_KERNELS = frozenset({"convolution", "transposed-convolution", "neighbours"})
 
+# Functions that follow a box of units back; other lines keep it where the axes are the same.
 _SEEING: dict[str, Callable[[_Step, Box], Box]] = {
     "convolution": _windows,
     "transposed-convolution": _transposed,
@@ -273,4 +274,3 @@ _SEEING: dict[str, Callable[[_Step, Box], Box]] = {
     "density-of-draw": _all,
     "mixture-density": _all,
 }
-"""Functions that follow a box of units back; other lines keep it where the axes are the same."""

@@ -199,6 +199,7 @@ def _gru(sizes: Sizes) -> str:
     )
 
 
+# One for each kind of layer that a network is asked through.
 _FORMULAS: dict[str, Callable[[Sizes], str]] = {
     "dense": _dense,
     "convolution": _convolution,
@@ -240,4 +241,3 @@ _FORMULAS: dict[str, Callable[[Sizes], str]] = {
     "gru": _gru,
     **FORMULAS_OF_GENERATORS,
 }
-"""One for each kind of layer that a network is asked through."""

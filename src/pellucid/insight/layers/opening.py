@@ -22,8 +22,8 @@ from pellucid.reference import LAYERS
 
 _Asked = TypeVar("_Asked", bound=nn.Module)
 
+# Values of a recurrent layer: all its states, and the last ones.
 _States = tuple[Tensor, object]
-"""Values of a recurrent layer: all its states, and the last ones."""
 
 
 @contextlib.contextmanager

@@ -21,8 +21,8 @@ from pellucid.networks import Network
 from pellucid.networks.architectures.backbone import Backbone, ScaleAndStandardise
 from pellucid.networks.layers.shared import GlobalPool, Standardise
 
+# Layers of timm's that are translated as they stand, and not followed inside.
 _WHOLE = ("BatchNormAct2d", "Conv2dSame")
-"""Layers of timm's that are translated as they stand, and not followed inside."""
 
 
 class Refused(ValueError):

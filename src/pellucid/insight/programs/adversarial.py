@@ -24,17 +24,17 @@ from pellucid.networks.layers.shared import Divide, Standardise
 
 GENERATOR, ON_GIVEN = "generator, its averaged weights", "discriminator on the given image"
 ON_MADE, AS_JUDGED = "discriminator on the made image", "the made image as the generator learns from it"
+# Parts of the program.
 LOSSES = "both losses"
-"""Parts of the program."""
 
+# Input beside image, noise and class: the image made of the latter two.
 MADE = "made"
-"""Input beside image, noise and class: the image made of the latter two."""
 
+# Scores of the given image and of the made one.
 SCORE, OF_MADE = "score", "seen.score"
-"""Scores of the given image and of the made one."""
 
+# Terms of both losses: the first two are the discriminator's.
 OF_REAL, OF_FAKE, OF_GENERATOR = "loss_of_given", "loss_of_made", "loss_of_generator"
-"""Terms of both losses: the first two are the discriminator's."""
 
 
 def adversarial_program(network: Adversarial, label: int) -> Program:

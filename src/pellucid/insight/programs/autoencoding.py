@@ -20,14 +20,14 @@ from pellucid.networks import Autoencoder
 from pellucid.networks.autoencoder import HIGHEST, LOWEST
 from pellucid.networks.layers.shared import Standardise
 
+# Parts of the program.
 ENCODER, LATENT, DECODER, BOUND = "encoder", "latent numbers", "decoder", "bound"
-"""Parts of the program."""
 
+# Terms of the loss, which is minus the bound: reconstruction, and the divergence as a difference of two.
 RECONSTRUCTION, OF_DRAW, OF_PRIOR = "reconstruction", "density_of_draw", "prior"
-"""Terms of the loss, which is minus the bound: reconstruction, and the divergence as a difference of two."""
 
+# Inputs beside the image: noise by which it draws, and the class, one number for each.
 NOISE, CLASS = "noise", "class"
-"""Inputs beside the image: noise by which it draws, and the class, one number for each."""
 
 
 def autoencoder_program(network: Autoencoder, label: int) -> Program:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
+# Distance allowed from the network's number, as a share of the magnitudes that were added up.
 TOLERANCE = 1e-5
-"""Distance allowed from the network's number, as a share of the magnitudes that were added up."""
 
 _SHOWN = 12
 

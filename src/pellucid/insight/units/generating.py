@@ -14,8 +14,8 @@ from pellucid.insight.units.asked import Asked, bias_of, weighed, wide
 from pellucid.insight.units.parts import Parts
 from pellucid.reference.autoencoder import NOISE_VARIANCE
 
+# Components of a prior that are written out: those in which a draw is likeliest.
 MOST_COMPONENTS = 12
-"""Components of a prior that are written out: those in which a draw is likeliest."""
 
 
 def meeting(at: int, stride: int, padding: int, kernel: int, count: int) -> list[tuple[int, int]]:

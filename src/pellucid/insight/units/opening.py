@@ -208,6 +208,7 @@ def _gru(asked: Asked) -> Parts:
 
 _RECURRENT = ("lstm", "gru")
 
+# Functions that open a unit, by kind of layer.
 _OPENERS: dict[str, Callable[[Asked], Parts]] = {
     "dense": _dense,
     "convolution": convolution,
@@ -247,4 +248,3 @@ _OPENERS: dict[str, Callable[[Asked], Parts]] = {
     "lstm": _lstm,
     "gru": _gru,
 }
-"""Functions that open a unit, by kind of layer."""

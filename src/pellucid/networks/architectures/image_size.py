@@ -3,8 +3,8 @@
 from pellucid.errors import UsageError
 from pellucid.networks.config import InputFacts, NetworkConfig
 
+# Fewest rows and columns.
 SMALLEST_SIDE = 8
-"""Fewest rows and columns."""
 
 
 def require_large_images(name: str, facts: InputFacts, remedy: str = "choose a larger --image-size") -> None:

@@ -19,8 +19,8 @@ from pellucid.networks.network import Network
 from pellucid.networks.own_layers import Attention
 from pellucid.settings import Settings
 
+# Most tokens of a text: every one looks at every other, so that time and memory grow with its square.
 LONGEST_TEXT = 8_192
-"""Most tokens of a text: every one looks at every other, so that time and memory grow with its square."""
 
 _EMBEDDING, _LAYERS, _HEADS, _FEED_FORWARD = 64, 2, 4, 256
 _DEFAULT_ACTIVATION = "gelu"

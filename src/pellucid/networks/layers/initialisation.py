@@ -11,8 +11,8 @@ from pellucid.networks.layers.shared import LEAKY_SLOPE, ResidualBlock
 from pellucid.networks.layers.texts import WeighedSum
 from pellucid.networks.layers.transformer import Places
 
+# Standard deviation of the numbers that a token starts with.
 EMBEDDING_SCALE = 0.1
-"""Standard deviation of the numbers that a token starts with."""
 
 # Standard deviation of a sum of n-grams before training. Larger, the random part drowns what little data says
 # of each: docs/benchmarks.md, "Small starts and parts of words in `bag`".

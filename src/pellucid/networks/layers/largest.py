@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+# Activations that never fall: the largest of their outputs is the output of the largest.
 RISING = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.Sigmoid, nn.Tanh)
-"""Activations that never fall: the largest of their outputs is the output of the largest."""
 
 
 class _Windows(NamedTuple):

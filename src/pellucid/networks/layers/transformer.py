@@ -9,8 +9,8 @@ from pellucid.encoding.tokens.ragged import PADDING
 from pellucid.networks.layers.shared import make_activation
 from pellucid.networks.layers.texts import MaskedPool, filled
 
+# Number that layer norms add to the variance, as BERT does.
 NORM_EPSILON = 1e-12
-"""Number that layer norms add to the variance, as BERT does."""
 
 
 class Places(nn.Module):

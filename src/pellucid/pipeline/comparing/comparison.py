@@ -23,8 +23,8 @@ from pellucid.training.precision import choose_precision
 
 _FORMAT = 2
 
+# Outcome of every training of every variant.
 Found = Mapping[str, Sequence[tuple[Trial, Judged]]]
-"""Outcome of every training of every variant."""
 
 
 def machine_for(settings: Settings) -> dict[str, Any]:

@@ -19,13 +19,13 @@ _NOT_VARIED = {
     "add_generated": "train lays both networks side by side",
     "share": "it belongs to --add-generated, and train lays both networks side by side",
 }
+# Settings that a classical model has no use for.
 OF_NETWORKS = frozenset(
     row.name
     for row in ROWS
     if (row.group in ("network", "training") and row.name not in ("model", "metric"))
     or row.name in ("precision", "device")
 )
-"""Settings that a classical model has no use for."""
 
 _NOT_GIVEN = {
     "time_limit": "compare trains every variant for the steps its settings ask for; give --epochs",

@@ -10,13 +10,13 @@ from pellucid.errors import UsageError
 from pellucid.pipeline.continual.starting_point import StartingPoint
 from pellucid.settings import ROWS, Row, Settings, parse_image_size
 
+# Settings that a trained network has decided once and for all.
 _OF_THE_NETWORK = tuple(
     row
     for row in ROWS
     if (row.group == "network" and row.name != "from_")
     or row.name in ("task", "target", "image_size", "resize")
 )
-"""Settings that a trained network has decided once and for all."""
 
 
 def require_place_of_its_own(settings: Settings, out: Path, *, is_network: bool) -> None:

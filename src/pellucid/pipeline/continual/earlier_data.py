@@ -18,8 +18,8 @@ from pellucid.pipeline.run.identity import data_identity
 from pellucid.settings import ROWS, Settings
 from pellucid.tasks import IMAGES, TEXTS, target_of
 
+# Record to find earlier data again by: `run`, `settings`, `known` classes, `data` of `config.json`.
 Record = Mapping[str, Any]
-"""Record to find earlier data again by: `run`, `settings`, `known` classes, `data` of `config.json`."""
 
 _NAMES = frozenset(row.name for row in ROWS)
 

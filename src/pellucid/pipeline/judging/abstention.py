@@ -9,8 +9,8 @@ from pellucid.evaluation.promises.abstention import checked_promise, error_curve
 from pellucid.pipeline.judging.testing import Tested
 from pellucid.reports import AbstentionFacts
 
+# Promises that the report tries.
 MAX_ERRORS = (0.01, 0.02, 0.05, 0.1)
-"""Promises that the report tries."""
 
 
 def abstention_facts(

@@ -20,8 +20,8 @@ from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import AVERAGE, DUMMIES, Settings
 
+# With fewer held out, which models serve an average would be told by chance alone.
 _LEAST_EXAMPLES = 50
-"""With fewer held out, which models serve an average would be told by chance alone."""
 
 
 def with_average(

@@ -15,15 +15,15 @@ from pellucid.evaluation.contests import ADDED
 from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.settings import METRICS, metric_of
 
+# Test examples below which nothing is said.
 _FEWEST = 20
-"""Test examples below which nothing is said."""
 
+# Contribution of each example to a score, by the key of the metric.
 _TERMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "accuracy": lambda labels, answers: (answers.argmax(axis=1) == labels).astype(np.float64),
     "log_loss": log_loss_terms,
     "root_mean_squared_error": lambda labels, answers: (answers - labels) ** 2,
 }
-"""Contribution of each example to a score, by the key of the metric."""
 
 
 def contradiction(

@@ -21,25 +21,24 @@ from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
 
+# Training examples that are judged, at most; of more so many are drawn.
 _MOST_EXAMINED = 20_000
-"""Training examples that are judged, at most; of more so many are drawn."""
 
+# Of few images more folds are affordable, and each leaves more to learn from.
 FOLDS, FOLDS_OF_FEW, FEW = 3, 5, 5_000
-"""Of few images more folds are affordable, and each leaves more to learn from."""
 
+# Features up to which a discriminant costs seconds; its time grows with their cube.
 _WIDEST = 3_000
-"""Features up to which a discriminant costs seconds; its time grows with their cube."""
 
+# Judges that are quick, and whose probabilities are nearer to the truth than those of others as accurate.
+#
+# The first learns where classes part, the second where their middles lie, so that they err on other examples,
+# and the mean of both is right more often. The set-up of the first is chosen by accuracy: the log loss
+# prefers weaker penalties, which learn the wrong labels.
 LEARNER, BESIDE = "logistic-regression", "linear-discriminant"
-"""Judges that are quick, and whose probabilities are nearer to the truth than those of others as accurate.
 
-The first learns where classes part, the second where their middles lie, so that they err on other examples,
-and the mean of both is right more often. The set-up of the first is chosen by accuracy: the log loss prefers
-weaker penalties, which learn the wrong labels.
-"""
-
+# Of images that no backbone has seen.
 _FEATURES = "hog"
-"""Of images that no backbone has seen."""
 
 _SEEN = {"image": "histograms of oriented gradients", "text": "TF-IDF of words and characters"}
 

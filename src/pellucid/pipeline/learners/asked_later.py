@@ -2,19 +2,19 @@
 
 from pellucid.settings import Settings, parse_duration
 
+# Training and validation examples that a detector comes from; of more, some are drawn.
 MOST_TRAINED_ON, MOST_JUDGED = 5_000, 2_000
-"""Training and validation examples that a detector comes from; of more, some are drawn."""
 
+# Test examples of which synthetic outliers are made, of each kind as many.
 MOST_OUTLIERS, MOST_OUTLIERS_WITHIN_LIMIT = 300, 100
-"""Test examples of which synthetic outliers are made, of each kind as many."""
+# Of images; of texts there are fewer.
 KINDS_OF_OUTLIERS = 3
-"""Of images; of texts there are fewer."""
 
+# Training examples that each second of a time limit leaves to what follows the network.
 _A_SECOND = 200
-"""Training examples that each second of a time limit leaves to what follows the network."""
 
+# Time that training and its curve take together, in trainings: small parts get more passes of an image.
 WITH_CURVE = 2.0
-"""Time that training and its curve take together, in trainings: small parts get more passes of an image."""
 
 
 def looked_at(train: int, validation: int) -> int:

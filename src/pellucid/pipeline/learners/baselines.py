@@ -30,11 +30,11 @@ _FITTED = "fitted.json"
 _AGAIN = "-again"
 
 _FOREST, _LESS = "random-forest", 0.5
+# Seconds below which no further model is tried.
 _SHORTEST = 0.2
-"""Seconds below which no further model is tried."""
 
+# Of what is left of the time of all baselines, what a linear model of texts may take to learn from all.
 _MOST = 0.7
-"""Of what is left of the time of all baselines, what a linear model of texts may take to learn from all."""
 
 
 def has_baselines(settings: Settings, dataset: Dataset) -> bool:

@@ -40,18 +40,18 @@ from pellucid.training.recipe.choosing import weights_of_classes
 Model = TypeVar("Model")
 
 _FULL_SECONDS, _FULL_EXAMPLES = 150.0, 55_000
+# Data on which the seconds of the whole budget were measured; larger images are made smaller first.
 _FULL_VALUES, _FULL_CORES, _LARGEST = 28 * 28, 2, 2.0
-"""Data on which the seconds of the whole budget were measured; larger images are made smaller first."""
 
 _SECONDS_A_BYTE = 2e-6
+# Classical models of which that is the time.
 _TOGETHER = 4
-"""Classical models of which that is the time."""
 
+# Of these those that learn.
 _LEARNING = 3
-"""Of these those that learn."""
 
+# A first part may take one in so many of the seconds on an idle machine; the last, so much of the rest.
 _PROBED, _SMALLEST, _PLANNED = 16.0, 1e-4, 0.85
-"""A first part may take one in so many of the seconds on an idle machine; the last, so much of the rest."""
 
 _TRIES, _LATER = 4, 16
 

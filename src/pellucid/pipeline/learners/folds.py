@@ -20,11 +20,11 @@ from pellucid.data.wording import count_of
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
+# Below so many validation examples models are judged on folds.
 FEW = 500
-"""Below so many validation examples models are judged on folds."""
 
+# Value of `--folds` that leaves the validation split to judge.
 OFF = 0
-"""Value of `--folds` that leaves the validation split to judge."""
 
 FOLDS = 5
 _FREE_SECONDS = 5.0

@@ -6,8 +6,8 @@ from pellucid.pipeline.learners.network import NetworkLearner
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
 
+# Fewer training images are no distribution that could be learnt; it is the smallest batch by rule, too.
 LEAST_IMAGES = 16
-"""Fewer training images are no distribution that could be learnt; it is the smallest batch by rule, too."""
 
 _SEEN_BESIDE, _MOST_EPOCHS_BESIDE = 200_000, 20
 

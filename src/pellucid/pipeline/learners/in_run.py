@@ -29,8 +29,8 @@ from pellucid.training.watching.checkpoints import load_checkpoint
 from pellucid.training.watching.observers import Checkpointer, HistoryFile, StopOnSignal
 from pellucid.training.watching.snapshots import Snapshots
 
+# Images on a sheet of what a generator has learnt so far.
 _SHOWN = 8
-"""Images on a sheet of what a generator has learnt so far."""
 
 
 def network_of_run(context: RunContext) -> NetworkLearner:
@@ -97,11 +97,11 @@ def train_in_run(network: Planned, context: RunContext) -> None:
             stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
 
 
+# Times of what is left that the steps to come may seem to take; the part of it that fewer are to fill.
 _BEHIND, _TO_SPARE = 1.1, 0.95
-"""Times of what is left that the steps to come may seem to take; the part of it that fewer are to fill."""
 
+# Looks at the clock in the time of a training; and seconds between two of them at least.
 _LOOKS, _LEAST_BETWEEN = 20, 0.5
-"""Looks at the clock in the time of a training; and seconds between two of them at least."""
 
 
 def _shortening(

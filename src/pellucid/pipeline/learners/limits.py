@@ -28,22 +28,22 @@ from pellucid.pipeline.run.time_budget import LEAST_SHARE, TimeBudget, slowdown
 from pellucid.settings import CLASSICAL
 from pellucid.tasks import TEXTS
 
+# Of a time limit, what all baselines together may take, or all backbones beside a network.
 _SHARE = 0.3
-"""Of a time limit, what all baselines together may take, or all backbones beside a network."""
 
+# Of a time limit, and at most of what is left, for the simple models on a network.
 _OF_SIMPLE, _MOST_OF_SIMPLE = 0.12, 0.2
-"""Of a time limit, and at most of what is left, for the simple models on a network."""
 
+# Seconds on an idle machine of a report, of a model saved, and of each test example that a model is scored
+# on; times that a test example is looked at, its novelty among them; and the most of a limit that is
+# reserved.
 _REPORT, _MODEL, _SCORED, _ASKED, _MOST_RESERVED = 1.0, 0.06, 6e-5, 1.6, 0.4
-"""Seconds on an idle machine of a report, of a model saved, and of each test example that a model is scored
-on;
-times that a test example is looked at, its novelty among them; and the most of a limit that is reserved."""
 
+# Models that a network brings: itself, and simple ones on its last hidden layer.
 STANDING_ON = 3
-"""Models that a network brings: itself, and simple ones on its last hidden layer."""
 
+# Key of the journal: folds that judge the network under a time limit.
 NETWORK_FOLDS = "network_folds"
-"""Key of the journal: folds that judge the network under a time limit."""
 
 
 def reserve_for_conclusion(context: RunContext, found: Sequence[Candidate], expected: int = 0) -> None:

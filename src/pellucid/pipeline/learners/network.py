@@ -26,17 +26,17 @@ from pellucid.settings import Settings
 from pellucid.training import Session
 from pellucid.training.recipe.defaults import FEW_EPOCHS
 
+# Operations in a second, and seconds of a step beside them: orders of magnitude on two cores.
 _FLOPS, _STEP = 1e11, 3e-3
-"""Operations in a second, and seconds of a step beside them: orders of magnitude on two cores."""
 
+# Below so many of a network the next smaller one, which sees its examples more often, gets further.
 _FEWEST_EPOCHS = 3
-"""Below so many of a network the next smaller one, which sees its examples more often, gets further."""
+# Epochs of the small network, which learns by the course of few.
 _MOST_OF_SMALL = 12
-"""Epochs of the small network, which learns by the course of few."""
+# Times of what is left that few epochs may take, by counts, for their network to be measured at all.
 _FAR = 4
-"""Times of what is left that few epochs may take, by counts, for their network to be measured at all."""
+# Epochs of a network of half the width in the time of one of the usual width, at most.
 _FASTER = 4
-"""Epochs of a network of half the width in the time of one of the usual width, at most."""
 
 
 @dataclass(frozen=True)

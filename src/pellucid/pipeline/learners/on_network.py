@@ -21,17 +21,17 @@ from pellucid.pipeline.run.context import RunContext
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads
 
+# Twice the examples take a support vector machine four times as long where classes can hardly be told.
 _MOST, _MOST_OF_TEXTS, _MOST_OF_QUICK = 20_000, 10_000, 5_000
-"""Twice the examples take a support vector machine four times as long where classes can hardly be told."""
 
+# Of classes, for each of which a support vector machine has a machine of its own.
 _MOST_PAIRS = 5_000
-"""Of classes, for each of which a support vector machine has a machine of its own."""
 
+# Key of the journal: the counts that a time limit left each simple model; null where it is left out.
 SIMPLE_MODELS = "simple_models"
-"""Key of the journal: the counts that a time limit left each simple model; null where it is left out."""
 
+# Of a time limit, what one simple model takes at most; and seconds that all its examples take, about.
 _MOST_OF_LIMIT, _EXPECTED = 0.1, 20.0
-"""Of a time limit, what one simple model takes at most; and seconds that all its examples take, about."""
 
 
 def on_network(dataset: Dataset | Material, network: Candidate, context: RunContext) -> list[Candidate]:
@@ -52,8 +52,8 @@ def on_network(dataset: Dataset | Material, network: Candidate, context: RunCont
     return found
 
 
+# Trains a model, by its name, within the time of a run, from a function of a budget and a deadline.
 Within = Callable[[str, Callable[[Budget | None, float | None], Fitted]], Fitted | None]
-"""Trains a model, by its name, within the time of a run, from a function of a budget and a deadline."""
 
 
 def _always(name: str, fit: Callable[[Budget | None, float | None], Fitted]) -> Fitted | None:

@@ -10,11 +10,11 @@ from pellucid.errors import StorageError, UsageError
 from pellucid.files import locked, make_folder, require_space, resumable, write_file, write_json
 from pellucid.strict import read_sealed, sealed
 
+# A data frame that was handed over in Python: the run's own DATA.
 FRAME_NAME = "frame.jsonl"
-"""A data frame that was handed over in Python: the run's own DATA."""
 
+# Files of a run that may as well be a user's own, and so do not mark a folder as a run.
 _TABLES = ("test.csv", "test.csv.gz")
-"""Files of a run that may as well be a user's own, and so do not mark a folder as a run."""
 
 _NAMES = (
     "report.html",

@@ -11,8 +11,8 @@ from pellucid.pipeline.run.folder import RunFolder, unusable
 NAME = "config.json"
 _FORMAT = 1
 _REVISED = "within_limit"
+# Key of the sentences on what a time limit leaves out.
 NOTES = "left_out"
-"""Key of the sentences on what a time limit leaves out."""
 
 Decision = TypeVar("Decision")
 

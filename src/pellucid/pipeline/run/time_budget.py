@@ -10,11 +10,11 @@ import time
 
 from pellucid.settings import Settings, parse_duration
 
+# Of a time limit, what training a network gets in any case, even where the time is up before.
 LEAST_SHARE = 0.1
-"""Of a time limit, what training a network gets in any case, even where the time is up before."""
 
+# Seconds, and at most such a share of a limit, for the detector of a learner that nothing stands beside.
 _OF_DETECTOR, _MOST_OF_DETECTOR = 3.0, 0.2
-"""Seconds, and at most such a share of a limit, for the detector of a learner that nothing stands beside."""
 
 _PROBE = 0.08  # seconds; a scheduler lets others run every few milliseconds
 _MOST_SLOWED = 20.0

@@ -13,8 +13,8 @@ Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450, eq. 3 and 4.
 import numpy as np
 from jaxtyping import Float
 
+# Keeps the divisor above zero where the numbers of a vector are all equal; as BERT has it.
 EPSILON = 1e-12
-"""Keeps the divisor above zero where the numbers of a vector are all equal; as BERT has it."""
 
 
 def layer_norm(

@@ -14,8 +14,8 @@ Source: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2, and the gr
 import numpy as np
 from jaxtyping import Float
 
+# Keeps the divisor above zero where a channel does not vary.
 EPSILON = 1e-5
-"""Keeps the divisor above zero where a channel does not vary."""
 
 
 def batch_norm(

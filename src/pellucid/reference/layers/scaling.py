@@ -11,8 +11,8 @@ from jaxtyping import Float
 
 _NARROW = float(np.finfo(np.float32).eps)
 
+# Length by which a shorter vector is divided, as torch does, so that zeros stay zeros.
 _SHORTEST = 1e-12
-"""Length by which a shorter vector is divided, as torch does, so that zeros stay zeros."""
 
 
 def standardise(

@@ -10,8 +10,8 @@ from pellucid.insight.units.opening import open_unit
 from pellucid.reports.explain.describing import HIDDEN
 from pellucid.reports.explain.packing import Packed
 
+# Units of a layer that are opened: the loudest of the loudest channels.
 UNITS = 4
-"""Units of a layer that are opened: the loudest of the loudest channels."""
 
 _LARGEST_PATCH = 16_384
 

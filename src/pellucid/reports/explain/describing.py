@@ -11,8 +11,8 @@ from pellucid.insight.layers.records import LayerRecord
 from pellucid.reports.explain.packing import Packed
 from pellucid.reports.text import visible
 
+# Lines that hold no numbers to look at, or that are not opened.
 HIDDEN = ("present", "turned-places", CLOSED)
-"""Lines that hold no numbers to look at, or that are not opened."""
 
 
 def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:

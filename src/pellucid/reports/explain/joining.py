@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+# Folders and files in the order in which they are joined: each imports only from those before it.
 ROOMS = {
     # The document: its elements, controls and tables, and numbers as people read them.
     "dom": ("element", "controls", "tables", "numbers"),
@@ -32,7 +33,6 @@ ROOMS = {
         *("tabs", "pinning", "strip", "drivers", "copying", "start"),
     ),
 }
-"""Folders and files in the order in which they are joined: each imports only from those before it."""
 
 FOLDER = files("pellucid.reports.explain") / "script"
 

@@ -14,11 +14,11 @@ from jaxtyping import Shaped
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layers.opened import Opened
 
+# Most bytes of numbers in a page; as text they take a third more.
 BUDGET = 5_300_000
-"""Most bytes of numbers in a page; as text they take a third more."""
 
+# Layers whose values are those of others in another order, which the page makes by itself.
 COPIES = ("flatten", "unflatten", "part", "side-by-side", "turn", "present", "turned-places")
-"""Layers whose values are those of others in another order, which the page makes by itself."""
 
 _SMALL = 16_384
 _FEWEST = 4

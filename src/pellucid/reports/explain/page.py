@@ -31,8 +31,8 @@ from pellucid.reports.explain.packing import BUDGET, Packed, pack
 from pellucid.reports.images import Album, bind
 from pellucid.reports.report import environment
 
+# Bytes that no page exceeds.
 LARGEST_PAGE = 8_000_000
-"""Bytes that no page exceeds."""
 
 _LOSS = r"L = - \ln \frac{e^{z_{k}}}{\sum_{j} e^{z_{j}}}"
 _LOSS_OF_BOUND = "L = R + Q - P"

@@ -15,8 +15,8 @@ from pellucid.reports.numbers import NOT_MEASURED, finite, percent, significant,
 HEIGHT = 36.0
 _EDGE = 3.0
 _MOST_ROWS = 12
+# Length of an update relative to the weights that is usual, drawn as a line (notes of CS231n).
 USUAL_UPDATE = 1e-3
-"""Length of an update relative to the weights that is usual, drawn as a line (notes of CS231n)."""
 
 Points = Sequence[tuple[int, float]]
 
@@ -40,8 +40,8 @@ class Curve:
     value: str
 
 
+# Name of a layer, and its curve in each column.
 Row = tuple[str, Sequence[Curve | None]]
-"""Name of a layer, and its curve in each column."""
 
 
 @dataclass(frozen=True)

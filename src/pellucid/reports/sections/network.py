@@ -7,12 +7,12 @@ from typing import Any
 from pellucid.reports.facts import LayerRow, ReportFacts
 from pellucid.reports.numbers import finite
 
+# Pieces that the encoders of `metrics.json` split texts into, where their names do not say it.
 _ENCODERS = {
     "sub-words": "frequent words and parts of words",
     "bytes": "frequent runs of bytes",
     "n-grams": "words and short runs of words or characters",
 }
-"""Pieces that the encoders of `metrics.json` split texts into, where their names do not say it."""
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:

@@ -6,10 +6,10 @@ from typing import Any
 from pellucid.reports.facts import ReportFacts
 from pellucid.settings import ROWS
 
+# Settings that a run on texts has, but that do nothing there.
 _OF_IMAGES = ("image_size", "resize", "pooling", "batch_norm", "augment", "mirror", "augmentation")
-"""Settings that a run on texts has, but that do nothing there."""
+# Settings that do nothing in a run that predicts.
 _OF_GENERATORS = ("latent", "beta")
-"""Settings that do nothing in a run that predicts."""
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any]:

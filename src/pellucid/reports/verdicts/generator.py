@@ -6,15 +6,15 @@ from typing import Any
 from pellucid.arithmetic.rounding import percent
 from pellucid.reports.numbers import Score, interval, scored
 
+# Name of the row of real images among the generators of `metrics.json`.
 REAL = "real"
-"""Name of the row of real images among the generators of `metrics.json`."""
 
+# Name of the row of the PCA + Gaussian baseline there.
 PLAIN = "gaussian-on-components"
-"""Name of the row of the PCA + Gaussian baseline there."""
 
 
+# Name of the row of the autoencoder that an adversarial network is measured beside.
 BESIDE_ADVERSARY = "vae"
-"""Name of the row of the autoencoder that an adversarial network is measured beside."""
 
 _SIMPLER = {PLAIN: "a PCA + Gaussian baseline", BESIDE_ADVERSARY: "a vae that was trained briefly"}
 

@@ -9,8 +9,8 @@ from pellucid.runtime.costing.rules import RULES, size_of
 from pellucid.runtime.costing.values import values_of
 
 _COST_OF_A_NODE = 1_000
+# Growth allowed to what constants alone decide, computed once and kept: from 8 bits to 32 at most.
 _FOLDED = 4
-"""Growth allowed to what constants alone decide, computed once and kept: from 8 bits to 32 at most."""
 
 _MOST_AXES = 100
 _BEYOND = 100

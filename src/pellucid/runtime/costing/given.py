@@ -6,8 +6,8 @@ from pellucid.runtime.costing.graph import Node, Tensor
 
 Shape = tuple[int, ...]
 Given = Sequence[Tensor | None]
+# From an operator and what it takes to the shapes of its outputs, and its multiply-adds.
 Rule = Callable[[Node, Given], tuple[list[Shape], int]]
-"""From an operator and what it takes to the shapes of its outputs, and its multiply-adds."""
 
 
 def needed(given: Given, place: int) -> Tensor:

@@ -13,17 +13,17 @@ import numpy as np
 
 from pellucid.runtime.protobuf import fields_of
 
+# Bytes of one element by its type; others no export contains.
 SIZES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8}
-"""Bytes of one element by its type; others no export contains."""
 
+# Types whose values can decide a shape.
 WHOLE = {6: "<i4", 7: "<i8"}
-"""Types whose values can decide a shape."""
 
+# Elements of a tensor whose values are followed; shapes and axes are far shorter.
 MOST_VALUES = 1024
-"""Elements of a tensor whose values are followed; shapes and axes are far shorter."""
 
+# Longest axis: no tensor that is refused needs be told more exactly.
 LARGEST = 1 << 40
-"""Longest axis: no tensor that is refused needs be told more exactly."""
 
 _INT, _STRING, _TENSOR, _INTS = 2, 3, 4, 7
 _View = memoryview

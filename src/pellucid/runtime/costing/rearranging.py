@@ -113,6 +113,7 @@ def _slice(node: Node, given: Given) -> tuple[list[Shape], int]:
     return [tuple(shape)], math.prod(shape)
 
 
+# Rules of these operators.
 REARRANGING: dict[str, Rule] = {
     "Concat": _concat,
     "Expand": _expand,
@@ -129,4 +130,3 @@ REARRANGING: dict[str, Rule] = {
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
 }
-"""Rules of these operators."""

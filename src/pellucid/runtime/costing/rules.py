@@ -158,6 +158,7 @@ _FIRST = """BatchNormalization Clip CumSum DequantizeLinear LayerNormalization L
     ScatterElements Softmax Trilu"""
 _REDUCE = "ReduceL2 ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare"
 
+# Every operator that an export may contain; none runs a graph of its own, and none draws random numbers.
 RULES: dict[str, Rule] = {
     **dict.fromkeys(_EACH.split(), _each),
     **dict.fromkeys(_FIRST.split(), _first),
@@ -179,7 +180,6 @@ RULES: dict[str, Rule] = {
     "Shape": lambda node, given: ([(len(shape_read(node, given)),)], 0),
     "TopK": _top,
 }
-"""Every operator that an export may contain; none runs a graph of its own, and none draws random numbers."""
 
 
 def size_of(node: Node, given: Given) -> int:

@@ -32,5 +32,5 @@ class AdversarialRules:
         return cls(**document)
 
 
+# The recipe that made the best images in equal time; `docs/benchmarks.md` says what lost.
 BY_MEASUREMENT = AdversarialRules(generator_rate=1.0, momentum=0.0, stretch=1.0, averaging=0.999)
-"""The recipe that made the best images in equal time; `docs/benchmarks.md` says what lost."""

@@ -38,14 +38,14 @@ PRESETS: dict[str, Preset] = {
     "standard": Preset(epochs=16, epochs_of_many=16, erase=0.2, mix=0.0),
     "best": Preset(epochs=60, epochs_of_many=90, erase=0.4, mix=0.5),
 }
+# Below so many epochs images are shifted by half as much, and batches of `cnn` are smaller.
 FEW_EPOCHS = 8
-"""Below so many epochs images are shifted by half as much, and batches of `cnn` are smaller."""
 
+# Epochs from which mixed images are worth it; of fewer nothing was gained.
 FEWEST_MIXED = 24
-"""Epochs from which mixed images are worth it; of fewer nothing was gained."""
 
+# Share of the epochs of `cnn` after which its first block stays as it is, where there are many images.
 FROZEN_FROM = 2 / 3
-"""Share of the epochs of `cnn` after which its first block stays as it is, where there are many images."""
 
 _LABEL_SMOOTHING = 0.1
 _LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.005, "adamw": 0.01}
@@ -53,8 +53,8 @@ _WEIGHT_DECAYS = {"adamw": 0.05}
 _WEIGHT_DECAYS_OF_VECTORS = {"adamw": 1.0}
 _LEARNING_RATES_OF_GENERATORS = {"adam": 0.004, "adamw": 0.004}
 _LEARNING_RATES_OF_ADVERSARIES = {"adam": 0.002, "adamw": 0.002}
+# Share of the steps in which the weight of a divergence rises: all of it at once lets latent numbers die.
 WARM_UP = 0.2
-"""Share of the steps in which the weight of a divergence rises: all of it at once lets latent numbers die."""
 _UPDATES_OF_VECTORS = 25  # for each epoch of the preset: small tables would end after a few steps
 _WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
 _MANY = 40_000
@@ -114,8 +114,8 @@ TEXTS: dict[str, TextRecipe] = {
         in_one_thread=True,
     ),
 }
+# Least updates in all, for each preset; small data gets more epochs to reach it.
 UPDATES_OF_TEXTS = {"quick": 200, "standard": 400, "best": 800}
-"""Least updates in all, for each preset; small data gets more epochs to reach it."""
 _WHOLE_OF_TEXTS, _MOST_EPOCHS_OF_TEXTS = 20_000, 100
 
 
@@ -276,11 +276,11 @@ def of_adversaries(settings: Settings, around: Surroundings) -> Defaults:
     )
 
 
+# For networks that make images, by their family.
 GENERATORS: dict[str, Callable[[Settings, Surroundings], Defaults]] = {
     "vae": of_autoencoders,
     "gan": of_adversaries,
 }
-"""For networks that make images, by their family."""
 
 DEFAULTS: dict[InputName, Callable[[Settings, Surroundings], Defaults]] = {
     "images": of_images,

@@ -16,8 +16,8 @@ from pellucid.networks import Network
 
 _GROUPS = 6
 _DECAY = 0.8
+# Share of the learning rate that the uppermost group gets, by what the network takes.
 UPPERMOST = {"images": 0.7, "texts": 0.1}
-"""Share of the learning rate that the uppermost group gets, by what the network takes."""
 
 
 def shares_of_rate(network: Network, uppermost: float) -> Mapping[str, float]:

@@ -13,8 +13,8 @@ from pellucid.training.recipe.rows import learn_by_rows, update_rows
 
 MOMENTUM = 0.9
 BETAS = (0.9, 0.99)
+# Key of a parameter group that says which share of the learning rate it gets.
 SHARE = "share_of_rate"
-"""Key of a parameter group that says which share of the learning rate it gets."""
 
 Groups = list[dict[str, object]]
 

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from pellucid.networks.layers.texts import WeighedSum
 from pellucid.training.recipe.choosing import Recipe
 
+# Steps that $n$ stands for: over so many the factor grows to 150.
 _SPAN = 500
-"""Steps that $n$ stands for: over so many the factor grows to 150."""
 
 
 def learn_by_rows(network: nn.Module, recipe: Recipe) -> None:

@@ -35,7 +35,7 @@ def make_step(
 
 _Make = Callable[[Any, torch.optim.Optimizer, Recipe, int], Step]
 
+# By the loss.
 _OF_GENERATORS: dict[str, _Make] = {"elbo": ElboStep, "adversarial": AdversarialStep}
-"""By the loss."""
 
 _OF_TARGETS: dict[Target, _Make] = {CLASSIFICATION: ClassificationStep, REGRESSION: RegressionStep}

@@ -22,11 +22,10 @@ from torch import Tensor, nn
 from pellucid.networks import Network
 from pellucid.training.recipe.choosing import Recipe
 
+# Least examples of a part, for each family of networks whose steps are faster so.
+#
+# Of fewer images the batch norms of `cnn` would learn too little of mean and variance.
 FEWEST = {"cnn": 64, "rnn": 32, "text-cnn": 32}
-"""Least examples of a part, for each family of networks whose steps are faster so.
-
-Of fewer images the batch norms of `cnn` would learn too little of mean and variance.
-"""
 
 Found = TypeVar("Found")
 

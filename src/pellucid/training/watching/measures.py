@@ -15,8 +15,8 @@ from pellucid.training.recipe.rows import values_of
 _MOST_LAYERS = 32
 _MOST_OUTPUTS, _FEWEST_EXAMPLES = 2**18, 8
 _MOST_WEIGHTS = 2**16
+# A tanh beyond it on either side counts as saturated; its slope is there below 0.06 of the largest.
 _SATURATED = 0.97
-"""A tanh beyond it on either side counts as saturated; its slope is there below 0.06 of the largest."""
 
 _KINDS: dict[type[nn.Module], str] = {
     nn.ReLU: "relu",
@@ -29,8 +29,8 @@ _KINDS: dict[type[nn.Module], str] = {
     nn.LSTM: "lstm",
     nn.GRU: "gru",
 }
+# Meaning of the third number of an activation, a share, where it has one.
 SHARES = {"relu": "dead", "sigmoid": "saturated", "tanh": "saturated"}
-"""Meaning of the third number of an activation, a share, where it has one."""
 
 Named = TypeVar("Named")
 

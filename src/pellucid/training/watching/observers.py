@@ -19,8 +19,8 @@ from pellucid.training.state import State
 from pellucid.training.watching.checkpoints import save_checkpoint
 from pellucid.training.watching.signals import signals_to
 
+# Checkpoints of large networks are this many times as far apart as writing one takes.
 _WRITING = 20
-"""Checkpoints of large networks are this many times as far apart as writing one takes."""
 
 
 class Checkpointer:

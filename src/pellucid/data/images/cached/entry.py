@@ -33,8 +33,8 @@ from pellucid.regular import open_regular, read_regular
 from pellucid.strict import read_sealed, sealed
 
 _BLOCK = 1 << 24
+# Of the files and of their content: whatever changes a decoded pixel takes a new number.
 FORMAT = 4
-"""Of the files and of their content: whatever changes a decoded pixel takes a new number."""
 _COLUMNS = ("digests", "perceptual_hashes", "original_sizes", "mode_codes", "taken")
 
 

@@ -32,8 +32,8 @@ Result = TypeVar("Result")
 _FILES_A_BLOCK = 8
 _BYTES_A_BLOCK = 8 << 20
 
+# A file, the bytes of one in a container, or the reason why there are none.
 _Source = Path | bytes | DataError
-"""A file, the bytes of one in a container, or the reason why there are none."""
 
 
 class Block(NamedTuple):

@@ -37,8 +37,8 @@ _OF_IMAGES = frozenset(
 )
 _LOOKED_AT = 20
 _MOST_PLACES, _LONGEST_NAME = 50, 200
+# Columns tried as names of images where none is asked for: for each of them files are looked for.
 _MOST_COLUMNS = 1_000
-"""Columns tried as names of images where none is asked for: for each of them files are looked for."""
 
 
 class Images:

@@ -40,8 +40,8 @@ from pellucid.strict import parse_line
 
 _NAME = re.compile(r"(?P<start>|.*[_.-])(?P<what>texts?|labels?)\.txt", re.IGNORECASE | re.DOTALL)
 _MAPPING = "mapping.txt"
+# Files that name the classes of the tables beside them, where they hold names at all.
 CLASS_NAMES = ("categories.json", "classes.json", "class_names.json", "label_names.json")
-"""Files that name the classes of the tables beside them, where they hold names at all."""
 
 _MOST_BYTES = 1 << 20
 

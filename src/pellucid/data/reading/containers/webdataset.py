@@ -37,8 +37,8 @@ _TAKEN = "read as WebDataset"
 _ROWS = 1000
 _MOST_LABEL_BYTES = 1 << 20
 
+# Files of one example by what follows the key, in small letters.
 Files = dict[str, Stored]
-"""Files of one example by what follows the key, in small letters."""
 
 
 class Samples(NamedTuple):

@@ -25,9 +25,9 @@ from pellucid.tasks import IMAGES
 _MOST_IN_BLOCK = 1024
 _MOST_BLOCK_BYTES = 1 << 25
 _MOST_DECODERS = 4
+# Images that a thread takes at a time, and parts of a block: handing over small ones one by one costs much,
+# and few large ones are still shared out.
 _MOST_AT_A_TIME, _PARTS = 64, 16
-"""Images that a thread takes at a time, and parts of a block: handing over small ones one by one costs much,
-and few large ones are still shared out."""
 
 
 class Inputs(NamedTuple):
@@ -91,8 +91,8 @@ class Fitted(NamedTuple):
     warnings: list[str]
 
 
+# Pixels or the reason why there are none, and a warning.
 _Result = tuple[np.ndarray | str, str | None]
-"""Pixels or the reason why there are none, and a warning."""
 
 
 def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: Executor) -> Fitted:

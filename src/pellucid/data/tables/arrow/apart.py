@@ -18,6 +18,7 @@ from pellucid.strict import Object, Whole
 
 _PART = 1 << 20
 _PLAIN = {str, int, bool, type(None)}
+# Kinds of cells by name: each is written as a pair of its name and a text.
 _READ: dict[str, Callable[[str], Any]] = {
     "bytes": base64.b64decode,
     "number": float,
@@ -27,7 +28,6 @@ _READ: dict[str, Callable[[str], Any]] = {
     "seconds": lambda text: timedelta(microseconds=int(text)),
     "decimal": Decimal,
 }
-"""Kinds of cells by name: each is written as a pair of its name and a text."""
 
 
 class ColumnsApart:

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pellucid.data.tables.arrow.features import ClassNames
 
+# Columns by name, and the numbers of their rows from 1.
 Block = tuple[dict[str, Sequence[Any]], range]
-"""Columns by name, and the numbers of their rows from 1."""
 
 
 class Facts(NamedTuple):

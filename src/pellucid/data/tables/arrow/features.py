@@ -15,8 +15,8 @@ _KEY = b"huggingface"
 _NO_LABEL = -1
 _MOST_CLASSES = 1_000_000
 
+# Names of the labels 0, 1, 2 ... of columns.
 ClassNames = Mapping[str, Sequence[str]]
-"""Names of the labels 0, 1, 2 ... of columns."""
 
 
 def names_in_schema(schema: Any) -> ClassNames:

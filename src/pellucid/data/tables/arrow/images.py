@@ -18,8 +18,8 @@ from pellucid.errors import DataError
 
 _BYTES_FIELD, _PATH_FIELD, _START_BYTES = "bytes", "path", 16
 _BATCH_BYTES, _MOST_ROWS = 8 << 20, 1024
+# Encodings of a page that hold every value as it is, and those that only count on a dictionary.
 _WRITTEN_OUT, _BY_DICTIONARY = (0, 6), (2, 8)
-"""Encodings of a page that hold every value as it is, and those that only count on a dictionary."""
 
 NO_IMAGE = "holds no image in this row"
 

@@ -12,11 +12,11 @@ from pellucid.data.tables.arrow.parquet_pages import Column, Page, pages_of
 from pellucid.regular import Seekable
 
 _PLAIN = 0
+# Bytes of a dictionary that is looked through; writers stop at one million.
 _LARGEST = 4 << 20
-"""Bytes of a dictionary that is looked through; writers stop at one million."""
 
+# Bytes of values times bytes of pages: a column below it is not looked at.
 _LITTLE = 1 << 16
-"""Bytes of values times bytes of pages: a column below it is not looked at."""
 
 
 def growing_columns(

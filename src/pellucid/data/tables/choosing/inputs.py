@@ -34,8 +34,8 @@ from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
+# Kinds of columns of inputs; both paths and texts are text themselves.
 IMAGES, TEXTS, TEXT_FILES = "images", "texts", "text files"
-"""Kinds of columns of inputs; both paths and texts are text themselves."""
 
 _LOOKED_AT = 20
 

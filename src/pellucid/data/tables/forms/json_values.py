@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from pellucid.errors import DataError
 
+# A text, in which nothing else counts; the beginning of one that goes on; or what parts values.
 _MARK = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
-"""A text, in which nothing else counts; the beginning of one that goes on; or what parts values."""
 
 _FILLED = re.compile(r"[^ \t\r\n]")
 

@@ -27,8 +27,8 @@ from pellucid.settings import DUMMIES
 from pellucid.strict import Records, parse, read_sealed_bytes, write_sealed_bytes
 from pellucid.training.state import Record
 
+# Key of the journal: by their learner's name, the folds that judge some models.
 JUDGED_ON_FOLDS = "judged_on_folds"
-"""Key of the journal: by their learner's name, the folds that judge some models."""
 
 
 class OnFold(NamedTuple):

@@ -9,9 +9,9 @@ from pellucid.bundle import AutoencoderModel
 from pellucid.data import Dataset
 from pellucid.evaluation.intervals import percentile_interval, resample
 
+# A latent number is active where more than this share of its variance in a class is that of the means, and
+# not the doubt about each image (after Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519, section 5.2).
 ACTIVE_ABOVE = 0.01
-"""A latent number is active where more than this share of its variance in a class is that of the means, and
-not the doubt about each image (after Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519, section 5.2)."""
 
 
 def bound_scores(

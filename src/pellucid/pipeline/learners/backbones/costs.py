@@ -26,19 +26,19 @@ from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory
 
+# Share of the time that is planned; the rest is for a busy machine.
 _MARGIN = 0.88
-"""Share of the time that is planned; the rest is for a busy machine."""
 _WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
 _LEAST, _LEAST_PER_CLASS = 40, 4
 _FAR = 10.0  # the first examples take several times as long as others
+# Seconds on an idle machine of loading the library of a backbone, and of one example, at least about.
 _OF_IMAGES, _OF_TEXTS = (6.0, 0.01), (0.5, 0.0005)
-"""Seconds on an idle machine of loading the library of a backbone, and of one example, at least about."""
 
+# For all models on features, beside what each feature of each example takes.
 _SECONDS = 2.0
-"""For all models on features, beside what each feature of each example takes."""
 
+# Time of the models on features, for each feature of each training example.
 SECONDS_A_VALUE = 2e-6
-"""Time of the models on features, for each feature of each training example."""
 
 
 class Cost(NamedTuple):

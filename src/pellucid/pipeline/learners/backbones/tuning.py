@@ -24,17 +24,17 @@ from pellucid.training.mixing import keep_best_mixture
 from pellucid.training.recipe.layer_rates import UPPERMOST, shares_of_rate
 from pellucid.training.state import Record, weights_of
 
+# Operations in a second of layers as narrow as those of a backbone: an order of magnitude on two cores.
 _FLOPS = 3e10
-"""Operations in a second of layers as narrow as those of a backbone: an order of magnitude on two cores."""
 
 SUFFIX = "-tuned"
 
+# Outcome of tuning in words, by the share of the change that was kept.
 _KEPT = {
     0.0: "it did not pay on validation, so its features stay frozen",
     0.5: "the mean of the weights before and after is best on validation",
     1.0: "its new weights are best on validation",
 }
-"""Outcome of tuning in words, by the share of the change that was kept."""
 
 _KEPT_BLINDLY = "the mean of the weights before and after is kept"
 

@@ -10,16 +10,16 @@ from pellucid.training import Recipe
 from pellucid.training.mixing import SHARES
 from pellucid.training.recipe.choosing import batches_per_epoch
 
+# Examples shown, unless epochs are given; none with the preset `quick`.
 _PASSES = {"quick": 0, "standard": 3_000, "best": 12_000}
-"""Examples shown, unless epochs are given; none with the preset `quick`."""
 
 _MOST_EPOCHS = 20
 _LEARNING_RATE, _WEIGHT_DECAY, _BATCH = 1e-3, 0.05, 32
+# A network of one layer below its head, which stays as it is.
 _WORDS = "word-vectors"
-"""A network of one layer below its head, which stays as it is."""
 
+# Whose rule holds for a network of texts in what is not said here.
 _LIKE = "text-cnn"
-"""Whose rule holds for a network of texts in what is not said here."""
 
 _COST_OF_STEP = 4
 

@@ -20,11 +20,11 @@ from pellucid.settings import GENERATIVE, Settings
 from pellucid.tasks import InputName, Target, target_of
 from pellucid.training import Examples, Recipe, Session, WordVectors
 
+# Networks of texts; the first that has every setting given is taken.
 _PREFERRED = ("bag", "text-cnn", "rnn")
-"""Networks of texts; the first that has every setting given is taken."""
 
+# Encoder of texts for each network; tokens where nothing else is named.
 _FITTED_BY = {"bag": fit_ngrams}
-"""Encoder of texts for each network; tokens where nothing else is named."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,8 +23,8 @@ from pellucid.tasks import REGRESSION, TARGETS, Target
 _STEER_BOTH = frozenset(
     {"image_size", "model", "preset", "time_limit", "metric", "seed", "threads", "class_weight", "threshold"}
 )
+# Settings of networks, and the values that say what a classical model does anyway.
 _TRUE_OF_CLASSICAL = {"augment": False, "mirror": False, "device": "cpu", "backbone": NO_BACKBONE}
-"""Settings of networks, and the values that say what a classical model does anyway."""
 
 _NETWORK_SETTINGS = (
     frozenset(
@@ -36,12 +36,13 @@ _NETWORK_SETTINGS = (
 )
 
 _OF_IMAGES = ("image_size", "resize", "pooling", "batch_norm", "augment", "mirror")
+# A setting of images, and the value that says what happens to texts anyway.
 _TRUE_OF_TEXTS = {"augment": False, "mirror": False}
-"""A setting of images, and the value that says what happens to texts anyway."""
 
+# Settings of networks that make images, and those that have them.
 _OF_GENERATORS: Mapping[str, tuple[str, ...]] = {"latent": GENERATIVE, "beta": ("vae",)}
-"""Settings of networks that make images, and those that have them."""
 
+# Settings of models that predict; those of texts and of pretrained networks are refused elsewhere.
 _NOT_OF_GENERATORS = frozenset(
     {
         "from_",
@@ -63,7 +64,6 @@ _NOT_OF_GENERATORS = frozenset(
         "slice_column",
     }
 )
-"""Settings of models that predict; those of texts and of pretrained networks are refused elsewhere."""
 _TRUE_OF_GENERATORS = {
     "augment": False,
     "mirror": False,
@@ -75,6 +75,7 @@ _TRUE_OF_GENERATORS = {
 }
 
 _TOKEN_NETWORKS = ("text-cnn", "rnn")
+# Settings of texts, and the networks that have them.
 _OF_TEXTS: Mapping[str, tuple[str, ...]] = {
     "cell": ("rnn",),
     "tokens": _TOKEN_NETWORKS,
@@ -82,8 +83,8 @@ _OF_TEXTS: Mapping[str, tuple[str, ...]] = {
     "vectors": _TOKEN_NETWORKS,
     "tune_vectors": _TOKEN_NETWORKS,
 }
-"""Settings of texts, and the networks that have them."""
 
+# Settings that a pretrained network has no use for; it takes no feature vectors at all.
 _NOT_OF_BACKBONES: Mapping[str, tuple[str, ...]] = {
     "images": ("pooling", "batch_norm", *_OF_TEXTS),
     "values": (),
@@ -99,7 +100,6 @@ _NOT_OF_BACKBONES: Mapping[str, tuple[str, ...]] = {
         "tune_vectors",
     ),
 }
-"""Settings that a pretrained network has no use for; it takes no feature vectors at all."""
 
 _WORDS = {"images": "images", "values": "feature vectors", "texts": "texts"}
 _NETWORKS: Mapping[str, tuple[str, ...]] = {
