@@ -39,14 +39,13 @@ from scipy.stats import binom
 from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import Model
 from pellucid.data import Preprocessing
-from pellucid.data.reading.samples import read_sample
-from pellucid.data.texts.store import Texts
-from pellucid.evaluation.promises.abstention import Promise, checked_promise, promise
-from pellucid.evaluation.promises.prediction_sets import coverage_of, in_sets
-from pellucid.pipeline.judging.novelty.detectors import with_detectors
+from pellucid.data.raw_texts import Texts
+from pellucid.data.reading.forms import read_sample
+from pellucid.evaluation.promises import Promise, checked_promise, coverage_of, in_sets, promise
+from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.learners.candidates import calibrated
-from pellucid.pipeline.learners.named import learner_of
-from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.pipeline.learners.network import learner_of
+from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings
 
 TRAINED_ON = {"clothes": 3000, "R8": 1500, "mails": 600}

@@ -47,11 +47,10 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import PellucidError
 from pellucid.export.app.chromium import Tab, browsing, find_browser
 from pellucid.export.app.content import page_of, refusal
-from pellucid.export.app.encoders import told_encoder, told_terms
-from pellucid.export.app.proving import ask
-from pellucid.export.app.tensors import deflated
+from pellucid.export.app.exporting import ask
+from pellucid.export.app.page_data import deflated, encoder_page_data, terms_page_data
 from pellucid.export.export import metadata_of
-from pellucid.networks.own_layers import Architecture
+from pellucid.networks.config import Architecture
 from pellucid.pipeline.train import train
 from pellucid.pretrained import packaged_backbone
 from pellucid.settings import Settings
@@ -134,8 +133,10 @@ def vocabulary_bytes(model: Model) -> int:
     """Bytes of what the encoder of a model of texts knows, as the page holds them; 0 of images."""
     if not isinstance(model, (TextModel, ClassicalModel)):
         return 0
-    told: dict[str, Any] = {} if model.encoder is None else told_encoder(model.encoder)
-    terms = {} if not isinstance(model, ClassicalModel) or model.tfidf is None else told_terms(model.tfidf)
+    told: dict[str, Any] = {} if model.encoder is None else encoder_page_data(model.encoder)
+    terms = (
+        {} if not isinstance(model, ClassicalModel) or model.tfidf is None else terms_page_data(model.tfidf)
+    )
     known = {key: each for key, each in {**told, **terms}.items() if key in VOCABULARY}
     return len(deflated(json.dumps(known).encode())) if known else 0
 

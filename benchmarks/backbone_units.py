@@ -13,11 +13,11 @@ import torch
 from measuring import command_line
 from sklearn.datasets import load_sample_image
 
-from pellucid.data.images.sizing import fit_image
-from pellucid.insight.gradients.backward import go_back
-from pellucid.insight.layers.opening import one_thread, open_network
-from pellucid.insight.units.arithmetic import TOLERANCE
-from pellucid.insight.units.opening import open_unit
+from pellucid.data.images.pixels import fit_image
+from pellucid.insight.gradients import go_back
+from pellucid.insight.opened_networks import one_thread, open_network
+from pellucid.insight.unit_arithmetic import TOLERANCE
+from pellucid.insight.units import open_unit
 from pellucid.pretrained import packaged_backbone
 from pellucid.settings import Settings
 

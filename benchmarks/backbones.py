@@ -25,11 +25,10 @@ from measuring import command_line, heading, print_table
 from pellucid.bundle import ImageModel
 from pellucid.data import Dataset, prepare
 from pellucid.pipeline.comparing.trials import Trial, Trials
-from pellucid.pipeline.learners.backbones.available import chosen
-from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.pipeline.learners.backbone_choice import chosen
+from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import Settings
-from pellucid.training.determinism import choose_threads, pinned
-from pellucid.training.memory import keep_freed_memory
+from pellucid.training.hardware import choose_threads, keep_freed_memory, pinned
 
 _BATCH, _ROUNDS, _MOST_TIMED = 32, 5, 256
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from measuring import command_line, cores, heading, print_table, write_json
 
-from pellucid.classical import BASELINES, Budget, Fitted, Lesson, extract, fit_baseline
+from pellucid.classical import BASELINES, Budget, Fitted, TrainingSet, extract, fit_baseline
 from pellucid.data import Dataset, prepare
 from pellucid.settings import Settings
 
@@ -39,7 +39,7 @@ def wilson(share: float, examples: int) -> tuple[float, float]:
 
 
 def measure(
-    name: str, lesson: Lesson, dataset: Dataset, seed: int, threads: int, budget: Budget
+    name: str, lesson: TrainingSet, dataset: Dataset, seed: int, threads: int, budget: Budget
 ) -> dict[str, Any]:
     """Train one baseline, or `PIXELS_ALONE`, and ask it about the test split; what is shown and written.
 
@@ -97,7 +97,7 @@ def main() -> int:
         return 0
     facts = heading(("pellucid", "scikit-learn", "numpy"))
     dataset, _ = prepare(place, Settings())
-    lesson = Lesson(
+    lesson = TrainingSet(
         inputs=dataset.inputs,
         labels=dataset.labels,
         train=dataset.train,

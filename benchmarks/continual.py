@@ -21,7 +21,7 @@ import numpy as np
 from measuring import command_line, heading, print_table, summary, write_json
 
 import pellucid
-from pellucid.pipeline.run.finished import Run
+from pellucid.pipeline.results import Run
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 OLD, NEW = range(7), range(7, 10)

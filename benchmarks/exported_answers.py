@@ -107,10 +107,10 @@ def on_page(run: str, most: int) -> str:
     from pellucid.bundle import load
     from pellucid.export.app.chromium import find_browser
     from pellucid.export.app.content import page_of
+    from pellucid.export.app.exporting import prove_app
     from pellucid.export.app.kinds import KINDS
-    from pellucid.export.app.proving import prove_app
     from pellucid.export.export import metadata_of
-    from pellucid.export.held_out import held_out_examples
+    from pellucid.export.proof import held_out_examples
 
     program, found = find_browser(), model_of(run, None)
     if program is None:

@@ -21,15 +21,15 @@ from torch import Tensor
 from pellucid.arithmetic import accuracy, log_loss
 from pellucid.data import Dataset, prepare
 from pellucid.networks import Network
-from pellucid.pipeline.learners.backbones import tuning
-from pellucid.pipeline.learners.backbones.available import chosen
-from pellucid.pipeline.learners.backbones.frozen import train_head
-from pellucid.pipeline.learners.backbones.tuning_plan import tuning_recipe
-from pellucid.pipeline.learners.features import Features
-from pellucid.pipeline.learners.planning.preparation import Prepared, material_of, unvaried_model_of
+from pellucid.pipeline.learners import backbone_learners
+from pellucid.pipeline.learners.backbone_choice import chosen
+from pellucid.pipeline.learners.backbone_costs import tuning_recipe
+from pellucid.pipeline.learners.backbone_learners import train_head
+from pellucid.pipeline.learners.candidates import Features
+from pellucid.pipeline.learners.preparation import Prepared, material_of, unvaried_model_of
 from pellucid.settings import Settings
-from pellucid.training import mixing
-from pellucid.training.determinism import choose_threads, pinned
+from pellucid.training import loop
+from pellucid.training.hardware import choose_threads, pinned
 from pellucid.training.state import weights_of
 
 Scores = tuple[float, float]
@@ -55,16 +55,15 @@ def measured(dataset: Dataset, settings: Settings, tested: int) -> dict[str, Sco
         trained, last = copy.deepcopy(network), {}
         began = time.perf_counter()
 
-        def run(session: tuning.Session[Network]) -> None:
-            tuning.to_the_end(session)
+        def run(session: backbone_learners.Session[Network]) -> None:
+            backbone_learners.to_the_end(session)
             last.update(weights_of(session.network))
 
-        share, _ = tuning.tuned(trained, prepared, recipe, run)
+        share, _ = backbone_learners.tuned(trained, prepared, recipe, run)
         seconds = time.perf_counter() - began
         before = weights_of(network)
         found: dict[str, Scores | float] = {
-            str(part): _scores(trained, before, last, part, prepared, dataset, asked)
-            for part in mixing.SHARES
+            str(part): _scores(trained, before, last, part, prepared, dataset, asked) for part in loop.SHARES
         }
     return {**found, "kept": share, "seconds": seconds}
 
@@ -78,7 +77,7 @@ def _scores(
     dataset: Dataset,
     asked: np.ndarray,
 ) -> Scores:
-    network.load_state_dict(mixing.mixed(before, after, share))
+    network.load_state_dict(loop.mixed(before, after, share))
     said = unvaried_model_of(network, prepared, dataset.classes).predict_proba(dataset.inputs[asked])
     return accuracy(dataset.labels[asked], said), log_loss(dataset.labels[asked], said)
 
@@ -111,7 +110,7 @@ def main() -> None:
         print(rows[-1], flush=True)
     means = {
         str(share): tuple(statistics.fmean(one[str(share)][place] for one in found) for place in (0, 1))
-        for share in mixing.SHARES
+        for share in loop.SHARES
     }
     rows.append(["mean", *_cells(means), "", ""])
     print_table(["", "frozen", "the mean", "fine-tuned", "kept", "fine-tuning"], rows)
@@ -119,7 +118,7 @@ def main() -> None:
 
 
 def _cells(found: Mapping[str, Scores | float]) -> list[str]:
-    return ["{:.3f}, {:.3f}".format(*found[str(share)]) for share in mixing.SHARES]
+    return ["{:.3f}, {:.3f}".format(*found[str(share)]) for share in loop.SHARES]
 
 
 if __name__ == "__main__":

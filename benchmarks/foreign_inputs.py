@@ -16,8 +16,8 @@ import text_data
 from PIL import Image
 from stamps import STAMPS
 
-from pellucid.data.reading.idx import read_idx_folder
-from pellucid.data.reading.samples import read_sample
+from pellucid.data.reading.array_files import read_idx_folder
+from pellucid.data.reading.forms import read_sample
 
 SIDE = 28
 _MOST = 1000

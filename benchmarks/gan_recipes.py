@@ -27,13 +27,13 @@ from torch.nn.utils.parametrizations import spectral_norm
 import pellucid
 from generators import DEBIAN_FOLDER
 from pellucid.bundle import generator_of
-from pellucid.bundle.models.generator import Generator
+from pellucid.bundle.generator_models import Generator
 from pellucid.data import Dataset, prepare
 from pellucid.networks import Adversarial
 from pellucid.pipeline.learners.network import NetworkLearner
-from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import Settings
-from pellucid.training.determinism import pinned
+from pellucid.training.hardware import pinned
 
 _MADE = 10_000
 _NEARBY = 0.05  # deviation of the noise that a penalty on differences looks along

@@ -1,4 +1,4 @@
-"""Cost of looking into the layers while they learn (`training/watching/health.py`), as a share of training.
+"""Cost of looking into the layers while they learn (`training/layer_health.py`), as a share of training.
 
     python benchmarks/health_cost.py [--rounds 31] [--threads 1] [--json FILE]
 
@@ -20,14 +20,12 @@ from typing import Any
 from measuring import command_line, heading, print_table, summary, write_json
 
 from pellucid.data import prepare
-from pellucid.pipeline.learners.planning.plan import make_plan
-from pellucid.pipeline.learners.planning.preparation import material_of, prepared_for, session_of
+from pellucid.pipeline.learners.preparation import make_plan, material_of, prepared_for, session_of
 from pellucid.settings import Settings
 from pellucid.training.batches import Batch
-from pellucid.training.determinism import pinned
-from pellucid.training.memory import keep_freed_memory
+from pellucid.training.hardware import keep_freed_memory, pinned
+from pellucid.training.layer_health import ExaminedStep, spacing
 from pellucid.training.steps import Step, make_step
-from pellucid.training.watching.health import ExaminedStep, spacing
 
 _WARM = 4
 _CASES = (

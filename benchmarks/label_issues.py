@@ -5,7 +5,7 @@ r"""Likely label errors: precision and recall of several rules where labels were
 
 For each data set 3 % of the labels are flipped at random, then none. Logistic regression, of images its mean
 with linear discriminant analysis, and a support vector machine answer out of fold as in a run
-(`pipeline/judging/label_judges.py`), where that mean judges images and logistic regression texts: on
+(`pipeline/judging/label_issues.py`), where that mean judges images and logistic regression texts: on
 histograms of oriented gradients of Fashion-MNIST, on TF-IDF of texts, on the features of EfficientNet-Lite0
 of photographs. The same answers are then read by several rules:
 
@@ -38,9 +38,9 @@ from text_data import load
 from pellucid.arithmetic import at_temperature
 from pellucid.classical import extract
 from pellucid.data import Dataset, prepare
-from pellucid.data.texts.store import Texts
+from pellucid.data.raw_texts import Texts
 from pellucid.evaluation import fit_temperature, judge_label_issues
-from pellucid.pipeline.judging.label_judges import (
+from pellucid.pipeline.judging.label_issues import (
     FEW,
     FOLDS,
     FOLDS_OF_FEW,
@@ -48,10 +48,10 @@ from pellucid.pipeline.judging.label_judges import (
     out_of_fold,
     with_discriminant,
 )
-from pellucid.pipeline.learners.backbones.available import chosen
+from pellucid.pipeline.learners.backbone_choice import chosen
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.network import NetworkLearner, Planned
-from pellucid.pipeline.learners.planning.preparation import Material, material_of, unvaried_model_of
+from pellucid.pipeline.learners.preparation import Material, material_of, unvaried_model_of
 from pellucid.settings import Settings
 from pellucid.training.batches import Batch, Batches
 

@@ -15,12 +15,11 @@ import statistics
 import numpy as np
 from measuring import command_line, heading, print_table, write_json
 
-from pellucid.data.reading.samples import read_sample
-from pellucid.insight.explanations.drivers import ids_of
-from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.opening import one_thread, open_network
-from pellucid.insight.units.arithmetic import TOLERANCE, Arithmetic
-from pellucid.insight.units.opening import open_unit
+from pellucid.data.reading.forms import read_sample
+from pellucid.insight.attribution import ids_of
+from pellucid.insight.opened_networks import Opened, one_thread, open_network
+from pellucid.insight.unit_arithmetic import TOLERANCE, Arithmetic
+from pellucid.insight.units import open_unit
 from pellucid.pretrained import installed, read_sentence_folder
 from pellucid.settings import Settings
 

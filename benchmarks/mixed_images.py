@@ -21,7 +21,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from pellucid import ImageClassifier
 from pellucid.data import prepare
 from pellucid.settings import Settings
-from pellucid.training.recipe.defaults import PRESETS
+from pellucid.training.recipe_defaults import PRESETS
 
 _HELD_OUT = 4_000
 

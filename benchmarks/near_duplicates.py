@@ -17,9 +17,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from pellucid.data import decode_all, read_data
-from pellucid.data.copies import duplicates
-from pellucid.data.images.digests import difference_hashes
+from pellucid.data import decode_all, image_copies, read_data
+from pellucid.data.images.preprocessing import difference_hashes
 from pellucid.settings import Settings
 
 PLANTED = 1000
@@ -32,7 +31,7 @@ def main() -> None:
     images, _ = decode_all(read_data(place, settings), settings)
     usable = np.ones(len(images.digests), bool)
     usable[[problem.index for problem in images.problems]] = False
-    first = duplicates.first_with_content(images.digests, usable)
+    first = image_copies.first_with_content(images.digests, usable)
     alone = np.flatnonzero(usable & (first == np.arange(len(first))))
     pixels = np.array(images.pixels[alone])
     hashes = images.perceptual_hashes[alone]
@@ -40,7 +39,7 @@ def main() -> None:
     for bits in (0, 3, 6):
         print(f"pairs whose hashes differ in at most {bits} bits: {pairs_by_hash(hashes, bits):>12,}")
     started = time.process_time()
-    result = duplicates.near_copies(pixels, hashes, np.arange(len(pixels)))
+    result = image_copies.near_copies(pixels, hashes, np.arange(len(pixels)))
     seconds = time.process_time() - started
     print(f"pairs confirmed as near copies: {len(result.pairs):>25,}   ({seconds:.1f} s of processor time)\n")
     print("planted change               found")
@@ -62,7 +61,7 @@ def recall(pixels: np.ndarray, hashes: np.ndarray, chosen: np.ndarray, change: C
     """Share of the changed images that are found as near copies of what they were."""
     changed = np.stack([change(image) for image in pixels[chosen]])
     count = len(pixels)
-    pairs = duplicates.near_copies(
+    pairs = image_copies.near_copies(
         np.concatenate([pixels, changed]),
         np.concatenate([hashes, difference_hashes(changed)]),
         np.arange(count + len(changed)),

@@ -26,13 +26,13 @@ from measuring import command_line, heading, print_table, spread, write_json
 from scipy.stats import rankdata
 
 from pellucid.bundle import Model
-from pellucid.classical.features.rows import Rows
+from pellucid.classical.predictors import Rows
 from pellucid.data import Preprocessing
-from pellucid.data.texts.store import Texts
+from pellucid.data.raw_texts import Texts
 from pellucid.novelty import fit_measure
-from pellucid.pipeline.judging.novelty.detectors import with_detectors
-from pellucid.pipeline.learners.named import learner_of
-from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.pipeline.judging.novelty_detectors import with_detectors
+from pellucid.pipeline.learners.network import learner_of
+from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import CLASSICAL, Settings
 
 MODELS = {

@@ -27,9 +27,9 @@ from novelty import area
 from pellucid.bundle import AutoencoderModel
 from pellucid.data import Preprocessing
 from pellucid.novelty import fit_measure
-from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
+from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
 from pellucid.pipeline.learners.network import NetworkLearner
-from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")

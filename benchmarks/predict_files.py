@@ -29,11 +29,11 @@ from PIL import Image
 
 from pellucid.answering.predict import predict
 from pellucid.bundle import load
+from pellucid.data.images.decoding_threads import quiet_pillow
 from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.data.images.quiet import quiet_pillow
-from pellucid.data.reading.inputs.images import blocks_of, decoders, fit_inputs
-from pellucid.data.reading.inputs.places import open_places
-from pellucid.data.reading.samples import FASHION_FOLDER
+from pellucid.data.reading.forms import FASHION_FOLDER
+from pellucid.data.reading.input_places import open_places
+from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES
 

@@ -18,9 +18,9 @@ import text_data
 import torch
 from measuring import command_line, heading, print_table, spread, write_json
 
-from pellucid.bundle.models.answering_texts import answer_texts
-from pellucid.classical import Lesson, fit_baseline
-from pellucid.data.texts.store import Texts
+from pellucid.bundle.network_answers import answer_texts
+from pellucid.classical import TrainingSet, fit_baseline
+from pellucid.data.raw_texts import Texts
 from pellucid.pretrained import TextBackbone, installed, read_sentence_folder, read_word_vectors
 from pellucid.settings import Settings
 
@@ -72,7 +72,7 @@ class Features:
                 found[f"{baseline} on {name}"] = float(hits.mean())
         return found
 
-    def _lesson(self, inputs: np.ndarray | Texts, labels: np.ndarray, seed: int, share: float) -> Lesson:
+    def _lesson(self, inputs: np.ndarray | Texts, labels: np.ndarray, seed: int, share: float) -> TrainingSet:
         draws, chosen = np.random.default_rng(seed), []
         for label in range(self.classes):
             members = draws.permutation(np.flatnonzero(labels == label))
@@ -80,7 +80,7 @@ class Features:
         validation = np.sort(chosen)
         train = np.setdiff1d(np.arange(len(labels)), validation)
         kind = "texts" if isinstance(inputs, Texts) else "network"
-        return Lesson(
+        return TrainingSet(
             inputs=inputs, labels=labels, train=train, validation=validation, classes=self.classes, kind=kind
         )
 

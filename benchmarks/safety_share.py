@@ -28,8 +28,8 @@ from measuring import command_line, heading, print_table
 import pellucid
 
 _WATCHED = (
-    "pellucid.strict.documents", "pellucid.strict.fields", "pellucid.strict.arrays", "pellucid.strict.sealed",
-    "pellucid.regular", "pellucid.budgets", "pellucid.bundle.probing", "pellucid.bundle.loading",
+    "pellucid.strict", "pellucid.strict", "pellucid.strict", "pellucid.strict",
+    "pellucid.files", "pellucid.budgets", "pellucid.bundle.loading", "pellucid.bundle.loading",
     "pellucid.networks.costs",
 )  # fmt: skip
 _INSIDE = threading.local()

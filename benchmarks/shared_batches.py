@@ -24,9 +24,9 @@ from neighbours import busy
 
 from pellucid.networks import InputFacts, design
 from pellucid.settings import Settings
-from pellucid.training import Examples, Session, Surroundings, choose_recipe
-from pellucid.training.memory import keep_freed_memory
-from pellucid.training.steps import make_step, sharing
+from pellucid.training import Examples, Session, Surroundings, choose_recipe, descent
+from pellucid.training.hardware import keep_freed_memory
+from pellucid.training.steps import make_step
 
 IMAGES, CLASSES, SIDE = 20_000, 10, 28
 
@@ -61,9 +61,9 @@ def main() -> int:
     config = design("cnn", settings, InputFacts((1, SIDE, SIDE), CLASSES, IMAGES))
     keep_freed_memory()
     torch.set_num_threads(given.threads)
-    steps, families = {}, sharing.FEWEST
+    steps, families = {}, descent.FEWEST
     for way, shared in (("every layer", {}), ("each batch", families)):
-        sharing.FEWEST = shared
+        descent.FEWEST = shared
         session = Session.start(config, examples, recipe)
         session.network.train()
         steps[way] = make_step(session.network, session.state.optimizer, recipe, examples)

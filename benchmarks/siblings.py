@@ -27,8 +27,8 @@ from PIL import Image
 
 from pellucid.data.listing import Listing
 from pellucid.data.preparing import prepare
-from pellucid.data.reading.samples import read_sample
-from pellucid.data.texts.store import Texts
+from pellucid.data.raw_texts import Texts
+from pellucid.data.reading.forms import read_sample
 from pellucid.settings import Settings
 
 MOST_OF_A_CLASS = 300

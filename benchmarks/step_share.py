@@ -34,15 +34,13 @@ from step_profile import LEARNING_RATE, Case, profile_of, show_profile
 from torch import Tensor, nn
 
 from pellucid.data import prepare
-from pellucid.pipeline.learners.planning.plan import make_plan
-from pellucid.pipeline.learners.planning.preparation import Prepared, material_of, prepared_for
+from pellucid.pipeline.learners.preparation import Prepared, make_plan, material_of, prepared_for
 from pellucid.settings import Settings
 from pellucid.training import Batches, Examples, Recipe, Session, State, fit
 from pellucid.training.batches import Batch
-from pellucid.training.determinism import pinned
-from pellucid.training.memory import keep_freed_memory
-from pellucid.training.recipe.optimisers import build_optimizer
-from pellucid.training.watching.observers import BarProgress, Checkpointer, HistoryFile
+from pellucid.training.hardware import keep_freed_memory, pinned
+from pellucid.training.observers import BarProgress, Checkpointer, HistoryFile
+from pellucid.training.optimisers import build_optimizer
 
 
 def default_cnn(prepared: Prepared) -> Case:

@@ -24,7 +24,7 @@ from measuring import command_line, heading, print_table, write_json
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from pellucid import TextClassifier
-from pellucid.training.recipe.defaults import TEXTS
+from pellucid.training.recipe_defaults import TEXTS
 
 _HELD_OUT = 0.2
 

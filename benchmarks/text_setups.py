@@ -29,22 +29,22 @@ from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
 from pellucid.arithmetic.metrics import accuracy, log_loss_terms
-from pellucid.classical import Budget, Fitted, Lesson, fit_baseline
-from pellucid.classical.features.texts import text_table
-from pellucid.classical.lesson import Configuration
+from pellucid.classical import Budget, Fitted, TrainingSet, fit_baseline
 from pellucid.classical.search import Work, _settled
 from pellucid.classical.text_baselines import TEXT_BASELINES
-from pellucid.data.texts.store import Texts
+from pellucid.classical.text_features import text_table
+from pellucid.classical.training_set import Configuration
+from pellucid.data.raw_texts import Texts
 
 
-def divided(data: text_data.TextData, seed: int) -> Lesson:
+def divided(data: text_data.TextData, seed: int) -> TrainingSet:
     """Training, validation and behind them test texts, with one division into the first two."""
     codes = {label: code for code, label in enumerate(sorted({*data.train_labels, *data.test_labels}))}
     labels = np.array([codes[label] for label in (*data.train_labels, *data.test_labels)])
     texts, known = Texts.of([*data.train, *data.test]), len(data.train)
     order = np.random.default_rng(seed).permutation(known)
     validation, train = (np.sort(part) for part in np.split(order, [known // 10]))
-    return Lesson(texts, labels, train, validation, len(codes), "texts")
+    return TrainingSet(texts, labels, train, validation, len(codes), "texts")
 
 
 def again(data: text_data.TextData, seed: int) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def again(data: text_data.TextData, seed: int) -> dict[str, Any]:
     first = fit_baseline("svm", lesson, seed=seed, threads=1)
     then = time.process_time()
     everything = np.arange(len(data.train))
-    whole = Lesson(lesson.inputs, lesson.labels, everything, everything[:0], lesson.classes, "texts")
+    whole = TrainingSet(lesson.inputs, lesson.labels, everything, everything[:0], lesson.classes, "texts")
     last = fit_baseline("svm", whole, seed=seed, threads=1, setup=first.setup, scale=first.scale)
     seconds = then - began, time.process_time() - then
 
@@ -69,7 +69,7 @@ def beside(data: text_data.TextData) -> list[tuple[str, ...]]:
     """Rows of the table of `--beside`: model, accuracy, macro-F1, log loss, seconds of the processor."""
     lesson, known = divided(data, 0), len(data.train)
     everything = np.arange(known)
-    whole = Lesson(lesson.inputs, lesson.labels, everything, everything[:0], lesson.classes, "texts")
+    whole = TrainingSet(lesson.inputs, lesson.labels, everything, everything[:0], lesson.classes, "texts")
     labels, truth = lesson.labels[:known], lesson.labels[known:]
     rows = []
 

@@ -18,8 +18,8 @@ from showing import cost, differences_table, panels_of, table, trainings
 from trying import main, twins
 
 from pellucid.data import prepare
-from pellucid.insight.layers.costs import cost_of
-from pellucid.insight.layers.opening import open_network
+from pellucid.insight.layer_records import cost_of
+from pellucid.insight.opened_networks import open_network
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
 

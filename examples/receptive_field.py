@@ -21,7 +21,7 @@ from trying import main
 
 from pellucid import ImageClassifier, explain
 from pellucid.data import Dataset, prepare
-from pellucid.insight.layers.fields import Box
+from pellucid.insight.receptive_fields import Box
 from pellucid.networks import Network
 from pellucid.settings import Settings
 

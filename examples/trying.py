@@ -27,11 +27,10 @@ from pellucid.arithmetic import accuracy
 from pellucid.data import Dataset, folds, prepare
 from pellucid.errors import DivergedError
 from pellucid.pipeline.comparing.compare import compare
-from pellucid.pipeline.comparing.standings import rank
-from pellucid.pipeline.comparing.trials import scores_of
+from pellucid.pipeline.comparing.trials import rank, scores_of
 from pellucid.pipeline.learners.candidates import answers
-from pellucid.pipeline.learners.named import learner_of
-from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.pipeline.learners.network import learner_of
+from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import METRICS, Settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -142,7 +142,8 @@ def _run(words: list[str], disk: _Disk, log: Path) -> None:
 
 def _watch_checkpoints(earned: list[int]) -> None:
     """Save a checkpoint after every step, and note those that were saved."""
-    from pellucid.training.watching import checkpoints, observers
+    from pellucid.training import observers
+    from pellucid.training import state as checkpoints
 
     real = checkpoints.save_checkpoint
 

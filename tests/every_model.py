@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 
 from pellucid.bundle import AverageModel, ClassicalModel, Inputs, Member, Model
-from pellucid.classical import Budget, Fitted, Lesson, fit_baseline
-from pellucid.data.texts.store import Texts
+from pellucid.classical import Budget, Fitted, TrainingSet, fit_baseline
+from pellucid.data.raw_texts import Texts
 from small_models import CLASSES, DIGITS, SMALL, digits, number_model, untrained_model, vector_model, vectors
 from text_models import text_model, texts
 
@@ -22,7 +22,7 @@ def fitted_baseline(name: str, kind: str, of_numbers: bool) -> Fitted:
         inputs, seen = Texts.of(texts()[:400]), kind
     else:
         inputs, seen = _taken(kind)[:400], kind
-    lesson = Lesson(
+    lesson = TrainingSet(
         inputs=inputs,
         labels=labels[:400].astype(np.float64) if of_numbers else labels[:400],
         train=np.arange(300),

@@ -10,8 +10,7 @@ from every_model import AVERAGES, MODELS, average
 from models_with_detectors import with_detector
 from pellucid.bundle import AverageModel, Member, Model
 from pellucid.export.export import metadata_of, serialised
-from pellucid.runtime.exported import ExportedModel
-from pellucid.runtime.opening import opened
+from pellucid.runtime.exported import ExportedModel, opened
 from small_models import number_model, untrained_model
 from text_models import text_model
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pellucid.errors import InterruptedRun
-from pellucid.training.watching.checkpoints import load_checkpoint, save_checkpoint
+from pellucid.training.state import load_checkpoint, save_checkpoint
 
 # Runs the command with a process that kills itself at its n-th fsync: that is inside a save.
 KILL_IN_SAVE = """
@@ -16,7 +16,7 @@ def fsync(descriptor):
         os.kill(os.getpid(), signal.SIGKILL)
     sync(descriptor)
 os.fsync = fsync
-from pellucid.training.watching.observers import Checkpointer
+from pellucid.training.observers import Checkpointer
 Checkpointer.__init__.__defaults__ = (0.0, 0.0)
 from pellucid.cli.main import main
 sys.exit(main(sys.argv[1:]))

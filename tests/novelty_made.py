@@ -6,9 +6,9 @@ import numpy as np
 import scipy.sparse
 from sklearn.datasets import load_digits
 
-from pellucid.data.texts.store import Texts
-from pellucid.encoding.ngrams.encoder import Shape
-from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
+from pellucid.data.raw_texts import Texts
+from pellucid.encoding.ngrams import Shape
+from pellucid.encoding.tfidf import fit_tfidf
 from pellucid.novelty import Detector, fit_detector, fit_measure
 
 WORDS = ("nought", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

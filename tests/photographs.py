@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from pellucid.data.images.sizing import fit_image
+from pellucid.data.images.pixels import fit_image
 
 CLASSES = ("china", "flower")
 

@@ -7,7 +7,7 @@ import pytest
 
 from pellucid import cores
 from pellucid.settings import Settings
-from pellucid.training.determinism import choose_threads, is_left_open, sharing
+from pellucid.training.hardware import choose_threads, is_left_open, sharing
 
 TIMES = """cpu  900 0 900 900 900 0 0 0 0 0
 cpu0 100 10 200 5000 40 5 5 0 0 0

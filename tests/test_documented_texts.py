@@ -6,7 +6,7 @@ import pytest
 import write_reference
 
 from pellucid.networks.config import MANY_CLASSES
-from pellucid.training.recipe.defaults import TEXTS, UPDATES_OF_TEXTS
+from pellucid.training.recipe_defaults import TEXTS, UPDATES_OF_TEXTS
 
 PAGE = (write_reference.ROOT / "docs" / "texts.md").read_text(encoding="utf-8")
 FEW = {8: "below eight classes, or for a number, "}

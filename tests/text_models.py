@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from pellucid.bundle import TextModel
-from pellucid.data.texts.store import Texts
+from pellucid.data.raw_texts import Texts
 from pellucid.encoding import Encoder, WordPieceEncoder, fit_ngrams, fit_tokens
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings

@@ -8,43 +8,31 @@ REFERENCE = Path(__file__).resolve().parent.parent / "src" / "pellucid" / "refer
 
 ORDER = {
     "Layers": {
-        "Images at another size": "layers/resizing",
-        "Standardise, rescale, divide, unit length": "layers/scaling",
-        "Dense layer": "layers/dense",
-        "Activation functions": "layers/activations",
-        "Patches": "layers/patches",
-        "Convolution": "layers/convolution",
-        "Transposed convolution": "layers/transposed",
-        "Whitening filters": "layers/whitening",
-        "Pooling": "layers/pooling",
-        "Batch normalisation": "layers/normalisation",
-        "Layer normalisation": "layers/layer_norm",
-        "Dropout": "layers/dropout",
-        "Shortcuts and shapes": "layers/joining",
+        "Inputs prepared": "scaling",
+        "Dense layer and dropout": "dense",
+        "Activation functions": "activations",
+        "Convolutions": "convolution",
+        "Pooling": "pooling",
+        "Normalisation and whitening": "normalisation",
+        "Shortcuts, shapes and order": "joining",
     },
     "Layers that read texts": {
-        "Embedding": "texts/embedding",
-        "Attention": "texts/attention",
-        "Convolution over a text": "texts/neighbours",
-        "Pooling over a text": "texts/pooling",
-        "LSTM": "texts/lstm",
-        "GRU": "texts/gru",
-        "Both ways": "texts/turning",
-        "Weighed sum of n-grams": "texts/weighed_sum",
+        "Embeddings": "embedding",
+        "Attention": "attention",
+        "LSTM": "lstm",
+        "GRU": "gru",
     },
     "Learning": {
         "Losses": "losses",
         "Evidence lower bound": "autoencoder",
-        "Adversarial losses": "adversarial",
-        "The chain rule": "walk",
+        "The chain rule and central differences": "walk",
         "Optimisers": "optimisers",
-        "Central differences": "differences",
     },
 }
 """Headings, and files below them, in the order in which they are best read."""
 
-WITHOUT_FORMULAS = {"__init__", "layers/__init__", "texts/__init__", "table"}
-_SHORT_FORMULAS_TOO = {"adversarial", "autoencoder", "layers/activations", "losses", "optimisers"}
+WITHOUT_FORMULAS = {"__init__"}
+_SHORT_FORMULAS_TOO = {"activations", "autoencoder", "losses", "optimisers"}
 _FIELDS = re.compile(r"^(Args|Returns|Raises):\n(?: .*\n|\n)*", re.MULTILINE)
 _HEAD = """\
 # The mathematics
@@ -60,8 +48,8 @@ $10^{{-10}}$, and with central differences. The real networks are walked layer b
 answering: every value and every gradient agree to $10^{{-10}}$. Whole networks trained here and in PyTorch,
 with each optimiser, have the same losses to $10^{{-9}}$ for 50 steps.
 
-How learning rates go up and down stands in `training/recipe/schedules.py`; how weights start, in
-`networks/layers/initialisation.py`. Scores, intervals and tests are on the page [Statistics](statistics.md).
+How learning rates go up and down stands in `training/optimisers.py`; how weights start, in
+`networks/initialisation.py`. Scores, intervals and tests are on the page [Statistics](statistics.md).
 """
 
 

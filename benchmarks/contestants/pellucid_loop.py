@@ -10,14 +10,12 @@ from torch import Tensor, nn
 from contestants import LEARNING_RATE
 from contestants.data import Data
 from contestants.network import parameters_of, six_convolutions
-from pellucid.networks.layers.shared import Standardise
+from pellucid.networks.layers import Standardise
 from pellucid.settings import Settings
 from pellucid.training import Batches, Examples, Recipe, State, Surroundings, choose_recipe, fit
 from pellucid.training.batches import to_tensor
-from pellucid.training.determinism import choose_threads, pinned
-from pellucid.training.memory import keep_freed_memory
-from pellucid.training.precision import choose_precision
-from pellucid.training.recipe.optimisers import build_optimizer
+from pellucid.training.hardware import choose_precision, choose_threads, keep_freed_memory, pinned
+from pellucid.training.optimisers import build_optimizer
 from pellucid.training.steps import ClassificationStep
 
 SETTINGS = Settings(

@@ -8,14 +8,12 @@ import numpy as np
 from contestants import EMBEDDING, FILTERS, HIDDEN, KERNELS, LEARNING_RATE
 from contestants.data import Texts
 from contestants.network import parameters_of
-from pellucid.encoding.tokens.ragged import Tokens
+from pellucid.encoding.encoder import Tokens
 from pellucid.networks import NetworkConfig
-from pellucid.networks.own_layers import Filters, Recurrent
+from pellucid.networks.config import Filters, Recurrent
 from pellucid.settings import Settings
 from pellucid.training import Batches, Examples, Session, State, Surroundings, choose_recipe, fit
-from pellucid.training.determinism import choose_threads, pinned
-from pellucid.training.memory import keep_freed_memory
-from pellucid.training.precision import choose_precision
+from pellucid.training.hardware import choose_precision, choose_threads, keep_freed_memory, pinned
 from pellucid.training.steps import ClassificationStep
 
 SETTINGS = Settings(

@@ -10,9 +10,7 @@ from contestants.data import Data
 from pellucid.networks import InputFacts, design
 from pellucid.settings import Settings
 from pellucid.training import Batches, Examples, Session, State, Surroundings, choose_recipe, fit
-from pellucid.training.determinism import choose_threads, pinned
-from pellucid.training.memory import keep_freed_memory
-from pellucid.training.precision import choose_precision
+from pellucid.training.hardware import choose_precision, choose_threads, keep_freed_memory, pinned
 from pellucid.training.steps import ElboStep
 
 

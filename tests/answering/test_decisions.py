@@ -11,13 +11,13 @@ import pytest
 from command_line import rows_of
 from models_with_detectors import with_detector
 from number_models import number_model
-from pellucid.answering.decisions import Decisions, Wishes
+from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.predict import predict
 from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import HeldOut
 from pellucid.cli.main import main
 from pellucid.errors import UsageError
-from pellucid.evaluation.promises.abstention import promise
+from pellucid.evaluation.promises import promise
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
 
@@ -45,7 +45,7 @@ def without(model, count):
 
 
 def test_it_answers_those_of_most_trust_and_says_beforehand_how_many(model):
-    decider = Decisions(model, Wishes(max_error=0.05), "run")
+    decider = Decisions(model, PredictOptions(max_error=0.05), "run")
     said, novelty = model.answer(PIXELS[ASKED])
     decided = decider.decide(said, novelty)
     trusted = trust(said.max(axis=1), novelty, 0.05)
@@ -64,19 +64,19 @@ def test_it_answers_those_of_most_trust_and_says_beforehand_how_many(model):
 
 
 def test_a_foreign_input_is_abstained_however_sure_the_model_is(model):
-    decider = Decisions(model, Wishes(max_error=0.3), "run")
+    decider = Decisions(model, PredictOptions(max_error=0.3), "run")
     said, novelty = model.answer(PIXELS[ASKED])
     sure = said.max(axis=1) > 0.8
     assert sure.sum() > 30
     assert decider.decide(said[sure], novelty[sure]).abstained.mean() < 0.1
     assert decider.decide(said[sure], np.full(sure.sum(), 0.96)).abstained.all()
-    trusting = Decisions(model, Wishes(max_error=0.9), "run")
+    trusting = Decisions(model, PredictOptions(max_error=0.9), "run")
     assert trusting.promise.threshold < 0.5
     assert trusting.decide(said[sure], np.full(sure.sum(), 0.96)).abstained.all()
 
 
 def test_a_number_that_is_missing_is_not_answered(model):
-    decider = Decisions(model, Wishes(max_error=0.3), "run")
+    decider = Decisions(model, PredictOptions(max_error=0.3), "run")
     said = np.full((2, 10), 0.1)
     said[0] = np.nan
     assert decider.decide(said, np.array([0.1, np.nan])).abstained.tolist() == [True, True]
@@ -88,7 +88,7 @@ def test_costs_choose_the_answer_and_the_error_is_that_of_the_answers_chosen(mod
     lines = [",".join(["", *CLASSES])]
     lines += [",".join([name, *map(str, row)]) for name, row in zip(CLASSES, costs.tolist(), strict=True)]
     (tmp_path / "costs.csv").write_text("\n".join(lines))
-    wishes = Wishes(costs=tmp_path / "costs.csv", max_error=0.1)
+    wishes = PredictOptions(costs=tmp_path / "costs.csv", max_error=0.1)
     decider = Decisions(model, wishes, "run")
     said, novelty = model.answer(PIXELS[ASKED])
     answers = decider.decide(said, novelty).answers
@@ -101,7 +101,7 @@ def test_costs_choose_the_answer_and_the_error_is_that_of_the_answers_chosen(mod
 
 
 def test_sets_hold_the_truth(model):
-    decider = Decisions(model, Wishes(sets=0.95), "run")
+    decider = Decisions(model, PredictOptions(sets=0.95), "run")
     said, novelty = model.answer(PIXELS[ASKED])
     sets = decider.decide(said, novelty).sets
     held = [CLASSES[label] in each for label, each in zip(LABELS[ASKED], sets, strict=True)]
@@ -123,13 +123,13 @@ def checked_by(model, wrong=0.0, count=300):
 
 
 def test_a_promise_is_checked_on_test_answers_and_refused_where_they_refute_it(model):
-    decider = Decisions(checked_by(model), Wishes(max_error=0.05), "run")
-    alone = Decisions(model, Wishes(max_error=0.05), "run").promise
+    decider = Decisions(checked_by(model), PredictOptions(max_error=0.05), "run")
+    alone = Decisions(model, PredictOptions(max_error=0.05), "run").promise
     assert decider.promise.threshold >= alone.threshold
     first = decider.announcement()[0]
     assert "on 300 held-out images and, by itself, on 300 test images)" in first
     assert re.search(r"Checked on 300 test images: \d.* % \[.*\] of the answered are wrong\. Expected", first)
-    few = Decisions(checked_by(model, count=20), Wishes(max_error=0.05), "run")
+    few = Decisions(checked_by(model, count=20), PredictOptions(max_error=0.05), "run")
     assert few.promise.threshold == alone.threshold
     assert "which does not refute it and is too little to confirm it" in few.announcement()[0]
     with pytest.raises(
@@ -137,18 +137,18 @@ def test_a_promise_is_checked_on_test_answers_and_refused_where_they_refute_it(m
         match=r"--max-error: 0\.05 cannot be promised: .* 300 held-out images, 2\d\.\d % \[.*\] of the "
         r"answered among 300 test images are wrong; ask for 0\.\d+ or more",
     ) as refused:
-        Decisions(checked_by(model, wrong=0.25), Wishes(max_error=0.05), "run")
+        Decisions(checked_by(model, wrong=0.25), PredictOptions(max_error=0.05), "run")
     advised = float(re.search(r"ask for (\S+) or", str(refused.value)).group(1))
-    assert Decisions(checked_by(model, wrong=0.25), Wishes(max_error=advised), "run").promise.answered
+    assert Decisions(checked_by(model, wrong=0.25), PredictOptions(max_error=advised), "run").promise.answered
 
 
 def test_sets_are_widened_where_the_test_finds_them_too_narrow_or_refused(model):
-    alone = Decisions(model, Wishes(sets=0.8), "run").coverage
-    kept = Decisions(checked_by(model), Wishes(sets=0.8), "run")
+    alone = Decisions(model, PredictOptions(sets=0.8), "run").coverage
+    kept = Decisions(checked_by(model), PredictOptions(sets=0.8), "run")
     assert (kept.coverage.cutoff, kept.coverage.is_refuted) == (alone.cutoff, False)
     assert "Checked on 300 test images: they cover 9" in kept.announcement()[0]
-    alone = Decisions(model, Wishes(sets=0.95), "run").coverage
-    wider = Decisions(checked_by(model, wrong=0.15), Wishes(sets=0.95), "run")
+    alone = Decisions(model, PredictOptions(sets=0.95), "run").coverage
+    wider = Decisions(checked_by(model, wrong=0.15), PredictOptions(sets=0.95), "run")
     assert wider.coverage.cutoff < alone.cutoff
     assert "Too narrow on 300 test images: they cover 7" in wider.announcement()[0]
     held = checked_by(model, wrong=0.15).held_out.test
@@ -156,14 +156,14 @@ def test_sets_are_widened_where_the_test_finds_them_too_narrow_or_refused(model)
     covered = [CLASSES[label] in each for label, each in zip(held.labels, sets, strict=True)]
     assert np.mean(covered) >= 0.95
     with pytest.raises(UsageError, match=r"--sets: 0\.95 cannot be promised: .* only .* of 18 test images"):
-        Decisions(checked_by(model, wrong=0.9, count=18), Wishes(sets=0.95), "run")
+        Decisions(checked_by(model, wrong=0.9, count=18), PredictOptions(sets=0.95), "run")
 
 
 def test_intervals_of_a_model_of_numbers(tmp_path):
     model = number_model("cnn")
     said = model.predict_values(PIXELS[HELD])
     model = model.with_held_out(HeldOut.of(LABELS[HELD].astype(float), said, None))
-    decider = Decisions(model, Wishes(sets=0.9), "run")
+    decider = Decisions(model, PredictOptions(sets=0.9), "run")
     ends = np.array(decider.decide(model.predict_values(PIXELS[ASKED]), None).sets)
     assert ((ends[:, 0] <= LABELS[ASKED]) & (LABELS[ASKED] <= ends[:, 1])).mean() == pytest.approx(
         0.9, abs=0.06
@@ -172,10 +172,10 @@ def test_intervals_of_a_model_of_numbers(tmp_path):
     said = model.predict_values(PIXELS[ASKED])
     off = HeldOut.of(said + 2 * decider.coverage.cutoff, said, None)
     shifted = model.with_held_out(dataclasses.replace(model.held_out, test=off))
-    wider = Decisions(shifted, Wishes(sets=0.9), "run").coverage
+    wider = Decisions(shifted, PredictOptions(sets=0.9), "run").coverage
     assert wider.is_refuted
     assert wider.cutoff > decider.coverage.cutoff
-    for wish in (Wishes(max_error=0.1), Wishes(costs=tmp_path)):
+    for wish in (PredictOptions(max_error=0.1), PredictOptions(costs=tmp_path)):
         with pytest.raises(UsageError, match=r"predicts numbers, .* --sets 0\.95 gives intervals"):
             Decisions(model, wish, "run")
 
@@ -184,23 +184,31 @@ def test_intervals_of_a_model_of_numbers(tmp_path):
     ("wishes", "count", "said"),
     [
         (
-            Wishes(max_error=0.01),
+            PredictOptions(max_error=0.01),
             298,
             r"--max-error: 0\.01 cannot be promised: it takes 299 .* has 298; ask for 0\.01",
         ),
-        (Wishes(max_error=0.05), 20, r"it takes 59 held-out images, .* run has 20; ask for 0\.14 or more"),
         (
-            Wishes(sets=0.95),
+            PredictOptions(max_error=0.05),
+            20,
+            r"it takes 59 held-out images, .* run has 20; ask for 0\.14 or more",
+        ),
+        (
+            PredictOptions(sets=0.95),
             18,
             r"--sets: 0\.95 cannot be promised: it takes 19 .* has 18; ask for 0\.94 or less",
         ),
         (
-            Wishes(max_error=0.0),
+            PredictOptions(max_error=0.0),
             300,
             "--max-error: 0 does not lie between 0 and 1; give a share such as 0.05",
         ),
-        (Wishes(max_error=float("nan")), 300, "--max-error: nan does not lie between"),
-        (Wishes(sets=95), 300, r"--sets: 95 does not lie between 0 and 1; give a share such as 0\.95"),
+        (PredictOptions(max_error=float("nan")), 300, "--max-error: nan does not lie between"),
+        (
+            PredictOptions(sets=95),
+            300,
+            r"--sets: 95 does not lie between 0 and 1; give a share such as 0\.95",
+        ),
     ],
 )
 def test_what_cannot_be_promised_is_refused_with_what_can(wishes, count, said, model):
@@ -209,21 +217,21 @@ def test_what_cannot_be_promised_is_refused_with_what_can(wishes, count, said, m
 
 
 def test_what_is_advised_suffices(model):
-    assert Decisions(without(model, 20), Wishes(max_error=0.14), "run").promise is not None
-    assert Decisions(without(model, 18), Wishes(sets=0.94), "run").coverage is not None
+    assert Decisions(without(model, 20), PredictOptions(max_error=0.14), "run").promise is not None
+    assert Decisions(without(model, 18), PredictOptions(sets=0.94), "run").coverage is not None
 
 
 def test_a_model_saved_without_held_out_answers_says_so():
-    for wishes in (Wishes(max_error=0.1), Wishes(sets=0.9)):
+    for wishes in (PredictOptions(max_error=0.1), PredictOptions(sets=0.9)):
         with pytest.raises(UsageError, match=r"run was saved without held-out answers, .*; train it again"):
             Decisions(trained_model(), wishes, "run")
-    assert Decisions(trained_model(), Wishes(), "run").announcement() == []
+    assert Decisions(trained_model(), PredictOptions(), "run").announcement() == []
 
 
 def test_nothing_is_answered_where_no_threshold_keeps_the_promise(model):
     held = model.held_out
     wrong = model.with_held_out(dataclasses.replace(held, labels=(held.labels + 1) % 10))
-    decider = Decisions(wrong, Wishes(max_error=0.05), "run")
+    decider = Decisions(wrong, PredictOptions(max_error=0.05), "run")
     assert decider.decide(*model.answer(PIXELS[ASKED])).abstained.all()
     assert decider.announcement()[0].startswith(
         "No image will be answered: no threshold keeps the error at 5 %"
@@ -231,13 +239,13 @@ def test_nothing_is_answered_where_no_threshold_keeps_the_promise(model):
     partly = model.with_held_out(
         dataclasses.replace(held, labels=np.where(np.arange(300) % 4, held.labels, 11 % 10))
     )
-    assert "--max-error 0." in Decisions(partly, Wishes(max_error=0.02), "run").announcement()[0]
+    assert "--max-error 0." in Decisions(partly, PredictOptions(max_error=0.02), "run").announcement()[0]
 
 
 def test_the_columns_in_every_form(run, model, tmp_path):
     write_digits(tmp_path / "images", range(1300, 1340))
     (tmp_path / "images" / "0000.png").write_bytes(b"")
-    wishes = Wishes(max_error=0.05, sets=0.95, probabilities=True)
+    wishes = PredictOptions(max_error=0.05, sets=0.95, probabilities=True)
     found = {}
     for ending in ("csv", "jsonl", "parquet"):
         out = tmp_path / f"answers.{ending}"
@@ -263,7 +271,7 @@ def test_the_columns_in_every_form(run, model, tmp_path):
 def test_labels_stay_where_it_abstains(run, tmp_path):
     paths = write_digits(tmp_path / "images", range(1300, 1400))
     out = tmp_path / "answers.csv"
-    done = predict(run, [str(path) for path in paths], out, Settings(), wishes=Wishes(max_error=0.05))
+    done = predict(run, [str(path) for path in paths], out, Settings(), wishes=PredictOptions(max_error=0.05))
     plain = tmp_path / "plain.csv"
     predict(run, [str(path) for path in paths], plain, Settings())
     assert done.abstained > 0
@@ -296,7 +304,7 @@ def test_drifted_inputs_void_the_promise(run, tmp_path):
         pixels = draws.integers(0, 256, (8, 8), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "noise" / f"{place}.png")
     out = tmp_path / "answers.csv"
-    done = predict(run, [str(tmp_path / "noise")], out, Settings(), wishes=Wishes(max_error=0.05))
+    done = predict(run, [str(tmp_path / "noise")], out, Settings(), wishes=PredictOptions(max_error=0.05))
     assert "warning: these inputs have drifted, so what was promised need not hold for them" in done.warnings
     plain = predict(run, [str(tmp_path / "noise")], out, Settings())
     assert plain.warnings == ()
@@ -310,7 +318,7 @@ def test_evaluate_measures_what_became_of_the_promise(run, model, tmp_path, caps
     assert main(["evaluate", str(run), str(tmp_path / "labelled"), "--max-error", "0.05", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["abstention"]
     said, novelty = model.answer(PIXELS[ASKED])
-    answered = ~Decisions(model, Wishes(max_error=0.05), "run").decide(said, novelty).abstained
+    answered = ~Decisions(model, PredictOptions(max_error=0.05), "run").decide(said, novelty).abstained
     is_wrong = said.argmax(axis=1) != LABELS[ASKED]
     assert found["max_error"] == 0.05
     assert found["answered"]["value"] == pytest.approx(answered.mean(), abs=0.01)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from command_line import rows_of
 from generators import trained_generator
-from pellucid.answering.generated.generate import MOST_IMAGES, generate
+from pellucid.answering.generated import MOST_IMAGES, generate
 from pellucid.bundle import save
 from pellucid.data import prepare
 from pellucid.errors import ModelFileError, StorageError, UsageError

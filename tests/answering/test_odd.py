@@ -8,12 +8,12 @@ from PIL import Image
 
 from command_line import within
 from generators import trained_generator
-from pellucid.answering.generated.odd import inspect_odd
+from pellucid.answering.generated import inspect_odd
 from pellucid.bundle import save
 from pellucid.data import prepare
 from pellucid.errors import DataError, ModelFileError, UsageError
-from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
-from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
+from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits, trained_model
 

@@ -13,10 +13,10 @@ import pellucid
 from command_line import rows_of
 from models_with_detectors import with_detector
 from number_models import classical_model, number_model
-from pellucid.answering.decisions import Wishes
+from pellucid.answering.decisions import PredictOptions
 from pellucid.answering.predict import Listener, predict
 from pellucid.bundle import ClassicalModel, save
-from pellucid.classical import Lesson, fit_baseline
+from pellucid.classical import TrainingSet, fit_baseline
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
@@ -73,7 +73,7 @@ def test_a_model_without_a_detector_leaves_the_column_empty(run, tmp_path):
 
 def test_probabilities_of_every_class(run, tmp_path):
     paths = write_digits(tmp_path / "images", range(300))
-    _, rows = ask(run, paths, tmp_path, wishes=Wishes(probabilities=True))
+    _, rows = ask(run, paths, tmp_path, wishes=PredictOptions(probabilities=True))
     assert list(rows[0]) == ["input", "label", "probability", "error", "novelty", *CLASSES]
     found = np.array([[float(row[name]) for name in CLASSES] for row in rows])
     assert np.allclose(found, trained_model().predict_proba(PIXELS[:300]), atol=1e-7)
@@ -160,7 +160,7 @@ def test_bad_images_get_a_row_and_the_run_goes_on(run, tmp_path):
     (tmp_path / "images" / "noise.png").write_bytes(content[: len(content) // 2])
     for name, (bytes_of_it, _) in BAD.items():
         (tmp_path / "images" / f"{name}.png").write_bytes(bytes_of_it)
-    done, rows = ask(run, [tmp_path / "images"], tmp_path, wishes=Wishes(probabilities=True))
+    done, rows = ask(run, [tmp_path / "images"], tmp_path, wishes=PredictOptions(probabilities=True))
     by_name = {os.path.basename(row["input"]): row for row in rows}
     assert (done.labelled, done.unreadable) == (2, 4)
     for name, (_, reason) in BAD.items():
@@ -199,7 +199,7 @@ def test_what_fails_while_blocks_are_made_ready_is_raised(run, tmp_path, monkeyp
     def fail(*_):
         raise RuntimeError("from the thread")
 
-    monkeypatch.setattr("pellucid.answering.incoming.images.fit_inputs", fail)
+    monkeypatch.setattr("pellucid.answering.incoming.fit_inputs", fail)
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="from the thread"):
         ask(run, write_digits(tmp_path / "images", range(3)), tmp_path)
@@ -338,7 +338,7 @@ def test_classical_models_label_too(name, tmp_path):
     model = classical_model(name)
     save(model, tmp_path / "model", {})
     paths = write_digits(tmp_path / "images", range(600, 660))
-    _, rows = ask(tmp_path / "model", paths, tmp_path, wishes=Wishes(probabilities=True))
+    _, rows = ask(tmp_path / "model", paths, tmp_path, wishes=PredictOptions(probabilities=True))
     expected = model.predict_proba(PIXELS[600:660])
     assert [row["label"] for row in rows] == [model.classes[best] for best in expected.argmax(axis=1)]
     found = np.array([[float(row[name]) for name in model.classes] for row in rows])
@@ -348,7 +348,7 @@ def test_classical_models_label_too(name, tmp_path):
 def test_a_model_on_a_networks_hidden_layer(tmp_path):
     network = trained_model()
     hidden = network.transform(PIXELS[:400])
-    lesson = Lesson(hidden, LABELS[:400], np.arange(300), np.arange(300, 400), 10, kind="network")
+    lesson = TrainingSet(hidden, LABELS[:400], np.arange(300), np.arange(300, 400), 10, kind="network")
     fitted = fit_baseline("logistic-regression", lesson, seed=0, threads=1)
     model = ClassicalModel(
         fitted.predictor, "network", CLASSES, preprocessing=network.preprocessing, network=network.network
@@ -382,7 +382,7 @@ def test_numbers_have_no_probabilities(tmp_path):
     with pytest.raises(
         UsageError, match=r"--probabilities: .*predicts numbers, which have none; leave it out"
     ):
-        ask(tmp_path / "model", paths, tmp_path, wishes=Wishes(probabilities=True))
+        ask(tmp_path / "model", paths, tmp_path, wishes=PredictOptions(probabilities=True))
     assert not (tmp_path / "answers.csv").exists()
 
 

@@ -8,11 +8,11 @@ import pytest
 from pyarrow import parquet
 
 from models_with_detectors import with_detector
-from pellucid.answering import unfinished
-from pellucid.answering.decisions import Wishes
+from pellucid.answering import resumable_output
+from pellucid.answering.decisions import PredictOptions
 from pellucid.answering.predict import Listener, predict
 from pellucid.bundle import save
-from pellucid.data.reading.inputs import images as inputs
+from pellucid.data.reading import inputs as inputs
 from pellucid.errors import DataError, RunLockedError, StorageError, UsageError
 from pellucid.files import Draft, locked
 from pellucid.settings import Settings
@@ -34,7 +34,7 @@ def run(tmp_path):
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(inputs, "_MOST_IN_BLOCK", 8)
-    monkeypatch.setattr(unfinished, "_SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(resumable_output, "_SECONDS_BETWEEN", 0.0)
 
 
 def ask(run, out, *, kill_after=None, resume=False, places=("images",), **more):
@@ -54,14 +54,14 @@ def killed(run, out, after=20, **more):
 
 
 def state_of(out):
-    return json.loads((unfinished.folder_of(out) / "state.json").read_text())
+    return json.loads((resumable_output.folder_of(out) / "state.json").read_text())
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_going_on_gives_the_bytes_of_an_unbroken_one(ending, run, tmp_path, monkeypatch):
     whole, out = tmp_path / f"whole.{ending}", tmp_path / f"out.{ending}"
-    expected = ask(run, whole, wishes=Wishes(probabilities=True))
-    killed(run, out, wishes=Wishes(probabilities=True))
+    expected = ask(run, whole, wishes=PredictOptions(probabilities=True))
+    killed(run, out, wishes=PredictOptions(probabilities=True))
     assert not out.exists()
     assert state_of(out)["inputs"] == 24
     answered = []
@@ -69,18 +69,18 @@ def test_going_on_gives_the_bytes_of_an_unbroken_one(ending, run, tmp_path, monk
     monkeypatch.setattr(
         type(trained_model()), "answer", lambda self, x: answered.append(len(x)) or answer(self, x)
     )
-    done = ask(run, out, resume=True, wishes=Wishes(probabilities=True))
+    done = ask(run, out, resume=True, wishes=PredictOptions(probabilities=True))
     assert out.read_bytes() == whole.read_bytes()
     assert sum(answered) == 16
     assert done == expected
-    assert not unfinished.folder_of(out).exists()
+    assert not resumable_output.folder_of(out).exists()
 
 
 def test_rows_behind_the_last_state_are_cut_off(run, tmp_path):
     whole, out = tmp_path / "whole.csv", tmp_path / "out.csv"
     ask(run, whole)
     killed(run, out)
-    with (unfinished.folder_of(out) / "rows").open("ab") as file:
+    with (resumable_output.folder_of(out) / "rows").open("ab") as file:
         file.write(b"half a ro")
     ask(run, out, resume=True)
     assert out.read_bytes() == whole.read_bytes()
@@ -91,7 +91,7 @@ def test_without_resume_it_begins_afresh(run, tmp_path):
     killed(run, out)
     ask(run, out, places=["images/0000.png"])
     assert out.read_text().count("\n") == 2
-    assert not unfinished.folder_of(out).exists()
+    assert not resumable_output.folder_of(out).exists()
 
 
 def test_resume_with_nothing_there_begins_afresh(run, tmp_path):
@@ -107,7 +107,7 @@ def test_what_was_damaged_is_begun_afresh(damage, run, tmp_path):
     whole, out = tmp_path / "whole.csv", tmp_path / "out.csv"
     ask(run, whole)
     killed(run, out)
-    rows, state = (unfinished.folder_of(out) / name for name in ("rows", "state.json"))
+    rows, state = (resumable_output.folder_of(out) / name for name in ("rows", "state.json"))
     if damage == "rows":
         content = bytearray(rows.read_bytes())
         content[100] ^= 1
@@ -125,7 +125,7 @@ def test_what_was_damaged_is_begun_afresh(damage, run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "more"),
     [
-        ("the columns", {"wishes": Wishes(probabilities=True)}),
+        ("the columns", {"wishes": PredictOptions(probabilities=True)}),
         ("INPUT", {"places": ["images", "images/0001.png"]}),
     ],
 )
@@ -204,7 +204,7 @@ def test_a_full_disk_leaves_what_resume_needs(run, tmp_path, monkeypatch):
 
 def test_a_second_process_is_refused(run, tmp_path):
     out = tmp_path / "out.csv"
-    folder = unfinished.folder_of(out)
+    folder = resumable_output.folder_of(out)
     folder.mkdir()
     with locked(folder), pytest.raises(RunLockedError, match="is writing here"):
         ask(run, out)

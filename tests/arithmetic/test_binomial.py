@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import bdtr, betaincinv
 
-from pellucid.arithmetic.binomial import at_most, at_most_growing, beta_quantile
+from pellucid.arithmetic.probabilities import at_most, at_most_growing, beta_quantile
 
 
 def test_by_hand():

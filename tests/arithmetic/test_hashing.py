@@ -2,7 +2,7 @@
 import numpy as np
 from hypothesis import given, strategies
 
-from pellucid.arithmetic.hashing import chained, mixed, names, prefixes
+from pellucid.arithmetic.draws import chained, mixed, names, prefixes
 
 _ALL = 2**64 - 1
 

@@ -9,8 +9,13 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sklearn_metrics
 
 from pellucid.arithmetic import accuracy, confusion_matrix, log_loss
-from pellucid.arithmetic.metrics import OF_COUNTS, class_counts, expected_calibration_error, metric_value
-from pellucid.arithmetic.numbers import number_errors
+from pellucid.arithmetic.metrics import (
+    OF_COUNTS,
+    class_counts,
+    expected_calibration_error,
+    metric_value,
+    number_errors,
+)
 from pellucid.settings import METRICS, NUMBER_METRIC, metric_of, metrics_of
 
 # Four examples by hand: labels a a b c; said a b b b.

@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from pellucid.arithmetic.rounding import decimals, figure, per_cent, percent, rounded
 from pellucid.evaluation import Interval
-from pellucid.evaluation.wording import points
-from pellucid.reports import numbers
-from pellucid.reports.numbers import Score
+from pellucid.evaluation.intervals import points
+from pellucid.reports import formatting
+from pellucid.reports.formatting import Score
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,10 @@ def test_three_significant_figures(value, text):
 )
 def test_a_score_reads_the_same_wherever_it_stands(value, score, share):
     assert figure(value) == score
-    assert numbers.significant(value) == score
-    assert numbers.scored(Score(value, value, value)) == score
+    assert formatting.significant(value) == score
+    assert formatting.scored(Score(value, value, value)) == score
     assert percent(value) == share
-    assert numbers.percent(value).replace("\u00a0", " ") == share
+    assert formatting.percent(value).replace("\u00a0", " ") == share
 
 
 @given(st.integers(1, 9999))

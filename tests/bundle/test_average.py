@@ -11,9 +11,9 @@ from every_model import AVERAGES, MODELS, answers_of, average, inputs_of
 from forged_folders import document_of, require_refused
 from models_with_detectors import with_detector
 from pellucid.bundle import AverageModel, Member, load_any, save
-from pellucid.bundle.models.feature_view import FeatureView
-from pellucid.bundle.models.on_network import ImageModel
-from pellucid.encoding.ngrams.tfidf import Tfidf
+from pellucid.bundle.models import ImageModel
+from pellucid.bundle.network_answers import FeatureView
+from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import NotFiniteError
 from small_models import reseal
 

@@ -8,7 +8,7 @@ import pytest
 from every_model import MODELS
 from pellucid.arithmetic import at_temperature
 from pellucid.bundle import ClassicalModel, Model, load_any, save
-from pellucid.bundle.checks import LEAST_TEMPERATURE, MOST_TEMPERATURE
+from pellucid.bundle.model import LEAST_TEMPERATURE, MOST_TEMPERATURE
 from pellucid.classical import PREDICTORS, feature_length
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DivergedError

@@ -16,12 +16,12 @@ from generators import trained_generator
 from limited import quickly
 from models_with_detectors import model_with_detector
 from pellucid.bundle import FeatureModel, ImageModel, load_any, save
-from pellucid.classical.predictors.forest import Forest
+from pellucid.classical.forests import Forest
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.networks import InputFacts, NetworkConfig, build, design
+from pellucid.networks.config import Attention, Latent, OwnLayers, Recurrent
 from pellucid.networks.costs import cost_of_answer, require_affordable
-from pellucid.networks.own_layers import Attention, Latent, OwnLayers, Recurrent
 from pellucid.settings import Settings
 from small_models import CLASSES, reseal, untrained_model
 from text_models import text_model

@@ -19,7 +19,7 @@ from forged_folders import (
 )
 from models_with_detectors import model_with_detector
 from pellucid.bundle import HeldOut, load_any, save
-from pellucid.bundle.format.weights import pack
+from pellucid.bundle.description import pack
 from pellucid.bundle.held_out import MOST_EXAMPLES, most_kept
 from small_models import digits, reseal
 

@@ -10,8 +10,8 @@ from generators import trained_generator
 from pellucid.bundle import AdversarialModel, AutoencoderModel, load, load_any, save
 from pellucid.errors import DataError, ModelFileError
 from pellucid.networks import InputFacts, build, design
-from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
-from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
+from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits, reseal
 

@@ -6,8 +6,8 @@ import pytest
 
 from forged_folders import document_of
 from pellucid.bundle import load, save
-from pellucid.bundle.format.fields import read_joined_columns
-from pellucid.bundle.kinds import KINDS
+from pellucid.bundle.fields import read_joined_columns
+from pellucid.bundle.held_out import KINDS
 from pellucid.errors import ModelFileError
 from pellucid.export.export import metadata_of
 from pellucid.runtime.metadata import Metadata

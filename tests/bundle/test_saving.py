@@ -8,7 +8,7 @@ import torch
 from safetensors.numpy import load_file
 
 from pellucid.bundle import ImageModel, load, save
-from pellucid.bundle.format.weights import pack
+from pellucid.bundle.description import pack
 from pellucid.errors import DivergedError, StorageError
 from pellucid.settings import NEURAL_OF_IMAGES
 from small_models import digits, untrained_model

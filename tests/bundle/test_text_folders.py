@@ -14,8 +14,8 @@ import pytest
 
 from every_model import MODELS, answers_of
 from forged_folders import document_of, flipped, require_flips_refused, require_refused
+from pellucid.bundle import fields as encodings
 from pellucid.bundle import load, load_any, save
-from pellucid.bundle.format import encodings
 from pellucid.errors import ModelFileError
 from pellucid.tasks import TEXTS
 from small_models import CLASSES, reseal, sealed

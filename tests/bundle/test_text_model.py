@@ -9,8 +9,8 @@ import torch
 
 from every_model import MODELS, classical_model, network_model
 from pellucid.bundle import ClassicalModel, Model, TextModel, load_any, save
-from pellucid.bundle.checks import require_texts
-from pellucid.data.texts.store import Texts
+from pellucid.bundle.model import require_texts
+from pellucid.data.raw_texts import Texts
 from pellucid.errors import DataError
 from pellucid.tasks import TEXTS
 from small_models import CLASSES, DIGITS, digits, untrained_model, vector_model
@@ -229,7 +229,7 @@ def test_batches_of_a_transformer_hold_few_ids(monkeypatch: pytest.MonkeyPatch) 
     model.transform(texts()[:100])
     assert len(seen) == 1
     monkeypatch.setattr(
-        "pellucid.bundle.models.answering_texts._MOST_VALUES", 100 * model.network.config.feed_forward
+        "pellucid.bundle.network_answers._MOST_VALUES", 100 * model.network.config.feed_forward
     )
     del seen[:]
     np.testing.assert_allclose(model.transform(texts()[:100]), expected, atol=1e-6)

@@ -5,8 +5,8 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from pellucid.classical.fitting import discriminant
-from pellucid.classical.fitting.discriminant import discriminant_answers
+from pellucid.classical import linear_fitting
+from pellucid.classical.linear_fitting import discriminant_answers
 
 CLASSES = 10
 
@@ -18,8 +18,8 @@ def digits(count: int = 600) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("shrinkage", [0.1, 0.6])
 def test_each_fold_is_answered_as_scikit_learn_answers_it(monkeypatch, shrinkage: float) -> None:
-    monkeypatch.setattr(discriminant, "SHRINKAGES", (shrinkage,))
-    monkeypatch.setattr(discriminant, "best_scale", lambda labels, scores: 1.0)
+    monkeypatch.setattr(linear_fitting, "SHRINKAGES", (shrinkage,))
+    monkeypatch.setattr(linear_fitting, "best_scale", lambda labels, scores: 1.0)
     rows, labels = digits()
     fold = np.arange(len(labels)) % 3
     found = discriminant_answers(rows, labels, CLASSES, fold)

@@ -6,7 +6,7 @@ from skimage.feature import hog
 from sklearn.datasets import load_sample_image
 
 from pellucid.classical import extract, feature_length
-from pellucid.classical.features.hog import CLIP, grid, histograms
+from pellucid.classical.image_features import CLIP, grid, histograms
 
 SHAPES = [
     (1, 1, 1),

@@ -7,11 +7,10 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 
-from pellucid.classical import PREDICTORS, Lesson, fit_baseline
-from pellucid.classical.budget import Budget
-from pellucid.classical.fitting.calibration import best_scale
-from pellucid.classical.fitting.trees import laid_out
-from pellucid.classical.predictors.forest import MOST_DEPTH
+from pellucid.classical import PREDICTORS, TrainingSet, fit_baseline
+from pellucid.classical.forests import MOST_DEPTH, laid_out
+from pellucid.classical.linear_fitting import best_scale
+from pellucid.classical.training_set import Budget
 
 DATA = load_digits()
 
@@ -20,7 +19,7 @@ DATA = load_digits()
 def trained(name):
     """A baseline trained on digits."""
     rows, places = DATA.data[:120].astype(np.float32), np.arange(100)
-    lesson = Lesson(rows, DATA.target[:120].astype(np.int64), places, np.arange(100, 120), 10, "values")
+    lesson = TrainingSet(rows, DATA.target[:120].astype(np.int64), places, np.arange(100, 120), 10, "values")
     return fit_baseline(name, lesson, seed=0, threads=1, budget=Budget(trees=4, screened=60)).predictor
 
 
@@ -173,4 +172,4 @@ def test_budget():
 def test_impossible_lessons_are_refused(change, said):
     whole = dict(inputs=np.zeros((3, 2, 2, 1), np.uint8), labels=np.zeros(3, np.int64), classes=2)
     with pytest.raises(ValueError, match=said):
-        Lesson(**{**whole, "train": np.arange(3), "validation": np.zeros(0, np.int64), **change})
+        TrainingSet(**{**whole, "train": np.arange(3), "validation": np.zeros(0, np.int64), **change})

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pellucid.classical.lesson import Configuration
 from pellucid.classical.search import _as_good, _settled
+from pellucid.classical.training_set import Configuration
 
 
 def taken(scores, losses):

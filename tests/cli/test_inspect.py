@@ -11,7 +11,7 @@ from PIL import Image
 
 from command_line import alone, within
 from data.made import write_class_folders
-from pellucid.cli.flags import settings_from
+from pellucid.cli.command_line import settings_from
 from pellucid.cli.main import build_parser
 
 

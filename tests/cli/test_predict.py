@@ -14,7 +14,7 @@ from number_models import number_model
 from pellucid import TextClassifier
 from pellucid.arithmetic.rounding import percent
 from pellucid.bundle import save
-from pellucid.cli.flags import counted
+from pellucid.cli.command_line import counted
 from pellucid.cli.main import main
 from small_models import CLASSES, trained_model, write_digits
 

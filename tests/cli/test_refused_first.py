@@ -35,7 +35,7 @@ def test_before_the_data(unreadable, tmp_path, monkeypatch, given, message):
 
 
 def test_a_backbone_whose_package_is_not_installed(unreadable, tmp_path, monkeypatch):
-    monkeypatch.setattr("pellucid.pretrained.known._place", lambda known: None)
+    monkeypatch.setattr("pellucid.pretrained.known_weights._place", lambda known: None)
     done = within("train", unreadable, "--out", tmp_path / "run", "--backbone", "all-minilm-l6-v2")
     assert (done.returncode, "its package is not installed" in done.stderr) == (2, True)
     assert not (tmp_path / "run").exists()

@@ -11,8 +11,16 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import SVC, SVR
 
-from pellucid.classical import BASELINES, NUMBER_BASELINES, PREDICTORS, Budget, Lesson, extract, fit_baseline
-from pellucid.classical.predictors import kernel
+from pellucid.classical import (
+    BASELINES,
+    NUMBER_BASELINES,
+    PREDICTORS,
+    Budget,
+    TrainingSet,
+    extract,
+    fit_baseline,
+    kernel_machines,
+)
 
 SMALL = Budget(screened=300, iterations=60, trees=20)
 every_baseline = pytest.mark.parametrize("name", BASELINES)
@@ -24,7 +32,7 @@ def digits(train=400):
     data = load_digits()
     images = (data.images * 255 / 16).astype(np.uint8)[..., np.newaxis]
     order = np.random.default_rng(0).permutation(len(images))
-    lesson = Lesson(
+    lesson = TrainingSet(
         images,
         data.target.astype(np.int64),
         np.sort(order[:train]),
@@ -39,7 +47,7 @@ def numbers(train=300):
     data = load_diabetes()
     order = np.random.default_rng(0).permutation(len(data.data))
     rows = (data.data * 7 + 3).astype(np.float32)
-    return Lesson(
+    return TrainingSet(
         rows, data.target.astype(np.float64), np.sort(order[:train]), np.sort(order[train:]), 0, "values"
     )
 
@@ -128,7 +136,7 @@ def test_the_best_configuration_on_validation_is_taken(name, metric):
 def test_little_data(name, classes, labels):
     images = (np.random.default_rng(1).random((len(labels), 5, 3, 3)) * 255).astype(np.uint8)
     places = np.arange(len(labels))
-    lesson = Lesson(images, labels.astype(np.int64), places, places[:0], classes)
+    lesson = TrainingSet(images, labels.astype(np.int64), places, places[:0], classes)
     answers = asked(fit(name, lesson), images)
     assert answers.shape == (len(labels), classes)
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=0, atol=1e-12)
@@ -138,7 +146,7 @@ def test_little_data(name, classes, labels):
 @every_baseline
 def test_images_that_are_all_alike(name):
     images, labels = np.full((40, 6, 6, 1), 9, np.uint8), np.arange(40) % 4
-    lesson = Lesson(images, labels.astype(np.int64), np.arange(30), np.arange(30, 40), 4)
+    lesson = TrainingSet(images, labels.astype(np.int64), np.arange(30), np.arange(30, 40), 4)
     answers = asked(fit(name, lesson), images)
     np.testing.assert_allclose(answers, 0.25, atol=0.05)
 
@@ -168,7 +176,7 @@ def test_numbers(name):
 @pytest.mark.parametrize("labels", [np.full(12, 2.5), np.linspace(-1e9, 1e9, 12)], ids=["alike", "large"])
 def test_numbers_of_little_data(name, labels):
     rows = np.random.default_rng(2).random((12, 40)).astype(np.float32)
-    lesson = Lesson(rows, labels, np.arange(12), np.arange(0), 0, "network")
+    lesson = TrainingSet(rows, labels, np.arange(12), np.arange(0), 0, "network")
     assert np.isfinite(asked(fit(name, lesson), rows)).all()
 
 
@@ -247,13 +255,15 @@ def test_machine_answers_as_scikit_learn_does(many):
     fitted = fit("svm", lesson)
     ours = fitted.predictor
     order = lesson.table(fitted.features, next(iter(lesson._kept))[1])
-    space = kernel.project(order.train, ours.mean, ours.projection).astype(np.float32).astype(np.float64)
+    space = (
+        kernel_machines.project(order.train, ours.mean, ours.projection).astype(np.float32).astype(np.float64)
+    )
     words = max(fitted.configurations, key=lambda each: each.score).words
     strength = float(words.split("C = ")[1].split(",")[0])
     model = SVC(C=strength, gamma=float(ours.gamma[0]), decision_function_shape="ovo").fit(
         space, order.labels
     )
-    rows = kernel.project(extract(fitted.features, many), ours.mean, ours.projection)
+    rows = kernel_machines.project(extract(fitted.features, many), ours.mean, ours.projection)
     votes = np.zeros((len(rows), 10))
     for (first, second), decisions in zip(
         [(a, b) for a in range(10) for b in range(a + 1, 10)], model.decision_function(rows).T, strict=True
@@ -261,7 +271,7 @@ def test_machine_answers_as_scikit_learn_does(many):
         votes[:, first] += expit(5 * decisions)
         votes[:, second] += expit(-5 * decisions)
     agree(asked(fitted, many), softmax(ours.scale[0] * votes, axis=1))
-    rows = kernel.project(extract(fitted.features, lesson.inputs), ours.mean, ours.projection)
+    rows = kernel_machines.project(extract(fitted.features, lesson.inputs), ours.mean, ours.projection)
     assert (asked(fitted, lesson.inputs).argmax(axis=1) == model.predict(rows)).mean() > 0.99
 
 
@@ -281,7 +291,7 @@ def test_numbers_are_those_of_scikit_learn(monkeypatch, name, estimator):
         rows = (rows - seen.mean(axis=0)) / seen.std(axis=0)
         if name == "svm":
             ours = fitted.predictor
-            rows = kernel.project(lesson.inputs[lesson.validation], ours.mean, ours.projection)
+            rows = kernel_machines.project(lesson.inputs[lesson.validation], ours.mean, ours.projection)
         theirs = models[-1].predict(rows) * labels.std() + labels.mean()
     np.testing.assert_allclose(asked(fitted, lesson.inputs[lesson.validation])[:, 0], theirs, rtol=1e-5)
 
@@ -290,9 +300,9 @@ def test_with_many_classes_fewer_machines_are_compared():
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(40), 6)
     images = generator.integers(0, 255, size=(240, 8, 8, 1), dtype=np.uint8)
-    lesson = Lesson(images, labels, np.arange(0, 240, 2), np.arange(1, 240, 2), 40)
+    lesson = TrainingSet(images, labels, np.arange(0, 240, 2), np.arange(1, 240, 2), 40)
     assert fit_baseline("svm", lesson, seed=0, threads=1).configurations == ()
-    few = Lesson(images, labels % 5, np.arange(0, 240, 2), np.arange(1, 240, 2), 5)
+    few = TrainingSet(images, labels % 5, np.arange(0, 240, 2), np.arange(1, 240, 2), 5)
     assert len(fit_baseline("svm", few, seed=0, threads=1).configurations) == 6
 
 

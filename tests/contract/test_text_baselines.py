@@ -8,12 +8,27 @@ import pytest
 from sklearn.feature_selection import chi2, r_regression
 from sklearn.svm import LinearSVC
 
-from pellucid.classical import BASELINES, NUMBER_BASELINES, PREDICTORS, TF_IDF, Budget, Lesson, fit_baseline
-from pellucid.classical.features.texts import about_classes, about_numbers, look, most_features
-from pellucid.classical.fitting.text_models import RIDGE, SVM, TextSetup, for_classes, for_numbers
+from pellucid.classical import (
+    BASELINES,
+    NUMBER_BASELINES,
+    PREDICTORS,
+    TF_IDF,
+    Budget,
+    TrainingSet,
+    fit_baseline,
+)
 from pellucid.classical.search import Trial, Work
-from pellucid.classical.text_baselines import BEST_FEATURES, TEXT_BASELINES
-from pellucid.data.texts.store import Texts
+from pellucid.classical.text_baselines import (
+    BEST_FEATURES,
+    RIDGE,
+    SVM,
+    TEXT_BASELINES,
+    TextSetup,
+    for_classes,
+    for_numbers,
+)
+from pellucid.classical.text_features import about_classes, about_numbers, look, most_features
+from pellucid.data.raw_texts import Texts
 
 SMALL = Budget(trees=40)
 every_baseline = pytest.mark.parametrize("name", BASELINES)
@@ -37,7 +52,7 @@ def lesson(count=360, classes=3, of_numbers=False, keep=Texts.of):
     texts, labels = made(count, classes)
     labels = labels * 10 + np.random.default_rng(1).normal(size=count) if of_numbers else labels
     places = np.arange(count)
-    return Lesson(keep(texts), labels, places[:-60], places[-60:], 0 if of_numbers else classes, "texts")
+    return TrainingSet(keep(texts), labels, places[:-60], places[-60:], 0 if of_numbers else classes, "texts")
 
 
 def fit(name, lesson, **named):
@@ -134,7 +149,7 @@ def test_one_configuration_is_chosen_among_those_that_cannot_be_told_apart(name)
 )
 def test_little_data(name, classes, labels):
     texts, places = made(len(labels))[0], np.arange(len(labels))
-    fitted = fit(name, Lesson(texts, labels.astype(np.int64), places, places[:0], classes, "texts"))
+    fitted = fit(name, TrainingSet(texts, labels.astype(np.int64), places, places[:0], classes, "texts"))
     answers = asked(fitted, texts)
     assert answers.shape == (len(labels), classes)
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=0, atol=1e-12)
@@ -145,7 +160,7 @@ def test_little_data(name, classes, labels):
 @pytest.mark.parametrize("text", ["", "\n\t ", "the same", "\ud800"], ids=ascii)
 def test_texts_that_are_all_alike(name, text):
     labels, places = np.arange(60) % 3, np.arange(60)
-    fitted = fit(name, Lesson([text] * 60, labels, places[:48], places[48:], 3, "texts"))
+    fitted = fit(name, TrainingSet([text] * 60, labels, places[:48], places[48:], 3, "texts"))
     np.testing.assert_allclose(asked(fitted, [text, "other"]), 1 / 3, atol=0.05)
 
 
@@ -172,7 +187,7 @@ def test_numbers(name):
 @pytest.mark.parametrize("labels", [np.full(12, 2.5), np.linspace(-1e9, 1e9, 12)], ids=["alike", "large"])
 def test_numbers_of_little_data(name, labels):
     texts = made(12)[0]
-    fitted = fit(name, Lesson(texts, labels, np.arange(12), np.arange(0), 0, "texts"))
+    fitted = fit(name, TrainingSet(texts, labels, np.arange(12), np.arange(0), 0, "texts"))
     assert np.isfinite(asked(fitted, [*texts, ""])).all()
 
 
@@ -204,7 +219,7 @@ def test_a_forest_sees_the_ngrams_that_say_most():
     stock = [f"word{number}" for number in range(3 * BEST_FEATURES)]
     labels = np.arange(400) % 2
     texts = [" ".join([*chance.choice(stock, 60), "yes" if label else "no"]) for label in labels]
-    fitted = fit("random-forest", Lesson(texts, labels, np.arange(400), np.arange(0), 2, "texts"))
+    fitted = fit("random-forest", TrainingSet(texts, labels, np.arange(400), np.arange(0), 2, "texts"))
     assert fitted.predictor.inputs == fitted.tfidf.features == BEST_FEATURES
     assert {"yes", "no"} <= set(fitted.tfidf.terms[0])
 
@@ -225,7 +240,7 @@ def test_texts_are_read_as_their_script_asks():
     assert look([text * 20 for text in english], places).readings == ("words", "pairs", "union")
     assert look(chinese, places).readings == ("characters",)
     assert look(["a word or two " * 30_000] * 50, places).readings == ("words", "pairs")
-    fitted = fit("svm", Lesson(chinese, places % 2, places, places[:0], 2, "texts"))
+    fitted = fit("svm", TrainingSet(chinese, places % 2, places, places[:0], 2, "texts"))
     assert {"酒", "no"} <= set(fitted.tfidf.terms[0])
     assert "这 家 酒" in fitted.tfidf.terms[2]
     assert (asked(fitted, chinese).argmax(axis=1) == places % 2).all()
@@ -247,7 +262,7 @@ def test_every_linear_model_reads_parts_of_words(name):
     (texts, labels), places = inflected(400), np.arange(400)
     of_numbers = name == "ridge"
     labels = labels * 4.0 if of_numbers else labels
-    whole = Lesson(Texts.of(texts), labels, places[:300], places[300:], 0 if of_numbers else 2, "texts")
+    whole = TrainingSet(Texts.of(texts), labels, places[:300], places[300:], 0 if of_numbers else 2, "texts")
     fitted = fit(name, whole)
     assert "parts of words" in fitted.setup[1]
     answers = asked(fitted, texts[300:])
@@ -258,7 +273,7 @@ def test_every_linear_model_reads_parts_of_words(name):
 def test_weighing_by_number_favours_what_says_most():
     texts, labels = made(400)
     numbers = labels * 10.0
-    whole = Lesson(Texts.of(texts), numbers, np.arange(400), np.arange(0), 0, "texts")
+    whole = TrainingSet(Texts.of(texts), numbers, np.arange(400), np.arange(0), 0, "texts")
     rows = fit("ridge", whole).tfidf.transform(texts)
     errors = []
     for by_label in (False, True):
@@ -295,12 +310,12 @@ def test_budget_bounds_texts():
 )
 def test_inputs_of_another_kind_are_refused(inputs, kind, said):
     with pytest.raises(ValueError, match=said):
-        Lesson(inputs, np.zeros(3, np.int64), np.arange(3), np.arange(0), 1, kind)
+        TrainingSet(inputs, np.zeros(3, np.int64), np.arange(3), np.arange(0), 1, kind)
 
 
 def test_answers_need_no_scikit_learn():
     code = (
-        "import sys, pellucid.classical, pellucid.encoding.ngrams.tfidf_fitting\n"
+        "import sys, pellucid.classical, pellucid.encoding.tfidf\n"
         "assert 'sklearn' not in sys.modules and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

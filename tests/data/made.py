@@ -9,7 +9,7 @@ from PIL import Image
 
 from pellucid.data import read_data
 from pellucid.data.listing import Listing
-from pellucid.data.texts.store import Texts
+from pellucid.data.raw_texts import Texts
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 

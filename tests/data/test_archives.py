@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 
 from made_images import context, encoded
-from pellucid.data.archives import members as members_module
-from pellucid.data.archives.members import Member
-from pellucid.data.archives.opening import members_of
-from pellucid.data.reading.inputs.places import open_places
-from pellucid.data.reading.inputs.single import Input
+from pellucid.data import archives as members_module
+from pellucid.data.archives import Member
+from pellucid.data.reading.input_places import Input, open_places
+from pellucid.data.trees import members_of
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES, TEXTS, InputKind

@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pellucid.data import read_data
-from pellucid.data.labels.texts import label_texts
-from pellucid.data.reading.arrays import checked_pixels
-from pellucid.data.reading.idx import is_idx_folder, read_idx_folder
-from pellucid.data.reading.npz import read_npz
+from pellucid.data.labels import label_texts
+from pellucid.data.reading.array_files import checked_pixels, is_idx_folder, read_idx_folder, read_npz
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.data.images.cached.cache import decode_all
+from pellucid.data.image_siblings import by_names
+from pellucid.data.images.cache import decode_all
 from pellucid.data.images.decoding import decode_image
-from pellucid.data.images.taken import UNKNOWN
+from pellucid.data.images.pixels import UNKNOWN
 from pellucid.data.preparing import prepare
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.reading.samples import read_sample
-from pellucid.data.siblings.bursts import by_names
-from pellucid.data.siblings.rules import BURSTS
+from pellucid.data.reading.forms import read_sample
+from pellucid.data.sibling_sets import BURSTS
 from pellucid.settings import Settings
 
 SCENES, FRAMES, OTHERS = 20, 4, 240

@@ -18,10 +18,9 @@ from PIL import Image
 from data.made import listing_of
 from made_images import context, encoded
 from pellucid.data import Images, Listing, Preprocessing, decode_all, read_data
-from pellucid.data.images.cached import cache as cache_module
-from pellucid.data.images.cached.cache import cache_folder, cache_limit, make_room
-from pellucid.data.images.cached.entry import open_entry
-from pellucid.data.images.digests import array_digests, difference_hashes, image_digest
+from pellucid.data.images import cache as cache_module
+from pellucid.data.images.cache import cache_folder, cache_limit, make_room, open_entry
+from pellucid.data.images.preprocessing import array_digests, difference_hashes, image_digest
 from pellucid.errors import DataError, RunLockedError, StorageError, UsageError
 from pellucid.files import locked
 from pellucid.settings import Settings
@@ -418,7 +417,7 @@ def test_limit_and_place_of_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_damaged_idx_files_raise(tmp_path: Path, own_cache: Path) -> None:
-    sample = Path(cache_module.__file__).parents[2] / "fashion"
+    sample = Path(cache_module.__file__).parents[1] / "fashion"
     shutil.copytree(sample, tmp_path / "idx")
     path = tmp_path / "idx" / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-5000])

@@ -16,7 +16,7 @@ from PIL import Image
 from made_images import context, encoded
 from pellucid.budgets import PIXELS
 from pellucid.data.images.decoding import decode_image, read_header
-from pellucid.data.images.quiet import quiet_pillow
+from pellucid.data.images.decoding_threads import quiet_pillow
 from pellucid.errors import DataError
 
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM", "GIF")

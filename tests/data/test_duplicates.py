@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from data.made import images_of
-from pellucid.data.copies import duplicates
-from pellucid.data.copies.duplicates import first_with_content, near_copies, nearly_equal
-from pellucid.data.images.digests import array_digests, difference_hashes
-from pellucid.data.reading.samples import FASHION_FOLDER
+from pellucid.data import image_copies
+from pellucid.data.image_copies import first_with_content, near_copies, nearly_equal
+from pellucid.data.images.preprocessing import array_digests, difference_hashes
+from pellucid.data.reading.forms import FASHION_FOLDER
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def garments() -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=16).reshape(2000, 28, 28, 1)
 
 
-def found(pixels: np.ndarray) -> duplicates.NearCopies:
+def found(pixels: np.ndarray) -> image_copies.NearCopies:
     return near_copies(pixels, difference_hashes(pixels), np.arange(len(pixels)))
 
 
@@ -99,10 +99,10 @@ def test_search_finds_what_comparing_all_with_all_finds(garments):
     """The windows and projections lose no pair that the stated steps admit."""
     originals = garments[:150]
     pixels = np.concatenate([originals, np.stack([resaved(each, 75) for each in originals])])
-    blocks = duplicates._block_means(pixels, np.arange(300))
+    blocks = image_copies._block_means(pixels, np.arange(300))
     centred = blocks - blocks.mean(axis=1, keepdims=True)
     every = np.stack(np.triu_indices(300, k=1), axis=1)
-    admitted = duplicates._alike(every, centred, difference_hashes(pixels))
+    admitted = image_copies._alike(every, centred, difference_hashes(pixels))
     expected = admitted[nearly_equal(pixels[admitted[:, 0]], pixels[admitted[:, 1]])]
     assert found(pixels).pairs.tolist() == expected.tolist()
 
@@ -141,7 +141,7 @@ def test_many_flat_images_are_no_copies_and_cost_nothing():
 
 
 def test_a_crowd_of_near_copies_stops_at_the_limit_and_says_so(garments, monkeypatch):
-    monkeypatch.setattr(duplicates, "MOST_CANDIDATES", 500)
+    monkeypatch.setattr(image_copies, "MOST_CANDIDATES", 500)
     noise = np.random.default_rng(0).integers(-2, 3, (2000, 28, 28, 1))
     crowd = np.clip(garments[:1] + noise, 0, 255).astype(np.uint8)
     result = found(crowd)
@@ -150,7 +150,7 @@ def test_a_crowd_of_near_copies_stops_at_the_limit_and_says_so(garments, monkeyp
 
 
 def test_search_stops_at_its_limit_of_comparisons(garments, monkeypatch):
-    monkeypatch.setattr(duplicates, "MOST_COMPARISONS", 1000)
+    monkeypatch.setattr(image_copies, "MOST_COMPARISONS", 1000)
     assert not found(garments).complete
 
 
@@ -158,6 +158,6 @@ def test_search_stops_at_its_limit_of_comparisons(garments, monkeypatch):
 def test_block_means_of_any_size(shape):
     """The mean of all blocks is the mean of the image as it is sampled."""
     pixels = np.random.default_rng(0).integers(0, 256, (3, *shape, 3)).astype(np.uint8)
-    means = duplicates._block_means(pixels, np.arange(3)).reshape(3, 8, 8)
+    means = image_copies._block_means(pixels, np.arange(3)).reshape(3, 8, 8)
     sampled = pixels[:, :: max(1, shape[0] // 32), :: max(1, shape[1] // 32)]
     np.testing.assert_allclose(means.mean(axis=(1, 2)), sampled.mean(axis=(1, 2, 3)), rtol=1e-5)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.data.tables.encodings import TextFile, count_lines, decode_text, detected_encoding, text_file
+from pellucid.data.tables.text_files import TextFile, count_lines, decode_text, detected_encoding, text_file
 from pellucid.errors import DataError
 
 PLAIN = "Plain letters, as in most of the world's tables; für Ämter auch.\n" * 3

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from made_images import context, encoded
+from pellucid.data.data_files import IMAGE_KIND, files_on_disk
+from pellucid.data.reading.class_folders import read_folder
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.reading.folders import read_folder
-from pellucid.data.tables.file_kinds import IMAGE_KIND, files_of
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
@@ -48,7 +48,7 @@ def test_the_order_does_not_depend_on_the_locale(tmp_path: Path) -> None:
     put(tmp_path / "x", "B.png", "a.png", "ä.png", "Z.png", "文.png")
     put(tmp_path / "y", "1.png")
     script = (
-        "import sys; from pathlib import Path; from pellucid.data.reading.folders import read_folder\n"
+        "import sys; from pathlib import Path; from pellucid.data.reading.class_folders import read_folder\n"
         "sys.stdout.buffer.write(repr(read_folder(Path(sys.argv[1]), 'x').sources).encode())"
     )
     outputs = {
@@ -195,7 +195,7 @@ def test_links_are_followed_once(class_folders: Path, tmp_path: Path) -> None:
     (class_folders / "dog" / "linked.png").symlink_to(class_folders / "cat" / "0.png")
     (class_folders / "dog" / "broken.png").symlink_to(tmp_path / "gone.png")
     (class_folders / "bird").symlink_to(class_folders / "dog")
-    images, others = files_of(class_folders / "dog", IMAGE_KIND)
+    images, others = files_on_disk(class_folders / "dog", IMAGE_KIND)
     assert [path.name for path in images] == ["0.png", "1.png", "2.png", "broken.png", "linked.png"]
     assert others == []
     listing = read_folder(class_folders, "photos")

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.data.tables.forms.json_values import JsonValues
+from pellucid.data.tables.json_tables import JsonValues
 
 VALUES = st.recursive(
     st.none() | st.integers() | st.text(max_size=6) | st.sampled_from(['a"b', "\\", '\\"', "],[", "{", '"'])

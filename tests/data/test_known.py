@@ -8,7 +8,7 @@ from PIL import Image
 
 from data.made import images_of, listing_of, write_class_folders
 from pellucid.data import Preprocessing, decode_all, prepare
-from pellucid.data.earlier import EarlierConstraints
+from pellucid.data.dataset import EarlierConstraints
 from pellucid.data.reading.dispatch import read_data
 from pellucid.errors import DataError
 from pellucid.settings import Settings

@@ -12,7 +12,7 @@ from made_images import context, encoded
 from pellucid.data import decode_all, prepare, read_data
 from pellucid.data.images import decoding
 from pellucid.data.images.decoding import DRAFT_FROM, decode_image, read_header
-from pellucid.data.images.sizing import fit_image
+from pellucid.data.images.pixels import fit_image
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 

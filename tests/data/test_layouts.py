@@ -13,10 +13,10 @@ from pyarrow import parquet
 from data.made import read
 from data.made_layouts import BY_TOOLS, MADE, ON_DISK, class_folders, contest, require_whole
 from pellucid.data import Listing, Preprocessing, decode_all
-from pellucid.data.archives.stored import Stored, contents
-from pellucid.data.reading.containers.places import files_named
+from pellucid.data.data_files import Stored, contents
 from pellucid.data.reading.dispatch import read_dataset
-from pellucid.data.reading.inputs.places import open_places
+from pellucid.data.reading.forms import files_named
+from pellucid.data.reading.input_places import open_places
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES

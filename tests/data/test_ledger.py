@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from data.made import images_of, listing_of, write_class_folders
-from pellucid.data import prepare, write_ledger
-from pellucid.data.checks import ledger
+from pellucid.data import ledger, prepare, write_ledger
 from pellucid.errors import StorageError
 from pellucid.settings import Settings
 

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from pellucid.data.reading.samples import read_sample
-from pellucid.data.siblings.quotes import quotes
-from pellucid.data.siblings.threads import plain_subject, threads
-from pellucid.data.texts.store import Texts
+from pellucid.data.raw_texts import Texts
+from pellucid.data.reading.forms import read_sample
+from pellucid.data.siblings import plain_subject, quotes, threads
 
 
 def mails(count: int) -> list[str]:

@@ -11,12 +11,12 @@ from sklearn.datasets import load_digits
 
 from data.made import images_of, listing_of
 from pellucid.data import Check, Dataset, Listing, prepare, write_ledger
-from pellucid.data.labels.numbers import number_text
-from pellucid.data.splits.splitting import split
+from pellucid.data.labels import number_text
+from pellucid.data.splitting import split
 from pellucid.data.wording import width
 from pellucid.errors import DataError
 from pellucid.settings import Settings
-from pellucid.tasks.strata import deciles
+from pellucid.tasks import deciles
 
 DIGITS = load_digits()
 PIXELS = (DIGITS.images * 15).astype(np.uint8)[..., None]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pellucid.data import prepare
-from pellucid.data.images import number_probe
-from pellucid.data.images.number_probe import VariationProbe, probe_variations
+from pellucid.data.images import augmentation
+from pellucid.data.images.augmentation import VariationProbe, probe_variations
 from pellucid.settings import Settings
 
 SHIFT = 2
@@ -53,7 +53,7 @@ def test_how_many_images_are_in_memory_changes_no_verdict(clothes, monkeypatch):
     pixels, train = clothes
     numbers = NUMBERS["horizontal place"](pixels)
     whole = probe_variations(pixels, numbers, train, SHIFT, np.random.default_rng(0))
-    monkeypatch.setattr(number_probe, "PROBE_BYTES", 100 * 28 * 28)
+    monkeypatch.setattr(augmentation, "PROBE_BYTES", 100 * 28 * 28)
     parts = probe_variations(pixels, numbers, train, SHIFT, np.random.default_rng(0))
     assert parts[0] == whole[0]
     assert parts[1].keeps_number == whole[1].keeps_number  # its shifts are drawn part by part

@@ -5,8 +5,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from pellucid.data import prepare
-from pellucid.data.images.photographs import look_like_photographs
-from pellucid.data.images.sizing import fit_image
+from pellucid.data.images.pixels import fit_image
+from pellucid.data.images.preprocessing import look_like_photographs
 from pellucid.settings import Settings
 from photographs import pieces
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from made_images import context, encoded
-from pellucid.data.reading.inputs import piped
-from pellucid.data.reading.inputs.places import open_places
-from pellucid.data.reading.inputs.single import Cell, Input
+from pellucid.data.reading import input_places
+from pellucid.data.reading.input_places import Cell, Input, open_places
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES, TEXTS, InputKind
@@ -86,7 +85,7 @@ def test_texts_on_standard_input_are_lines() -> None:
 
 
 def test_a_line_without_end_is_a_row_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(piped, "_MOST_LINE", 100_000)
+    monkeypatch.setattr(input_places, "_MOST_LINE", 100_000)
     found = opened("-", stdin=b"a" * 1_000_000 + b"\nfine\n", kind=TEXTS)
     assert [bool(each.error) for each in found] == [True, False]
     assert found[1].source == Cell("fine")

@@ -4,7 +4,7 @@ import pytest
 from data.made import images_of, listing_of, write_class_folders
 from pellucid.data import decoded as content_room
 from pellucid.data import prepare
-from pellucid.data.images.cached.cache import cache_folder
+from pellucid.data.images.cache import cache_folder
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 

@@ -14,8 +14,8 @@ from data.made import listing_of_texts, made_texts
 from peak_memory import PEAK
 from pellucid.data import Dataset, prepare
 from pellucid.data import decoded as content
-from pellucid.data.checks.checking import Check
-from pellucid.data.checks.ledger import ledger_lines
+from pellucid.data.checking import Check
+from pellucid.data.ledger import ledger_lines
 from pellucid.data.listing import Problem
 from pellucid.errors import DataError
 from pellucid.settings import Settings

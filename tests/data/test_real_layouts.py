@@ -10,7 +10,7 @@ import pytest
 
 from data.made import read, require_refused, written
 from pellucid.data import Listing, read_data
-from pellucid.data.reading.inputs.texts import list_texts
+from pellucid.data.reading.inputs import list_texts
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.data.reading.samples import read_sample
-from pellucid.data.siblings.registration import register
-from pellucid.data.siblings.scenes import likenesses, of_one_scene
+from pellucid.data.image_siblings import likenesses, of_one_scene, register
+from pellucid.data.reading.forms import read_sample
 
 SIDE = 28
 

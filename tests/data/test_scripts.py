@@ -4,7 +4,7 @@ import unicodedata
 
 import numpy as np
 
-from pellucid.data.texts.scripts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts, without_spaces
+from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts, without_spaces
 
 
 def test_scripts_without_spaces() -> None:

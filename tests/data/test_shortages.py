@@ -1,6 +1,6 @@
 """Refusals of data that is too small to be divided."""
 
-from pellucid.data.splits.shortages import Shortage, too_few_of_classes
+from pellucid.data.splitting import Shortage, too_few_of_classes
 
 
 def test_many_short_classes_are_named_in_twenty_lines():

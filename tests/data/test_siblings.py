@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 
 from data.made import listing_of_texts, made_texts
-from pellucid.data.checks.ledger import ledger_lines
-from pellucid.data.copies.sets import first_of_sets, linked
+from pellucid.data.ledger import ledger_lines
 from pellucid.data.preparing import prepare
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.siblings.near import confirmed_chains
-from pellucid.data.siblings.rules import NEAR_COPIES, SOURCES, joined
-from pellucid.data.siblings.sources import by_source
-from pellucid.data.splits.folding import folds
+from pellucid.data.sibling_sets import NEAR_COPIES, SOURCES, first_of_sets, joined, linked
+from pellucid.data.siblings import by_source, confirmed_chains
+from pellucid.data.splitting import folds
 from pellucid.settings import Settings
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_images import context
-from pellucid.data.images.sizing import fit_image, inner_size, training_size
+from pellucid.data.images.pixels import fit_image, inner_size, training_size
 from pellucid.settings import Settings
 
 sides = st.integers(1, 90)

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.made import listing_of
+from pellucid.data.carving import tabulated
 from pellucid.data.listing import Listing
-from pellucid.data.splits.carving import tabulated
-from pellucid.data.splits.splitting import split
+from pellucid.data.splitting import split
 from pellucid.errors import DataError
 
 

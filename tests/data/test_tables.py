@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from data.made import read, require_refused
 from pellucid.data import Listing
-from pellucid.data.tables.stream import open_table
+from pellucid.data.tables.table_files import open_table
 
 Write = Callable[[str, bytes | str], Path]
 

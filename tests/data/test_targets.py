@@ -18,8 +18,8 @@ from sklearn.datasets import load_digits
 
 from data.made import images_of, listing_of, write_class_folders
 from pellucid.data import prepare, read_data
-from pellucid.data.labels.numbers import number_text, read_number
-from pellucid.data.splits.targets import require_spread, with_target
+from pellucid.data.labels import number_text, read_number
+from pellucid.data.targets import require_spread, with_target
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION, REGRESSION

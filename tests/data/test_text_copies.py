@@ -13,11 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.made import made_texts
-from pellucid.data.copies import text_copies
-from pellucid.data.copies.text_copies import near_texts, overlaps, text_digests
-from pellucid.data.reading.samples import read_sample
-from pellucid.data.texts.store import Texts
-from pellucid.data.texts.units import units_of
+from pellucid.data import text_copies
+from pellucid.data.raw_texts import Texts, units_of
+from pellucid.data.reading.forms import read_sample
+from pellucid.data.text_copies import near_texts, overlaps, text_digests
 
 REVIEW = (
     "The room was clean and quiet, the staff answered every question with patience, and breakfast "

@@ -192,7 +192,7 @@ def test_uneven_rows_are_named_wherever_they_stand(tmp_path: Path) -> None:
 
 
 def test_a_field_beyond_all_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.data.tables.csv_rows.LINE_BYTES", 200_000)
+    monkeypatch.setattr("pellucid.data.tables.csv_tables.LINE_BYTES", 200_000)
     lines = ["text,label", "fine,a", "x" * 199_999 + ",b"]
     assert len(read(written(tmp_path / "t.csv", "\n".join(lines)))) == 2
     lines[2] = "x" * 200_001 + ",b"

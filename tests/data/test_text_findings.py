@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data.made import listing_of_texts
-from pellucid.data.checks.text_findings import TextFindings, text_findings
+from pellucid.data.findings import TextFindings, text_findings
 
 SCRIPTS = {
     "Latin": "Ça va très bien, 42 fois",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.data.texts.store import Texts, TextWriter
+from pellucid.data.raw_texts import Texts, TextWriter
 
 TEXTS = st.lists(st.text(max_size=9), max_size=9)
 
@@ -14,8 +14,8 @@ TEXTS = st.lists(st.text(max_size=9), max_size=9)
 def test_what_goes_in_comes_out(first: list[str], second: list[str], where: slice, on_disk: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         if on_disk:
-            patch.setattr("pellucid.data.tables.spool._MOST_IN_MEMORY", 10)
-            patch.setattr("pellucid.data.texts.store._FLUSHED", 4)
+            patch.setattr("pellucid.data.raw_texts._MOST_IN_MEMORY", 10)
+            patch.setattr("pellucid.data.raw_texts._FLUSHED", 4)
         writer = TextWriter()
         for text in first:
             writer.append(text)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data.made import made_texts
-from pellucid.data.labels.times import read_times
+from pellucid.data.labels import read_times
 from pellucid.data.preparing import prepare
 from pellucid.data.reading.dispatch import read_data
 from pellucid.errors import DataError, UsageError

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from encoding.written import ENGLISH, everyone
-from pellucid.data.texts.store import Texts
+from pellucid.data.raw_texts import Texts
 from pellucid.encoding import NgramEncoder, TokenEncoder, choosing, fit_ngrams, fit_tokens, survey
 from pellucid.errors import UsageError
 from pellucid.settings import Settings

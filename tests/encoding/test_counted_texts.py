@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from pellucid.classical.features import texts as features
-from pellucid.data.texts.store import Texts
-from pellucid.encoding.counting import FEW_TEXTS
-from pellucid.encoding.ngrams.counted_texts import CountedTexts
-from pellucid.encoding.ngrams.encoder import Shape
-from pellucid.encoding.ngrams.terms import names_of
-from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
+from pellucid.classical import text_features as features
+from pellucid.data.raw_texts import Texts
+from pellucid.encoding.ngrams import Shape
+from pellucid.encoding.survey import FEW_TEXTS
+from pellucid.encoding.term_weights import names_of
+from pellucid.encoding.tfidf import CountedTexts, fit_tfidf
 
 EVERY_N_GRAM = 1_000_000
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies
 
-from pellucid.encoding import counting
-from pellucid.encoding.counting import Counter, most_frequent, share_unknown
+from pellucid.encoding import survey
+from pellucid.encoding.survey import Counter, most_frequent, share_unknown
 
 _texts = strategies.lists(strategies.lists(strategies.integers(0, 20), max_size=12), max_size=12)
 
 
-def counted_of(blocks: list[list[list[int]]]) -> counting.Counted:
+def counted_of(blocks: list[list[list[int]]]) -> survey.Counted:
     counter = Counter()
     for block in blocks:
         names = np.array([name for text in block for name in text], np.uint64)
@@ -22,7 +22,7 @@ def counted_of(blocks: list[list[list[int]]]) -> counting.Counted:
 @given(blocks=strategies.lists(_texts, max_size=4))
 def test_counts_are_those_of_a_dictionary(pending: int, blocks: list[list[list[int]]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting, "_PENDING", pending)
+        patch.setattr(survey, "_PENDING", pending)
         counted = counted_of(blocks)
     texts = collections.Counter(name for block in blocks for text in block for name in set(text))
     pieces = collections.Counter(name for block in blocks for text in block for name in text)

@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import hashlib
-from pellucid.data.texts.store import Texts
+from pellucid.data.raw_texts import Texts
 import json, os, sys
 import numpy as np
 from pellucid.encoding import fit_ngrams, fit_tokens

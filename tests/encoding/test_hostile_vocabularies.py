@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encoding.written import ENGLISH, everyone
-from pellucid.encoding import ENCODERS, TokenEncoder, WordPieceEncoder, fit_tokens, limits
-from pellucid.encoding.limits import read_content
-from pellucid.encoding.tokens.tokenizing import CHARACTERS, SUB_WORDS, WORDS
+from pellucid.encoding import ENCODERS, TokenEncoder, WordPieceEncoder, encoder, fit_tokens
+from pellucid.encoding.encoder import read_content
+from pellucid.encoding.token_encoders import CHARACTERS, SUB_WORDS, WORDS
 from pellucid.settings import Settings
 from pellucid.strict import Anything
 
@@ -101,16 +101,15 @@ def test_content_that_is_no_vocabulary_is_refused(content: bytes, message: str) 
 
 
 def test_a_large_file_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_BYTES", 10)
+    monkeypatch.setattr(encoder, "MOST_BYTES", 10)
     with pytest.raises(ValueError, match="11 bytes, where a vocabulary has at most 10"):
         read_content(b'{"a": true}', {"a": Anything()})
 
 
 def test_too_many_entries_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pellucid.encoding import encoder
-    from pellucid.encoding.tokens import tokenizing
+    from pellucid.encoding import encoder, token_encoders
 
-    for module in (encoder, tokenizing):
+    for module in (encoder, token_encoders):
         monkeypatch.setattr(module, "MOST_ENTRIES", 3)
     with pytest.raises(ValueError, match="vocabulary: 4 ids, where 3 are admitted"):
         TokenEncoder(WORDS, 8, ("a", "b"))

@@ -4,8 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.encoding.lookup import FIRST, Lookup
-from pellucid.encoding.tokens.ragged import UNKNOWN
+from pellucid.encoding.encoder import FIRST, UNKNOWN, Lookup
 
 SPREAD = st.integers(0, 2**64 - 1)
 CROWDED = st.integers(0, 40)

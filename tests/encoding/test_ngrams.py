@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from encoding.written import ENGLISH, ODD, any_texts, anything, everyone
 from pellucid.encoding import UNKNOWN, Encoder, NgramEncoder, fit_ngrams
-from pellucid.encoding.ngrams.encoder import Shape, grams_of
-from pellucid.encoding.words.boundaries import words_of
-from pellucid.encoding.words.characters import characters, normalise
+from pellucid.encoding.ngrams import Shape, grams_of
+from pellucid.encoding.words import characters, normalise, words_of
 from pellucid.settings import Settings
 
 TRAINING = [*ENGLISH * 3, *(text for text in ODD if "\ud800" not in text)]

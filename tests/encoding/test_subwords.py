@@ -9,18 +9,19 @@ from hypothesis import given
 from tokenizers import pre_tokenizers
 
 from encoding.written import ENGLISH, ODD, any_texts
-from pellucid.data.reading.samples import SPAM_FILE
-from pellucid.encoding.tokens.plain import PlainTokenizer, joins_of
-from pellucid.encoding.tokens.subwords import (
+from pellucid.data.reading.forms import SPAM_FILE
+from pellucid.encoding.subwords import (
     LONGEST_TOKEN,
+    PlainTokenizer,
     SubWords,
     byte_letters,
     evenly_spaced,
+    joins_of,
     learn_merges,
     read_merges,
     tokens_of,
 )
-from pellucid.encoding.words.characters import normalise
+from pellucid.encoding.words import normalise
 
 MERGES = learn_merges([*ENGLISH, *ODD], 400)
 

@@ -10,16 +10,14 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from encoding.written import ODD, anything
-from pellucid.data.texts.store import Texts
-from pellucid.encoding.counting import FEW_TEXTS
-from pellucid.encoding.ngrams.encoder import Shape
-from pellucid.encoding.ngrams.term_weights import MOST_CHARACTERS
-from pellucid.encoding.ngrams.tfidf import Tfidf
-from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
-from pellucid.encoding.tokens import flat
-from pellucid.encoding.tokens.tokenizing import LONGEST_ENTRY
-from pellucid.encoding.words.boundaries import words_of
-from pellucid.encoding.words.characters import characters, normalise
+from pellucid.data.raw_texts import Texts
+from pellucid.encoding import encoder
+from pellucid.encoding.ngrams import Shape
+from pellucid.encoding.survey import FEW_TEXTS
+from pellucid.encoding.term_weights import MOST_CHARACTERS
+from pellucid.encoding.tfidf import Tfidf, fit_tfidf
+from pellucid.encoding.token_encoders import LONGEST_ENTRY
+from pellucid.encoding.words import characters, normalise, words_of
 
 SHAPES = [Shape(1), Shape(2), Shape(3), Shape(1, 2, 4), Shape(2, 3, 3)]
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -222,7 +220,7 @@ def test_a_file_that_is_as_stated_is_taken():
 
 
 def test_many_texts_take_little_memory(monkeypatch):
-    monkeypatch.setattr(flat, "_CHARACTERS_OF_A_BLOCK", 1 << 17)  # five blocks; all at once take 42 MB
+    monkeypatch.setattr(encoder, "_CHARACTERS_OF_A_BLOCK", 1 << 17)  # five blocks; all at once take 42 MB
     texts = made(500)
     many = Texts.of([text for text in texts for _ in range(10)])
     tracemalloc.start()

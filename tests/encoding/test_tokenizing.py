@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encoding.written import ENGLISH, ODD, any_texts, anything, everyone
-from pellucid.data.texts.store import Texts
+from pellucid.data.raw_texts import Texts
 from pellucid.encoding import ENCODERS, UNKNOWN, Encoder, TokenEncoder, fit_tokens
-from pellucid.encoding.tokens import flat as flat_module
-from pellucid.encoding.tokens.tokenizing import BYTE, CHARACTERS, SUB_WORDS, TOKENS, WORDS
+from pellucid.encoding import encoder as flat_module
+from pellucid.encoding.token_encoders import BYTE, CHARACTERS, SUB_WORDS, TOKENS, WORDS
 from pellucid.settings import Settings
 
 TRAINING = [*ENGLISH * 3, *(text for text in ODD if "\ud800" not in text)]
@@ -120,7 +120,7 @@ def test_white_space_of_any_kind_is_one_space(white: str) -> None:
 
 @pytest.mark.parametrize("vocabulary", [1 << 16, (1 << 16) + 1])
 def test_large_results_lie_in_a_file(vocabulary: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.data.tables.spool._MOST_IN_MEMORY", 1000)
+    monkeypatch.setattr("pellucid.data.raw_texts._MOST_IN_MEMORY", 1000)
     entries = tuple(f"w{number}" for number in range(vocabulary - 2))
     texts = [f"w{number} x w{vocabulary - 3}" for number in range(1000)]
     found = TokenEncoder(WORDS, 8, entries).encode(texts)

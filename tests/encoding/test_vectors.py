@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pellucid.encoding.vectors.reading import read_vectors
+from pellucid.encoding.vector_files import read_vectors
 from pellucid.errors import DataError
 
 WORDS = ["ship", "café", "unheard", "the"]

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 
 from encoding.written import ODD, any_texts, anything
-from pellucid.encoding.words.boundaries import characters_of, words_of
-from pellucid.encoding.words.characters import SPACE, characters, is_unseen, kind_of, normalise
+from pellucid.encoding.words import SPACE, characters, characters_of, is_unseen, kind_of, normalise, words_of
 
 
 def pieces(text: str, find=words_of) -> list[str]:

@@ -4,7 +4,7 @@
 import numpy as np
 from hypothesis import strategies
 
-from pellucid.data.texts.store import Texts
+from pellucid.data.raw_texts import Texts
 
 ODD = (
     "",

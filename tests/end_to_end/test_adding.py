@@ -14,14 +14,13 @@ import pytest
 import pellucid as package
 from killing import KILL_IN_SAVE
 from pellucid.errors import ModelFileError, UsageError
-from pellucid.pipeline.adding.images import lacking
-from pellucid.pipeline.learners.folds import Folds
-from pellucid.pipeline.learners.limits import within_limit
+from pellucid.pipeline.adding import lacking
+from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learners.network import NetworkLearner, Planned
-from pellucid.pipeline.learners.planning.preparation import Material
-from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.time_limits import within_limit
+from pellucid.pipeline.run.context import RunContext, TimeBudget
 from pellucid.pipeline.run.journal import Journal
-from pellucid.pipeline.run.time_budget import TimeBudget
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits
 

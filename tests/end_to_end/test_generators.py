@@ -106,7 +106,7 @@ def test_the_report_shows_every_section_and_no_foreign_word(run):
 def test_the_run_is_an_object_that_shows_itself(run):
     shown = package.load(run[0])
     assert isinstance(shown, package.ImageGenerator)
-    from pellucid.pipeline.run.finished import Run
+    from pellucid.pipeline.results import Run
 
     finished = Run(run[0])
     assert "A classifier trained only on images of vae scores " in finished.verdict

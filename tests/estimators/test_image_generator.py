@@ -85,7 +85,7 @@ def test_a_saved_generator_comes_back(fitted, tmp_path):
 
 
 def test_a_folder_without_class_folders_is_data(tmp_path, fitted):
-    from pellucid.answering.generated.generate import generate
+    from pellucid.answering.generated import generate
 
     fitted.save(tmp_path / "model")
     generate(tmp_path / "model", 40, tmp_path / "images")

@@ -6,8 +6,8 @@ import warnings
 import pytest
 
 from pellucid import cores
-from pellucid.estimators import neighbours
-from pellucid.estimators.neighbours import advice_about_neighbours
+from pellucid.estimators import estimator
+from pellucid.estimators.estimator import advice_about_neighbours
 
 _LONG = 0.05
 
@@ -29,8 +29,8 @@ def beside(monkeypatch):
                 found = [(str(each.message), each.filename) for each in said]
         return found
 
-    monkeypatch.setattr(neighbours, "_LONG", _LONG)
-    monkeypatch.setattr(neighbours, "_has_advised", False)
+    monkeypatch.setattr(estimator, "_LONG", _LONG)
+    monkeypatch.setattr(estimator, "_has_advised", False)
     return trained
 
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn.base import clone
 
 import pellucid
-from pellucid.estimators.parameters import (
+from pellucid.estimators.estimator import (
     ImageClassParameters,
     ImageParameters,
     Parameters,

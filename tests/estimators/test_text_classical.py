@@ -7,7 +7,7 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 
 import pellucid
-from pellucid.data.reading.samples import read_sample
+from pellucid.data.reading.forms import read_sample
 from small_models import digits
 from text_models import texts
 

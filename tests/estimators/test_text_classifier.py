@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import pellucid
 from pellucid.bundle import TextModel, load
-from pellucid.data.reading.samples import read_sample
+from pellucid.data.reading.forms import read_sample
 from small_models import digits
 
 MAIL = read_sample("sample:spam")

@@ -8,7 +8,7 @@ import pytest
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import pellucid
-from pellucid.data.reading.samples import read_sample
+from pellucid.data.reading.forms import read_sample
 from small_models import digits
 from text_models import texts as naming_digits
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from pellucid.arithmetic.probabilities import trust
-from pellucid.evaluation.promises.abstention import (
+from pellucid.evaluation.promises import (
     checked_promise,
     error_curve,
     kept_on,

@@ -5,8 +5,8 @@ import pytest
 
 from pellucid.arithmetic import log_loss
 from pellucid.arithmetic.probabilities import weighted_mean
-from pellucid.bundle.kinds import MOST_MEMBERS
-from pellucid.evaluation.averaging import chosen_weights, cross_fitted_average
+from pellucid.bundle.held_out import MOST_MEMBERS
+from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
 
 
 def of_two(*probabilities):

@@ -9,7 +9,7 @@ from evaluation.draws import drawn
 from pellucid.arithmetic import at_temperature, log_loss
 from pellucid.arithmetic.metrics import expected_calibration_error
 from pellucid.evaluation import cross_fitted, fit_temperature, reliability, wilson
-from pellucid.evaluation.calibration.error import calibration_error
+from pellucid.evaluation.calibration import calibration_error
 
 
 @pytest.mark.parametrize("stated", [0.5, 1.0, 2.5])

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from novelty_made import detector, digits
 from pellucid.evaluation import Gathering, area_under_roc
-from pellucid.evaluation.comparisons.paired import holm
+from pellucid.evaluation.comparisons import holm
 from pellucid.evaluation.drift import LEAST_INPUTS
 from pellucid.novelty import fit_detector, fit_measure
 

@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from pellucid.evaluation.generation.components import Components, GaussianOnComponents
-from pellucid.evaluation.generation.distances import frechet, kernel_distance
-from pellucid.evaluation.generation.neighbours import memorisation, nearest, spread
+from pellucid.evaluation.generated_images import (
+    Components,
+    GaussianOnComponents,
+    frechet,
+    kernel_distance,
+    memorisation,
+    nearest,
+    spread,
+)
 from small_models import digits
 
 

@@ -13,10 +13,9 @@ from pellucid.evaluation import (
     score_slices,
     worth,
 )
-from pellucid.evaluation.calibration.error import calibration_error
-from pellucid.evaluation.comparisons.flips import flip_p_values, mean_difference
-from pellucid.evaluation.groups import _student
-from pellucid.evaluation.intervals import resample, share_interval
+from pellucid.evaluation.calibration import calibration_error
+from pellucid.evaluation.exchange_tests import flip_p_values, mean_difference
+from pellucid.evaluation.intervals import _student, resample, share_interval
 
 
 def groups_of(count, size):

@@ -9,9 +9,8 @@ from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from pellucid.evaluation import compare_all, compare_numbers, holm, mcnemar
-from pellucid.evaluation.comparisons.differences import _variance, paired_interval
-from pellucid.evaluation.comparisons.flips import flip_p_values
-from pellucid.evaluation.comparisons.paired import WIDEST, WIDEST_RELATIVE
+from pellucid.evaluation.comparisons import WIDEST, WIDEST_RELATIVE, _variance, paired_interval
+from pellucid.evaluation.exchange_tests import flip_p_values
 
 
 @given(st.integers(0, 400), st.integers(0, 400))

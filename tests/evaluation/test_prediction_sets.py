@@ -6,12 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
-from pellucid.evaluation.promises.prediction_sets import (
-    checked_on,
-    class_sets,
-    coverage_of,
-    least_for_sets,
-)
+from pellucid.evaluation.promises import checked_on, class_sets, coverage_of, least_for_sets
 
 
 def made(draws, examples, classes=4):

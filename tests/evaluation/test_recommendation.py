@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pellucid.evaluation import recommend, recommend_numbers
-from pellucid.evaluation.comparisons.flips import flip_p_values
+from pellucid.evaluation.exchange_tests import flip_p_values
 from pellucid.settings.metrics import CHOICES, metric_of
 
 NAMES = ["logistic-regression", "svm", "random-forest", "cnn", "svm-on-cnn", "logistic-regression-on-cnn"]

@@ -1,5 +1,5 @@
 from pellucid.evaluation import Interval
-from pellucid.evaluation.wording import points, span
+from pellucid.evaluation.intervals import points, span
 
 
 def test_intervals_have_as_many_decimals_as_their_width_deserves():

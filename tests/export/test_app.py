@@ -17,12 +17,10 @@ from command_line import within
 from models_with_detectors import with_detector
 from pellucid.errors import StorageError, UsageError
 from pellucid.export.app import exporting
-from pellucid.export.app.card import card_of
-from pellucid.export.app.content import page_of, refusal, script_of
-from pellucid.export.app.exporting import export_app
+from pellucid.export.app.content import card_of, page_of, refusal, script_of
+from pellucid.export.app.exporting import AppProof, export_app
 from pellucid.export.app.kinds import KINDS
-from pellucid.export.app.proving import AppProof
-from pellucid.export.app.tensors import Tensors, stepped
+from pellucid.export.app.page_data import Tensors, stepped
 from pellucid.export.export import metadata_of
 from pellucid.export.proof import DisagreeingError
 from small_models import DIGITS, number_model, untrained_model, vector_model

@@ -17,11 +17,10 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError, ModelFileError
 from pellucid.export.app.chromium import BrowserFailed, browsing
 from pellucid.export.app.content import page_of
-from pellucid.export.app.exporting import export_app
+from pellucid.export.app.exporting import ask, export_app, prove_app
 from pellucid.export.app.kinds import KINDS
-from pellucid.export.app.proving import ask, prove_app
 from pellucid.export.export import metadata_of
-from pellucid.export.held_out import held_out_examples
+from pellucid.export.proof import held_out_examples
 from pellucid.pipeline.train import train
 from pellucid.runtime.metadata import Threshold
 from photographs import pieces

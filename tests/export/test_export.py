@@ -7,19 +7,16 @@ import pytest
 
 from command_line import within
 from every_model import classical_model
-from pellucid.answering.decisions import Wishes
+from pellucid.answering.decisions import PredictOptions
 from pellucid.answering.predict import predict
 from pellucid.bundle import load, save
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
 from pellucid.export import export as exporting
-from pellucid.export import needs
-from pellucid.export.export import export, metadata_of, serialised
-from pellucid.export.held_out import held_out_examples
-from pellucid.export.proof import prove
-from pellucid.export.reference import by_reference
+from pellucid.export import export as needs
+from pellucid.export.export import by_reference, export, metadata_of, serialised
+from pellucid.export.proof import held_out_examples, prove
 from pellucid.pipeline.train import train
-from pellucid.runtime.exported import ExportedModel
-from pellucid.runtime.opening import opened
+from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.settings import Settings
 from small_models import digits, write_digits
 from text_models import texts
@@ -96,13 +93,13 @@ def new_inputs(kind, folder):
 @pytest.mark.parametrize("kind", ["images", "texts"])
 @pytest.mark.parametrize("asked", [("max_error",), ("sets",), ("costs",), ("costs", "max_error", "sets")])
 def test_the_file_writes_the_rows_of_predict(run, text_run, exports, tmp_path, kind, asked):
-    from pellucid.runtime.command import main
+    from pellucid.runtime.__main__ import main
 
     folder = {"images": run, "texts": text_run}[kind]
     given = {"max_error": 0.9, "sets": 0.85, "costs": costs_of(load(folder).classes, tmp_path)}
     wishes = {name: given[name] for name in asked}
     new, ours_file = str(new_inputs(kind, tmp_path)), tmp_path / "ours.csv"
-    predict(folder, [new], ours_file, Settings(), wishes=Wishes(**wishes, probabilities=True))
+    predict(folder, [new], ours_file, Settings(), wishes=PredictOptions(**wishes, probabilities=True))
     words = [str(exports / f"{kind}.onnx"), new, "--out", str(tmp_path / "theirs.csv"), "--probabilities"]
     words += [word for name, value in wishes.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     assert main([*words, "--threads", "1"]) == 0
@@ -126,7 +123,7 @@ def test_the_file_writes_the_rows_of_predict(run, text_run, exports, tmp_path, k
 
 
 def test_promises_that_the_file_cannot_keep_are_refused(exports, tmp_path, capsys):
-    from pellucid.runtime.command import main
+    from pellucid.runtime.__main__ import main
 
     words = [str(exports / "images.onnx"), str(new_inputs("images", tmp_path))]
     for more, reason in (

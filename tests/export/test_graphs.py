@@ -111,7 +111,7 @@ def test_the_file_names_no_source_and_holds_all_weights():
 
 def test_histograms_of_gradients_are_those_of_the_model_on_images_of_every_size():
     torch = pytest.importorskip("torch")
-    from pellucid.export.graph.images import Hog, Pixels
+    from pellucid.export.onnx_layers import Hog, Pixels
 
     draws = np.random.default_rng(0)
     for shape in ((28, 28, 1), (33, 70, 3), (8, 8, 3), (130, 90, 1)):

@@ -8,12 +8,12 @@ from every_model import inputs_of
 from exported_models import EVERY
 from generators import trained_generator
 from pellucid.classical import Predictor
-from pellucid.classical.predictors.forest import Forest
+from pellucid.classical.forests import Forest
 from pellucid.encoding import Encoder
 from pellucid.errors import UsageError
-from pellucid.export.graph.answer import answer_layer, graph_inputs
-from pellucid.export.graph.novelty import layer_of as layer_of_measure
-from pellucid.export.graph.predictors import layer_of
+from pellucid.export.onnx_graph import answer_layer, graph_inputs
+from pellucid.export.onnx_layers import make_measure_layer as layer_of_measure
+from pellucid.export.onnx_layers import make_predictor_layer
 from pellucid.novelty import Measure
 
 
@@ -82,12 +82,12 @@ def test_leaves_of_several_classes_and_trees_of_one_leaf():
     rows = np.array([[9, 0.5], [0, 0.6]], np.float32)
     expected = [[(0.75 + 0.5) / 2, 0.25, 0.125], [0.25, 0.75, 0]]
     np.testing.assert_allclose(forest.predict(rows), expected)
-    np.testing.assert_allclose(layer_of(forest)(torch.from_numpy(rows)).numpy(), expected)
+    np.testing.assert_allclose(make_predictor_layer(forest)(torch.from_numpy(rows)).numpy(), expected)
 
 
 def test_what_is_unknown_is_refused():
     with pytest.raises(TypeError, match="Unknown has no layer"):
-        layer_of(object.__new__(type("Unknown", (Predictor,), {})))
+        make_predictor_layer(object.__new__(type("Unknown", (Predictor,), {})))
     with pytest.raises(TypeError, match="Unknown has no layer"):
         layer_of_measure(object.__new__(type("Unknown", (Measure,), {})))
     with pytest.raises(UsageError, match="makes images and answers nothing"):

@@ -6,11 +6,10 @@ import pytest
 from exported_models import EVERY, content_of
 from pellucid.bundle import load
 from pellucid.errors import ModelFileError
+from pellucid.export import precision as judging
 from pellucid.export.export import export, metadata_of
-from pellucid.export.precision import judging
-from pellucid.export.precision.halving import halved
-from pellucid.export.precision.judging import Asked, judge, table
-from pellucid.runtime.opening import opened
+from pellucid.export.precision import Asked, halved, judge, table
+from pellucid.runtime.exported import opened
 from small_models import digits
 
 onnx = pytest.importorskip("onnx")

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from fuzz.harness import try_all
 from limited import within_limits
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.tables.arrow.parquet_pages import Column, pages_of
+from pellucid.data.tables.parquet import Column, pages_of
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 

@@ -18,14 +18,13 @@ from PIL import Image
 from command_line import within
 from limited import quickly, within_limits
 from pellucid.bundle import load, save
+from pellucid.data.data_files import IMAGE_KIND, files_on_disk
 from pellucid.data.images import decoding
-from pellucid.data.images.cached.cache import decode_all
-from pellucid.data.images.decoding import decode_image
-from pellucid.data.images.frames import tiff_pages
-from pellucid.data.images.sharing import Share
+from pellucid.data.images.cache import decode_all
+from pellucid.data.images.decoding import decode_image, tiff_pages
+from pellucid.data.images.decoding_threads import Share
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.reading.inputs.images import list_inputs
-from pellucid.data.tables.file_kinds import IMAGE_KIND, files_of
+from pellucid.data.reading.inputs import list_inputs
 from pellucid.errors import DataError, ModelFileError, PellucidError
 from pellucid.settings import Settings
 from small_models import untrained_model, write_digits
@@ -42,7 +41,7 @@ def test_folders_of_links_to_one_another_are_entered_once_each(tmp_path):
             (folder / f"to {other.name}").symlink_to(other)
     (folders[0] / "up").symlink_to(tmp_path / "in")
     with quickly(2):
-        found, _ = files_of(tmp_path / "in", IMAGE_KIND)
+        found, _ = files_on_disk(tmp_path / "in", IMAGE_KIND)
     assert len(found) == 10
 
 
@@ -64,7 +63,7 @@ def test_folders_without_end_are_refused(tmp_path):
         place = place / "deeper"
     place.mkdir(parents=True)
     with pytest.raises(DataError, match="more than 100 folders lie in one another"):
-        files_of(tmp_path / "in", IMAGE_KIND)
+        files_on_disk(tmp_path / "in", IMAGE_KIND)
 
 
 # Pipes, sockets and devices
@@ -239,7 +238,7 @@ def test_a_flipped_bit_in_cached_pixels_is_noticed(tmp_path, monkeypatch):
     decoded = []
     real = decoding.decode_content
     monkeypatch.setattr(
-        "pellucid.data.images.cached.plans.decode_content", lambda *given: decoded.append(1) or real(*given)
+        "pellucid.data.images.decoding_plans.decode_content", lambda *given: decoded.append(1) or real(*given)
     )
     assert np.array_equal(decode_all(listing, Settings())[0].pixels, before)
     assert len(decoded) == 30

@@ -14,7 +14,7 @@ import pytest
 from fuzz.harness import Limits, budget, fuzz, try_all
 from fuzz.targets.every import TARGETS
 from pellucid.errors import ModelFileError
-from pellucid.training.memory import keep_freed_memory
+from pellucid.training.hardware import keep_freed_memory
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork and limits of address space")
 

@@ -9,11 +9,10 @@ from torch import nn
 
 from pellucid.bundle import ImageModel
 from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.opening import layered, one_thread, open_network
+from pellucid.insight.opened_networks import Opened, layered, one_thread, open_network
 from pellucid.networks import Network
-from pellucid.networks.origin import Origin
-from pellucid.networks.own_layers import Architecture
+from pellucid.networks.config import Architecture
+from pellucid.networks.network import Origin
 from pellucid.pretrained import ImageBackbone, packaged_backbone
 from pellucid.settings import Settings
 from photographs import pieces

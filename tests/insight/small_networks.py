@@ -7,8 +7,7 @@ import torch
 from torch.nn import functional
 
 from pellucid.bundle import ImageModel, Model, TextModel
-from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.opening import open_network
+from pellucid.insight.opened_networks import Opened, open_network
 from small_models import CLASSES, SMALL, digits, number_model, untrained_model
 from text_models import text_model, texts
 

@@ -7,8 +7,8 @@ import pytest
 
 from generators import begin
 from pellucid.bundle import generator_of
-from pellucid.evaluation.generation.neighbours import spread
-from pellucid.insight.findings.adversarial import (
+from pellucid.evaluation.generated_images import spread
+from pellucid.insight.training_courses import (
     AdversarialCourse,
     collapse,
     discriminator_winning,

@@ -6,11 +6,11 @@ import torch
 
 from generators import trained_generator
 from pellucid.insight.explaining import explain_model
-from pellucid.insight.explanations.contests import SEED
-from pellucid.insight.layers.opening import open_program
-from pellucid.insight.programs.adversarial import adversarial_program
-from pellucid.insight.units.arithmetic import TOLERANCE
-from pellucid.insight.units.opening import open_unit
+from pellucid.insight.generator_programs import adversarial_program
+from pellucid.insight.generator_terms import CONTEST_SEED
+from pellucid.insight.opened_networks import open_program
+from pellucid.insight.unit_arithmetic import TOLERANCE
+from pellucid.insight.units import open_unit
 from pellucid.networks import InputFacts, build, design
 from pellucid.reference import LAYERS
 from pellucid.settings import Settings
@@ -107,7 +107,7 @@ def test_every_layer_agrees_with_autograd_and_weights_three_ways():
 
 def test_what_is_made_is_what_generate_makes():
     model, contest = trained_generator(2, model="gan"), explained("gan").contest
-    made = model.sample(np.array([contest.label]), SEED)[0]
+    made = model.sample(np.array([contest.label]), CONTEST_SEED)[0]
     assert np.abs(made.astype(int) - contest.made).max() <= 1
     assert contest.score == pytest.approx(
         model.scores(PIXELS[700:701], np.array([contest.label]))[0], rel=1e-5

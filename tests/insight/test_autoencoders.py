@@ -11,13 +11,12 @@ from pellucid.bundle import AutoencoderModel, Generator
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError, ModelFileError
 from pellucid.insight.explaining import explain_model
-from pellucid.insight.explanations.latents import FEWEST_SHOWN, SEED, STEPS, noise_for
-from pellucid.insight.layers.fields import receptive_field
-from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.opening import open_program
-from pellucid.insight.programs.autoencoding import autoencoder_program
-from pellucid.insight.units.arithmetic import TOLERANCE
-from pellucid.insight.units.opening import open_unit
+from pellucid.insight.generator_programs import autoencoder_program
+from pellucid.insight.generator_terms import FEWEST_SHOWN, LATENT_SEED, STEPS, noise_for
+from pellucid.insight.opened_networks import Opened, open_program
+from pellucid.insight.receptive_fields import receptive_field
+from pellucid.insight.unit_arithmetic import TOLERANCE
+from pellucid.insight.units import open_unit
 from pellucid.networks import InputFacts, build, design
 from pellucid.reference import LAYERS, Line
 from pellucid.settings import Settings
@@ -208,7 +207,7 @@ def test_the_terms_are_those_of_the_reference_and_of_the_model(name):
         assert term.arithmetic.value == pytest.approx(expected, rel=1e-6)
         assert term.arithmetic.agrees, term
         assert term.reference == pytest.approx(expected, rel=1e-4)
-    bound = model.bound(found.inputs[None], np.array([latents.label]), SEED)
+    bound = model.bound(found.inputs[None], np.array([latents.label]), LATENT_SEED)
     assert latents.loss == pytest.approx(bound.total[0], rel=1e-5)
     assert latents.bits_per_dimension == pytest.approx(bound.total[0] / (64 * math.log(2)), rel=1e-5)
 
@@ -248,7 +247,7 @@ def test_a_traversal_moves_one_number_by_deviations_of_the_prior():
 
 def test_the_class_is_the_one_asked_for_or_the_true_one_or_that_of_the_highest_bound():
     model, image = trained_generator(), PIXELS[700:701]
-    bounds = [model.bound(image, np.array([code]), SEED).total[0] for code in range(10)]
+    bounds = [model.bound(image, np.array([code]), LATENT_SEED).total[0] for code in range(10)]
     unknown, known = explain_model(model, image), explain_model(model, image, truth=4)
     assert unknown.target == unknown.latents.label == int(np.argmin(bounds))
     assert [code for code, _ in unknown.latents.bounds] == np.argsort(bounds).tolist()

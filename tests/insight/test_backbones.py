@@ -7,17 +7,16 @@ import torch
 from insight.backbones import drawn, given, linear_copy, lite, opened_lite, photograph
 from insight.small_networks import NAMES, opened
 from pellucid.bundle import ClassicalModel
-from pellucid.classical.predictors.linear import Linear
+from pellucid.classical.predictors import Linear
 from pellucid.insight.explaining import explain_model
-from pellucid.insight.explanations.grad_cam import grad_cam, has_maps
-from pellucid.insight.gradients.backward import go_back
-from pellucid.insight.gradients.weight_checks import WeightChecker
-from pellucid.insight.layers.bridge import CLOSED
-from pellucid.insight.layers.fields import field_of, fields_of_all, receptive_field
-from pellucid.insight.layers.opening import layered, open_network, still
-from pellucid.insight.layers.records import layer_records
-from pellucid.insight.units.arithmetic import TOLERANCE
-from pellucid.insight.units.opening import open_unit
+from pellucid.insight.gradient_attribution import grad_cam, has_maps
+from pellucid.insight.gradients import WeightChecker, go_back
+from pellucid.insight.layer_records import layer_records
+from pellucid.insight.opened_networks import layered, open_network, still
+from pellucid.insight.receptive_fields import field_of, fields_of_all, receptive_field
+from pellucid.insight.reference_lines import CLOSED
+from pellucid.insight.unit_arithmetic import TOLERANCE
+from pellucid.insight.units import open_unit
 
 DEPTHWISE = "body.backbone.layers.blocks.1.0.conv_dw"
 

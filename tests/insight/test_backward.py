@@ -8,9 +8,8 @@ import torch
 
 from insight.small_networks import NAMES, OF_CLASSES, model, opened
 from pellucid.insight.explaining import explain_model
-from pellucid.insight.gradients.backward import go_back
-from pellucid.insight.gradients.weight_checks import WeightChecker
-from pellucid.insight.layers.opening import open_network
+from pellucid.insight.gradients import WeightChecker, go_back
+from pellucid.insight.opened_networks import open_network
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS

@@ -8,11 +8,11 @@ from torch import nn
 
 from every_model import CLASSICAL, ON_NETWORK, answers_of, inputs_of
 from pellucid.bundle import ClassicalModel
-from pellucid.classical.predictors.forest import Forest
-from pellucid.classical.predictors.kernel import Kernel
-from pellucid.classical.predictors.linear import Linear
+from pellucid.classical.forests import Forest
+from pellucid.classical.kernel_machines import Kernel
+from pellucid.classical.predictors import Linear
+from pellucid.insight.contributions import _names, contributions_of
 from pellucid.insight.explaining import explain_model
-from pellucid.insight.explanations.contributions import _names, contributions_of
 from pellucid.tasks import VALUES
 
 WITH_TERMS = [name for name in [*CLASSICAL, *ON_NETWORK] if not name.startswith(("majority", "mean"))]
@@ -55,7 +55,7 @@ def pair_decisions(predictor: Kernel, features, target) -> np.ndarray:
     """Decisions of a class against each other, from how sure the votes are."""
     columns = predictor.classes.tolist()
     own, found = columns.index(target), []
-    from pellucid.classical.predictors.kernel import likeness, project
+    from pellucid.classical.kernel_machines import likeness, project
 
     rows = np.asarray(features.toarray() if hasattr(features, "toarray") else features, np.float32)
     projected = project(rows, predictor.mean, predictor.projection)

@@ -6,17 +6,23 @@ import torch
 
 from insight.small_networks import asked, model
 from pellucid.bundle import ImageModel
-from pellucid.insight.explanations.drivers import drivers_of_image, drivers_of_text, ids_of
-from pellucid.insight.explanations.grad_cam import grad_cam, has_maps
-from pellucid.insight.explanations.nearest import nearest
-from pellucid.insight.explanations.path_gradients import (
+from pellucid.insight.attribution import attributions_of_image, attributions_of_text, ids_of, randomised
+from pellucid.insight.explanation import nearest
+from pellucid.insight.gradient_attribution import (
+    grad_cam,
+    has_maps,
     integrated_gradients_of_image,
     integrated_gradients_of_text,
     log_odds,
 )
-from pellucid.insight.explanations.pieces import MOST_PIECES, ImagePieces, TokenPieces, WordPieces, words_of
-from pellucid.insight.explanations.randomising import randomised
-from pellucid.insight.explanations.taking_out import taking_out
+from pellucid.insight.input_pieces import (
+    MOST_PIECES,
+    ImagePieces,
+    TokenPieces,
+    WordPieces,
+    occlusion,
+    words_of,
+)
 from pellucid.tasks import IMAGES
 from small_models import digits, untrained_model
 from text_models import texts
@@ -124,7 +130,7 @@ class Corner(Stub):
 def test_taking_out_finds_where_a_model_looks():
     image = np.zeros((8, 8, 1), np.uint8)
     image[:2, :2] = 200
-    scores = taking_out(ImagePieces(Corner(), image, None)).reshape(8, 8)
+    scores = occlusion(ImagePieces(Corner(), image, None)).reshape(8, 8)
     assert scores[:2, :2].min() > 0
     assert np.abs(scores[4:, 4:]).max() == 0
 
@@ -138,7 +144,7 @@ def test_leaving_a_word_out():
 
     pieces = WordPieces(Counts(), "Send money, all the money!", None)
     assert list(pieces.words) == ["Send ", "money", ", ", "all ", "the ", "money", "!"]
-    assert taking_out(pieces).tolist() == [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    assert occlusion(pieces).tolist() == [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -169,15 +175,15 @@ def test_all_ids_kept_is_the_answer_itself(name):
 def test_drivers_of_an_image_and_of_a_text():
     pixels = digits()[0][300]
     made = model("cnn")
-    driven = drivers_of_image(made, pixels, 3)
+    driven = attributions_of_image(made, pixels, 3)
     assert [driver.name for driver in driven.drivers] == ["grad-cam", "integrated-gradients", "occlusion"]
     for driver in driven.drivers:
         assert driver.scores.shape == (64,)
         assert driver.trial.likeness is not None
         assert "faithful here" in repr(driver)
-    again = drivers_of_image(made, pixels, 3)
+    again = attributions_of_image(made, pixels, 3)
     assert [repr(driver) for driver in again.drivers] == [repr(driver) for driver in driven.drivers]
-    of_text = drivers_of_text(model("text-cnn"), texts()[300], 3)
+    of_text = attributions_of_text(model("text-cnn"), texts()[300], 3)
     assert [driver.name for driver in of_text.drivers] == ["integrated-gradients", "leave-one-out"]
     assert "add up to" in of_text.drivers[0].note
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from insight.small_networks import NAMES, asked, model, opened
-from pellucid.insight.layers.fields import receptive_field
-from pellucid.insight.layers.opening import still
-from pellucid.insight.units.opening import _OPENERS
+from pellucid.insight.opened_networks import still
+from pellucid.insight.receptive_fields import receptive_field
+from pellucid.insight.units import _OPENERS
 
 EXACT = {"cnn-average-no-norm", "lenet-average"}
 """Networks in which every number a unit sees matters: no maximum passes one by."""

@@ -6,12 +6,22 @@ import math
 
 import pytest
 
-from pellucid.insight.findings import FINDINGS, Course, find
-from pellucid.insight.findings.fitting import cut_short, generalisation_gap, overfitting, underfitting
-from pellucid.insight.findings.gradients import exploding_gradients, vanishing_gradients
-from pellucid.insight.findings.labels import suspicious_labels
-from pellucid.insight.findings.learning_rate import learning_rate_too_high, learning_rate_too_low
-from pellucid.insight.findings.units import dead_units, saturated_units
+from pellucid.insight.findings import (
+    FINDINGS,
+    Course,
+    cut_short,
+    dead_units,
+    exploding_gradients,
+    find,
+    generalisation_gap,
+    learning_rate_too_high,
+    learning_rate_too_low,
+    overfitting,
+    saturated_units,
+    suspicious_labels,
+    underfitting,
+    vanishing_gradients,
+)
 
 SOUND = ((1.5, 1.4, 0.5), (0.9, 0.9, 0.72), (0.6, 0.62, 0.8), (0.5, 0.5, 0.85), (0.45, 0.47, 0.87))
 GRADIENTS, UPDATES = (0.5, 0.4, 0.6, 0.7), (0.002, 0.003, 0.001, 0.002)

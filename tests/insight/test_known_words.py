@@ -1,7 +1,7 @@
 import torch
 
-from pellucid.insight.layers.known_words import KnownWords
-from pellucid.networks.layers.mean_and_max import MeanAndMax
+from pellucid.insight.unfolded_layers import KnownWords
+from pellucid.networks.text_layers import MeanAndMax
 
 
 def test_without_unknown_words_mean_and_maximum_are_those_of_the_network() -> None:

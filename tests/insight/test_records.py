@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from insight.small_networks import NAMES, model, opened
-from pellucid.insight.layers.records import layer_records
+from pellucid.insight.layer_records import layer_records
 from pellucid.networks import describe
 
 

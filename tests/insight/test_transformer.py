@@ -10,16 +10,14 @@ import torch
 from insight.small_networks import asked, model, opened
 from pellucid.encoding import WordPieceEncoder
 from pellucid.errors import UsageError
+from pellucid.insight.attribution import ids_of
 from pellucid.insight.explaining import explain_model
-from pellucid.insight.explanations.drivers import ids_of
-from pellucid.insight.gradients.backward import go_back
-from pellucid.insight.gradients.weight_checks import WeightChecker
-from pellucid.insight.layers.fields import receptive_field
-from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.opening import open_network
-from pellucid.insight.layers.records import layer_records
-from pellucid.insight.units.arithmetic import TOLERANCE
-from pellucid.insight.units.opening import _OPENERS, open_unit
+from pellucid.insight.gradients import WeightChecker, go_back
+from pellucid.insight.layer_records import layer_records
+from pellucid.insight.opened_networks import Opened, open_network
+from pellucid.insight.receptive_fields import receptive_field
+from pellucid.insight.unit_arithmetic import TOLERANCE
+from pellucid.insight.units import _OPENERS, open_unit
 from pellucid.networks import Network
 from pellucid.pretrained import installed, read_sentence_folder
 from pellucid.settings import Settings

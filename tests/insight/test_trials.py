@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pellucid.insight.explanations.trials import ORDERS, Bench, rank_correlation
+from pellucid.insight.attribution import ORDERS, Bench, rank_correlation
 
 WEIGHTS = np.array([5.0, 0, 3, 0, 0, -1, 0, 8, 0, 0, 2, 0])
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from insight.small_networks import NAMES, OF_CLASSES, asked, model, opened
-from pellucid.insight.layers.opening import open_network
-from pellucid.insight.units.arithmetic import TOLERANCE
-from pellucid.insight.units.opening import _OPENERS, open_unit
+from pellucid.insight.opened_networks import open_network
+from pellucid.insight.unit_arithmetic import TOLERANCE
+from pellucid.insight.units import _OPENERS, open_unit
 from pellucid.networks import InputFacts, build, design
 from pellucid.reference import LAYERS
 from pellucid.settings import Settings

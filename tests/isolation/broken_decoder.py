@@ -6,12 +6,12 @@ import signal
 import sys
 from pathlib import Path
 
+from pellucid import isolation
 from pellucid.data import decoder
 from pellucid.data.images import decoding
-from pellucid.data.tables.arrow import opening
-from pellucid.isolation import limits
+from pellucid.data.tables import columnar_files
 
-limits.SECONDS = 0  # what is left of the second that begins
+isolation.SECONDS = 0  # what is left of the second that begins
 if "UNLIMITED" in os.environ:
     delattr(resource, os.environ["UNLIMITED"])
 
@@ -55,7 +55,7 @@ def _image(content, *given, real=decoding.decode_content):
     return real(content, *given)
 
 
-def _blocks(columns, names, *given, real=opening.ColumnsHere.blocks):
+def _blocks(columns, names, *given, real=columnar_files.ColumnsHere.blocks):
     if names is None and "ends" in columns._place:
         os.kill(os.getpid(), signal.SIGSEGV)
     if columns._place == "lies":
@@ -63,13 +63,13 @@ def _blocks(columns, names, *given, real=opening.ColumnsHere.blocks):
     return real(columns, names, *given)
 
 
-def _cell(columns, leaf, row, real=opening.ColumnsHere.image):
+def _cell(columns, leaf, row, real=columnar_files.ColumnsHere.image):
     if row == 3:
         os.kill(os.getpid(), signal.SIGSEGV)
     return real(columns, leaf, row)
 
 
-opening.ColumnsHere.blocks, opening.ColumnsHere.image = _blocks, _cell
+columnar_files.ColumnsHere.blocks, columnar_files.ColumnsHere.image = _blocks, _cell
 decoding.decode_content = _image
 
 if __name__ == "__main__":

@@ -16,15 +16,16 @@ from pyarrow import parquet
 
 from fuzz.mutating import mutate_bytes
 from fuzz.targets.images import IMAGE_FORMATS, images
+from pellucid import isolation
 from pellucid.bundle import save
 from pellucid.cli.main import main
-from pellucid.data.archives.stored import Stored, contents
+from pellucid.data.data_files import Stored, contents
 from pellucid.data.images.decoding import decode_image, read_header
-from pellucid.data.images.sharing import DECODING
-from pellucid.data.tables.stream import open_table
-from pellucid.encoding.vectors.reading import read_vectors
+from pellucid.data.images.decoding_threads import DECODING
+from pellucid.data.tables.table_files import open_table
+from pellucid.encoding.vector_files import read_vectors
 from pellucid.errors import DataError
-from pellucid.isolation import child, isolated
+from pellucid.isolation import isolated
 from small_models import trained_model, write_digits
 
 LAYOUTS = Path(__file__).parents[1] / "data" / "layouts"
@@ -46,7 +47,7 @@ def here(monkeypatch):
 
     def run(ask, *given):
         with monkeypatch.context() as patch:
-            patch.setattr("pellucid.isolation.room.Room.inside", None)
+            patch.setattr("pellucid.isolation.Room.inside", None)
             return outcome(ask, *given)
 
     return run
@@ -172,7 +173,7 @@ def test_columns_with_images_and_named_classes(here, monkeypatch):
         return found
 
     whole = here(read)
-    monkeypatch.setattr("pellucid.data.tables.arrow.opening.ColumnsHere", None)  # nothing is read here
+    monkeypatch.setattr("pellucid.data.tables.columnar_files.ColumnsHere", None)  # nothing is read here
     assert read() == whole
     assert all(found[1] == {"label": ["cat", "dog"]} for found in whole)
     assert all(found[4][-1] == "holds no image in this row" for found in whole)
@@ -248,7 +249,7 @@ def test_a_vocabulary_in_parquet_is_refused(tmp_path):
 def holes():
     """A room whose children do what a file says."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(child, "PROGRAM", "broken_decoder")
+        patch.setattr(isolation, "PROGRAM", "broken_decoder")
         patch.syspath_prepend(str(Path(__file__).parent))
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
         with isolated():
@@ -315,9 +316,9 @@ def test_commands_go_on_behind_it(tmp_path, capfd, monkeypatch):
     save(trained_model(), tmp_path / "run" / "model", {})
     paths = write_digits(tmp_path / "images", range(12), by_class=True)
     words = ["predict", str(tmp_path / "run"), str(tmp_path / "images"), "--out"]
-    monkeypatch.setattr("pellucid.isolation.room.Room.inside", None)
+    monkeypatch.setattr("pellucid.isolation.Room.inside", None)
     assert main([*words, str(tmp_path / "here.csv")]) == 0
-    monkeypatch.setattr(child, "PROGRAM", "broken_decoder")
+    monkeypatch.setattr(isolation, "PROGRAM", "broken_decoder")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
     paths[3].write_bytes(b"\x89PNG do segv")
     assert main([*words, str(tmp_path / "apart.csv"), "--isolate"]) == 0
@@ -336,7 +337,7 @@ def test_commands_go_on_behind_it(tmp_path, capfd, monkeypatch):
 
 def test_what_the_system_does_not_limit_is_said_once(monkeypatch, tmp_path):
     said = []
-    monkeypatch.setattr(child, "PROGRAM", "broken_decoder")
+    monkeypatch.setattr(isolation, "PROGRAM", "broken_decoder")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
     monkeypatch.setenv("UNLIMITED", "RLIMIT_AS")
     with isolated(said.append):

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from pellucid.errors import UsageError
 from pellucid.networks import NetworkConfig, as_text, describe
-from pellucid.networks.architectures.backbone import ScaleAndStandardise
+from pellucid.networks.backbone import ScaleAndStandardise
+from pellucid.networks.config import Architecture
 from pellucid.networks.families import outline
-from pellucid.networks.own_layers import Architecture
 from pellucid.pretrained import timm_backbone
 from pellucid.settings import Settings
 from photographs import pieces

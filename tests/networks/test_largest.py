@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid.networks.layers.largest import RISING, largest_answers
-from pellucid.networks.layers.texts import ParallelConvolutions, filled
+from pellucid.networks.text_layers import RISING, ParallelConvolutions, filled, largest_answers
 
 WIDTHS = (2, 3, 5)
 

@@ -3,9 +3,9 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid.networks.layers import shared as layers
-from pellucid.networks.layers.initialisation import initialise_layers
-from pellucid.networks.layers.shared import (
+from pellucid.networks import layers as layers
+from pellucid.networks.initialisation import initialise_layers
+from pellucid.networks.layers import (
     Add,
     Divide,
     GlobalPool,

@@ -7,16 +7,16 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from pellucid.encoding.tokens.ragged import PADDING
+from pellucid.encoding.encoder import PADDING
 from pellucid.networks import InputFacts, build, design
-from pellucid.networks.layers.initialisation import initialise_layers
-from pellucid.networks.layers.texts import (
+from pellucid.networks.initialisation import initialise_layers
+from pellucid.networks.text_layers import (
     BothWays,
+    EmbeddingBag,
     MaskedPool,
-    Neighbours,
-    WeighedSum,
+    TokenConv1d,
     reordered,
-    turned_around,
+    reversed_order,
 )
 from pellucid.settings import Settings
 
@@ -42,7 +42,7 @@ def test_weighed_sum_is_the_tf_idf_of_scikit_learn(ngrams):
     vectorizer.fit(TEXTS[:TRAINED])
     ids = encoded(vectorizer)
     vocabulary = 2 + len(vectorizer.vocabulary_)
-    layer = WeighedSum((2, vocabulary), vocabulary)
+    layer = EmbeddingBag((2, vocabulary), vocabulary)
     nn.init.eye_(layer.weight)
     nn.init.zeros_(layer.bias)
     counts = torch.tensor([int((ids[:TRAINED] == id).any(1).sum()) for id in range(vocabulary)])
@@ -53,7 +53,7 @@ def test_weighed_sum_is_the_tf_idf_of_scikit_learn(ngrams):
 
 
 def test_weighed_sum_brings_each_group_to_its_length_by_hand():
-    layer = WeighedSum((2, 4, 5), 5)
+    layer = EmbeddingBag((2, 4, 5), 5)
     nn.init.eye_(layer.weight)
     nn.init.constant_(layer.bias, 10.0)
     layer.fit(torch.tensor([0, 0, 1, 3, 1]), 3)
@@ -75,7 +75,7 @@ def test_weighed_sum_brings_each_group_to_its_length_by_hand():
     ],
 )
 def test_later_groups_count_by_their_size(groups, shares):
-    assert WeighedSum(groups, 3).shares == pytest.approx(shares)
+    assert EmbeddingBag(groups, 3).shares == pytest.approx(shares)
 
 
 def test_order_of_ids_is_nothing_to_a_weighed_sum():
@@ -94,7 +94,7 @@ def test_masked_pools_by_hand():
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("length", [1, 2, 7])
 def test_neighbours_are_sums_over_a_window(kernel, length):
-    layer = Neighbours(3, 2, kernel)
+    layer = TokenConv1d(3, 2, kernel)
     vectors = torch.randn(2, length, 3)
     before = (kernel - 1) // 2
     for place in range(length):
@@ -108,7 +108,7 @@ def test_neighbours_are_sums_over_a_window(kernel, length):
 def test_texts_are_turned_around_without_their_padding():
     present = torch.tensor([[True, True, True, False], [True, False, False, False]])
     values = torch.tensor([[[1.0], [2.0], [3.0], [0.5]], [[4.0], [6.0], [7.0], [8.0]]])
-    places = turned_around(present)
+    places = reversed_order(present)
     turned = reordered(values, places)
     assert turned[..., 0].tolist() == [[3.0, 2.0, 1.0, 0.5], [4.0, 6.0, 7.0, 8.0]]
     assert torch.equal(reordered(turned, places), values)
@@ -143,7 +143,7 @@ def test_forget_gates_start_open():
 
 
 def test_a_weighed_sum_starts_small():
-    layer = WeighedSum((2, 2000), 16)
+    layer = EmbeddingBag((2, 2000), 16)
     initialise_layers(layer, "relu", torch.Generator().manual_seed(0))
     assert layer.weight[2:].std().item() == pytest.approx(0.1 / 4, rel=0.02)
     assert not layer.weight[PADDING].any()

@@ -8,8 +8,14 @@ from torch import nn
 from torch.nn import functional
 
 from pellucid.networks import InputFacts, build, design
-from pellucid.networks.layers.mean_and_max import MeanAndMax
-from pellucid.networks.layers.transformer import NORM_EPSILON, Attend, Places, TransformerLayer, UnitLength
+from pellucid.networks.text_layers import MeanAndMax
+from pellucid.networks.transformer import (
+    NORM_EPSILON,
+    Attend,
+    PositionalEmbedding,
+    TransformerLayer,
+    UnitLength,
+)
 from pellucid.settings import Settings
 
 
@@ -54,7 +60,7 @@ def test_attention_has_the_gradient_of_its_formula() -> None:
 
 
 def test_places_reach_as_far_as_padding() -> None:
-    places = Places(3, 2)
+    places = PositionalEmbedding(3, 2)
     places.weight.data = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     found = places(torch.zeros(1, 5, 2))
     assert found[0].tolist() == [[1, 2], [3, 4], [5, 6], [5, 6], [5, 6]]

@@ -3,9 +3,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits, load_sample_image
 
-from pellucid.networks import InputFacts, build, design
-from pellucid.networks.layers import whitening
-from pellucid.networks.layers.whitening import WhiteningStem, patch_covariance, whitening_filters
+from pellucid.networks import InputFacts, build, design, initialisation
+from pellucid.networks.initialisation import WhiteningStem, patch_covariance, whitening_filters
 from pellucid.settings import Settings
 
 
@@ -44,12 +43,12 @@ def test_covariance_agrees_with_numpy(photographs, kernel, stride):
 
 def test_covariance_does_not_depend_on_the_chunks(digits, monkeypatch):
     whole = patch_covariance(digits, 2, 1)
-    monkeypatch.setattr(whitening, "_CHUNK_VALUES", 10_000)
+    monkeypatch.setattr(initialisation, "_CHUNK_VALUES", 10_000)
     torch.testing.assert_close(patch_covariance(digits, 2, 1), whole, rtol=1e-12, atol=1e-12)
 
 
 def test_many_images_are_thinned_out_evenly(digits, monkeypatch):
-    monkeypatch.setattr(whitening, "_MOST_VALUES", 0)  # then 64 images at most: every 29th of 1,797
+    monkeypatch.setattr(initialisation, "_MOST_VALUES", 0)  # then 64 images at most: every 29th of 1,797
     assert torch.equal(patch_covariance(digits, 2, 1), patch_covariance(digits[::29], 2, 1))
 
 
@@ -107,8 +106,8 @@ def test_the_stem_is_frozen():
 
 def test_images_in_8_bits_give_the_same_bytes(photographs, monkeypatch):
     """Only those that are worth reading become floats."""
-    monkeypatch.setattr(whitening, "_MOST_VALUES", 1)
-    monkeypatch.setattr(whitening, "_FEWEST_IMAGES", 8)
+    monkeypatch.setattr(initialisation, "_MOST_VALUES", 1)
+    monkeypatch.setattr(initialisation, "_FEWEST_IMAGES", 8)
     filled = []
     for inputs in (photographs.to(torch.uint8), photographs):
         network = build(design("cnn", Settings(), InputFacts((3, 40, 40), 2, 30)))

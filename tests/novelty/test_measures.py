@@ -6,9 +6,8 @@ import scipy.sparse
 
 from novelty_made import detector, digits, weights
 from pellucid.novelty import fit_measure
-from pellucid.novelty.directions import Directions
-from pellucid.novelty.fitting import LEAST_EXAMPLES
-from pellucid.novelty.neighbours import Neighbours
+from pellucid.novelty.detectors import LEAST_EXAMPLES
+from pellucid.novelty.measures import Directions, Neighbours
 
 
 def directions(**given) -> Directions:

@@ -9,19 +9,18 @@ import pytest
 from every_model import MODELS, inputs_of
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.bundle import load_any, save
-from pellucid.pipeline.judging import testing
-from pellucid.pipeline.judging.averaging import (
+from pellucid.pipeline.concluding import (
     average_of,
     members_in_words,
     with_average,
     with_averages_tested,
     without_averages,
 )
-from pellucid.pipeline.judging.held_out import with_held_out
-from pellucid.pipeline.judging.novelty.detectors import with_detectors
-from pellucid.pipeline.learners.candidates import Candidate, HeldOut, Stored, calibrated
-from pellucid.pipeline.learners.features import Features
-from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.pipeline.judging import testing
+from pellucid.pipeline.judging.novelty_detectors import with_detectors
+from pellucid.pipeline.judging.testing import with_held_out
+from pellucid.pipeline.learners.candidates import BodyFeatures, Candidate, Features, HeldOut, calibrated
+from pellucid.pipeline.learners.preparation import Material
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits
@@ -128,7 +127,7 @@ def test_its_entry_names_the_members(average):
 
 def test_time_of_a_body_that_several_stand_on_counts_once(candidates):
     below = Features(np.zeros((len(LABELS), 1), np.float32), np.arange(len(LABELS)), 0.002)
-    stored = Stored(below, lambda rows: rows, MATERIAL.train)
+    stored = BodyFeatures(below, lambda rows: rows, MATERIAL.train)
     on_body = [
         each
         if each.name == "majority"

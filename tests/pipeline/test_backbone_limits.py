@@ -9,28 +9,23 @@ import pytest
 
 from pellucid.data import prepare
 from pellucid.errors import UsageError
-from pellucid.pipeline.learners import limits
-from pellucid.pipeline.learners.backbones import costs, frozen
-from pellucid.pipeline.learners.backbones.available import chosen, taken_over
-from pellucid.pipeline.learners.backbones.costs import Cost, Measured, measured
-from pellucid.pipeline.learners.backbones.option import Granted
-from pellucid.pipeline.learners.folds import Folds
-from pellucid.pipeline.learners.limits import (
-    costs_of,
-    share_out,
-)
-from pellucid.pipeline.learners.named import learner_of
-from pellucid.pipeline.learners.planning.preparation import material_of
-from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.folder import RunFolder
-from pellucid.pipeline.run.journal import Journal
+from pellucid.pipeline.learners import backbone_costs, backbone_learners, time_limits
+from pellucid.pipeline.learners.backbone_choice import Granted, chosen, taken_over
+from pellucid.pipeline.learners.backbone_costs import BackboneCost, Measured, measured
+from pellucid.pipeline.learners.evaluation_budget import Folds
+from pellucid.pipeline.learners.network import learner_of
+from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learners.time_limits import costs_of, share_out
+from pellucid.pipeline.run.context import RunContext, TimeBudget, learner_time
+from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
-from pellucid.pipeline.run.time_budget import TimeBudget, learner_time
 from pellucid.settings import Settings
 from photographs import class_folders
 from tiny_backbone import NAME, tiny_weights
 
-COST = Cost(example=0.01, learning=0.002, held_out=300, asked_after=100, tuning=5_000, most=2_000, least=40)
+COST = BackboneCost(
+    example=0.01, learning=0.002, held_out=300, asked_after=100, tuning=5_000, most=2_000, least=40
+)
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +89,10 @@ def test_one_that_could_never_fit_is_not_even_measured(context, monkeypatch):
     backbones = tuple(
         dataclasses.replace(each, is_asked_for=False) for each in chosen(context.settings, material)
     )
-    monkeypatch.setattr(limits, "measured", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(time_limits, "measured", lambda *_: pytest.fail("measured"))
     slowed = [1.0]
-    monkeypatch.setattr(costs, "slowdown", lambda: slowed[0])
-    assert not costs.is_hopeless(backbones[0], material, len(context.dataset.test), 18.0)
+    monkeypatch.setattr(backbone_costs, "slowdown", lambda: slowed[0])
+    assert not backbone_costs.is_hopeless(backbones[0], material, len(context.dataset.test), 18.0)
     slowed[0] = 8.0
     assert costs_of(backbones, Folds(context.dataset), context) == []
     assert share_out(backbones, [], context) == ()
@@ -107,7 +102,7 @@ def test_one_that_could_never_fit_is_not_even_measured(context, monkeypatch):
 def test_no_more_examples_are_timed_where_the_first_took_far_too_long(dataset, asked, monkeypatch):
     material = material_of(dataset)
     (choice,) = chosen(asked, material)
-    monkeypatch.setattr(costs, "_seconds_of_one", lambda *_, **__: pytest.fail("timed further"))
+    monkeypatch.setattr(backbone_costs, "_seconds_of_one", lambda *_, **__: pytest.fail("timed further"))
     assert measured(choice, material, asked, seconds=1e-6).cost.example > 0
 
 
@@ -143,7 +138,7 @@ def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monk
     material = material_of(context.dataset)
     backbones = chosen(context.settings, material)
     cost = COST._replace(most=len(backbones[0].train), example=0.2, tuning=0)
-    monkeypatch.setattr(limits, "measured", lambda choice, *given: Measured(choice, cost, *given[:2]))
+    monkeypatch.setattr(time_limits, "measured", lambda choice, *given: Measured(choice, cost, *given[:2]))
     settings = dataclasses.replace(context.settings, time_limit="107s")
     context = context._replace(settings=settings, time=TimeBudget.of(settings))
     context.journal.begin()
@@ -160,13 +155,15 @@ def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monk
 
 
 def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeypatch):
-    monkeypatch.setattr(costs, "slowdown", lambda: 1.0)
+    monkeypatch.setattr(backbone_costs, "slowdown", lambda: 1.0)
     backbones = tuple(
         dataclasses.replace(each, is_asked_for=False)
         for each in chosen(context.settings, material_of(context.dataset))
     )
     monkeypatch.setattr(
-        limits, "measured", lambda choice, *given: Measured(choice, COST._replace(example=1.0), *given[:2])
+        time_limits,
+        "measured",
+        lambda choice, *given: Measured(choice, COST._replace(example=1.0), *given[:2]),
     )
     context = context._replace(stages=Stages())
     assert share_out(backbones, costs_of(backbones, Folds(context.dataset), context), context) == ()
@@ -199,11 +196,11 @@ def test_blocks_are_timed_until_it_has_taken_long_enough(monkeypatch):
         asked.append(len(some))
         now[0] += next(durations)
 
-    monkeypatch.setattr(costs.time, "perf_counter", lambda: now[0])
-    assert costs._seconds_of_one(ask, np.arange(1_000), vary=False) == pytest.approx(0.3 / 32)
+    monkeypatch.setattr(backbone_costs.time, "perf_counter", lambda: now[0])
+    assert backbone_costs._seconds_of_one(ask, np.arange(1_000), vary=False) == pytest.approx(0.3 / 32)
     assert asked == [32, 32, 32]
     durations = iter([1.0, 2.0])
-    assert costs._seconds_of_one(ask, np.arange(1_000), vary=True) == pytest.approx(1.5 / 32)
+    assert backbone_costs._seconds_of_one(ask, np.arange(1_000), vary=True) == pytest.approx(1.5 / 32)
 
 
 def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monkeypatch):
@@ -211,11 +208,13 @@ def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monke
     with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for test-efficientnet"):
         learner_of(asked, material).fit(material, learner_time(asked, time.monotonic() - 60))
     cost = COST._replace(example=0.5, held_out=0, asked_after=0, most=len(material.train))
-    monkeypatch.setattr(frozen, "measured", lambda choice, *given: Measured(choice, cost, *given[:2]))
-    seen = []
-    heads = frozen.train_head
     monkeypatch.setattr(
-        frozen,
+        backbone_learners, "measured", lambda choice, *given: Measured(choice, cost, *given[:2])
+    )
+    seen = []
+    heads = backbone_learners.train_head
+    monkeypatch.setattr(
+        backbone_learners,
         "train_head",
         lambda network, features, prepared, settings: (
             seen.append(len(prepared.examples.train)),

@@ -9,11 +9,10 @@ import pytest
 from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.networks import NetworkConfig, Origin
-from pellucid.pipeline.learners.backbones import available as backbones
-from pellucid.pipeline.learners.backbones.available import chosen, taken_over
-from pellucid.pipeline.learners.backbones.option import Granted, fair_part
-from pellucid.pipeline.learners.backbones.tuning_plan import is_tuned
-from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.pipeline.learners import backbone_choice as backbones
+from pellucid.pipeline.learners.backbone_choice import Granted, chosen, stratified_sample, taken_over
+from pellucid.pipeline.learners.backbone_costs import is_tuned
+from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import Settings
 from photographs import class_folders
 from pretrained.tiny_bert import write_folder
@@ -202,16 +201,16 @@ def test_a_sentence_encoder_is_tuned_where_that_was_asked_for(texts, monkeypatch
 
 def test_a_part_is_fair_to_every_class_and_lies_within_a_larger_one(photos):
     classes = [np.isin(photos.train, np.flatnonzero(photos.labels == label)).sum() for label in (0, 1)]
-    small, large = fair_part(photos, 11, seed=4), fair_part(photos, 20, seed=4)
+    small, large = stratified_sample(photos, 11, seed=4), stratified_sample(photos, 20, seed=4)
     assert np.isin(small, large).all()
     taken = [(photos.labels[large] == label).sum() for label in (0, 1)]
     wanted = 20 * np.array(classes) / sum(classes)
     assert np.abs(taken - wanted).max() <= 1
-    assert np.array_equal(fair_part(photos, len(photos.train), seed=4), photos.train)
+    assert np.array_equal(stratified_sample(photos, len(photos.train), seed=4), photos.train)
 
 
 def test_of_numbers_every_part_of_the_range_gives_its_share(photos):
     values = np.linspace(0.0, 1.0, len(photos.labels))
     numbers = dataclasses.replace(photos, labels=values, classes=())
-    part = fair_part(numbers, len(numbers.train) // 3, seed=0)
+    part = stratified_sample(numbers, len(numbers.train) // 3, seed=0)
     assert abs(np.median(values[part]) - np.median(values[numbers.train])) < 0.1

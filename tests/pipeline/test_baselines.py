@@ -8,16 +8,21 @@ import pytest
 
 from every_model import MODELS
 from pellucid.data import prepare, read_data
-from pellucid.encoding.ngrams.tfidf import Tfidf
-from pellucid.pipeline.judging.novelty.detectors import with_detectors
-from pellucid.pipeline.learners.baselines import everything_of, train_baselines
-from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers, on_validation, recommended
-from pellucid.pipeline.learners.classical import ClassicalLearner
-from pellucid.pipeline.learners.features import rows_at_hand
-from pellucid.pipeline.learners.on_network import _affordable, left_out
-from pellucid.pipeline.learners.planning.preparation import Material, material_of
+from pellucid.encoding.tfidf import Tfidf
+from pellucid.pipeline.judging.novelty_detectors import with_detectors
+from pellucid.pipeline.learners.candidates import (
+    Candidate,
+    HeldOut,
+    answers,
+    on_validation,
+    recommended,
+    rows_at_hand,
+)
+from pellucid.pipeline.learners.classical import ClassicalLearner, _affordable, left_out
+from pellucid.pipeline.learners.in_run import everything_of, train_baselines
+from pellucid.pipeline.learners.preparation import Material, material_of
+from pellucid.pipeline.run.context import TimeBudget
 from pellucid.pipeline.run.stages import Stages
-from pellucid.pipeline.run.time_budget import TimeBudget
 from pellucid.settings import Settings
 
 SETTINGS = Settings(threads=1, preset="quick")

@@ -11,7 +11,7 @@ from PIL import Image
 from pellucid.errors import DataError, StorageError, UsageError
 from pellucid.pipeline.comparing import trials
 from pellucid.pipeline.comparing.compare import compare
-from pellucid.pipeline.comparing.standings import ALIKE, BETTER, IDENTICAL, UNDECIDED, rank
+from pellucid.pipeline.comparing.trials import ALIKE, BETTER, IDENTICAL, UNDECIDED, rank
 from pellucid.pipeline.comparing.variants import make_variants, parse_vary
 from pellucid.pipeline.train import train
 from pellucid.settings import METRICS

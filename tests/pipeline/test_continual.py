@@ -10,17 +10,20 @@ from torch import nn
 
 from data.made import images_of, listing_of
 from pellucid.data import prepare
-from pellucid.data.earlier import EarlierConstraints
+from pellucid.data.dataset import EarlierConstraints
 from pellucid.errors import UsageError
-from pellucid.pipeline.continual.earlier_data import Earlier, records_of
-from pellucid.pipeline.continual.plan import continual_learner
-from pellucid.pipeline.continual.starting_point import starting_point
-from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on, recall
-from pellucid.pipeline.continual.words import sentences
-from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.pipeline.continual.starting_point import Earlier, records_of, starting_point
+from pellucid.pipeline.continual.training import (
+    ContinualTraining,
+    begin,
+    continual_learner,
+    read_on,
+    recall,
+    sentences,
+)
+from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.folder import RunFolder
-from pellucid.pipeline.run.journal import Journal
+from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from runs_to_continue import NEW, OLD, old_images, old_numbers, old_texts, write_npz, write_texts

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.pipeline.judging import testing
-from pellucid.pipeline.judging.contradiction import contradiction
+from pellucid.pipeline.judging.disagreement import contradiction
 from pellucid.tasks import CLASSIFICATION
 
 LABELS = np.random.default_rng(0).integers(0, 2, 400)

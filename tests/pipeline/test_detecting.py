@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from every_model import MODELS, network_model
-from pellucid.pipeline.judging.novelty.detectors import judged_places, with_detectors
+from pellucid.pipeline.judging.novelty_detectors import judged_places, with_detectors
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut
-from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.pipeline.learners.preparation import Material
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()

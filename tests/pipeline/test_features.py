@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pellucid.pipeline.learners.features import compute_features
+from pellucid.pipeline.learners.candidates import compute_features
 
 
 class Asked:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pellucid
-from pellucid.pipeline.judging.findings import findings_line, last_training
+from pellucid.pipeline.results import findings_line, last_training
 from small_models import digits
 
 pytestmark = pytest.mark.slow

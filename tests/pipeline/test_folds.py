@@ -10,16 +10,14 @@ import pellucid
 from pellucid.data import prepare
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.errors import DataError, UsageError
-from pellucid.pipeline.comparing.folds import scores_of_folds
-from pellucid.pipeline.judging.by_folds.kinds import Kind
-from pellucid.pipeline.judging.by_folds.out_of_fold import judged_by_folds
+from pellucid.pipeline.comparing.trials import scores_of_folds
+from pellucid.pipeline.judging.refitting import Kind, judged_by_folds
 from pellucid.pipeline.learners.candidates import HeldOut
-from pellucid.pipeline.learners.classical import ClassicalLearner, Lessons, learner_at_setup
-from pellucid.pipeline.learners.folds import folds_of
-from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, learner_at_setup
+from pellucid.pipeline.learners.evaluation_budget import folds_of
+from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.folder import RunFolder
-from pellucid.pipeline.run.journal import Journal
+from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from small_models import digits
@@ -53,7 +51,7 @@ def of_classical(dataset, folder, names, **changes):
     folds = folds_of(dataset, settings, is_continual=False)
     learning = material_of(folds.learning)
     candidates = [ClassicalLearner(name, settings).fit(learning)[0] for name in names]
-    lesson = Lessons().of
+    lesson = TrainingSets().of
     kinds = [Kind(learner_at_setup(each, settings, lesson)) for each in candidates]
     place = RunFolder(folder)
     context = RunContext(place, folds.learning, settings, Stages(quiet=True), Journal(place))

@@ -10,11 +10,10 @@ import pellucid
 from pellucid.arithmetic.rounding import percent
 from pellucid.bundle import load
 from pellucid.data import prepare
-from pellucid.data.earlier import EarlierConstraints
+from pellucid.data.dataset import EarlierConstraints
 from pellucid.evaluation import mcnemar
-from pellucid.pipeline.continual.earlier_data import Earlier, earlier_data
 from pellucid.pipeline.continual.forgetting import OldTest, forgetting, old_test
-from pellucid.pipeline.continual.starting_point import starting_point
+from pellucid.pipeline.continual.starting_point import Earlier, earlier_data, starting_point
 from pellucid.pipeline.continual.training import ContinualTraining
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.settings import Settings

@@ -5,12 +5,11 @@ import io
 import pytest
 
 from pellucid import cores
-from pellucid.pipeline.run.folder import RunFolder
-from pellucid.pipeline.run.journal import Journal
-from pellucid.pipeline.run.sharing import free_cores
+from pellucid.pipeline.run.context import free_cores
+from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
-from pellucid.training.determinism import choose_threads
+from pellucid.training.hardware import choose_threads
 
 
 @pytest.fixture(autouse=True)

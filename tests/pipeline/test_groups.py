@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import pellucid
-from pellucid.data.checks.ledger import write_rows
 from pellucid.data.dataset import FEW_GROUPS
+from pellucid.data.ledger import write_rows
 from pellucid.errors import StorageError
-from pellucid.pipeline.learners.folds import folds_of
-from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.learners.evaluation_budget import folds_of
+from pellucid.pipeline.run.journal import RunFolder
 from pellucid.settings import Settings
 
 SETTINGS = {"model": "logistic-regression", "learning_curve": False, "threads": 1, "quiet": True}

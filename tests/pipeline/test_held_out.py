@@ -9,16 +9,16 @@ from sklearn.datasets import load_digits
 
 import pellucid
 from every_model import MODELS
-from pellucid.answering.decisions import Decisions, Wishes
+from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.errors import UsageError
-from pellucid.export.thresholds import thresholds_of
-from pellucid.pipeline.judging import held_out as judging
+from pellucid.export.proof import thresholds_of
 from pellucid.pipeline.judging import testing
-from pellucid.pipeline.judging.abstention import abstention_facts
-from pellucid.pipeline.judging.held_out import with_held_out, with_test_answers
-from pellucid.pipeline.judging.novelty.detectors import judged_places, with_detectors
+from pellucid.pipeline.judging import testing as judging
+from pellucid.pipeline.judging.novelty_detectors import judged_places, with_detectors
+from pellucid.pipeline.judging.report_facts import abstention_facts
+from pellucid.pipeline.judging.testing import with_held_out, with_test_answers
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut
-from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.pipeline.learners.preparation import Material
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
@@ -94,8 +94,8 @@ def test_the_report_and_predict_make_the_same_promises():
     tested = testing.Tested(said, said, novelty, 1.0)
     (found,) = with_test_answers([candidate], {"svm": tested}, dataset, 0)
     facts = abstention_facts(found.model, tested, LABELS[900:1300])
-    assert facts.promises[0.05] == Decisions(found.model, Wishes(max_error=0.05), "run").promise
-    assert facts.promises[0.1] == Decisions(found.model, Wishes(max_error=0.1), "run").promise
+    assert facts.promises[0.05] == Decisions(found.model, PredictOptions(max_error=0.05), "run").promise
+    assert facts.promises[0.1] == Decisions(found.model, PredictOptions(max_error=0.1), "run").promise
     assert facts.promises[0.1].on_test.error.value <= 0.1
     exported = dict(thresholds_of(found.model.held_out, CLASSES, found.model.novelty_rate, {}))
     assert exported[0.1] == facts.promises[0.1].threshold < 1
@@ -110,7 +110,7 @@ def test_the_report_and_predict_make_the_same_promises():
     exported = dict(thresholds_of(broken.model.held_out, CLASSES, broken.model.novelty_rate, {}))
     assert not exported.keys() & {0.1, 0.2}
     with pytest.raises(UsageError, match=r"0\.1 cannot be promised: the test refutes it"):
-        Decisions(broken.model, Wishes(max_error=0.1), "run")
+        Decisions(broken.model, PredictOptions(max_error=0.1), "run")
 
 
 @pytest.fixture(scope="module")

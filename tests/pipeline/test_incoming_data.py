@@ -5,9 +5,9 @@ import pytest
 
 from data.made import write_class_folders
 from pellucid.data import Preprocessing
-from pellucid.data.earlier import EarlierConstraints
+from pellucid.data.dataset import EarlierConstraints
 from pellucid.errors import DataError, UsageError
-from pellucid.pipeline.continual.incoming_data import prepare_for
+from pellucid.pipeline.continual.starting_point import prepare_for
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS
 from runs_to_continue import write_npz, write_texts

@@ -5,8 +5,7 @@ import os
 import pytest
 
 from pellucid.errors import StorageError
-from pellucid.pipeline.run.folder import RunFolder
-from pellucid.pipeline.run.journal import Journal
+from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.strict import read_sealed
 
 

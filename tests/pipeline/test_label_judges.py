@@ -9,8 +9,8 @@ from pellucid.arithmetic import accuracy
 from pellucid.classical import extract
 from pellucid.data import prepare
 from pellucid.evaluation import judge_label_issues
-from pellucid.pipeline.judging import label_judges
-from pellucid.pipeline.judging.label_judges import (
+from pellucid.pipeline.judging import label_issues
+from pellucid.pipeline.judging.label_issues import (
     BESIDE,
     FOLDS,
     FOLDS_OF_FEW,
@@ -21,10 +21,9 @@ from pellucid.pipeline.judging.label_judges import (
     out_of_fold,
     with_discriminant,
 )
-from pellucid.pipeline.learners.candidates import Stored, answers
+from pellucid.pipeline.learners.candidates import BodyFeatures, Features, answers
 from pellucid.pipeline.learners.classical import ClassicalLearner
-from pellucid.pipeline.learners.features import Features
-from pellucid.pipeline.learners.planning.preparation import Material, material_of
+from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.settings import Settings
 from small_models import digits
 
@@ -100,7 +99,7 @@ def test_the_set_up_is_that_which_validation_chose_for_the_same_features(dataset
         asked.append(setup)
         return ClassicalLearner("majority", settings)
 
-    monkeypatch.setattr(label_judges, "ClassicalLearner", learner)
+    monkeypatch.setattr(label_issues, "ClassicalLearner", learner)
     alone = ClassicalLearner("logistic-regression", SETTINGS, setup=("hog", "HOG, C = 0.1"))
     (hog,) = alone.fit(material_of(dataset))
     hog = dataclasses.replace(hog, setup=("hog", "HOG, C = 0.1"), features="hog")
@@ -115,7 +114,7 @@ def test_features_of_a_frozen_body_are_seen_where_they_serve_better(dataset):
     alone = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))[0]
     known, every = dataset.train[:600], np.arange(len(dataset.labels))
     rows = extract("pixels", dataset.inputs[every])
-    stored = Stored(Features(rows, every), lambda asked: asked, known)
+    stored = BodyFeatures(Features(rows, every), lambda asked: asked, known)
     body = dataclasses.replace(alone, name="logistic-regression-on-eyes", features="pixels", stored=stored)
     judge = fold_judge([body], dataset, NOBODY, SETTINGS)
     assert judge is not None

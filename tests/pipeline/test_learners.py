@@ -10,20 +10,16 @@ import torch
 from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.networks import Network
-from pellucid.pipeline.judging.novelty.detectors import with_detectors
+from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import test_once as ask_about_test
-from pellucid.pipeline.learners.backbones.available import chosen
-from pellucid.pipeline.learners.backbones.frozen import FrozenLearner
-from pellucid.pipeline.learners.backbones.tuning import TuningLearner
+from pellucid.pipeline.learners.backbone_choice import chosen
+from pellucid.pipeline.learners.backbone_learners import FrozenLearner, TuningLearner
 from pellucid.pipeline.learners.candidates import answers, calibrated
-from pellucid.pipeline.learners.learner import Learner
-from pellucid.pipeline.learners.named import learner_of
-from pellucid.pipeline.learners.network import learner_on_part
-from pellucid.pipeline.learners.on_network import on_network
-from pellucid.pipeline.learners.planning.preparation import Material, material_of
-from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.learners.classical import on_network
+from pellucid.pipeline.learners.network import Learner, learner_of, learner_on_part
+from pellucid.pipeline.learners.preparation import Material, material_of
+from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, learner_time
 from pellucid.pipeline.run.stages import Stages
-from pellucid.pipeline.run.time_budget import UNLIMITED, TimeBudget, learner_time
 from pellucid.settings import Settings
 from photographs import class_folders
 from small_models import CLASSES, DIGITS, digits

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pellucid.data import prepare
-from pellucid.pipeline.judging.learning_curve import parts
-from pellucid.pipeline.learners.asked_later import has_curve
+from pellucid.pipeline.judging.refitting import parts
+from pellucid.pipeline.learners.evaluation_budget import has_curve
 from pellucid.settings import Settings
 
 

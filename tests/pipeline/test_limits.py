@@ -13,22 +13,22 @@ from pellucid.data import Preprocessing, prepare
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.data.wording import count_of
 from pellucid.pipeline import concluding
-from pellucid.pipeline.judging.by_folds.kinds import Kind
-from pellucid.pipeline.judging.by_folds.out_of_fold import judged_by_folds
-from pellucid.pipeline.learners import classical, limits
+from pellucid.pipeline.judging.refitting import Kind, judged_by_folds
+from pellucid.pipeline.learners import classical, time_limits
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner, fitted_within
-from pellucid.pipeline.learners.folds import Folds, folds_of
+from pellucid.pipeline.learners.evaluation_budget import Folds, folds_of
 from pellucid.pipeline.learners.in_run import _shortening
-from pellucid.pipeline.learners.limits import conclusion_seconds, reserve_for_conclusion, time_of_baselines
-from pellucid.pipeline.learners.named import learner_of
-from pellucid.pipeline.learners.planning.preparation import Material
-from pellucid.pipeline.run.configuration import notes_of
-from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.folder import RunFolder
-from pellucid.pipeline.run.journal import Journal
+from pellucid.pipeline.learners.network import learner_of
+from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.time_limits import (
+    conclusion_seconds,
+    reserve_for_conclusion,
+    time_of_baselines,
+)
+from pellucid.pipeline.run.context import RunContext, TimeBudget, slowdown
+from pellucid.pipeline.run.journal import Journal, RunFolder, notes_of
 from pellucid.pipeline.run.stages import Stages
-from pellucid.pipeline.run.time_budget import TimeBudget, slowdown
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION, IMAGES, TEXTS
 from small_models import CLASSES, digits
@@ -45,7 +45,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     monkeypatch.setattr(classical, "slowdown", lambda: 1.0)
-    monkeypatch.setattr(limits, "slowdown", lambda: 1.0)
+    monkeypatch.setattr(time_limits, "slowdown", lambda: 1.0)
     monkeypatch.setattr(concluding, "slowdown", lambda: 1.0)
     return Clock(monkeypatch)
 

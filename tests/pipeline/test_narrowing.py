@@ -10,22 +10,17 @@ from pellucid.data import Preprocessing, prepare
 from pellucid.errors import UsageError
 from pellucid.files import make_folder
 from pellucid.networks import NETWORKS
-from pellucid.pipeline.learners.folds import Folds
+from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learners.in_run import network_of_run
-from pellucid.pipeline.learners.limits import within_limit
-from pellucid.pipeline.learners.named import learner_of
-from pellucid.pipeline.learners.network import learner_on_part
-from pellucid.pipeline.learners.planning.plan import Plan
-from pellucid.pipeline.learners.planning.preparation import Material, material_of
-from pellucid.pipeline.run.configuration import notes_of
-from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.folder import RunFolder
-from pellucid.pipeline.run.journal import Journal
+from pellucid.pipeline.learners.network import learner_of, learner_on_part
+from pellucid.pipeline.learners.preparation import Material, Plan, material_of
+from pellucid.pipeline.learners.time_limits import within_limit
+from pellucid.pipeline.run.context import RunContext, TimeBudget
+from pellucid.pipeline.run.journal import Journal, RunFolder, notes_of
 from pellucid.pipeline.run.stages import Stages
-from pellucid.pipeline.run.time_budget import TimeBudget
 from pellucid.settings import Settings
-from pellucid.training.recipe import timing
-from pellucid.training.recipe.defaults import FEW_EPOCHS
+from pellucid.training import session as timing
+from pellucid.training.recipe_defaults import FEW_EPOCHS
 from photographs import class_folders
 from small_models import CLASSES, digits
 

@@ -8,8 +8,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from pellucid.errors import UsageError
-from pellucid.pipeline.learners.planning.plan import Plan, make_plan
-from pellucid.pipeline.learners.planning.preparation import Material, network_name, prepared_for
+from pellucid.pipeline.learners.preparation import Material, Plan, make_plan, network_name, prepared_for
 from pellucid.settings import Settings
 
 DIGITS = load_digits()

@@ -14,7 +14,7 @@ from pellucid.pipeline.comparing import trials
 from pellucid.pipeline.comparing.compare import compare
 from pellucid.pipeline.train import train
 from pellucid.strict import sealed
-from pellucid.training import precision
+from pellucid.training import hardware
 from runs_to_continue import write_texts
 from text_models import text_model, texts
 
@@ -27,7 +27,7 @@ UNREAD = "nowhere.csv"
 @pytest.fixture(autouse=True)
 def _without_bf16_lstm(monkeypatch):
     """Make this processor one that has no LSTM in bf16, whatever it is."""
-    monkeypatch.setattr(precision, "_computes_bf16", lambda layer, device: layer is not nn.LSTM)
+    monkeypatch.setattr(hardware, "_computes_bf16", lambda layer, device: layer is not nn.LSTM)
 
 
 def killed(*_, **__):

@@ -3,7 +3,7 @@
 import pytest
 
 from pellucid.errors import UsageError
-from pellucid.pipeline.learners.planning.refusals import (
+from pellucid.pipeline.learners.refusals import (
     networks_with,
     require_fitting_generator,
     require_fitting_inputs,

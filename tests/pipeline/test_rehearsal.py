@@ -5,11 +5,11 @@ import pytest
 
 from data.made import images_of, listing_of, listing_of_texts
 from pellucid.data import prepare
-from pellucid.data.earlier import EarlierConstraints
-from pellucid.data.texts.store import Texts
-from pellucid.pipeline.continual import rehearsal
-from pellucid.pipeline.continual.rehearsal import contents, rehearsed
-from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.data.dataset import EarlierConstraints
+from pellucid.data.raw_texts import Texts
+from pellucid.pipeline.continual import starting_point
+from pellucid.pipeline.continual.starting_point import contents, rehearsed
+from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import Settings
 
 PIXELS = images_of(700, seed=1)
@@ -17,7 +17,7 @@ PIXELS = images_of(700, seed=1)
 
 @pytest.fixture(autouse=True)
 def small_least(monkeypatch):
-    monkeypatch.setattr(rehearsal, "LEAST", 40)
+    monkeypatch.setattr(starting_point, "LEAST", 40)
 
 
 def dataset_of(labels, pixels, known=()):
@@ -90,7 +90,7 @@ def test_copies_of_new_examples_are_left_out():
 
 def test_no_test_example_is_learned_by_way_of_an_old_copy(monkeypatch):
     """Every new test example has a copy in the old training data, all the rest of which is rehearsed."""
-    monkeypatch.setattr(rehearsal, "LEAST", 1000)
+    monkeypatch.setattr(starting_point, "LEAST", 1000)
     splits = ["train"] * 40 + ["validation"] * 10 + ["test"] * 10
     listing = listing_of(["b", "c"] * 30, splits=splits, pixels=PIXELS[500:560])
     new = prepare(listing, Settings(), known=EarlierConstraints(("a", "b")))[0]

@@ -5,12 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pellucid.pipeline.judging.report_selection import (
-    cell_rows,
-    show_first_mistakes,
-    uncertain_rows,
-    worst_rows,
-)
+from pellucid.pipeline.judging.report_facts import cell_rows, show_first_mistakes, uncertain_rows, worst_rows
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION
 

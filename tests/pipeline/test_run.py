@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pellucid.pipeline.run.finished import Run
+from pellucid.pipeline.results import Run
 
 
 class Shown(HTMLParser):

@@ -14,8 +14,7 @@ import warnings
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from pellucid.pipeline.run.side_by_side import side_by_side
-from pellucid.pipeline.run.stages import Stages
+from pellucid.pipeline.run.stages import Stages, side_by_side
 
 
 def test_both_are_done_at_the_same_time():

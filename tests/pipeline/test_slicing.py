@@ -1,4 +1,4 @@
-from pellucid.pipeline.judging.slicing import worst_slice
+from pellucid.pipeline.judging.disagreement import worst_slice
 
 
 def slices(*scores):

@@ -10,8 +10,8 @@ import pellucid
 from every_model import average, classical_model, network_model
 from pellucid.bundle import ImageModel, TextModel, load, save
 from pellucid.errors import ModelFileError, UsageError
+from pellucid.files import sha256
 from pellucid.pipeline.continual.starting_point import keep, restored, starting_point
-from pellucid.regular import sha256
 from runs_to_continue import home, old_images, old_texts, write_npz
 from small_models import digits
 

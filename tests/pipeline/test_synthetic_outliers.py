@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pellucid.pipeline.judging.novelty.synthetic_outliers import synthetic_outliers
+from pellucid.pipeline.judging.novelty_detectors import synthetic_outliers
 from small_models import digits
 
 PIXELS = digits()[0][:20]

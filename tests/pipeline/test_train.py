@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
 
 from pellucid.pipeline import concluding
-from pellucid.pipeline.run.finished import Run
+from pellucid.pipeline.results import Run
 from pellucid.pipeline.train import train
 from photographs import class_folders
 

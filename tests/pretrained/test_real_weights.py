@@ -12,10 +12,10 @@ from tokenizers import Tokenizer
 
 from encoding.written import ODD, any_texts
 from pellucid.bundle import ClassicalModel, TextModel, load, save
-from pellucid.bundle.models.answering_texts import answer_texts
-from pellucid.classical import Lesson, fit_baseline
-from pellucid.classical.budget import Budget
-from pellucid.data.texts.store import Texts
+from pellucid.bundle.network_answers import answer_texts
+from pellucid.classical import TrainingSet, fit_baseline
+from pellucid.classical.training_set import Budget
+from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
 from pellucid.pretrained import TextBackbone, installed, read_sentence_folder, read_word_vectors
 from pellucid.settings import Settings
@@ -102,7 +102,7 @@ def test_six_sentences_are_enough_and_the_folder_says_the_same(minilm: TextBackb
     texts = [text for about in ABOUT.values() for text in about]
     features = answer_texts(network, minilm.encoder, texts, network.features)
     order = np.array([0, 3, 1, 4, 2, 5])
-    lesson = Lesson(
+    lesson = TrainingSet(
         inputs=features, labels=np.array([0, 0, 0, 1, 1, 1]), train=order[:4], validation=order[4:],
         classes=2, kind="network",
     )  # fmt: skip

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from pellucid.bundle.models.answering_texts import answer_texts
+from pellucid.bundle.network_answers import answer_texts
 from pellucid.errors import ModelFileError
 from pellucid.pretrained import SENTENCES, TextBackbone, read_sentence_folder
-from pellucid.pretrained import known as known_module
+from pellucid.pretrained import known_weights as known_module
 from pellucid.settings import Settings
 from pretrained.tiny_bert import CONFIG, MODULES, PIECES, POOLING, features, tensors, write_folder
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.bundle.models.answering_texts import answer_texts
-from pellucid.data.texts.store import Texts
+from pellucid.bundle.network_answers import answer_texts
+from pellucid.data.raw_texts import Texts
 from pellucid.errors import DataError
 from pellucid.pretrained import TextBackbone, read_word_vectors
-from pellucid.pretrained import word_vectors as word_vectors_module
+from pellucid.pretrained import text_backbones as word_vectors_module
 from pellucid.settings import Settings
 
 ROWS = {

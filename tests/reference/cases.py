@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pellucid.networks.layers.texts import MaskedPool, WeighedSum, filled, reordered, turned_around
-from pellucid.networks.layers.transformer import Attend
+from pellucid.networks.text_layers import EmbeddingBag, MaskedPool, filled, reordered, reversed_order
+from pellucid.networks.transformer import Attend
 
 LSTM_GATES, GRU_GATES = 4, 3
 TOKENS = np.array([[3, 5, 3, 4, 0], [2, 0, 0, 0, 0], [1, 6, 2, 2, 5]])
@@ -83,7 +83,7 @@ def squared(logits, labels):
 
 
 def weighed(tokens, weight, bias, rarity):
-    layer = WeighedSum(GROUPS, weight.shape[1]).double()
+    layer = EmbeddingBag(GROUPS, weight.shape[1]).double()
     return torch.func.functional_call(layer, {"weight": weight, "bias": bias, "rarity": rarity}, (tokens,))
 
 
@@ -256,8 +256,8 @@ CASES: dict[str, list[Case]] = {
     "present": [Case((tokens,), filled) for tokens in (TOKENS, np.zeros((2, 3), np.int64))],
     "text-max": [Case((draw(3, 5, 2), PRESENT), MaskedPool("max"), fixed=(1,))],
     "text-average": [Case((draw(3, 5, 2), PRESENT), MaskedPool("average"), fixed=(1,))],
-    "turned-places": [Case((PRESENT,), turned_around)],
-    "turn": [Case((draw(3, 5, 2), turned_around(torch.from_numpy(PRESENT)).numpy()), reordered, fixed=(1,))],
+    "turned-places": [Case((PRESENT,), reversed_order)],
+    "turn": [Case((draw(3, 5, 2), reversed_order(torch.from_numpy(PRESENT)).numpy()), reordered, fixed=(1,))],
     "lstm": [recurrent(LSTM_GATES, torch.nn.LSTM)],
     "gru": [recurrent(GRU_GATES, torch.nn.GRU)],
     "weighed-sum": [

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pellucid.networks import Network
-from pellucid.reference.layers.dropout import draw_mask
+from pellucid.reference.dense import draw_mask
 
 
 def draws_of(network: Network, generator: np.random.Generator) -> dict[str, np.ndarray]:

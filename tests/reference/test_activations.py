@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.networks.layers.shared import make_activation
+from pellucid.networks.layers import make_activation
 from pellucid.reference import LAYERS
-from pellucid.reference.layers.activations import relu_backward, sigmoid, softmax, softmax_backward
+from pellucid.reference.activations import relu_backward, sigmoid, softmax, softmax_backward
 
 TORCH_AT_ZERO = {"relu": 0.0, "leaky-relu": 0.01, "gelu": 0.5, "sigmoid": 0.25, "tanh": 1.0}
 

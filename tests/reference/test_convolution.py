@@ -4,8 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from pellucid.reference.layers.convolution import convolution, convolution_backward, convolution_unit
-from pellucid.reference.layers.patches import overlaid, patches
+from pellucid.reference.convolution import (
+    convolution,
+    convolution_backward,
+    convolution_unit,
+    overlaid,
+    patches,
+)
 from reference.agreement import assert_agrees
 from reference.cases import draw
 

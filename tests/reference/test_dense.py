@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pellucid.reference.layers.dense import dense, dense_backward, dense_unit
+from pellucid.reference.dense import dense, dense_backward, dense_unit
 
 INPUTS, WEIGHT, BIAS = np.array([[1.0, 2.0]]), np.array([[3.0, -1.0], [0.5, 4.0]]), np.array([10.0, 20.0])
 

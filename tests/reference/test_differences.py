@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from pellucid.reference.differences import best_step, numerical_gradient
+from pellucid.reference.walk import best_step, numerical_gradient
 
 
 def test_a_square_has_no_error_but_rounding():

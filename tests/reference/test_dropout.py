@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pellucid.reference.layers.dropout import draw_mask, dropout, dropout_backward
+from pellucid.reference.dense import draw_mask, dropout, dropout_backward
 
 
 def test_by_hand():

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pellucid.insight.layers.bridge import SAME, taken_apart, weights_of
+from pellucid.insight.reference_lines import SAME, taken_apart, weights_of
 from pellucid.networks.config import ACTIVATIONS
 from pellucid.reference import Line, walk, walk_back
 from pellucid.settings import Settings

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from pellucid.networks.layers.shared import Standardise
-from pellucid.reference.layers.normalisation import batch_norm, batch_norm_backward, running_statistics
-from pellucid.reference.layers.scaling import mean_and_deviation
+from pellucid.networks.layers import Standardise
+from pellucid.reference.normalisation import batch_norm, batch_norm_backward, running_statistics
+from pellucid.reference.scaling import mean_and_deviation
 from reference.agreement import assert_agrees
 from reference.cases import draw
 

@@ -11,7 +11,7 @@ from pellucid.reference.optimisers import (
     nesterov,
     update,
 )
-from pellucid.training.recipe.optimisers import OPTIMIZERS
+from pellucid.training.optimisers import OPTIMIZERS
 
 ONE, HALF = np.array([1.0]), np.array([0.5])
 

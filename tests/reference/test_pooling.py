@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from pellucid.reference.layers.pooling import average_pool_backward, max_pool, max_pool_backward, winners
+from pellucid.reference.pooling import average_pool_backward, max_pool, max_pool_backward, winners
 from reference.agreement import assert_agrees
 from reference.cases import draw
 

@@ -4,8 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pellucid.reference.texts.gru import gru_states
-from pellucid.reference.texts.lstm import lstm, lstm_states
+from pellucid.reference.gru import gru_states
+from pellucid.reference.lstm import lstm, lstm_states
 from reference.agreement import assert_agrees
 from reference.cases import GRU_GATES, LSTM_GATES, draw
 

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from pellucid.networks.layers.texts import WeighedSum
-from pellucid.reference.texts.embedding import embedding, embedding_backward
-from pellucid.reference.texts.pooling import present, text_average, text_max, text_max_backward
-from pellucid.reference.texts.turning import turn, turned_places
-from pellucid.reference.texts.weighed_sum import factors, rarity, shares
+from pellucid.networks.text_layers import EmbeddingBag
+from pellucid.reference.embedding import embedding, embedding_backward, factors, rarity, shares
+from pellucid.reference.joining import reversed_order, turn
+from pellucid.reference.pooling import text_average, text_max, text_max_backward, token_mask
 from reference.agreement import assert_agrees
 from reference.cases import draw
 
@@ -37,7 +36,7 @@ def test_padding_has_no_gradient_as_in_torch():
 
 def test_pooling_by_hand():
     values = np.array([[[1.0], [-4.0], [9.0]], [[-3.0], [5.0], [7.0]]])
-    places = present(np.array([[5, 4, 0], [0, 0, 0]]))
+    places = token_mask(np.array([[5, 4, 0], [0, 0, 0]]))
     assert places.tolist() == [[True, True, False], [True, False, False]]
     assert text_max(values, places).tolist() == [[1.0], [-3.0]]
     assert text_average(values, places).tolist() == [[-1.5], [-3.0]]
@@ -46,7 +45,7 @@ def test_pooling_by_hand():
 
 
 def test_turning_by_hand():
-    order = turned_places(np.array([[True, True, True, False], [True, False, False, False]]))
+    order = reversed_order(np.array([[True, True, True, False], [True, False, False, False]]))
     values = np.array([[[1.0], [2.0], [3.0], [0.5]], [[4.0], [6.0], [7.0], [8.0]]])
     turned = turn(values, order)
     assert turned[..., 0].tolist() == [[3.0, 2.0, 1.0, 0.5], [4.0, 6.0, 7.0, 8.0]]
@@ -75,7 +74,7 @@ def test_factors_by_hand():
 @settings(max_examples=40)
 def test_a_weighed_sum_of_any_texts_is_the_layer_of_the_networks(texts, groups):
     tokens = np.array([text + [0] * (6 - len(text)) for text in texts])
-    layer = WeighedSum(groups, 3).double()
+    layer = EmbeddingBag(groups, 3).double()
     counts = np.array([(tokens == id).any(axis=1).sum() for id in range(9)])
     layer.fit(torch.from_numpy(counts), len(texts))
     rare = rarity(counts, len(texts), groups=groups)

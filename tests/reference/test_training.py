@@ -6,15 +6,14 @@ import torch
 from sklearn.datasets import load_digits
 
 from pellucid.data.images.augmentation import Augmentation
-from pellucid.insight.layers.bridge import taken_apart, weights_of
+from pellucid.insight.reference_lines import taken_apart, weights_of
 from pellucid.networks import Network
 from pellucid.reference import RULES, Line, Numbers, update, walk, walk_back
-from pellucid.reference.layers.normalisation import running_statistics
+from pellucid.reference.normalisation import running_statistics
 from pellucid.settings import Settings
-from pellucid.training.recipe.choosing import Recipe
-from pellucid.training.recipe.optimisers import BETAS, MOMENTUM, build_optimizer
-from pellucid.training.recipe.schedules import learning_rate
-from pellucid.training.steps.predicting import LOSSES
+from pellucid.training.optimisers import BETAS, MOMENTUM, build_optimizer, learning_rate
+from pellucid.training.recipe import Recipe
+from pellucid.training.steps import LOSSES
 from reference.masks import draws_of
 from reference.real_networks import IS_SPAM, images, of_images, of_texts, tokens
 

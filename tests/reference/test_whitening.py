@@ -3,10 +3,10 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from pellucid.networks.layers import whitening
-from pellucid.networks.layers.whitening import WhiteningStem
-from pellucid.reference.layers.patches import patches
-from pellucid.reference.layers.whitening import patch_covariance, whitening_filters
+from pellucid.networks import initialisation
+from pellucid.networks.initialisation import WhiteningStem
+from pellucid.reference.convolution import patches
+from pellucid.reference.normalisation import patch_covariance, whitening_filters
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_filters_by_hand():
 @pytest.mark.parametrize(("kernel", "stride"), [(2, 1), (3, 2)])
 def test_the_stem_of_the_networks(digits, kernel, stride):
     covariance = patch_covariance(digits, window=(kernel, kernel), stride=(stride, stride))
-    theirs = whitening.patch_covariance(torch.from_numpy(digits), kernel, stride)
+    theirs = initialisation.patch_covariance(torch.from_numpy(digits), kernel, stride)
     np.testing.assert_allclose(covariance, theirs, atol=1e-10)
     stem = WhiteningStem(1, 8, kernel, stride).double()
     stem.fit(torch.from_numpy(digits))

@@ -31,7 +31,7 @@ from pellucid.evaluation import (
     wilson,
 )
 from pellucid.evaluation.learning_curve import learning_curve
-from pellucid.evaluation.promises.abstention import checked_promise, error_curve, least_examples
+from pellucid.evaluation.promises import checked_promise, error_curve, least_examples
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import AbstentionFacts, CalibrationFacts
 

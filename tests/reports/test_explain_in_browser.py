@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from insight.small_networks import NAMES
-from pellucid.insight.units.arithmetic import TOLERANCE
+from pellucid.insight.unit_arithmetic import TOLERANCE
 from pellucid.reports.explain import page, render_explanation
-from pellucid.reports.explain.chosen import loudest_units
-from pellucid.reports.explain.describing import HIDDEN
+from pellucid.reports.explain.page_data import HIDDEN, loudest_units
 from reports.browser import AXE, open_page
 from reports.explained import (
     BACKBONE,

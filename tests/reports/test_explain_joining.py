@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from pellucid.insight.units import opening as units
+from pellucid.insight import units as units
 from pellucid.reports.explain import page, render_explanation
-from pellucid.reports.explain.joining import FOLDER, ROOMS, joined_script
+from pellucid.reports.explain.page import FOLDER, ROOMS, joined_script
 from reports.explained import explained, explained_large
 
 FILES = [f"{room}/{name}.js" for room, in_room in ROOMS.items() for name in in_room]

@@ -12,14 +12,13 @@ import pytest
 from every_model import average, inputs_of
 from insight.small_networks import NAMES
 from pellucid.insight.explaining import explain_model
-from pellucid.insight.layers.opening import open_network
-from pellucid.insight.layers.records import layer_records
+from pellucid.insight.layer_records import layer_records
+from pellucid.insight.opened_networks import open_network
 from pellucid.networks import InputFacts, build, design
 from pellucid.reports.explain import LARGEST_PAGE, render_explanation
 from pellucid.reports.explain import page as rendering
-from pellucid.reports.explain.chosen import chosen_units
-from pellucid.reports.explain.mathml import mathml
-from pellucid.reports.explain.packing import BUDGET, COPIES, pack
+from pellucid.reports.explain.page import mathml
+from pellucid.reports.explain.page_data import BUDGET, COPIES, chosen_units, pack
 from pellucid.settings import Settings
 from reports.explained import GENERATORS, HOSTILE, explained, explained_large_generator, likes
 from reports.report_page import Page

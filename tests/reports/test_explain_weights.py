@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from insight.small_networks import NAMES
-from pellucid.reports.explain import packing, page, render_explanation
+from pellucid.reports.explain import page, page_data, render_explanation
 from reports.browser import open_page
 from reports.explained import GENERATORS, explained, explained_large, explained_wide
 
@@ -152,7 +152,7 @@ def test_a_page_that_lacks_numbers_says_so_at_every_weight(
     chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page, "BUDGET", 200_000)
-    monkeypatch.setattr(packing, "_SMALL", 1024)
+    monkeypatch.setattr(page_data, "_SMALL", 1024)
     explanation = explained_large()
     (folder := tmp_path / "served").mkdir()
     (folder / "page.html").write_text(render_explanation(explanation, "photo.png"), encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.plots.confusion import opened
+from pellucid.reports.error_sections import opened
 from reports.browser import AXE, open_page
 
 HOSTILE = (

@@ -7,11 +7,11 @@ import pytest
 
 from pellucid.arithmetic.rounding import percent
 from pellucid.evaluation import wilson
-from pellucid.evaluation.promises.abstention import checked_promise, error_curve, kept_on, promise
+from pellucid.evaluation.promises import checked_promise, error_curve, kept_on, promise
 from pellucid.reports import AbstentionFacts, ReportFacts, render
-from pellucid.reports.numbers import percent as shown_percent
-from pellucid.reports.plots.charts import CURVE_BOTTOM, CURVE_TOP, error_plot
-from pellucid.reports.sections.trust import abstention as section
+from pellucid.reports import trust_sections as section
+from pellucid.reports.formatting import percent as shown_percent
+from pellucid.reports.trust_sections import CURVE_BOTTOM, CURVE_TOP, error_plot
 from reports.report_page import Page
 
 
@@ -113,6 +113,9 @@ def test_a_model_that_trusts_all_alike_has_no_plot(digit_facts: ReportFacts) -> 
 def test_numbers_and_runs_without_a_test_have_no_such_section(
     digit_facts: ReportFacts, number_facts: ReportFacts
 ) -> None:
-    assert section.build(number_facts) is None
-    assert section.build(dataclasses.replace(digit_facts, abstention=None)) is None
-    assert section.build(dataclasses.replace(digit_facts, abstention=AbstentionFacts((), 0, {}))) is None
+    assert section.abstention_section(number_facts) is None
+    assert section.abstention_section(dataclasses.replace(digit_facts, abstention=None)) is None
+    assert (
+        section.abstention_section(dataclasses.replace(digit_facts, abstention=AbstentionFacts((), 0, {})))
+        is None
+    )

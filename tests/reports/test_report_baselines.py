@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from pellucid.reports import ReportFacts, entries, render
-from pellucid.reports.numbers import Score
-from pellucid.reports.paired import pairings, read_pair
-from pellucid.reports.sections import folds, models
-from pellucid.reports.verdicts.classes import judge
-from pellucid.reports.verdicts.generator import verdict_of_generator
+from pellucid.reports import ReportFacts, model_sections, render, scored_models
+from pellucid.reports.formatting import Score
+from pellucid.reports.generated_sections import verdict_of_generator
+from pellucid.reports.scored_models import pairings, read_pair
+from pellucid.reports.verdicts import judge
 from pellucid.settings import METRICS
 from reports.report_page import Page
 from reports.rich_facts import made_folds
@@ -76,7 +75,7 @@ def test_nothing_better_than_the_commonest_class(rich_facts: ReportFacts) -> Non
 def test_every_model_stands_in_the_table_the_recommended_first_then_by_score(
     rich_facts: ReportFacts,
 ) -> None:
-    content = models.build(rich_facts)
+    content = model_sections.model_table(rich_facts)
     assert content is not None
     rows = content["rows"]
     assert len(rows) == 7
@@ -89,7 +88,7 @@ def test_every_model_stands_in_the_table_the_recommended_first_then_by_score(
 def test_the_scale_tells_the_good_ones_apart_and_the_baseline_lies_at_its_edge(
     rich_facts: ReportFacts,
 ) -> None:
-    content = models.build(rich_facts)
+    content = model_sections.model_table(rich_facts)
     assert content is not None
     assert content["bounds"] == (0.8, 1.0)
     assert content["off_scale"]
@@ -108,7 +107,7 @@ def test_a_model_that_saw_fewer_examples_is_marked_in_words(page: Page) -> None:
 
 
 def test_a_model_that_learned_from_its_judges_says_so(rich_facts: ReportFacts) -> None:
-    found = rich_facts.metrics["models"]
+    found = rich_facts.metrics["model_sections"]
     again = {name: {**entry, "trained_again": name == "svm"} for name, entry in found.items()}
     text = Page(render(with_metrics(rich_facts, models=again))).text
     assert "svm learned once more in the end, from the 300 images of the validation split too." in text
@@ -128,7 +127,7 @@ def test_a_model_that_learned_from_its_judges_says_so(rich_facts: ReportFacts) -
 def test_old_metrics_are_judged_by_their_counts(
     rich_facts: ReportFacts, entry: Mapping[str, Any], fewer: bool
 ) -> None:
-    assert entries.saw_fewer(rich_facts, entry) is fewer
+    assert scored_models.saw_fewer(rich_facts, entry) is fewer
 
 
 def test_configurations_and_the_chosen_one_stand_behind_a_disclosure(page: Page) -> None:
@@ -171,7 +170,7 @@ def test_one_model_alone_says_so_in_one_line(digit_facts: ReportFacts) -> None:
 
 
 def test_folds_show_each_fold_and_the_corrected_interval(page: Page, rich_facts: ReportFacts) -> None:
-    found = folds.read(rich_facts)
+    found = model_sections.read_folds(rich_facts)
     assert found is not None
     assert [row.name for row in found.rows] == ["cnn", "svm", "random-forest", "majority"]
     assert all(len(row.dots) == 5 for row in found.rows)
@@ -183,28 +182,32 @@ def test_folds_show_each_fold_and_the_corrected_interval(page: Page, rich_facts:
 
 
 def test_folds_without_the_recommended_model_tell_of_the_best(rich_facts: ReportFacts) -> None:
-    found = folds.read(with_metrics(rich_facts, recommended="svm-on-cnn"))
+    found = model_sections.read_folds(with_metrics(rich_facts, recommended="svm-on-cnn"))
     assert found is not None
     assert len(found.shown) == 3
     assert all("cnn" in (pair.first, pair.second) for pair in found.shown)
-    assert folds.read(with_metrics(rich_facts, folds=None)) is None
+    assert model_sections.read_folds(with_metrics(rich_facts, folds=None)) is None
 
 
 def test_folds_of_equal_scores_have_a_scale(rich_facts: ReportFacts) -> None:
     flat = made_folds("accuracy", {"cnn": 0.5})
-    flat["models"]["cnn"] = {"scores": [0.5] * 5, "mean": {"value": 0.5, "low": 0.5, "high": 0.5}}
-    found = folds.read(with_metrics(rich_facts, folds=flat))
+    flat["model_sections"]["cnn"] = {"scores": [0.5] * 5, "mean": {"value": 0.5, "low": 0.5, "high": 0.5}}
+    found = model_sections.read_folds(with_metrics(rich_facts, folds=flat))
     assert found is not None
     assert found.bounds == (0.0, 1.0)
 
 
 def test_a_model_has_one_colour_everywhere(page: Page, rich_facts: ReportFacts) -> None:
     css = files("pellucid.reports").joinpath("page/models.css").read_text(encoding="utf-8")
-    for place in {entries.colour(name) for name in entries.models(rich_facts)}:
+    for place in {scored_models.colour(name) for name in scored_models.models(rich_facts)}:
         assert f".model-{place} {{ --model: var(--model-{place}); }}" in css
         assert f"bar model-{place}" in classes_of_svg(page)
-    assert entries.colour("svm-on-lenet") == entries.colour("svm-on-cnn") != entries.colour("svm")
-    assert entries.colour("ridge") == entries.colour("logistic-regression")
+    assert (
+        scored_models.colour("svm-on-lenet")
+        == scored_models.colour("svm-on-cnn")
+        != scored_models.colour("svm")
+    )
+    assert scored_models.colour("ridge") == scored_models.colour("logistic-regression")
 
 
 @pytest.mark.parametrize(("theme", "ground"), [(0, 0.9638), (1, 0.0077)])
@@ -239,9 +242,9 @@ def test_numbers_speak_of_the_typical_error(number_facts: ReportFacts) -> None:
 def test_numbers_that_explain_nothing_are_no_better_than_the_mean(number_facts: ReportFacts) -> None:
     page = Page(render(with_metrics(number_facts, recommended="mean")))
     assert "No trained model is significantly better than always predicting the mean." in page.text
-    entry = number_facts.metrics["models"]["svm"]
+    entry = number_facts.metrics["model_sections"]["svm"]
     weak = {**entry, "test": {**entry["test"], "r2": {"value": 0.01, "low": -0.02, "high": 0.04}}}
-    trained = {**number_facts.metrics["models"], "svm": weak}
+    trained = {**number_facts.metrics["model_sections"], "svm": weak}
     text = Page(render(with_metrics(number_facts, models=trained))).text
     assert "svm is not significantly better than always predicting the mean." in text
     assert "Nothing yet: the mean alone may do as well." in text
@@ -276,7 +279,7 @@ def test_a_generator_no_better_than_its_baseline_says_so_in_the_headline() -> No
 
 def test_features_of_a_pretrained_network_are_named_in_the_headline(rich_facts: ReportFacts) -> None:
     name = "logistic-regression-on-efficientnet-lite0"
-    models = {**rich_facts.metrics["models"], name: rich_facts.metrics["models"]["cnn"]}
+    models = {**rich_facts.metrics["model_sections"], name: rich_facts.metrics["model_sections"]["cnn"]}
     page = Page(render(with_metrics(rich_facts, recommended=name, models=models)))
     assert "EfficientNet-Lite0 features + logistic regression classifies 95.3 %" in page.text
     assert f"Recommended: {name}." in page.text
@@ -321,7 +324,7 @@ def test_a_comparison_has_one_direction_and_one_word(rich_facts: ReportFacts) ->
 
 
 def test_who_was_asked_about_fewer_examples_stands_among_the_folds(rich_facts: ReportFacts) -> None:
-    folds = rich_facts.metrics["folds"]
+    folds = rich_facts.metrics["model_sections"]
     fewer = {"lenet": {"examples": 32, "of": 160, "scores": [0.9, None, None, None, None]}}
     page = Page(render(with_metrics(rich_facts, folds={**folds, "fewer": fewer})))
     assert "lenet 32 of 160 images" in page.text
@@ -334,7 +337,7 @@ def test_the_table_of_models_says_who_was_asked_about_fewer_held_out_examples(
     asked = {"cnn": 32, "svm": 32}
     entries_now = {
         name: {**entry, "held_out_examples": asked.get(name, 160)}
-        for name, entry in rich_facts.metrics["models"].items()
+        for name, entry in rich_facts.metrics["model_sections"].items()
     }
     page = Page(render(with_metrics(rich_facts, models=entries_now)))
     assert "Before the test cnn and svm were asked about 32 of the 160 held-out images" in page.text

@@ -11,9 +11,9 @@ import pytest
 
 from pellucid.arithmetic.rounding import percent
 from pellucid.reports import Answered, ReportFacts, render
+from pellucid.reports.error_sections import opened
 from pellucid.reports.facts import LabelIssue, LabelIssues
-from pellucid.reports.numbers import probability
-from pellucid.reports.plots.confusion import opened
+from pellucid.reports.formatting import probability
 from reports.report_page import Page
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from pellucid.evaluation import CurvePoint, Interval, LearningCurve, Reliability, ReliabilityBin
 from pellucid.reports import CalibrationFacts, ReportFacts, render
-from pellucid.reports.plots.axes import round_bounds
-from pellucid.reports.plots.charts import (
+from pellucid.reports import trust_sections as section
+from pellucid.reports.axes import round_bounds
+from pellucid.reports.trust_sections import (
     CURVE_BOTTOM,
     CURVE_TOP,
     SIDE,
@@ -16,7 +17,6 @@ from pellucid.reports.plots.charts import (
     curve_plot,
     reliability_plot,
 )
-from pellucid.reports.sections.trust import reliability as section
 from reports.report_page import Page
 
 
@@ -75,9 +75,9 @@ def test_reliability_needs_a_test_split_and_classes(
     digit_facts: ReportFacts, number_facts: ReportFacts
 ) -> None:
     empty = CalibrationFacts(1.0, Reliability((), Interval(0, 0, 0)), Reliability((), Interval(0, 0, 0)))
-    assert section.build(dataclasses.replace(digit_facts, calibration=empty)) is None
-    assert section.build(dataclasses.replace(digit_facts, calibration=None)) is None
-    assert section.build(number_facts) is None
+    assert section.reliability_section(dataclasses.replace(digit_facts, calibration=empty)) is None
+    assert section.reliability_section(dataclasses.replace(digit_facts, calibration=None)) is None
+    assert section.reliability_section(number_facts) is None
 
 
 def points(*pairs: tuple[int, float]) -> tuple[CurvePoint, ...]:

@@ -7,8 +7,8 @@ import pytest
 
 from pellucid.evaluation import wilson
 from pellucid.reports import ReportFacts
-from pellucid.reports.plots import confusion as tables
-from pellucid.reports.verdicts.classes import judge
+from pellucid.reports import error_sections as tables
+from pellucid.reports.verdicts import judge
 
 
 @pytest.fixture

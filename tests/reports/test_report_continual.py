@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from pellucid.reports import render
-from pellucid.reports.sections.continual import MOST_SHOWN, build
+from pellucid.reports.model_sections import MOST_SHOWN, forgetting
 
 SCORE = {"value": 0.874, "low": 0.855, "high": 0.890}
 FOUND = {
@@ -57,7 +57,7 @@ def changed(**given):
 
 
 def test_a_fresh_network_has_no_such_part(digit_facts):
-    assert build(digit_facts) is None
+    assert forgetting(digit_facts) is None
     assert 'id="continual"' not in render(digit_facts)
 
 

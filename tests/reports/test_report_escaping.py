@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.text import shortened, visible
+from pellucid.reports.formatting import shortened, visible
 from reports.report_page import Page
 
 HOSTILE = [

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pellucid.reports.images import BUDGET, SIDES, bind
+from pellucid.reports.album import BUDGET, SIDES, bind
 
 
 def decoded(uri: str) -> np.ndarray:

@@ -5,10 +5,9 @@ import re
 
 import pytest
 
-from pellucid.insight.findings import Course, Finding
-from pellucid.insight.findings.units import dead_units
+from pellucid.insight.findings import Course, Finding, dead_units
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.plots.layers import HEIGHT, layer_tables
+from pellucid.reports.training_sections import HEIGHT, layer_tables
 from reports.report_page import Page
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.reports import numbers
-from pellucid.reports.numbers import Score
+from pellucid.reports import formatting
+from pellucid.reports.formatting import Score
 
 
 def plain(text: str) -> str:
@@ -23,27 +23,28 @@ def plain(text: str) -> str:
     ],
 )  # fmt: skip
 def test_significant(value: object, shown: str) -> None:
-    assert plain(numbers.significant(value)) == shown
+    assert plain(formatting.significant(value)) == shown
 
 
 @pytest.mark.parametrize(
     ("function", "value", "shown"),
     [
-        (numbers.percent, 0.9163, "91.6 %"), (numbers.percent, 0.0413, "4.13 %"), (numbers.percent, 0, "0 %"),
-        (numbers.percent, 1, "100 %"),
-        (numbers.percent, 0.99951, "99.95 %"), (numbers.percent, None, "not measured"),
-        (numbers.count, 10000, "10,000"), (numbers.count, None, "not measured"),
-        (numbers.seconds, 41.23, "41.2 s"), (numbers.seconds, 197.4, "3 min 17 s"),
-        (numbers.seconds, 3725, "1 h 2 min"), (numbers.seconds, None, "not measured"),
-        (numbers.milliseconds, 0.5214, "0.521 ms"), (numbers.size, 12, "12 bytes"),
-        (numbers.size, 1_143_000, "1.14 MB"), (numbers.size, None, "not measured"),
-        (numbers.rough, 284_938, "285 thousand"), (numbers.rough, 9_999, "9,999"),
-        (numbers.rough, 1.2e6, "1.20 million"),
-        (numbers.probability, 0.9721, "0.972"), (numbers.probability, 1e-5, "< 0.001"),
-        (numbers.probability, 0, "0.000"),
-        (numbers.extent, (8, 28, 28), "8 \u00d7 28 \u00d7 28"), (numbers.extent, 10, "10"),
-        (numbers.extent, None, ""),
-        (numbers.tick, 0.0, "0"), (numbers.tick, 0.25, "0.25"), (numbers.tick, 20.0, "20"),
+        (formatting.percent, 0.9163, "91.6 %"), (formatting.percent, 0.0413, "4.13 %"),
+        (formatting.percent, 0, "0 %"),
+        (formatting.percent, 1, "100 %"),
+        (formatting.percent, 0.99951, "99.95 %"), (formatting.percent, None, "not measured"),
+        (formatting.count, 10000, "10,000"), (formatting.count, None, "not measured"),
+        (formatting.seconds, 41.23, "41.2 s"), (formatting.seconds, 197.4, "3 min 17 s"),
+        (formatting.seconds, 3725, "1 h 2 min"), (formatting.seconds, None, "not measured"),
+        (formatting.milliseconds, 0.5214, "0.521 ms"), (formatting.size, 12, "12 bytes"),
+        (formatting.size, 1_143_000, "1.14 MB"), (formatting.size, None, "not measured"),
+        (formatting.rough, 284_938, "285 thousand"), (formatting.rough, 9_999, "9,999"),
+        (formatting.rough, 1.2e6, "1.20 million"),
+        (formatting.probability, 0.9721, "0.972"), (formatting.probability, 1e-5, "< 0.001"),
+        (formatting.probability, 0, "0.000"),
+        (formatting.extent, (8, 28, 28), "8 \u00d7 28 \u00d7 28"), (formatting.extent, 10, "10"),
+        (formatting.extent, None, ""),
+        (formatting.tick, 0.0, "0"), (formatting.tick, 0.25, "0.25"), (formatting.tick, 20.0, "20"),
     ],
 )  # fmt: skip
 def test_units(function: object, value: object, shown: str) -> None:
@@ -53,29 +54,29 @@ def test_units(function: object, value: object, shown: str) -> None:
 
 def test_an_interval_has_the_decimals_of_its_value() -> None:
     score = Score.read({"value": 0.9364, "low": 0.9312, "high": 0.9411})
-    assert plain(numbers.scored(score)) == "0.936"
-    assert plain(numbers.interval(score)) == "[0.931, 0.941]"
+    assert plain(formatting.scored(score)) == "0.936"
+    assert plain(formatting.interval(score)) == "[0.931, 0.941]"
     assert (
-        plain(numbers.interval(Score.read({"value": 0.0213, "low": 0.01, "high": 0.03})))
+        plain(formatting.interval(Score.read({"value": 0.0213, "low": 0.01, "high": 0.03})))
         == "[0.0100, 0.0300]"
     )
 
 
 def test_a_score_without_an_interval_shows_none() -> None:
-    assert numbers.interval(Score.read(0.9)) == ""
-    assert numbers.interval(None) == ""
+    assert formatting.interval(Score.read(0.9)) == ""
+    assert formatting.interval(None) == ""
     assert Score.read({}) is None
     assert Score.read(None) is None
 
 
 @given(st.floats(0, 1))
 def test_a_share_below_one_never_reads_as_one(share: float) -> None:
-    assert (numbers.scored(Score(share, share, share)) in ("1.000", "1.00")) <= (share > 0.99999)
+    assert (formatting.scored(Score(share, share, share)) in ("1.000", "1.00")) <= (share > 0.99999)
 
 
 @given(st.floats(1e-4, 1e8))
 def test_three_digits_are_kept(value: float) -> None:
-    shown = float(numbers.significant(value).replace(",", ""))
+    shown = float(formatting.significant(value).replace(",", ""))
     assert shown == pytest.approx(value, rel=5.01e-3)
 
 
@@ -83,4 +84,4 @@ def test_three_digits_are_kept(value: float) -> None:
     ("value", "shown"), [(0.0, "<\u00a00.001"), (0.0004, "<\u00a00.001"), (0.031, "0.031"), (1.0, "1.000")]
 )
 def test_a_p_value_is_never_nothing(value, shown):
-    assert numbers.p_value(value) == shown
+    assert formatting.p_value(value) == shown

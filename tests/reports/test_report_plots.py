@@ -2,8 +2,8 @@
 
 import pytest
 
-from pellucid.reports.numbers import Score
-from pellucid.reports.plots.axes import BOTTOM, LEFT, RIGHT, TOP, Axes, Series, line_plot, round_steps, ruler
+from pellucid.reports.axes import BOTTOM, LEFT, RIGHT, TOP, Axes, Series, line_plot, round_steps, ruler
+from pellucid.reports.formatting import Score
 from pellucid.reports.report import environment
 
 AXES = Axes("Accuracy", "by epoch", "epoch", "share right", (0, 1), (0.1, "chance"))

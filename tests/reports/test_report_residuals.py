@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.plots.residuals import BOTTOM, LEFT, RIGHT, TOP, Residuals, Scatter, residuals
+from pellucid.reports.residuals import BOTTOM, LEFT, RIGHT, TOP, Residuals, Scatter, residuals
 from reports.report_page import Page
 
 

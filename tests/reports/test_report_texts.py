@@ -10,9 +10,9 @@ import pytest
 
 from pellucid.reports import ReportFacts, render
 from pellucid.reports.comparison import ComparisonFacts
+from pellucid.reports.formatting import excerpt, visible
 from pellucid.reports.report import environment
-from pellucid.reports.sections.repeat import build as build_repeat
-from pellucid.reports.text import excerpt, visible
+from pellucid.reports.run_sections import repetition as build_repeat
 from reports.made_texts import TOKENS, text_facts
 from reports.report_page import Page
 

@@ -7,9 +7,9 @@ import pytest
 
 from exported_models import QUICK, content_of, exported
 from pellucid.errors import ModelFileError
-from pellucid.runtime.costing.answer import cost_of
-from pellucid.runtime.costing.graph import SIZES, Tensor, read_graph
-from pellucid.runtime.opening import opened
+from pellucid.runtime.exported import opened
+from pellucid.runtime.onnx_costs import cost_of
+from pellucid.runtime.onnx_files import SIZES, Tensor, read_graph
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

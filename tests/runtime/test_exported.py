@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from exported_models import EVERY, exported
-from pellucid.answering.answered import rows_of
-from pellucid.answering.decisions import Decisions, Wishes
-from pellucid.answering.incoming.blocks import Block
+from pellucid.answering.answers import rows_of
+from pellucid.answering.decisions import Decisions, PredictOptions
+from pellucid.answering.incoming import Block
 from pellucid.errors import DataError, NotFiniteError
 from small_models import digits, write_digits
 from text_models import texts
@@ -77,7 +77,7 @@ def test_an_image_without_a_finite_answer_gets_its_reason():
         file.predict(pixels)
     assert caught.value.places == (1, 3)
     block = Block(["a", "b", "bad", "c", "d", "e"], pixels, ["", "", "empty file", "", "", ""])
-    rows, *_ = rows_of(Decisions(file, Wishes(probabilities=True), "cnn.onnx"), block)
+    rows, *_ = rows_of(Decisions(file, PredictOptions(probabilities=True), "cnn.onnx"), block)
     said = "what the model computes for it is not a finite number; train the model again"
     assert [row.error for row in rows] == ["", said, "empty file", "", said, ""]
     assert rows[1].label is None

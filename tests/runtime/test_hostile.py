@@ -7,8 +7,8 @@ import pytest
 
 from exported_models import content_of
 from pellucid.errors import ModelFileError
-from pellucid.runtime.opening import load, opened
-from pellucid.runtime.protobuf import require_plain
+from pellucid.runtime.exported import load, opened
+from pellucid.runtime.onnx_files import require_plain
 
 onnx = pytest.importorskip("onnx")
 

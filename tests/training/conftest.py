@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from pellucid.encoding.tokens.ragged import Tokens
+from pellucid.encoding.encoder import Tokens
 from pellucid.networks import InputFacts, design
 from pellucid.settings import Settings
 from pellucid.training import Examples, Session, Surroundings, choose_recipe

@@ -9,9 +9,8 @@ from killing import killed_and_resumed
 from pellucid.errors import DivergedError
 from pellucid.reference import LAYERS
 from pellucid.training import Recipe
-from pellucid.training.steps import make_step
-from pellucid.training.steps.adversarial import discriminator_loss, generator_loss
-from pellucid.training.validation import validator
+from pellucid.training.loop import validator
+from pellucid.training.steps import discriminator_loss, generator_loss, make_step
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import torch
 from killing import killed_and_resumed
 from pellucid.errors import DivergedError, StorageError
 from pellucid.strict import read_sealed, sealed
-from pellucid.training.watching.checkpoints import load_checkpoint, save_checkpoint
+from pellucid.training.state import load_checkpoint, save_checkpoint
 
 VARIANTS = [
     {},
@@ -111,7 +111,7 @@ def test_a_failed_save_names_the_last_good_checkpoint(begin, tmp_path, monkeypat
     def refuse(*arguments):
         raise StorageError("disk full")
 
-    monkeypatch.setattr("pellucid.training.watching.checkpoints.write_folder", refuse)
+    monkeypatch.setattr("pellucid.training.state.write_folder", refuse)
     with pytest.raises(StorageError, match="the last good checkpoint is step-000000000"):
         save_checkpoint(tmp_path, session.state, {})
 

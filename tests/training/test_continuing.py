@@ -8,8 +8,7 @@ import torch
 from pellucid.networks.extending import copied
 from pellucid.settings import Settings
 from pellucid.training import Session
-from pellucid.training.recipe.choosing import batches_per_epoch
-from pellucid.training.recipe.continuing import EPOCHS_SHARE, RATE_SHARE, continued, continued_words
+from pellucid.training.recipe import EPOCHS_SHARE, RATE_SHARE, batches_per_epoch, continued, continued_words
 
 
 @pytest.fixture(scope="module")

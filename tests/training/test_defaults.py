@@ -8,9 +8,8 @@ import pytest
 
 from pellucid.errors import UsageError
 from pellucid.settings import NEURAL_OF_TEXTS, Settings
-from pellucid.training.recipe.choosing import Recipe, choose_recipe
-from pellucid.training.recipe.defaults import TEXTS, UPDATES_OF_TEXTS
-from pellucid.training.recipe.surroundings import Surroundings
+from pellucid.training.recipe import Recipe, choose_recipe
+from pellucid.training.recipe_defaults import TEXTS, UPDATES_OF_TEXTS, Surroundings
 
 
 def _around(examples=10_000, model="bag", **changes) -> Surroundings:

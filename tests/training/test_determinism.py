@@ -6,7 +6,7 @@ import torch
 
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
-from pellucid.training.determinism import choose_device, choose_threads, pinned
+from pellucid.training.hardware import choose_device, choose_threads, pinned
 
 
 def test_pinning_leaves_threads_and_random_state_as_they_were():

@@ -8,7 +8,7 @@ import torch
 from killing import killed_and_resumed
 from pellucid.settings import Settings
 from pellucid.training import Recipe
-from pellucid.training.recipe.continuing import continued
+from pellucid.training.recipe import continued
 
 FIRST = "body.block1."
 

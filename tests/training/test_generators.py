@@ -13,9 +13,9 @@ from killing import killed_and_resumed
 from pellucid.errors import DivergedError, UsageError
 from pellucid.reference import LAYERS
 from pellucid.training import Examples, Recipe
-from pellucid.training.priors import refit_prior
+from pellucid.training.loop import validator
+from pellucid.training.session import refit_prior
 from pellucid.training.steps import make_step
-from pellucid.training.validation import validator
 from small_models import digits
 
 

@@ -10,16 +10,20 @@ from torch import nn
 
 from killing import KillAt
 from pellucid.errors import DivergedError, InterruptedRun
-from pellucid.networks.layers.shared import Add
+from pellucid.networks.layers import Add
 from pellucid.training.batches import Batch
-from pellucid.training.determinism import pinned
-from pellucid.training.loop import fit
-from pellucid.training.state import State
+from pellucid.training.hardware import pinned
+from pellucid.training.layer_health import (
+    ExaminedStep,
+    activations_of,
+    epoch_health,
+    measured,
+    spacing,
+    weights_of_layers,
+)
+from pellucid.training.loop import fit, validator
+from pellucid.training.state import State, load_checkpoint
 from pellucid.training.steps import StepResult, make_step
-from pellucid.training.validation import validator
-from pellucid.training.watching.checkpoints import load_checkpoint
-from pellucid.training.watching.health import ExaminedStep, epoch_health, spacing
-from pellucid.training.watching.measures import activations_of, measured, weights_of_layers
 
 TIMED = ("seconds", "images_per_second", "texts_per_second")
 

@@ -5,10 +5,9 @@ import torch
 
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
-from pellucid.training.recipe.choosing import choose_recipe
-from pellucid.training.recipe.layer_rates import shares_of_rate
-from pellucid.training.recipe.optimisers import SHARE, build_optimizer
-from pellucid.training.recipe.surroundings import Surroundings
+from pellucid.training.optimisers import SHARE, build_optimizer, shares_of_rate
+from pellucid.training.recipe import choose_recipe
+from pellucid.training.recipe_defaults import Surroundings
 
 
 @pytest.fixture

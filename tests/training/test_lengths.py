@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.training import lengths as module
-from pellucid.training.lengths import batches_by_length, blocks_by_length
-from pellucid.training.recipe.choosing import batches_per_epoch
+from pellucid.training import batches as module
+from pellucid.training.batches import batches_by_length, blocks_by_length
+from pellucid.training.recipe import batches_per_epoch
 
 
 def _cut(lengths, size, seed=0):

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.training.mixing import SHARES, keep_best_mixture
+from pellucid.training.loop import SHARES, keep_best_mixture, validator
 from pellucid.training.state import weights_of
-from pellucid.training.validation import validator
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from pellucid.errors import DivergedError
 from pellucid.tasks import REGRESSION
 from pellucid.training.batches import to_tensor
 from pellucid.training.loop import selection_score
-from pellucid.training.recipe.optimisers import build_optimizer
+from pellucid.training.observers import PlainProgress
+from pellucid.training.optimisers import build_optimizer
 from pellucid.training.steps import ClassificationStep, RegressionStep, make_step
-from pellucid.training.watching.observers import PlainProgress
 
 
 def test_the_last_layer_knows_the_training_labels_alone(begin_numbers, start, ink):

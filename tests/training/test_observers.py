@@ -8,13 +8,7 @@ import pytest
 from rich.console import Console
 
 from pellucid.errors import InterruptedRun
-from pellucid.training.watching.observers import (
-    BarProgress,
-    Checkpointer,
-    HistoryFile,
-    PlainProgress,
-    StopOnSignal,
-)
+from pellucid.training.observers import BarProgress, Checkpointer, HistoryFile, PlainProgress, StopOnSignal
 
 
 def test_the_history_file_has_one_line_per_epoch_and_none_twice(begin, tmp_path):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid.training.recipe.optimisers import BETAS, MOMENTUM, OPTIMIZERS, build_optimizer
+from pellucid.training.optimisers import BETAS, MOMENTUM, OPTIMIZERS, build_optimizer
 
 
 def _descend(begin, name: str, weight_decay: float = 0.0, steps: int = 3) -> float:

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from pellucid.settings import Settings
-from pellucid.training import precision
-from pellucid.training.precision import choose_precision, lacking
+from pellucid.training import hardware
+from pellucid.training.hardware import choose_precision, lacking
 from processors import AVX2, plays_avx2
 
 NO_LSTM = "this processor has no bf16 for the LSTM of rnn"
@@ -54,14 +54,14 @@ def test_what_onednn_may_not_use_is_not_there(processor, bounds, chosen):
 
 
 def test_only_an_lstm_in_bf16_can_be_too_much(monkeypatch):
-    monkeypatch.setattr(precision, "_computes_bf16", lambda layer, device: layer is not torch.nn.LSTM)
+    monkeypatch.setattr(hardware, "_computes_bf16", lambda layer, device: layer is not torch.nn.LSTM)
     assert lacking("bf16", "lstm", "cpu") == NO_LSTM
     for asked, cell in (("bf16", "gru"), ("bf16", ""), ("fp32", "lstm"), ("auto", "lstm")):
         assert lacking(asked, cell, "cpu") is None
 
 
 def test_a_device_without_bf16_has_it_for_no_network(monkeypatch):
-    monkeypatch.setattr(precision, "_computes_bf16", lambda layer, device: device == "cpu")
+    monkeypatch.setattr(hardware, "_computes_bf16", lambda layer, device: device == "cpu")
     assert lacking("bf16", "", "cuda") == "cuda has no bf16"
     assert lacking("bf16", "", "cpu") is None
 
@@ -85,7 +85,7 @@ def test_what_is_said_of_this_processor_is_so():
 def test_a_processor_that_plays_avx2_is_taken_for_one():
     code = (
         "from pellucid.settings import Settings\n"
-        "from pellucid.training.precision import choose_precision, lacking\n"
+        "from pellucid.training.hardware import choose_precision, lacking\n"
         "print(choose_precision(Settings(), 'cpu'), *(lacking('bf16', cell, 'cpu') for cell in ('lstm', '')))"
     )
     done = subprocess.run(

@@ -8,9 +8,8 @@ from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
 from pellucid.tasks import REGRESSION
-from pellucid.training.recipe.choosing import Recipe, choose_recipe
-from pellucid.training.recipe.defaults import PRESETS
-from pellucid.training.recipe.surroundings import Surroundings
+from pellucid.training.recipe import Recipe, choose_recipe
+from pellucid.training.recipe_defaults import PRESETS, Surroundings
 
 
 def _around(**changes) -> Surroundings:

@@ -5,10 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid.networks.layers.rows import SumOfRows
-from pellucid.networks.layers.texts import WeighedSum
+from pellucid.networks.text_layers import EmbeddingBag, SumOfRows
 from pellucid.reference.optimisers import Memory, Numbers, adam
-from pellucid.training.recipe.optimisers import BETAS, SHARE, build_optimizer
+from pellucid.training.optimisers import BETAS, SHARE, build_optimizer
 
 ROWS, UNITS = 12, 3
 
@@ -38,7 +37,7 @@ def test_steps_by_rows_are_those_of_adam_without_momentum(begin, name):
     """More than a thousand steps, in which what is kept is brought to its true size twice."""
     recipe = begin(optimizer=name, model="mlp", weight_decay=0.0).batches.recipe
     draws = np.random.default_rng(3)
-    layer = WeighedSum((0, ROWS), UNITS).double().train()
+    layer = EmbeddingBag((0, ROWS), UNITS).double().train()
     nn.init.normal_(layer.weight)
     nn.init.zeros_(layer.bias)
     optimizer = build_optimizer(layer, recipe)
@@ -63,14 +62,14 @@ def test_steps_by_rows_are_those_of_adam_without_momentum(begin, name):
 @pytest.mark.parametrize(("name", "decay"), [("adamw", 0.1), ("nesterov", 0.0), ("gd", 0.0)])
 def test_other_updates_are_of_the_whole_table(begin_texts, name, decay):
     session = begin_texts(model="bag", optimizer=name, weight_decay=decay, epochs=1)
-    (layer,) = (each for each in session.network.modules() if isinstance(each, WeighedSum))
+    (layer,) = (each for each in session.network.modules() if isinstance(each, EmbeddingBag))
     assert not layer.by_rows
     session.run()
 
 
 def test_a_step_leaves_every_other_row_alone(begin_texts):
     session = begin_texts(model="bag", epochs=1, batch_size=16)
-    (layer,) = (each for each in session.network.modules() if isinstance(each, WeighedSum))
+    (layer,) = (each for each in session.network.modules() if isinstance(each, EmbeddingBag))
     before = layer.weight.detach().clone()
     seen = []
 

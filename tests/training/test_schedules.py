@@ -1,6 +1,6 @@
 import pytest
 
-from pellucid.training.recipe.schedules import SCHEDULES, learning_rate
+from pellucid.training.optimisers import SCHEDULES, learning_rate
 
 
 def test_one_cycle_rises_for_a_fifth_and_falls_to_zero():

@@ -8,8 +8,8 @@ from torch import nn
 
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import DivergedError
+from pellucid.training.descent import FEWEST, DataParallelWorkers, MicroBatchDropout
 from pellucid.training.steps import make_step
-from pellucid.training.steps.sharing import FEWEST, PartDropout, Team
 
 OF_IMAGES = FEWEST["cnn"]
 WHOLE = 2 * OF_IMAGES + 50
@@ -76,7 +76,7 @@ TEXT_NETWORKS = [{"model": "text-cnn"}, {"model": "rnn"}, {"model": "rnn", "cell
 @pytest.mark.parametrize("given", TEXT_NETWORKS)
 def test_texts_are_learnt_in_parts_too(begin_texts, given):
     (one, alone), (two, shared) = both(begin_texts, steps=3, dropout=0.0, **given)
-    assert Team(two.network, two.batches.recipe).parts(WHOLE)[1].examples.start == WHOLE // 2
+    assert DataParallelWorkers(two.network, two.batches.recipe).parts(WHOLE)[1].examples.start == WHOLE // 2
     for before, after in zip(alone, shared, strict=True):
         assert after.loss == pytest.approx(before.loss, rel=1e-4)
     for (name, weight), other in pairs(one, two):
@@ -97,7 +97,7 @@ def test_each_part_draws_what_drops_out_by_itself(begin, begin_texts, given):
 
 def test_what_is_left_in_a_part_is_scaled_up():
     draws = torch.Generator().manual_seed(0)
-    layer, values = PartDropout(0.8, draws), torch.ones(200, 100)
+    layer, values = MicroBatchDropout(0.8, draws), torch.ones(200, 100)
     first, second = layer(values), layer(values)
     assert first.unique().tolist() == pytest.approx([0, 5])
     assert first.mean() == pytest.approx(1, abs=0.05)
@@ -109,7 +109,9 @@ def test_running_means_are_those_of_the_parts(begin):
     session = begin(threads=2, batch_size=WHOLE)
     alone = begin(threads=1, batch_size=WHOLE)
     batch = next(iter(session.batches.epoch(0)))
-    borders = [part.examples for part in Team(session.network, session.batches.recipe).parts(WHOLE)]
+    borders = [
+        part.examples for part in DataParallelWorkers(session.network, session.batches.recipe).parts(WHOLE)
+    ]
     norm = "body.block1.norm1"
     seen = []
     hook = alone.network.get_submodule(norm).register_forward_pre_hook(
@@ -132,7 +134,9 @@ def test_running_means_are_those_of_the_parts(begin):
 
 
 def test_parts_are_alike_in_size_and_none_is_small(begin):
-    team = Team(begin(threads=2, batch_size=WHOLE).network, begin(threads=2, batch_size=WHOLE).batches.recipe)
+    team = DataParallelWorkers(
+        begin(threads=2, batch_size=WHOLE).network, begin(threads=2, batch_size=WHOLE).batches.recipe
+    )
     for examples, sizes in (
         (WHOLE, [89, 89]),
         (2 * OF_IMAGES, [64, 64]),
@@ -146,7 +150,7 @@ def test_parts_are_alike_in_size_and_none_is_small(begin):
 
 def test_small_networks_are_not_shared(begin):
     session = begin(threads=2, batch_size=WHOLE, model="mlp")
-    assert len(Team(session.network, session.batches.recipe).parts(WHOLE)) == 1
+    assert len(DataParallelWorkers(session.network, session.batches.recipe).parts(WHOLE)) == 1
 
 
 def test_the_same_threads_give_the_same_weights(begin):
@@ -177,7 +181,7 @@ def test_a_part_that_is_not_finite_stops_before_the_update(begin):
 
 def test_a_small_batch_between_others_keeps_running_means_together(begin):
     session = begin(threads=2, batch_size=WHOLE)
-    team = Team(session.network, session.batches.recipe)
+    team = DataParallelWorkers(session.network, session.batches.recipe)
     norms = [each for each in session.network.modules() if isinstance(each, nn.BatchNorm2d)]
     norms[0].running_mean.fill_(5.0)
     found = team.each(team.parts(WHOLE), lambda part: _first_norm(part.network).running_mean.clone())

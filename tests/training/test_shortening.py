@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from pellucid.training import Session
-from pellucid.training.recipe.choosing import Recipe
-from pellucid.training.recipe.schedules import learning_rate
+from pellucid.training.optimisers import learning_rate
+from pellucid.training.recipe import Recipe
 
 CUTS = ((30, 100), (45, 80))
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from generators import begin
-from pellucid.training.watching.snapshots import Snapshots, read_snapshots
+from pellucid.training.observers import Snapshots, read_snapshots
 
 
 def images(channels):

@@ -8,7 +8,7 @@ from torch import nn
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import DivergedError
 from pellucid.training.batches import Mixed
-from pellucid.training.steps.predicting import LOSSES, ClassificationStep, cross_entropy, squared_error
+from pellucid.training.steps import LOSSES, ClassificationStep, cross_entropy, squared_error
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import torch
 
 from killing import killed_and_resumed
 from pellucid.arithmetic.rounding import figure
-from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
+from pellucid.encoding.encoder import PADDING, UNKNOWN, Tokens
 from pellucid.errors import DivergedError, UsageError
 from pellucid.training import Batches, Session, WordVectors
 from pellucid.training.batches import to_tensor
-from pellucid.training.validation import validator
-from pellucid.training.watching.checkpoints import save_checkpoint
-from pellucid.training.watching.observers import PlainProgress
+from pellucid.training.loop import validator
+from pellucid.training.observers import PlainProgress
+from pellucid.training.state import save_checkpoint
 
 
 def test_a_batch_is_filled_up_to_a_multiple_of_eight():
@@ -95,7 +95,7 @@ def test_scores_do_not_depend_on_how_texts_are_blocked(begin_texts, letters, mon
     network = session.run()
     score = validator(network, letters, "cpu")
     whole = score()
-    monkeypatch.setattr("pellucid.training.lengths.ROWS", 3)
+    monkeypatch.setattr("pellucid.training.batches.ROWS", 3)
     parts = score()
     assert parts == pytest.approx(whole, rel=1e-5)
     one_by_one = torch.cat([network(to_tensor(letters.inputs, np.array([i]))) for i in letters.validation])

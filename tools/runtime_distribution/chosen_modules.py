@@ -21,13 +21,13 @@ ROOT = HERE.parent.parent
 SOURCE = ROOT / "src"
 FOLDER = "pellucid_runtime"
 
-ENTRANCES = ("pellucid.runtime.__main__", "pellucid.runtime.opening")
+ENTRANCES = ("pellucid.runtime.__main__", "pellucid.runtime.exported")
 LIBRARIES = {"numpy", "PIL", "onnxruntime"}
 ON_REQUEST = {"openpyxl", "pyarrow", "tokenizers"}
 """Libraries that only some answers need, imported where they do."""
 
 STAND_IN = {"jaxtyping"}
-"""Libraries that `pellucid/runtime/shapes.py` stands in for."""
+"""Libraries that `pellucid/runtime/__init__.py` stands in for."""
 
 
 class RuntimeWheel(_Base):

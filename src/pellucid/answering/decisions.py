@@ -1,42 +1,124 @@
 """Decisions beyond the most probable class: abstention, answers of least cost, and prediction sets."""
 
+import csv
+import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 
-from pellucid.answering.costs import least_cost, read_costs
 from pellucid.arithmetic.probabilities import decided, trust
 from pellucid.arithmetic.rounding import figure, per_cent, percent
 from pellucid.bundle.held_out import HeldOut
-from pellucid.data.labels.texts import require_threshold
-from pellucid.data.wording import count_of
+from pellucid.data.labels import read_number, require_threshold
+from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import UsageError
 from pellucid.evaluation.intervals import Interval
-from pellucid.evaluation.promises.abstention import (
+from pellucid.evaluation.promises import (
     CONFIDENCE,
     METHOD,
-    Judged,
-    JudgedOnTest,
-    Promise,
-    checked_promise,
-    least_error,
-    least_examples,
-    least_promise,
-)
-from pellucid.evaluation.promises.prediction_sets import (
     Coverage,
+    Promise,
+    TestTrustAndErrors,
+    TrustAndErrors,
     checked_on,
+    checked_promise,
     class_sets,
     coverage_of,
+    least_error,
+    least_examples,
     least_for_sets,
+    least_promise,
 )
+from pellucid.files import open_regular
 from pellucid.tasks import InputKind
+
+# Costs of wrong answers: a table of classes by classes, and the answer of least expected cost.
+
+_MOST_BYTES = 64 << 20
+
+
+def read_costs(path: Path, classes: Sequence[str]) -> Float64[np.ndarray, "classes classes"]:
+    """Read a CSV of costs: row the true class, column the answer, both by name and in any order.
+
+    The first row names the columns and the first column the rows; the cell where they meet may hold anything.
+    Costs come in the order of `classes`, as `costs[true, answer]`.
+
+    Raises: `UsageError` if the file cannot be read, a class is missing, unknown or named twice, or a cell is
+    no number; with its row and column.
+    """
+    rows = _rows(path)
+    header = rows[0][1:]
+    _require_classes(header, classes, path, "the header")
+    names = [row[0] for row in rows[1:]]
+    _require_classes(names, classes, path, "the first column")
+    places = {name: place for place, name in enumerate(classes)}
+    costs = np.zeros((len(classes), len(classes)))
+    for row in rows[1:]:
+        if len(row) != len(rows[0]):
+            raise UsageError(
+                f"--costs: {path}, row {quoted(row[0])}: {len(row)} cells where the header has "
+                f"{len(rows[0])}; give one cost for each class"
+            )
+        for column, cell in zip(header, row[1:], strict=True):
+            cost = read_number(cell)
+            if cost is None:
+                raise UsageError(
+                    f"--costs: {path}, row {quoted(row[0])}, column {quoted(column)}: {quoted(cell)} is no "
+                    "number; give a cost such as 0, 1 or 2.5"
+                )
+            costs[places[row[0]], places[column]] = cost
+    return costs
+
+
+def least_cost(
+    probabilities: Float64[np.ndarray, "n classes"], costs: Float[np.ndarray, "classes classes"]
+) -> Int64[np.ndarray, " n"]:
+    """The class of least expected cost for each input; of equal ones the most probable."""
+    expected = probabilities @ costs
+    best = expected.min(axis=1, keepdims=True)
+    slack = 1e-12 * max(1.0, float(np.abs(costs).max()))
+    chosen: np.ndarray = np.where(expected <= best + slack, probabilities, -1.0).argmax(axis=1)
+    return chosen
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """The lines of the file, blank ones left out; at least the header and one more."""
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise UsageError(f"--costs: {path}: larger than {_MOST_BYTES >> 20} MB; give classes by classes")
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="") as file:
+            rows = [row for row in csv.reader(file, strict=True) if row]
+    except OSError as error:
+        raise UsageError(
+            f"--costs: {path}: {(error.strerror or str(error)).lower()}; give a readable CSV file"
+        ) from error
+    except (ValueError, csv.Error) as error:
+        raise UsageError(f"--costs: {path}: no CSV in UTF-8: {error}; save it as such") from error
+    if len(rows) < 2:
+        raise UsageError(
+            f"--costs: {path}: no table of classes by classes; give a header row and a row for each"
+        )
+    return rows
+
+
+def _require_classes(names: Sequence[str], classes: Sequence[str], path: Path, where: str) -> None:
+    """Refuse names that are not each class exactly once."""
+    unknown = sorted(set(names) - set(classes))
+    missing = sorted(set(classes) - set(names))
+    twice = sorted({name for name in names if names.count(name) > 1})
+    for found, words in ((unknown, "no class of the model"), (missing, "missing"), (twice, "named twice")):
+        if found:
+            raise UsageError(
+                f"--costs: {path}, {where}: {some([quoted(name) for name in found])} {words}; name each of "
+                f"the {len(classes)} classes once"
+            )
+
 
 FLAGS = {"max_error": "--max-error", "costs": "--costs", "sets": "--sets"}
 # Names of wishes in messages of the commands, and in those of Python's methods.
@@ -80,7 +162,7 @@ Decides = TypeVar("Decides", bound=Decidable)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
+class PredictOptions:
     """Demands of a caller on the answers.
 
     Attributes:
@@ -142,11 +224,11 @@ class Decisions(Generic[Decides]):
     """
 
     model: Decides
-    wishes: Wishes
+    wishes: PredictOptions
     promise: Promise | None
     coverage: Coverage | None
 
-    def __init__(self, model: Decides, wishes: Wishes, place: str) -> None:
+    def __init__(self, model: Decides, wishes: PredictOptions, place: str) -> None:
         self.model, self.wishes = model, wishes
         self._noun, self._names = model.input_kind.noun, wishes.names
         _require_shares(wishes)
@@ -235,7 +317,7 @@ class Decisions(Generic[Decides]):
             "like the test's"
         )
 
-    def _judged(self, held_out: HeldOut) -> tuple[Judged, JudgedOnTest | None]:
+    def _judged(self, held_out: HeldOut) -> tuple[TrustAndErrors, TestTrustAndErrors | None]:
         """Trust in each held-out answer, and whether it is wrong; the same of the test, if there is one."""
         judged, of_test = (
             None if each is None else each.judged(self.model.novelty_rate, self._of_stored(each))
@@ -334,7 +416,7 @@ def share_in_words(share: Interval) -> str:
     return f"{value} % [{low}, {high}]"
 
 
-def _require_shares(wishes: Wishes) -> None:
+def _require_shares(wishes: PredictOptions) -> None:
     """Refuse shares outside 0 to 1."""
     for name, value, like in (("max_error", wishes.max_error, 0.05), ("sets", wishes.sets, 0.95)):
         if value is not None and not 0 < value < 1:
@@ -343,7 +425,7 @@ def _require_shares(wishes: Wishes) -> None:
             )
 
 
-def _require_no_classes_asked(wishes: Wishes, place: str) -> None:
+def _require_no_classes_asked(wishes: PredictOptions, place: str) -> None:
     """Refuse of a model of numbers what only classes have."""
     if wishes.probabilities:
         raise UsageError(f"--probabilities: {place} predicts numbers, which have none; leave it out")

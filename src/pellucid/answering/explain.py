@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.answering.answered import answered
-from pellucid.answering.incoming.blocks import Block, incoming
+from pellucid.answering.answers import answered
+from pellucid.answering.incoming import Block, incoming
 from pellucid.answering.naming import ModelOfRun, model_of
 from pellucid.answering.training_examples import known_label, most_alike
 from pellucid.bundle import Generator, Inputs, Model, load_to_open
-from pellucid.data.reading.idx import is_idx_folder
-from pellucid.data.reading.samples import PREFIX
+from pellucid.data.reading.array_files import is_idx_folder
+from pellucid.data.reading.forms import PREFIX
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.files import write_file

@@ -1,28 +1,133 @@
-"""Label new images or texts with a trained model."""
+"""Label new images or texts with a trained model, block by block."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pellucid.answering.answers import check_ending, columns_of
-from pellucid.answering.decisions import Decisions, Wishes
-from pellucid.answering.incoming.blocks import (
+from pellucid.answering.answers import (
+    REASON,
+    Answer,
+    Columns,
+    Write,
+    answers_to,
+    check_ending,
+    columns_of,
+    rows_of,
+)
+from pellucid.answering.decisions import Decisions, PredictOptions
+from pellucid.answering.incoming import (
+    AT_START,
+    WARNINGS_SHOWN,
+    Block,
+    Incoming,
+    ResumeCursor,
+    ahead,
     first_few,
     incoming,
     require_input,
 )
-from pellucid.answering.labelling import Labelling, Progress, Tally
 from pellucid.answering.naming import model_of
-from pellucid.answering.unfinished import Question, content_of
+from pellucid.answering.resumable_output import Question, content_of, resumable_output
 from pellucid.bundle import Model, load
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
 from pellucid.settings import DUMMIES, Settings
 from pellucid.strict import MOST_BYTES, read_json
 
-_NOTHING = Wishes()
+# Labelling: goes through inputs block by block, writes a row for each, and adds up what became of them.
+
+# Told the inputs done, and the inputs in all where that can be known.
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass
+class Tally:
+    """Inputs that got a label, those that could not get one, those that are not answered, and warnings."""
+
+    labelled: int = 0
+    unreadable: int = 0
+    unanswered: int = 0
+    abstained: int = 0
+    warned: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """Inputs that have a row."""
+        return self.labelled + self.unreadable + self.unanswered
+
+
+class Labelling:
+    """Goes through inputs, and adds up what became of them."""
+
+    def __init__(self, decider: Decisions[Model]) -> None:
+        model = decider.model
+        self.tally = Tally()
+        self.gathering = None if model.detector is None else Gathering(model.detector, model.classes)
+        self._decider = decider
+
+    def take_up(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what an earlier process added up."""
+        if memory:
+            self.tally = Tally(**memory["tally"])
+            if self.gathering is not None:
+                self.gathering.take_up(memory["gathering"])
+
+    def print(self, columns: Columns, asked: Incoming, progress: Progress | None) -> None:
+        """Write CSV to standard output."""
+        with answers_to(None, columns) as write:
+            self.go(asked, AT_START, write, progress)
+
+    def fill(self, question: Question, resume: bool, asked: Incoming, progress: Progress | None) -> None:
+        """Write the rows of a file, or go on with those that an earlier process left."""
+        with resumable_output(question, resume) as rows:
+            self.take_up(rows.memory)
+            self.go(asked, rows.before, rows.write, progress, rows.remember)
+
+    def go(
+        self,
+        asked: Incoming,
+        before: ResumeCursor,
+        write: Write,
+        progress: Progress | None,
+        remember: Callable[[str, Mapping[str, Any]], None] | None = None,
+    ) -> None:
+        """Write a row for each input behind those answered before."""
+        total = None if progress is None else asked.how_many()
+        if progress is not None and before.number:
+            progress(before.number, total)
+        with contextlib.closing(ahead(asked.blocks_after(before))) as blocks:
+            for block in blocks:
+                write(self._rows(block))
+                if remember is not None:
+                    remember(block.passed, self._memory())
+                if progress is not None:
+                    progress(self.tally.done, total)
+
+    def _memory(self) -> dict[str, Any]:
+        sums = None if self.gathering is None else self.gathering.sums()
+        return {"tally": asdict(self.tally), "gathering": sums}
+
+    def _rows(self, block: Block) -> list[Answer]:
+        """A row for each input of a block."""
+        rows, answers, abstained = rows_of(self._decider, block)
+        if self.gathering is not None and answers.novelty is not None:
+            self.gathering.add(answers.novelty, answers.said)
+        tally = self.tally
+        tally.unanswered += sum(row.error == REASON for row in rows)
+        tally.unreadable += sum(row.error not in ("", REASON) for row in rows)
+        tally.labelled += sum(row.label is not None for row in rows)
+        tally.abstained += abstained
+        tally.warned += len(block.warnings)
+        tally.warnings += block.warnings[: WARNINGS_SHOWN - len(tally.warnings)]
+        return rows
+
+
+_NOTHING = PredictOptions()
 
 
 class Listener(NamedTuple):
@@ -75,7 +180,7 @@ def predict(
     out: Path | None,
     settings: Settings,
     *,
-    wishes: Wishes = _NOTHING,
+    wishes: PredictOptions = _NOTHING,
     resume: bool = False,
     listener: Listener = SILENCE,
     typed: Sequence[str] = (),
@@ -146,7 +251,7 @@ def _require_file(out: Path | None, *, resume: bool) -> None:
 
 
 def _asked(
-    folder: Path, given: tuple[Sequence[str], Sequence[str]], settings: Settings, wishes: Wishes
+    folder: Path, given: tuple[Sequence[str], Sequence[str]], settings: Settings, wishes: PredictOptions
 ) -> dict[str, Any]:
     """Everything that decides a row, by the words a user knows it by; of inputs places and typed texts."""
     inputs, typed = given

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.answering.incoming.blocks import incoming_rows
+from pellucid.answering.incoming import incoming_rows
 from pellucid.bundle import Inputs, Model
-from pellucid.data.checks.ledger import USED, read_ledger
+from pellucid.data.ledger import USED, read_ledger
 from pellucid.data.listing import TRAIN, Listing
 from pellucid.data.reading.dispatch import read_data
 from pellucid.errors import PellucidError
-from pellucid.insight.explanation import Like
-from pellucid.insight.explanations.nearest import MOST_COMPARED, nearest
-from pellucid.insight.layers.opening import one_thread
+from pellucid.insight.explanation import MOST_COMPARED, Like, nearest
+from pellucid.insight.opened_networks import one_thread
 from pellucid.settings import Settings
 from pellucid.strict import MOST_BYTES, read_json
 

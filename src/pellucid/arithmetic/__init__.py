@@ -1,7 +1,13 @@
 """Formulas that several floors share, in NumPy alone: probabilities, and scores without intervals."""
 
-from pellucid.arithmetic.metrics import accuracy, confusion_matrix, log_loss, metric_value
-from pellucid.arithmetic.numbers import NumberErrors, number_errors
+from pellucid.arithmetic.metrics import (
+    NumberErrors,
+    accuracy,
+    confusion_matrix,
+    log_loss,
+    metric_value,
+    number_errors,
+)
 from pellucid.arithmetic.probabilities import at_temperature, softmax
 
 __all__ = [

@@ -1,8 +1,10 @@
-"""Random draws: each a function of (seed, purpose, position), so that resuming repeats the same draws."""
+"""Draws by seed, purpose and position, and 64-bit names of pieces of text: the same in every process."""
 
 from enum import IntEnum, unique
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int64, UInt32, UInt64
 
 
 @unique
@@ -50,3 +52,81 @@ def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Gener
 def torch_seed(seed: int, purpose: Purpose, position: int = 0) -> int:
     """Seed below 2**63 for a generator of torch, for one purpose at one position."""
     return int(np.random.SeedSequence([seed, purpose, position]).generate_state(1, np.uint64)[0] >> 1)
+
+
+# 64-bit names of pieces of text, the same on every machine and in every process.
+#
+# A piece with code points $c_0, \dots, c_{n-1}$ has the name
+# $m\bigl(\sum_j (c_j + 1)\,p^j \bmod 2^{64}\bigr)$ with an odd $p$, so that prefix sums over a whole
+# array give the names of all its pieces at once; $m$ is the finaliser of SplitMix64.
+
+_BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
+_INVERSE = pow(_BASE, -1, 2**64)
+_MIX = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+_ORDER = 0xD6E8FEB86659FD93
+_MOST_KEPT = 1 << 21
+# Powers of a base, of 8 bytes each, that the longest block of texts so far took.
+_kept: dict[int, np.ndarray] = {}
+
+
+class Prefixes(NamedTuple):
+    """Running hashes of an array of code points, from which any piece's name follows.
+
+    Attributes:
+        sums: of the terms before each position.
+        shifts: what takes a piece from its position to the beginning.
+    """
+
+    sums: UInt64[np.ndarray, " points_and_one"]
+    shifts: UInt64[np.ndarray, " points_and_one"]
+
+
+def prefixes(points: UInt32[np.ndarray, " points"]) -> Prefixes:
+    """Prepare an array of code points."""
+    terms = points.astype(np.uint64)
+    terms += np.uint64(1)
+    terms *= _powers(_BASE, len(points))
+    sums = np.zeros(len(points) + 1, np.uint64)
+    np.cumsum(terms, out=sums[1:])
+    return Prefixes(sums, _powers(_INVERSE, len(points) + 1))
+
+
+def names(
+    ready: Prefixes, starts: Int64[np.ndarray, " pieces"], ends: Int64[np.ndarray, " pieces"]
+) -> UInt64[np.ndarray, " pieces"]:
+    """Name pieces."""
+    return mixed((ready.sums[ends] - ready.sums[starts]) * ready.shifts[starts])
+
+
+def chained(
+    first: UInt64[np.ndarray, " pieces"], second: UInt64[np.ndarray, " pieces"]
+) -> UInt64[np.ndarray, " pieces"]:
+    """Name two pieces together, in this order; no single piece has such a name."""
+    return mixed(first * np.uint64(_ORDER) + second)
+
+
+def mixed(values: UInt64[np.ndarray, " pieces"]) -> UInt64[np.ndarray, " pieces"]:
+    """Spread every bit over all bits."""
+    values = values ^ (values >> np.uint64(30))
+    values *= np.uint64(_MIX[0])
+    values ^= values >> np.uint64(27)
+    values *= np.uint64(_MIX[1])
+    values ^= values >> np.uint64(31)
+    return values
+
+
+def _powers(base: int, count: int) -> UInt64[np.ndarray, " count"]:
+    """Powers from 0 on, not to be changed."""
+    known = _kept.get(base)
+    if known is None or len(known) < count:
+        known = _raised(base, count)
+        if count <= _MOST_KEPT:
+            known.setflags(write=False)
+            _kept[base] = known
+    return known[:count]
+
+
+def _raised(base: int, count: int) -> UInt64[np.ndarray, " count"]:
+    powers = np.full(count, base, np.uint64)
+    powers[:1] = 1
+    return np.multiply.accumulate(powers, out=powers)

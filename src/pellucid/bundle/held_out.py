@@ -1,6 +1,7 @@
-"""Held-out answers: what a model said of examples that it did not learn from, kept beside its weights.
+"""Held-out answers, kept beside the weights of a model, and the kinds of models that a folder can hold.
 
-Those about validation examples give the thresholds of what is promised; those about test examples check them.
+Held-out answers about validation examples give the thresholds of what is promised; those about test examples
+check them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from jaxtyping import Bool, Float, Float32, Float64, Int64, Shaped
 
 from pellucid.arithmetic.probabilities import trust
 from pellucid.strict import Anything, Fields, Forms, Truth, Whole, read_arrays, read_object
+from pellucid.tasks import CLASSIFICATION, GENERATION, IMAGES, REGRESSION, TEXTS, VALUES, InputKind, Target
 
 MOST_EXAMPLES = 10_000
 # Of all examples together: with many classes fewer examples are kept.
@@ -156,3 +158,52 @@ def _forms(stated: Mapping[str, Any], width: int) -> Forms:
 def most_kept(classes: int) -> int:
     """Examples of a split that are kept at most of so many classes; 0 where numbers are predicted."""
     return min(MOST_EXAMPLES, max(1, MOST_PROBABILITIES // max(1, classes)))
+
+
+# The kinds of models that a folder can hold.
+
+LEAST_MEMBERS, MOST_MEMBERS = 2, 5
+# Models in an average, and how much one of them may weigh.
+MOST_WEIGHT = 1_000
+
+
+class Kind(NamedTuple):
+    """A kind of model.
+
+    Attributes:
+        input_kind: of what it takes.
+        target: of its answers.
+        is_classical: or else a network, or an average.
+        is_average: or else one model.
+    """
+
+    input_kind: InputKind
+    target: Target
+    is_classical: bool
+    is_average: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name in `model.json`."""
+        return next(name for name, kind in KINDS.items() if kind == self)
+
+
+KINDS = {
+    "image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=False),
+    "image-regressor": Kind(IMAGES, REGRESSION, is_classical=False),
+    "image-generator": Kind(IMAGES, GENERATION, is_classical=False),
+    "feature-classifier": Kind(VALUES, CLASSIFICATION, is_classical=False),
+    "feature-regressor": Kind(VALUES, REGRESSION, is_classical=False),
+    "text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=False),
+    "text-regressor": Kind(TEXTS, REGRESSION, is_classical=False),
+    "classical-image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=True),
+    "classical-image-regressor": Kind(IMAGES, REGRESSION, is_classical=True),
+    "classical-feature-classifier": Kind(VALUES, CLASSIFICATION, is_classical=True),
+    "classical-feature-regressor": Kind(VALUES, REGRESSION, is_classical=True),
+    "classical-text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=True),
+    "classical-text-regressor": Kind(TEXTS, REGRESSION, is_classical=True),
+    "average-image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=False, is_average=True),
+    "average-image-regressor": Kind(IMAGES, REGRESSION, is_classical=False, is_average=True),
+    "average-text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=False, is_average=True),
+    "average-text-regressor": Kind(TEXTS, REGRESSION, is_classical=False, is_average=True),
+}

@@ -1,35 +1,181 @@
-"""A model folder back into a model: every byte checked, nothing in it run."""
+"""A model folder back into a model: every byte checked, nothing in it run, its first answer finite."""
 
 import contextlib
 import hashlib
+import math
 import os
-from collections.abc import Iterator, Mapping, Set
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
+import numpy as np
+import scipy.sparse
+import torch
+from jaxtyping import Int64
 from torch import Tensor
 
-from pellucid.bundle.format.description import SIZE_LIMIT, Description
-from pellucid.bundle.format.encodings import WORDS_LIMIT, EncodingPlan
-from pellucid.bundle.format.fields import (
+from pellucid.budgets import MEMORY
+from pellucid.bundle.average_models import AverageModel, Member
+from pellucid.bundle.description import SIZE_LIMIT, Description, Form, check_header, unpack
+from pellucid.bundle.fields import (
     FILE_NAME,
     HELD_OUT_NAME,
     MEMBERS_NAME,
     NOVELTY_NAME,
     WEIGHTS_NAME,
+    WORDS_LIMIT,
+    EncodingPlan,
     MemberPlan,
 )
-from pellucid.bundle.format.foreign import refuse_foreign_file
-from pellucid.bundle.format.weights import Form, check_header, unpack
+from pellucid.bundle.generator_models import Generator
 from pellucid.bundle.held_out import HeldOut
-from pellucid.bundle.model import Model
-from pellucid.bundle.models.average import AverageModel, Member
+from pellucid.bundle.model import Inputs, Model, finite_answers
+from pellucid.bundle.models import ClassicalModel, OnNetwork
 from pellucid.bundle.parts import expected_forms, put_together
-from pellucid.bundle.probing import require_affordable_classes, require_answers
+from pellucid.encoding.encoder import UNKNOWN
 from pellucid.errors import ModelFileError
+from pellucid.files import open_regular, sha256
+from pellucid.networks import Network, NetworkConfig
 from pellucid.networks.costs import require_affordable
 from pellucid.novelty import Detector
-from pellucid.regular import open_regular, sha256
-from pellucid.tasks import GENERATION, VALUES
+from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS, VALUES
+
+# A first question to a model that was just read: weights may be finite and its answers not.
+
+# Bytes that one probability takes until it is written, and inputs that are answered at a time.
+_OUTPUT_BYTES, _ROWS = 72, 256
+
+_KNOWN = 64
+_TEXTS = ("", "a", "The quick brown fox jumps over 13 lazy dogs!")
+
+
+def require_affordable_classes(classes: Sequence[str]) -> None:
+    """Refuse more classes than one block of answers has room for.
+
+    Raises: `ValueError` with the figures.
+    """
+    needed = _OUTPUT_BYTES * _ROWS * len(classes)
+    if needed > MEMORY.value():
+        raise ValueError(
+            f"{len(classes):,} classes: their probabilities would take {needed / 1e9:,.1f} GB "
+            f"for {_ROWS} inputs; {MEMORY.remedy}"
+        )
+
+
+def require_answers(model: Model, place: str) -> None:
+    """Ask a model about a few plain inputs, and make an image with one that makes some.
+
+    Raises: `ModelFileError` if a number that it gives is not finite, or it cannot answer.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            _ask(model)
+    except ModelFileError as error:
+        raise ModelFileError(f"{place}: {str(error).removeprefix('model: ')}") from error
+    except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelFileError(f"{place}: cannot answer ({reason}); use an undamaged copy") from error
+
+
+def _ask(model: Model) -> None:
+    inputs = _plain(model)
+    network = getattr(model, "network", None)
+    if isinstance(network, Network) and network.config.vocabulary:
+        with torch.inference_mode():
+            finite_answers(network(_known(network.config)))
+    if isinstance(model, ClassicalModel) and model.tfidf is not None:
+        finite_answers(model.predictor.predict(_some_of(model.predictor.inputs)))
+    if isinstance(model, Generator):
+        model.sample(np.zeros(1, np.int64), seed=0)
+        model.transform(inputs)
+    elif isinstance(model, OnNetwork):
+        model.said_of(model.outputs_and_seen(inputs)[:, : model.network.config.outputs])
+    elif model.target is CLASSIFICATION:
+        model.predict_proba(inputs)
+    else:
+        model.predict_values(inputs)
+
+
+def _known(config: NetworkConfig) -> Int64[Tensor, "rows length"]:
+    """Ids from all over a vocabulary, since plain words may be unknown: the first, and some far apart."""
+    length = min(config.input_shape[0], _KNOWN)
+    spread = np.linspace(UNKNOWN, config.vocabulary - 1, 2 * length).astype(np.int64)
+    first = np.minimum(np.arange(UNKNOWN + 1, UNKNOWN + 1 + length), config.vocabulary - 1)
+    return torch.from_numpy(np.stack([first, spread[::2], spread[1::2]]))
+
+
+def _some_of(columns: int) -> scipy.sparse.csr_array:
+    """One row of TF-IDF with features from all over a vocabulary, since plain texts may hold none of them."""
+    chosen = np.unique(np.linspace(0, columns - 1, min(columns, _KNOWN)).astype(np.int64))
+    values = np.full(len(chosen), 1 / math.sqrt(max(1, len(chosen))), np.float32)
+    return scipy.sparse.csr_array((values, chosen, [0, len(chosen)]), shape=(1, columns))
+
+
+def _plain(model: Model) -> Inputs:
+    """Inputs without anything special: black, white and grey; short texts; vectors of zeros and ones."""
+    if model.input_kind is TEXTS:
+        return list(_TEXTS)
+    prepared = model.preprocessing
+    if prepared is not None:
+        shape = (prepared.height, prepared.width, prepared.channels)
+        ramp = np.linspace(0, 255, int(np.prod(shape))).reshape(shape).astype(np.uint8)
+        return np.stack([np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8), ramp])
+    length = getattr(model, "features", None)
+    size = length if isinstance(length, int) else getattr(model, "length", 0)
+    return np.stack([np.zeros(size or 1, np.float32), np.ones(size or 1, np.float32)])
+
+
+# Model files of other makers that can run code when they are opened: recognised, never opened.
+
+_HEAD = 512
+_TAR_MARK = slice(257, 262)  # a tar archive begins with a file name, its mark stands behind
+_MARKS = (
+    (b"PK", "a ZIP archive (as .pt, .pth, .keras and .npz are)"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (as .h5 is)"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+)
+_PICKLE_PROTOCOLS = range(2, 6)
+_OLD_PICKLE = re.compile(rb"\(?[ci][\w.]+\n[\w.]+\n|\(?[dl]p\d+\n|[\]}]q.")  # protocols 0 and 1
+
+
+def refuse_foreign_file(path: Path) -> None:
+    """Refuse a pickle or an archive by its first bytes; nothing is unpickled or extracted.
+
+    Raises: `ModelFileError` if the file is of a kind that may run code.
+    """
+    if not path.is_file():
+        return
+    with open_regular(path) as file:
+        head = file.read(_HEAD)
+    kind = _kind(head)
+    if kind is not None:
+        raise ModelFileError(
+            f"{path}: {kind}; such a file may run code; refused; give a model folder that Pellucid saved"
+        )
+
+
+def _kind(head: bytes) -> str | None:
+    """Kind of a file by its first bytes; `None` where it is harmless or unknown."""
+    if _is_safetensors(head):
+        return None
+    is_pickle = len(head) > 1 and head[0] == 0x80 and head[1] in _PICKLE_PROTOCOLS
+    if is_pickle or _OLD_PICKLE.match(head):
+        return "a pickle (as .pkl, .joblib and older .pt are)"
+    if head[_TAR_MARK] == b"ustar":
+        return "a tar archive"
+    return next((words for mark, words in _MARKS if head.startswith(mark)), None)
+
+
+def _is_safetensors(head: bytes) -> bool:
+    """Tell a file that starts with the length of a header, below 16 MB, and the header's brace.
+
+    Such a length may read like another mark: 640 is that of a pickle, 19,280 that of a ZIP archive,
+    but neither goes on with zeros.
+    """
+    return head[3:9] == b"\0\0\0\0\0{"
 
 
 def load(folder: str | Path) -> Model:

@@ -7,19 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.bundle.format.description import Description
-from pellucid.bundle.format.encodings import EncodingPlan
-from pellucid.bundle.format.weights import Form
+from pellucid.bundle.average_models import AverageModel
+from pellucid.bundle.description import Description, Form
+from pellucid.bundle.fields import EncodingPlan
+from pellucid.bundle.generator_models import AdversarialModel, AutoencoderModel, Generator
 from pellucid.bundle.model import Model
-from pellucid.bundle.models.adversarial import AdversarialModel
-from pellucid.bundle.models.average import AverageModel
-from pellucid.bundle.models.classical import ClassicalModel
-from pellucid.bundle.models.generator import AutoencoderModel, Generator
-from pellucid.bundle.models.on_network import FeatureModel, ImageModel, TextModel
+from pellucid.bundle.models import ClassicalModel, FeatureModel, ImageModel, TextModel
 from pellucid.classical import PREDICTORS, TF_IDF, Predictor
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.encoding import Encoder
-from pellucid.encoding.ngrams.tfidf import Tfidf
+from pellucid.encoding.tfidf import Tfidf
 from pellucid.networks import Autoencoder, Network
 from pellucid.networks.families import outline
 from pellucid.tasks import VALUES

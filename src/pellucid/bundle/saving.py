@@ -1,32 +1,290 @@
-"""A trained model as a folder, whole or not at all."""
+"""A trained model as a folder with its model card, whole or not at all."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pellucid.bundle.card import model_card
-from pellucid.bundle.format.description import Description
-from pellucid.bundle.format.encodings import EncodingPlan
-from pellucid.bundle.format.fields import (
+from pellucid.arithmetic.rounding import figure
+from pellucid.bundle.average_models import AverageModel
+from pellucid.bundle.description import Description, pack
+from pellucid.bundle.fields import (
     CARD_NAME,
     FILE_NAME,
     HELD_OUT_NAME,
     MEMBERS_NAME,
     NOVELTY_NAME,
     WEIGHTS_NAME,
+    EncodingPlan,
     MemberPlan,
     PredictorPlan,
 )
-from pellucid.bundle.format.weights import pack
+from pellucid.bundle.generator_models import AdversarialModel, AutoencoderModel, Generator
 from pellucid.bundle.model import Model
-from pellucid.bundle.models.average import AverageModel
-from pellucid.bundle.models.classical import ClassicalModel
-from pellucid.bundle.models.on_network import ImageModel
+from pellucid.bundle.models import ClassicalModel, ImageModel, TextModel
 from pellucid.bundle.parts import as_tensors, parts_of, tensors_of, vector_length
 from pellucid.classical import Predictor
+from pellucid.data.wording import with_article
+from pellucid.encoding import Encoder
+from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DivergedError
 from pellucid.files import write_folder
+from pellucid.networks.config import Latent
+from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS
+
+# The model card: what a model is, in words, beside the model.
+
+_CLASSES_SHOWN = 50
+_FEATURES = {
+    "pixels": "pixels",
+    "hog": "histograms of oriented gradients (HOG)",
+    "values": "the values as they are",
+    "tf-idf": "how often {title} stand in the text, and how rare they are (TF-IDF); {count} of them",
+    "network": "the last hidden layer of a {network} network, which lies in this folder",
+}
+_COMMANDS = {
+    "images": "or `pellucid predict path/to/this/folder image.png`. ",
+    "texts": "or `pellucid predict path/to/this/folder text.txt`. ",
+    "values": "",
+}
+_GENERATE = "or `pellucid generate path/to/this/folder --count 64 --out images/`. "
+
+
+def model_card(model: Model, facts: Mapping[str, Any]) -> str:
+    """Write the model card in Markdown, in which every name from the data is plain text.
+
+    `facts` are names in words to texts or numbers, in the order to show.
+    """
+    rows = {
+        "model" if isinstance(model, (ClassicalModel, AverageModel)) else "network": model.name,
+        "parameters": f"{model.parameters:,}",
+        "input": _input(model),
+        **_features(model),
+        **_output(model),
+        **_detector(model),
+        **_held_out(model),
+        **_origin(model),
+        **facts,
+    }
+    lines = [f"| {plain_text(str(name))} | {plain_text(_shown(value))} |" for name, value in rows.items()]
+    return _CARD.format(
+        kind=_kind(model),
+        table="\n".join(lines),
+        answers=_answers(model),
+        command=_GENERATE if model.target is GENERATION else _COMMANDS[model.input_kind.name],
+        words=_words(model),
+    )
+
+
+def _origin(model: Model) -> dict[str, str]:
+    """Source of weights that others trained; nothing where there are none."""
+    found: dict[str, str] = {}
+    for each in _models(model):
+        network = parts_of(each).network
+        origin = None if network is None else network.origin
+        found |= {} if origin is None else origin.facts()
+    return found
+
+
+def _models(model: Model) -> tuple[Model, ...]:
+    """The members of an average, or the model alone."""
+    return tuple(each.model for each in model.members) if isinstance(model, AverageModel) else (model,)
+
+
+def _kind(model: Model) -> str:
+    """The kind of model, in a few words."""
+    if model.target is GENERATION:
+        return "A network that makes images,"
+    if model.target is CLASSIFICATION:
+        return model.input_kind.classifier
+    return f"A model that predicts a number from {with_article(model.input_kind.noun)},"
+
+
+def _input(model: Model) -> str:
+    if model.input_kind is TEXTS:
+        encoding = parts_of(model).encoding
+        if encoding is None or isinstance(encoding, Tfidf):
+            return "one text, of any length"
+        return f"one text, of which the first {encoding.length:,} {EncodingPlan.of(encoding).noun} are read"
+    image = model.preprocessing
+    if image is None:
+        length = vector_length(model)
+        return f"a vector of {length:,} numbers" if length else "a vector of numbers, of any length"
+    colours = "grey" if image.channels == 1 else "colour"
+    return f"one image, brought to {image.height} x {image.width} pixels, {colours}"
+
+
+def _features(model: Model) -> dict[str, str]:
+    """Features of a classical model, pieces of a text, mirroring of an image, or members of an average."""
+    if isinstance(model, AverageModel):
+        whole = sum(model.weights)
+        shares = ", ".join(f"{each.name} {each.weight} of {whole}" for each in model.members)
+        return {"members": f"{shares}: the weights in their mean; each lies in the folder members"}
+    if isinstance(model, ClassicalModel):
+        if not model.predictor.inputs:
+            return {"features": "none: it looks at nothing"}
+        words = _FEATURES[model.features]
+        names = {
+            "network": model.network and model.network.name,
+            "count": f"{model.tfidf.features:,}" if model.tfidf is not None else "",
+            "title": EncodingPlan.of(model.tfidf).title if model.tfidf is not None else "",
+        }
+        return {"features": words.format(**names), **_tokens(model.encoder)}
+    if isinstance(model, TextModel):
+        return _tokens(model.encoder)
+    if isinstance(model, ImageModel):
+        return {"mirroring": "answers are averaged with the mirrored image's" if model.mirror else "none"}
+    return {}
+
+
+def _tokens(encoder: Encoder | None) -> dict[str, str]:
+    """Pieces that an encoder splits texts into, and the size of its vocabulary."""
+    if encoder is None:
+        return {}
+    plan = EncodingPlan.of(encoder)
+    return {plan.noun: f"{plan.title}; {encoder.vocabulary:,} different ones"}
+
+
+def _words(model: Model) -> str:
+    """A warning that words of the training texts lie in the folder."""
+    encodings = [parts_of(each).encoding for each in _models(model)]
+    plans = [EncodingPlan.of(each) for each in encodings if each is not None]
+    files = sorted({f"`{plan.file}`" for plan in plans if plan.holds_words})
+    if not files:
+        return ""
+    of_members = " of its members" if isinstance(model, AverageModel) else ""
+    return (
+        f"\nWords of the training texts stand in {' and '.join(files)}{of_members}: whoever passes this "
+        "folder on passes them on too.\n"
+    )
+
+
+def _output(model: Model) -> dict[str, str]:
+    if isinstance(model, Generator):
+        height, width, channels = model.shape
+        colours = "grey" if channels == 1 else "colour"
+        return {"output": f"new images of {height} x {width} pixels, {colours}", **_likelihood(model)}
+    if not model.target.has_probabilities:
+        return {"output": "one number, in the unit of the training labels"}
+    calibration = (
+        "none: probabilities are as the model gives them (temperature 1)"
+        if model.temperature == 1
+        else f"temperature {model.temperature:.3g}, fitted on validation examples"
+    )
+    return {
+        "output": f"a probability for each of {len(model.classes)} classes",
+        "calibration": calibration,
+    }
+
+
+def _likelihood(model: Generator) -> dict[str, str]:
+    """Probabilities of grey levels that the model was trained with, and how far they spread."""
+    if isinstance(model, AdversarialModel):
+        return {"made of": f"{model.network.latent:,} noise values, by the averaged generator"}
+    if not isinstance(model, AutoencoderModel):
+        return {}
+    spread = float(model.network.variance.sqrt())
+    return {
+        "likelihood": f"{model.network.config.layers(Latent).likelihood}: normal, with one standard "
+        f"deviation for all pixels, {spread:.3g} grey levels",
+        "latent numbers": f"{model.network.latent:,}",
+    }
+
+
+def _detector(model: Model) -> dict[str, str]:
+    """Sentence about the detector of inputs that are unlike the training data."""
+    found = model.detector
+    if found is None:
+        return {}
+    return {
+        "unlike the training data": "said of each input as a number from 0 to 1, the share of "
+        f"{found.examples:,} validation examples that look less foreign; what lies above "
+        f"{found.threshold:g} deserves doubt, as do {100 * found.rate:g} % of inputs like the training data"
+    }
+
+
+def _held_out(model: Model) -> dict[str, str]:
+    """Sentence about held-out answers."""
+    if model.held_out is None:
+        return {}
+    of_test = "" if model.held_out.test is None else f" and {len(model.held_out.test):,} test examples"
+    return {
+        "held-out answers": f"labels of {len(model.held_out):,} validation examples{of_test} and what the "
+        "model said of them, for the thresholds of --max-error and --sets; none of the inputs"
+    }
+
+
+def _answers(model: Model) -> str:
+    """The classes, or what the numbers are."""
+    if model.target is GENERATION and not model.classes:
+        return "## Classes\n\nNone: the training images had no labels."
+    if model.classes:
+        return f"## Classes\n\n{_class_list(model.classes)}"
+    return f"## Numbers\n\n{_numbers(model)}"
+
+
+def _numbers(model: Model) -> str:
+    """Mean and spread of the training labels, as far as the model knows."""
+    network = getattr(model, "network", None)
+    rescale = None if network is None else network.rescale
+    if rescale is None:
+        return "The answer is one number for each input, in the unit of the training labels."
+    mean, std = float(rescale.mean), float(rescale.std)
+    return (
+        "The answer is one number for each input, in the unit of the training labels. Those had the mean "
+        f"{mean:.4g} and the standard deviation {std:.3g}; an answer far outside deserves doubt."
+    )
+
+
+def plain_text(text: str) -> str:
+    """Escape a text so that Markdown and HTML show it as it is, on one line."""
+    one_line = re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]", " ", text)
+    html = one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$:@.-])", r"\\\1", html)
+
+
+def _shown(value: Any) -> str:
+    """A value for people: three significant figures for numbers with fractions."""
+    if isinstance(value, float):
+        return figure(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _class_list(classes: tuple[str, ...]) -> str:
+    lines = [f"- {plain_text(name)}" for name in classes[:_CLASSES_SHOWN]]
+    if len(classes) > _CLASSES_SHOWN:
+        lines.append(f"- and {len(classes) - _CLASSES_SHOWN} more, listed in `model.json`")
+    return "\n".join(lines)
+
+
+_CARD = """\
+# Model card
+
+{kind} trained with Pellucid.
+
+| Fact | Value |
+|---|---|
+{table}
+
+{answers}
+
+## Intended use
+
+Not stated. Whoever passes this model on writes it into a file `INTENDED_USE.md` beside this one:
+what it is for, what it is not for, and where its training examples came from. (This file is
+covered by a checksum; a model folder whose files were changed is refused.)
+
+## How to use it
+
+```python
+import pellucid
+
+model = pellucid.load("path/to/this/folder")
+```
+
+{command}Nothing in this folder can run code.
+{words}"""
 
 
 def save(

@@ -9,19 +9,25 @@ from pellucid.classical.baselines import (
     NUMBER_BASELINES,
     NUMBER_ON_NETWORK,
     ON_NETWORK,
+    PREDICTORS,
     Baseline,
     baselines_for,
     fit_baseline,
     load_learner,
 )
-from pellucid.classical.budget import Budget, OverdueError
-from pellucid.classical.features.kinds import FEATURES, HIDDEN, VALUES, FeatureKind, extract, feature_length
-from pellucid.classical.features.texts import TF_IDF
-from pellucid.classical.fitting.discriminant import discriminant_answers
-from pellucid.classical.lesson import Configuration, Fitted, Lesson
-from pellucid.classical.predictors.kinds import PREDICTORS
-from pellucid.classical.predictors.predictor import Predictor
+from pellucid.classical.image_features import (
+    FEATURES,
+    HIDDEN,
+    VALUES,
+    ImageFeatureKind,
+    extract,
+    feature_length,
+)
+from pellucid.classical.linear_fitting import discriminant_answers
+from pellucid.classical.predictors import Predictor
 from pellucid.classical.text_baselines import LINEAR_OF_TEXTS, TEXT_BASELINES, TEXT_NUMBER_BASELINES
+from pellucid.classical.text_features import TF_IDF
+from pellucid.classical.training_set import Budget, Configuration, Fitted, OverdueError, TrainingSet
 
 __all__ = [
     "BASELINES",
@@ -39,11 +45,11 @@ __all__ = [
     "Baseline",
     "Budget",
     "Configuration",
-    "FeatureKind",
     "Fitted",
-    "Lesson",
+    "ImageFeatureKind",
     "OverdueError",
     "Predictor",
+    "TrainingSet",
     "baselines_for",
     "discriminant_answers",
     "extract",

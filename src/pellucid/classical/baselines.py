@@ -10,16 +10,14 @@ from typing import TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from pellucid.classical.budget import Budget
-from pellucid.classical.features.kinds import FEATURES
-from pellucid.classical.features.rows import Rows
-from pellucid.classical.fitting.machines import Setup, machine
-from pellucid.classical.fitting.regression import logistic, ridge
-from pellucid.classical.fitting.trees import forest
-from pellucid.classical.lesson import Fitted, Lesson, Setting
-from pellucid.classical.predictors.predictor import Predictor
+from pellucid.classical.forests import Forest, forest
+from pellucid.classical.image_features import FEATURES
+from pellucid.classical.kernel_machines import Kernel, Setup, machine
+from pellucid.classical.linear_fitting import logistic, ridge
+from pellucid.classical.predictors import Constant, Linear, Predictor, Rows
 from pellucid.classical.search import Trial, Work, search
 from pellucid.classical.text_baselines import TEXT_BASELINES, TEXT_NUMBER_BASELINES, dummy
+from pellucid.classical.training_set import Budget, Fitted, Setting, TrainingSet
 from pellucid.settings import metric_of
 from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS, InputKind, Target
 
@@ -27,7 +25,7 @@ Learner = Callable[[Rows, np.ndarray, Work], Predictor]
 Number = TypeVar("Number", int, float)
 
 # From a lesson and a budget to a model's set-ups, the one that usually serves best first.
-Baseline = Callable[[Lesson, Budget], list[Trial]]
+Baseline = Callable[[TrainingSet, Budget], list[Trial]]
 
 
 def _named(features: str, words: str) -> str:
@@ -35,11 +33,11 @@ def _named(features: str, words: str) -> str:
     return f"{FEATURES[features].title}, {words}" if features in FEATURES else words
 
 
-def _linear(lesson: Lesson, budget: Budget) -> list[Trial]:
+def _linear(lesson: TrainingSet, budget: Budget) -> list[Trial]:
     return _each(lesson, (0.01, 0.1, 0.001), "C = {:g}", lambda value: partial(logistic, strength=value))
 
 
-def _ridge(lesson: Lesson, budget: Budget) -> list[Trial]:
+def _ridge(lesson: TrainingSet, budget: Budget) -> list[Trial]:
     return _each(lesson, (0.01, 0.1, 1.0), "penalty = {:g}", lambda value: partial(ridge, strength=value))
 
 
@@ -49,7 +47,7 @@ _MACHINES = {
 }
 
 
-def _machine(lesson: Lesson, budget: Budget) -> list[Trial]:
+def _machine(lesson: TrainingSet, budget: Budget) -> list[Trial]:
     most = budget.supported if lesson.target is REGRESSION else None  # one problem of all examples
     trials = [
         Trial(
@@ -65,12 +63,12 @@ def _machine(lesson: Lesson, budget: Budget) -> list[Trial]:
     return trials[: max(1, budget.pairs // max(1, pairs))]
 
 
-def _forest(lesson: Lesson, budget: Budget) -> list[Trial]:
+def _forest(lesson: TrainingSet, budget: Budget) -> list[Trial]:
     return _each(lesson, (1, 2), "leaves of at least {}", lambda least: partial(forest, least=least))
 
 
 def _each(
-    lesson: Lesson, values: Iterable[Number], words: str, learner: Callable[[Number], Learner]
+    lesson: TrainingSet, values: Iterable[Number], words: str, learner: Callable[[Number], Learner]
 ) -> list[Trial]:
     """Every value with every kind of features."""
     return [
@@ -120,7 +118,7 @@ def load_learner(name: str) -> None:
 
 def fit_baseline(
     name: str,
-    lesson: Lesson,
+    lesson: TrainingSet,
     *,
     seed: int,
     threads: int,
@@ -189,3 +187,9 @@ def fit_baseline(
         budget=budget,
         tfidf=None if counted is None or not found.predictor.inputs else counted.tfidf,
     )
+
+
+# All kinds of trained classical models in one dict.
+
+# Every kind by its name, as saved models have it.
+PREDICTORS: dict[str, type[Predictor]] = {each.kind: each for each in (Constant, Linear, Kernel, Forest)}

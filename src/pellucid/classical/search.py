@@ -11,11 +11,18 @@ from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.metrics import log_loss_terms
-from pellucid.classical.budget import Budget, OverdueError
-from pellucid.classical.features.rows import Rows
-from pellucid.classical.features.texts import NOTHING
-from pellucid.classical.lesson import NO_SETTING, Configuration, Draw, Lesson, Setting, Table
-from pellucid.classical.predictors.predictor import Predictor
+from pellucid.classical.predictors import Predictor, Rows
+from pellucid.classical.text_features import NOTHING
+from pellucid.classical.training_set import (
+    NO_SETTING,
+    Budget,
+    Configuration,
+    Draw,
+    OverdueError,
+    Setting,
+    Table,
+    TrainingSet,
+)
 from pellucid.tasks import REGRESSION, TEXTS, Target
 
 _NEGLIGIBLE = 0.02  # part of the log loss by which a set-up may be worse and count as good
@@ -146,7 +153,7 @@ class Found(NamedTuple):
 
 
 def search(
-    trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str | None, scale: float | None = None
+    trials: Sequence[Trial], lesson: TrainingSet, work: Work, metric: str | None, scale: float | None = None
 ) -> Found:
     """Choose a set-up on validation by the metric, then learn; the usually best trial stands first.
 
@@ -207,7 +214,7 @@ def score(
 
 def _screened(
     trials: Sequence[Trial],
-    compared: Sequence[Lesson],
+    compared: Sequence[TrainingSet],
     draw: Draw,
     work: Work,
     metric: str | None,

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.flags import add_data, add_settings, settings_given
+from pellucid.cli.command_line import add_data, add_settings, settings_given
 from pellucid.errors import UsageError
 
 _LEFT_OUT = ("time_limit", "baselines", "learning_curve", "folds")

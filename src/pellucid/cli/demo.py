@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         code = finish()
     if code:
         return _end([images], code)
-    from pellucid.pipeline.run.finished import Run
+    from pellucid.pipeline.results import Run
 
     return _end([images, Run(_spam(out))])
 

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.flags import add_data, add_table_flags, counting, settings_from
-from pellucid.cli.terminal import say
+from pellucid.cli.command_line import add_data, add_table_flags, counting, say, settings_from
 
 _EXAMPLES = (
     ("pellucid evaluate run/ new-photos/", "folders of classes"),

@@ -4,8 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.flags import add_table_flags, settings_from
-from pellucid.cli.terminal import say
+from pellucid.cli.command_line import add_table_flags, say, settings_from
 
 _EXAMPLES = (
     ("pellucid explain run/ photo.jpg --out page.html", "an image"),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.terminal import say
+from pellucid.cli.command_line import say
 
 _TOLD = 1e-9
 

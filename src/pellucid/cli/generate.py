@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.terminal import say
+from pellucid.cli.command_line import say
 
 _EXAMPLES = (
     ("pellucid generate run/ --count 64 --out images/", "all classes"),
@@ -35,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make images and return exit code 0."""
-    from pellucid.answering.generated.generate import generate
+    from pellucid.answering.generated import generate
     from pellucid.data.wording import count_of
 
     done = generate(

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.flags import add_data, add_settings, add_table_flags, counting, settings_from
-from pellucid.cli.terminal import say
+from pellucid.cli.command_line import add_data, add_settings, add_table_flags, counting, say, settings_from
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
 
@@ -74,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_odd(arguments: argparse.Namespace, settings: Settings) -> int:
     """The same, with the oddest images."""
-    from pellucid.answering.generated.odd import inspect_odd
+    from pellucid.answering.generated import inspect_odd
 
     with counting("reading") as progress:
         check, found = inspect_odd(arguments.data, arguments.odd, settings, progress)

@@ -4,8 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.flags import add_table_flags, counting, settings_from
-from pellucid.cli.terminal import say
+from pellucid.cli.command_line import add_table_flags, counting, say, settings_from
 from pellucid.errors import DataError
 
 _EXAMPLES = (
@@ -95,7 +94,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Label inputs and return exit code 0, also where some could not be; 3 where the only one could not."""
-    from pellucid.answering.decisions import Wishes
+    from pellucid.answering.decisions import PredictOptions
     from pellucid.answering.predict import Listener, predict
     from pellucid.arithmetic.rounding import percent
     from pellucid.data.wording import count_of
@@ -106,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.inputs,
             arguments.out,
             settings_from(arguments),
-            wishes=Wishes(
+            wishes=PredictOptions(
                 max_error=arguments.max_error,
                 costs=arguments.costs,
                 sets=arguments.sets,

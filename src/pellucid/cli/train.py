@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.flags import add_data, add_settings, counting, settings_given
+from pellucid.cli.command_line import add_data, add_settings, counting, settings_given
 from pellucid.errors import UsageError
 
 _EXAMPLES = (
@@ -66,12 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
     began = time.monotonic()
     given = settings_given(arguments)
     if arguments.describe:
-        from pellucid.pipeline.describe import describe_network
+        from pellucid.pipeline.train import describe_network
 
         sys.stdout.write(describe_network(arguments.data, given) + "\n")
         return 0
     if arguments.dry_run is not None:
-        from pellucid.pipeline.preview import preview
+        from pellucid.pipeline.train import preview
 
         with counting("reading") as progress:
             sentences = preview(arguments.data, given, arguments.dry_run, progress)

@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING
 from pellucid.first_use import on_first_use
 
 if TYPE_CHECKING:
-    from pellucid.data.checks.checking import Check
-    from pellucid.data.checks.ledger import write_ledger
+    from pellucid.data.checking import Check
     from pellucid.data.dataset import Dataset
-    from pellucid.data.images.cached.cache import decode_all
+    from pellucid.data.images.cache import decode_all
     from pellucid.data.images.preprocessing import Preprocessing
+    from pellucid.data.ledger import write_ledger
     from pellucid.data.listing import Images, Listing
     from pellucid.data.preparing import prepare
     from pellucid.data.reading.dispatch import read_data
-    from pellucid.data.reading.inputs.texts import TextInputs, list_texts
-    from pellucid.data.splits.folding import folds
+    from pellucid.data.reading.inputs import TextInputs, list_texts
+    from pellucid.data.splitting import folds
 
 __getattr__, __all__ = on_first_use(
     __name__,
     {
-        "checks.checking": "Check",
-        "checks.ledger": "write_ledger",
+        "checking": "Check",
         "dataset": "Dataset",
-        "images.cached.cache": "decode_all",
+        "images.cache": "decode_all",
         "images.preprocessing": "Preprocessing",
+        "ledger": "write_ledger",
         "listing": "Images Listing",
         "preparing": "prepare",
         "reading.dispatch": "read_data",
-        "reading.inputs.texts": "TextInputs list_texts",
-        "splits.folding": "folds",
+        "reading.inputs": "TextInputs list_texts",
+        "splitting": "folds",
     },
 )

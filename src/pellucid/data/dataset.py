@@ -4,18 +4,37 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
-from pellucid.data.copies.sets import together
 from pellucid.data.decoded import Content
-from pellucid.data.images.digests import DIGEST_BYTES
-from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.data.labels.numbers import number_text
+from pellucid.data.images.preprocessing import DIGEST_BYTES, Preprocessing
+from pellucid.data.labels import number_text
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
-from pellucid.data.texts.store import Texts
+from pellucid.data.raw_texts import Texts
+from pellucid.data.sibling_sets import together
 from pellucid.tasks import GENERATION, IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
+
+# Constraints that an earlier model puts on data for continual training.
+
+
+class EarlierConstraints(NamedTuple):
+    """Classes and preprocessing of an earlier model.
+
+    Attributes:
+        classes: those that it can answer; they stay, whether or not new data has any example of them.
+        preprocessing: how images are fitted to it; `None` for texts, and where a rule decides.
+    """
+
+    classes: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
+
+
+# Data that no earlier model has a say in.
+NO_CONSTRAINTS = EarlierConstraints()
+
 
 # Groups in the test split below which it says little about others, so that leaving groups out judges too.
 FEW_GROUPS = 10

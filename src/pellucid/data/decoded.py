@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from pellucid.budgets import MEMORY
-from pellucid.data.copies import duplicates, text_copies
-from pellucid.data.copies.duplicates import NearCopies, near_copies
-from pellucid.data.copies.text_copies import near_texts, text_digests
-from pellucid.data.images.cached.cache import cache_folder, decode_all
+from pellucid.data import image_copies, text_copies
+from pellucid.data.image_copies import NearCopies, near_copies
+from pellucid.data.images.cache import cache_folder, decode_all
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Images, Listing, Problem
-from pellucid.data.texts.store import Texts
+from pellucid.data.raw_texts import Texts
+from pellucid.data.text_copies import near_texts, text_digests
 from pellucid.files import make_folder
 from pellucid.settings import Settings
 from pellucid.strict import read_sealed_bytes, write_sealed_bytes
@@ -71,7 +71,7 @@ def near_copies_of(
     """
     if listing.pixels is not None:
         return _searched(content, positions)
-    rule = text_copies.RULE if content.preprocessing is None else (duplicates.RULE, content.preprocessing)
+    rule = text_copies.RULE if content.preprocessing is None else (image_copies.RULE, content.preprocessing)
     key = hashlib.sha256(repr(rule).encode())
     key.update(positions.astype("<i8").tobytes())
     key.update(np.ascontiguousarray(content.digests).tobytes())

@@ -1,6 +1,6 @@
 """Program of the child processes that decode: what it is given is a stranger's, and so may it become itself.
 
-Started by `pellucid.isolation.child` with its job and open files by their numbers. It imports all that it
+Started by `pellucid.isolation` with its job and open files by their numbers. It imports all that it
 will need, limits itself for good, and only then takes the first byte.
 """
 
@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.budgets import MEMORY
-from pellucid.data.images.quiet import quiet_pillow
-from pellucid.data.images.sharing import DECODING
+from pellucid.data.images.decoding_threads import DECODING, quiet_pillow
 from pellucid.errors import DataError
-from pellucid.isolation.channel import Channel
-from pellucid.isolation.limits import begin_job, confine
+from pellucid.isolation import Channel, begin_job, confine
 
 # Bytes of memory for which no parent is asked: as many threads as there are cores take that much anyway.
 _LITTLE = 8 << 20
@@ -85,8 +83,7 @@ def _columns(channel: Channel, shared: mmap.mmap, form: str, number: int) -> Non
     """Answer what is asked of one Parquet or Arrow file; for the names of time zones it may open files."""
     from pyarrow import parquet  # noqa: F401
 
-    from pellucid.data.tables.arrow.apart import replies
-    from pellucid.data.tables.arrow.opening import ColumnsHere
+    from pellucid.data.tables.columnar_files import ColumnsHere, replies
 
     mapped = os.fstat(number).st_size if form == "arrow" else 0
     channel.send({"unlimited": confine(may_open=True, mapped=mapped)})

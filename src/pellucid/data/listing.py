@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.data.archives.stored import File
-from pellucid.data.texts.store import Texts
+from pellucid.data.data_files import File
+from pellucid.data.raw_texts import Texts
 from pellucid.tasks import CLASSIFICATION, GENERATION, IMAGES, REGRESSION, TEXTS, InputKind, Target
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"

@@ -7,20 +7,17 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Bool
 
-from pellucid.data.checks.checking import Check
-from pellucid.data.checks.class_findings import look_alikes
-from pellucid.data.checks.examining import Copies, examine
-from pellucid.data.copies.duplicates import first_with_content
-from pellucid.data.copies.sets import linked
-from pellucid.data.dataset import Dataset, build_dataset
+from pellucid.data.checking import Check, Copies, examine
+from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints, build_dataset
 from pellucid.data.decoded import content_of, near_copies_of
-from pellucid.data.earlier import NOTHING, EarlierConstraints
+from pellucid.data.findings import look_alikes
+from pellucid.data.image_copies import first_with_content
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.siblings.finding import find_siblings
-from pellucid.data.siblings.rules import no_siblings
-from pellucid.data.splits.splitting import split
-from pellucid.data.splits.targets import require_spread
+from pellucid.data.sibling_sets import linked, no_siblings
+from pellucid.data.siblings import find_siblings
+from pellucid.data.splitting import split
+from pellucid.data.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -35,7 +32,7 @@ def prepare(
     *,
     make: Sequence[str] = (VALIDATION, TEST),
     progress: Callable[[int, int], None] | None = None,
-    known: EarlierConstraints = NOTHING,
+    known: EarlierConstraints = NO_CONSTRAINTS,
 ) -> tuple[Dataset, Check]:
     """Make data ready for training, or say all that is wrong with it.
 

@@ -9,22 +9,16 @@ from pellucid.first_use import on_first_use
 
 if TYPE_CHECKING:
     from pellucid.encoding.choosing import fit_ngrams, fit_tokens
-    from pellucid.encoding.encoder import Encoder
-    from pellucid.encoding.kinds import ENCODERS
-    from pellucid.encoding.ngrams.encoder import NgramEncoder
-    from pellucid.encoding.tokens.ragged import UNKNOWN, Tokens
-    from pellucid.encoding.tokens.tokenizing import TokenEncoder
-    from pellucid.encoding.tokens.word_pieces import WordPieceEncoder
+    from pellucid.encoding.encoder import UNKNOWN, Encoder, Tokens
+    from pellucid.encoding.ngrams import NgramEncoder
+    from pellucid.encoding.token_encoders import ENCODERS, TokenEncoder, WordPieceEncoder
 
 __getattr__, __all__ = on_first_use(
     __name__,
     {
         "choosing": "fit_ngrams fit_tokens",
-        "encoder": "Encoder",
-        "kinds": "ENCODERS",
-        "ngrams.encoder": "NgramEncoder",
-        "tokens.ragged": "UNKNOWN Tokens",
-        "tokens.tokenizing": "TokenEncoder",
-        "tokens.word_pieces": "WordPieceEncoder",
+        "encoder": "Encoder UNKNOWN Tokens",
+        "ngrams": "NgramEncoder",
+        "token_encoders": "ENCODERS TokenEncoder WordPieceEncoder",
     },
 )

@@ -5,26 +5,27 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.data.texts.store import Texts
-from pellucid.encoding.counting import FEW_TEXTS, Counter, least_texts, most_frequent
-from pellucid.encoding.encoder import Encoder
-from pellucid.encoding.limits import LONGEST
-from pellucid.encoding.lookup import FIRST
-from pellucid.encoding.ngrams.encoder import NgramEncoder, Shape, grams_of
+from pellucid.data.raw_texts import Texts
+from pellucid.encoding.encoder import FIRST, LONGEST, Encoder
+from pellucid.encoding.ngrams import NgramEncoder, Shape, grams_of
+from pellucid.encoding.subwords import learn_merges
 from pellucid.encoding.survey import (
+    FEW_TEXTS,
     LONG_WORD,
     SHORT_TEXT,
+    Counter,
     Sample,
     Script,
     Survey,
+    least_texts,
+    most_frequent,
     sampled,
     script_of,
     spelt,
     survey,
 )
-from pellucid.encoding.tokens.subwords import learn_merges
-from pellucid.encoding.tokens.tokenizing import BYTE, CHARACTERS, SUB_WORDS, WORDS, TokenEncoder
-from pellucid.encoding.words.characters import normalise
+from pellucid.encoding.token_encoders import BYTE, CHARACTERS, SUB_WORDS, WORDS, TokenEncoder
+from pellucid.encoding.words import normalise
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
 

@@ -1,16 +1,171 @@
-"""Base of every encoder: from texts to the ids that a text network reads."""
+"""Base of every encoder: texts as ids in one flat array; lookup by name; limits of saved encoders."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Int32, Int64
+from jaxtyping import Int32, Int64, Integer, UInt64
 
-from pellucid.encoding.coverage import Coverage
-from pellucid.encoding.limits import MOST_ENTRIES
-from pellucid.encoding.tokens.flat import IdWriter, blocks
-from pellucid.encoding.tokens.ragged import UNKNOWN, Tokens
+from pellucid.data.raw_texts import Spool
+from pellucid.strict import Field, Whole, Wholes, parse, read_object
+
+# Coverage: the share of texts that an encoder takes in.
+
+
+class Coverage(NamedTuple):
+    """Counts of known and cut texts and pieces.
+
+    Attributes:
+        texts: how many there were.
+        ids: pieces that the texts fell into, those that were cut off included; where n-grams are kept,
+            single words, as most longer n-grams are new in any text.
+        unknown: of these, how many the vocabulary does not hold.
+        cut: texts that were longer than the encoder reads.
+    """
+
+    texts: int
+    ids: int
+    unknown: int
+    cut: int
+
+    def __add__(self, other: object) -> "Coverage":
+        """Counts over both groups of texts."""
+        if not isinstance(other, Coverage):
+            return NotImplemented
+        return Coverage(*(mine + its for mine, its in zip(self, other, strict=True)))
+
+
+# Limits of saved encoders, and the one way their files are read.
+
+# Most ids of a text that an encoder can be asked for.
+LONGEST = 65_536
+
+# Most ids that a vocabulary may hold.
+MOST_ENTRIES = 1_000_000
+
+# Most bytes of a file with a vocabulary.
+MOST_BYTES = 64 << 20
+
+LENGTH = Whole(1, LONGEST)
+
+
+def kept_field(most: int) -> Wholes:
+    """Field of at most so many counts of entries."""
+    return Wholes(most, 1, Whole(0, MOST_ENTRIES))
+
+
+def read_content(content: bytes, fields: Mapping[str, Field]) -> dict[str, Any]:
+    """Parse the file of an encoder, an object of exactly these fields; a `ValueError` says what is wrong."""
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"{len(content)} bytes, where a vocabulary has at most {MOST_BYTES}")
+    return read_object("vocabulary", parse(content), fields)
+
+
+# Token ids of many texts of different lengths, in one flat array.
+
+# Ids that no token has: what fills short texts up, and what stands for everything never seen.
+PADDING, UNKNOWN = 0, 1
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """Token ids of many texts, one after the other.
+
+    Attributes:
+        ids: of all texts one after the other, each from 1 to `vocabulary` - 1; may be a memory map.
+        offsets: where each text starts in `ids`, and where the last one ends.
+        vocabulary: how many ids there are, padding and unknown included.
+        length: most ids of a text; longer texts were cut.
+    """
+
+    ids: Integer[np.ndarray, " ids"]
+    offsets: Int64[np.ndarray, " starts"]
+    vocabulary: int
+    length: int
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> Int64[np.ndarray, " texts"]:
+        """Number of ids of each text; 0 where nothing of it is left."""
+        return np.diff(self.offsets)
+
+    def padded(
+        self, positions: Int64[np.ndarray, " batch"], multiple: int = 1
+    ) -> Int64[np.ndarray, "batch longest"]:
+        """Batch in the order of `positions`, filled up with `PADDING` to a multiple of `multiple`."""
+        starts, ends = self.offsets[positions], self.offsets[positions + 1]
+        longest = int((ends - starts).max(initial=1))
+        columns = np.arange(-(-longest // multiple) * multiple)
+        places = starts[:, None] + columns
+        inside = places < ends[:, None]
+        batch = np.zeros(places.shape, np.int64)
+        batch[inside] = self.ids[places[inside]]
+        return batch
+
+
+# Flat store of ids, filled block by block; a large one lies in an unnamed file.
+
+_CHARACTERS_OF_A_BLOCK = 1 << 20
+_TEXTS_OF_A_BLOCK = 1 << 14
+
+
+def blocks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts in order, in groups of bounded size; one that is larger than the bound alone."""
+    block: list[str] = []
+    held = 0
+    for text in texts:
+        if block and (held + len(text) > _CHARACTERS_OF_A_BLOCK or len(block) == _TEXTS_OF_A_BLOCK):
+            yield block
+            block, held = [], 0
+        block.append(text)
+        held += len(text)
+    if block:
+        yield block
+
+
+class IdWriter:
+    """Writer of ids, block after block; from 64 MB on they go into a file that ends with the process.
+
+    Args:
+        vocabulary: how many ids there are; decides how many bytes each takes.
+        length: most ids of a text.
+    """
+
+    def __init__(self, vocabulary: int, length: int) -> None:
+        self._vocabulary, self._length = vocabulary, length
+        self._type = np.dtype("<u2" if vocabulary <= 1 << 16 else "<i4")
+        self._counts: list[Int64[np.ndarray, " texts"]] = []
+        self._spool = Spool()
+
+    def append(self, ids: Integer[np.ndarray, " ids"], offsets: Int64[np.ndarray, " starts"]) -> None:
+        """Add a block and the starts of its texts; a text too long is cut, one without ids gets `UNKNOWN`."""
+        counts = np.clip(np.diff(offsets), 1, self._length)
+        starts = np.zeros(len(counts) + 1, np.int64)
+        np.cumsum(counts, out=starts[1:])
+        places = np.arange(starts[-1]) + np.repeat(offsets[:-1] - starts[:-1], counts)
+        empty = starts[:-1][np.diff(offsets) == 0]
+        places[empty] = 0
+        found = ids[places].astype(self._type) if len(ids) else np.zeros(len(places), self._type)
+        found[empty] = UNKNOWN
+        self._spool.write(found.tobytes())
+        self._counts.append(counts)
+
+    def finish(self) -> Tokens:
+        """Close the store and return the ids of all texts, in order."""
+        offsets = np.zeros(sum(map(len, self._counts)) + 1, np.int64)
+        if self._counts:
+            np.cumsum(np.concatenate(self._counts), out=offsets[1:])
+        return Tokens(self._spool.finish(self._type), offsets, self._vocabulary, self._length)
+
+
+def picked(texts: Sequence[str], positions: Int64[np.ndarray, " some"]) -> Iterator[str]:
+    """Texts at positions, one by one, in their order."""
+    for position in positions.tolist():
+        yield texts[position]
 
 
 class Encoder:
@@ -81,3 +236,61 @@ class Encoder:
         """Refuse more ids than a vocabulary may hold with a `ValueError`."""
         if self.vocabulary > MOST_ENTRIES:
             raise ValueError(f"vocabulary: {self.vocabulary} ids, where {MOST_ENTRIES} are admitted")
+
+
+# Lookup from names of pieces of text to ids.
+
+# The first id that stands for a piece of text.
+FIRST = 2
+
+_BITS = 64
+_MOST_IN_BUCKET = 16  # more than chance puts together: names were made to collide
+
+
+class Lookup:
+    """Ascending ids by name.
+
+    Args:
+        names: all different, in the order of their ids.
+        first: id of the first.
+
+    Raises:
+        ValueError: two names are equal.
+    """
+
+    def __init__(self, names: UInt64[np.ndarray, " entries"], first: int = FIRST) -> None:
+        order = np.argsort(names, kind="stable")
+        self._names = names[order]
+        self._ids = (order + first).astype(np.int32)
+        if len(names) > 1 and (self._names[1:] == self._names[:-1]).any():
+            raise ValueError("two entries of the vocabulary have the same name")
+        # Names are spread evenly, so that their first bits say nearly where they stand.
+        self._shift = np.uint64(_BITS - max(1, len(names).bit_length()))
+        heads = (self._names >> self._shift).astype(np.int64)
+        sizes = np.bincount(heads, minlength=1 << int(_BITS - int(self._shift)))
+        self._starts = (np.cumsum(sizes) - sizes).astype(np.int32)
+        self._steps = int(sizes.max(initial=0))
+
+    def find(self, names: UInt64[np.ndarray, " pieces"]) -> Int32[np.ndarray, " pieces"]:
+        """Ids of names; `UNKNOWN` where there is none."""
+        if not len(self._names):
+            return np.full(len(names), UNKNOWN, np.int32)
+        if self._steps > _MOST_IN_BUCKET:
+            places = np.searchsorted(self._names, names)
+        else:
+            places = self._near(names)
+        places[places == len(self._names)] = 0
+        return np.where(self._names[places] == names, self._ids[places], np.int32(UNKNOWN))
+
+    def _near(self, names: UInt64[np.ndarray, " pieces"]) -> Int32[np.ndarray, " pieces"]:
+        """Positions of the first kept names that are not smaller, from where equal first bits begin."""
+        places: np.ndarray = self._starts[names >> self._shift]
+        last = len(self._names) - 1
+        left = np.arange(len(names))
+        for _ in range(self._steps):
+            here = places[left]
+            left = left[(self._names[np.minimum(here, last)] < names[left]) & (here <= last)]
+            if not len(left):
+                break
+            places[left] += 1
+        return places

@@ -1,13 +1,175 @@
-"""Estimators that follow scikit-learn's conventions; each trains exactly one model."""
+"""Estimators by scikit-learn's conventions, each of which trains one model; `load` and `explain`."""
 
-from pellucid.estimators.checks import EXPECTED_FAILED_CHECKS
-from pellucid.estimators.explaining import explain
-from pellucid.estimators.image_classifier import ImageClassifier
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.answering.naming import model_of
+from pellucid.bundle import AverageModel, ClassicalModel, Generator, Inputs, Model, load_any
+from pellucid.errors import DataError, UsageError
+from pellucid.estimators.estimator import Trained
 from pellucid.estimators.image_generator import ImageGenerator
-from pellucid.estimators.image_regressor import ImageRegressor
-from pellucid.estimators.loading import load
-from pellucid.estimators.text_classifier import TextClassifier
-from pellucid.estimators.text_regressor import TextRegressor
+from pellucid.estimators.predictors import ImageClassifier, ImageRegressor, TextClassifier, TextRegressor
+from pellucid.insight.explaining import explain_model
+from pellucid.insight.explanation import Explanation
+from pellucid.tasks import REGRESSION, TEXTS
+
+# Requests of scikit-learn's own checks that these estimators meet otherwise, and why.
+
+# Name of a check to the reason why it fails; for `check_estimator`'s `expected_failed_checks`.
+EXPECTED_FAILED_CHECKS: dict[str, str] = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "networks learn in batches drawn by chance: an example of weight 2 counts twice in the loss of one "
+        "batch, a repeated one stands in two batches; only in the mean is that the same. Weight 0 leaves an "
+        "example out exactly"
+    ),
+}
+
+
+# `pellucid.load`: a saved model as a fitted estimator.
+
+# Kind of a predictor to the parameter `model` that fits one: for classes, for numbers.
+_CLASSICAL = {
+    "constant": ("majority", "mean"),
+    "linear": ("logistic-regression", "ridge"),
+    "kernel": ("svm", "svm"),
+    "forest": ("random-forest", "random-forest"),
+}
+
+
+def load(
+    folder: str | os.PathLike[str],
+) -> ImageClassifier | ImageGenerator | ImageRegressor | TextClassifier | TextRegressor:
+    """Load a saved model, neural or classical, as a fitted estimator, whose `repr` names it.
+
+    Its parameters are those that the model folder knows: the kind of model. Of a classical model on
+    the last hidden layer of a network, which no estimator fits by itself, that is the network's; of a
+    linear one of texts it is `logistic-regression` or `ridge`, also where an `svm` was trained; of an
+    average, which no estimator fits, that of the member of the most weight. Its classes are texts, whatever
+    they were when it was trained.
+
+    Args:
+        folder: a model folder, or a run, whose recommended model is taken.
+
+    Returns:
+        A `TextClassifier` or `TextRegressor` where texts are taken, else an `ImageClassifier` or
+        `ImageRegressor`; a regressor where numbers are predicted, an `ImageGenerator` where images are made.
+        It answers as the saved one did; to
+        train it again is to train it afresh.
+
+    Raises:
+        ModelFileError: there is no model, it is damaged, or it is of a kind that may run code.
+    """
+    chosen = model_of(Path(folder))
+    model = load_any(chosen.folder)
+    estimator = _fitted(model)
+    known = chosen.name in (None, model.name)
+    estimator._loaded = model.name if known else f"{chosen.name} ({model.name})"
+    return estimator
+
+
+def _fitted(
+    model: Model,
+) -> ImageClassifier | ImageGenerator | ImageRegressor | TextClassifier | TextRegressor:
+    """A fitted estimator of a model."""
+    if isinstance(model, Generator):
+        generator = ImageGenerator(model=model.name)
+        generator._take(model, np.array(model.classes))
+        return generator
+    takes_texts = model.input_kind is TEXTS
+    if model.target is REGRESSION:
+        regressor = (TextRegressor if takes_texts else ImageRegressor)(model=_parameter(model))
+        regressor._become(model)
+        return regressor
+    classifier = (TextClassifier if takes_texts else ImageClassifier)(model=_parameter(model))
+    classifier._take(model, np.array(model.classes))
+    return classifier
+
+
+def _parameter(model: Model) -> str:
+    """The value of `model` that fits a model of the same kind; of an average, its heaviest member."""
+    if isinstance(model, AverageModel):
+        model = model.heaviest.model
+    if not isinstance(model, ClassicalModel):
+        return model.name
+    if model.network is not None:
+        return model.network.config.name
+    return _CLASSICAL[model.predictor.kind][model.target is REGRESSION]
+
+
+# `pellucid.explain`: open a trained model on one input, as an object that shows itself.
+
+
+def explain(
+    model: Any, input: Any, *, name: str | None = None, label: Any = None, truth: Any = None
+) -> Explanation:
+    """Open a model on one input, down to its arithmetic.
+
+    Args:
+        model: a fitted estimator, or the path of a model folder or of a run, whose recommended model is
+            opened.
+        input: one example: an image as an array (height, width) or (height, width, channels) or as a path,
+            one feature vector, or one text.
+        name: of another model of a run.
+        label: class that loss and explanations are about; by default the most probable one. An autoencoder
+            opens the image as of this class.
+        truth: the true class, where it is known: the loss is against it, unless `label` says otherwise.
+
+    Returns:
+        Layers, values, gradients, explanations and their tests; `.unit(layer, unit)` opens any number.
+
+    Raises:
+        UsageError: the model is none of these, the run has no other of this name, or the model no such class.
+        DataError: the input is not one example of what the model takes.
+        ModelFileError: the model is damaged or unsafe, or makes images in a way that is not opened.
+    """
+    if isinstance(model, (str, os.PathLike)):
+        chosen = model_of(os.fspath(model), name)
+        estimator: Trained = load(chosen.folder)
+        name = chosen.name
+    elif name is not None:
+        raise UsageError(f"name: {name!r} chooses a model of a run, and no run is given; leave it out")
+    elif isinstance(model, Trained) and hasattr(model, "model_"):
+        estimator = model
+    else:
+        found = type(model).__name__
+        raise UsageError(
+            f"model: found {found}; give a fitted estimator, or the path of a run or model folder"
+        )
+    inputs = _one(estimator, input)
+    if len(inputs) != 1:
+        raise DataError(f"input: {len(inputs)} examples found, one expected; give one of them")
+    classes = estimator.model_.classes
+    return explain_model(
+        estimator.model_,
+        inputs,
+        _position(classes, label, "label"),
+        _position(classes, truth, "truth"),
+        name,
+    )
+
+
+def _one(estimator: Trained, example: Any) -> Inputs:
+    """One example as a model takes it."""
+    if isinstance(example, (str, os.PathLike)):
+        return estimator._inputs([example])
+    return estimator._inputs(np.asarray(example)[None])
+
+
+def _position(classes: tuple[str, ...], label: Any, argument: str) -> int | None:
+    """Position of a class.
+
+    Raises: `UsageError` if there is none of this name.
+    """
+    if label is None:
+        return None
+    if str(label) not in classes:
+        known = ", ".join(classes[:10]) or "none: the model knows no classes"
+        raise UsageError(f"{argument}: {label!r} is no class of the model; choose one of {known}")
+    return classes.index(str(label))
+
 
 __all__ = [
     "EXPECTED_FAILED_CHECKS",

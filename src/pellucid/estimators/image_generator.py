@@ -11,21 +11,25 @@ from sklearn.utils.validation import check_is_fitted
 
 from pellucid.bundle import AutoencoderModel, Generator, Inputs
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.given.images import are_images, are_paths, fit_images, is_place, taught_by_images
-from pellucid.estimators.given.labels import texts_of
-from pellucid.estimators.given.taught import Taught, taught_at_place
-from pellucid.estimators.mixins.trained import Trained
-from pellucid.estimators.neighbours import advice_about_neighbours
-from pellucid.estimators.parameters import GeneratorParameters, documented
-from pellucid.networks.architectures.rnn import cell_of
-from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
-from pellucid.pipeline.learners.generator import require_enough_images
-from pellucid.pipeline.learners.network import NetworkLearner
-from pellucid.pipeline.learners.planning.precision import require_precision
-from pellucid.pipeline.run.time_budget import learner_time
+from pellucid.estimators.estimator import GeneratorParameters, Trained, advice_about_neighbours, documented
+from pellucid.estimators.fit_data import (
+    FitData,
+    are_images,
+    are_paths,
+    fit_data_at_place,
+    fit_data_of_images,
+    fit_images,
+    is_place,
+    texts_of,
+)
+from pellucid.networks.text_networks import cell_of
+from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
+from pellucid.pipeline.learners.network import NetworkLearner, require_enough_images
+from pellucid.pipeline.learners.preparation import require_precision
+from pellucid.pipeline.run.context import learner_time
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES
-from pellucid.training.determinism import choose_threads
+from pellucid.training.hardware import choose_threads
 
 _NOTHING_HELD = "this generator has no latent numbers of images"
 
@@ -199,18 +203,18 @@ class ImageGenerator(
             raise DataError(f"model: {_NOTHING_HELD}")
         return self.model_
 
-    def _taught(self, X: Any, y: Any, settings: Settings) -> Taught:
+    def _taught(self, X: Any, y: Any, settings: Settings) -> FitData:
         """Tell the forms of input apart and check them."""
         if is_place(X):
             if y is not None:
                 raise UsageError(f"y: {X} brings its own labels; leave y out")
-            return taught_at_place(str(X), settings, IMAGES)
+            return fit_data_at_place(str(X), settings, IMAGES)
         if not are_images(X):
             raise DataError(
                 "X: ImageGenerator takes images, (n, height, width) or (n, height, width, channels), or a "
                 f"path, but was given {type(X).__name__} of shape {np.shape(X)}"
             )
-        return taught_by_images(X, y, settings)
+        return fit_data_of_images(X, y, settings)
 
     def _inputs(self, X: Any) -> Inputs:
         """Bring inputs to the form that the model takes."""

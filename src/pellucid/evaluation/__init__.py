@@ -8,41 +8,41 @@ from typing import TYPE_CHECKING
 from pellucid.first_use import on_first_use
 
 if TYPE_CHECKING:
-    from pellucid.evaluation.calibration.temperature import (
+    from pellucid.evaluation.calibration import (
         Reliability,
         ReliabilityBin,
         cross_fitted,
         fit_temperature,
         reliability,
     )
-    from pellucid.evaluation.comparisons.paired import Comparison, compare_all, compare_numbers, holm, mcnemar
-    from pellucid.evaluation.comparisons.resampled import corrected_interval, corrected_p_value
+    from pellucid.evaluation.comparisons import (
+        Comparison,
+        compare_all,
+        compare_numbers,
+        corrected_interval,
+        corrected_p_value,
+        holm,
+        mcnemar,
+    )
     from pellucid.evaluation.drift import Drift, Gathering
-    from pellucid.evaluation.groups import Groups, Worth, worth
-    from pellucid.evaluation.intervals import Interval, wilson
+    from pellucid.evaluation.intervals import Groups, Interval, Worth, wilson, worth
     from pellucid.evaluation.label_issues import LabelError, LabelJudgement, judge_label_issues
     from pellucid.evaluation.learning_curve import CurvePoint, LearningCurve
-    from pellucid.evaluation.numbers import score_numbers
-    from pellucid.evaluation.ranking import area_under_roc
     from pellucid.evaluation.recommendation import Recommendation, recommend, recommend_numbers
-    from pellucid.evaluation.scores import Scores, score
-    from pellucid.evaluation.slices import Slices, score_slices
+    from pellucid.evaluation.scores import Scores, Slices, area_under_roc, score, score_numbers, score_slices
 
 __getattr__, __all__ = on_first_use(
     __name__,
     {
-        "calibration.temperature": "Reliability ReliabilityBin cross_fitted fit_temperature reliability",
-        "comparisons.paired": "Comparison compare_all compare_numbers holm mcnemar",
-        "comparisons.resampled": "corrected_interval corrected_p_value",
+        "calibration": "Reliability ReliabilityBin cross_fitted fit_temperature reliability",
+        "comparisons": (
+            "Comparison compare_all compare_numbers corrected_interval corrected_p_value holm mcnemar"
+        ),
         "drift": "Drift Gathering",
-        "groups": "Groups Worth worth",
-        "intervals": "Interval wilson",
+        "intervals": "Groups Worth worth Interval wilson",
         "label_issues": "LabelError LabelJudgement judge_label_issues",
         "learning_curve": "CurvePoint LearningCurve",
-        "numbers": "score_numbers",
-        "ranking": "area_under_roc",
         "recommendation": "Recommendation recommend recommend_numbers",
-        "scores": "Scores score",
-        "slices": "Slices score_slices",
+        "scores": "score_numbers area_under_roc Scores score Slices score_slices",
     },
 )

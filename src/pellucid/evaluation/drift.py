@@ -24,7 +24,7 @@ from scipy.special import chdtrc
 
 from pellucid.arithmetic.rounding import percent
 from pellucid.data.wording import with_article
-from pellucid.evaluation.comparisons.paired import LEVEL, holm
+from pellucid.evaluation.comparisons import LEVEL, holm
 from pellucid.evaluation.intervals import Interval, wilson
 from pellucid.novelty import Detector
 

@@ -16,9 +16,8 @@ from jaxtyping import Float64
 
 from pellucid.arithmetic.rounding import figure
 from pellucid.data.wording import count_of
-from pellucid.evaluation.intervals import Interval, resample, wilson
-from pellucid.evaluation.numbers import score_numbers
-from pellucid.evaluation.wording import points, span
+from pellucid.evaluation.intervals import Interval, points, resample, span, wilson
+from pellucid.evaluation.scores import score_numbers
 from pellucid.settings import METRICS, NUMBER_METRIC, Metric
 
 LEAST_POINTS = 3

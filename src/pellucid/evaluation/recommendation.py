@@ -8,8 +8,8 @@ from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.rounding import figure
 from pellucid.data.wording import count_of
-from pellucid.evaluation.comparisons.paired import LEVEL
-from pellucid.evaluation.contests import FEW, Contest, contest_of_classes, contest_of_numbers
+from pellucid.evaluation.comparisons import LEVEL
+from pellucid.evaluation.model_comparison import FEW, ModelComparison, compare_classifiers, compare_regressors
 from pellucid.settings import DUMMIES, NEURAL, metric_of
 
 SURELY = 0.01
@@ -73,7 +73,7 @@ def recommend(
     early = _without_a_contest(list(probabilities), len(labels))
     if early is not None:
         return early
-    return _decide(contest_of_classes(decides, labels, probabilities, seed), _Manner(equally_simple, noun))
+    return _decide(compare_classifiers(decides, labels, probabilities, seed), _Manner(equally_simple, noun))
 
 
 def recommend_numbers(
@@ -92,7 +92,7 @@ def recommend_numbers(
     early = _without_a_contest(list(predicted), len(labels))
     if early is not None:
         return early
-    return _decide(contest_of_numbers(labels, predicted, seed), _Manner(equally_simple, noun))
+    return _decide(compare_regressors(labels, predicted, seed), _Manner(equally_simple, noun))
 
 
 def _without_a_contest(names: list[str], examples: int) -> Recommendation | None:
@@ -109,7 +109,7 @@ def _without_a_contest(names: list[str], examples: int) -> Recommendation | None
     return None
 
 
-def _decide(contest: Contest, manner: _Manner) -> Recommendation:
+def _decide(contest: ModelComparison, manner: _Manner) -> Recommendation:
     """The best model, or a simpler one that is behind by practically nothing, or the dummy."""
     best, scores = contest.best, contest.scores
     dummy = next((name for name in scores if name in DUMMIES), None)
@@ -147,7 +147,7 @@ def _decide(contest: Contest, manner: _Manner) -> Recommendation:
     )
 
 
-def _is_chance(contest: Contest, dummy: str) -> bool:
+def _is_chance(contest: ModelComparison, dummy: str) -> bool:
     """True where the best may be ahead of the dummy by chance alone."""
     if contest.metric.target == "number" or (contest.examples < FEW and contest.metric.test not in _OF_WHOLE):
         return contest.by_chance > SURELY
@@ -160,13 +160,13 @@ def _simplicity(name: str, names: Sequence[str], equally_simple: Sequence[Sequen
     return min(names.index(each) for each in group if each in names)
 
 
-def _place(contest: Contest, name: str, noun: str) -> str:
+def _place(contest: ModelComparison, name: str, noun: str) -> str:
     """The examples that judged both the best and a model."""
     whole, judged = count_of(contest.examples, noun), contest.judged(name)
     return f"on {whole}" if judged == contest.examples else f"on {judged} of {whole}"
 
 
-def _why_the_dummy(contest: Contest, dummy: str, noun: str) -> str:
+def _why_the_dummy(contest: ModelComparison, dummy: str, noun: str) -> str:
     """Reason to take no model that looks at its inputs."""
     best, place = contest.best, _place(contest, dummy, noun)
     first, second = contest.pair(dummy)

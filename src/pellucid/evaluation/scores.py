@@ -1,21 +1,34 @@
-"""The scores of one model on one set of examples, with their intervals."""
+"""The scores of one model, of classes or of numbers, on all examples or on slices, with their intervals."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
+from scipy.special import stdtrit
 
-from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts, confusion_matrix, log_loss_terms
-from pellucid.arithmetic.ranking import OF_RANKS, ranked, rarer_class
-from pellucid.evaluation.calibration.error import calibration_error
-from pellucid.evaluation.groups import Groups
+from pellucid.arithmetic.metrics import (
+    OF_COUNTS,
+    OF_RANKS,
+    ClassCounts,
+    confusion_matrix,
+    log_loss_terms,
+    ranked,
+    ranking_value,
+    rarer_class,
+)
+from pellucid.evaluation.calibration import calibration_error
 from pellucid.evaluation.intervals import (
+    Groups,
     Interval,
     percentile_interval,
     resample,
     resample_within,
     share_interval,
+    studentised_interval,
 )
 from pellucid.settings import METRICS, Metric, metrics_of
 
@@ -178,3 +191,237 @@ def _adder(groups: Int64[np.ndarray, " examples"], count: int) -> Callable[[np.n
         return sums
 
     return add
+
+
+# Scores of predicted numbers.
+#
+# Notation: $n$ examples, $y_i$ the true number, $\hat y_i$ the prediction, $e_i = \hat y_i - y_i$.
+
+# Logarithms whose exponential is a number; beyond lie those of resamples without an error.
+_ENDS = -700.0, 700.0
+
+
+def score_numbers(
+    labels: Float64[np.ndarray, " examples"],
+    predicted: Float64[np.ndarray, " examples"],
+    seed: int = 0,
+    groups: Groups | None = None,
+) -> Scores:
+    r"""Score predicted numbers against true ones.
+
+    Mean absolute error $\frac{1}{n} \sum_i |e_i|$ and root mean squared error
+    $\sqrt{\frac{1}{n} \sum_i e_i^2}$ are in the unit of the labels;
+    $R^2 = 1 - \sum_i e_i^2 / \sum_i (y_i - \bar y)^2$ is 1 where all is predicted exactly and 0 where the
+    mean alone does as well.
+
+    The intervals are studentised, those of the squared errors on the scale of $\ln$, where they are
+    nearly symmetric: squared errors have a long tail, and percentiles would be too narrow. By `groups`
+    they are percentiles of resampled groups on the same scales, since sums over groups have shorter tails,
+    and never narrower than without.
+
+    Raises: `ValueError` if there is no example.
+
+    Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", sections 12.5 and 12.6.
+    """
+    if len(labels) == 0:
+        raise ValueError("labels: no example to score; at least one is needed")
+    moments = _moments(labels, predicted)
+
+    def scores(weights: np.ndarray) -> np.ndarray:
+        return _scores(weights @ moments / weights.sum(axis=1)[:, None], len(labels))
+
+    value = scores(np.ones((1, len(labels))))[0]
+    draws = resample(scores, len(labels), seed, groups=groups)
+    if groups is None:
+        found = [studentised_interval(*value[[k, k + 3]], *draws[:, [k, k + 3]].T) for k in range(3)]
+    else:
+        found = [percentile_interval(float(value[k]), np.clip(draws[:, k], *_ENDS), groups) for k in range(3)]
+    absolute, squared, ratio = found
+    r2 = Interval(*(1 - _exp(end) for end in ratio))
+    intervals = {
+        "mean_absolute_error": Interval(absolute.value, max(0.0, absolute.low), absolute.high),
+        "root_mean_squared_error": Interval(*(_exp(end / 2) for end in squared)),
+        "r2": Interval(r2.value, r2.high, r2.low),
+    }
+    if groups is not None:
+        intervals = widened(intervals, score_numbers(labels, predicted, seed))
+    return Scores(intervals, len(labels))
+
+
+def _moments(
+    labels: Float64[np.ndarray, " examples"], predicted: Float64[np.ndarray, " examples"]
+) -> Float64[np.ndarray, "examples moments"]:
+    """Terms of each example in the sums that scores and their standard errors are made of."""
+    errors, centred = predicted - labels, labels - labels.mean()
+    squares = errors**2
+    powers = [centred**power for power in (1, 2, 3, 4)]
+    crossed = [squares * centred, squares * centred**2]
+    return np.stack([np.abs(errors), squares, squares**2, *powers, *crossed], axis=1)
+
+
+def _scores(means: Float64[np.ndarray, "sets moments"], examples: int) -> Float64[np.ndarray, "sets 6"]:
+    r"""Mean absolute error, $\ln$ of the mean squared error and of $1 - R^2$; their standard errors.
+
+    A standard error is that of the mean of the score's influence: $|e|$, $e^2 / \overline{e^2}$, and
+    $e^2 / \overline{e^2} - (y - \bar y)^2 / s_y^2$.
+    """
+    absolute, squared, fourth, first, second, third, quartic, crossed, crossed_twice = means.T
+    variance = np.maximum(second - first**2, 0)
+    spread = quartic - 4 * third * first + 6 * second * first**2 - 3 * first**4
+    together = crossed_twice - 2 * crossed * first + first**2 * squared
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_squared = fourth / squared**2 - 1
+        of_ratio = fourth / squared**2 + spread / variance**2 - 2 * together / (squared * variance)
+        logs = [np.log(squared), np.where(squared == 0, -np.inf, np.log(squared / variance))]
+    variances = [squared - absolute**2, of_squared, of_ratio]
+    errors = [np.sqrt(np.maximum(each, 0) / examples) for each in variances]
+    # equal labels leave nothing to explain: 1 where all are met, 0 otherwise
+    logs[1] = np.where((variance == 0) & (squared > 0), 0.0, logs[1])
+    return np.stack([absolute, *logs, *errors], axis=1)
+
+
+def _exp(logarithm: float) -> float:
+    """Exponential, bounded so that an interval stays finite."""
+    return math.exp(min(logarithm, _ENDS[1]))
+
+
+# Area under the ROC curve.
+
+
+def area_under_roc(foreign: Float64[np.ndarray, " n"], known: Float64[np.ndarray, " m"]) -> float:
+    """The chance that a foreign input gets a higher number than a known one, equals counting half.
+
+    1 where all are told apart, 0.5 where none is; at least one number on each side.
+    """
+    is_foreign = np.arange(len(foreign) + len(known)) < len(foreign)
+    return ranking_value("roc_auc", is_foreign, np.concatenate([foreign, known]).astype(np.float64))
+
+
+# Scores of one model on parts of the test split, by the values of a column.
+#
+# Of many intervals of 95 % each, some would miss. So with $m$ parts each is made at the level $1 - 0.05 / m$
+# (Bonferroni), and all hold together with 95 %: that of a share by Wilson's formula with
+# $z_{1 - 0.05 / 2m}$, that of a mean absolute error as
+# $\bar e \pm t_{n - 1, \, 1 - 0.05 / 2m} \, s_e / \sqrt{n}$.
+#
+# Source: Dunn 1961, "Multiple Comparisons Among Means".
+
+# Test examples below which a value has no score of its own.
+FEWEST = 20
+
+METHOD = "bonferroni"
+_MISSED = 0.05
+
+
+class Slice(NamedTuple):
+    """Score on the examples of one value, or of several small ones.
+
+    Attributes:
+        value: the value; empty where the cell is.
+        examples: test examples of it.
+        score: accuracy or mean absolute error, with a simultaneous interval.
+        is_worse: the whole interval is worse than the score of all.
+    """
+
+    value: str
+    examples: int
+    score: Interval
+    is_worse: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of an entry of `slices.values` in `metrics.json`."""
+        return {
+            "value": self.value,
+            "examples": self.examples,
+            "score": self.score._asdict(),
+            "worse_than_all": self.is_worse,
+        }
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Scores by the values of a column.
+
+    Attributes:
+        column: the column.
+        metric: key of the metric: `accuracy` or `mean_absolute_error`.
+        parts: values with at least 20 test examples, worst first.
+        pooled: the smaller values together, where these have 20; `None` where there are none.
+        pooled_values: how many values are pooled.
+        left_out: values and examples that are too few even together.
+    """
+
+    column: str
+    metric: str
+    parts: Sequence[Slice]
+    pooled: Slice | None
+    pooled_values: int
+    left_out: tuple[int, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of `slices` in `metrics.json`."""
+        pooled = None
+        if self.pooled is not None:
+            pooled = {**self.pooled.to_json(), "value": None, "values": self.pooled_values}
+        return {
+            "column": self.column,
+            "metric": self.metric,
+            "intervals": METHOD,
+            "values": [part.to_json() for part in self.parts],
+            "pooled": pooled,
+            "left_out": {"values": self.left_out[0], "examples": self.left_out[1]},
+        }
+
+
+def score_slices(
+    column: str,
+    values: Sequence[str],
+    labels: Int64[np.ndarray, " test"] | Float64[np.ndarray, " test"],
+    answers: Float64[np.ndarray, "test ..."],
+    groups: Groups | None = None,
+) -> Slices:
+    """Score a model on the examples of each value.
+
+    `answers` are probabilities (test, classes), scored by accuracy, or numbers (test,), by mean absolute
+    error. With `groups` intervals are by these.
+    """
+    is_error = answers.ndim == 1
+    terms = np.abs(answers - labels) if is_error else (answers.argmax(axis=1) == labels).astype(np.float64)
+    names, of, counts = np.unique(np.array(values, object), return_inverse=True, return_counts=True)
+    of = of.reshape(-1)
+    large = np.flatnonzero(counts >= FEWEST)
+    small = np.isin(of, np.flatnonzero(counts < FEWEST))
+    is_pooled = int(small.sum()) >= FEWEST
+    tests = len(large) + is_pooled
+    few = len(counts) - len(large)
+
+    def part(value: str, members: Bool[np.ndarray, " test"]) -> Slice:
+        found = _interval(terms[members], tests, is_error, None if groups is None else groups.within(members))
+        of_all = float(terms.mean())
+        is_worse = found.low > of_all if is_error else found.high < of_all
+        return Slice(value, int(members.sum()), found, is_worse)
+
+    parts = [part(str(names[code]), of == code) for code in large.tolist()]
+    parts.sort(key=lambda each: -each.score.value if is_error else each.score.value)
+    return Slices(
+        column=column,
+        metric="mean_absolute_error" if is_error else "accuracy",
+        parts=parts,
+        pooled=part("", small) if is_pooled else None,
+        pooled_values=few if is_pooled else 0,
+        left_out=(0, 0) if is_pooled else (few, int(small.sum())),
+    )
+
+
+def _interval(
+    terms: Float64[np.ndarray, " examples"], tests: int, is_error: bool, groups: Groups | None
+) -> Interval:
+    """Interval of a mean that holds together with those of the other parts."""
+    level = 1 - _MISSED / (2 * tests)
+    if not is_error:
+        return share_interval(terms == 1, groups, NormalDist().inv_cdf(level))
+    value = float(terms.mean())
+    reach = float(stdtrit(len(terms) - 1, level)) * float(terms.std(ddof=1)) / math.sqrt(len(terms))
+    if groups is not None:
+        reach *= math.sqrt(len(terms) / groups.effective(terms, len(terms)))
+    return Interval(value, max(0.0, value - reach), value + reach)

@@ -1,16 +1,93 @@
-"""Proof of an export: the file answers held-out examples, from their original files, as the model does."""
+"""Proof of an export: it answers held-out examples, from original files, and abstains as the model does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.answering.incoming.blocks import incoming_rows
-from pellucid.bundle import Answers, Model
-from pellucid.errors import DataError, ModelFileError
-from pellucid.export.held_out import HeldOutExamples
+from pellucid.answering.incoming import incoming_rows
+from pellucid.answering.training_examples import ChangedData, rows_of, run_of
+from pellucid.arithmetic.probabilities import decided
+from pellucid.bundle import Answers, HeldOut, Model
+from pellucid.data.listing import TEST, VALIDATION, Listing
+from pellucid.errors import DataError, ModelFileError, PellucidError, UsageError
+from pellucid.evaluation.promises import checked_promise, least_examples
 from pellucid.runtime.exported import ExportedModel
+from pellucid.runtime.metadata import Threshold
+
+# The held-out examples of a run, found again through its ledger, on which an export proves itself.
+
+MOST_EXAMPLES = 1_000
+
+
+class HeldOutExamples(NamedTuple):
+    """Rows of labelled data that a model did not learn from.
+
+    Attributes:
+        listing: the data of the run, read again.
+        rows: their positions.
+    """
+
+    listing: Listing
+    rows: list[int]
+
+
+def held_out_examples(place: str, folder: Path, most: int = MOST_EXAMPLES) -> HeldOutExamples:
+    """Up to `most` test examples of the run in which a model folder lies; without such, validation examples.
+
+    Raises: `UsageError` if the folder lies in no run, `DataError` if the run's data is gone or changed.
+    """
+    run = run_of(folder)
+    if run is None:
+        raise UsageError(
+            f"{place}: no run, so there are no held-out examples on which the file could be proved; "
+            "give the RUN folder that pellucid train wrote"
+        )
+    try:
+        for split in (TEST, VALIDATION):
+            listing, rows = rows_of(run, (split,), most)
+            if rows:
+                return HeldOutExamples(listing, rows)
+    except ChangedData as error:
+        raise DataError(f"{place}: {error}; put the data back, on which the file is proved") from error
+    except PellucidError as error:
+        raise DataError(f"{place}: its data cannot be read again: {error}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{place}: the files of the run cannot be read; train it again") from error
+    raise DataError(f"{place}: the run has no held-out examples on which the file could be proved")
+
+
+# Thresholds of trust for a few errors, so that a file's promises can be kept without computing them.
+
+# Errors for which a file holds thresholds, where the held-out answers suffice to promise them.
+ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2)
+
+
+def thresholds_of(
+    held_out: HeldOut | None, classes: Sequence[str], rate: float | None, decision: Mapping[str, float]
+) -> tuple[Threshold, ...]:
+    """Thresholds for the errors that held-out answers suffice to promise and the test does not refute.
+
+    None where numbers are predicted. `rate` is the share of familiar inputs that may count as unfamiliar,
+    `decision` the threshold between two classes, if any.
+    """
+    if held_out is None or not classes:
+        return ()
+    judged, of_test = (
+        None if each is None else each.judged(rate, decided(each.said, classes, decision))
+        for each in (held_out, held_out.test)
+    )
+    assert judged is not None  # only the test may be missing
+    possible = (error for error in ERRORS if len(held_out) >= least_examples(error))
+    found = [checked_promise(judged, of_test, error) for error in possible]
+    return tuple(
+        Threshold(each.max_error, each.threshold if each.answered else None)
+        for each in found
+        if not each.is_refuted
+    )
+
 
 _REFERENCE_EXAMPLES = 4
 _SHOWN = 3

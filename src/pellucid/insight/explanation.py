@@ -3,22 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from pellucid.arithmetic.rounding import rounded
-from pellucid.insight.explanations.contests import Contest
-from pellucid.insight.explanations.contributions import Contributions
-from pellucid.insight.explanations.drivers import Driven
-from pellucid.insight.explanations.latents import Latents
-from pellucid.insight.gradients.backward import Backward
-from pellucid.insight.gradients.weight_checks import WeightCheck, WeightChecker
-from pellucid.insight.layers.fields import Box, receptive_field
-from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.records import LayerRecord
-from pellucid.insight.units.arithmetic import Arithmetic
-from pellucid.insight.units.opening import open_unit
+from pellucid.insight.attribution import Attributions
+from pellucid.insight.contributions import Contributions
+from pellucid.insight.generator_terms import Contest, Latents
+from pellucid.insight.gradients import Backward, WeightCheck, WeightChecker
+from pellucid.insight.layer_records import LayerRecord
+from pellucid.insight.opened_networks import Opened
+from pellucid.insight.receptive_fields import Box, receptive_field
+from pellucid.insight.unit_arithmetic import Arithmetic
+from pellucid.insight.units import open_unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +120,7 @@ class Explanation:
     backward: Backward | None = None
     checks: Sequence[WeightCheck] = ()
     checker: WeightChecker | None = None
-    driven: Driven | None = None
+    driven: Attributions | None = None
     contributions: Contributions | None = None
     mean: Mean | None = None
     latents: Latents | None = None
@@ -248,3 +247,36 @@ class Explanation:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "\u00d7".join(map(str, shape))
+
+
+# Training examples that a network finds most like an input: nearest in its last hidden layer.
+
+# Training examples that are compared; of more a sample is drawn.
+MOST_COMPARED = 2000
+
+
+class Neighbour(NamedTuple):
+    """Training example near an input.
+
+    Attributes:
+        row: its place among those that were compared.
+        distance: to the input, in the last hidden layer.
+        share: the distance beside the median distance of all that were compared.
+    """
+
+    row: int
+    distance: float
+    share: float
+
+
+def nearest(
+    hidden: Float32[np.ndarray, "1 features"], examples: Float32[np.ndarray, "examples features"], count: int
+) -> Sequence[Neighbour]:
+    """Nearest training examples in the last hidden layer, at most `count`, nearest first."""
+    apart: Float64[np.ndarray, " examples"] = examples.astype(np.float64) - hidden.astype(np.float64)
+    distances = np.sqrt((apart**2).sum(axis=1))
+    middle = float(np.median(distances)) if len(distances) else 0.0
+    return [
+        Neighbour(int(row), float(distances[row]), float(distances[row]) / middle if middle else 0.0)
+        for row in np.argsort(distances, kind="stable")[:count]
+    ]

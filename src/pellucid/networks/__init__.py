@@ -3,11 +3,10 @@
 from pellucid.networks.adversarial import Adversarial
 from pellucid.networks.autoencoder import Autoencoder
 from pellucid.networks.config import InputFacts, NetworkConfig
+from pellucid.networks.costs import design
 from pellucid.networks.describe import LayerRow, as_text, describe
-from pellucid.networks.designing import design
 from pellucid.networks.families import GENERATORS, NETWORKS, Family, build, parameter_shapes
-from pellucid.networks.network import HeadAlone, Network
-from pellucid.networks.origin import Origin
+from pellucid.networks.network import HeadAlone, Network, Origin
 
 __all__ = [
     "GENERATORS",

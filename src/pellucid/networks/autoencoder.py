@@ -1,18 +1,21 @@
-"""Variational autoencoder: encoder to latent numbers, prior of each class, decoder to grey levels."""
+"""Variational autoencoder `vae`: encoder to latent numbers, prior of each class, decoder to grey levels."""
 
 import math
+from collections import OrderedDict
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Float64, Int64, Shaped
 from torch import Tensor, nn
 
-from pellucid.networks.config import NetworkConfig
-from pellucid.networks.layers.initialisation import initialise_layers
-from pellucid.networks.layers.shared import Standardise
+from pellucid.errors import UsageError
+from pellucid.networks.config import InputFacts, Latent, NetworkConfig
+from pellucid.networks.image_networks import require_large_images, require_large_input
+from pellucid.networks.initialisation import initialise_layers
+from pellucid.networks.layers import Standardise, make_activation, make_norm, make_unit_norm
 from pellucid.networks.network import Network
-from pellucid.networks.own_layers import Latent
 from pellucid.reference.autoencoder import NOISE_VARIANCE
+from pellucid.settings import Settings
 
 _PRIOR_SPREAD = 0.5  # components start apart, so that each draws images to a place of its own
 # Bounds of logarithms of variances; beyond them float32 rounds or overflows.
@@ -238,3 +241,162 @@ class Autoencoder(Network):
         super().initialise_from_data(inputs, numbers)
         assert isinstance(self.standardise, Standardise)  # ids of texts are refused
         self.variance.fill_(self.standardise.std.square().mean())
+
+
+# Convolutions that halve an image, and the same turned around: parts of networks that make images.
+#
+# Rule from the data to the layers: 4x4 convolutions at every second pixel, each halving the image, while 4
+# rows
+# and columns are left (two at 28 pixels, one at 8). Turned around: a dense layer and then transposed
+# convolutions to the very size of the image, odd sides too.
+
+_SMALLEST_MAP = 4
+_MOST_TIMES_WIDTH = 4
+_KERNEL, _STRIDE, _PADDING = 4, 2, 1
+
+
+def require_fitting_layers(config: NetworkConfig) -> None:
+    """Refuse a config whose layers could not stand on one another with a `ValueError`."""
+    require_large_input(config)
+    if not config.widths or min(config.input_shape[1:]) >> len(config.widths) < 1:
+        raise ValueError(
+            f"{config.name}: {len(config.widths)} convolutions do not fit {list(config.input_shape)}"
+        )
+
+
+def _depth_of(settings: Settings, facts: InputFacts) -> int:
+    """Number of convolutions: the setting, or as many as leave 4 rows and columns.
+
+    Raises: `UsageError` if the setting is 0, or more than the image can be halved.
+    """
+    shorter = min(facts.input_shape[1:])
+    most = int(math.log2(shorter))
+    if settings.depth is None:
+        return max(1, most - int(math.log2(_SMALLEST_MAP)))
+    if not 1 <= settings.depth <= most:
+        raise UsageError(
+            f"--depth: {settings.depth} halvings are not 1 to {most}, which {shorter} pixels allow; "
+            "leave it out"
+        )
+    return settings.depth
+
+
+def widths_of(settings: Settings, facts: InputFacts, width: int) -> tuple[int, ...]:
+    """Channels of each convolution: each twice those of the one before, up to four times the first's.
+
+    The first has `width`, where the settings ask for no other. Raises: `UsageError` if `--depth` is unfit.
+    """
+    first = settings.width or width
+    return tuple(first * min(2**number, _MOST_TIMES_WIDTH) for number in range(_depth_of(settings, facts)))
+
+
+def sides(config: NetworkConfig) -> list[tuple[int, int]]:
+    """Height and width of the image, and then of the map of each convolution."""
+    _, height, width = config.input_shape
+    return [(height >> number, width >> number) for number in range(len(config.widths) + 1)]
+
+
+def halving(config: NetworkConfig, *, batch_norm: bool) -> OrderedDict[str, nn.Module]:
+    """From an image to the values of its smallest map: a convolution for each of `widths`."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    channels = config.input_shape[0]
+    for number, width in enumerate(config.widths, start=1):
+        layers[f"conv{number}"] = nn.Conv2d(channels, width, _KERNEL, _STRIDE, _PADDING, bias=not batch_norm)
+        layers[f"norm{number}"] = make_norm(width, batch_norm)
+        layers[f"activation{number}"] = make_activation(config.activation)
+        channels = width
+    layers["flatten"] = nn.Flatten()
+    return layers
+
+
+def doubling(config: NetworkConfig, given: int) -> OrderedDict[str, nn.Module]:
+    """From so many numbers to an image: `halving` turned around."""
+    of, channels = sides(config), config.widths[-1]
+    units = channels * math.prod(of[-1])
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        linear=nn.Linear(given, units, bias=not config.batch_norm),
+        norm=make_unit_norm(units, config.batch_norm),
+        activation=make_activation(config.activation),
+        unflatten=nn.Unflatten(1, (channels, *of[-1])),
+    )
+    for number in range(len(config.widths), 0, -1):
+        is_last = number == 1
+        width = config.input_shape[0] if is_last else config.widths[number - 2]
+        odd = (of[number - 1][0] % _STRIDE, of[number - 1][1] % _STRIDE)
+        layers[f"up{number}"] = nn.ConvTranspose2d(
+            channels, width, _KERNEL, _STRIDE, _PADDING, odd, bias=is_last or not config.batch_norm
+        )
+        if not is_last:
+            layers[f"norm{number}"] = make_norm(width, config.batch_norm)
+            layers[f"activation{number}"] = make_activation(config.activation)
+        channels = width
+    return layers
+
+
+# `vae`: a variational autoencoder of convolutions, with a mixture for each class as its prior.
+#
+# Rule from the data to the layers:
+# - encoder: convolutions that halve the image as `halving.py` has it; the first has 32 channels, each further
+#   one twice as many, 128 at most.
+#   Dense to a mean and a variance of each latent number;
+# - latent numbers: 16 up to 16 pixels on the shorter side, 32 up to 48, 64 above;
+# - prior: for each class a mixture of 10 normal distributions, or of one for every 50 images where there are
+#   fewer: a single one has its mass where no image lies, and what is drawn there looks like nothing;
+# - decoder: the encoder turned around, dense and then transposed convolutions to the very size of the image,
+#   odd sides too; the class stands beside the latent numbers.
+#
+# `width` sets the channels of the first convolution, `depth` the number of convolutions. The likelihood is
+# that
+# of the sigma-VAE: one variance for all pixels, the best one for each batch, which spares a weight between
+# the
+# two terms of the loss (Rybkin et al. 2021, arXiv:2006.13202).
+
+_VAE_WIDTH = 32
+_LATENT = ((16, 16), (48, 32))
+_MOST_LATENT = 64
+_MOST_COMPONENTS, _IMAGES_EACH = 10, 50
+_VAE_ACTIVATION = "relu"
+
+
+def design_vae(settings: Settings, facts: InputFacts) -> NetworkConfig:
+    """Choose convolutions and latent numbers by the rule at the top of this file.
+
+    Looks at `width`, `depth` and `latent`; `facts.outputs` is the number of classes, 1 where there are none.
+
+    Raises: `UsageError` if the input is not an image of at least 8x8, or depth is 0 or too large for it.
+    """
+    require_large_images("vae", facts)
+    shorter = min(facts.input_shape[1:])
+    by_size = next((latent for side, latent in _LATENT if shorter <= side), _MOST_LATENT)
+    latent = by_size if settings.latent is None else settings.latent
+    return NetworkConfig(
+        name="vae",
+        input_shape=facts.input_shape,
+        outputs=2 * latent,
+        activation=settings.activation or _VAE_ACTIVATION,
+        batch_norm=settings.batch_norm,
+        widths=widths_of(settings, facts, _VAE_WIDTH),
+        own=Latent(
+            latent=latent,
+            conditions=facts.outputs,
+            components=max(1, min(_MOST_COMPONENTS, facts.examples // facts.outputs // _IMAGES_EACH)),
+            likelihood="sigma-vae",
+        ),
+    )
+
+
+def assemble_vae(config: NetworkConfig) -> Autoencoder:
+    """Assemble encoder and decoder with a convolution for each of `widths`, which gives its channels.
+
+    Raises: `ValueError` if the config does not describe a vae.
+    """
+    own = config.layers(Latent)
+    require_fitting_layers(config)
+    if config.outputs != 2 * own.latent:
+        raise ValueError(f"vae: {config.outputs} outputs found, {2 * own.latent} expected")
+    units = config.widths[-1] * math.prod(sides(config)[-1])
+    given = own.latent + (own.conditions if own.conditions > 1 else 0)
+    encoder = nn.Sequential(halving(config, batch_norm=config.batch_norm))
+    return Autoencoder(
+        config, encoder, nn.Linear(units, config.outputs), nn.Sequential(doubling(config, given))
+    )

@@ -1,9 +1,4 @@
-"""Cost of one answer of a network: memory and multiply-adds, from its config alone.
-
-The layers are given weights that take no memory, each one number seen at every place, and a batch of no
-examples is run through them: what comes out has the right shape, and nothing is computed. Unlike torch's
-meta device, which takes seconds to get ready, this takes milliseconds.
-"""
+"""Cost of one answer of a network, and the design of one that a machine can afford."""
 
 import functools
 import math
@@ -14,13 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.budgets import MEMORY, WORK
+from pellucid.errors import UsageError
 from pellucid.networks.autoencoder import Prior
-from pellucid.networks.config import NetworkConfig
-from pellucid.networks.families import outline
-from pellucid.networks.layers.mean_and_max import MeanAndMax
-from pellucid.networks.layers.texts import WeighedSum
-from pellucid.networks.layers.transformer import Attend
+from pellucid.networks.config import InputFacts, NetworkConfig
+from pellucid.networks.families import GENERATORS, NETWORKS, outline
 from pellucid.networks.network import Network
+from pellucid.networks.text_layers import EmbeddingBag, MeanAndMax
+from pellucid.networks.transformer import Attend
+from pellucid.settings import NEURAL, Settings, not_known
+from pellucid.tasks import IMAGES, TEXTS
 
 Found = TypeVar("Found")
 
@@ -42,7 +39,7 @@ class Cost(NamedTuple):
     multiply_adds: int
 
 
-class Passed(NamedTuple):
+class ExecutedLayer(NamedTuple):
     """A layer that was run on a batch of examples.
 
     Attributes:
@@ -84,7 +81,7 @@ def cost_of_answer(config: NetworkConfig) -> Cost:
     """
     length = config.input_shape[0]
     memory = work = 0
-    for passed in passes(config):
+    for passed in executed_layers(config):
         values = sum(map(math.prod, passed.taken)) + math.prod(passed.given) + _inside(passed.layer, length)
         memory = max(memory, _LIVING * _FLOAT_BYTES * values)
         work += multiply_adds(passed.layer, passed.given, length)
@@ -111,20 +108,20 @@ def hidden_units(config: NetworkConfig) -> int:
         return int(_tried(network, inputs, network.features).shape[1])
 
 
-def passes(config: NetworkConfig) -> list[Passed]:
+def executed_layers(config: NetworkConfig) -> list[ExecutedLayer]:
     """Every layer with weights or without parts, as it was run, in the order of computation.
 
     Raises: `ValueError` if layers do not fit each other.
     """
     network, inputs = _weightless(config)
-    found: list[Passed] = []
+    found: list[ExecutedLayer] = []
     for name, layer in network.named_modules():
         is_leaf = next(layer.children(), None) is None and not isinstance(layer, nn.Identity)
         if is_leaf or next(layer.parameters(recurse=False), None) is not None:
 
             def record(layer: nn.Module, taken: object, given: object, name: str = name) -> None:
                 values = given if isinstance(given, Tensor) else next(iter(given))  # type: ignore[call-overload]
-                found.append(Passed(name, layer, tuple(_shapes(taken)), tuple(values.shape[1:])))
+                found.append(ExecutedLayer(name, layer, tuple(_shapes(taken)), tuple(values.shape[1:])))
 
             layer.register_forward_hook(record)
 
@@ -192,7 +189,7 @@ def multiply_adds(layer: nn.Module, output_shape: tuple[int, ...], length: int) 
         return layer.weight.numel() * length
     if isinstance(layer, nn.RNNBase):
         return length * sum(weight.numel() for weight in layer.parameters() if weight.ndim == 2)
-    if isinstance(layer, WeighedSum):
+    if isinstance(layer, EmbeddingBag):
         return length * output_shape[0]
     if isinstance(layer, MeanAndMax):  # the mean alone multiplies
         return length * output_shape[0] // 2
@@ -215,3 +212,35 @@ def _inside(layer: nn.Module, length: int) -> int:
     if isinstance(layer, Prior):
         return 3 * math.prod(layer.means.shape[1:]) + 2 * len(layer.means)
     return 0
+
+
+# Design of a network: from settings and facts of the data to a config that a machine can afford.
+
+
+def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
+    """Choose a network's layers for data; the settings override the rule of the family `name`.
+
+    Raises: `UsageError` if the name is unknown, the family cannot take such inputs, or the network would be
+        too large.
+    """
+    families = NETWORKS | GENERATORS
+    if name not in families:
+        raise UsageError(f"--model: {not_known(name, _by_name())}")
+    given, taken = TEXTS if facts.vocabulary else IMAGES, families[name].input_kind
+    if taken is not given:
+        fitting = [other for other in _by_name() if NETWORKS[other].input_kind is given]
+        raise UsageError(f"--model: {name} takes {taken.nouns}; choose one of {', '.join(fitting)}")
+    try:
+        config = families[name].design(settings, facts)
+        require_affordable(config)
+    except UsageError:
+        raise
+    except ValueError as error:
+        smaller = "--width or --depth" if given is TEXTS else "--image-size, --width or --depth"
+        raise UsageError(f"--model {name}: {error}; choose a smaller {smaller}") from error
+    return config
+
+
+def _by_name() -> list[str]:
+    """Families that users can ask for; the others come with weights that were learnt elsewhere."""
+    return [name for name in NETWORKS if name in NEURAL]

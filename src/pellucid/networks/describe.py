@@ -6,15 +6,14 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from pellucid.networks.architectures.backbone import ScaleAndStandardise
 from pellucid.networks.autoencoder import Prior
+from pellucid.networks.backbone import ScaleAndStandardise
 from pellucid.networks.config import NetworkConfig
-from pellucid.networks.costs import multiply_adds, pair, passes
-from pellucid.networks.layers.mean_and_max import MeanAndMax
-from pellucid.networks.layers.shared import Add, Divide, GlobalPool, Rescale, Standardise
-from pellucid.networks.layers.texts import MaskedPool, Neighbours, WeighedSum
-from pellucid.networks.layers.transformer import Attend, Places, UnitLength
-from pellucid.networks.layers.whitening import WhiteningStem
+from pellucid.networks.costs import executed_layers, multiply_adds, pair
+from pellucid.networks.initialisation import WhiteningStem
+from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, Standardise
+from pellucid.networks.text_layers import EmbeddingBag, MaskedPool, MeanAndMax, TokenConv1d
+from pellucid.networks.transformer import Attend, PositionalEmbedding, UnitLength
 
 _LINE_LENGTH = 80
 _WITHIN = "backbone.layers."
@@ -51,7 +50,7 @@ def describe(config: NetworkConfig) -> list[LayerRow]:
     """List the layers of a network, those of a backbone part by part; norm off and dropout 0 have no row."""
     rows = []
     field = _Tokens(config.input_shape[0]) if config.vocabulary else _Field(config.input_shape)
-    for name, layer, _, output_shape in passes(config):
+    for name, layer, _, output_shape in executed_layers(config):
         receptive_field = field.through(layer)
         rows.append(
             LayerRow(
@@ -153,9 +152,9 @@ class _Tokens:
 
     def through(self, layer: nn.Module) -> tuple[int, ...] | None:
         """Take one more layer in, and return how many tokens its outputs see."""
-        if isinstance(layer, Neighbours):
+        if isinstance(layer, TokenConv1d):
             self.size = min(self.length, layer.kernel_size[0])
-        elif isinstance(layer, (Attend, MaskedPool, nn.RNNBase, MeanAndMax, WeighedSum)):
+        elif isinstance(layer, (Attend, MaskedPool, nn.RNNBase, MeanAndMax, EmbeddingBag)):
             self.size = self.length
         return (self.size,)
 
@@ -208,13 +207,13 @@ _KINDS: dict[type, Callable[[Any], str]] = {
     Divide: lambda layer: f"divide by {layer.divisor:g}",
     Rescale: lambda layer: "rescale",
     nn.Embedding: lambda layer: "vectors of tokens",
-    Neighbours: lambda layer: f"conv {layer.kernel_size[0]}",
+    TokenConv1d: lambda layer: f"conv {layer.kernel_size[0]}",
     MaskedPool: lambda layer: f"{layer.pooling} over text",
     nn.LSTM: lambda layer: "lstm",
     nn.GRU: lambda layer: "gru",
-    WeighedSum: lambda layer: "weighted sum",
+    EmbeddingBag: lambda layer: "weighted sum",
     MeanAndMax: lambda layer: "mean and maximum",
-    Places: lambda layer: "vectors of place",
+    PositionalEmbedding: lambda layer: "vectors of place",
     nn.LayerNorm: lambda layer: "layer norm",
     Attend: lambda layer: f"attention x{layer.heads}",
     UnitLength: lambda layer: "to length 1",

@@ -6,20 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch.overrides import TorchFunctionMode
 
-from pellucid.encoding.tokens.ragged import UNKNOWN
-from pellucid.networks.architectures import (
-    backbone,
-    bag,
-    cnn,
-    gan,
-    lenet,
-    mlp,
-    rnn,
-    sentence,
-    text_cnn,
-    vae,
-    word_vectors,
-)
+from pellucid.encoding.encoder import UNKNOWN
+from pellucid.networks import adversarial, autoencoder, backbone, image_networks, text_networks
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.network import Network
 from pellucid.settings import Settings
@@ -47,23 +35,25 @@ class Family(NamedTuple):
 
 # Networks that make images.
 GENERATORS: dict[str, Family] = {
-    "vae": Family(vae.design, vae.assemble),
-    "gan": Family(gan.design, gan.assemble),
+    "vae": Family(autoencoder.design_vae, autoencoder.assemble_vae),
+    "gan": Family(adversarial.design_gan, adversarial.assemble_gan),
 }
 
 NETWORKS: dict[str, Family] = {
-    "cnn": Family(cnn.design, cnn.assemble, small=cnn.small),
-    "lenet": Family(lenet.design, lenet.assemble),
-    "mlp": Family(mlp.design, mlp.assemble),
-    "text-cnn": Family(text_cnn.design, text_cnn.assemble, TEXTS),
-    "rnn": Family(rnn.design, rnn.assemble, TEXTS),
-    "bag": Family(bag.design, bag.assemble, TEXTS),
-    "sentence-encoder": Family(sentence.design, sentence.assemble, TEXTS),
-    "word-vectors": Family(word_vectors.design, word_vectors.assemble, TEXTS),
+    "cnn": Family(image_networks.design_cnn, image_networks.assemble_cnn, small=image_networks.small_cnn),
+    "lenet": Family(image_networks.design_lenet, image_networks.assemble_lenet),
+    "mlp": Family(image_networks.design_mlp, image_networks.assemble_mlp),
+    "text-cnn": Family(text_networks.design_text_cnn, text_networks.assemble_text_cnn, TEXTS),
+    "rnn": Family(text_networks.design_rnn, text_networks.assemble_rnn, TEXTS),
+    "bag": Family(text_networks.design_bag, text_networks.assemble_bag, TEXTS),
+    "sentence-encoder": Family(
+        text_networks.design_sentence_encoder, text_networks.assemble_sentence_encoder, TEXTS
+    ),
+    "word-vectors": Family(text_networks.design_word_vectors, text_networks.assemble_word_vectors, TEXTS),
 }
 
 # Families whose layers others designed and trained: their config comes with the weights.
-PRETRAINED: dict[str, Callable[[NetworkConfig], Network]] = {"backbone": backbone.assemble}
+PRETRAINED: dict[str, Callable[[NetworkConfig], Network]] = {"backbone": backbone.assemble_backbone}
 
 
 def build(config: NetworkConfig, generator: torch.Generator | None = None) -> Network:

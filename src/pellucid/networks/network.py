@@ -1,6 +1,7 @@
-"""Form of every network: standardise → body → head."""
+"""Form of every network: standardise → body → head; and the origin of weights that others trained."""
 
 from collections import OrderedDict
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -8,11 +9,61 @@ from jaxtyping import Float, Float32, Float64, Int64, Shaped
 from torch import Tensor, nn
 
 from pellucid.networks.config import NetworkConfig
-from pellucid.networks.layers.initialisation import EMBEDDING_SCALE, initialise_layers
-from pellucid.networks.layers.shared import Rescale, Standardise
-from pellucid.networks.layers.texts import WeighedSum
-from pellucid.networks.layers.whitening import WhiteningStem
-from pellucid.networks.origin import Origin
+from pellucid.networks.initialisation import EMBEDDING_SCALE, WhiteningStem, initialise_layers
+from pellucid.networks.layers import Rescale, Standardise
+from pellucid.networks.text_layers import EmbeddingBag
+from pellucid.strict import Fields, Text, read_object
+
+# Origin of weights that others trained.
+
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Weights of others, as the model card names them.
+
+    Attributes:
+        name: short name, such as `efficientnet-lite0`.
+        title: what they are and what they were trained on.
+        source: package or file they were taken from.
+        licence: SPDX name, or words where it is not known.
+        sha256: of the file they were taken from.
+    """
+
+    name: str
+    title: str
+    source: str
+    licence: str
+    sha256: str
+
+    def facts(self) -> dict[str, str]:
+        """Facts for the model card: names in words to texts, in the order to show."""
+        return {
+            "pretrained part": self.title,
+            "its source": self.source,
+            "its licence": self.licence,
+            "its weights": f"SHA-256 {self.sha256}",
+        }
+
+    def to_json(self) -> dict[str, str]:
+        """The fields as JSON can hold them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: object) -> "Origin":
+        """Read what `to_json` wrote, trusting nothing.
+
+        Raises: `ValueError` if a field is missing, unknown, no text, too long or no checksum.
+        """
+        return cls(**read_object("origin", document, _FIELDS))
+
+
+_FIELDS: Fields = {
+    **{name: Text(_LONGEST) for name in Origin.__dataclass_fields__},
+    "sha256": Text(_LONGEST, pattern="[0-9a-f]{64}"),
+}
+
 
 _STEM_IMAGES = 4096
 
@@ -134,7 +185,7 @@ class Network(nn.Module):
                 f"counts: {self.config.vocabulary} numbers from 0 to {texts} expected, {len(counts)} found"
             )
         for layer in self.body.children():
-            if isinstance(layer, WeighedSum):
+            if isinstance(layer, EmbeddingBag):
                 layer.fit(counts, texts)
 
     @torch.no_grad()

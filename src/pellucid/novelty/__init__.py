@@ -4,10 +4,11 @@ A network answers with confidence on anything. A detector looks at the same feat
 says what share of the validation examples looks less foreign than an input does.
 """
 
-from pellucid.novelty.detector import MEASURES, Detector
-from pellucid.novelty.fitting import (
+from pellucid.novelty.detectors import (
     FALSE_ALARM_RATE,
-    Sort,
+    MEASURES,
+    Detector,
+    FeatureKind,
     calibrated_detector,
     fit_detector,
     fit_measure,
@@ -20,8 +21,8 @@ __all__ = [
     "FALSE_ALARM_RATE",
     "MEASURES",
     "Detector",
+    "FeatureKind",
     "Measure",
-    "Sort",
     "calibrated_detector",
     "fit_detector",
     "fit_measure",

@@ -1,12 +1,16 @@
-"""Base of every measure of foreignness."""
+"""Measures of novelty: Mahalanobis distance of features, cosine distance from the nearest training texts."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float64
+import scipy.sparse
+from jaxtyping import Float32, Float64
 
-from pellucid.classical.features.rows import Rows
-from pellucid.strict import Stored
+from pellucid.classical.predictors import Rows, dense
+from pellucid.strict import Fields, Forms, Stored, Truth, Whole, read_arrays
 
 
 class Measure(Stored):
@@ -28,3 +32,249 @@ class Measure(Stored):
     @abstractmethod
     def measure(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
         """Signals of each row of length `columns`; larger is more foreign."""
+
+
+# Mahalanobis distance of features from those of the training examples.
+#
+# Notation: $x$ features, $s$ scale of each; $v = u - \mu$ with $u = x / s$, for a hidden layer brought to
+# length 1, $u = x / \lVert x \rVert$: which units answer says more than how strongly all of them do.
+# $V$ holds the $r$ directions in which training examples vary most, $L$ whitens what is left there within
+# a class, $c_k$ is the centre of class $k$, and $\sigma^2$ the variance in each of the other directions.
+#
+# $$d^2 = \min_k \lVert v V L - c_k \rVert^2 + (\lVert v \rVert^2 - \lVert v V \rVert^2) / \sigma^2$$
+#
+# Of a hidden layer a second number is given, $-\ln \lVert x \rVert$: few units answer to what the network
+# does not know at all, such as texts without a known word.
+#
+# Source: Lee et al. 2018, arXiv:1807.03888, for the distance to class centres; Mueller and Hein 2025,
+#     arXiv:2505.18032, for features of length 1.
+
+MOST_AXES, MOST_CENTRES = 256, 1000
+_MOST_COLUMNS = 10_000_000
+_BLOCK_VALUES = 1 << 22
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Directions(Measure):
+    """Mahalanobis distance of dense features from those of the training examples.
+
+    Attributes:
+        kind: key in `MEASURES`.
+        SETTINGS: bounds of what a file states.
+        of_layer: whether the features are a hidden layer, whose length is looked at by itself.
+        scale: what each feature is divided by; positive.
+        mean: of the scaled features of the training examples.
+        axes: orthonormal columns, the directions in which these vary most.
+        whitening: from coordinates along the axes to those in which a class has variance 1.
+        centres: of each class, in whitened coordinates.
+        rest: variance in every direction beside the axes; 0 where there is none.
+    """
+
+    kind: ClassVar[str] = "directions"
+    SETTINGS: ClassVar[Fields] = {
+        "of_layer": Truth(),
+        "columns": Whole(1, _MOST_COLUMNS),
+        "axes": Whole(1, MOST_AXES),
+        "centres": Whole(1, MOST_CENTRES),
+    }
+    of_layer: bool
+    scale: Float32[np.ndarray, " columns"]
+    mean: Float32[np.ndarray, " columns"]
+    axes: Float32[np.ndarray, "columns axes"]
+    whitening: Float32[np.ndarray, "axes axes"]
+    centres: Float32[np.ndarray, "centres axes"]
+    rest: Float32[np.ndarray, "1"]
+
+    @property
+    def columns(self) -> int:
+        """Features of a row."""
+        return len(self.mean)
+
+    @property
+    def signals(self) -> int:
+        """Numbers given for each row."""
+        return 2 if self.of_layer else 1
+
+    def measure(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
+        """Distance of each row and, of a hidden layer, how weak it is; larger is more foreign."""
+        step = max(1, _BLOCK_VALUES // (self.columns + len(self.centres)))
+        found = [self._measured(dense(rows, at, at + step)) for at in range(0, rows.shape[0], step)]
+        return np.concatenate(found) if found else np.zeros((0, self.signals))
+
+    def _measured(self, rows: Float32[np.ndarray, "n columns"]) -> Float64[np.ndarray, "n signals"]:
+        scaled, lengths = brought_to_scale(rows, self.scale, self.of_layer)
+        offset = scaled - self.mean
+        along = (offset.astype(np.float32) @ self.axes).astype(np.float64)  # what costs most
+        white = along @ self.whitening.astype(np.float64)
+        centres = self.centres.astype(np.float64)
+        squared = (white**2).sum(axis=1, keepdims=True) - 2 * white @ centres.T + (centres**2).sum(axis=1)
+        distance: np.ndarray = np.maximum(squared.min(axis=1), 0)
+        if self.rest[0] > 0:
+            beside = (offset**2).sum(axis=1) - (along**2).sum(axis=1)
+            distance += np.maximum(beside, 0) / float(self.rest[0])
+        np.sqrt(distance, out=distance)
+        if not self.of_layer:
+            return distance[:, np.newaxis]
+        return np.stack([distance, -np.log(lengths + _TINY)], axis=1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Sizes, from which `expected` tells the forms of the arrays."""
+        return {
+            "of_layer": self.of_layer,
+            "columns": self.columns,
+            "axes": self.axes.shape[1],
+            "centres": len(self.centres),
+        }
+
+    @classmethod
+    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
+        columns, axes, centres = stated["columns"], stated["axes"], stated["centres"]
+        return {
+            "scale": ("float32", (columns,)),
+            "mean": ("float32", (columns,)),
+            "axes": ("float32", (columns, axes)),
+            "whitening": ("float32", (axes, axes)),
+            "centres": ("float32", (centres, axes)),
+            "rest": ("float32", (1,)),
+        }
+
+    def _check(self) -> None:
+        if not (self.scale > 0).all() or self.rest[0] < 0:
+            raise ValueError("directions: a scale is not positive, or a variance is negative")
+
+
+def brought_to_scale(
+    rows: Float32[np.ndarray, "n columns"], scale: Float32[np.ndarray, " columns"], of_layer: bool
+) -> tuple[Float64[np.ndarray, "n columns"], Float64[np.ndarray, " n"]]:
+    """Features over their scale, of a hidden layer over their length too, and the length of each row."""
+    scaled = rows.astype(np.float64) / scale
+    lengths = np.sqrt((scaled**2).sum(axis=1))
+    if of_layer:
+        scaled /= np.maximum(lengths, _TINY)[:, np.newaxis]
+    return scaled, lengths
+
+
+# Cosine distance of a text's TF-IDF weights from the nearest training texts and the nearest class.
+#
+# Notation: $x$ the TF-IDF weights of a text, of length 1, or 0 where it holds no known word; $p_i$ those of
+# kept training texts, of the heaviest words of each alone; $c_k$ the centre of class $k$, of its heaviest
+# words
+# alone, of length 1.
+#
+# The two signals are $1 - x \cdot p_{(5)}$, with $p_{(5)}$ the fifth nearest kept text, and
+# $1 - \max_k x \cdot c_k$. The first knows small topics, the second what all texts of a class share.
+#
+# Source: Sun et al. 2022, arXiv:2204.06507, for the distance to the k-th neighbour.
+
+MOST_KEPT, NEIGHBOUR = 1000, 5
+_MOST_TERMS, _MOST_CENTRES = 10_000_000, 100_000
+_BLOCK, _MOST_VALUES = 512, 1 << 22
+_PARTS = ("kept", "centre")
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours(Measure):
+    """Distance of sparse features from those of the training examples.
+
+    Attributes:
+        kind: key in `MEASURES`.
+        SETTINGS: bounds of what a file states.
+        kept: features of some training examples, the small ones left out.
+        centres: features of each class, the small ones left out.
+    """
+
+    kind: ClassVar[str] = "neighbours"
+    SETTINGS: ClassVar[Fields] = {
+        "columns": Whole(1, _MOST_TERMS),
+        "kept": Whole(1, MOST_KEPT),
+        "kept_entries": Whole(0, _MOST_TERMS),
+        "centre": Whole(1, _MOST_CENTRES),
+        "centre_entries": Whole(0, _MOST_TERMS),
+    }
+    kept: scipy.sparse.csr_array
+    centres: scipy.sparse.csr_array
+
+    @property
+    def columns(self) -> int:
+        """Features of a row."""
+        return int(self.kept.shape[1])
+
+    @property
+    def signals(self) -> int:
+        """Numbers given for each row."""
+        return 2
+
+    def measure(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
+        """Distances to the fifth neighbour and to the nearest centre, 0 to 1 where no feature is negative."""
+        sparse = scipy.sparse.csr_array(rows)
+        block = max(1, min(_BLOCK, _MOST_VALUES // max(self.kept.shape[0], self.centres.shape[0])))
+        found = [self._measured(sparse[at : at + block]) for at in range(0, sparse.shape[0], block)]
+        return np.concatenate(found) if found else np.zeros((0, self.signals))
+
+    def _measured(self, rows: scipy.sparse.csr_array) -> Float64[np.ndarray, "n signals"]:
+        likeness = (rows @ self.kept.T).toarray()
+        place = min(NEIGHBOUR, likeness.shape[1])
+        neighbour = np.partition(likeness, -place, axis=1)[:, -place]
+        centre = (rows @ self.centres.T).toarray().max(axis=1)
+        return 1 - np.stack([neighbour, centre], axis=1).astype(np.float64)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Fitted arrays."""
+        found: dict[str, np.ndarray] = {}
+        for name, part in zip(_PARTS, (self.kept, self.centres), strict=True):
+            found |= {
+                f"{name}_values": part.data.astype(np.float32),
+                f"{name}_columns": part.indices.astype(np.int32),
+                f"{name}_ends": part.indptr[1:].astype(np.int32),
+            }
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Sizes, from which `expected` tells the forms of the arrays."""
+        return {
+            "columns": self.columns,
+            "kept": self.kept.shape[0],
+            "kept_entries": self.kept.nnz,
+            "centre": self.centres.shape[0],
+            "centre_entries": self.centres.nnz,
+        }
+
+    @classmethod
+    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
+        forms: Forms = {}
+        for name in _PARTS:
+            rows, entries = stated[name], stated[f"{name}_entries"]
+            forms |= {
+                f"{name}_values": ("float32", (entries,)),
+                f"{name}_columns": ("int32", (entries,)),
+                f"{name}_ends": ("int32", (rows,)),
+            }
+        return forms
+
+    @classmethod
+    def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Neighbours":
+        """Build the measure from a file's content, or `ValueError`, as `Stored.from_parts`."""
+        found = read_arrays("neighbours", cls.expected(settings), arrays)
+        assert isinstance(settings, dict)  # `expected` refused everything else
+        return cls(*(_rows(name, found, settings["columns"]) for name in _PARTS))
+
+
+def _rows(name: str, arrays: Mapping[str, np.ndarray], columns: int) -> scipy.sparse.csr_array:
+    """Sparse rows out of their arrays.
+
+    Raises:
+        ValueError: the arrays do not describe rows of this length.
+    """
+    values, places, ends = (arrays[f"{name}_{part}"] for part in ("values", "columns", "ends"))
+    # Neighbours are compared, never subtracted: differences of int32 wrap around and would pass.
+    if ends[0] < 0 or ends[-1] != len(values) or (ends[1:] < ends[:-1]).any():
+        raise ValueError(f"neighbours: the rows of {name} do not end where its entries do")
+    starts = np.concatenate([[0], ends[:-1]])
+    rises = np.concatenate([np.ones(min(1, len(places)), bool), places[1:] > places[:-1]])
+    rises[starts[starts < len(places)]] = True  # a row begins anew
+    if len(places) and (places.min() < 0 or places.max() >= columns or not rises.all()):
+        raise ValueError(f"neighbours: columns of {name} do not ascend from 0 or more to less than {columns}")
+    return scipy.sparse.csr_array(
+        (values, places, np.concatenate([[0], ends]).astype(np.int32)), shape=(len(ends), columns)
+    )

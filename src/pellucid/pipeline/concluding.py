@@ -1,39 +1,205 @@
-"""Conclusion of a run: every model calibrated, one recommended, all tested once."""
+"""Conclusion of a run: every model calibrated, averaged, one recommended, all tested once."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
-from pellucid.bundle import AverageModel
+import numpy as np
+
+from pellucid.arithmetic.probabilities import weighted_mean
+from pellucid.bundle import AverageModel, Member, Model
 from pellucid.data import Check, Dataset, write_ledger
-from pellucid.data.wording import count_of
-from pellucid.pipeline.adding.judging import judged
-from pellucid.pipeline.adding.learning import SUFFIX
-from pellucid.pipeline.comparing.folds import scores_of_folds
-from pellucid.pipeline.continual.metrics import continual_metrics
+from pellucid.data.wording import count_of, some
+from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
+from pellucid.novelty import for_answers_of
+from pellucid.pipeline.adding import SUFFIX, judged
+from pellucid.pipeline.comparing.trials import scores_of_folds
+from pellucid.pipeline.continual.forgetting import continual_metrics
 from pellucid.pipeline.continual.training import ContinualTraining, recommended_on
-from pellucid.pipeline.judging.averaging import with_average, with_averages_tested, without_averages
-from pellucid.pipeline.judging.held_out import with_data_known, with_held_out, with_test_answers
-from pellucid.pipeline.judging.label_issues import judge_labels
-from pellucid.pipeline.judging.label_judges import FOLDS_OF_FEW, LEARNER
-from pellucid.pipeline.judging.learning_curve import draw_curve
-from pellucid.pipeline.judging.novelty.detectors import with_detectors
-from pellucid.pipeline.judging.novelty.synthetic_outliers import judge_detectors
-from pellucid.pipeline.judging.outcome import Outcome
-from pellucid.pipeline.judging.slicing import sliced
-from pellucid.pipeline.judging.testing import Tested, test_once, text_facts
-from pellucid.pipeline.learners.asked_later import has_curve, looked_at, most_synthetic_outliers
-from pellucid.pipeline.learners.backbones.frozen import Built
-from pellucid.pipeline.learners.baselines import has_baselines, part_of
-from pellucid.pipeline.learners.candidates import Candidate, calibrated
-from pellucid.pipeline.learners.folds import Folds
-from pellucid.pipeline.learners.limits import conclusion_seconds, reserve_for_conclusion
-from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.pipeline.judging.disagreement import sliced
+from pellucid.pipeline.judging.label_issues import FOLDS_OF_FEW, LEARNER, judge_labels
+from pellucid.pipeline.judging.novelty_detectors import judge_detectors, with_detectors
+from pellucid.pipeline.judging.refitting import draw_curve
+from pellucid.pipeline.judging.report_facts import Outcome
+from pellucid.pipeline.judging.testing import (
+    Tested,
+    test_once,
+    text_facts,
+    with_data_known,
+    with_held_out,
+    with_test_answers,
+)
+from pellucid.pipeline.learners.backbone_learners import Built
+from pellucid.pipeline.learners.candidates import (
+    Candidate,
+    Features,
+    FeatureTable,
+    HeldOut,
+    calibrated,
+    on_held_out,
+)
+from pellucid.pipeline.learners.evaluation_budget import (
+    Folds,
+    has_curve,
+    most_detector_examples,
+    most_synthetic_outliers,
+)
+from pellucid.pipeline.learners.in_run import has_baselines, part_of
+from pellucid.pipeline.learners.preparation import Material, material_of
+from pellucid.pipeline.learners.time_limits import conclusion_seconds, reserve_for_conclusion
 from pellucid.pipeline.learning import Learned
-from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.time_budget import slowdown
+from pellucid.pipeline.run.context import RunContext, slowdown
+from pellucid.pipeline.run.stages import Stages
 from pellucid.reports import LabelIssues
-from pellucid.settings import DUMMIES, Settings
+from pellucid.settings import AVERAGE, DUMMIES, Settings
+
+# Average of a run's models: a candidate like any other, made of answers that are there already.
+
+# With fewer held out, which models serve an average would be told by chance alone.
+_LEAST_EXAMPLES = 50
+
+
+def with_average(
+    candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings, stages: Stages
+) -> list[Candidate]:
+    """Put an average behind the models, the least simple of all, where one loses less than each of them.
+
+    `candidates` are at their temperatures, with detectors and held-out answers.
+    """
+    found = average_of(candidates, dataset, settings)
+    if found is None:
+        return list(candidates)
+    scores = on_held_out([found], dataset, settings)
+    stages.paragraph(f"ensemble: {members_in_words(found.model)}{scores} on held-out examples")
+    return [*candidates, found]
+
+
+def average_of(
+    candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings
+) -> Candidate | None:
+    """The average that loses least on what was held out; `None` where that is one model alone.
+
+    Its held-out answers are those of averages chosen without the example in question, so that it is judged as
+    honestly as its members are. An average is chosen by the examples that all of them were asked about.
+    """
+    able = [each for each in candidates if each.name not in DUMMIES]
+    if len(able) < 2:
+        return None
+    positions = reduce(np.intersect1d, [each.held_out.positions for each in able])
+    if len(positions) < _LEAST_EXAMPLES:
+        return None
+    labels = dataset.labels[positions]
+    said = [each.held_out.about(positions) for each in able]
+    weights = chosen_weights(labels, said).tolist()
+    order = sorted(range(len(able)), key=lambda place: -weights[place])
+    members = [(able[place], weights[place]) for place in order if weights[place]]
+    if len(members) < 2:
+        return None
+    candidate = Candidate(
+        name=AVERAGE,
+        model=AverageModel([Member(each.name, weight, each.model) for each, weight in members]),
+        train_examples=max(each.train_examples for each, _ in members),
+        train_seconds=_seconds([each for each, _ in members], candidates),
+        held_out=HeldOut(positions, cross_fitted_average(labels, said, settings.seed)),
+    )
+    (candidate,) = calibrated([candidate], dataset, settings.seed)
+    (candidate,) = with_held_out([_with_novelty(candidate, members[0][0])], dataset, settings.seed)
+    return candidate
+
+
+def _with_novelty(candidate: Candidate, heaviest: Candidate) -> Candidate:
+    """The average with the detector of the member of the most weight, which compares its own answers."""
+    held_out, detector, known = candidate.held_out, heaviest.model.detector, heaviest.held_out.novelty
+    if detector is None or known is None:
+        return candidate
+    novelty = known[np.searchsorted(heaviest.held_out.positions, held_out.positions)]
+    said = candidate.model.target.labels(held_out.answers[~np.isnan(novelty)])
+    if len(said) == 0:
+        return candidate
+    detector = for_answers_of(detector, said, len(candidate.model.classes))
+    return dataclasses.replace(
+        candidate,
+        model=candidate.model.with_detector(detector),
+        held_out=dataclasses.replace(held_out, novelty=novelty),
+    )
+
+
+def _seconds(members: Sequence[Candidate], candidates: Sequence[Candidate]) -> float:
+    """Time that training all members took; that of a body on which several stand once."""
+    total = 0.0
+    for body, standing in _by_body(members).items():
+        # Of the models on a body the quickest took hardly more than the body itself.
+        below = 0.0 if body is None else min(each.train_seconds for each in _by_body(candidates)[body])
+        total += below + sum(each.train_seconds - below for each in standing)
+    return total
+
+
+def _by_body(candidates: Sequence[Candidate]) -> dict[Features | FeatureTable | None, list[Candidate]]:
+    """Models by the table of the body that they stand on; under `None` those that stand on none."""
+    found: dict[Features | FeatureTable | None, list[Candidate]] = {}
+    for each in candidates:
+        found.setdefault(None if each.stored is None else each.stored.features, []).append(each)
+    return found
+
+
+def without_averages(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The models that are asked about inputs themselves."""
+    return [each for each in candidates if not isinstance(each.model, AverageModel)]
+
+
+def with_averages_tested(candidates: Sequence[Candidate], tested: Mapping[str, Tested]) -> dict[str, Tested]:
+    """Answers about the test split, those of averages among them, which are made of their members'.
+
+    `tested` are those of all other models.
+    """
+    others = without_averages(candidates)
+    found = dict(tested)
+    for each in candidates:
+        if each not in others:
+            found[each.name] = _tested_average(each, others, tested)
+    return found
+
+
+def _tested_average(
+    candidate: Candidate, others: Sequence[Candidate], tested: Mapping[str, Tested]
+) -> Tested:
+    """Answers of an average about the test split, from what its members, among the others, answered."""
+    model = candidate.model
+    assert isinstance(model, AverageModel)  # others are asked
+    asked = [tested[each.name] for each in model.members]
+    raw = weighted_mean([each.answers for each in asked], model.weights)
+    names = {each.name for each in model.members}
+    return Tested(
+        raw,
+        model.target.calibrated(raw, model.temperature),
+        asked[0].novelty if model.detector is not None else None,
+        _milliseconds([each for each in others if each.name in names], tested),
+    )
+
+
+def _milliseconds(members: Sequence[Candidate], tested: Mapping[str, Tested]) -> float:
+    """Time that an answer of all members takes; an example passes a body on which several stand once."""
+    total = 0.0
+    for body, standing in _by_body(members).items():
+        passes = [
+            0.0 if each.stored is None or body is None else 1000 * each.stored.share * body.seconds_an_example
+            for each in standing
+        ]
+        alone = sum(
+            tested[each.name].milliseconds - passed for each, passed in zip(standing, passes, strict=True)
+        )
+        total += alone + max(passes)
+    return total
+
+
+def members_in_words(model: Model) -> str:
+    """The members of an average with their weights, for people."""
+    assert isinstance(model, AverageModel)  # others have none
+    whole = sum(model.weights)
+    members = [f"{each.name} {100 * each.weight / whole:.0f} %" for each in model.members]
+    return f"weighted average of {len(members)} models ({some(members, len(members))})"
+
 
 # Seconds of one training for each example that judges labels, on an idle machine; and fewest worth it.
 _JUDGED, _FEWEST_JUDGED = 2e-4, 500
@@ -142,7 +308,7 @@ def _tested(
 def _affords_detectors(candidates: Sequence[Candidate], context: RunContext) -> bool:
     """True where there is time for detectors, which look at some thousand examples through every model."""
     train, validation = len(context.dataset.train), len(context.dataset.validation)
-    seconds = looked_at(train, validation) * sum(each.answer_seconds for each in candidates)
+    seconds = most_detector_examples(train, validation) * sum(each.answer_seconds for each in candidates)
     return context.affords(
         seconds, "No model can tell inputs unlike the training data: there was no time for detectors."
     )

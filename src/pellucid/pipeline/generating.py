@@ -14,27 +14,33 @@ import numpy as np
 from pellucid.bundle import AdversarialModel, AutoencoderModel, Generator, save
 from pellucid.data import Check, write_ledger
 from pellucid.data.wording import count_of
-from pellucid.evaluation.generation.components import GaussianOnComponents
+from pellucid.evaluation.generated_images import GaussianOnComponents
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.networks import describe
-from pellucid.pipeline.judging.generated.bounds import active_units, bound_scores
-from pellucid.pipeline.judging.generated.discriminating import findings_of_generator, taken_for_real
-from pellucid.pipeline.judging.generated.measuring import Maker, can_be_measured, measured, measuring_seconds
-from pellucid.pipeline.judging.generated.showing import generated_facts
-from pellucid.pipeline.judging.novelty.detectors import generator_with_detector
+from pellucid.pipeline.judging.generated_images import (
+    Maker,
+    active_units,
+    bound_scores,
+    can_be_measured,
+    findings_of_generator,
+    generated_facts,
+    measured,
+    measuring_seconds,
+    taken_for_real,
+)
+from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.folds import Folds
-from pellucid.pipeline.learners.generator import autoencoder_beside
+from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learners.in_run import network_of_run
-from pellucid.pipeline.learners.limits import within_limit
-from pellucid.pipeline.learners.planning.preparation import material_of
-from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.finished import Run
-from pellucid.pipeline.run.identity import task_name
+from pellucid.pipeline.learners.network import baseline_autoencoder
+from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learners.time_limits import within_limit
+from pellucid.pipeline.results import Run
+from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.verdicts.generator import BESIDE_ADVERSARY, PLAIN
+from pellucid.reports.generated_sections import BESIDE_ADVERSARY, PLAIN
 from pellucid.settings import ADVERSARIAL
-from pellucid.training.watching.snapshots import read_snapshots
+from pellucid.training.observers import read_snapshots
 
 _FORMAT = 2
 _TIMED = 256
@@ -55,7 +61,7 @@ def make_generator(check: Check, context: RunContext) -> None:
     after = _DETECTOR_SECONDS + measuring_seconds(2, context.dataset, context.settings)
     if context.settings.model == ADVERSARIAL and can_be_measured(context.dataset):
         after += measuring_seconds(1, context.dataset, context.settings)
-        after += autoencoder_beside(context.settings, material).cost(material)
+        after += baseline_autoencoder(context.settings, material).cost(material)
     context.time.reserve("conclusion", after)
     planned = within_limit(planned, Folds(context.dataset), context)
     (candidate,) = learner.trained(planned, material)
@@ -90,7 +96,7 @@ def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any
     makers: dict[str, Maker] = {name: model, PLAIN: plain}
     if isinstance(model, AdversarialModel):
         material = material_of(dataset)
-        beside = autoencoder_beside(context.settings, material).fit(material)[0].model
+        beside = baseline_autoencoder(context.settings, material).fit(material)[0].model
         assert isinstance(beside, Generator)
         makers[BESIDE_ADVERSARY] = beside
     return measured(makers, dataset, context.settings)

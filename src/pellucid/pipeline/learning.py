@@ -7,30 +7,33 @@ from functools import partial
 from typing import Any
 
 from pellucid.files import make_folder
-from pellucid.pipeline.adding.images import Added
-from pellucid.pipeline.adding.learning import records_of, train_with, trainings_beside
-from pellucid.pipeline.continual.plan import continual_learner
+from pellucid.pipeline.adding import Added, records_of, train_with, trainings_beside
 from pellucid.pipeline.continual.starting_point import keep
-from pellucid.pipeline.continual.training import ContinualTraining, recall
-from pellucid.pipeline.judging.by_folds.kinds import (
+from pellucid.pipeline.continual.training import ContinualTraining, continual_learner, recall
+from pellucid.pipeline.judging.refitting import (
     Kind,
+    judged_by_folds,
     kind_of_classical,
     kind_of_network,
     kinds_of_backbone,
 )
-from pellucid.pipeline.judging.by_folds.out_of_fold import judged_by_folds
-from pellucid.pipeline.judging.report_selection import show_first_mistakes
-from pellucid.pipeline.learners.backbones.available import chosen, taken_over
-from pellucid.pipeline.learners.backbones.costs import Measured
-from pellucid.pipeline.learners.backbones.frozen import Built
-from pellucid.pipeline.learners.backbones.in_run import frozen_in_run, tuned_in_run
-from pellucid.pipeline.learners.backbones.option import Choice
-from pellucid.pipeline.learners.baselines import classical_names, train_baselines
+from pellucid.pipeline.judging.report_facts import show_first_mistakes
+from pellucid.pipeline.learners.backbone_choice import Choice, chosen, taken_over
+from pellucid.pipeline.learners.backbone_costs import Measured
+from pellucid.pipeline.learners.backbone_learners import Built
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.classical import Lessons, learner_at_setup
-from pellucid.pipeline.learners.folds import Folds
-from pellucid.pipeline.learners.in_run import network_of_run
-from pellucid.pipeline.learners.limits import (
+from pellucid.pipeline.learners.classical import TrainingSets, learner_at_setup
+from pellucid.pipeline.learners.evaluation_budget import Folds
+from pellucid.pipeline.learners.in_run import (
+    classical_names,
+    frozen_in_run,
+    network_of_run,
+    train_baselines,
+    tuned_in_run,
+)
+from pellucid.pipeline.learners.network import NetworkLearner, Planned
+from pellucid.pipeline.learners.preparation import material_of, plan_json
+from pellucid.pipeline.learners.time_limits import (
     NETWORK_FOLDS,
     STANDING_ON,
     backbones_json,
@@ -40,13 +43,10 @@ from pellucid.pipeline.learners.limits import (
     time_of_baselines,
     within_limit,
 )
-from pellucid.pipeline.learners.network import NetworkLearner, Planned
-from pellucid.pipeline.learners.planning.plan import plan_json
-from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.side_by_side import side_by_side
+from pellucid.pipeline.run.stages import side_by_side
 from pellucid.settings import CLASSICAL, Settings
-from pellucid.training.determinism import choose_threads
+from pellucid.training.hardware import choose_threads
 
 # Key of the journal: by name, whether a baseline is trained under a time limit.
 BASELINES = "baselines"
@@ -219,7 +219,7 @@ def _kinds(learned: Learned, context: RunContext) -> list[Kind]:
     """Every kind of model that was trained, to be trained anew for each fold."""
     settings = context.settings
     alone = [each for each in learned.candidates if each.stored is None]
-    lesson = Lessons().of
+    lesson = TrainingSets().of
     found = [kind_of_classical(each, learner_at_setup(each, settings, lesson)) for each in alone]
     if learned.network is not None:
         name = learned.network.plan.name

@@ -1,34 +1,134 @@
-"""Pipeline of `train`: read → check → split → learn → judge → report."""
+"""Pipeline of `train`: read → check → split → learn → judge → report; and what can be seen before it."""
 
+import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.data import Listing
-from pellucid.networks.architectures.rnn import cell_of
-from pellucid.pipeline.adding.images import images_to_add, require_room
+from pellucid.data import Check, Dataset, Listing, prepare
+from pellucid.data.reading.dispatch import read_dataset, require_existing
+from pellucid.data.reading.in_memory import is_in_memory
+from pellucid.errors import UsageError
+from pellucid.files import write_file
+from pellucid.networks import as_text, describe
+from pellucid.networks.text_networks import cell_of
+from pellucid.pipeline.adding import images_to_add, require_room
 from pellucid.pipeline.concluding import conclude
-from pellucid.pipeline.continual.contradictions import require_place_of_its_own
-from pellucid.pipeline.continual.training import begin
+from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on, require_place_of_its_own
 from pellucid.pipeline.generating import make_generator, say_generated
-from pellucid.pipeline.learners.folds import folds_of
-from pellucid.pipeline.learners.planning.precision import require_precision, require_precision_of_run
+from pellucid.pipeline.learners.backbone_choice import chosen, require_backbone
+from pellucid.pipeline.learners.backbone_costs import measured
+from pellucid.pipeline.learners.classical import ClassicalLearner
+from pellucid.pipeline.learners.evaluation_budget import folds_of, has_curve
+from pellucid.pipeline.learners.in_run import classical_names
+from pellucid.pipeline.learners.network import NetworkLearner, require_enough_images
+from pellucid.pipeline.learners.preparation import (
+    make_plan,
+    material_of,
+    network_name,
+    prepared_for,
+    require_precision,
+    require_precision_of_run,
+)
+from pellucid.pipeline.learners.refusals import (
+    require_fitting_generator,
+    require_fitting_inputs,
+    require_fitting_model,
+    require_known_classes,
+)
+from pellucid.pipeline.learners.time_limits import STANDING_ON, seconds_of_conclusion
 from pellucid.pipeline.learning import learn, plan_learning
-from pellucid.pipeline.reading import data_given, read_and_check, require_fitting, require_present
-from pellucid.pipeline.results import say_end, write_results
-from pellucid.pipeline.run.configuration import settings_of
-from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.finished import Run
-from pellucid.pipeline.run.folder import RunFolder
-from pellucid.pipeline.run.frames import keep_frame, place_of
-from pellucid.pipeline.run.journal import Journal
-from pellucid.pipeline.run.sharing import free_cores
-from pellucid.pipeline.run.signals import interruptible
-from pellucid.pipeline.run.stages import Stages
-from pellucid.pipeline.run.time_budget import TimeBudget
+from pellucid.pipeline.results import Run, say_end, write_results
+from pellucid.pipeline.run.context import (
+    RunContext,
+    TimeBudget,
+    free_cores,
+    require_same_data,
+    slowdown,
+    warn_of_other_versions,
+)
+from pellucid.pipeline.run.journal import (
+    Journal,
+    RunFolder,
+    call_of,
+    command_of,
+    keep_frame,
+    place_of,
+    settings_of,
+)
+from pellucid.pipeline.run.stages import Stages, interruptible
+from pellucid.reports.formatting import seconds
+from pellucid.reports.report import render_preview
 from pellucid.settings import CLASSICAL, Settings, name_of
-from pellucid.training.determinism import choose_threads, pinned
+from pellucid.training.hardware import choose_threads, pinned
+
+# Reading: from DATA to a data set that is checked, split and fits the settings.
+
+
+def data_given(data: Any, settings: Settings) -> str | Listing:
+    """DATA as a path, or a data set of Python as a listing.
+
+    Raises: `DataError` if the data set cannot be used; `UsageError` if it is none, or a setting needs a path.
+    """
+    if isinstance(data, (str, os.PathLike)):
+        return os.fspath(data)
+    if not is_in_memory(data):
+        raise UsageError(
+            f"data: {type(data).__name__} is neither a path, a data frame, nor a data set of datasets or "
+            "PyTorch; give one, or fit an estimator with arrays"
+        )
+    for name in ("from_", "add_generated"):
+        if getattr(settings, name) is not None:
+            raise UsageError(f"{name}: reads the data again later; give the path of files, not a data set")
+    return read_dataset(data, settings)
+
+
+def require_present(data: Any, settings: Settings) -> None:
+    """Refuse a backbone that was asked for and is missing, and missing DATA, before a folder is made.
+
+    Raises: `UsageError` or `ModelFileError` of the one, `DataError` of the other.
+    """
+    require_backbone(settings)
+    if isinstance(data, (str, os.PathLike)):
+        require_existing(os.fspath(data))
+    if settings.test is not None:
+        require_existing(settings.test)
+
+
+def read_and_check(
+    data: str | Listing, settings: Settings, stages: Stages, continual: ContinualTraining | None
+) -> tuple[Dataset, Check]:
+    """Read DATA, look for trouble in it, and split it.
+
+    In continual training the data must fit the network. Raises: `DataError` if the data is refused.
+    """
+    place = data if isinstance(data, str) else data.place
+    with stages.stage(f"reading and checking {place}") as stage:
+        dataset, check = prepare(data, settings) if continual is None else read_on(continual, place, settings)
+        stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
+        stage.details += check.sentences()
+    return dataset, check
+
+
+def require_fitting(data: str | Listing, given: Mapping[str, Any], context: RunContext) -> None:
+    """Refuse settings that contradict the data, and data other than that of the run being resumed.
+
+    Raises: `UsageError` if a setting does; `DataError` if the data is another, or cannot be divided into
+    folds.
+    """
+    dataset, settings, journal = context.dataset, context.settings, context.journal
+    place = data if isinstance(data, str) else data.place
+    require_fitting_model(settings, dataset.target)
+    require_known_classes(settings, dataset.classes, place)
+    require_fitting_inputs(settings, material_of(dataset).takes)
+    if settings.generates:
+        require_fitting_generator(settings, given, dataset.target)
+        require_enough_images(settings, len(dataset.train), place)
+    require_same_data(place, dataset, journal)
+    warn_of_other_versions(dataset, journal, context.stages)
+    repeat = command_of if isinstance(data, str) else call_of
+    journal.decided("command", lambda: repeat(place, given, context.folder.path))
 
 
 def train(
@@ -118,3 +218,107 @@ def _work(
     write_results(context, outcome)
     folder.prune()
     say_end(Run(folder.path), context, outcome.continual)
+
+
+# The network's layers without training it.
+
+
+def describe_network(data: str, given: Mapping[str, Any]) -> str:
+    """Layer, output shape, parameters, multiply-adds and receptive field, as a table of at most 80 columns.
+
+    The inputs in `data` decide the network's size; `given` are settings that differ from their defaults.
+
+    Raises: `UsageError` if the model is a classical one, which has no layers; `ModelFileError` if the run of
+    `--from` holds no model, or a damaged one.
+    """
+    settings = Settings(**given)
+    if settings.model in CLASSICAL:
+        raise UsageError(
+            f"--describe: prints the layers of a network, and {settings.model} has none; "
+            "choose a network with --model, or leave --describe out to train it"
+        )
+    continual = begin(settings, given, Path())
+    if continual is not None:
+        dataset, _ = read_on(continual, data, settings)
+        outputs = len(dataset.classes) or 1
+        return as_text(describe(dataclasses.replace(continual.start.network.config, outputs=outputs)))
+    dataset, _ = prepare(data, settings)
+    material = material_of(dataset)
+    prepared = prepared_for(network_name(settings, material), material, settings)
+    return as_text(describe(make_plan(settings, prepared).network))
+
+
+# A dry run: the data as training would see it, on one page, and how long training would take.
+#
+# Nothing is trained but a few steps of a copy of the network, which say how long a step takes here just now.
+
+# Of what a classical model takes, a training for a fold, which compares no set-ups.
+_OF_FOLD = 0.3
+
+
+def preview(
+    place: str,
+    given: Mapping[str, Any],
+    page: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> Sequence[str]:
+    """Read, check and split the data, and write the page; sentences on what a training would take.
+
+    `given` are settings that differ from their defaults; `progress` is told the images done and in all.
+
+    Raises: `UsageError` if the page's name does not end in `.html`, or a run continues another one;
+    `DataError` if the data is refused; `StorageError` if the page cannot be written.
+    """
+    if page.suffix.lower() != ".html":
+        raise UsageError(f"--dry-run {os.fspath(page)}: writes a page; name it with the ending .html")
+    settings = Settings(**given)
+    if settings.from_ is not None:
+        raise UsageError("--dry-run: --from takes over what an earlier run decided; leave one of them out")
+    dataset, check = prepare(place, settings, progress=progress)
+    write_file(page, render_preview(dataset, check).encode())
+    with pinned(choose_threads(settings)):
+        return durations(dataset, settings)
+
+
+def durations(dataset: Dataset, settings: Settings) -> list[str]:
+    """Sentences on the seconds of a training, by counts and a short measurement, and what a limit leaves out.
+
+    Raises: `UsageError` if settings contradict the data, each other or this machine.
+    """
+    folds = folds_of(dataset, settings, is_continual=False)
+    material, names = material_of(folds.learning), classical_names(settings, dataset)
+    slowed = slowdown()
+    classical = slowed * sum(ClassicalLearner(each, settings).cost(material) for each in names)
+    classical *= 1 + _OF_FOLD * (folds.trainings() - 1)
+    parts = {f"classical {'models' if len(names) > 1 else 'model'}": classical}
+    for choice in () if settings.generates else chosen(settings, material):
+        cost = measured(choice, material, settings, len(dataset.test), folds).cost
+        parts[choice.name] = cost.needed(cost.most) + cost.tuning * cost.example
+    steps, of_network = 0, 0.0
+    if settings.model not in CLASSICAL and not settings.builds_on_backbone:
+        network = NetworkLearner(settings).planned(material)
+        steps, of_network = network.plan.recipe.total_steps, network.session.expected_seconds()
+        trainings = folds.trainings(folds.judged_within(network.seconds))
+        parts[network.plan.name] = trainings * (of_network + network.prepare_seconds)
+    parts["test and report"] = slowed * seconds_of_conclusion(len(dataset.test), len(names) + STANDING_ON)
+    parts = {name: each for name, each in parts.items() if each}
+    shares = ", ".join(f"{name} {seconds(each)}" for name, each in parts.items())
+    found = [f"A training would take about {seconds(sum(parts.values()))} here just now: {shares}."]
+    time = TimeBudget.of(settings)
+    if time.is_limited and sum(parts.values()) > time.whole:
+        found.append(_left_out(parts, steps, time, settings))
+    return found
+
+
+def _left_out(parts: Mapping[str, float], steps: int, time: TimeBudget, settings: Settings) -> str:
+    """Sentence on what a limit leaves out of a training that takes longer."""
+    share = time.whole / sum(parts.values())
+    lacks = [
+        f"classical models compare fewer set-ups or learn from fewer examples, about {share:.0%} of the work"
+    ]
+    if steps:
+        lacks.append(f"the network takes about {max(1, round(share * steps)):,} of {steps:,} steps")
+    lacks.append("the dearest models are left out where even a part does not fit")
+    if not has_curve(settings):
+        lacks.append("there is no learning curve")
+    return f"Within {settings.time_limit}, {'; '.join(lacks)}."

@@ -1,16 +1,27 @@
-"""BERT's weights under our own names, and its sizes as a `NetworkConfig`."""
+"""BERT out of foreign files: its tensors under our own names, its sizes and its list of pieces."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from pellucid.encoding.token_encoders import FILLER, STRANGER, read_entries
+from pellucid.errors import ModelFileError
 from pellucid.networks import NetworkConfig
-from pellucid.networks.architectures.sentence import LONGEST_TEXT
-from pellucid.networks.config import LARGEST_EMBEDDING
-from pellucid.networks.layers.transformer import NORM_EPSILON
-from pellucid.networks.own_layers import LARGEST_WIDTH, MOST_HEADS, MOST_IDS, MOST_LAYERS, Attention
+from pellucid.networks.config import (
+    LARGEST_EMBEDDING,
+    LARGEST_WIDTH,
+    MOST_HEADS,
+    MOST_IDS,
+    MOST_LAYERS,
+    Attention,
+)
+from pellucid.networks.text_networks import LONGEST_TEXT
+from pellucid.networks.transformer import NORM_EPSILON
 from pellucid.strict import Whole
 
 _ACTIVATIONS = ("gelu", "relu")
@@ -146,3 +157,122 @@ def _require(name: str, found: object, supported: Sequence[object]) -> None:
     if found not in supported:
         known = ", ".join(str(each) for each in supported)
         raise ValueError(f"{name}: {str(found)[:40]!r} is not supported, only {known}")
+
+
+# List of BERT's pieces out of a file, and in the order of our ids.
+
+
+class Pieces(NamedTuple):
+    """Entries of a `WordPieceEncoder`, and the rows of their vectors.
+
+    Attributes:
+        entries: pieces in the order of our ids, without `[PAD]` and `[UNK]`.
+        rows: which row of the table of vectors each of our ids has, theirs among them.
+    """
+
+    entries: tuple[str, ...]
+    rows: list[int]
+
+
+def pieces_of_vocabulary(content: bytes) -> list[str]:
+    """Pieces of a `vocab.txt`, one in each line, in the order of their rows.
+
+    Raises: `ValueError` if it is not UTF-8.
+    """
+    try:
+        lines = content.decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError("vocab.txt: not UTF-8") from error
+    return [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
+
+
+def pieces_of_tokenizer(document: Any) -> list[str]:
+    """Pieces of a parsed `tokenizer.json`, in the order of their rows.
+
+    Raises: `ValueError` if it holds no list of word pieces.
+    """
+    match document:
+        case {"model": {"type": "WordPiece", "vocab": dict(rows)}}:
+            pass
+        case _:
+            raise ValueError("tokenizer.json: holds no word pieces; only those are supported")
+    pieces: dict[int, str] = {row: piece for piece, row in rows.items() if type(row) is int}
+    if sorted(pieces) != list(range(len(rows))):
+        raise ValueError(f"tokenizer.json: the rows of its pieces are not 0 to {len(rows) - 1}, each once")
+    return [pieces[row] for row in range(len(rows))]
+
+
+def ordered(pieces: Sequence[str], most: int) -> Pieces:
+    """Put pieces, in the order of their rows, into the order of our ids; the pieces and their rows.
+
+    The table of vectors has `most` rows, perhaps more than there are pieces.
+
+    Raises: `ValueError` if there are too many, one stands twice or is none, or a mark is missing.
+    """
+    if len(pieces) > most:
+        raise ValueError(f"{len(pieces)} pieces for {most} vectors")
+    places = {piece: row for row, piece in enumerate(pieces)}
+    if len(places) < len(pieces):
+        raise ValueError("the list of pieces holds one of them twice")
+    if FILLER not in places or STRANGER not in places:
+        raise ValueError(f"the list of pieces lacks {FILLER} or {STRANGER}")
+    first = [places.pop(FILLER), places.pop(STRANGER)]
+    return Pieces(read_entries([*places]), [*first, *places.values()])
+
+
+# Safetensors files of other makers: only expected tensors are read, in the shape expected.
+#
+# Such files may hold more than is needed, metadata too, so that the stricter reading of model folders does
+# not
+# fit them. The library checks the header against the file's own size before anything is read.
+
+_KINDS = ("F64", "F32", "F16", "BF16")
+
+
+def read_tensors(path: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """Read the expected tensors, by name and shape, as float32, each in memory of its own.
+
+    Raises: `ModelFileError` if the file is damaged, is no safetensors file, lacks a tensor, or holds one of
+        another shape or with numbers that are not finite.
+    """
+    with _opened(path) as file:
+        names = set(file.keys())
+        for name, shape in expected.items():
+            if name not in names:
+                raise ModelFileError(f"{path}: lacks {name!r}; choose the weights that belong to the config")
+            form = file.get_slice(name)
+            if form.get_dtype() not in _KINDS or tuple(form.get_shape()) != shape:
+                raise ModelFileError(
+                    f"{path}: {name!r} is {form.get_dtype()} {form.get_shape()}, where fractions of the "
+                    f"shape {list(shape)} are expected; choose the weights that belong to the config"
+                )
+        tensors = {name: file.get_tensor(name).to(torch.float32, copy=True) for name in expected}
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise ModelFileError(f"{path}: {name!r} holds numbers that are not finite; use another copy")
+    return tensors
+
+
+def names_in(path: Path) -> set[str]:
+    """Names of all tensors of a file, none of which is read.
+
+    Raises: `ModelFileError` if it is damaged or no safetensors file.
+    """
+    with _opened(path) as file:
+        return set(file.keys())
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open file, whose methods state no types.
+
+    Raises:
+        ModelFileError: it is damaged, or is no safetensors file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(
+            f"{path}: not an undamaged safetensors file ({error}); other files may run code and are refused"
+        ) from error

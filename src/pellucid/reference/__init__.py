@@ -9,10 +9,8 @@ Nothing here is fast, and nothing trains with it. It is what the tests of the re
 where the numbers come from that explain a unit. Arithmetic is that of the arrays: float64 gives float64.
 """
 
-from pellucid.reference.differences import numerical_gradient
 from pellucid.reference.optimisers import RULES, Memory, Numbers, update
-from pellucid.reference.table import LAYERS, Layer
-from pellucid.reference.walk import Line, walk, walk_back, walk_on
+from pellucid.reference.walk import LAYERS, Layer, Line, numerical_gradient, walk, walk_back, walk_on
 
 __all__ = [
     "LAYERS",

@@ -38,7 +38,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from pellucid.reference.layers.activations import softmax
+from pellucid.reference.activations import softmax
 
 # Variance of uniform noise as wide as one grey level.
 NOISE_VARIANCE = 1 / 12

@@ -196,7 +196,7 @@ def update(
 ) -> tuple[dict[str, np.ndarray], dict[str, Memory]]:
     """Take one step with all weights of a network.
 
-    As in `training/recipe/optimisers.py`, decay acts on matrices and kernels only: biases and the scales of
+    As in `training/optimisers.py`, decay acts on matrices and kernels only: biases and the scales of
     norms, which have one axis, are left alone.
 
     Args:

@@ -1,4 +1,6 @@
-r"""A whole network as a list of lines, walked forwards for its values and backwards for its gradients.
+r"""Every layer and loss in one dict, whole networks of them walked both ways, and the check by differences.
+
+A whole network as a list of lines, walked forwards for its values and backwards for its gradients.
 
 Each line names what it computes and the values it takes: inputs, weights, or what lines before it computed.
 
@@ -22,13 +24,128 @@ A value that several lines take, such as the start of a shortcut, collects from 
 
 Source: Rumelhart, Hinton and Williams 1986, Nature 323; Baydin, Pearlmutter, Radul and Siskind 2018,
 "Automatic differentiation in machine learning: a survey", JMLR 18, section 3.2.
+
+Central differences: the gradient without any formula for it.
+
+$$\frac{\partial f}{\partial x_j} \approx \frac{f(x + h e_j) - f(x - h e_j)}{2 h}$$
+
+Two errors add up. By Taylor's theorem the quotient is off by $\frac{h^2}{6} |f'''|$. And each value of
+$f$ is only known to about $\epsilon |f|$, with $\epsilon$ the distance from 1 to the next number, which the
+division by $2 h$ turns into $\epsilon |f| / h$. Their sum is smallest where its derivative vanishes,
+
+$$\frac{h}{3} |f'''| = \frac{\epsilon |f|}{h^2}, \qquad
+  h = \sqrt[3]{3 \epsilon \, \frac{|f|}{|f'''|}} \sim \epsilon^{1/3} \max(1, |x_j|),$$
+
+where $|f / f'''|$ is taken as the cube of the scale on which $f$ bends. Then the error is of the order
+$\epsilon^{2/3}$: about ten digits of sixteen in double precision ($h \approx 6 \cdot 10^{-6}$), and four of
+seven in single. A one-sided difference reaches $\epsilon^{1/2}$ only. Where $f$ has a kink within $h$ of
+$x_j$, as at the zero of a ReLU, the quotient is a mean of the slopes on both sides and says nothing about
+either.
+
+Source: Press, Teukolsky, Vetterling and Flannery 2007, "Numerical Recipes", 3rd edition, section 5.7.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from pellucid.reference.table import LAYERS, Layer
+import numpy as np
+from jaxtyping import Float
+
+from pellucid.reference import (
+    activations,
+    attention,
+    autoencoder,
+    convolution,
+    dense,
+    embedding,
+    gru,
+    joining,
+    losses,
+    lstm,
+    normalisation,
+    pooling,
+    scaling,
+)
+from pellucid.reference import pooling as text_pooling
+
+# Every layer and loss of this room in one dict: what it computes, and the gradient of that.
+
+
+class Layer(NamedTuple):
+    """Two functions that belong together.
+
+    Attributes:
+        forward: from arrays, inputs first, then weights, to a result. Settings are keywords.
+        backward: from the gradient of the result, then the same arrays and settings, to one gradient
+            for each of the arrays: `None` for those that have none, as ids; alone where there is one.
+            `None` in place of the function where nothing has a gradient.
+    """
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any] | None = None
+
+
+LAYERS: dict[str, Layer] = {
+    "dense": Layer(dense.dense, dense.dense_backward),
+    "convolution": Layer(convolution.convolution, convolution.convolution_backward),
+    "transposed-convolution": Layer(
+        convolution.transposed_convolution, convolution.transposed_convolution_backward
+    ),
+    "neighbours": Layer(convolution.conv1d, convolution.conv1d_backward),
+    "max-pool": Layer(pooling.max_pool, pooling.max_pool_backward),
+    "average-pool": Layer(pooling.average_pool, pooling.average_pool_backward),
+    "global-max": Layer(pooling.global_max, pooling.global_max_backward),
+    "global-average": Layer(pooling.global_average, pooling.global_average_backward),
+    "batch-norm": Layer(normalisation.batch_norm, normalisation.batch_norm_backward),
+    "fixed-norm": Layer(normalisation.fixed_norm, normalisation.fixed_norm_backward),
+    "layer-norm": Layer(normalisation.layer_norm, normalisation.layer_norm_backward),
+    "relu": Layer(activations.relu, activations.relu_backward),
+    "relu6": Layer(activations.relu6, activations.relu6_backward),
+    "clamp": Layer(activations.clamp, activations.clamp_backward),
+    "leaky-relu": Layer(activations.leaky_relu, activations.leaky_relu_backward),
+    "gelu": Layer(activations.gelu, activations.gelu_backward),
+    "sigmoid": Layer(activations.sigmoid, activations.sigmoid_backward),
+    "softplus": Layer(activations.softplus, activations.softplus_backward),
+    "tanh": Layer(activations.tanh, activations.tanh_backward),
+    "softmax": Layer(activations.softmax, activations.softmax_backward),
+    "dropout": Layer(dense.dropout, dense.dropout_backward),
+    "resize": Layer(scaling.resize, scaling.resize_backward),
+    "standardise": Layer(scaling.standardise, scaling.standardise_backward),
+    "rescale": Layer(scaling.rescale, scaling.rescale_backward),
+    "divide": Layer(scaling.divide, scaling.divide_backward),
+    "unit-length": Layer(scaling.unit_length, scaling.unit_length_backward),
+    "add": Layer(joining.add, joining.add_backward),
+    "side-by-side": Layer(joining.side_by_side, joining.side_by_side_backward),
+    "flatten": Layer(joining.flatten, joining.flatten_backward),
+    "unflatten": Layer(joining.unflatten, joining.unflatten_backward),
+    "part": Layer(joining.part, joining.part_backward),
+    "embedding": Layer(embedding.embedding, embedding.embedding_backward),
+    "places": Layer(embedding.positional_embedding, embedding.positional_embedding_backward),
+    "attention-weights": Layer(attention.attention_weights, attention.attention_weights_backward),
+    "attention": Layer(attention.attention, attention.attention_backward),
+    "present": Layer(text_pooling.token_mask),
+    "text-max": Layer(text_pooling.text_max, text_pooling.text_max_backward),
+    "text-average": Layer(text_pooling.text_average, text_pooling.text_average_backward),
+    "turned-places": Layer(joining.reversed_order),
+    "turn": Layer(joining.turn, joining.turn_backward),
+    "lstm": Layer(lstm.lstm, lstm.lstm_backward),
+    "gru": Layer(gru.gru, gru.gru_backward),
+    "weighed-sum": Layer(embedding.embedding_bag, embedding.embedding_bag_backward),
+    "reparametrised": Layer(autoencoder.reparametrised, autoencoder.reparametrised_backward),
+    "density-of-draw": Layer(autoencoder.density_of_draw, autoencoder.density_of_draw_backward),
+    "mixture-density": Layer(autoencoder.mixture_density, autoencoder.mixture_density_backward),
+    "reconstruction": Layer(autoencoder.reconstruction, autoencoder.reconstruction_backward),
+    "discriminator-loss": Layer(losses.discriminator_loss, losses.discriminator_loss_backward),
+    "generator-loss": Layer(losses.generator_loss, losses.generator_loss_backward),
+    "cross-entropy": Layer(losses.cross_entropy, losses.cross_entropy_backward),
+    "squared-error": Layer(losses.squared_error, losses.squared_error_backward),
+    "squared-error-of-probabilities": Layer(
+        losses.squared_error_of_probabilities, losses.squared_error_of_probabilities_backward
+    ),
+}
+
 
 Values = Mapping[str, Any]
 
@@ -145,3 +262,65 @@ def _taken(line: Line, values: Values) -> list[Any]:
             f"{line.name}: nothing before it gives {', '.join(missing)}; there are {', '.join(values)}"
         )
     return [values[name] for name in line.takes]
+
+
+# Central differences: the gradient without any formula for it.
+#
+# $$\frac{\partial f}{\partial x_j} \approx \frac{f(x + h e_j) - f(x - h e_j)}{2 h}$$
+#
+# Two errors add up. By Taylor's theorem the quotient is off by $\frac{h^2}{6} |f'''|$. And each value of
+# $f$ is only known to about $\epsilon |f|$, with $\epsilon$ the distance from 1 to the next number, which the
+# division by $2 h$ turns into $\epsilon |f| / h$. Their sum is smallest where its derivative vanishes,
+#
+# $$\frac{h}{3} |f'''| = \frac{\epsilon |f|}{h^2}, \qquad
+#   h = \sqrt[3]{3 \epsilon \, \frac{|f|}{|f'''|}} \sim \epsilon^{1/3} \max(1, |x_j|),$$
+#
+# where $|f / f'''|$ is taken as the cube of the scale on which $f$ bends. Then the error is of the order
+# $\epsilon^{2/3}$: about ten digits of sixteen in double precision ($h \approx 6 \cdot 10^{-6}$), and four of
+# seven in single. A one-sided difference reaches $\epsilon^{1/2}$ only. Where $f$ has a kink within $h$ of
+# $x_j$, as at the zero of a ReLU, the quotient is a mean of the slopes on both sides and says nothing about
+# either.
+#
+# Source: Press, Teukolsky, Vetterling and Flannery 2007, "Numerical Recipes", 3rd edition, section 5.7.
+
+
+def numerical_gradient(
+    function: Callable[[np.ndarray], float], at: Float[np.ndarray, "*shape"], step: float | None = None
+) -> Float[np.ndarray, "*shape"]:
+    r"""Central differences: $(f(x + h e_j) - f(x - h e_j)) / 2 h$ for each $j$.
+
+    Args:
+        function: $f$, from an array to a number.
+        at: $x$, which stays as it is.
+        step: $h$; by default $\epsilon^{1/3} \max(1, |x_j|)$ in the arithmetic of $x$.
+
+    Returns:
+        One quotient for each number in $x$.
+
+    Source: Press et al. 2007, eq. 5.7.7, and eq. 5.7.8 for the step.
+    """
+    found = np.zeros_like(at)
+    for j in np.ndindex(at.shape):
+        h = best_step(float(at[j]), at.dtype) if step is None else step
+        more, less = at.copy(), at.copy()
+        more[j] += h
+        less[j] -= h
+        # The distance that was gone, which rounding makes another than 2 h.
+        found[j] = (function(more) - function(less)) / (more[j] - less[j])
+    return found
+
+
+def best_step(number: float, dtype: np.dtype) -> float:
+    r"""The step where both errors together are about smallest: $h = \epsilon^{1/3} \max(1, |x|)$.
+
+    Args:
+        number: $x$.
+        dtype: of the arithmetic, which sets $\epsilon$.
+
+    Returns:
+        $h$.
+
+    Source: Press et al. 2007, eq. 5.7.8.
+    """
+    epsilon = float(np.finfo(dtype).eps)
+    return math.cbrt(epsilon) * max(1.0, abs(number))

@@ -4,11 +4,14 @@ from pellucid.reports.facts import (
     AbstentionFacts,
     Answered,
     CalibrationFacts,
+    GeneratedFacts,
     LabelIssue,
     LabelIssues,
+    LatentMap,
+    Pair,
     ReportFacts,
+    Walk,
 )
-from pellucid.reports.generated_facts import GeneratedFacts, LatentMap, Pair, Walk
 from pellucid.reports.report import render
 
 __all__ = [

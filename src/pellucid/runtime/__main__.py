@@ -1,12 +1,131 @@
-"""`python -m pellucid.runtime`: see `command.py`."""
+"""`python -m pellucid.runtime`: label images or texts with an exported model, as `pellucid predict` does."""
 
+import argparse
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
 
-from pellucid.runtime.shapes import stand_in_for_jaxtyping
+from pellucid.errors import PellucidError
+from pellucid.runtime import stand_in_for_jaxtyping
+
+# `python -m pellucid.runtime`: label images or texts with an exported model, as `pellucid predict` does.
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argparse with our form of message."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command of `words`, by default those of `sys.argv`, and return the exit code."""
+    arguments = _parser().parse_args(words)
+    try:
+        return _run(arguments)
+    except PellucidError as error:
+        sys.stderr.write(f"error: {_plain(str(error))}\n")
+        return error.exit_code
+    except ImportError as error:
+        sys.stderr.write(
+            f"error: {error.name or error}: is needed for this and not installed; pip install it\n"
+        )
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _plain(message: str) -> str:
+    """A message whose names cannot move the cursor."""
+    from pellucid.data.wording import visible
+
+    return message if message.isprintable() else visible(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Parser of the command's words."""
+    parser = _Parser(
+        prog="python -m pellucid.runtime",
+        description="Label images or texts with a model that `pellucid export` wrote.",
+    )
+    parser.add_argument("model", help="the .onnx file")
+    inputs = parser.add_argument(
+        "inputs",
+        metavar="INPUT",
+        nargs="+",
+        default=[],
+        help="files, folders, globs, tables, archives (.zip, .tar, .tar.gz), or - for standard input",
+    )
+    inputs.required = False  # `nargs="*"` would take nothing where an option stands before INPUT
+    parser.add_argument(
+        "--text", action="append", default=[], help="a text itself, behind INPUT or in its place; repeatable"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="file to write, .csv, .jsonl or .parquet; default: CSV on standard output"
+    )
+    parser.add_argument("--probabilities", action="store_true", help="add a column for each class")
+    parser.add_argument(
+        "--max-error",
+        type=float,
+        metavar="SHARE",
+        help="abstain where more than this share of the answered would be wrong, with 95 %% confidence",
+    )
+    parser.add_argument(
+        "--costs", type=Path, metavar="FILE", help="CSV of costs, true classes by answers; least cost answers"
+    )
+    parser.add_argument(
+        "--sets",
+        type=float,
+        metavar="SHARE",
+        help="add sets or intervals that hold the truth of this share",
+    )
+    parser.add_argument("--input-column", help="column of a table that holds the inputs")
+    parser.add_argument("--encoding", help="encoding of tables and texts")
+    parser.add_argument("--threads", type=int, help="threads of onnxruntime")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Answer the inputs and write their rows; return exit code 0."""
+    from pellucid.answering.answers import answers_to, check_ending, columns_of, rows_of
+    from pellucid.answering.decisions import Decisions, PredictOptions
+    from pellucid.answering.incoming import WARNINGS_SHOWN, ahead, first_few, incoming, require_input
+    from pellucid.runtime.exported import load
+    from pellucid.settings import Settings
+
+    require_input(arguments.inputs, arguments.text)
+    check_ending(arguments.out)
+    model = load(arguments.model, arguments.threads)
+    wishes = PredictOptions(
+        max_error=arguments.max_error,
+        costs=arguments.costs,
+        sets=arguments.sets,
+        probabilities=arguments.probabilities,
+    )
+    decisions = Decisions(model, wishes, arguments.model)
+    for sentence in decisions.announcement():
+        sys.stderr.write(f"{_plain(sentence)}\n")
+    given = {"input_column": arguments.input_column, "encoding": arguments.encoding}
+    settings = Settings(**{k: v for k, v in given.items() if v is not None})
+    asked = incoming(model, arguments.inputs, settings, may_pipe=True, typed=arguments.text)
+    warnings: list[str] = []
+    count = 0
+    classes = model.classes if arguments.probabilities else ()
+    columns = columns_of(classes, decisions.columns, model.target.cell)
+    with answers_to(arguments.out, columns) as write:
+        for block in ahead(asked.blocks):
+            write(rows_of(decisions, block).rows)
+            count += len(block.warnings)
+            warnings += block.warnings[: WARNINGS_SHOWN - len(warnings)]
+    for warning in (*asked.warnings, *first_few(warnings, model.input_kind.noun, count)):
+        sys.stderr.write(f"{_plain(warning)}\n")
+    return 0
+
 
 stand_in_for_jaxtyping()
 
-from pellucid.runtime.command import main  # noqa: E402  # once shapes can be read
 
 if __name__ == "__main__":
     sys.exit(main())

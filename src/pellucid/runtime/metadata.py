@@ -1,5 +1,6 @@
 """Metadata of an exported model: everything beside the graph that an answer needs, as JSON in the file."""
 
+import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,16 +9,56 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.arithmetic.probabilities import checked_threshold
-from pellucid.bundle.held_out import HeldOut
-from pellucid.bundle.kinds import MOST_MEMBERS
+from pellucid.bundle.held_out import MOST_EXAMPLES, MOST_MEMBERS, MOST_PROBABILITIES, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.data.tables.choosing.joining import joined_columns_of
-from pellucid.encoding.encoder import Encoder
-from pellucid.encoding.limits import MOST_BYTES
-from pellucid.encoding.ngrams.term_weights import TermWeights
-from pellucid.runtime.kept_answers import from_text, to_text
+from pellucid.data.tables.table import joined_columns_of
+from pellucid.encoding.encoder import MOST_BYTES, Encoder
+from pellucid.encoding.term_weights import TermWeights
 from pellucid.strict import Anything, Fields, Number, OneOf, Text, parse, read_object, to_bytes
 from pellucid.tasks import INPUT_KINDS, InputKind
+
+# Held-out answers of a model as one text of the file's metadata: promises are made from them.
+
+# Labels, novelty and probabilities, or a number for each, of two splits; base64 takes a third more.
+_MOST_TEXT = 4 * (4 * MOST_PROBABILITIES + 16 * MOST_EXAMPLES)
+_FIELDS: Fields = {"settings": Anything(), "arrays": Anything()}
+
+
+def to_text(held_out: HeldOut) -> str:
+    """JSON of the answers, arrays in base64, at most about 22 MB."""
+    arrays = {
+        name: base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes()).decode()
+        for name, array in held_out.arrays().items()
+    }
+    return to_bytes({"settings": held_out.to_json(), "arrays": arrays}).decode().rstrip("\n")
+
+
+def from_text(text: str, classes: tuple[str, ...]) -> HeldOut:
+    """Answers out of a file, in which nothing is trusted.
+
+    Raises: `ValueError` if they are not what `to_text` writes for a model of these classes.
+    """
+    if len(text) > _MOST_TEXT:
+        raise ValueError(f"held_out: {len(text):,} characters, where {_MOST_TEXT:,} are admitted")
+    read = read_object("held_out", parse(text.encode()), _FIELDS)
+    forms, found = HeldOut.expected(read["settings"], classes), read["arrays"]
+    if not isinstance(found, dict) or found.keys() != forms.keys():
+        raise ValueError(f"held_out: no object of the arrays {sorted(forms)}")
+    arrays = {name: _array(found[name], *form) for name, form in forms.items()}
+    return HeldOut.from_parts(read["settings"], classes, arrays)
+
+
+def _array(value: Any, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    """An array from base64, of exactly the announced bytes."""
+    wanted = np.dtype(dtype).newbyteorder("<")
+    try:
+        content = base64.b64decode(Text(_MOST_TEXT).read("held_out: array", value), validate=True)
+    except binascii.Error as error:
+        raise ValueError("held_out: an array is no base64") from error
+    if len(content) != wanted.itemsize * int(np.prod(shape)):
+        raise ValueError(f"held_out: an array of {len(content):,} bytes, not of the shape {shape}")
+    return np.frombuffer(content, wanted).astype(dtype).reshape(shape)
+
 
 FORMAT = "1"
 TF_IDF = "tf-idf"
@@ -226,7 +267,7 @@ def _encoder(found: Mapping[str, str], end: str) -> Encoder | TermWeights:
 
     Raises: `ValueError` if they say something impossible.
     """
-    from pellucid.encoding.kinds import ENCODERS  # images do without, and start sooner
+    from pellucid.encoding.token_encoders import ENCODERS
 
     stated, content = _parsed(found, f"encoder{end}"), found.get(f"vocabulary{end}", "").encode()
     if not isinstance(stated, dict) or len(content) > MOST_BYTES:

@@ -6,7 +6,16 @@ rule"; what was decided is printed and saved in `config.json`.
 """
 
 from pellucid.settings.metrics import METRICS, NUMBER_METRIC, Metric, metric_of, metrics_of
-from pellucid.settings.models import (
+from pellucid.settings.rows import (
+    Group,
+    Row,
+    instead_of,
+    likely_meant,
+    not_known,
+    parse_duration,
+    parse_image_size,
+)
+from pellucid.settings.table import (
     ADVERSARIAL,
     AVERAGE,
     CLASSICAL,
@@ -16,10 +25,10 @@ from pellucid.settings.models import (
     NEURAL_OF_IMAGES,
     NEURAL_OF_TEXTS,
     NO_BACKBONE,
+    ROWS,
+    Settings,
+    name_of,
 )
-from pellucid.settings.parsing import parse_duration, parse_image_size
-from pellucid.settings.row import Group, Row, instead_of, likely_meant, not_known
-from pellucid.settings.table import ROWS, Settings, name_of
 
 __all__ = [
     "ADVERSARIAL",

@@ -2,8 +2,8 @@
 
 from pellucid.training.batches import Batches, Examples
 from pellucid.training.loop import Observer, fit
-from pellucid.training.recipe.choosing import Recipe, choose_recipe
-from pellucid.training.recipe.surroundings import Surroundings
+from pellucid.training.recipe import Recipe, choose_recipe
+from pellucid.training.recipe_defaults import Surroundings
 from pellucid.training.session import Session, WordVectors
 from pellucid.training.state import State
 

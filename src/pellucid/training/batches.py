@@ -1,4 +1,4 @@
-"""Examples of each step and how they are varied in it: functions of (seed, step) alone."""
+"""Batches: examples of each step and how they are varied in it, functions of (seed, step) alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int64, Shaped
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data.images.augmentation import augmented_batch, mix
-from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
+from pellucid.encoding.encoder import PADDING, UNKNOWN, Tokens
 from pellucid.tasks import (
     GENERATION,
     IMAGES,
@@ -23,8 +24,55 @@ from pellucid.tasks import (
     Target,
     target_of,
 )
-from pellucid.training.lengths import batches_by_length
-from pellucid.training.recipe.choosing import Recipe, batches_per_epoch
+from pellucid.training.recipe import Recipe, batches_per_epoch
+
+# Texts of similar length side by side, so that little of a batch is padding.
+
+# Batches whose texts are sorted together: more would save little padding, fewer would mix lengths better.
+CHUNK = 64
+# Examples that are scored at once.
+ROWS = 500
+# Ids, padding included, that are scored at once: their embeddings take some tens of megabytes.
+IDS = 65_536
+
+
+def batches_by_length(
+    order: Int64[np.ndarray, " texts"],
+    lengths: Int64[np.ndarray, " texts"],
+    size: int,
+    count: int,
+    draws: np.random.Generator,
+) -> list[Int64[np.ndarray, " batch"]]:
+    """Cut texts into batches of similar length, in random order; positions of each.
+
+    The texts are sorted inside chunks of `CHUNK` batches; equally long ones stay in random order.
+    A last batch of another size is left as it was drawn: sorted, it would hold the longest texts in
+    every epoch.
+
+    `order` has positions of the training split in random order, `lengths` the number of ids of each of them.
+    Of `count` batches of `size` texts the last one holds what the others leave; `draws` order them.
+    """
+    full = count if len(order) == count * size else count - 1
+    whole = full * size
+    chunk = np.arange(whole) // (CHUNK * size)
+    by_length = order[:whole][np.lexsort((lengths[:whole], chunk))].reshape(full, size)
+    batches = list(by_length[draws.permutation(full)])
+    return batches if full == count else [*batches, order[whole:]]
+
+
+def blocks_by_length(lengths: Int64[np.ndarray, " texts"]) -> list[Int64[np.ndarray, " block"]]:
+    """Blocks of texts of similar length: up to `ROWS` texts, and up to `IDS` ids unless a text has more."""
+    order = np.argsort(lengths, kind="stable")
+    blocks: list[np.ndarray] = []
+    start = 0
+    while start < len(order):
+        widths = np.maximum(lengths[order[start : start + ROWS]], 1)
+        cells = widths * np.arange(1, len(widths) + 1)
+        end = start + max(1, int(np.searchsorted(cells, IDS, side="right")))
+        blocks.append(order[start:end])
+        start = end
+    return blocks
+
 
 _MULTIPLE = 8
 
@@ -218,3 +266,28 @@ def _as_tensor(inputs: np.ndarray) -> Shaped[Tensor, "batch ..."]:
     if inputs.ndim == 2:
         return torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32))
     return torch.from_numpy(np.ascontiguousarray(inputs)).permute(0, 3, 1, 2)
+
+
+# Document frequencies of ids over the training texts: they weigh the words of a bag.
+
+_IDS = 4_000_000  # counted at once, so that memory does not grow with the data
+
+
+def text_frequencies(tokens: Tokens, positions: Int64[np.ndarray, " texts"]) -> Int64[np.ndarray, " ids"]:
+    """For each id of the vocabulary the number of texts at `positions` that hold it, repeats not counted."""
+    counts = np.zeros(tokens.vocabulary, np.int64)
+    ends = np.cumsum(tokens.lengths[positions])
+    blocks = np.split(positions, np.searchsorted(ends, np.arange(_IDS, int(ends[-1:].sum()), _IDS)))
+    for block in blocks:
+        lengths = tokens.lengths[block]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        ids = tokens.ids[np.repeat(tokens.offsets[block] - offsets[:-1], lengths) + np.arange(offsets[-1])]
+        shape = (len(block), tokens.vocabulary)
+        by_id = csr_matrix((np.ones(len(ids), np.int8), ids, offsets), shape=shape).tocsc()
+        # Texts stand in order below each id, so that one that holds an id twice stands there in a row.
+        is_first = np.concatenate([[True], by_id.indices[1:] != by_id.indices[:-1]])[: len(ids)]
+        starts = by_id.indptr[:-1]
+        is_first[starts[starts < by_id.indptr[1:]]] = True
+        seen = np.concatenate([[0], np.cumsum(is_first)])
+        counts += np.diff(seen[by_id.indptr])
+    return counts

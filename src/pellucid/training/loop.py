@@ -1,20 +1,63 @@
-"""Training loop, the only one."""
+"""Training loop, the only one; validation after each epoch, and the mixture of weights that it chooses."""
 
 import itertools
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pellucid.arithmetic import metric_value, number_errors
 from pellucid.arithmetic.draws import Purpose, torch_seed
-from pellucid.settings import metric_of
-from pellucid.training.batches import Batches
-from pellucid.training.determinism import seed_torch
-from pellucid.training.freezing import Freezing
-from pellucid.training.recipe.choosing import Recipe
-from pellucid.training.recipe.schedules import learning_rate
+from pellucid.encoding.encoder import Tokens
+from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
+from pellucid.settings import metric_of, metrics_of
+from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
+from pellucid.training.batches import ROWS, Batches, Examples, blocks_by_length, to_tensor
+from pellucid.training.hardware import pinned, seed_torch
+from pellucid.training.layer_health import epoch_health
+from pellucid.training.optimisers import learning_rate
+from pellucid.training.recipe import Recipe
 from pellucid.training.state import Best, Record, State, Sums, weights_of
 from pellucid.training.steps import Step
-from pellucid.training.watching.health import epoch_health
+
+# Freezing: towards the end the first block of `cnn` stays as it is, and gradients need not reach it.
+#
+# Its maps are the largest and its weights the first to settle; forwards it still computes, and its batch norm
+# goes on following the data.
+#
+# Source: Brock, Lim, Ritchie and Weston 2017, "FreezeOut: accelerate training by progressively freezing
+# layers", arXiv:1706.04983.
+
+FIRST = "body.block1."
+
+
+class Freezing:
+    """The first block of a network, of which the recipe says when it stays as it is.
+
+    Args:
+        network: whose parameters of that block learn at first.
+        recipe: how many epochs there are, and in how many of them the block learns.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        self._learns_for = recipe.epochs - recipe.frozen_epochs
+        named = network.named_parameters() if recipe.frozen_epochs else ()
+        self._parameters = [each for name, each in named if name.startswith(FIRST) and each.requires_grad]
+
+    def at(self, epoch: int) -> None:
+        """Make the block ready for an epoch, counted from 0."""
+        for each in self._parameters:
+            each.requires_grad_(epoch < self._learns_for)
+
+    def end(self) -> None:
+        """Let the block learn again, whoever trains it next."""
+        for each in self._parameters:
+            each.requires_grad_(True)
 
 
 @runtime_checkable
@@ -116,3 +159,146 @@ def selection_score(validation: Record, metric: str) -> float:
     """Score that decides which epoch is best, larger is better: errors are negated."""
     decides = metric_of(metric)
     return decides.better(float(validation[decides.in_history]))
+
+
+# Scores on the validation split after each epoch, in fp32 whatever training uses.
+
+# The metrics that may choose an epoch, in the order of `history.jsonl`: of two classes, and of others.
+_LOSS_FIRST = {
+    classes: sorted(
+        (metric for metric in metrics_of("class", classes) if metric.test),
+        key=lambda metric: metric.key != "log_loss",
+    )
+    for classes in (0, 2)
+}
+
+
+def validator(
+    network: Network | HeadAlone, examples: Examples, device: str, beta: float = 1.0
+) -> Callable[[], Record]:
+    """Function that scores the network as it stands, in evaluation mode, on the validation split.
+
+    It gives `validation_loss` (log loss) and every other metric that may choose an epoch, or, for numbers,
+    `validation_loss` (mean squared error of standardised numbers), `validation_root_mean_squared_error`,
+    `validation_mean_absolute_error` and `validation_r2`, or, for made images, `validation_loss` (bits per
+    dimension, the divergence weighed by `beta`), `validation_elbo` (the same at 1),
+    `validation_reconstruction` and `validation_kl` (nats per image); an empty record when there is no
+    validation split, and for a gan, whose images no number of an epoch judges.
+    """
+    score = (
+        _SCORES[examples.target] if examples.target is not GENERATION else partial(_score_bound, beta=beta)
+    )
+
+    def validate() -> Record:
+        has_score = len(examples.validation) and not isinstance(network, Adversarial)
+        return score(network, examples, device) if has_score else {}
+
+    return validate
+
+
+def _score_classes(network: Network | HeadAlone, examples: Examples, device: str) -> Record:
+    probabilities = _outputs(network, examples, device).softmax(dim=1).cpu().numpy()
+    labels = examples.labels[examples.validation]
+    metrics = _LOSS_FIRST[2 if examples.classes == 2 else 0]
+    return {metric.in_history: metric_value(metric, labels, probabilities) for metric in metrics}
+
+
+def _score_numbers(network: Network | HeadAlone, examples: Examples, device: str) -> Record:
+    assert network.rescale is not None
+    predicted = _outputs(network, examples, device)[:, 0].cpu().numpy()
+    errors = number_errors(examples.labels[examples.validation], predicted)
+    standardised = errors.root_mean_squared_error / float(network.rescale.std)
+    return {
+        "validation_loss": standardised * standardised,
+        **{f"validation_{name}": value for name, value in errors._asdict().items()},
+    }
+
+
+@torch.inference_mode()
+def _score_bound(network: Network | HeadAlone, examples: Examples, device: str, *, beta: float) -> Record:
+    """Evidence lower bound in bits per dimension, and its two terms in nats per image.
+
+    The latent numbers are drawn by the same noise after every epoch.
+    """
+    assert isinstance(network, Autoencoder)
+    network.eval()
+    noise = torch.Generator().manual_seed(torch_seed(0, Purpose.LATENT))
+    sums, positions = np.zeros(2), examples.validation
+    for block in np.split(positions, range(ROWS, len(positions), ROWS)):
+        images = to_tensor(examples.inputs, block).to(device)
+        labels = torch.from_numpy(examples.labels[block]).to(device)
+        drawn = torch.randn(len(block), network.latent, generator=noise).to(device)
+        terms = network.terms(images, labels, drawn)
+        sums += [float(each.double().sum()) for each in terms]
+    reconstruction, divergence = (sums / len(positions)).tolist()
+    unit = math.prod(network.config.input_shape) * math.log(2)
+    return {
+        "validation_loss": (reconstruction + beta * divergence) / unit,
+        "validation_elbo": (reconstruction + divergence) / unit,
+        "validation_reconstruction": reconstruction,
+        "validation_kl": divergence,
+    }
+
+
+_SCORES = {CLASSIFICATION: _score_classes, REGRESSION: _score_numbers}
+
+
+@torch.inference_mode()
+def _outputs(network: Network | HeadAlone, examples: Examples, device: str) -> Tensor:
+    """Outputs of the network on the validation split, in float64."""
+    network.eval()
+    positions = examples.validation
+    if isinstance(examples.inputs, Tokens):
+        blocks = blocks_by_length(examples.inputs.lengths[positions])
+    else:
+        blocks = np.split(np.arange(len(positions)), range(ROWS, len(positions), ROWS))
+    rows = [network(to_tensor(examples.inputs, positions[block]).to(device)) for block in blocks]
+    return torch.cat(rows)[np.argsort(np.concatenate(blocks))].double()
+
+
+# Weight interpolation between a network before and after further training.
+#
+# $$\theta = (1 - \alpha)\,\theta_0 + \alpha\,\theta_1$$
+#
+# Between weights that were trained further from the same start, the loss rarely rises, and at the mean of
+# both
+# it is mostly lower than at either end: what the start knew of other data is kept, and what few examples
+# taught
+# is not taken for more than it is.
+#
+# Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903, which recommends
+# $\alpha = 0.5$ where nothing else is known.
+
+MEAN = 0.5
+# Values of alpha that are compared.
+SHARES = (0.0, MEAN, 1.0)
+
+
+def keep_best_mixture(
+    network: Network, before: Mapping[str, Tensor], examples: Examples, recipe: Recipe
+) -> float:
+    """Give the network the share in `SHARES` of its change that scores best on validation; return the share.
+
+    Equal scores go to the smaller share. Without validation examples it is the mean of both.
+    """
+    if len(examples.validation) == 0:
+        network.load_state_dict(mixed(before, weights_of(network), MEAN))
+        return MEAN
+    after = weights_of(network)
+    validate = validator(network, examples, recipe.device)
+    scores = {}
+    with pinned(recipe.threads):
+        for share in SHARES:
+            network.load_state_dict(mixed(before, after, share))
+            scores[share] = selection_score(validate(), recipe.metric)
+        best = max(SHARES, key=lambda share: scores[share])
+        network.load_state_dict(mixed(before, after, best))
+    return best
+
+
+def mixed(before: Mapping[str, Tensor], after: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Interpolate by alpha; 0 and 1 give the ends to the last bit, integer tensors are those after."""
+    return {
+        name: before[name].to(new.device).lerp(new, share) if new.is_floating_point() else new
+        for name, new in after.items()
+    }

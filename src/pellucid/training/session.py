@@ -1,32 +1,209 @@
-"""One training, put together: network, optimiser, batches and state."""
+"""One training, put together: network, optimiser, batches, state, and steps that fit into a time limit."""
 
+import copy
+import dataclasses
 import math
+import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Float64, Int64
 
 from pellucid.arithmetic.draws import Purpose, generator, torch_seed
-from pellucid.encoding.tokens.ragged import Tokens
+from pellucid.encoding.encoder import Tokens
+from pellucid.errors import UsageError
 from pellucid.networks import Autoencoder, HeadAlone, Network, NetworkConfig, build
 from pellucid.networks.extending import copied
 from pellucid.tasks import IMAGES, REGRESSION
-from pellucid.training.batches import Batches, Examples, as_stored
-from pellucid.training.determinism import pinned
-from pellucid.training.frequencies import text_frequencies
-from pellucid.training.loop import Observer, fit
-from pellucid.training.memory import keep_freed_memory
-from pellucid.training.priors import refit_prior
-from pellucid.training.recipe.choosing import Recipe
-from pellucid.training.recipe.optimisers import build_optimizer
-from pellucid.training.recipe.timing import expected_seconds, within
+from pellucid.training.batches import ROWS, Batches, Examples, as_stored, text_frequencies, to_tensor
+from pellucid.training.hardware import keep_freed_memory, pinned
+from pellucid.training.layer_health import ExaminedStep
+from pellucid.training.loop import Observer, fit, validator
+from pellucid.training.optimisers import build_optimizer
+from pellucid.training.recipe import Recipe
 from pellucid.training.state import State
 from pellucid.training.steps import make_step
-from pellucid.training.validation import validator
-from pellucid.training.watching.health import ExaminedStep
+
+# Prior of a trained autoencoder, fitted anew to what its encoder makes of the training images.
+#
+# While the encoder still moves, the prior runs after it, and what is drawn from it looks like less than the
+# decoder can do. So when training is over, the mixture of each class is fitted once more, by expectation and
+# maximisation, to one draw for each training image. With responsibilities $r_{ik}$ of component $k$ for
+# draw $i$
+#
+# $$w_k = \frac{1}{n} \sum_i r_{ik}, \qquad m_k = \frac{\sum_i r_{ik} z_i}{\sum_i r_{ik}}, \qquad
+#   s_k^2 = \frac{\sum_i r_{ik} (z_i - m_k)^2}{\sum_i r_{ik}}$$
+#
+# Source: Bishop 2006, "Pattern recognition and machine learning", eq. 9.17 to 9.22; Ghosh et al. 2020, "From
+# variational to deterministic autoencoders", arXiv:1903.12436, section 4, for densities fitted afterwards.
+
+_MOST_DRAWS = 30_000
+_ROUNDS = 60
+_FEWEST_EACH = 20  # images of a component; fewer would make it a copy of them
+_NEVER = -30.0  # logarithm of a weight
+_LEAST_VARIANCE, _LEAST_WEIGHT = 1e-3, 1e-4
+
+Draws = Float64[np.ndarray, "draws latent"]
+Components = Float64[np.ndarray, "components latent"]
+
+
+@torch.inference_mode()
+def refit_prior(network: Autoencoder, examples: Examples, seed: int, device: str) -> None:
+    """Fit the prior of each class to at most 30,000 training images; a fixed one stays."""
+    prior = network.prior
+    if not prior.means.requires_grad:
+        return
+    network.eval()
+    positions = examples.train[:: -(-len(examples.train) // _MOST_DRAWS)]
+    noise = generator(seed, Purpose.PRIOR)
+    rows = []
+    for block in np.split(positions, range(ROWS, len(positions), ROWS)):
+        found = network.posterior(to_tensor(examples.inputs, block).to(device))
+        drawn = noise.standard_normal((len(block), network.latent), dtype=np.float32)
+        rows.append(found.drawn(torch.from_numpy(drawn).to(device)).double().cpu().numpy())
+    draws, labels = np.concatenate(rows), examples.labels[positions]
+    for code in range(len(prior.means)):
+        of_class = draws[labels == code]
+        count = min(prior.means.shape[1], len(of_class) // _FEWEST_EACH)
+        if not count:
+            continue  # too few images for one component: what was learnt in training stays
+        starts = generator(seed, Purpose.PRIOR, 1 + code).permutation(len(of_class))
+        weights, means, variances = _mixture(of_class, of_class[starts[:count]])
+        prior.logits[code] = _NEVER  # of components that the class has too few images for
+        prior.logits[code, :count] = torch.from_numpy(np.log(weights))
+        prior.means[code, :count] = torch.from_numpy(means)
+        prior.log_variances[code, :count] = torch.from_numpy(np.log(variances))
+
+
+def _mixture(
+    draws: Draws, means: Components
+) -> tuple[Float64[np.ndarray, " components"], Components, Components]:
+    """Weights, means and variances of a mixture, from means to start with."""
+    count = len(means)
+    weights = np.full(count, 1 / count)
+    variances = np.tile(np.maximum(draws.var(axis=0), _LEAST_VARIANCE), (count, 1))
+    for _ in range(_ROUNDS):
+        responsibilities = _responsibilities(draws, weights, means, variances)
+        sums = responsibilities.sum(axis=0) + 1e-9
+        means = responsibilities.T @ draws / sums[:, None]
+        squares = responsibilities.T @ draws**2 / sums[:, None]
+        variances = np.maximum(squares - means**2, _LEAST_VARIANCE)
+        weights = np.maximum(sums / len(draws), _LEAST_WEIGHT)
+        weights /= weights.sum()
+    return weights, means, variances
+
+
+def _responsibilities(
+    draws: Draws, weights: Float64[np.ndarray, " components"], means: Components, variances: Components
+) -> Float64[np.ndarray, "draws components"]:
+    """Probability that each draw comes from each component."""
+    precisions = 1 / variances
+    away = draws**2 @ precisions.T - 2 * draws @ (means * precisions).T + (means**2 * precisions).sum(axis=1)
+    joint = np.log(weights) - 0.5 * (away + np.log(variances).sum(axis=1))
+    joint = np.exp(joint - joint.max(axis=1, keepdims=True))
+    shares: np.ndarray = joint / joint.sum(axis=1, keepdims=True)
+    return shares
+
+
+# Time limits as a number of steps, fixed before the first step; the clock decides no more.
+
+# The first steps warm up and are not timed.
+_WARM_STEPS, _TIMED_STEPS = 2, 6
+_MARGIN = 0.88
+
+
+def within(
+    seconds: float,
+    network: Network | HeadAlone,
+    batches: Batches,
+    scored_after: int,
+    least: float = 0.0,
+    fewest: int = 0,
+) -> Recipe:
+    """Shorten a recipe so that training ends within a time, its schedule run to the end.
+
+    A copy of the network takes a few real steps, on short and on long texts where it reads texts, and
+    one validation pass; the number of steps that fit, with a margin of 12 % for a busy machine, is
+    then fixed and saved with the run.
+
+    Args:
+        seconds: time left for training and for scoring afterwards.
+        network: the network about to be trained; not changed.
+        batches: the recipe's batches.
+        scored_after: examples that will be scored when training is over.
+        least: seconds that training gets in any case, even where none are left.
+        fewest: steps; where not even half of them fit nothing is measured any further, for the caller will
+            train another network.
+
+    Returns:
+        The recipe with fewer steps, or as it was when it fits.
+
+    Raises:
+        UsageError: not even a few steps fit.
+    """
+    recipe = batches.recipe
+    began = time.perf_counter()
+    slowest = 2 * max(least, seconds) / fewest if fewest else math.inf
+    step_seconds, validation_seconds = _measure(network, batches, slowest)
+    scoring = scored_after * validation_seconds / max(1, len(batches.examples.validation))
+    # Answers are means over an image and its mirror image where mirroring keeps the label.
+    scoring *= 2 if recipe.augmentation.mirror else 1
+    left = max(least, (seconds - scoring - (time.perf_counter() - began)) * _MARGIN)
+    epoch_seconds = batches.per_epoch * step_seconds + validation_seconds
+    whole = math.floor(left / epoch_seconds)
+    rest = (left - whole * epoch_seconds - validation_seconds) / step_seconds
+    steps = whole * batches.per_epoch + max(0, math.floor(rest))
+    if recipe.optimizer == "gd":
+        steps = whole * batches.per_epoch  # it updates at the end of an epoch only
+    if steps < 3:
+        raise UsageError(
+            f"--time-limit: {max(0.0, left):.1f} s are left for training and one step takes "
+            f"{step_seconds:.2f} s; allow more time, or use fewer examples or a smaller "
+            + batches.examples.input_kind.smaller
+        )
+    if steps >= recipe.total_steps:
+        return recipe
+    return dataclasses.replace(recipe, total_steps=steps, epochs=math.ceil(steps / batches.per_epoch))
+
+
+def expected_seconds(network: Network | HeadAlone, batches: Batches) -> float:
+    """Seconds that the whole of a training would take here just now, by a few steps of a copy."""
+    recipe = batches.recipe
+    step_seconds, validation_seconds = _measure(network, batches, math.inf)
+    return recipe.total_steps * (step_seconds + validation_seconds / batches.per_epoch)
+
+
+def _measure(network: Network | HeadAlone, batches: Batches, slowest: float) -> tuple[float, float]:
+    """Seconds of a step and of a validation pass, on a throw-away copy.
+
+    Where a step takes longer than `slowest` only that is measured.
+    """
+    trial = copy.deepcopy(network)
+    recipe = batches.recipe
+    step = make_step(trial, build_optimizer(trial, recipe), recipe, batches.examples)
+    trial.train()
+    took = 0.0
+    for number, batch in enumerate(batches.typical(_WARM_STEPS)):
+        began = time.perf_counter()
+        step(batch, number, 1e-6)
+        took = time.perf_counter() - began
+    if took > slowest:
+        return took, 0.0
+    seconds: list[float] = []
+    for number, batch in enumerate(batches.typical(_TIMED_STEPS), start=_WARM_STEPS):
+        began = time.perf_counter()
+        step(batch, number, 1e-6)
+        seconds.append(time.perf_counter() - began)
+    began = time.perf_counter()
+    validator(trial, batches.examples, recipe.device)()
+    # Steps on texts differ by their lengths, so their mean counts; else only a busy machine makes them.
+    average = statistics.fmean if batches.examples.input_kind.has_lengths else statistics.median
+    return average(seconds), time.perf_counter() - began
+
 
 # A network, or its head alone.
 Learner = TypeVar("Learner", Network, HeadAlone)

@@ -11,7 +11,7 @@ from app_pages import file_of, original, page
 from every_model import CLASSICAL, ON_NETWORK
 from models_with_detectors import with_detector
 from pellucid.export.app.chromium import Tab, browsing
-from pellucid.export.app.proving import ask
+from pellucid.export.app.exporting import ask
 from small_models import digits
 
 MODELS = {

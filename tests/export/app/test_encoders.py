@@ -13,12 +13,12 @@ import pytest
 
 from encoding.written import ODD
 from export.app.node import Node
-from pellucid.data.texts.store import Texts
+from pellucid.data.raw_texts import Texts
 from pellucid.encoding import Encoder, WordPieceEncoder, fit_ngrams, fit_tokens
-from pellucid.encoding.ngrams.encoder import NgramEncoder, Shape, grams_of
-from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
-from pellucid.encoding.words.characters import normalise
-from pellucid.export.app.encoders import told_encoder, told_terms
+from pellucid.encoding.ngrams import NgramEncoder, Shape, grams_of
+from pellucid.encoding.tfidf import fit_tfidf
+from pellucid.encoding.words import normalise
+from pellucid.export.app.page_data import encoder_page_data, terms_page_data
 from pellucid.settings import Settings
 from text_models import PIECES
 
@@ -79,7 +79,7 @@ def encoder(kind: str) -> Encoder:
 
 @functools.cache
 def told(kind: str) -> dict[str, Any]:
-    return told_encoder(encoder(kind))
+    return encoder_page_data(encoder(kind))
 
 
 def ids_of(node: Node, kind: str, texts: list[str]) -> list[list[int]]:
@@ -150,7 +150,7 @@ def test_weights_of_terms_are_those_of_python(node: Node, shape: Shape) -> None:
     code = """const read = termsReader(given.told);
         const columnsOf = (text) => read(text).map(({ id }) => id);
         return given.texts.map((text) => termWeights(columnsOf(text), given.idf, given.told));"""
-    given = {"told": told_terms(tfidf), "idf": tfidf.idf.astype(float).tolist(), "texts": texts}
+    given = {"told": terms_page_data(tfidf), "idf": tfidf.idf.astype(float).tolist(), "texts": texts}
     ours = tfidf.transform(texts)
     for row, theirs in enumerate(node.run(TERMS, code, given)):
         start, end = ours.indptr[row], ours.indptr[row + 1]

@@ -9,10 +9,9 @@ from app_pages import page
 from command_line import within
 from pellucid.bundle import load
 from pellucid.errors import ModelFileError
-from pellucid.export.app.exporting import export_app
+from pellucid.export.app.exporting import export_app, prove_app
 from pellucid.export.app.kinds import KINDS
-from pellucid.export.app.proving import prove_app
-from pellucid.export.held_out import held_out_examples
+from pellucid.export.proof import held_out_examples
 from pellucid.pipeline.train import train
 from small_models import digits
 from text_models import texts

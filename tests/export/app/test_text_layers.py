@@ -11,25 +11,22 @@ from export.app.node import Node
 from exported_models import EVERY
 from pellucid.bundle import ClassicalModel, Model, TextModel
 from pellucid.classical import TF_IDF
-from pellucid.classical.predictors.constant import Constant
-from pellucid.classical.predictors.forest import Forest
-from pellucid.classical.predictors.kernel import Kernel
-from pellucid.classical.predictors.linear import Linear
-from pellucid.data.texts.store import Texts
-from pellucid.encoding.ngrams.encoder import Shape
-from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
-from pellucid.export.app.content import refusal
-from pellucid.export.app.facts import app_facts, bodies_of, opened_place, told_layers
-from pellucid.export.app.kinds import KINDS
-from pellucid.export.app.tensors import Tensors
-from pellucid.export.app.texts import formula_of_text
+from pellucid.classical.forests import Forest
+from pellucid.classical.kernel_machines import Kernel
+from pellucid.classical.predictors import Constant, Linear
+from pellucid.data.raw_texts import Texts
+from pellucid.encoding.ngrams import Shape
+from pellucid.encoding.tfidf import fit_tfidf
+from pellucid.export.app.content import app_facts, bodies_of, layers_page_data, opened_place, refusal
+from pellucid.export.app.kinds import KINDS, formula_of_text
+from pellucid.export.app.page_data import Tensors
 from pellucid.export.export import metadata_of
-from pellucid.insight.explanations.contributions import contributions_of
-from pellucid.insight.explanations.drivers import ids_of
-from pellucid.insight.layers.opening import open_network
-from pellucid.insight.layers.records import layer_records
-from pellucid.novelty.fitting import fit_detector, fit_measure
-from pellucid.reports.explain.describing import HIDDEN
+from pellucid.insight.attribution import ids_of
+from pellucid.insight.contributions import contributions_of
+from pellucid.insight.layer_records import layer_records
+from pellucid.insight.opened_networks import open_network
+from pellucid.novelty.detectors import fit_detector, fit_measure
+from pellucid.reports.explain.page_data import HIDDEN
 from small_models import CLASSES, digits
 from text_models import text_model, texts
 
@@ -90,7 +87,7 @@ def said_by_script(node: Node, model: Model, asked: list[str]) -> list[dict[str,
     kind, tensors = KINDS["texts"], Recorder()
     bodies, metadata = bodies_of(model, kind), metadata_of(model, "model")
     facts = app_facts(model, kind, metadata, bodies, tensors)
-    told = told_layers(metadata, bodies[opened_place(bodies)].opened)
+    told = layers_page_data(metadata, bodies[opened_place(bodies)].opened)
     documents = {"told": json.dumps(told), "app": json.dumps(facts)}
     given = {"documents": documents, "arrays": tensors.arrays, "texts": asked}
     found: list[dict[str, Any]] = node.run("", ASK, given)
@@ -121,7 +118,7 @@ def test_every_layer_is_that_of_the_network(node: Node, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["text-cnn", "rnn", "sentence-encoder"])
 def test_what_places_see_is_that_of_the_explain_page(node: Node, name: str) -> None:
-    from pellucid.insight.layers.fields import fields_of_all
+    from pellucid.insight.receptive_fields import fields_of_all
 
     model, text = network_model(name), "one two three four five six"
     [found] = said_by_script(node, model, [text])
@@ -259,8 +256,8 @@ def test_a_network_on_vectors_of_words_says_what_it_says(node: Node) -> None:
 
 
 def test_a_network_that_pages_do_not_compute_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.export.app.texts._NETWORKS", ("bag",))
+    monkeypatch.setattr("pellucid.export.app.kinds._NETWORKS", ("bag",))
     assert "do not compute rnn" in KINDS["texts"].refusal(network_model("rnn"))
     assert KINDS["texts"].refusal(network_model("bag")) == ""
-    monkeypatch.setattr("pellucid.export.app.texts._NETWORKS", ())
+    monkeypatch.setattr("pellucid.export.app.kinds._NETWORKS", ())
     assert refusal(EVERY["average of texts"]()).startswith("of its members svm-on-text-cnn cannot be a page")

@@ -16,8 +16,7 @@ from fuzz.mutating import NAUGHTY, mutate_bytes, mutate_json, mutate_tensors
 from generators import trained_generator
 from models_with_detectors import KINDS, model_with_detector
 from pellucid.bundle import Generator, Model, load_any, save
-from pellucid.bundle.format.description import Description
-from pellucid.bundle.format.weights import Form, pack
+from pellucid.bundle.description import Description, Form, pack
 from pellucid.bundle.parts import expected_forms
 from pellucid.novelty import Detector
 from pellucid.tasks import VALUES

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from fuzz.mutating import mutate_bytes, mutate_json, mutate_tensors
+from pellucid import strict as sealed_document
 from pellucid.errors import PellucidError
 from pellucid.networks import InputFacts, design
-from pellucid.pipeline.run.finished import Run
+from pellucid.pipeline.results import Run
 from pellucid.settings import Settings
-from pellucid.strict import sealed as sealed_document
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from small_models import digits
 
@@ -23,7 +23,7 @@ from small_models import digits
 def _checkpoint() -> tuple[dict[str, bytes], Callable[[], Session]]:
     import tempfile
 
-    from pellucid.training.watching.checkpoints import save_checkpoint
+    from pellucid.training.state import save_checkpoint
 
     pixels, labels = digits()
     examples = Examples(pixels, labels, np.arange(60), np.arange(60, 90), 10)
@@ -46,7 +46,7 @@ def _checkpoint() -> tuple[dict[str, bytes], Callable[[], Session]]:
 
 def checkpoint_trial(draw: random.Random, place: Path) -> str:
     """A checkpoint whose seals are right again after the change, gone on from."""
-    from pellucid.training.watching.checkpoints import load_checkpoint
+    from pellucid.training.state import load_checkpoint
 
     whole, begin = _checkpoint()
     files = dict(whole)
@@ -106,9 +106,7 @@ def run_trial(draw: random.Random, place: Path) -> str:
     from pellucid.answering.predict import _same_for_all
     from pellucid.answering.training_examples import is_data_of, known_label, rows_of
     from pellucid.pipeline.continual.starting_point import _config_of
-    from pellucid.pipeline.run.configuration import settings_of
-    from pellucid.pipeline.run.folder import RunFolder
-    from pellucid.pipeline.run.journal import Journal
+    from pellucid.pipeline.run.journal import Journal, RunFolder, settings_of
 
     metrics, config = mutate_json(draw, _METRICS), mutate_json(draw, _CONFIG)
     rows = mutate_json(draw, _ROWS)

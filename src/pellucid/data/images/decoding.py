@@ -15,10 +15,12 @@ is allocated. A photograph in JPEG that is much larger than wanted is decoded at
 an eighth of its size, which spares the most of the work: a block of 8 x 8 pixels becomes one.
 """
 
+import contextlib
 import functools
 import io
 import re
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, overload
 
@@ -26,18 +28,170 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from pellucid.budgets import MEMORY, PIXELS, PIXELS_ANYWAY, PIXELS_PER_BYTE
-from pellucid.data.images.apart import decoded_apart, header_apart
-from pellucid.data.images.conversion import lies_on_its_side, to_pixels, upright, upright_size
-from pellucid.data.images.frames import frames_warning
-from pellucid.data.images.quiet import quiet_pillow
-from pellucid.data.images.sharing import DECODING
-from pellucid.data.images.sizing import inner_size
-from pellucid.data.images.taken import UNKNOWN, Taken, taken_of
-from pellucid.data.tables.signatures import what_it_is
+from pellucid.budgets import FRAMES, MEMORY, PIXELS, PIXELS_ANYWAY, PIXELS_PER_BYTE
+from pellucid.data.data_files import what_it_is
+from pellucid.data.images.decoding_threads import DECODING, quiet_pillow
+from pellucid.data.images.pixels import (
+    UNKNOWN,
+    Taken,
+    inner_size,
+    lies_on_its_side,
+    taken_of,
+    to_pixels,
+    upright,
+    upright_size,
+)
 from pellucid.errors import DataError
-from pellucid.isolation import current
-from pellucid.regular import open_regular, read_regular
+from pellucid.files import Seekable, open_regular, read_regular
+from pellucid.isolation import Child, Room, current
+from pellucid.strict import Anything, Fields, OneOf, Text, Whole
+
+# Frames and pages of an image, counted no further than anybody wants to know.
+
+_UNCOUNTED = ("JPEG", "MPO", "BMP")
+_SMALL_GIF = 1 << 20
+_BETWEEN_FRAMES = b"\x00,"
+
+
+def frames_warning(image: Image.Image) -> str | None:
+    """A sentence when an open image holds more than the one frame that is used."""
+    if image.format in _UNCOUNTED:
+        return None
+    file: Seekable | None = getattr(image, "fp", None)
+    if image.format == "TIFF" and file is not None:
+        pages = tiff_pages(file)
+        counted = f"more than {FRAMES:,}" if pages > FRAMES else str(pages)
+        return f"{counted} pages; the first is used" if pages > 1 else None
+    if image.format == "GIF" and file is not None and _has_many(file):
+        return f"animated, more than {FRAMES:,} frames; the first is used"
+    frames = getattr(image, "n_frames", 1)
+    return f"animated, {frames} frames; the first is used" if frames > 1 else None
+
+
+def tiff_pages(file: Seekable, most: int = FRAMES) -> int:
+    """Count the directories of a TIFF, of which each names the next; at most one more than `most`.
+
+    Source: Adobe 1992, "TIFF revision 6.0", section 2.
+    """
+    before, seen = file.tell(), set[int]()
+    try:
+        file.seek(0)
+        head = file.read(16)
+        order = "<" if head[:2] == b"II" else ">"
+        is_big = head[2:4] in (b"+\0", b"\0+")
+        count, entry, place = ("Q", 20, "Q") if is_big else ("H", 12, "I")
+        (offset,) = struct.unpack_from(f"{order}{place}", head, 8 if is_big else 4)
+        while offset and offset not in seen and len(seen) <= most:
+            seen.add(offset)
+            file.seek(offset)
+            (entries,) = struct.unpack(f"{order}{count}", file.read(struct.calcsize(count)))
+            file.seek(offset + struct.calcsize(count) + entries * entry)
+            (offset,) = struct.unpack(f"{order}{place}", file.read(struct.calcsize(place)))
+    except (struct.error, OSError, OverflowError, ValueError):
+        pass  # the chain is cut short; whether the first page is whole is for the decoder to say
+    finally:
+        file.seek(before)
+    return max(1, len(seen))
+
+
+def _has_many(file: Seekable) -> bool:
+    """Tell a GIF of far more frames than are counted, each of which would be looked at."""
+    before = file.tell()
+    file.seek(0)
+    content = file.read()
+    found = content.count(_BETWEEN_FRAMES) if len(content) > _SMALL_GIF else 0
+    file.seek(before)
+    return found > 20 * FRAMES
+
+
+# Images decoded in a child process: their bytes go there, their pixels come back, both in shared memory.
+
+_SIDE, _MOMENT = Whole(1, 1 << 31), Whole(-1, (1 << 63) - 1)
+_HEADER: Fields = {"height": _SIDE, "width": _SIDE, "mode": Text(40)}
+_IMAGE: Fields = {
+    **_HEADER,
+    "rows": _SIDE,
+    "columns": _SIDE,
+    "channels": OneOf((1, 3)),
+    "warning": Anything(),
+    "milliseconds": _MOMENT,
+    "camera": Whole(0, (1 << 63) - 1),
+}
+
+
+class SubprocessImage(NamedTuple):
+    """Image as a child decoded it: as `Decoded`, but for the types of `size` and `taken`."""
+
+    pixels: UInt8[np.ndarray, "height width channels"]
+    mode: str
+    warning: str | None
+    size: tuple[int, int]
+    taken: tuple[int, int]
+
+
+def header_in_subprocess(room: Room, content: bytes) -> tuple[int, int, str]:
+    """Height, width and kind of an image, as `header_of`.
+
+    Raises: `DataError` with the reason if it is none, or ended the child.
+    """
+    with room.child() as child:
+        _give(child, content, {"job": "header"})
+        read = child.read(child.receive(), _HEADER)
+    return read["height"], read["width"], read["mode"]
+
+
+@contextlib.contextmanager
+def decoded_in_subprocess(
+    room: Room, content: bytes, size: tuple[int, int] | None
+) -> Iterator[SubprocessImage]:
+    """An image at its own size, as `decode_content`; its share of the memory is held meanwhile.
+
+    Raises: `DataError` with the reason if it cannot be decoded, or ended the child.
+    """
+    with contextlib.ExitStack() as held:
+        with room.child() as child:
+            _give(child, content, {"job": "image", "size": size})
+            message = child.receive()
+            if "needs" in message:
+                needed = child.read(message, {"needs": Whole(0)})["needs"]
+                held.enter_context(DECODING.of(needed))
+                child.send({})
+                message = child.receive()
+            found = _found(child, child.read(message, _IMAGE))
+            child.forget(max(len(content), found.pixels.nbytes))
+        yield found
+
+
+def _give(child: Child, content: bytes, message: dict[str, Any]) -> None:
+    """Hand over the bytes of an image.
+
+    Raises: `DataError` if there are more than fit.
+    """
+    if len(content) > MEMORY.value():
+        raise DataError(f"larger than {MEMORY.value() / 1e6:,.0f} MB; {MEMORY.remedy}")
+    child.shared[: len(content)] = content
+    child.send({**message, "bytes": len(content)})
+
+
+def _found(child: Child, read: dict[str, Any]) -> SubprocessImage:
+    """Pixels copied out of the memory, which the child could change at any time, and what is told of them.
+
+    Raises: `DataError` after ending a child that tells of more than there may be.
+    """
+    shape = (read["rows"], read["columns"], read["channels"])
+    warning = read["warning"]
+    if shape[0] * shape[1] > PIXELS.value() or not (warning is None or isinstance(warning, str)):
+        child.close()
+        raise DataError("its decoder says what it never would; use an undamaged copy")
+    pixels = np.frombuffer(child.shared, np.uint8, int(np.prod(shape))).reshape(shape).copy()
+    return SubprocessImage(
+        pixels,
+        read["mode"],
+        None if warning is None else warning[:1000],
+        (read["height"], read["width"]),
+        (read["milliseconds"], read["camera"]),
+    )
+
 
 Found = TypeVar("Found")
 
@@ -132,7 +286,7 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
     """
     room = current()
     if room is not None:
-        return header_apart(room, read_content(source))
+        return header_in_subprocess(room, read_content(source))
     if isinstance(source, bytes):
         return _header(io.BytesIO(source))
     try:
@@ -168,7 +322,7 @@ def decode_content(
     """
     room = current()
     if room is not None:
-        with decoded_apart(room, content, size) as found:
+        with decoded_in_subprocess(room, content, size) as found:
             return then(Decoded(*found[:-1], Taken(*found.taken)))
     try:
         with _open(io.BytesIO(content), content[:2]) as image:

@@ -5,6 +5,8 @@ never be prepared in two ways.
 """
 
 import dataclasses
+import functools
+import hashlib
 import math
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Shaped, UInt8
+from jaxtyping import Bool, Int64, Shaped, UInt8, UInt64
 
 from pellucid.data.images.decoding import Decoded, decode_content, read_content
-from pellucid.data.images.quiet import quiet_pillow
-from pellucid.data.images.sizing import fit_image
+from pellucid.data.images.decoding_threads import quiet_pillow
+from pellucid.data.images.pixels import fit_image
 from pellucid.errors import DataError
 from pellucid.strict import Fields, Number, OneOf, Truth, Whole, read_object
 
@@ -203,3 +205,104 @@ def block_rows(pixels: Shaped[np.ndarray, "n ..."], bytes_each: int = 1 << 24) -
 def blocks(values: Shaped[np.ndarray, "n ..."], rows: int) -> Iterator[np.ndarray]:
     """Cut an array along its first axis into views of `rows` rows; the last may have fewer."""
     return (values[start : start + rows] for start in range(0, len(values), rows))
+
+
+# Two fingerprints of an image: one for exact copies, one for copies that were changed a little.
+
+DIGEST_BYTES = 16
+_HASH_ROWS, _HASH_COLUMNS = 8, 9
+_GREY_WEIGHTS = np.array([299.0, 587.0, 114.0])  # ITU-R 601, in thousandths
+
+
+def image_digest(pixels: UInt8[np.ndarray, "height width channels"]) -> bytes:
+    """Fingerprint of a decoded image at its own size; equal for exact copies only.
+
+    A colour image whose three channels are equal counts as grey, so that a grey image saved as
+    colour is still found.
+
+    16 bytes: BLAKE2b over shape and pixels.
+    """
+    if pixels.shape[2] == 3:
+        red = pixels[:, :, 0]
+        if np.array_equal(red, pixels[:, :, 1]) and np.array_equal(red, pixels[:, :, 2]):
+            pixels = pixels[:, :, :1]
+    return _digest(pixels)
+
+
+def array_digests(pixels: Shaped[np.ndarray, "n height width channels"]) -> UInt8[np.ndarray, "n 16"]:
+    """Fingerprints, 16 bytes each, of images that came as an array.
+
+    8-bit images get the same fingerprint as files of the same content; others are compared by
+    their own values, not by what is left of them after scaling.
+    """
+    make = image_digest if pixels.dtype == np.uint8 else _digest
+    joined = b"".join(make(image) for image in pixels)
+    return np.frombuffer(joined, np.uint8).reshape(len(pixels), DIGEST_BYTES)
+
+
+def _digest(image: Shaped[np.ndarray, "height width channels"]) -> bytes:
+    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=DIGEST_BYTES)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.digest()
+
+
+def difference_hashes(pixels: UInt8[np.ndarray, "n height width channels"]) -> UInt64[np.ndarray, " n"]:
+    """Perceptual hash: whether brightness falls from each ninth of a row to the next, in eight rows.
+
+    The image is averaged over 8 x 9 areas with whole-number weights, so that equal areas compare
+    as equal on every machine and flat regions always give the same bits.
+
+    Few differing bits of 64 make two images candidates for near copies.
+    """
+    down = _area_weights(pixels.shape[1], _HASH_ROWS)
+    across = _area_weights(pixels.shape[2], _HASH_COLUMNS)
+    hashes = [np.empty(0, np.uint64)]
+    for block in blocks(pixels, block_rows(pixels, 1 << 22)):
+        grey = block[..., 0].astype(np.float64) if block.shape[3] == 1 else block @ _GREY_WEIGHTS
+        areas = down.T @ grey @ across
+        bits = areas[:, :, :-1] > areas[:, :, 1:]
+        packed = np.packbits(bits.reshape(len(block), 64), axis=1)
+        hashes.append(packed.view(">u8")[:, 0].astype(np.uint64))
+    return np.concatenate(hashes)
+
+
+@functools.cache
+def _area_weights(pixels: int, areas: int) -> np.ndarray:
+    """Overlap of each pixel with each of some equal areas, in whole numbers of 1/areas pixel."""
+    starts = np.arange(pixels)[:, None] * areas
+    edges = np.arange(areas)[None, :] * pixels
+    overlap = np.minimum(starts + areas, edges + pixels) - np.maximum(starts, edges)
+    weights: np.ndarray = np.maximum(overlap, 0).astype(np.float64)
+    return weights
+
+
+# Test for photographs: images as large and as rich in colours as those backbones were trained on.
+#
+# The rule looks at up to 200 images. Each is as rich as it has different colours, red, green and blue told
+# apart in 32 steps each (grey in 256). Drawings, signs, digits and screenshots have few; a small photograph
+# has hundreds. Images look like photographs when at least half of them have more than 64 colours (or grey
+# levels), and their shorter side is at least 32 pixels.
+
+LEAST_SIDE = 32
+_EXAMINED = 200
+_LEAST_COLOURS, _LEAST_GREYS = 64, 64
+
+
+def look_like_photographs(
+    pixels: UInt8[np.ndarray, "n height width channels"], positions: Int64[np.ndarray, " some"]
+) -> bool:
+    """Judge evenly spread images at `positions` by the rule at the top of this file."""
+    if min(pixels.shape[1:3]) < LEAST_SIDE or len(positions) == 0:
+        return False
+    chosen = positions[:: max(1, len(positions) // _EXAMINED)][:_EXAMINED]
+    least = _LEAST_GREYS if pixels.shape[3] == 1 else _LEAST_COLOURS
+    rich = [_colours(pixels[position]) > least for position in chosen.tolist()]
+    return 2 * sum(rich) >= len(rich)
+
+
+def _colours(image: UInt8[np.ndarray, "height width channels"]) -> int:
+    """Different colours of an image."""
+    if image.shape[2] == 1:
+        return len(np.unique(image))
+    steps = (image >> 3).astype(np.int64)
+    return len(np.unique((steps[..., 0] << 10) | (steps[..., 1] << 5) | steps[..., 2]))

@@ -1,18 +1,183 @@
-"""Tables of labelled images or texts become a listing."""
+"""Tables of labelled images or texts become a listing; listings of several parts are joined into one."""
 
+import bisect
 import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import overload
 
-from pellucid.data.archives.stored import Stored
-from pellucid.data.listing import Listing
-from pellucid.data.reading.rows import RowReader
-from pellucid.data.reading.text_values import TextTaker
-from pellucid.data.tables.choosing.inputs import IMAGES, TEXT_FILES
-from pellucid.data.tables.columns import Columns, choose_columns
-from pellucid.data.tables.forms.table import Table
-from pellucid.data.tables.packed import FLAGS, packed_column, with_only_label
-from pellucid.data.tables.paths import paths_of
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.data.data_files import Stored
+from pellucid.data.labels import MOST_ROWS, group_text, label_texts, read_times, source_codes
+from pellucid.data.listing import SPLIT_OF_NAME, TEST, UNDECIDED, Listing, Problem
+from pellucid.data.raw_texts import Texts, TextWriter
+from pellucid.data.reading.input_values import FLAGS, TextTaker, packed_column, paths_of, with_only_label
+from pellucid.data.tables.columns import IMAGES, TEXT_FILES, Columns, choose_columns
+from pellucid.data.tables.table import Table
+from pellucid.data.wording import quoted, some
+from pellucid.errors import DataError
 from pellucid.settings import Settings
+
+# Names of many rows, made when they are asked for instead of kept.
+
+
+class RowNames(Sequence[str]):
+    """Names such as `mails.csv:7`, for every row of a table."""
+
+    def __init__(self, place: str, numbers: Int64[np.ndarray, " n"]) -> None:
+        self._place = place
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, which: int) -> str: ...
+
+    @overload
+    def __getitem__(self, which: slice) -> list[str]: ...
+
+    def __getitem__(self, which: int | slice) -> str | list[str]:
+        """One name by its position, or a list of them by a slice."""
+        if isinstance(which, slice):
+            return [f"{self._place}:{number}" for number in self._numbers[which].tolist()]
+        return f"{self._place}:{self._numbers[which]}"
+
+    def __eq__(self, other: object) -> bool:
+        return _are_equal(self, other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Chain(Sequence[str]):
+    """Several sequences as one, none of them copied."""
+
+    def __init__(self, parts: Sequence[Sequence[str]]) -> None:
+        self._parts = parts
+        self._starts = list(itertools.accumulate(map(len, parts), initial=0))
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @overload
+    def __getitem__(self, which: int) -> str: ...
+
+    @overload
+    def __getitem__(self, which: slice) -> list[str]: ...
+
+    def __getitem__(self, which: int | slice) -> str | list[str]:
+        """One text by its position, or a list of them by a slice."""
+        if isinstance(which, slice):
+            return [self[index] for index in range(len(self))[which]]
+        index = range(len(self))[which]
+        part = bisect.bisect_right(self._starts, index) - 1
+        return self._parts[part][index - self._starts[part]]
+
+    def __eq__(self, other: object) -> bool:
+        return _are_equal(self, other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _are_equal(one: Sequence[str], other: object) -> bool:
+    return isinstance(other, Sequence) and len(one) == len(other) and all(map(str.__eq__, one, other))
+
+
+# Rows of a table: labels, splits and groups beside the inputs.
+
+_SPLIT_OF_VALUE = {**SPLIT_OF_NAME, "": UNDECIDED}
+
+
+class RowReader:
+    """Takes the rows of a table block by block; the inputs go through, the rest stays.
+
+    Equal texts are kept once, so that a million labels cost no more than a million places.
+    """
+
+    def __init__(self, table: Table, columns: Columns) -> None:
+        self._table = table
+        self._columns = columns
+        self._numbers: list[np.ndarray] = []
+        self._labels: list[object] = []
+        self._splits: list[str] = []
+        self._groups: list[str] = []
+        self._sources: dict[str, list[np.ndarray]] = {name: [] for name in columns.sources}
+        self._times: list[object] = []
+        self._slices: list[str] = []
+        self._kept: dict[str, str] = {}
+        self._wrong: list[tuple[int, str]] = []
+
+    def inputs(self) -> Iterator[Sequence[object]]:
+        """Go through the table once: values of the input column, some rows at a time."""
+        columns = self._columns
+        for block in self._table.read(columns.names):
+            self._numbers.append(np.array(block.numbers, np.int64))
+            self._labels += map(self._once, block.columns[columns.label])
+            if columns.split is not None:
+                self._splits += self._splits_of(block.columns[columns.split], block.numbers)
+            if columns.group is not None:
+                self._groups += map(self._group_of, block.columns[columns.group])
+            for name, codes in self._sources.items():
+                codes.append(source_codes(block.columns[name]))
+            if columns.time is not None:
+                self._times += block.columns[columns.time]
+            if columns.slice is not None:
+                self._slices += map(self._group_of, block.columns[columns.slice])
+            yield columns.inputs(block.columns)
+
+    def listing(self) -> Listing:
+        """All that was read beside the inputs, as a listing that still lacks them.
+
+        Raises: `DataError` if a label is none, or a value of the split column names no split.
+        """
+        numbers = np.concatenate(self._numbers)
+        labels = label_texts(self._labels, self._table.place, lambda index: f"row {numbers[index]}")
+        if self._wrong:
+            raise DataError(
+                f"{self._table.place}: column {quoted(str(self._columns.split))} holds "
+                f"{quoted(self._wrong[0][1])} at "
+                f"{some([f'row {number}' for number, _ in self._wrong], MOST_ROWS)}; "
+                "a split is train, validation (or val) or test"
+            )
+        count = len(numbers)
+        return Listing(
+            place=self._table.place,
+            form="table",
+            sources=RowNames(self._table.place, numbers),
+            labels=labels,
+            splits=self._splits if self._columns.split is not None else [UNDECIDED] * count,
+            groups=self._groups if self._columns.group is not None else [""] * count,
+            columns_of_sources={name: np.concatenate(codes) for name, codes in self._sources.items()},
+            times=self._read_times(numbers),
+            slices=self._slices if self._columns.slice is not None else None,
+        )
+
+    def _read_times(self, numbers: np.ndarray) -> np.ndarray | None:
+        """Times of all rows; `None` without a column of them."""
+        name = self._columns.time
+        if name is None:
+            return None
+        place = f"{self._table.place}: column {quoted(name)}"
+        return read_times(self._times, place, lambda index: f"row {numbers[index]}")
+
+    def _once(self, value: object) -> object:
+        return self._kept.setdefault(value, value) if type(value) is str else value
+
+    def _group_of(self, value: object) -> str:
+        text = group_text(value)
+        return self._kept.setdefault(text, text)
+
+    def _splits_of(self, values: Sequence[object], numbers: Sequence[int]) -> Iterator[str]:
+        for value, number in zip(values, numbers, strict=True):
+            text = "" if value is None else str(value).strip().lower()
+            split = _SPLIT_OF_VALUE.get(text)
+            if split is None:
+                self._wrong.append((number, text))
+            yield split or UNDECIDED
 
 
 def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
@@ -95,3 +260,112 @@ def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settin
             f"{table.place}: {columns.sentence()}",
         ),
     )
+
+
+# Listings of several parts joined into one.
+
+
+def with_test(listing: Listing, test: Listing) -> Listing:
+    """Join a second listing as the test split.
+
+    Raises: `DataError` if the two do not fit, as `joined` says.
+    """
+    test = dataclasses.replace(test, splits=[TEST] * len(test))
+    return dataclasses.replace(joined([listing, test]), times=None)
+
+
+def joined(parts: Sequence[Listing]) -> Listing:
+    """One listing of several, under place and form of the first.
+
+    What not all of them have, such as times, is left out.
+
+    Raises: `DataError` if one is of texts and the other of images, or one is of files and the other of
+    arrays.
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    for part in parts[1:]:
+        _require_fitting(first, part)
+    starts = np.cumsum([0, *map(len, parts)]).tolist()
+    loaders = [part.load_pixels for part in parts if part.load_pixels is not None]
+    names = [
+        name for name in first.columns_of_sources if all(name in part.columns_of_sources for part in parts)
+    ]
+    times = [part.times for part in parts if part.times is not None]
+    slices = [part.slices for part in parts if part.slices is not None]
+    return Listing(
+        place=first.place,
+        form=first.form,
+        sources=Chain([part.sources for part in parts]),
+        labels=_chained([part.labels for part in parts]),
+        splits=_chained([part.splits for part in parts]),
+        groups=_chained([part.groups for part in parts]),
+        paths=None if first.paths is None else [path for part in parts for path in part.paths or ()],
+        load_pixels=functools.partial(_joined, loaders, parts[-1].place) if loaders else None,
+        array_files=tuple(file for part in parts for file in part.array_files),
+        warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.warnings)),
+        texts=_joined_texts([part.texts for part in parts if part.texts is not None]),
+        problems=tuple(
+            problem
+            for part, start in zip(parts, starts, strict=False)
+            for problem in _moved(part.problems, start)
+        ),
+        columns_of_sources={
+            name: np.concatenate([part.columns_of_sources[name] for part in parts]) for name in names
+        },
+        times=np.concatenate(times) if len(times) == len(parts) else None,
+        slices=_chained(slices) if len(slices) == len(parts) else None,
+        joined_columns=first.joined_columns,
+    )
+
+
+def _require_fitting(listing: Listing, other: Listing) -> None:
+    """Refuse to join texts with images, or files with arrays.
+
+    Raises: `DataError` with what both are.
+    """
+    if listing.noun != other.noun:
+        raise DataError(
+            f"{other.place}: holds {other.noun}s, but {listing.place} {listing.noun}s; "
+            "give both as images or both as texts"
+        )
+    if (listing.paths is None) != (other.paths is None):
+        raise DataError(
+            f"{other.place}: is of the form {other.form}, but {listing.place} of the form {listing.form}; "
+            "give both as files or both as arrays"
+        )
+
+
+def _chained(parts: Sequence[Sequence[str]]) -> list[str]:
+    return [value for part in parts for value in part]
+
+
+def _joined_texts(parts: Sequence[Texts]) -> Texts | None:
+    """Texts of all parts; nothing where they are images."""
+    if not parts:
+        return None
+    writer = TextWriter()
+    for part in parts:
+        writer.extend(part)
+    return writer.finish()
+
+
+def _moved(problems: Sequence[Problem], by: int) -> Iterator[Problem]:
+    """Problems of a second part, counted from the start of the first."""
+    return (dataclasses.replace(problem, index=problem.index + by) for problem in problems)
+
+
+def _joined(loaders: list[Callable[[], np.ndarray]], place: str) -> np.ndarray:
+    """Pixels of all parts.
+
+    Raises: `DataError` if their images differ in size.
+    """
+    arrays = [load() for load in loaders]
+    for other in arrays[1:]:
+        if other.shape[1:] != arrays[0].shape[1:]:
+            raise DataError(
+                f"{place}: images of {other.shape[1:]}, but those to train on are {arrays[0].shape[1:]}; "
+                "bring them to one size"
+            )
+    return np.concatenate(arrays)

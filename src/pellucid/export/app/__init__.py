@@ -6,12 +6,12 @@ How a page is put together, and where a kind of input (images, texts) plugs in:
   facts that its scripts read as `app.input`, a blank input on which the network is opened once (for the
   names, shapes and formulas of its layers), the original of a held-out example for the proof, its template in
   `page/` (the area where people hand over an input) and its rooms of modules in `script/`.
-- `tensors.py` packs weights: tensors of two axes and more in 16 bits, in steps of each row, vectors in single
-  precision, one behind the other, deflated, base64, in `<script id="weights">`; `app.tensors` says of every
-  name where it and its steps begin, and its shape. Weights have the names of the lines (`body.0.weight`);
+- `page_data.py` packs weights: tensors of two axes and more in 16 bits, in steps of each row, vectors in
+  single precision, one behind the other, deflated, base64, in `<script id="weights">`; `app.tensors` has for
+  every name where it and its steps begin, and its shape. Weights have the names of the lines (`body.0.weight`);
   what else a model needs is added under a prefix (`novelty.axes`). In the page `stored(name)` gives any.
 - `content.py` renders the page. It has three documents, all deflated: `told` (as on the explain page: the
-  layers), `app` (`facts.py`: everything else) and the weights; one script, joined from the modules of the
+  layers), `app` (`content.py`: everything else) and the weights; one script, joined from the modules of the
   explain page and of `script/`, allowed by its checksum. The last module of a kind calls `startPage(kind)`
   with an object of the type `InputKind` in `script/types.js`: how an input is read, turned into what the
   network takes and shown.
@@ -19,6 +19,6 @@ How a page is put together, and where a kind of input (images, texts) plugs in:
   array; kinds that are not in it are computed by `gradients/runs.js` of the explain page, in double
   precision and slower. `script/engine/network.js` runs the network and keeps every layer's values.
 - Every string that people read stands in `script/words/` by its key, in English and in Chinese.
-- `proving.py` replays the page in a headless browser through `globalThis.pellucid.answer(original)`, the same
-  function that answers people.
+- `exporting.py` replays the page in a headless browser through `globalThis.pellucid.answer(original)`, the
+  same function that answers people.
 """

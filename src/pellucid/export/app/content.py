@@ -1,35 +1,203 @@
-"""The page put together: templates, one script, its documents, and the policy that lets nothing else in."""
+"""The page put together: its templates, script and documents, what they tell of the model, and its card."""
 
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
-from pellucid.bundle import Model
-from pellucid.export.app.facts import (
-    app_facts,
-    bodies_of,
-    explanation_of,
-    members_of,
-    opened_place,
-    told_layers,
-)
+from pellucid.answering.training_examples import run_of
+from pellucid.bundle import AverageModel, ClassicalModel, ImageModel, Member, Model
+from pellucid.bundle.models import OnNetwork
 from pellucid.export.app.kinds import KINDS, AppKind
-from pellucid.export.app.tensors import Tensors, deflated
+from pellucid.export.app.page_data import Tensors, deflated, predictor_page_data
+from pellucid.insight.explaining import with_probabilities
 from pellucid.insight.explanation import Explanation
-from pellucid.insight.layers.opened import Opened
-from pellucid.reports.explain.describing import HIDDEN
-from pellucid.reports.explain.joining import FOLDER, ROOMS, joined, modules_of
-from pellucid.reports.explain.mathml import mathml
-from pellucid.reports.explain.page import page_environment
+from pellucid.insight.layer_records import layer_records
+from pellucid.insight.opened_networks import Opened
+from pellucid.novelty import Detector
+from pellucid.reports.explain.page import FOLDER, ROOMS, joined, mathml, modules_of, page_environment
+from pellucid.reports.explain.page_data import HIDDEN, Packed, described
+from pellucid.reports.formatting import Score, interval, scored
 from pellucid.runtime.metadata import Metadata
+from pellucid.settings.metrics import METRICS
+
+# Everything that a page's scripts read of a model beside its layers and weights.
+
+# Prefix of the arrays of a novelty detector among the tensors.
+NOVELTY = "novelty."
+
+# Facts of a layer that is computed without being shown.
+_COMPUTED = ("name", "kind", "takes", "weights", "settings", "shape", "hidden")
+
+
+class Body(NamedTuple):
+    """What one or several members see of an input: the last hidden layer of a network, or features.
+
+    Attributes:
+        model: that sees it; the network itself where it is one of the members.
+        members: places of all that see it.
+        opened: the network opened on a blank input; `None` without one.
+    """
+
+    model: Model
+    members: tuple[int, ...]
+    opened: Opened | None
+
+
+def members_of(model: Model) -> tuple[Member, ...]:
+    """The members of an average; any other model is its only one."""
+    return model.members if isinstance(model, AverageModel) else (Member(model.name, 1, model),)
+
+
+def bodies_of(model: Model, kind: AppKind) -> list[Body]:
+    """What members see of an input, once for all that see the same; that of the first member comes first."""
+    members = members_of(model)
+    groups = model.groups if isinstance(model, AverageModel) else [[0]]
+    found = []
+    for group in groups:
+        seeing = members[group[0]].model
+        opened = kind.opened(seeing)
+        if opened is not None and isinstance(seeing, OnNetwork) and seeing.classes:
+            opened = with_probabilities(opened, seeing.temperature)
+        found.append(Body(seeing, tuple(group), opened))
+    return found
+
+
+def opened_place(bodies: Sequence[Body]) -> int:
+    """Place of the body whose layers the page opens: of the heaviest member that has any; else the first."""
+    with_layers = [place for place, body in enumerate(bodies) if body.opened is not None]
+    return with_layers[0] if with_layers else 0
+
+
+def app_facts(
+    model: Model, kind: AppKind, metadata: Metadata, bodies: Sequence[Body], tensors: Tensors
+) -> dict[str, Any]:
+    """The document `app` of a page, but card and proof; the arrays it speaks of are added to `tensors`."""
+    shown = opened_place(bodies)
+    is_average = isinstance(model, AverageModel)
+    told_bodies = [
+        _body(body, kind, metadata, tensors, number=_number(place, shown), is_shown=place == shown)
+        for place, body in enumerate(bodies)
+    ]
+    body_of = {member: place for place, body in enumerate(bodies) for member in body.members}
+    return {
+        "model": metadata.model,
+        "classes": list(metadata.classes),
+        "temperature": metadata.temperature if is_average else 1.0,
+        "members": [
+            _member(model, place, body_of[place], tensors) for place in range(len(members_of(model)))
+        ],
+        "bodies": told_bodies,
+        "opened": shown,
+        "input": kind.facts(model),
+        "novelty": None if model.detector is None else _detector(model.detector, tensors),
+        "abstention": [list(each) for each in metadata.abstention],
+        "tensors": tensors.places,
+    }
+
+
+def hidden_of(opened: Opened) -> str:
+    """Name of the value that the network's head takes: the last hidden layer, which a detector looks at."""
+    for line in opened.lines:
+        if line.name.split(".")[0] == "head":
+            return opened.sources(line)[0]
+    return opened.output
+
+
+def _number(place: int, first: int) -> str:
+    """What names of arrays of one of several end in: nothing of that which comes first, else its number."""
+    return "" if place == first else str(place + 1)
+
+
+def _member(model: Model, place: int, body: int, tensors: Tensors) -> dict[str, Any]:
+    """A member, of the form `Member` in the script's types."""
+    members = members_of(model)
+    name, weight, one = members[place]
+    # Of a linear model on words, alone, a table beside the words says what each of them adds.
+    shows_words = (
+        len(members) == 1
+        and isinstance(one, ClassicalModel)
+        and one.tfidf is not None
+        and one.predictor.kind == "linear"
+    )
+    return {
+        "name": name,
+        "weight": weight,
+        "share": weight / sum(each.weight for each in members),
+        "temperature": one.temperature,
+        "mirror": isinstance(one, ImageModel) and one.mirror,
+        "body": body,
+        "predictor": predictor_page_data(
+            one, tensors, f"predictor{_number(place, 0)}.", is_opened=not shows_words
+        ),
+    }
+
+
+def _body(
+    body: Body, kind: AppKind, metadata: Metadata, tensors: Tensors, *, number: str, is_shown: bool
+) -> dict[str, Any]:
+    """A body, of the form `Body` in the script's types; layers that the page shows are told elsewhere."""
+    opened, layers = body.opened, None
+    if opened is not None:
+        prefix = f"network{number}." if number else ""
+        tensors.add_all({prefix + name: each for name, each in _weights(opened).items()})
+        if not is_shown:
+            layers = [
+                {key: layer[key] for key in _COMPUTED}
+                | {"weights": [prefix + name for name in layer["weights"]]}
+                for layer in layers_page_data(metadata, opened)["layers"]
+            ]
+    return {
+        "hidden": "" if opened is None else hidden_of(opened),
+        "output": "" if opened is None else opened.output,
+        "layers": layers,
+        "input": kind.body(body.model, tensors, number),
+    }
+
+
+def layers_page_data(metadata: Metadata, opened: Opened | None) -> dict[str, Any]:
+    """What the explain page's script reads of the layers of a network; the document `told` of a page."""
+    if opened is None:
+        return {"layers": [], "places": {}}
+    return described(explanation_of(metadata, opened), Packed())
+
+
+def explanation_of(metadata: Metadata, opened: Opened | None) -> Explanation:
+    """The layers of a network, none where there is no network, as the explain page takes them."""
+    return Explanation(
+        model=metadata.model,
+        classes=metadata.classes,
+        answer=np.zeros(max(1, len(metadata.classes))),
+        target=None,
+        inputs="",
+        opened=opened,
+        layers=() if opened is None else layer_records(opened),
+    )
+
+
+def _weights(opened: Opened) -> dict[str, Any]:
+    """Tensors that some line takes."""
+    taken = [name for line in opened.lines for name in line.takes if name in opened.weights]
+    return {name: opened.weights[name] for name in dict.fromkeys(taken)}
+
+
+def _detector(detector: Detector, tensors: Tensors) -> dict[str, Any]:
+    """Settings of a detector; its arrays are kept in single precision, since ranks are told by them."""
+    arrays = {name: array for name, array in detector.arrays().items() if name != "answers"}
+    tensors.add_all(arrays, NOVELTY, exactly=True)
+    return {"kind": detector.measure.kind, "rate": detector.rate, "settings": detector.measure.to_json()}
+
 
 # Rooms of modules that every page has, behind those of the explain page.
 APP_ROOMS = {
@@ -104,7 +272,7 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactl
         "checksum": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         "weights": tensors.text,
     }
-    return Page(values, facts, json.dumps(told_layers(metadata, opened), allow_nan=False))
+    return Page(values, facts, json.dumps(layers_page_data(metadata, opened), allow_nan=False))
 
 
 def _formulas(kind: AppKind, explanation: Explanation, opened: Opened) -> dict[str, Markup]:
@@ -145,3 +313,98 @@ def refusal(model: Model) -> str:
         if reason := kind.refusal(member):
             return reason if member is model else f"of its members {name} cannot be a page: {reason}"
     return ""
+
+
+# Model card of a page: what the run says of the model that it holds, as rows and a table of its models.
+
+
+def card_of(model: Model, name: str, folder: Path) -> dict[str, Any]:
+    """Facts for the card of a model: rows of a word's key and a text, and the models of its run by score.
+
+    A model folder that lies in no run has fewer.
+    """
+    run = run_of(folder)
+    config, metrics = (_read(run, each) for each in ("config.json", "metrics.json"))
+    rows = [
+        ("cardTrained", _data(config, metrics, name)),
+        ("cardScore", ""),
+        ("cardInput", _input(model)),
+        ("cardParameters", f"{model.parameters:,}"),
+        ("cardDate", _date(run)),
+        ("cardVersion", f"Pellucid {version('pellucid')}"),
+    ]
+    key = _metric(config, metrics, name)
+    models = [] if key is None else _models(metrics["models"], key, name)
+    own = next((each["score"] for each in models if each["is_own"]), "")
+    words = "" if key is None else METRICS[key].words
+    shown = {each: text for each, text in rows if text} | ({"cardScore": f"{words} {own}"} if own else {})
+    return {
+        "rows": [(each, shown[each]) for each, _ in rows if each in shown],
+        "metric": words,
+        "models": models,
+    }
+
+
+def _read(run: Path | None, name: str) -> Mapping[str, Any]:
+    """A document of the run; nothing where it cannot be read, which only makes the card shorter."""
+    try:
+        found = None if run is None else json.loads((run / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _data(config: Mapping[str, Any], metrics: Mapping[str, Any], model: str) -> str:
+    """Name of the data, without the folders it lay in, and how many examples the model learned from."""
+    data = config.get("data")
+    if not isinstance(data, dict) or "place" not in data:
+        return ""
+    name = str(data["place"]).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    # Where folds judge, a model that is kept learns from the validation split too.
+    own = (metrics.get("models") or {}).get(model)
+    count = own.get("train_examples") if isinstance(own, dict) else data.get("train")
+    return f"{name}, {count:,}" if isinstance(count, int) else name
+
+
+def _input(model: Model) -> str:
+    """Size of an image; nothing of other inputs."""
+    if model.preprocessing is None:
+        return ""
+    image = model.preprocessing
+    return f"{image.width} \u00d7 {image.height} \u00d7 {image.channels}"
+
+
+def _date(run: Path | None) -> str:
+    """The day on which the run ended."""
+    try:
+        ended = 0.0 if run is None else (run / "metrics.json").stat().st_mtime
+    except OSError:
+        return ""
+    return datetime.fromtimestamp(ended, UTC).date().isoformat() if ended else ""
+
+
+def _metric(config: Mapping[str, Any], metrics: Mapping[str, Any], name: str) -> str | None:
+    """The metric that the run's models were chosen by, or else the first one that was measured."""
+    try:
+        measured = metrics["models"][name]["test"]
+        asked = config["settings"]["metric"]
+        return str(asked) if asked in measured else next(each for each in measured if each in METRICS)
+    except (KeyError, TypeError, StopIteration):
+        return None
+
+
+def _models(models: Mapping[str, Any], key: str, own: str) -> list[dict[str, Any]]:
+    """Every model with its score on the test examples, the best first."""
+    found = []
+    for name, facts in models.items():
+        score = Score.read((facts.get("test") or {}).get(key)) if isinstance(facts, dict) else None
+        if score is not None:
+            found.append(
+                {
+                    "name": name,
+                    "score": f"{scored(score)} {interval(score)}".strip(),
+                    "is_own": name == own,
+                    "by": score.value,
+                }
+            )
+    return sorted(found, key=lambda each: each.pop("by"), reverse=not METRICS[key].is_error)

@@ -1,22 +1,138 @@
-"""Write a trained model as one page, once it has proved to answer as the model does."""
+"""Write a trained model as one page, once it has answered in a browser as the model does."""
 
-from collections.abc import Callable
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from pellucid.answering.incoming import incoming_rows
 from pellucid.answering.naming import model_of
-from pellucid.bundle import load
-from pellucid.errors import UsageError
-from pellucid.export.app.card import card_of
-from pellucid.export.app.chromium import find_browser
-from pellucid.export.app.content import page_of, refusal
-from pellucid.export.app.kinds import KINDS
-from pellucid.export.app.proving import MOST_EXAMPLES, AppProof, prove_app
-from pellucid.export.export import metadata_of
-from pellucid.export.held_out import held_out_examples
-from pellucid.export.places import require_place
-from pellucid.export.proof import DisagreeingError
+from pellucid.bundle import Answers, Model, load
+from pellucid.errors import DataError, ModelFileError, UsageError
+from pellucid.export.app.chromium import BrowserFailed, Tab, browsing, find_browser
+from pellucid.export.app.content import card_of, page_of, refusal
+from pellucid.export.app.kinds import KINDS, AppKind
+from pellucid.export.export import metadata_of, require_place
+from pellucid.export.proof import Allowance, DisagreeingError, HeldOutExamples, compare, held_out_examples
 from pellucid.files import write_file
+
+# Proof of a page: in a browser it answers held-out examples, from original files, as the model does.
+
+MOST_EXAMPLES = 300
+# Change by 16 bits a weight: probabilities by as much as `difference`, labels of answers that lie no further
+# apart than `tie`, novelty by as many ranks as make this share.
+ALLOWANCE = Allowance(difference=1e-3, tie=1e-3, novelty=0.02)
+
+_BATCH_BYTES = 8_000_000
+_SECONDS_EACH = 20.0
+_PAGE = "app.html"
+
+
+class AppProof(NamedTuple):
+    """Outcome of a proof that was passed.
+
+    Attributes:
+        examples: answered by the page and by the model.
+        difference: largest one found, of probabilities or numbers.
+        browser: its name and version.
+    """
+
+    examples: int
+    difference: float
+    browser: str
+
+
+def prove_app(
+    model: Model, kind: AppKind, content: bytes, examples: HeldOutExamples, program: str
+) -> AppProof:
+    """Open a page in a browser, and ask it and the model about the same original files.
+
+    Raises: `ModelFileError` with examples if they disagree, the page asks the network for anything or its
+    script fails; `DataError` if none of the examples can be read any more.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / _PAGE
+        place.write_bytes(content)
+        try:
+            with browsing(program) as tab:
+                tab.open(place.as_uri())
+                proof = _proved(model, kind, examples, tab)
+                _require_quiet(tab, place.as_uri())
+        except BrowserFailed as error:
+            raise ModelFileError(f"export: not written: the page failed in {program}: {error}") from error
+    return proof
+
+
+def _proved(model: Model, kind: AppKind, examples: HeldOutExamples, tab: Tab) -> AppProof:
+    """Compare answers block by block."""
+    asked = incoming_rows(model, examples.listing, examples.rows)
+    rows = iter(examples.rows)
+    answered, largest = 0, 0.0
+    for block in asked.blocks:
+        of_block = zip(block.names, islice(rows, len(block.names)), block.errors, strict=True)
+        readable = [(name, row) for name, row, error in of_block if not error]
+        if not readable:
+            continue
+        originals = (kind.original(model, examples.listing, row) for _, row in readable)
+        theirs = _answers(model, list(_asked(tab, originals)))
+        ours = model.answer(block.inputs)
+        engine = f"the page in {tab.product}"
+        shown = [name for name, _ in readable]
+        largest = max(largest, compare(model, shown, ours, theirs, engine, ALLOWANCE))
+        answered += len(readable)
+    if not answered:
+        raise DataError("export: none of the held-out examples can be read any more; put the data back")
+    return AppProof(answered, largest, tab.product.replace("HeadlessChrome", "Chrome").replace("/", " "))
+
+
+def _asked(tab: Tab, originals: Iterator[dict[str, str]]) -> Iterator[dict[str, Any]]:
+    """Ask the page about originals, a bounded number of bytes at a time."""
+    batch: list[dict[str, str]] = []
+    for original in originals:
+        batch.append(original)
+        if sum(len(text) for each in batch for text in each.values()) >= _BATCH_BYTES:
+            yield from ask(tab, batch)
+            batch = []
+    if batch:
+        yield from ask(tab, batch)
+
+
+def ask(tab: Tab, originals: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
+    """Answers of an open page: `said`, `novelty` and `milliseconds`, or `error`.
+
+    Raises: `BrowserFailed` if its script fails.
+    """
+    expression = f"pellucid.ready.then((page) => page.answer({json.dumps(originals)}))"
+    found: list[dict[str, Any]] = tab.evaluate(expression, 60.0 + _SECONDS_EACH * len(originals))
+    return found
+
+
+def _answers(model: Model, found: Sequence[dict[str, Any]]) -> Answers:
+    """Answers of the page as a model gives them; those that it could not read are no numbers."""
+    width = max(1, len(model.classes))
+    said = np.array([each.get("said", [np.nan] * width) for each in found], np.float64)
+    novelty = [each.get("novelty") for each in found]
+    unknown = all(each is None for each in novelty)
+    return Answers(
+        said if model.classes else said[:, 0],
+        None if unknown else np.array([np.nan if each is None else each for each in novelty], np.float64),
+    )
+
+
+def _require_quiet(tab: Tab, address: str) -> None:
+    """Refuse a page that asks for anything but itself, or complains.
+
+    Raises: `ModelFileError`.
+    """
+    others = [each for each in tab.requests if each != address and not each.startswith(("data:", "blob:"))]
+    if others or tab.errors:
+        found = f"it asks for {others[0]}" if others else tab.errors[0]
+        raise ModelFileError(f"export: not written: the page failed in {tab.product}: {found}")
+
 
 ENDING = ".html"
 

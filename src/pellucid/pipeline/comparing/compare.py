@@ -2,40 +2,181 @@
 
 import contextlib
 import dataclasses
+import json
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pellucid import cores
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset, prepare
 from pellucid.data.reading.dispatch import require_existing
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
-from pellucid.files import make_folder
-from pellucid.networks.architectures.rnn import cell_of
-from pellucid.pipeline.comparing.comparison import command_line, machine_for, write_comparison
-from pellucid.pipeline.comparing.standings import Standings
-from pellucid.pipeline.comparing.trials import Judged, Trial, Trials
-from pellucid.pipeline.comparing.variants import OF_NETWORKS, Design, Variant, make_variants
-from pellucid.pipeline.learners.planning.plan import make_plan
-from pellucid.pipeline.learners.planning.precision import require_precision, require_precision_again
-from pellucid.pipeline.learners.planning.preparation import material_of, network_name, prepared_for
-from pellucid.pipeline.learners.planning.refusals import (
+from pellucid.files import make_folder, write_file
+from pellucid.networks.text_networks import cell_of
+from pellucid.pipeline.comparing.trials import Standings, Trial, TrialResult, Trials, rank
+from pellucid.pipeline.comparing.variants import OF_NETWORKS, Design, Variant, make_variants, shown
+from pellucid.pipeline.learners.preparation import (
+    make_plan,
+    material_of,
+    network_name,
+    prepared_for,
+    require_precision,
+    require_precision_again,
+)
+from pellucid.pipeline.learners.refusals import (
     require_fitting_inputs,
     require_fitting_model,
     require_prediction,
 )
-from pellucid.pipeline.run.configuration import require_unchanged
-from pellucid.pipeline.run.folder import RunFolder
-from pellucid.pipeline.run.identity import require_same_data, warn_of_other_versions
-from pellucid.pipeline.run.journal import Journal
-from pellucid.pipeline.run.progress import counting
-from pellucid.pipeline.run.signals import interruptible
-from pellucid.pipeline.run.stages import Stages
-from pellucid.settings import CLASSICAL, Metric
+from pellucid.pipeline.run.context import require_same_data, task_name, warn_of_other_versions
+from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged
+from pellucid.pipeline.run.stages import Stages, counting, interruptible
+from pellucid.reports.comparison import ComparisonFacts, render_comparison
+from pellucid.settings import CLASSICAL, Metric, Settings
+from pellucid.training.hardware import choose_device, choose_precision, choose_threads, is_left_open, sharing
+
+# Results of a comparison: history, metrics and report.
+
+_FORMAT = 2
+
+# Outcome of every training of every variant.
+Found = Mapping[str, Sequence[tuple[Trial, TrialResult]]]
+
+
+def machine_for(settings: Settings) -> dict[str, Any]:
+    """Threads, device and precision on this machine, for a resumed comparison to keep."""
+    device = choose_device(settings)
+    with sharing(cores.free() if is_left_open(settings) else None):
+        threads = choose_threads(settings)
+    return {
+        "threads": threads,
+        "device": device,
+        "precision": choose_precision(settings, device),
+    }
+
+
+def command_line(
+    name: str,
+    place: str,
+    out: Path | str,
+    given: Mapping[str, Any],
+    vary: Mapping[str, Sequence[Any]] | None = None,
+    seeds: int | None = None,
+) -> str:
+    """The command line, quoted for a shell; `vary` and `seeds` belong to `compare`."""
+    words = ["pellucid", name, place]
+    for setting, values in (vary or {}).items():
+        words += ["--vary", f"{setting}={','.join(shown(value) for value in values)}"]
+    words += ["--out", str(out)]
+    for setting, value in given.items():
+        flag = setting.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", shown(value)]
+    if seeds is not None:
+        words += ["--seeds", str(seeds)]
+    return shlex.join(words)
+
+
+def write_comparison(
+    folder: RunFolder,
+    variants: Sequence[Variant],
+    design: Design,
+    found: Found,
+    data: tuple[Dataset, Check],
+    config: Mapping[str, Any],
+) -> Standings:
+    """Write report and metrics, and rank the variants; `metrics.json` comes last and marks the end."""
+    metrics, standings = _metrics(variants, design, found, data)
+    history = [
+        {"variant": trial.contender, "seed": trial.settings.seed, "fold": trial.fold, **record}
+        for trained in found.values()
+        for trial, judged in trained
+        for record in judged.history
+    ]
+    lines = "".join(json.dumps(line, allow_nan=False) + "\n" for line in history)
+    write_file(folder.path / "history.jsonl", lines.encode())
+    facts = ComparisonFacts(
+        title=str(config["data"]["place"]),
+        metrics=metrics,
+        history=history,
+        settings={**config["settings"], **config["machine"], **dict.fromkeys(design.vary, "varied")},
+        versions=config["versions"],
+        command=config["command"],
+    )
+    write_file(folder.path / "report.html", render_comparison(facts).encode())
+    folder.write_json("metrics.json", metrics)
+    return standings
+
+
+def _metrics(
+    variants: Sequence[Variant],
+    design: Design,
+    found: Found,
+    data: tuple[Dataset, Check],
+) -> tuple[dict[str, Any], Standings]:
+    """The content of `metrics.json`."""
+    dataset, check = data
+    judged = {name: [each for _, each in trained] for name, trained in found.items()}
+    everything = [each for trained in judged.values() for each in trained]
+    train, test = (float(np.mean([getattr(each, part) for each in everything])) for part in ("train", "test"))
+    measure = dataset.target.decides(design.settings.metric)
+    standings = rank(
+        {name: [each.scores[measure.key] for each in trained] for name, trained in judged.items()},
+        train,
+        test,
+        measure,
+    )
+    return {
+        "format": _FORMAT,
+        "task": task_name(dataset),
+        "seed": design.settings.seed,
+        "classes": list(dataset.classes),
+        "data": check.metrics(),
+        "compare": {
+            "varied": {name: list(values) for name, values in design.vary.items()},
+            "metric": measure.key,
+            "larger_is_better": not measure.is_error,
+            "seeds": design.seed_numbers(),
+            "folds": design.folds,
+            "trainings": design.trainings,
+            "train": round(train),
+            "judged": round(test),
+            "set_aside": len(dataset.test),
+            "best": standings.best,
+            "verdict": standings.sentence(),
+            "variants": {
+                variant.name: _entry(variant, found[variant.name], standings) for variant in variants
+            },
+            "comparisons": [each.to_json() for each in standings.contrasts],
+        },
+    }, standings
+
+
+def _entry(
+    variant: Variant, trained: Sequence[tuple[Trial, TrialResult]], standings: Standings
+) -> dict[str, Any]:
+    """A variant's entry in `metrics.json`."""
+    judged = [each for _, each in trained]
+    return {
+        "settings": dict(variant.varied),
+        "mean": standings.means[variant.name]._asdict(),
+        "scores": [
+            {"seed": trial.settings.seed, "fold": trial.fold, **each.scores} for trial, each in trained
+        ],
+        "steps": round(float(np.mean([each.steps for each in judged]))),
+        "epochs": round(float(np.mean([len(each.history) for each in judged]))),
+        "train_seconds": round(float(np.mean([each.seconds for each in judged])), 3),
+        "parameters": round(float(np.mean([each.parameters for each in judged]))),
+    }
+
 
 SEEDS, FOLDS = 3, 3
 MOST_SEEDS = 100
@@ -232,14 +373,14 @@ def _prepare(folder: RunFolder, variants: Sequence[Variant], design: Design, dat
 
 def _train(
     variants: Sequence[Variant], design: Design, trials: Trials, stages: Stages
-) -> dict[str, list[tuple[Trial, Judged]]]:
+) -> dict[str, list[tuple[Trial, TrialResult]]]:
     """Train every variant with every seed on every fold, all in the same order."""
     measure = trials.dataset.target.decides(design.settings.metric)
     stages.line(
         f"{count_of(len(variants), 'variant')}, each trained {design.trainings} times "
         f"({count_of(design.seeds, 'seed')} on {design.folds} folds)"
     )
-    found: dict[str, list[tuple[Trial, Judged]]] = {}
+    found: dict[str, list[tuple[Trial, TrialResult]]] = {}
     for number, variant in enumerate(variants):
         with stages.stage(f"training {variant.name}", spinner=False) as stage:
             with counting(stages, len(variants) * design.trainings, number * design.trainings) as show:
@@ -256,7 +397,7 @@ def _train(
 
 def _train_variant(
     variant: Variant, design: Design, trials: Trials, show: Callable[[str], None]
-) -> list[tuple[Trial, Judged]]:
+) -> list[tuple[Trial, TrialResult]]:
     found = []
     for seed in design.seed_numbers():
         for fold in range(1, design.folds + 1):
@@ -266,7 +407,7 @@ def _train_variant(
     return found
 
 
-def _words(variant: Variant, judged: Sequence[Judged], measure: Metric) -> str:
+def _words(variant: Variant, judged: Sequence[TrialResult], measure: Metric) -> str:
     """A variant's line."""
     scores = [each.scores[measure.key] for each in judged]
     return (

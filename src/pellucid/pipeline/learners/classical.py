@@ -1,43 +1,51 @@
-"""Classical models: fitted within a budget of counts, which follows from the settings or from a time.
-
-Within a time a model first learns from a small part, which becomes it where nothing more fits; by the time
-which that took it then learns from as much as fits. So what decides is what this very data costs on this
-machine just now. Linear models of texts give up set-ups to compare before they give up a text; forests grow
-until it is time.
-"""
+"""Classical models, fitted within a budget of counts, on inputs or on a network's last hidden layer."""
 
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
+from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.bundle import ImageModel, Model
+from pellucid.bundle.network_answers import MOST_EXAMPLES, MOST_VALUES
 from pellucid.classical import (
     LINEAR_OF_TEXTS,
+    NUMBER_ON_NETWORK,
+    ON_NETWORK,
     Budget,
     Fitted,
-    Lesson,
     OverdueError,
+    TrainingSet,
     fit_baseline,
     load_learner,
 )
-from pellucid.classical.lesson import Setting
-from pellucid.classical.predictors.forest import Forest
+from pellucid.classical.forests import Forest
 from pellucid.classical.text_baselines import TREES_LEFT_OUT
+from pellucid.classical.training_set import Setting
 from pellucid.data import Dataset
-from pellucid.data.texts.store import Texts
-from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers, seconds_of_one
-from pellucid.pipeline.learners.planning.preparation import Material, classical_model_of
-from pellucid.pipeline.run.time_budget import UNLIMITED, TimeBudget, slowdown
+from pellucid.data.raw_texts import Texts
+from pellucid.pipeline.learners.candidates import (
+    BodyFeatures,
+    Candidate,
+    HeldOut,
+    answers,
+    on_validation,
+    seconds_of_one,
+    with_validation,
+)
+from pellucid.pipeline.learners.evaluation_budget import most_within_limit
+from pellucid.pipeline.learners.preparation import Material, classical_model_of, model_on_network
+from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, slowdown
 from pellucid.settings import DUMMIES, Settings
-from pellucid.training.determinism import choose_threads
-from pellucid.training.recipe.choosing import weights_of_classes
+from pellucid.training.hardware import choose_threads
+from pellucid.training.recipe import weights_of_classes
 
-Model = TypeVar("Model")
+FitResult = TypeVar("FitResult")
 
 _FULL_SECONDS, _FULL_EXAMPLES = 150.0, 55_000
 # Data on which the seconds of the whole budget were measured; larger images are made smaller first.
@@ -56,9 +64,9 @@ _PROBED, _SMALLEST, _PLANNED = 16.0, 1e-4, 0.85
 _TRIES, _LATER = 4, 16
 
 
-def lesson_of(material: Material) -> Lesson:
+def make_training_set(material: Material) -> TrainingSet:
     """Lesson of a classical model from images, feature vectors or texts."""
-    return Lesson(
+    return TrainingSet(
         inputs=material.inputs,
         labels=material.labels,
         train=material.train,
@@ -76,17 +84,17 @@ def class_weights_of(settings: Settings, material: Material | Dataset) -> tuple[
     return weights_of_classes(settings.class_weight, material.labels[material.train], material.classes)
 
 
-class Lessons:
+class TrainingSets:
     """Lessons by training examples, each shared by all models, so that features are computed once."""
 
     def __init__(self) -> None:
-        self._known: list[tuple[Int64[np.ndarray, " train"], Lesson]] = []
+        self._known: list[tuple[Int64[np.ndarray, " train"], TrainingSet]] = []
 
-    def of(self, material: Material) -> Lesson:
+    def of(self, material: Material) -> TrainingSet:
         """The lesson of the material's training examples."""
         found = next((lesson for train, lesson in self._known if train is material.train), None)
         if found is None:
-            found = lesson_of(material)
+            found = make_training_set(material)
             self._known.append((material.train, found))
         return found
 
@@ -107,7 +115,7 @@ class ClassicalLearner:
     name: str
     settings: Settings
     budget: Budget | None = None
-    lesson: Callable[[Material], Lesson] = lesson_of
+    lesson: Callable[[Material], TrainingSet] = make_training_set
     setup: Setting | None = None
     scale: float | None = None
 
@@ -206,10 +214,10 @@ def fitted_within(
     seconds: float,
     expected: float,
     budget_of: Callable[[float], Budget],
-    fit: Callable[[Budget, float], Model],
+    fit: Callable[[Budget, float], FitResult],
     enough: float = 0.0,
     most: float = 0.0,
-) -> Model | None:
+) -> FitResult | None:
     """Train a model as well as a time allows: from a small part first, which says how much more fits.
 
     Args:
@@ -254,7 +262,7 @@ def fitted_within(
 def learner_at_setup(
     candidate: Candidate,
     settings: Settings,
-    lesson: Callable[[Material], Lesson] = lesson_of,
+    lesson: Callable[[Material], TrainingSet] = make_training_set,
 ) -> ClassicalLearner:
     """The learner of a classical model at the set-up and within the budget that were taken, for parts.
 
@@ -273,3 +281,205 @@ def _expected(material: Material, threads: int) -> float:
     size = math.sqrt(math.prod(inputs.shape[1:]) / _FULL_VALUES)
     cores = _FULL_CORES / min(_FULL_CORES, threads)
     return _FULL_SECONDS * min(1.0, len(train) / _FULL_EXAMPLES) * cores * min(_LARGEST, max(1.0, size))
+
+
+# Simple models on the last hidden layer of a network, which often serves them well.
+
+# Twice the examples take a support vector machine four times as long where classes can hardly be told.
+_MOST, _MOST_OF_TEXTS, _MOST_OF_QUICK = 20_000, 10_000, 5_000
+
+# Of classes, for each of which a support vector machine has a machine of its own.
+_MOST_PAIRS = 5_000
+
+# Key of the journal: the counts that a time limit left each simple model; null where it is left out.
+SIMPLE_MODELS = "simple_models"
+
+# Of a time limit, what one simple model takes at most; and seconds that all its examples take, about.
+_MOST_OF_LIMIT, _EXPECTED = 0.1, 20.0
+
+
+def on_network(dataset: Dataset | Material, network: Candidate, context: RunContext) -> list[Candidate]:
+    """Train simple models on the last hidden layer of a trained network.
+
+    Of large training splits 20,000 images or 10,000 texts are taken, drawn with the run's seed; with `quick`
+    5,000, of images fewer under a short time limit.
+
+    The models, simplest first; under a time limit those that there is time for.
+    """
+    settings = context.settings
+    train = drawn_for_simple_models(dataset, settings)
+    with context.stages.stage(f"training simple models on the last hidden layer of {network.name}") as stage:
+        found = simple_models(network, train, dataset, settings, within=_within(context, len(train)))
+        stage.details += left_out(len(dataset.classes))
+        trained = " and ".join(each.name for each in found) or "no simple model, for lack of time,"
+        stage.words = f"trained {trained}{on_validation(found, dataset, settings) if found else ''}"
+    return found
+
+
+# Trains a model, by its name, within the time of a run, from a function of a budget and a deadline.
+Within = Callable[[str, Callable[[Budget | None, float | None], Fitted]], Fitted | None]
+
+
+def _always(name: str, fit: Callable[[Budget | None, float | None], Fitted]) -> Fitted | None:
+    return fit(None, None)
+
+
+def _within(context: RunContext, examples: int) -> Within:
+    """Each simple model takes at most a third of what is left; the journal keeps its counts."""
+    if not context.time.is_limited:
+        return _always
+
+    def within(name: str, fit: Callable[[Budget | None, float | None], Fitted]) -> Fitted | None:
+        """Train within counts that the journal has, or within the time and enter what came of it."""
+        known = context.journal.content.get(SIMPLE_MODELS, {})
+        if name in known:
+            return None if known[name] is None else fit(Budget(**known[name]), None)
+        most = min(_MOST_OF_LIMIT * context.time.whole, context.time.left() / 3)
+        found = fitted_within(most, _EXPECTED, lambda share: Budget.shrunk(share, examples), fit)
+        counts = None if found is None or found.budget is None else dataclasses.asdict(found.budget)
+        context.journal.decided_for(SIMPLE_MODELS, name, lambda: counts)
+        if found is None:
+            context.leave_out(
+                f"{name} is left out: there was no time for it within {context.settings.time_limit}."
+            )
+        return found
+
+    return within
+
+
+def drawn_for_simple_models(dataset: Dataset | Material, settings: Settings) -> Int64[np.ndarray, " train"]:
+    """Ascending positions of the training examples that simple models on a network learn from."""
+    draws = generator(settings.seed, Purpose.SIMPLE_MODELS)
+    are_texts = isinstance(dataset.inputs, Texts)
+    most = _MOST_OF_TEXTS if are_texts else _MOST
+    most = most_within_limit(
+        _MOST_OF_QUICK if settings.preset == "quick" else most, settings, are_texts=are_texts
+    )
+    return np.sort(draws.permutation(dataset.train)[:most])
+
+
+def simple_models(
+    network: Candidate,
+    train: Int64[np.ndarray, " train"],
+    dataset: Dataset | Material,
+    settings: Settings,
+    known: Mapping[str, Candidate] | None = None,
+    within: Within = _always,
+) -> list[Candidate]:
+    """Train simple models on the last hidden layer of a network; they share what passes its body.
+
+    `train` has the ascending positions of the examples to learn from; `known` the models, by name, whose
+    set-ups and budgets are taken, by default set-ups are compared, `within` a time. Simplest first.
+    """
+    stored = network.stored
+    assert stored is not None  # every network hands over the table of its body
+    rows = [stored.hidden(part) for part in (train, dataset.validation) if len(part)]
+    lesson = TrainingSet(
+        inputs=np.concatenate(rows),
+        labels=np.concatenate([dataset.labels[train], dataset.labels[dataset.validation]]),
+        train=np.arange(len(train)),
+        validation=np.arange(len(train), len(train) + len(dataset.validation)),
+        classes=len(dataset.classes),
+        kind="network",
+        weights=_weights(dataset, np.concatenate([train, dataset.validation])),
+    )
+    found = []
+    for name in _affordable(len(dataset.classes)):
+        full = f"{name}-on-{network.name}"
+        before = None if known is None else known.get(full)
+        if known is not None and before is None:
+            continue  # there was no time for it
+
+        def fit(
+            budget: Budget | None, deadline: float | None, name: str = name, before: Candidate | None = before
+        ) -> Fitted:
+            """Fit the model by counts, and give up after a deadline."""
+            return fit_baseline(
+                name,
+                lesson,
+                seed=settings.seed,
+                threads=choose_threads(settings),
+                metric=settings.metric,
+                class_weights=class_weights_of(settings, dataset),
+                setup=None if before is None else before.setup,
+                budget=budget if before is None else before.budget,
+                deadline=deadline,
+            )
+
+        fitted = within(full, fit)
+        if fitted is not None:
+            found.append(_standing_on(network, stored, fitted, dataset))
+    return found
+
+
+def _weights(
+    dataset: Dataset | Material, positions: Int64[np.ndarray, " some"]
+) -> Float64[np.ndarray, " some"] | None:
+    """Weights of the examples at these positions, where they have any."""
+    weights = getattr(dataset, "weights", None)  # those of a data set that was read all weigh the same
+    return None if weights is None else weights[positions]
+
+
+def left_out(classes: int) -> list[str]:
+    """A sentence about the simple model that would take minutes for so many classes, if there is one."""
+    if _pairs(classes) <= _MOST_PAIRS:
+        return []
+    return [
+        "A support vector machine is left out there: it would train one machine for each of the "
+        f"{_pairs(classes):,} pairs of classes."
+    ]
+
+
+def _affordable(classes: int) -> tuple[str, ...]:
+    """The simple models for the last hidden layer; 0 classes are numbers."""
+    if classes == 0:
+        return NUMBER_ON_NETWORK
+    return (
+        ON_NETWORK if _pairs(classes) <= _MOST_PAIRS else tuple(each for each in ON_NETWORK if each != "svm")
+    )
+
+
+def _pairs(classes: int) -> int:
+    return classes * (classes - 1) // 2
+
+
+def _standing_on(
+    network: Candidate, below: BodyFeatures, fitted: Fitted, dataset: Dataset | Material
+) -> Candidate:
+    """A simple model together with the layers it stands on, as one model."""
+    predictor = fitted.predictor
+
+    def ask(rows: np.ndarray) -> np.ndarray:
+        said = predictor.predict(np.ascontiguousarray(rows[:, below.hidden_from :]))
+        return dataset.target.of_columns(said)
+
+    model = model_on_network(fitted, network.model)
+    stored = dataclasses.replace(
+        below, ask=ask, at_once=_at_once(below, dataset), share=_share(network.model)
+    )
+    candidate = Candidate(
+        name=f"{fitted.name}-on-{network.name}",
+        model=model,
+        train_examples=fitted.train_examples,
+        train_seconds=network.train_seconds + fitted.seconds,
+        features=f"last hidden layer of {network.name}",
+        configurations=fitted.configurations,
+        setup=fitted.setup,
+        budget=fitted.budget,
+        stored=stored,
+    )
+    return with_validation(candidate, dataset)
+
+
+def _at_once(below: BodyFeatures, dataset: Dataset | Material) -> int:
+    """Rows that a simple model is asked about at once: as many as when it is asked about inputs."""
+    inputs = dataset.inputs
+    is_frozen = below.hidden_from == 0
+    if is_frozen or not isinstance(inputs, np.ndarray):
+        return below.at_once
+    return min(MOST_EXAMPLES, max(1, MOST_VALUES // int(inputs[0].size)))
+
+
+def _share(network: Model) -> float:
+    """Share of a pass through a network that a simple model needs: never the mirrored image."""
+    return 0.5 if isinstance(network, ImageModel) and network.mirror else 1.0

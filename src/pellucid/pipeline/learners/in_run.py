@@ -1,33 +1,269 @@
-"""The network of a run: its plan stands in the journal, its training is shown and survives a kill."""
+"""Learners in a run: what is decided stands in the journal, training is shown and survives a kill."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pellucid.bundle import generator_of
-from pellucid.data import Preprocessing
+from pellucid.bundle import generator_of, load_any, save
+from pellucid.classical import LINEAR_OF_TEXTS, Budget, Configuration, baselines_for
+from pellucid.data import Dataset, Preprocessing
+from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
-from pellucid.files import make_folder
+from pellucid.files import make_folder, write_file
 from pellucid.networks import Adversarial, Network
-from pellucid.pipeline.learners.baselines import has_baselines
-from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.backbone_choice import Choice
+from pellucid.pipeline.learners.backbone_learners import (
+    SUFFIX,
+    Built,
+    FrozenLearner,
+    TuningLearner,
+    keeps_best,
+)
+from pellucid.pipeline.learners.candidates import (
+    Candidate,
+    Features,
+    HeldOut,
+    answers,
+    compute_features,
+    on_validation,
+)
+from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, on_network
 from pellucid.pipeline.learners.network import NetworkLearner, Planned, recipe_words
-from pellucid.pipeline.learners.on_network import on_network
-from pellucid.pipeline.learners.planning.plan import Plan, make_plan
-from pellucid.pipeline.learners.planning.preparation import Material, Prepared, encoder_json
-from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.learners.preparation import (
+    Material,
+    Plan,
+    Prepared,
+    encoder_json,
+    make_plan,
+    material_of,
+    unvaried_model_of,
+)
+from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, RunContext, TimeBudget
 from pellucid.pipeline.run.journal import Journal
-from pellucid.pipeline.run.time_budget import LEAST_SHARE
+from pellucid.pipeline.run.stages import Stages
+from pellucid.settings import CLASSICAL, DUMMIES, Settings
+from pellucid.strict import read_sealed, sealed
+from pellucid.tasks import INPUT_KINDS, TEXTS
 from pellucid.training import Recipe, Session
+from pellucid.training.hardware import keep_freed_memory, pinned
 from pellucid.training.loop import Observer
-from pellucid.training.watching.checkpoints import load_checkpoint
-from pellucid.training.watching.observers import Checkpointer, HistoryFile, StopOnSignal
-from pellucid.training.watching.snapshots import Snapshots
+from pellucid.training.observers import Checkpointer, HistoryFile, Snapshots, StopOnSignal
+from pellucid.training.state import load_checkpoint
+
+# The classical models beside the network, on the same split.
+#
+# Linear models of texts, which take seconds, learn once more in the end from all that is not for the test:
+# set-up and scale stay, and so does the temperature, which validation fitted to the first model.
+
+_FITTED = "fitted.json"
+_AGAIN = "-again"
+
+_FOREST, _LESS = "random-forest", 0.5
+# Seconds below which no further model is tried.
+_SHORTEST = 0.2
+
+# Of what is left of the time of all baselines, what a linear model of texts may take to learn from all.
+_MOST = 0.7
+
+
+def has_baselines(settings: Settings, dataset: Dataset) -> bool:
+    """True where classical models stand beside the network.
+
+    New data of a single class, with which a network may continue training, leaves them nothing to learn.
+    """
+    return settings.baselines and (dataset.is_regression or len(np.unique(dataset.labels[dataset.train])) > 1)
+
+
+def baseline_names(dataset: Dataset) -> tuple[str, ...]:
+    """Names of the classical models that stand against a network on such data, simplest first."""
+    return tuple(baselines_for(dataset.target, dataset.input_kind))
+
+
+def classical_names(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
+    """Names of the classical models to train, simplest first: one alone, the network's baselines, or none."""
+    if settings.model in CLASSICAL:
+        return (settings.model,)
+    return baseline_names(dataset) if has_baselines(settings, dataset) else ()
+
+
+def train_baselines(
+    names: Sequence[str],
+    dataset: Dataset,
+    settings: Settings,
+    checkpoints: Path,
+    stages: Stages,
+    time: TimeBudget = UNLIMITED,
+    is_stopped: Callable[[], bool] = lambda: False,
+    has_time: Callable[[str, Callable[[], Candidate | None]], Candidate | None] = lambda _, fit: fit(),
+) -> list[Candidate]:
+    """Train classical models on the training split, or take over those a killed run had finished.
+
+    Each is kept in `checkpoints` as soon as it is trained; all share the time. In the order of their names;
+    where `is_stopped` comes true, no further one is trained. `has_time` reports a model, by its name, that
+    there was no time for.
+    """
+    if not names:
+        return []
+    material = material_of(dataset)
+    everything, lessons = everything_of(material), TrainingSets()
+    kept = checkpoints / "baselines"
+    make_folder(kept)
+    found: list[Candidate] = []
+    for place, name in enumerate(names):
+        if is_stopped():
+            break
+        learner = ClassicalLearner(name, settings, None, lessons.of)
+        seconds, is_first = _share(names[place:], time), not any(each.features for each in found)
+        fit = partial(
+            _trained,
+            learner,
+            material,
+            kept / name,
+            stages,
+            seconds,
+            most=_MOST * time.left(),
+            is_needed=is_first,
+        )
+        candidate = has_time(name, fit)
+        if candidate is None:
+            continue
+        if _learns_again(candidate, dataset, time):
+            again = dataclasses.replace(
+                learner, setup=candidate.setup, scale=candidate.scale, budget=candidate.budget
+            )
+            judges = count_of(len(dataset.validation), f"validation {dataset.noun}")
+            last = _trained(
+                again, everything, kept / f"{name}{_AGAIN}", stages, math.inf, f" from the {judges} too"
+            )
+            assert last is not None  # it may take as long as it needs
+            candidate = dataclasses.replace(
+                candidate,
+                model=last.model,
+                judged=candidate.model,
+                train_examples=last.train_examples,
+                train_seconds=candidate.train_seconds + last.train_seconds,
+            )
+        found.append(candidate)
+    return found
+
+
+def _share(names: Sequence[str], time: TimeBudget) -> float:
+    """Seconds of what is left that the first of some models takes: a forest half as much as others."""
+    if not time.is_limited or names[0] in DUMMIES:
+        return math.inf
+    weights = [_LESS if name == _FOREST else 1.0 for name in names]
+    return time.left() * weights[0] / sum(weights)
+
+
+def everything_of(material: Material) -> Material:
+    """Material of all that is not for the test, of which nothing is left to judge."""
+    nothing = np.zeros(0, np.int64)
+    return dataclasses.replace(
+        material, train=np.union1d(material.train, material.validation), validation=nothing
+    )
+
+
+def _learns_again(candidate: Candidate, dataset: Dataset, time: TimeBudget) -> bool:
+    """True of a linear model of texts that could learn from more than the training split.
+
+    Under a budget that leaves out some training examples further ones would be left out too.
+    """
+    is_linear = dataset.input_kind is TEXTS and candidate.name in LINEAR_OF_TEXTS
+    most = (candidate.budget or Budget()).examples
+    took_all = candidate.train_examples == len(dataset.train) < most
+    return is_linear and took_all and len(dataset.validation) > 0 and candidate.train_seconds < time.left()
+
+
+def _trained(
+    learner: ClassicalLearner,
+    material: Material,
+    folder: Path,
+    stages: Stages,
+    seconds: float = math.inf,
+    words: str = "",
+    *,
+    most: float = 0.0,
+    is_needed: bool = True,
+) -> Candidate | None:
+    """A model trained within a time and kept in a folder, or taken over from there.
+
+    `None` where there is no time, but for one that is needed: it learns from a small part in any case.
+    """
+    former = _restored(folder, learner.name, material)
+    if former is not None:
+        stages.line(f"took over {learner.name} from before the interruption")
+        return former
+    if seconds < _SHORTEST and not is_needed:
+        return None
+    with stages.stage(f"training {learner.name}{words}") as stage:
+        if math.isinf(seconds):
+            candidate: Candidate | None = learner.fit(material)[0]
+        elif is_needed:
+            candidate = learner.fit(material, TimeBudget(seconds), most)[0]
+        else:
+            candidate = learner.within(seconds, material, most)
+        if candidate is None:
+            stage.words = f"no time to train {learner.name}"
+            return None
+        _keep(folder, candidate)
+        score = on_validation([candidate], material, learner.settings)
+        stage.words = f"trained {learner.name}{words}{part_of(candidate, material)}{score}"
+    return candidate
+
+
+def part_of(candidate: Candidate, material: Material) -> str:
+    """Words on the training examples of a model that did not learn from all; nothing of others."""
+    seen, whole = candidate.train_examples, len(material.train)
+    if seen >= whole or candidate.name in DUMMIES:
+        return ""
+    return f" from {seen:,} of {count_of(whole, INPUT_KINDS[material.takes].noun)}"
+
+
+def _keep(folder: Path, candidate: Candidate) -> None:
+    """Write a model where a resumed run finds it; its description comes last and completes it."""
+    make_folder(folder)
+    save(candidate.model, folder / "model", {})
+    facts = {
+        "train_examples": candidate.train_examples,
+        "train_seconds": candidate.train_seconds,
+        "features": candidate.features,
+        "setup": candidate.setup,
+        "scale": candidate.scale,
+        "configurations": [list(each) for each in candidate.configurations],
+        "budget": None if candidate.budget is None else dataclasses.asdict(candidate.budget),
+        "answer_seconds": candidate.answer_seconds,
+    }
+    write_file(folder / _FITTED, sealed(facts))
+
+
+def _restored(folder: Path, name: str, material: Material) -> Candidate | None:
+    """A model that `_keep` wrote, or `None` where there is none that is whole."""
+    try:
+        facts = read_sealed(folder / _FITTED)
+        model = load_any(folder / "model")
+        return Candidate(
+            name=name,
+            model=model,
+            train_examples=int(facts["train_examples"]),
+            train_seconds=float(facts["train_seconds"]),
+            held_out=HeldOut(material.validation, answers(model, material, material.validation)),
+            features=facts["features"],
+            setup=(str(facts["setup"][0]), str(facts["setup"][1])),
+            scale=None if facts["scale"] is None else float(facts["scale"]),
+            configurations=tuple(Configuration(*each) for each in facts["configurations"]),
+            budget=None if facts["budget"] is None else Budget(**facts["budget"]),
+            answer_seconds=float(facts["answer_seconds"]),
+        )
+    except (OSError, ValueError, TypeError, LookupError):  # as is every refusal of a model or of its answers
+        return None
+
 
 # Images on a sheet of what a generator has learnt so far.
 _SHOWN = 8
@@ -205,3 +441,65 @@ def observers_of_run(
     stop = StopOnSignal(checkpointer)
     with context.stages.training(session.batches.recipe) as progress, stop.listening():
         yield [*progress, history, *watching, checkpointer, stop]
+
+
+# The learners of a backbone in a run: its features are kept, its training is shown and survives a kill.
+
+_TIMED = 32
+
+
+def frozen_in_run(choice: Choice, context: RunContext) -> FrozenLearner:
+    """The learner of the models on a frozen backbone; a killed run's features are taken over."""
+
+    def look(network: Network, prepared: Prepared, material: Material, threads: int) -> Features:
+        return _features(choice, network, prepared, threads, context)
+
+    return FrozenLearner(choice, context.settings, look, stages=context.stages)
+
+
+def tuned_in_run(built: Built, before: Sequence[Mapping[str, Any]], context: RunContext) -> Built:
+    """Fine-tune a backbone where that is wanted and fits into a time limit, from the newest checkpoint.
+
+    `before` are the records of the history that stand before those of tuning.
+
+    Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
+    was finished is kept; `StorageError` if the disk is full or not writable.
+    """
+    name = built.choice.name + SUFFIX
+
+    def run(session: Session[Network]) -> None:
+        train_beside(session, name, before, context, keeps_best=keeps_best(session))
+
+    learner = TuningLearner(frozen_in_run(built.choice, context), run, built)
+    return learner.tuned(material_of(context.dataset))
+
+
+def _features(
+    choice: Choice, network: Network, prepared: Prepared, threads: int, context: RunContext
+) -> Features:
+    """Features of every example that any model on the frozen network is asked about."""
+    dataset = context.dataset
+    model = unvaried_model_of(network, prepared, dataset.classes)
+    positions = np.unique(np.concatenate([choice.train, dataset.validation, dataset.test]))
+    identity = f"{dataset.fingerprint} {choice.origin.sha256} {choice.config.to_json()} {len(choice.train)}"
+    with context.stages.stage(f"computing features of {choice.name}") as stage, pinned(threads):
+        keep_freed_memory()
+        began = time.perf_counter()
+        features = compute_features(
+            lambda some: model.transform(dataset.inputs[some]),
+            positions,
+            context.folder.checkpoints / f"features-{choice.name}",
+            identity,
+        )
+        speed = len(positions) / max(1e-9, time.perf_counter() - began)
+        if features.seconds_an_example == 0:  # a few examples tell how fast the body is
+            began = time.perf_counter()
+            model.transform(dataset.inputs[positions[:_TIMED]])
+            seconds = (time.perf_counter() - began) / len(positions[:_TIMED])
+            features = dataclasses.replace(features, seconds_an_example=seconds)
+        seen = f" at {choice.config.seen[0]}x{choice.config.seen[1]}" if choice.config.seen else ""
+        stage.words = (
+            f"computed features of {choice.name}{seen}: {count_of(len(positions), dataset.noun)}, "
+            f"{speed:,.0f} per second"
+        )
+    return features

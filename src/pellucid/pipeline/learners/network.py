@@ -1,30 +1,68 @@
-"""Networks: made ready for, planned, limited in time, trained to the end of their recipe."""
+"""Networks as learners: planned, limited in time, trained; and the learner that settings name."""
 
 import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from pellucid.bundle import Generator
 from pellucid.data.wording import count_of
-from pellucid.errors import UsageError
+from pellucid.errors import DataError, UsageError
 from pellucid.networks import NETWORKS, Network, NetworkConfig, describe
+from pellucid.networks.text_networks import cell_of
+from pellucid.pipeline.learners.backbone_learners import BackboneLearner
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
-from pellucid.pipeline.learners.on_network import drawn_for_simple_models
-from pellucid.pipeline.learners.planning.plan import Plan, make_plan
-from pellucid.pipeline.learners.planning.preparation import (
+from pellucid.pipeline.learners.classical import ClassicalLearner, drawn_for_simple_models
+from pellucid.pipeline.learners.preparation import (
     Material,
+    Plan,
     Prepared,
+    make_plan,
     model_of,
     network_name,
     prepared_for,
+    require_precision,
     session_of,
 )
-from pellucid.pipeline.run.time_budget import LEAST_SHARE, UNLIMITED, TimeBudget, slowdown
-from pellucid.settings import Settings
+from pellucid.pipeline.learners.refusals import (
+    require_fitting_inputs,
+    require_fitting_model,
+    require_known_classes,
+    require_prediction,
+)
+from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, TimeBudget, slowdown
+from pellucid.settings import CLASSICAL, Settings
 from pellucid.training import Session
-from pellucid.training.recipe.defaults import FEW_EPOCHS
+from pellucid.training.recipe_defaults import FEW_EPOCHS
+
+# Learner: says its cost, takes its time, trains on labelled data, hands over candidates.
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """Something that learns: a classical model, a network, models on a backbone."""
+
+    @property
+    def name(self) -> str:
+        """Name of what it hands over, in words."""
+
+    def cost(self, material: Material) -> float:
+        """Seconds that training on some material takes, by counts alone, on a processor of no name.
+
+        An order of magnitude: whatever is decided by it is the same on every machine.
+        """
+
+    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+        """Train within a time on labelled inputs, whose validation split may be empty.
+
+        One candidate, or all that stand on one body, simplest first.
+
+        Raises: `UsageError` if a setting contradicts the data, or the time is too short; `DivergedError`
+        if the loss stopped being finite.
+        """
+
 
 # Operations in a second, and seconds of a step beside them: orders of magnitude on two cores.
 _FLOPS, _STEP = 1e11, 3e-3
@@ -308,3 +346,66 @@ def recipe_words(plan: Plan) -> str:
     if recipe.frozen_epochs:
         parts.append(f"the first block frozen from epoch {recipe.epochs - recipe.frozen_epochs + 1} on")
     return ", ".join(parts)
+
+
+# Generators: enough images to learn from, and the autoencoder that another one is measured beside.
+
+# Fewer training images are no distribution that could be learnt; it is the smallest batch by rule, too.
+LEAST_IMAGES = 16
+
+_SEEN_BY_BASELINE, _MOST_EPOCHS_OF_BASELINE = 200_000, 20
+
+
+def require_enough_images(settings: Settings, count: int, place: str) -> None:
+    """Refuse fewer training images than a batch, or than make a distribution.
+
+    Raises: `DataError` if they are too few for any batch; `UsageError` if for the one asked for.
+    """
+    if count < LEAST_IMAGES:
+        raise DataError(
+            f"{place}: {count_of(count, 'image')} to train on, and {settings.model} needs at least "
+            f"{LEAST_IMAGES}; add images"
+        )
+    if settings.batch_size is not None and settings.batch_size > count:
+        raise UsageError(
+            f"--batch-size: {settings.batch_size:,} is more than the {count_of(count, 'image')} to train on; "
+            "give a smaller one, or leave it out"
+        )
+
+
+def baseline_autoencoder(settings: Settings, material: Material) -> NetworkLearner:
+    """Learner of the autoencoder that an adversarial network is measured beside.
+
+    It learns in few steps, the same whatever time there is, and nobody watches.
+    """
+    count = len(material.train)
+    return NetworkLearner(
+        Settings(
+            model="vae",
+            preset="quick",
+            epochs=max(1, min(_MOST_EPOCHS_OF_BASELINE, round(_SEEN_BY_BASELINE / max(1, count)))),
+            seed=settings.seed,
+            threads=settings.threads,
+            device=settings.device,
+        )
+    )
+
+
+# The learner that settings name, for whoever wants one model and nothing beside it.
+
+
+def learner_of(settings: Settings, material: Material) -> Learner:
+    """The learner that settings name, which fits that model alone.
+
+    Raises: `UsageError` if a setting contradicts the data or the model.
+    """
+    require_prediction(settings)
+    require_fitting_model(settings, material.target)
+    require_known_classes(settings, material.classes, "y")
+    if settings.model in CLASSICAL:
+        require_fitting_inputs(settings, material.takes)
+        return ClassicalLearner(settings.model, settings)
+    require_precision(settings, cell_of(settings))
+    if settings.builds_on_backbone:
+        return BackboneLearner(settings)
+    return NetworkLearner(settings)

@@ -1,13 +1,103 @@
-"""Context of a run: what every step of it needs, in one thing to hand on."""
+"""Context of a run: its time, cores, data and library versions, in one thing to hand on."""
 
-from typing import NamedTuple
+import contextlib
+import math
+import platform
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any, NamedTuple
 
+from pellucid import cores
 from pellucid.data import Dataset
-from pellucid.pipeline.run.folder import RunFolder
-from pellucid.pipeline.run.journal import NOTES, Journal
+from pellucid.data.wording import count_of
+from pellucid.errors import DataError
+from pellucid.pipeline.run.journal import NOTES, Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
-from pellucid.pipeline.run.time_budget import UNLIMITED, TimeBudget
-from pellucid.settings import Settings
+from pellucid.settings import Settings, parse_duration
+from pellucid.tasks import GENERATION, TEXTS
+from pellucid.training.hardware import is_left_open, sharing
+
+# Time of a run or of one learner under a limit: what is left, and what is reserved for what comes later.
+#
+# Stages read the clock when they begin, and turn what is left into counts, which the journal keeps. What a
+# stage will take is estimated by what the same work took on this run's own data; work of which nothing was
+# done
+# yet by counts, times how much slower this machine is just now than an idle one.
+
+# Of a time limit, what training a network gets in any case, even where the time is up before.
+LEAST_SHARE = 0.1
+
+# Seconds, and at most such a share of a limit, for the detector of a learner that nothing stands beside.
+_OF_DETECTOR, _MOST_OF_DETECTOR = 3.0, 0.2
+
+_PROBE = 0.08  # seconds; a scheduler lets others run every few milliseconds
+_MOST_SLOWED = 20.0
+
+
+class TimeBudget:
+    """Seconds until a deadline, of which some are reserved for what comes later.
+
+    Args:
+        seconds: of the whole; `None` without a limit.
+        began: reading of `time.monotonic` from which they count; default: now.
+    """
+
+    def __init__(self, seconds: float | None = None, began: float | None = None) -> None:
+        self.whole = math.inf if seconds is None else seconds
+        self.began = time.monotonic() if began is None else began
+        self._reserved: dict[str, float] = {}
+
+    @classmethod
+    def of(cls, settings: Settings, began: float | None = None) -> "TimeBudget":
+        """The time limit of settings."""
+        return cls(parse_duration(settings.time_limit), began)
+
+    @property
+    def is_limited(self) -> bool:
+        """True where there is a limit."""
+        return math.isfinite(self.whole)
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self.began
+
+    def reserve(self, what: str, seconds: float) -> None:
+        """Set seconds aside for something that comes later; 0 gives them back."""
+        self._reserved[what] = seconds
+
+    def left(self) -> float:
+        """Seconds left that are not reserved, below 0 after them; infinite without a limit."""
+        return self.whole - self.spent - sum(self._reserved.values())
+
+    @property
+    def deadline(self) -> float:
+        """Reading of `time.monotonic` at which nothing is left."""
+        return time.monotonic() + self.left()
+
+
+UNLIMITED = TimeBudget()
+
+
+def learner_time(settings: Settings, began: float | None = None) -> TimeBudget:
+    """A time limit for a learner that nothing stands beside, less what its detector takes."""
+    found = TimeBudget.of(settings, began)
+    if found.is_limited:
+        found.reserve("detector", min(_OF_DETECTOR, _MOST_OF_DETECTOR * found.whole))
+    return found
+
+
+def slowdown() -> float:
+    """How many times longer than on an idle machine work takes just now, at least 1, by a short look.
+
+    Other programs take turns with this one: a loop that counts for a moment gets its share of the clock.
+    """
+    began, worked = time.perf_counter(), time.thread_time()
+    while time.perf_counter() - began < _PROBE:
+        pass
+    share = (time.thread_time() - worked) / (time.perf_counter() - began)
+    return min(_MOST_SLOWED, max(1.0, 1 / max(share, 1e-3)))
 
 
 class RunContext(NamedTuple):
@@ -38,3 +128,104 @@ class RunContext(NamedTuple):
     def beside_a_bar(self) -> "RunContext":
         """The same for work beside a training that shows its bar."""
         return self._replace(stages=self.stages.beside_a_bar())
+
+
+# Cores that a run shares with other programs: counted once, entered into the journal, said to the user.
+
+
+@contextlib.contextmanager
+def free_cores(settings: Settings, journal: Journal, stages: Stages) -> Iterator[None]:
+    """Compute with one thread for each core that other programs left free when the run was started.
+
+    A second thread on a core that is taken makes each step wait for the slower of the two. Nothing is counted
+    where the user says how many threads to use.
+    """
+    if not is_left_open(settings):
+        yield
+        return
+    found = journal.decided("free_cores", cores.free)
+    usable = cores.usable()
+    if found < usable:
+        stages.paragraph(
+            f"Other programs keep {usable - found} of {count_of(usable, 'core')} busy, so this run computes "
+            f"with {count_of(found, 'thread')}; --threads {usable} makes it use all."
+        )
+    with sharing(found):
+        yield
+
+
+# Identity of a run's data and of the libraries that it computes with.
+
+_LIBRARIES = ("pellucid", "torch", "numpy", "pillow", "safetensors")
+_LIBRARIES_OF_TEXTS = ("tokenizers",)
+
+
+def require_same_data(place: str, dataset: Dataset, journal: Journal) -> None:
+    """Enter the data into the journal, and refuse to resume on data that has changed.
+
+    Raises: `DataError` naming what changed.
+    """
+    before = journal.decided("data", lambda: data_json(place, dataset))
+    changed = [
+        f"{name} was {before.get(name)}, is {value}"
+        for name, value in data_identity(dataset).items()
+        if before.get(name) != value
+    ]
+    if changed:
+        raise DataError(
+            f"{place}: the data changed since the run was started ({'; '.join(changed)}); "
+            "restore it, or start again with --overwrite"
+        )
+
+
+def warn_of_other_versions(dataset: Dataset, journal: Journal, stages: Stages) -> None:
+    """Enter the versions of libraries into the journal, and warn where a resumed run began with others."""
+    now = versions(dataset)
+    before = journal.decided("versions", lambda: now)
+    for name, value in now.items():
+        if before.get(name) != value:
+            stages.line(
+                f"warning: {name} was {before.get(name)}, is {value}; weights may differ from an unbroken run"
+            )
+
+
+def versions(dataset: Dataset) -> dict[str, str]:
+    """Versions, by name, of Python and of the libraries that decide results.
+
+    Texts also depend on what cuts them into tokens.
+    """
+    names = (*_LIBRARIES, *(_LIBRARIES_OF_TEXTS if dataset.input_kind is TEXTS else ()))
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def task_name(dataset: Dataset, settings: Settings | None = None) -> str:
+    """The task as `metrics.json` names it, such as `image-classification` or `text-regression`.
+
+    With settings that ask for a network which makes images it is `image-generation`.
+    """
+    target = GENERATION if settings is not None and settings.generates else dataset.target
+    return f"{dataset.input_kind.task}-{target.name}"
+
+
+def data_identity(dataset: Dataset) -> dict[str, Any]:
+    """Facts that must be equal for a resumed run to go on with the same data."""
+    return {
+        "train": len(dataset.train),
+        "validation": len(dataset.validation),
+        "test": len(dataset.test),
+        "classes": list(dataset.classes),
+        "fingerprint": dataset.fingerprint,
+    }
+
+
+def data_json(place: str, dataset: Dataset) -> dict[str, Any]:
+    """The data as `config.json` has it.
+
+    `preprocessing` is null for texts, which every model makes ready in its own way.
+    """
+    fitted = dataset.preprocessing
+    return {
+        "place": place,
+        **data_identity(dataset),
+        "preprocessing": None if fitted is None else fitted.to_json(),
+    }

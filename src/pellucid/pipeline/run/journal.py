@@ -1,12 +1,206 @@
-"""The journal of a run, `config.json`: what is decided once, and taken over by a resumed run."""
+"""Folder and journal of a run: `config.json`, the settings in it, and data frames kept with it."""
 
 import contextlib
 import copy
+import dataclasses
+import json
+import shlex
+import shutil
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
-from pellucid.errors import PellucidError
-from pellucid.pipeline.run.folder import RunFolder, unusable
+from pellucid.data.tables.table import is_frame, is_lazy, json_lines_of_frame
+from pellucid.errors import DataError, PellucidError, StorageError, UsageError
+from pellucid.files import (
+    locked,
+    make_folder,
+    open_regular,
+    require_space,
+    resumable,
+    write_file,
+    write_json,
+    writing,
+)
+from pellucid.settings import ROWS, Settings
+from pellucid.strict import read_sealed, sealed
+
+# The folder of a run: who may write to it, what stands in it, and when it counts as finished.
+
+# A data frame that was handed over in Python: the run's own DATA.
+FRAME_NAME = "frame.jsonl"
+
+# Files of a run that may as well be a user's own, and so do not mark a folder as a run.
+_TABLES = ("test.csv", "test.csv.gz")
+
+_NAMES = (
+    "report.html",
+    "metrics.json",
+    "history.jsonl",
+    "config.json",
+    "data.jsonl",
+    "data.jsonl.gz",
+    *_TABLES,
+    FRAME_NAME,
+    "model",
+    "models",
+    "checkpoints",
+    "samples",
+)
+_SPACE = 50_000_000
+
+
+def unusable(path: Path, reason: str) -> StorageError:
+    """Refusal of a file of a run that is to be resumed: nothing may be built on it."""
+    return StorageError(f"{path}: {reason}; put back what stood there, or start again with --overwrite")
+
+
+class RunFolder:
+    """Paths of one run, and the rules for writing to it.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        """Folder of the sheets of images that a generator makes while it learns."""
+        return self.path / "samples"
+
+    @property
+    def is_finished(self) -> bool:
+        """True where a run ended: its metrics are written last of all."""
+        return (self.path / "metrics.json").is_file()
+
+    def read_sealed(self, name: str) -> dict[str, Any] | None:
+        """Read one of the run's sealed files; `None` where there is none.
+
+        Raises: `StorageError` if it is damaged, was changed, or is no regular file.
+        """
+        path = self.path / name
+        try:
+            return read_sealed(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise unusable(path, getattr(error, "strerror", None) or str(error)) from error
+
+    def write_sealed(self, name: str, document: dict[str, Any]) -> None:
+        """Write one of the run's files with its seal, through the save protocol."""
+        write_file(self.path / name, sealed(document))
+
+    def write_json(self, name: str, document: dict[str, Any]) -> None:
+        """Write one of the run's JSON files through the save protocol."""
+        write_json(self.path / name, document)
+
+    @contextlib.contextmanager
+    def opened(self, resume: bool, overwrite: bool) -> Iterator[None]:
+        """Hold the folder for this process, ready to be written to.
+
+        A former run's files may stand there: with `resume` they are kept, with `overwrite` removed.
+
+        Raises: `UsageError` if both flags are given; `StorageError` if a run or something else stands there,
+        or the place cannot be written to; `RunLockedError` if another process writes there.
+        """
+        if resume and overwrite:
+            raise UsageError("--resume: contradicts --overwrite; give one of them")
+        existed = self.path.is_dir()
+        make_folder(self.path)
+        with locked(self.path), resumable():
+            self._require_free(resume, overwrite, existed)
+            self._remove_leftovers()
+            require_space(self.path, _SPACE)
+            if overwrite:
+                self._empty()
+            yield
+
+    def _require_free(self, resume: bool, overwrite: bool, existed: bool) -> None:
+        if not existed:
+            return
+        present = {entry.name for entry in self.path.iterdir()} - {".lock"}
+        is_run = bool(present & (set(_NAMES) - set(_TABLES)))
+        if is_run and not (resume or overwrite):
+            raise StorageError(
+                f"{self.path}: already holds a run; give --resume to go on, --overwrite to replace it, "
+                "or another --out"
+            )
+        hidden = {name for name in present if name.startswith(".") and name.endswith((".tmp", ".old"))}
+        if present - hidden and not is_run:
+            raise StorageError(f"{self.path}: holds files that are no run; choose another --out")
+
+    def _remove_leftovers(self) -> None:
+        """Remove temporary files of a process that was killed inside a save."""
+        for folder in (self.path, self.checkpoints, self.path / "models"):
+            for pattern in (".*.tmp", ".*.old"):
+                for entry in folder.glob(pattern):
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    def _empty(self) -> None:
+        """Remove a former run's own files, `metrics.json` first so that it no longer counts as finished."""
+        for name in ("metrics.json", *_NAMES):
+            path = self.path / name
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def prune(self) -> None:
+        """Remove what only an unfinished run needs."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+
+# Data frames handed over in Python, kept in the run, so that whatever reads its DATA later finds them.
+
+_NAME = "data"
+
+
+def place_of(data: Any, folder: RunFolder) -> Any:
+    """A frame as the path of the file in the run that will hold it; other DATA as it is.
+
+    Raises: `UsageError` if it is a frame that is still to be computed.
+    """
+    if is_frame(data):
+        return str(folder.path / FRAME_NAME)
+    if is_lazy(data):
+        raise UsageError("data: a frame that is still to be computed; give data.collect()")
+    return data
+
+
+def keep_frame(data: Any, place: Any, *, resume: bool) -> None:
+    """Write a frame where `place_of` says; a run being resumed has it already.
+
+    Raises: `DataError` if the frame cannot be kept, or is another than that of the run being resumed;
+    `StorageError` if it cannot be written.
+    """
+    if not is_frame(data):
+        return
+    path = Path(place)
+    if resume and path.exists():
+        _require_same(data, path)
+        return
+    with writing(path) as draft:
+        for lines in json_lines_of_frame(data, _NAME):
+            draft.write(lines)
+
+
+def _require_same(data: Any, path: Path) -> None:
+    """Refuse another frame than the one that is kept."""
+    with open_regular(path) as kept:
+        same = all(kept.read(len(lines)) == lines for lines in json_lines_of_frame(data, _NAME))
+        same = same and not kept.read(1)
+    if not same:
+        raise DataError(
+            f"data: differs from {path}, which the run being resumed learns from; give the same frame"
+        )
+
 
 NAME = "config.json"
 _FORMAT = 1
@@ -145,3 +339,68 @@ class Journal:
         self._content = {**self._content, **more}
         if self._is_begun:
             self._folder.write_sealed(NAME, self._content)
+
+
+# Settings of a run, and the command that repeats it.
+
+_FLAGS = {row.name: row.flag for row in ROWS}
+
+
+def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
+    """Settings of this run, checked: those given, or those of the run being resumed.
+
+    Raises: `UsageError` if a setting is unfit, or differs from the run being resumed, or that is a
+    comparison.
+    """
+    if "design" in journal:
+        raise UsageError(
+            "--resume: what stands there is a comparison, not a run of train; choose another --out, "
+            "or use --overwrite"
+        )
+    settings = journal.decided(
+        "settings", lambda: Settings(**given), dataclasses.asdict, lambda saved: Settings(**saved)
+    )
+    require_unchanged(given, settings)
+    return settings
+
+
+def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
+    """Refuse settings that differ from those a run was started with.
+
+    Raises: `UsageError` naming each that differs.
+    """
+    changed = [
+        f"{name} was {getattr(before, name)}, is {value}"
+        for name, value in given.items()
+        if getattr(before, name) != value
+    ]
+    if changed:
+        raise UsageError(
+            f"--resume: settings changed ({'; '.join(changed)}); leave them out, or use --overwrite"
+        )
+
+
+def command_of(place: str, given: Mapping[str, Any], out: Path) -> str:
+    """The command line that repeats a run."""
+    words = ["pellucid", "train", place, "--out", str(out)]
+    for name, value in given.items():
+        flag = _FLAGS[name]
+        if isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag[2:]}")
+        else:
+            words += [flag, json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)]
+    return shlex.join(words)
+
+
+def call_of(place: str, given: Mapping[str, Any], out: Path) -> str:
+    """The call in Python that repeats a run on a data set that was handed over."""
+    words = [place, f"out={str(out)!r}", *(f"{name}={value!r}" for name, value in given.items())]
+    return f"pellucid.train({', '.join(words)})"
+
+
+def notes_of(config: Mapping[str, Any]) -> list[str]:
+    """Sentences on pretrained backbones, on a network made narrower, and on what a time limit leaves out."""
+    keys = "backbones", "backbones_left_out"
+    of_backbones = [str(each["reason"]) for key in keys for each in config.get(key, ())]
+    narrowed = [str(config["narrowed"])] if "narrowed" in config else []
+    return [*of_backbones, *narrowed, *map(str, config.get(NOTES, ()))]

@@ -1,16 +1,25 @@
-"""Progress of the pipeline on stderr: one line per stage with a tick and seconds."""
+"""Stages of a run on stderr, its bar, signals, and two pieces of work at a time."""
 
 import contextlib
 import copy
+import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TextIO
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn, TextIO, TypeVar
+
+from threadpoolctl import threadpool_limits
 
 from pellucid.data.wording import COLUMNS, visible, wrapped
+from pellucid.errors import InterruptedRun
 from pellucid.training import Observer, Recipe
-from pellucid.training.watching.observers import BarProgress, PlainProgress
+from pellucid.training.observers import BarProgress, PlainProgress, signals_to
 
 # Wider lines are not read with ease, however wide the terminal.
 _MOST_COLUMNS = 120
@@ -112,3 +121,87 @@ class Stages:
                 yield [progress]
         else:
             yield [PlainProgress(lambda line: self.console.print(line, markup=False), recipe)]
+
+
+# A bar over many trainings, in a terminal.
+
+
+@contextlib.contextmanager
+def counting(stages: Stages, total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
+    """Show how many trainings are done; nothing where standard error is no terminal.
+
+    The function it yields is told what is trained next, after the one before is done.
+    """
+    if stages.quiet or not stages.in_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("  training"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        console=stages.console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=total, completed=done)
+        begun = done - 1
+
+        def show(words: str) -> None:
+            nonlocal begun
+            begun += 1
+            bar.update(task, completed=begun, description=words)
+
+        yield show
+
+
+# Ctrl-C and SIGTERM outside the training loop: an orderly end with the right exit code.
+
+
+@contextlib.contextmanager
+def interruptible(run: Path) -> Iterator[None]:
+    """End with `InterruptedRun`, naming the run's folder, when a signal comes, in the main thread only.
+
+    The training loop takes the signals over for as long as it runs, to write a checkpoint first.
+    """
+
+    def receive(number: int, frame: FrameType | None) -> NoReturn:
+        """End the run with the name of the signal and the way to go on."""
+        del frame
+        raise InterruptedRun(
+            f"{run}: stopped by {signal.Signals(number).name}; what was finished is kept; "
+            "run the same command with --resume to go on",
+            number,
+        )
+
+    with signals_to(receive):
+        yield
+
+
+# Two pieces of work at a time: one in the main thread, which takes the signals, one in a thread beside.
+
+Main = TypeVar("Main")
+Background = TypeVar("Background")
+
+
+def side_by_side(
+    here: Callable[[], Main], beside: Callable[[Callable[[], bool]], Background]
+) -> tuple[Main, Background]:
+    """Results of both, once both are done.
+
+    `beside` is given a function that says whether it should stop early: what was done here has failed, or a
+    signal came. That error is raised once it has stopped; where nothing failed here, its own.
+    """
+    stopped = threading.Event()
+    # Each would put filters of warnings and the threads of matrix products back to what it found, which the
+    # other may have set: so both find here what they would set.
+    with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as pool:
+        other = pool.submit(beside, stopped.is_set)
+        try:
+            return here(), other.result()
+        except BaseException:
+            stopped.set()
+            raise

@@ -1,35 +1,231 @@
-"""The explain page put together: template, script, numbers, and the policy that lets nothing else in."""
+"""The explain page: template, script, formulas, numbers, and a policy that admits nothing else."""
 
 import base64
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pellucid.arithmetic.rounding import with_minus
+from pellucid.insight.attribution import Attribution
+from pellucid.insight.contributions import Contributions
 from pellucid.insight.explanation import Explanation
-from pellucid.insight.explanations.contests import SEED as CONTEST_SEED
-from pellucid.insight.explanations.contributions import Contributions
-from pellucid.insight.explanations.drivers import Driver
-from pellucid.insight.explanations.latents import SEED
-from pellucid.insight.explanations.pieces import ImagePieces
-from pellucid.insight.gradients.weight_checks import WeightCheck
-from pellucid.reports.explain.chosen import chosen_units
-from pellucid.reports.explain.curves import Plot, plots_of
-from pellucid.reports.explain.describing import HIDDEN, described
-from pellucid.reports.explain.joining import joined_script
-from pellucid.reports.explain.latents import pack_differences, shown_latents
-from pellucid.reports.explain.mathml import mathml
-from pellucid.reports.explain.packing import BUDGET, Packed, pack
-from pellucid.reports.images import Album, bind
+from pellucid.insight.generator_terms import CONTEST_SEED as CONTEST_SEED
+from pellucid.insight.generator_terms import LATENT_SEED
+from pellucid.insight.gradients import WeightCheck
+from pellucid.insight.input_pieces import ImagePieces
+from pellucid.reports.album import Album, bind
+from pellucid.reports.explain.latents_and_tests import Plot, pack_differences, plots_of, shown_latents
+from pellucid.reports.explain.page_data import BUDGET, HIDDEN, Packed, chosen_units, described, pack
 from pellucid.reports.report import environment
+
+# The script of the explain page, joined from its files into one that knows no names outside itself.
+
+# Folders and files in the order in which they are joined: each imports only from those before it.
+ROOMS = {
+    # The document: its elements, controls and tables, and numbers as people read them.
+    "dom": ("element", "controls", "tables", "numbers"),
+    # What the page holds: the data document, and the numbers behind it as arrays.
+    "data": ("missing", "arrays", "told", "stored", "tokens"),
+    # One unit of any layer computed by hand, in double precision.
+    "arithmetic": (
+        *("values", "activations", "fields", "weighing", "windows", "shares"),
+        *("opening", "attention", "sums", "pointwise", "passing", "cells"),
+    ),
+    "arithmetic/kinds": ("recurrent", "generating", "units"),
+    # The gradient of one weight, by the chain rule and by running the network with the weight moved.
+    "gradients": ("chains", "running", "attending", "runs", "difference", "three_ways"),
+    # Numbers as colours, laid out and drawn into canvases.
+    "drawing": ("colours", "scales", "layout", "paint", "thumbnail"),
+    # What is shown of a unit, of a whole layer, and of the error flowing back.
+    "views": ("actions",),
+    "views/unit": ("products", "squares", "parts", "gates", "attention", "arithmetic"),
+    "views/layer": ("steps", "winners", "words", "kernels"),
+    "views/gradient": ("chain", "weight_tables", "weight", "backward"),
+    # What a click or a key does, and the address that remembers the place.
+    "page": (
+        *("state", "address", "field", "maps", "layer", "unit"),
+        *("tabs", "pinning", "strip", "drivers", "copying", "start"),
+    ),
+}
+
+FOLDER = files("pellucid.reports.explain") / "script"
+
+_JS_IMPORT = re.compile(r'^import \{[^}]*\} from "[^"]*";\n', re.MULTILINE)
+_JS_TYPES = re.compile(r"^ */\*\*(?:(?!\*/).)*\*/\n", re.MULTILINE | re.DOTALL)
+_JS_EXPORT = re.compile(r"^export (?=async function |function |const )", re.MULTILINE)
+
+
+@cache
+def joined_script() -> str:
+    """Return the whole script of the explain page."""
+    return joined(modules_of(ROOMS, FOLDER))
+
+
+def modules_of(rooms: Mapping[str, Sequence[str]], folder: Traversable) -> list[str]:
+    """Texts of the modules of some rooms in a folder, in their order."""
+    return [
+        (folder / f"{room}/{name}.js").read_text(encoding="utf-8")
+        for room, in_room in rooms.items()
+        for name in in_room
+    ]
+
+
+def joined(modules: Iterable[str], *, waits: bool = False) -> str:
+    """Join modules, each of which imports only from those before it, into one script.
+
+    `waits` is true where a module has to wait for something before the next one may begin.
+
+    The files are modules with types for those who change and check them. Without the words for that they
+    share one function's names, so that one script with one checksum does for the page's policy.
+    """
+    parts = [_JS_EXPORT.sub("", _JS_TYPES.sub("", _JS_IMPORT.sub("", module))) for module in modules]
+    function = "async () =>" if waits else "() =>"
+    return f'"use strict";\n({function} {{\n' + "\n".join(parts) + "})();\n"
+
+
+# Formulas as MathML, which browsers draw by themselves: from the small part of LaTeX that layers use.
+#
+# Understood are letters, numbers and signs, `_{}` and `^{}`, `\frac{}{}`, `\sqrt{}`, `\sum`, `\max`, Greek
+# letters and some signs by name. Anything else is an error, so that no formula is shown by halves.
+
+_LATEX_TOKEN = re.compile(r"\\[a-zA-Z]+|\d+(?:\.\d+)?(?:e-?\d+)?|[a-zA-Z]|\S")
+_LATEX_LETTERS = {
+    "gamma": "\u03b3",
+    "mu": "\u03bc",
+    "sigma": "\u03c3",
+    "epsilon": "\u03b5",
+    "beta": "\u03b2",
+    "lambda": "\u03bb",
+    "pi": "\u03c0",
+    "rho": "\u03c1",
+    "Phi": "\u03a6",
+}
+_LATEX_SIGNS = {
+    "dots": "\u2026",
+    "ne": "\u2260",
+    "ge": "\u2265",
+    "le": "\u2264",
+    "lVert": "\u2016",
+    "rVert": "\u2016",
+    "lfloor": "\u230a",
+    "rfloor": "\u230b",
+}
+_FUNCTIONS = {"tanh", "ln", "min"}
+_SHOWN_SIGNS = {"-": "\u2212", "|": "\u2223"}  # a bar of its own would grow as tall as a bracket
+_BRACKETS = {"(": ")", "[": "]"}
+_ACCENTS = {"sum": "∑", "max": "max"}
+_NAMED_SIGNS = {*_LATEX_LETTERS, *_LATEX_SIGNS, *_FUNCTIONS, *_ACCENTS}
+
+
+def mathml(latex: str) -> Markup:
+    """Write a formula, its lines parted by two backslashes, as a `math` element for each line.
+
+    Raises: `ValueError` if something in it is not understood.
+    """
+    rows = [_Reader(line).row(until="") for line in latex.split(r"\\ ")]
+    return Markup("").join(Markup('<math display="block">{}</math>').format(row) for row in rows)
+
+
+class _Reader:
+    """Reads a formula token by token."""
+
+    def __init__(self, latex: str) -> None:
+        self._latex = latex
+        self._tokens = _LATEX_TOKEN.findall(latex)
+        self._at = 0
+
+    def row(self, until: str) -> Markup:
+        """Read to a closing brace, or to the end.
+
+        Raises ValueError: it is not there.
+        """
+        parts = []
+        while self._peek() != until:
+            if not self._peek():
+                raise ValueError(f"formula: {self._latex}: a brace is not closed")
+            parts.append(self._scripted())
+        self._next()
+        return Markup("<mrow>{}</mrow>").format(Markup("").join(parts))
+
+    def _peek(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _next(self) -> str:
+        token = self._peek()
+        self._at += 1
+        return token
+
+    def _group(self) -> Markup:
+        """Read `{...}`, or one token."""
+        if self._peek() == "{":
+            self._next()
+            return self.row("}")
+        return self._atom(self._next())
+
+    def _scripted(self) -> Markup:
+        """Read one thing with what stands below and above it."""
+        token = self._next()
+        base = self._atom(token)
+        scripts = {}
+        while self._peek() in ("_", "^"):
+            sign = self._next()
+            scripts[sign] = self._group()
+        names = ("munder", "mover", "munderover") if token[1:] in _ACCENTS else ("msub", "msup", "msubsup")
+        if len(scripts) == 2:
+            name = names[2]
+        elif scripts:
+            name = names[0] if "_" in scripts else names[1]
+        else:
+            return base
+        inside = [scripts[sign] for sign in ("_", "^") if sign in scripts]
+        return Markup("<{0}>{1}{2}</{0}>").format(Markup(name), base, Markup("").join(inside))
+
+    def _named(self, command: str) -> Markup:
+        """A sum, letter, sign or function by its name; space parts a function from what it is of."""
+        if command in _ACCENTS:
+            return Markup("<mo movablelimits='false'>{}</mo>").format(_ACCENTS[command])
+        if command in _LATEX_LETTERS:
+            return Markup("<mi>{}</mi>").format(_LATEX_LETTERS[command])
+        if command in _LATEX_SIGNS:
+            return Markup("<mo>{}</mo>").format(_LATEX_SIGNS[command])
+        space = "" if self._peek() in ("(", "_", "^") else Markup("<mspace width='0.17em'></mspace>")
+        return Markup("<mi>{}</mi>{}").format(command, space)
+
+    def _atom(self, token: str) -> Markup:
+        """One letter, number, sign, fraction or root, or what stands in brackets.
+
+        Raises ValueError: it is none of these.
+        """
+        command = token[1:] if token.startswith("\\") else ""
+        if command == "frac":
+            return Markup("<mfrac>{}{}</mfrac>").format(self._group(), self._group())
+        if command == "sqrt":
+            return Markup("<msqrt>{}</msqrt>").format(self._group())
+        if command in _NAMED_SIGNS:
+            return self._named(command)
+        if token in _BRACKETS:  # brackets are as tall as what they hold
+            inside, end = self.row(_BRACKETS[token]), _BRACKETS[token]
+            plain = "" if "<mfrac>" in inside else Markup(" stretchy='false'")
+            return Markup("<mrow><mo{0}>{1}</mo>{2}<mo{0}>{3}</mo></mrow>").format(plain, token, inside, end)
+        if command or token in ("{", "}", "&", ""):
+            raise ValueError(f"formula: {self._latex}: {token or 'its end'} is not understood")
+        if token[0].isdigit():
+            return Markup("<mn>{}</mn>").format(token)
+        element = "mi" if token.isalpha() else "mo"
+        shown = _SHOWN_SIGNS.get(token, token)
+        return Markup("<{0}>{1}</{0}>").format(Markup(element), escape(shown))
+
 
 # Bytes that no page exceeds.
 LARGEST_PAGE = 8_000_000
@@ -61,7 +257,7 @@ class _Shown:
     """An explanation of the answer as the page shows it."""
 
     title: str
-    driver: Driver
+    driver: Attribution
     plots: Sequence[Plot]
 
 
@@ -105,7 +301,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
     if explanation.opened is not None:
         told = described(explanation, packed)
         told["chosen"] = chosen_units(explanation, packed)
-    told["drivers"] = _drivers_told(explanation, packed)
+    told["drivers"] = _attribution_data(explanation, packed)
     script, text = joined_script(), explanation.inputs
     return (
         page_environment()
@@ -123,7 +319,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             contest_seed=CONTEST_SEED,
             latents=shown_latents(explanation),
             bound_formula=mathml(_BOUND),
-            noise_seed=SEED,
+            noise_seed=LATENT_SEED,
             formulas={each.name: mathml(each.formula) for each in explanation.layers},
             drivers=_shown(explanation),
             contributions=_added(explanation),
@@ -242,7 +438,7 @@ def _largest_terms(found: Contributions) -> list[tuple[str, float | None, float]
     ]
 
 
-def _drivers_told(explanation: Explanation, packed: Packed) -> list[dict[str, Any]]:
+def _attribution_data(explanation: Explanation, packed: Packed) -> list[dict[str, Any]]:
     """Names of the scores that are drawn over images or behind pieces, and whether zero is their middle."""
     found: list[dict[str, Any]] = [
         {"name": name, "centred": True} for name in pack_differences(explanation, packed)

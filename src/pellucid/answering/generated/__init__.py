@@ -1,1 +1,0 @@
-"""Answers of a trained generator: new images, and the oddest of a data set."""

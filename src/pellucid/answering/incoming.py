@@ -1,0 +1,356 @@
+"""Inputs to a trained model: listed, and made ready block by block, ahead of its answers.
+
+Nothing here stops at one bad input: what cannot be used carries its reason along.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import itertools
+import queue
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Shaped
+
+from pellucid.data.data_files import File, contents
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.listing import Listing
+from pellucid.data.reading.input_places import Cell, Input
+from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs, text_of
+from pellucid.errors import DataError, UsageError
+from pellucid.settings import Settings
+from pellucid.tasks import TEXTS, InputKind
+
+WARNINGS_SHOWN = 10
+
+
+@runtime_checkable
+class Taker(Protocol):
+    """A model, or an exported one, as far as its inputs go."""
+
+    @property
+    def input_kind(self) -> InputKind:
+        """Kind of what it takes."""
+        ...
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """From an image of any size to pixels; `None` where no images are taken."""
+        ...
+
+    @property
+    def joined_columns(self) -> tuple[str, ...]:
+        """Columns of a table whose texts it reads as one; none where it reads one."""
+        ...
+
+
+class Block(NamedTuple):
+    """Some inputs, in order.
+
+    Attributes:
+        names: of every one.
+        inputs: those that can be used, as the model takes them.
+        errors: a reason for every one; empty where it can be used.
+        warnings: sentences about inputs of which something was left out.
+        passed: digest of the names and stamps of all inputs up to the end of this block, in hexadecimal.
+    """
+
+    names: Sequence[str]
+    inputs: Shaped[np.ndarray, "examples ..."] | Sequence[str]
+    errors: Sequence[str]
+    warnings: Sequence[str] = ()
+    passed: str = ""
+
+
+class ResumeCursor(NamedTuple):
+    """Inputs at the front that were answered before.
+
+    Attributes:
+        number: of them.
+        digest: as `Block.passed` of the last block among them.
+    """
+
+    number: int
+    digest: str
+
+
+AT_START = ResumeCursor(0, "")
+
+
+class Incoming(NamedTuple):
+    """Everything that a model is asked about.
+
+    Attributes:
+        blocks_after: the inputs behind those that were answered before, to be gone through once; where these
+            are others now, the first block raises the `DataError` of `skip_answered`.
+        how_many: tells how many there are; `None` where only reading can tell.
+        warnings: sentences for the user that refuse nothing; complete once all blocks have passed.
+    """
+
+    blocks_after: Callable[[ResumeCursor], Iterator[Block]]
+    how_many: Callable[[], int | None]
+    warnings: Sequence[str] = ()
+
+    @property
+    def blocks(self) -> Iterator[Block]:
+        """All inputs, to be gone through once."""
+        return self.blocks_after(AT_START)
+
+
+@runtime_checkable
+class DigestedInput(Protocol):
+    """Bytes that a digest of inputs takes in."""
+
+    @property
+    def name(self) -> str:
+        """Name of the input."""
+        ...
+
+    @property
+    def stamp(self) -> str:
+        """By which a change of it is noticed."""
+        ...
+
+
+class InputDigest:
+    """Digest of the inputs so far, by which those answered before are known again."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, inputs: Iterable[DigestedInput]) -> str:
+        """Take in some inputs and tell the digest up to their end."""
+        for each in inputs:
+            self._digest.update(f"{each.name}\0{each.stamp}\0".encode(errors="surrogatepass"))
+        return self._digest.hexdigest()
+
+
+def skip_answered(inputs: Iterator[DigestedInput], before: ResumeCursor) -> InputDigest:
+    """Go past the inputs that were answered before.
+
+    Raises: `DataError` if they are fewer, or others.
+    """
+    passing = InputDigest()
+    digest = ""
+    for number in range(before.number):
+        one = next(inputs, None)
+        if one is None:
+            raise DataError(
+                f"--resume: {before.number:,} inputs were answered before, but now there are {number:,}; "
+                "leave --resume out to begin afresh"
+            )
+        digest = passing.add([one])
+    if before.number and digest != before.digest:
+        raise DataError(
+            f"--resume: among the first {before.number:,} inputs, which were answered before, one is new, "
+            "gone or has changed; leave --resume out to begin afresh"
+        )
+    return passing
+
+
+def incoming(
+    model: Taker,
+    places: Sequence[str],
+    settings: Settings,
+    *,
+    may_pipe: bool = False,
+    typed: Sequence[str] = (),
+) -> Incoming:
+    """Open the images or texts, as the model takes them, of files, folders, globs, tables or archives.
+
+    They are read as their blocks are asked for; `settings` say column and encoding of tables. Where
+    standard input may be read (`may_pipe`), the place `-` stands for it. Behind the places come texts that
+    were `typed`, named `text:1`, `text:2` and so on.
+
+    Raises: `DataError` if a place does not exist or holds nothing the model takes; `UsageError` if texts are
+    typed for a model of images.
+    """
+    if typed and model.input_kind is not TEXTS:
+        raise UsageError("--text: gives a text, and the model takes images; give files of images")
+    from pellucid.data.reading.input_places import STANDARD_INPUT, open_places
+
+    # There is none where a program runs without a terminal; then `-` is a file that does not exist.
+    stdin = getattr(sys.stdin, "buffer", None) if may_pipe and STANDARD_INPUT in places else None
+    opened = open_places(places, with_columns_of(model, settings), model.input_kind, stdin, typed)
+    # Each kind of input loads libraries of its own, which would cost the other a second at the start.
+    if model.input_kind is TEXTS:
+
+        def blocks(before: ResumeCursor) -> Iterator[Block]:
+            return blocks_of_texts(opened.inputs, settings.encoding, before)
+
+    else:
+
+        def blocks(before: ResumeCursor) -> Iterator[Block]:
+            return blocks_of_images(model, opened.inputs, before)
+
+    return Incoming(blocks, opened.how_many, opened.warnings)
+
+
+def require_input(places: Sequence[str], typed: Sequence[str]) -> None:
+    """Refuse to label nothing.
+
+    Raises: `UsageError` if there is neither a place nor a text.
+    """
+    if not places and not typed:
+        raise UsageError("INPUT: nothing to label; name files, folders or tables, or give a text by --text")
+
+
+def with_columns_of(model: Taker, settings: Settings) -> Settings:
+    """Settings that name the columns that a model reads as one, unless the user names another."""
+    if not model.joined_columns or settings.input_column is not None:
+        return settings
+    return dataclasses.replace(settings, input_column=",".join(model.joined_columns))
+
+
+def incoming_rows(model: Taker, listing: Listing, rows: Sequence[int]) -> Incoming:
+    """Take rows of labelled data, of the kind that the model takes, by their positions."""
+    if listing.texts is not None:
+        return Incoming(lambda before: blocks_of_rows(listing, rows, before), lambda: len(rows))
+
+    return Incoming(lambda before: images_of_rows(model, listing, rows, before), lambda: len(rows))
+
+
+def first_few(warnings: Sequence[str], noun: str, count: int | None = None) -> tuple[str, ...]:
+    """At most ten of many warnings, one for each input, and how many more of `count` there are."""
+    more = (len(warnings) if count is None else count) - WARNINGS_SHOWN
+    return (*warnings[:WARNINGS_SHOWN], *((f"and {more:,} more such {noun}s",) if more > 0 else ()))
+
+
+# Images that come to a trained model, decoded block by block.
+
+
+def blocks_of_images(model: Taker, inputs: Iterator[Input], before: ResumeCursor) -> Iterator[Block]:
+    """Decode and fit images as the model was trained.
+
+    Raises: `DataError` as `skip_answered`.
+    """
+    assert model.preprocessing is not None  # load gives models of images or of texts
+    passing = skip_answered(inputs, before)
+    with decoders() as executor:
+        for block in blocks_of(inputs, model.preprocessing):
+            fitted = fit_inputs(block, model.preprocessing, executor)
+            names = [each.name for each in block]
+            yield Block(names, fitted.pixels, fitted.errors, fitted.warnings, passing.add(block))
+
+
+def images_of_rows(
+    model: Taker, listing: Listing, rows: Sequence[int], before: ResumeCursor
+) -> Iterator[Block]:
+    """Take rows of labelled images by their positions, none decoded yet."""
+    pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
+    if pixels is not None:
+        return blocks_of_images(model, (Input(listing.sources[row], pixels[row]) for row in rows), before)
+    assert listing.paths is not None
+    return blocks_of_images(model, _from_files(listing.sources, listing.paths, rows), before)
+
+
+def _from_files(sources: Sequence[str], paths: Sequence[File], rows: Sequence[int]) -> Iterator[Input]:
+    """Files of rows; of those in containers the bytes, read while they are asked for."""
+    for row, found in zip(rows, contents(paths[row] for row in rows), strict=True):
+        if isinstance(found, DataError):
+            yield Input(sources[row], b"", str(found))
+        else:
+            yield Input(sources[row], found)
+
+
+# Texts that come to a trained model, read block by block.
+
+_MOST_IN_BLOCK = 4096
+_MOST_CHARACTERS = 1 << 24
+
+
+def blocks_of_texts(inputs: Iterator[Input], encoding: str | None, before: ResumeCursor) -> Iterator[Block]:
+    """Read texts and cut them into blocks that fit into memory, however many there are.
+
+    Where a block ends depends on the texts since it began, and on nothing else.
+
+    Raises: `DataError` as `skip_answered`.
+    """
+    passing = skip_answered(inputs, before)
+    for first in inputs:
+        block: list[Input] = []
+        texts: list[str] = []
+        errors: list[str] = []
+        characters = 0
+        for each in itertools.chain([first], inputs):
+            text, reason = text_of(each, encoding)
+            block.append(each)
+            errors.append(reason)
+            if not reason:
+                texts.append(text)
+                characters += len(text)
+            if len(block) == _MOST_IN_BLOCK or characters >= _MOST_CHARACTERS:
+                break
+        yield Block([each.name for each in block], texts, errors, (), passing.add(block))
+
+
+def blocks_of_rows(listing: Listing, rows: Sequence[int], before: ResumeCursor) -> Iterator[Block]:
+    """Take rows of labelled texts by their positions."""
+    texts = listing.texts
+    assert texts is not None
+    reasons = {problem.index: problem.reason for problem in listing.problems}
+    inputs = (Input(listing.sources[row], Cell(texts[row]), reasons.get(row, "")) for row in rows)
+    return blocks_of_texts(inputs, None, before)
+
+
+# Inputs made ready while a model answers those before them.
+
+_MOST_READY = 2
+_PATIENCE = 0.1
+_END = None
+
+
+def ahead(blocks: Iterator[Block]) -> Generator[Block, None, None]:
+    """Go through blocks that a thread makes ready beforehand, at most two more than are asked for.
+
+    Decoding lets other threads compute, and so do the operations of a network: side by side they use what one
+    of them alone would leave idle. What making a block raises is raised when its turn comes.
+    """
+    ready: queue.Queue[Block | BaseException | None] = queue.Queue(_MOST_READY)
+    is_left = threading.Event()
+    worker = threading.Thread(target=_make_ready, args=(blocks, ready, is_left), daemon=True)
+    worker.start()
+    try:
+        while True:
+            found = ready.get()
+            if isinstance(found, BaseException):
+                raise found
+            if found is _END:
+                return
+            yield found
+    finally:
+        is_left.set()
+        worker.join(timeout=1.0)  # one that waits for standard input may never come back
+
+
+def _make_ready(
+    blocks: Iterator[Block],
+    ready: "queue.Queue[Block | BaseException | None]",
+    is_left: threading.Event,
+) -> None:
+    """Fill the queue with blocks, and with the error or the end that follows them, until nobody listens."""
+
+    def hand_over(found: Block | BaseException | None) -> bool:
+        """Wait for room in the queue; false where nobody waits for the block any more."""
+        while not is_left.is_set():
+            with contextlib.suppress(queue.Full):
+                ready.put(found, timeout=_PATIENCE)
+                return True
+        return False
+
+    try:
+        for block in blocks:
+            if not hand_over(block):
+                break
+        else:
+            hand_over(_END)
+    except BaseException as error:  # whatever it is belongs to the thread that asks
+        hand_over(error)
+    finally:
+        close = getattr(blocks, "close", None)
+        if close is not None:
+            close()

@@ -1,1 +1,0 @@
-"""Inputs on their way to a model: made ready block by block, ahead of its answers."""

@@ -1,0 +1,284 @@
+"""Average of models: the weighted mean of what its members answer."""
+
+import copy
+from collections.abc import Hashable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64
+
+from pellucid.arithmetic.probabilities import weighted_mean
+from pellucid.bundle.held_out import LEAST_MEMBERS, MOST_MEMBERS, MOST_WEIGHT, Answers
+from pellucid.bundle.model import Inputs, Model, checked_temperature, require_images, require_texts
+from pellucid.bundle.models import ClassicalModel, ImageModel, OnNetwork, TextModel
+from pellucid.bundle.network_answers import MOST_EXAMPLES, blocks, text_blocks
+from pellucid.classical.predictors import Rows
+from pellucid.encoding import Encoder
+from pellucid.encoding.tfidf import Tfidf
+from pellucid.errors import DataError
+from pellucid.networks import Network
+from pellucid.novelty import FeatureKind
+from pellucid.tasks import TEXTS
+
+
+class Member(NamedTuple):
+    """A model in an average.
+
+    Attributes:
+        name: that its run gives it.
+        weight: whole, 1 to 1,000; its share is this over the sum of all.
+        model: at its own temperature.
+    """
+
+    name: str
+    weight: int
+    model: Model
+
+
+class AverageModel(Model):
+    """Images or texts in; the weighted mean of the members' probabilities, or of their numbers, out.
+
+    What is novel to the member of the most weight is novel to the average. Members that look at an input in
+    the same way, as those on one network do, look at it once.
+
+    Attributes:
+        members: the one of the most weight first.
+
+    Args:
+        members: two to five, of different names, that take the same inputs and know the same classes.
+        temperature: of the mean; probabilities are raised to the power of one over it; 0.01 to 100.
+
+    Raises:
+        ValueError: members do not fit each other or cannot be averaged, or the temperature is out of bounds,
+            or not 1 where a number is predicted.
+    """
+
+    members: tuple[Member, ...]
+
+    def __init__(self, members: Sequence[Member], *, temperature: float = 1.0) -> None:
+        _require_agreement(members)
+        self.members = tuple(_sharing(members))
+        first = self.members[0].model
+        self.input_kind, self.preprocessing = first.input_kind, first.preprocessing
+        self.classes, self.joined_columns = first.classes, first.joined_columns
+        self.renamed, self.threshold = first.renamed, first.threshold
+        self.temperature = checked_temperature(temperature, self.classes)
+
+    @property
+    def heaviest(self) -> Member:
+        """The member of the most weight; of equals the one that stands first."""
+        return self.members[0]
+
+    @property
+    def weights(self) -> tuple[int, ...]:
+        """Weights of the members, in their order."""
+        return tuple(each.weight for each in self.members)
+
+    @property
+    def name(self) -> str:
+        """The members in words."""
+        return f"average of {', '.join(each.name for each in self.members)}"
+
+    @property
+    def encoders(self) -> tuple[Encoder | Tfidf, ...]:
+        """From texts to numbers for each member; those that give the same numbers once."""
+        found: list[Encoder | Tfidf] = []
+        for each in (encoder for model in self._models for encoder in model.encoders):
+            if not any(are_equal_encoders(each, other) for other in found):
+                found.append(each)
+        return tuple(found)
+
+    @property
+    def groups(self) -> list[list[int]]:
+        """Places of members that see the same of an input, a network before what is built on it."""
+        groups: dict[Hashable, list[int]] = {}
+        for place, model in enumerate(self._models):
+            groups.setdefault(model.sees_through, []).append(place)
+        return [sorted(each, key=lambda place: not self._is_network(place)) for each in groups.values()]
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learnt by all members, those of a network that they share once."""
+        shared = {id(each): each for each in map(_network, self._models) if each is not None}
+        of_networks = {key: sum(each.numel() for each in one.parameters()) for key, one in shared.items()}
+        on_them = (
+            each.parameters - (0 if _network(each) is None else of_networks[id(_network(each))])
+            for each in self._models
+        )
+        return sum(of_networks.values()) + sum(on_them)
+
+    @property
+    def columns_seen(self) -> int:
+        """Features that the detector looks at: those of the member of the most weight."""
+        return self.heaviest.model.columns_seen
+
+    @property
+    def sort_seen(self) -> FeatureKind:
+        """Sort of the detector's features."""
+        return self.heaviest.model.sort_seen
+
+    @property
+    def sees_through(self) -> Hashable:
+        """Cache key of what the member of the most weight sees."""
+        return self.heaviest.model.sees_through
+
+    @property
+    def has_hidden_layer(self) -> bool:
+        """Never: its members have none in common."""
+        return False
+
+    def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
+        """Refused: several models have no hidden layer in common."""
+        raise DataError("model: it has no hidden layer, being an average; take one of its members")
+
+    def seen(self, inputs: Inputs) -> Rows:
+        """Features of the member of the most weight."""
+        return self.heaviest.model.seen(inputs)
+
+    def answer(self, inputs: Inputs) -> Answers:
+        """The mean of the answers, and how novel each input is to the member of the most weight."""
+        checked = self._checked(inputs)
+        outputs: list[list[np.ndarray]] = [[] for _ in self.members]
+        novelty = [np.zeros(0)]
+        for block in self._blocks(checked):
+            for places in self.groups:
+                for place, rows in self._asked(places, block, outputs):
+                    if place == 0 and self.detector is not None:
+                        novelty.append(self.detector.novelty(rows))
+        said = [_member_answers(model, parts) for model, parts in zip(self._models, outputs, strict=True)]
+        mean = weighted_mean(said, self.weights)
+        return Answers(
+            self.target.calibrated(mean, self.temperature),
+            None if self.detector is None else np.concatenate(novelty),
+        )
+
+    def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
+        return self.answer(inputs).said
+
+    @property
+    def _models(self) -> list[Model]:
+        return [each.model for each in self.members]
+
+    def _is_network(self, place: int) -> bool:
+        return isinstance(self.members[place].model, OnNetwork)
+
+    def _asked(
+        self, places: Sequence[int], block: Inputs, outputs: list[list[np.ndarray]]
+    ) -> Iterator[tuple[int, Rows]]:
+        """Ask members that see the same; gives each one's place and the rows that it saw."""
+        rows: Rows | None = None
+        for place in places:
+            model = self.members[place].model
+            if isinstance(model, OnNetwork):
+                both = model.outputs_and_seen(block)
+                width = model.network.config.outputs
+                outputs[place].append(both[:, :width])
+                rows = np.ascontiguousarray(both[:, width:])
+            else:
+                assert isinstance(model, ClassicalModel)  # the members were checked
+                rows = model.seen(block) if rows is None else rows
+                outputs[place].append(model.predictor.predict(rows))
+            yield place, rows
+
+    def _checked(self, inputs: Inputs) -> Inputs:
+        if self.input_kind is TEXTS:
+            return require_texts(inputs)
+        assert self.preprocessing is not None  # it takes images
+        return require_images(inputs, self.preprocessing)
+
+    def _blocks(self, inputs: Inputs) -> Iterator[Inputs]:
+        """Checked inputs, block by block; none where there is no input."""
+        if not len(inputs):
+            return
+        yield from blocks(inputs, MOST_EXAMPLES) if isinstance(inputs, np.ndarray) else text_blocks(inputs)
+
+
+def _member_answers(model: Model, parts: Sequence[np.ndarray]) -> Float64[np.ndarray, "examples ..."]:
+    """Answers of a member at its temperature from what it put out."""
+    assert isinstance(model, (OnNetwork, ClassicalModel))  # the members were checked
+    outputs, kind = model.target.outputs(len(model.classes)), np.float32 if model.network else np.float64
+    return model.said_of(np.concatenate(parts) if parts else np.zeros((0, outputs), kind))
+
+
+def _require_agreement(members: Sequence[Member]) -> None:
+    """Require members that can be averaged.
+
+    Raises: `ValueError` with what contradicts what.
+    """
+    if not LEAST_MEMBERS <= len(members) <= MOST_MEMBERS:
+        raise ValueError(
+            f"members: {len(members)} of them, where {LEAST_MEMBERS} to {MOST_MEMBERS} are averaged"
+        )
+    if len({each.name for each in members}) < len(members):
+        raise ValueError("members: two of them have the same name")
+    first = members[0].model
+    for name, weight, model in members:
+        if not isinstance(model, (ImageModel, TextModel, ClassicalModel)):
+            raise ValueError(f"members: {name} is of a kind that cannot be averaged")
+        if not 1 <= weight <= MOST_WEIGHT:
+            raise ValueError(f"members: the weight of {name} is {weight}, not 1 to {MOST_WEIGHT:,}")
+        if (model.input_kind, model.preprocessing) != (first.input_kind, first.preprocessing):
+            raise ValueError(f"members: {name} and {members[0].name} take other inputs")
+        if model.classes != first.classes or model.joined_columns != first.joined_columns:
+            raise ValueError(f"members: {name} and {members[0].name} know other classes or columns")
+    if [each.weight for each in members] != sorted((each.weight for each in members), reverse=True):
+        raise ValueError("members: they do not stand by weight, the most first")
+
+
+def _sharing(members: Sequence[Member]) -> Iterator[Member]:
+    """The members; bodies that are equal, as copies of one network are, become one and the same."""
+    known: list[OnNetwork | ClassicalModel] = []
+    for member in members:
+        model = member.model
+        assert isinstance(model, (OnNetwork, ClassicalModel))  # the members were checked
+        for other in known:
+            if _is_of_same_body(model, other):
+                model = _on_body_of(other, model)
+                break
+        known.append(model)
+        yield member._replace(model=model)
+
+
+def _is_of_same_body(model: OnNetwork | ClassicalModel, other: OnNetwork | ClassicalModel) -> bool:
+    """Equal weights of a network that read texts by equal tokens, or equal TF-IDF."""
+    mine, theirs = _network(model), _network(other)
+    if mine is None or theirs is None:
+        words = [getattr(each, "tfidf", None) for each in (model, other)]
+        return mine is theirs and are_equal_encoders(*words)
+    encoders = [getattr(each, "encoder", None) for each in (model, other)]
+    return are_equal_encoders(*encoders) and (mine is theirs or _are_equal_networks(mine, theirs))
+
+
+def _are_equal_networks(one: Network, other: Network) -> bool:
+    if one.config != other.config:
+        return False
+    weights, others = one.state_dict(), other.state_dict()
+    return all(torch.equal(weight, others[name]) for name, weight in weights.items())
+
+
+def are_equal_encoders(one: Encoder | Tfidf | None, other: Encoder | Tfidf | None) -> bool:
+    """True of two encodings of texts that give the same numbers, and where there is none."""
+    if one is other:
+        return True
+    if one is None or other is None or type(one) is not type(other) or one.to_json() != other.to_json():
+        return False
+    if isinstance(one, Tfidf) and isinstance(other, Tfidf) and not np.array_equal(one.idf, other.idf):
+        return False
+    return one.content() == other.content()
+
+
+def _on_body_of(
+    other: OnNetwork | ClassicalModel, model: OnNetwork | ClassicalModel
+) -> OnNetwork | ClassicalModel:
+    """The same model on the body of another, which is equal to its own."""
+    if isinstance(model, ClassicalModel):
+        return model.on_body_of(other)
+    same = copy.copy(model)
+    same.network = other.network  # type: ignore[assignment]  # it has one, equal to the model's own
+    return same
+
+
+def _network(model: Model) -> Network | None:
+    found: Network | None = getattr(model, "network", None)
+    return found

@@ -1,1 +1,0 @@
-"""The format of model folders: fields read strictly, weights checked before anything is allocated."""

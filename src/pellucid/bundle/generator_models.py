@@ -1,0 +1,342 @@
+"""Generators as models: autoencoders and adversarial networks that make images."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64, Int64, UInt8
+from torch import Tensor, nn
+
+from pellucid.arithmetic.draws import Purpose, generator, torch_seed
+from pellucid.bundle.held_out import Answers
+from pellucid.bundle.model import Inputs, Model, finite_answers, require_images
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.errors import DataError
+from pellucid.networks import Adversarial, Autoencoder, Network
+from pellucid.networks.costs import hidden_units, rows_at_once
+from pellucid.novelty import FeatureKind
+from pellucid.tasks import GENERATION, IMAGES, Target
+
+_BLOCK = 256
+_PREDICTS_NOTHING = "model: it makes images and predicts nothing about them; use sample"
+
+
+class Generator(Model):
+    """A model that makes images: uint8 (count, height, width, channels), of the size it was trained on.
+
+    Attributes:
+        input_kind: images.
+        network: the trained network.
+        preprocessing: how an image of any size becomes pixels as they were trained on.
+        classes: names of the classes that it tells apart; none where images had no labels.
+        temperature: 1; there are no probabilities.
+
+    Args:
+        network: see the attribute.
+        preprocessing: see the attribute.
+        classes: see the attribute.
+
+    Raises:
+        ValueError: the network tells apart more or fewer classes.
+    """
+
+    input_kind = IMAGES
+    network: Network
+    preprocessing: Preprocessing
+    classes: tuple[str, ...]
+    temperature: float
+
+    def __init__(self, network: Network, preprocessing: Preprocessing, classes: Sequence[str]) -> None:
+        if network.config.conditions != max(1, len(classes)):
+            raise ValueError(
+                f"the network tells {network.config.conditions} classes apart, and {len(classes)} are named"
+            )
+        self.network = network.eval()
+        self.preprocessing = preprocessing
+        self.classes = tuple(classes)
+        self.temperature = 1.0
+
+    @property
+    def target(self) -> Target:
+        """Target: new images."""
+        return GENERATION
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of every image."""
+        fitted = self.preprocessing
+        return fitted.height, fitted.width, fitted.channels
+
+    @property
+    def name(self) -> str:
+        """The network's family."""
+        return self.network.name
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases that were learnt."""
+        return sum(each.numel() for each in self.network.parameters() if each.requires_grad)
+
+    @abstractmethod
+    def sample(
+        self, labels: Int64[np.ndarray, " count"], seed: int
+    ) -> UInt8[np.ndarray, "count height width channels"]:
+        """Make an image of each label; the same seed gives the same images, fewer labels the first of them.
+
+        Labels are positions in `classes`; all 0 where there are none.
+
+        Raises: `ModelFileError` if a grey level is not finite.
+        """
+
+    def turns(self, count: int) -> Int64[np.ndarray, " count"]:
+        """Labels of so many images, the classes in turn."""
+        return np.arange(count, dtype=np.int64) % max(1, len(self.classes))
+
+    @property
+    def columns_seen(self) -> int:
+        """None: a generator without an encoder makes images and looks at none."""
+        return 0
+
+    @property
+    def sort_seen(self) -> FeatureKind:
+        """Sort of its features: a hidden layer."""
+        return "layer"
+
+    @property
+    def sees_through(self) -> Hashable:
+        """The model itself."""
+        return self
+
+    def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
+        """The values of `transform`."""
+        return self.transform(inputs)
+
+    def answer(self, inputs: Inputs) -> Answers:
+        """Nothing: a `DataError`."""
+        raise DataError(_PREDICTS_NOTHING)
+
+    def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
+        raise DataError(_PREDICTS_NOTHING)
+
+    def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
+        """Nothing: a `DataError`."""
+        raise DataError(_PREDICTS_NOTHING)
+
+    def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
+        """Nothing: a `DataError`."""
+        raise DataError(_PREDICTS_NOTHING)
+
+    @torch.inference_mode()
+    def _images(
+        self,
+        make: Callable[[Tensor, Tensor], Tensor],
+        rows: Float32[np.ndarray, "count latent"],
+        labels: Int64[np.ndarray, " count"],
+    ) -> UInt8[np.ndarray, "count height width channels"]:
+        """Decode in blocks, the last filled up, so that no image depends on how many are made."""
+        images = np.empty((len(rows), *self.shape), np.uint8)
+        size = rows_at_once(self.network.config, _BLOCK)
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            missing = size - len(part)
+            block = torch.from_numpy(np.pad(part, ((0, missing), (0, 0))))
+            codes = torch.from_numpy(np.pad(labels[start : start + size], (0, missing)))
+            made = finite_answers(make(block, codes)).clamp(0, 255).round().to(torch.uint8)
+            images[start : start + size] = made.permute(0, 2, 3, 1).numpy()[: len(part)]
+        return images
+
+    def _blocks(self, pixels: UInt8[np.ndarray, "n height width channels"]) -> Iterator[tuple[Tensor, slice]]:
+        """Images as the network takes them, and which they are."""
+        size = rows_at_once(self.network.config, _BLOCK)
+        for start in range(0, len(pixels), size):
+            rows = slice(start, start + size)
+            block = np.ascontiguousarray(pixels[rows])
+            yield torch.from_numpy(block).permute(0, 3, 1, 2).float(), rows
+
+
+class Bound(NamedTuple):
+    """Evidence lower bound of each of some images, in its two terms, in nats.
+
+    Attributes:
+        reconstruction: minus the logarithm of the probability of the grey levels, given the latent numbers.
+        divergence: from the prior of the image's class.
+    """
+
+    reconstruction: Float64[np.ndarray, " examples"]
+    divergence: Float64[np.ndarray, " examples"]
+
+    @property
+    def total(self) -> Float64[np.ndarray, " examples"]:
+        """Minus the bound."""
+        total: Float64[np.ndarray, " examples"] = self.reconstruction + self.divergence
+        return total
+
+
+class AutoencoderModel(Generator):
+    """A variational autoencoder that makes images, reconstructs them and says how likely they are.
+
+    Always fp32, always evaluation mode.
+
+    Attributes:
+        network: the trained network.
+    """
+
+    network: Autoencoder
+
+    @property
+    def columns_seen(self) -> int:
+        """Values of the encoder's last hidden layer, which is what a detector looks at."""
+        assert isinstance(self.network.head, nn.Linear)  # every encoder ends in one
+        return self.network.head.in_features
+
+    @property
+    def sort_seen(self) -> FeatureKind:
+        """Sort of these values: a description of the image, whose length tells as much as its direction."""
+        return "image"
+
+    @torch.inference_mode()
+    def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
+        """The encoder's last hidden layer, before it is pressed into latent numbers."""
+        network, pixels = self.network, require_images(inputs, self.preprocessing)
+        found = [network.body(network.standardise(block)) for block, _ in self._blocks(pixels)]
+        none = torch.zeros(0, self.columns_seen)
+        values: Float32[np.ndarray, "examples hidden"] = torch.cat([none, *found]).numpy()
+        return values
+
+    def sample(
+        self, labels: Int64[np.ndarray, " count"], seed: int
+    ) -> UInt8[np.ndarray, "count height width channels"]:
+        """Make images as `Generator.sample`: latent numbers from the prior of each class, decoded."""
+        draws = generator(seed, Purpose.GENERATED)
+        noise = draws.standard_normal((len(labels), self.network.latent), dtype=np.float32)
+
+        places = generator(seed, Purpose.GENERATED, 1).random(len(labels), dtype=np.float32)
+        codes = torch.from_numpy(labels)
+        with torch.inference_mode():
+            latent = self.network.prior.drawn(codes, torch.from_numpy(places), torch.from_numpy(noise))
+        return self.decode(latent.numpy(), labels)
+
+    @torch.inference_mode()
+    def likeliest(self, images: Inputs) -> Int64[np.ndarray, " examples"]:
+        """Class under whose prior the latent means of each image are likeliest."""
+        means = torch.from_numpy(self.transform(images))
+        codes: Int64[np.ndarray, " examples"] = self.network.prior(means).numpy()
+        return codes
+
+    def decode(
+        self, latent: Float32[np.ndarray, "count latent"], labels: Int64[np.ndarray, " count"]
+    ) -> UInt8[np.ndarray, "count height width channels"]:
+        """Images of latent numbers and classes."""
+        return self._images(self.network.decode, latent, labels)
+
+    def walk(
+        self,
+        ends: UInt8[np.ndarray, "2 height width channels"],
+        labels: Int64[np.ndarray, " 2"],
+        steps: int,
+    ) -> UInt8[np.ndarray, "steps height width channels"]:
+        """Images on the straight way between the latent numbers, and the classes, of two images."""
+        way = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]
+        first, last = self.transform(ends)
+        shares = np.eye(self.network.config.conditions, dtype=np.float32)[labels]
+        mixed = torch.from_numpy((1 - way) * shares[0] + way * shares[1])
+
+        def make(block: Tensor, codes: Tensor) -> Tensor:
+            return self.network.decode_between(block, mixed[codes])
+
+        return self._images(make, (1 - way) * first + way * last, np.arange(steps, dtype=np.int64))
+
+    def reconstruct(
+        self, images: Inputs, labels: Int64[np.ndarray, " examples"]
+    ) -> UInt8[np.ndarray, "examples height width channels"]:
+        """Images rebuilt from the means of their latent numbers; a `DataError` of inputs of another form."""
+        return self.decode(self.transform(images), labels)
+
+    def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples latent"]:
+        """Means of the latent numbers of each image, as `Model.transform`."""
+        return self.posteriors(inputs)[0]
+
+    @torch.inference_mode()
+    def posteriors(
+        self, inputs: Inputs
+    ) -> tuple[Float32[np.ndarray, "examples latent"], Float32[np.ndarray, "examples latent"]]:
+        """Means and variances of the latent numbers of each image; a `DataError` as for `transform`."""
+        pixels = require_images(inputs, self.preprocessing)
+        found = [self.network.posterior(block) for block, _ in self._blocks(pixels)]
+        none = torch.zeros(0, self.network.latent)
+        means = torch.cat([none, *(each.means for each in found)])
+        return finite_answers(means).numpy(), torch.cat(
+            [none, *(each.log_variances.exp() for each in found)]
+        ).numpy()
+
+    @staticmethod
+    def draws_of_bound(seed: int) -> torch.Generator:
+        """Generator of the noise that the bound is taken with, a row for each image."""
+        return torch.Generator().manual_seed(torch_seed(seed, Purpose.BOUND))
+
+    @torch.inference_mode()
+    def bound(self, images: Inputs, labels: Int64[np.ndarray, " examples"], seed: int) -> Bound:
+        """Evidence lower bound of images with their classes, the latent numbers drawn by a seed.
+
+        Raises: `DataError` if the inputs are of another form.
+        """
+        pixels = require_images(images, self.preprocessing)
+        draws, network = self.draws_of_bound(seed), self.network
+        parts = []
+        for block, rows in self._blocks(pixels):
+            codes = torch.from_numpy(np.ascontiguousarray(labels[rows]))
+            noise = torch.randn(len(block), network.latent, generator=draws)
+            found = network.terms(block, codes, noise)
+            parts.append([each.double().numpy() for each in found])
+        if not parts:
+            return Bound(np.zeros(0), np.zeros(0))
+        return Bound(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+# Generative adversarial networks as models that make images.
+
+
+class AdversarialModel(Generator):
+    """A generative adversarial network, whose averaged generator makes images.
+
+    Always fp32, always evaluation mode.
+
+    Attributes:
+        network: the trained network.
+    """
+
+    network: Adversarial
+
+    def sample(
+        self, labels: Int64[np.ndarray, " count"], seed: int
+    ) -> UInt8[np.ndarray, "count height width channels"]:
+        """Make images as `Generator.sample`, of noise."""
+        return self._images(self.network.made, self.noise(len(labels), seed), labels)
+
+    def noise(self, count: int, seed: int) -> Float32[np.ndarray, "count latent"]:
+        """Noise that so many images are made of; less of it is the beginning of more."""
+        draws = generator(seed, Purpose.NOISE)
+        return draws.standard_normal((count, self.network.latent), dtype=np.float32)
+
+    @torch.inference_mode()
+    def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
+        """The discriminator's last hidden layer, as `Model.transform`."""
+        pixels = require_images(inputs, self.preprocessing)
+        rows = [finite_answers(self.network.features(block)).numpy() for block, _ in self._blocks(pixels)]
+        return np.concatenate(rows) if rows else np.zeros((0, hidden_units(self.network.config)), np.float32)
+
+    @torch.inference_mode()
+    def scores(
+        self, images: Inputs, labels: Int64[np.ndarray, " examples"]
+    ) -> Float64[np.ndarray, " examples"]:
+        """The discriminator's score of each image as one of its class: above 0 it takes it for a real one.
+
+        Raises: `DataError` if the inputs are of another form.
+        """
+        parts = [np.zeros(0)]
+        for block, rows in self._blocks(require_images(images, self.preprocessing)):
+            codes = torch.from_numpy(np.ascontiguousarray(labels[rows]))
+            parts.append(self.network.scores(block, codes).double().numpy())
+        return np.concatenate(parts)

@@ -1,0 +1,441 @@
+"""Models of one network or one classical predictor, with everything that they need to answer."""
+
+import copy
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Sequence
+
+import numpy as np
+import scipy.sparse
+import torch
+from jaxtyping import Float, Float32, Float64, Shaped
+from torch import Tensor
+
+from pellucid.bundle.held_out import Answers
+from pellucid.bundle.model import (
+    Inputs,
+    Model,
+    checked_temperature,
+    finite_answers,
+    require_agreement,
+    require_images,
+    require_texts,
+    require_vectors,
+)
+from pellucid.bundle.network_answers import FeatureView, answer_in_batches, answer_texts
+from pellucid.classical import Predictor
+from pellucid.classical.predictors import Rows
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.encoding import Encoder
+from pellucid.encoding.tfidf import Tfidf
+from pellucid.errors import DataError
+from pellucid.networks import Network
+from pellucid.networks.costs import hidden_units
+from pellucid.novelty import FeatureKind
+from pellucid.tasks import IMAGES, TEXTS, VALUES
+
+
+class OnNetwork(Model):
+    """A model whose answers are a network's; always fp32, always evaluation mode.
+
+    Attributes:
+        network: the trained network.
+
+    Args:
+        network: see the attribute.
+        classes: class names in the order of the logits; none where a number is predicted.
+        temperature: what logits are divided by before the softmax, 0.01 to 100.
+
+    Raises:
+        ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
+    """
+
+    network: Network
+
+    def __init__(self, network: Network, classes: Sequence[str], *, temperature: float = 1.0) -> None:
+        self.network = network
+        self.classes = tuple(classes)
+        self.temperature = checked_temperature(temperature, classes)
+
+    def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
+        """Values of the last hidden layer, as `Model.transform`."""
+        return finite_answers(self._asked(inputs, self.network.features))
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases that were learnt."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    @property
+    def name(self) -> str:
+        """The network's family, or the name of the weights that others trained."""
+        return self.network.name
+
+    @property
+    def columns_seen(self) -> int:
+        """Units of the last hidden layer, which is what a detector looks at."""
+        return hidden_units(self.network.config)
+
+    @property
+    def sort_seen(self) -> FeatureKind:
+        """Sort of the detector's features: a hidden layer."""
+        return "layer"
+
+    @property
+    def sees_through(self) -> Hashable:
+        """The network: models that stand on it see its last hidden layer as well."""
+        return self.network
+
+    def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
+        """The last hidden layer, which a detector looks at; a `DataError` as for `transform`."""
+        return self.transform(inputs)
+
+    def answer(self, inputs: Inputs) -> Answers:
+        """Answers and novelty in one pass, as `Model.answer`."""
+        if self.detector is None:
+            return Answers(self._answers(inputs), None)
+        both = self.outputs_and_seen(inputs)
+        outputs = self.network.config.outputs
+        return Answers(self.said_of(both[:, :outputs]), self.detector.novelty(both[:, outputs:]))
+
+    def outputs_and_seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples values"]:
+        """Outputs of the network and behind them its last hidden layer, in one pass.
+
+        One row for each; `said_of` turns the outputs into an answer.
+
+        Raises: `DataError` if the inputs are of another form.
+        """
+        return self._asked(inputs, self._outputs_and_hidden)
+
+    def said_of(
+        self, outputs: Float32[np.ndarray, "examples outputs"]
+    ) -> Float64[np.ndarray, "examples ..."]:
+        """Probabilities at the model's temperature, or numbers, from outputs of the network."""
+        return self.target.of_logits(finite_answers(outputs).astype(np.float64), self.temperature)
+
+    @abstractmethod
+    def _asked(
+        self, inputs: Inputs, question: Callable[[Shaped[Tensor, "batch ..."]], Float[Tensor, "batch values"]]
+    ) -> Float32[np.ndarray, "examples values"]:
+        """Check inputs, and run a function of the network over a bounded number of them at a time."""
+
+    def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
+        return self.said_of(self._asked(inputs, self._outputs_of))
+
+    def _outputs_of(self, batch: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch outputs"]:
+        return self._averaged(batch, self.network(batch))
+
+    def _outputs_and_hidden(self, batch: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch values"]:
+        hidden = self.network.features(batch)
+        return torch.cat([self._averaged(batch, self.network.head(hidden)), hidden], dim=1)
+
+    def _averaged(
+        self, batch: Shaped[Tensor, "batch ..."], outputs: Float[Tensor, "batch outputs"]
+    ) -> Float[Tensor, "batch outputs"]:
+        """Outputs averaged with those of other views of the inputs, where a model takes such."""
+        del batch
+        return outputs
+
+
+class ImageModel(OnNetwork):
+    """Images in: uint8 (examples, height, width, channels), as `preprocessing` makes them.
+
+    The network takes raw pixel values 0 to 255.
+
+    Attributes:
+        input_kind: images.
+        preprocessing: how an image of any size becomes the pixels that the network takes.
+        mirror: whether the outputs (logits or numbers) for the image and for its left-right mirror
+            image are averaged.
+
+    Args:
+        network: see `OnNetwork`.
+        preprocessing: see the attribute.
+        classes: see `OnNetwork`.
+        mirror: see the attribute.
+        temperature: see `OnNetwork`.
+
+    Raises:
+        ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
+    """
+
+    input_kind = IMAGES
+    preprocessing: Preprocessing
+    mirror: bool
+
+    def __init__(
+        self,
+        network: Network,
+        preprocessing: Preprocessing,
+        classes: Sequence[str],
+        *,
+        mirror: bool = False,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__(network, classes, temperature=temperature)
+        self.preprocessing = preprocessing
+        self.mirror = mirror
+
+    def _asked(
+        self, inputs: Inputs, question: Callable[[Tensor], Float[Tensor, "batch values"]]
+    ) -> Float32[np.ndarray, "examples values"]:
+        return answer_in_batches(self.network, require_images(inputs, self.preprocessing), question)
+
+    def _averaged(
+        self,
+        batch: Float[Tensor, "batch channels height width"],
+        outputs: Float[Tensor, "batch outputs"],
+    ) -> Float[Tensor, "batch outputs"]:
+        if self.mirror:
+            outputs = (outputs + self.network(batch.flip(3))) / 2
+        return outputs
+
+
+class TextModel(OnNetwork):
+    """Texts in, any number of them.
+
+    The answer for a text does not depend on the texts beside it. Every text is answered: of an empty
+    one the network sees a single unknown token, of a very long one the first `encoder.length` tokens.
+
+    Attributes:
+        input_kind: texts.
+        preprocessing: none; texts are taken as they are.
+        encoder: from texts to the ids that the network takes.
+
+    Args:
+        network: see `OnNetwork`.
+        encoder: see the attribute.
+        classes: see `OnNetwork`.
+        temperature: see `OnNetwork`.
+
+    Raises:
+        ValueError: network and encoder do not speak of the same ids, or the temperature is out of
+            bounds, or not 1 where a number is predicted.
+    """
+
+    input_kind = TEXTS
+    preprocessing = None
+    encoder: Encoder
+
+    def __init__(
+        self, network: Network, encoder: Encoder, classes: Sequence[str], *, temperature: float = 1.0
+    ) -> None:
+        require_agreement(network.config, encoder)
+        super().__init__(network, classes, temperature=temperature)
+        self.encoder = encoder
+
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """From texts to the ids that the network takes."""
+        return (self.encoder,)
+
+    def _asked(
+        self, inputs: Inputs, question: Callable[[Tensor], Float[Tensor, "batch values"]]
+    ) -> Float32[np.ndarray, "examples values"]:
+        return answer_texts(self.network, self.encoder, require_texts(inputs), question)
+
+
+class FeatureModel(OnNetwork):
+    """Feature vectors in: float32 (examples, features), finite.
+
+    Attributes:
+        input_kind: feature vectors.
+        preprocessing: none; vectors are taken as they are.
+    """
+
+    input_kind = VALUES
+    preprocessing = None
+
+    @property
+    def features(self) -> int:
+        """Numbers in one vector."""
+        return self.network.config.input_shape[0]
+
+    def _asked(
+        self, inputs: Inputs, question: Callable[[Tensor], Float[Tensor, "batch values"]]
+    ) -> Float32[np.ndarray, "examples values"]:
+        return answer_in_batches(self.network, require_vectors(inputs, self.features), question)
+
+
+# A trained classical model with everything that belongs to it, as one thing that answers.
+
+_WORDS = {
+    "constant": "the same answer always",
+    "linear": "linear model",
+    "kernel": "support vector machine (Gaussian kernel)",
+    "forest": "random forest",
+}
+
+
+class ClassicalModel(Model):
+    """Images, texts or feature vectors in, class probabilities or numbers out, by a classical model.
+
+    Attributes:
+        predictor: the trained model, from features to probabilities or a number.
+        features: what it sees: `pixels` or `hog` of images, `values` of vectors, `tf-idf` of texts, or
+            `network`, the last hidden layer of `network`.
+        network: the network it stands on, or `None`; as for every network, its `transform` is of the
+            image or text as it is, in fp32 and evaluation mode.
+        tfidf: from texts to the weights of their words; `None` where the features are others, or the
+            predictor looks at none.
+        encoder: from texts to the ids of `network`, or `None`.
+
+    Args:
+        predictor: see the attribute.
+        features: see the attribute.
+        classes: class names in the order of the probabilities; none where a number is predicted.
+        preprocessing: how an image of any size becomes pixels; `None` where none are taken.
+        network: see the attribute.
+        tfidf: see the attribute.
+        encoder: see the attribute.
+        temperature: probabilities are raised to the power of one over it; 0.01 to 100.
+
+    Raises:
+        ValueError: the parts do not fit each other, or the temperature is out of bounds, or not 1
+            where a number is predicted.
+    """
+
+    predictor: Predictor
+    features: str
+    network: Network | None
+    tfidf: Tfidf | None
+    encoder: Encoder | None
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        features: str,
+        classes: Sequence[str],
+        *,
+        preprocessing: Preprocessing | None,
+        network: Network | None = None,
+        tfidf: Tfidf | None = None,
+        encoder: Encoder | None = None,
+        temperature: float = 1.0,
+    ) -> None:
+        self.predictor, self.features, self.preprocessing = predictor, features, preprocessing
+        self.network, self.tfidf, self.encoder = network, tfidf, encoder
+        self.classes = tuple(classes)
+        self.temperature = checked_temperature(temperature, classes)
+        self._feature_view = FeatureView(
+            kind=features, preprocessing=preprocessing, network=network, tfidf=tfidf, encoder=encoder
+        )
+        self.input_kind = self._feature_view.input_kind
+        self._require_agreement()
+
+    @property
+    def encoders(self) -> tuple[Encoder | Tfidf, ...]:
+        """From texts to ids of the network, or to the weights of their words."""
+        return tuple(each for each in (self.encoder, self.tfidf) if each is not None)
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learnt, those of a network it stands on included."""
+        if self.network is None:
+            return self.predictor.parameters
+        return self.predictor.parameters + sum(each.numel() for each in self.network.parameters())
+
+    @property
+    def name(self) -> str:
+        """The kind of model in words."""
+        words = _WORDS.get(self.predictor.kind, self.predictor.kind)
+        return words if self.network is None else f"{words} on {self.network.name}"
+
+    @property
+    def length(self) -> int:
+        """Numbers in one feature vector, 0 where any number will do; 0 too for images and texts."""
+        if self.input_kind is not VALUES:
+            return 0
+        return self.predictor.inputs if self.network is None else self.network.config.input_shape[0]
+
+    @property
+    def columns_seen(self) -> int:
+        """Features that a detector looks at: those of the predictor, none where it looks at nothing."""
+        return self.predictor.inputs
+
+    @property
+    def sort_seen(self) -> FeatureKind:
+        """Sort of the detector's features."""
+        return self._feature_view.sort
+
+    @property
+    def sees_through(self) -> Hashable:
+        """The network it stands on, the TF-IDF of its texts, or the kind of features."""
+        return self.network or self.tfidf or (self.features, self.preprocessing)
+
+    @property
+    def has_hidden_layer(self) -> bool:
+        """Whether it uses a network, whose `transform` this is."""
+        return self.network is not None
+
+    def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
+        """Values of the last hidden layer of the network it stands on, as `Model.transform`."""
+        if self.network is None:
+            raise DataError("model: it has no hidden layer; take a network, or a model on a network")
+        checked = self._feature_view.checked(inputs, self.length)
+        return finite_answers(self._feature_view.hidden(self.network, checked))
+
+    def seen(self, inputs: Inputs) -> Rows:
+        """Features of the predictor, for a detector: an array, or sparse rows of texts."""
+        found = list(self._features(inputs))
+        if not found:
+            return np.zeros((0, self.columns_seen), np.float32)
+        return (
+            np.concatenate(found) if isinstance(found[0], np.ndarray) else scipy.sparse.vstack(found, "csr")
+        )
+
+    def answer(self, inputs: Inputs) -> Answers:
+        """Answers and novelty, as `Model.answer`; features are computed once."""
+        if self.detector is None:
+            return Answers(self._answers(inputs), None)
+        outputs, judged = [np.zeros((0, self.predictor.outputs))], [np.zeros(0)]
+        for rows in self._features(inputs):
+            outputs.append(self.predictor.predict(rows))
+            judged.append(self.detector.novelty(rows))
+        return Answers(self.said_of(np.concatenate(outputs)), np.concatenate(judged))
+
+    def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
+        outputs = [self.predictor.predict(rows) for rows in self._features(inputs)]
+        return self.said_of(np.concatenate([np.zeros((0, self.predictor.outputs)), *outputs]))
+
+    def said_of(
+        self, outputs: Float64[np.ndarray, "examples outputs"]
+    ) -> Float64[np.ndarray, "examples ..."]:
+        """Probabilities at the model's temperature, or numbers, from outputs of the predictor."""
+        return self.target.calibrated(self.target.of_columns(finite_answers(outputs)), self.temperature)
+
+    def on_body_of(self, other: Model) -> "ClassicalModel":
+        """The same model, which looks through the network or the TF-IDF of another that has equal ones."""
+        model = copy.copy(self)
+        if self.network is not None:
+            model.network = getattr(other, "network", None)
+        if self.tfidf is not None:
+            model.tfidf = getattr(other, "tfidf", None)
+        model._feature_view = dataclasses.replace(
+            self._feature_view, network=model.network, tfidf=model.tfidf
+        )
+        return model
+
+    def _features(self, inputs: Inputs) -> Iterator[Rows]:
+        """Features of checked inputs, block by block; no block where there is no input."""
+        checked = self._feature_view.checked(inputs, self.length)
+        if not len(checked):
+            return
+        for block in self._feature_view.blocks(checked):
+            is_blind = self.predictor.inputs == 0
+            yield np.zeros((len(block), 0), np.float32) if is_blind else self._feature_view.features(block)
+
+    def _require_agreement(self) -> None:
+        """Require predictor, features, classes and parts of the features to speak of the same things.
+
+        Raises: `ValueError` with what contradicts what.
+        """
+        outputs = self.target.outputs(len(self.classes))
+        if self.predictor.outputs != outputs:
+            needed = "1 is" if outputs == 1 else f"{outputs} are"
+            raise ValueError(f"the predictor has {self.predictor.outputs} outputs where {needed} needed")
+        seen = self._feature_view.size()
+        if self.predictor.inputs not in (0, seen) and (seen or self.input_kind is TEXTS):
+            raise ValueError(
+                f"the predictor takes {self.predictor.inputs} features where {self.features!r} gives {seen}"
+            )

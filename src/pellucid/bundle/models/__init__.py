@@ -1,1 +1,0 @@
-"""Models: a network or a classical predictor with everything that it needs to answer."""

@@ -1,0 +1,289 @@
+"""Asking a network about any number of images, texts or features, block by block."""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int64, Shaped
+from torch import Tensor, nn
+
+from pellucid.bundle.model import Inputs, require_agreement, require_images, require_texts, require_vectors
+from pellucid.classical import FEATURES, HIDDEN, TF_IDF, VALUES, extract, feature_length
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.encoding import Encoder
+from pellucid.encoding.tfidf import Tfidf
+from pellucid.networks import Network
+from pellucid.networks.costs import hidden_units, rows_at_once
+from pellucid.novelty import FeatureKind
+from pellucid.tasks import IMAGES, TEXTS, InputKind
+from pellucid.tasks import VALUES as VECTORS
+
+_MOST_IMAGES, _MOST_ROWS = 128, 4096
+# Pixels of a block as a backbone sees them: more would fall out of the processor's cache.
+_MOST_SEEN = 1 << 19
+MOST_VALUES = 1 << 22
+_GROUP = 64
+
+
+def answer_in_batches(
+    network: nn.Module,
+    inputs: Shaped[np.ndarray, "examples ..."],
+    answer: Callable[[Float[Tensor, "batch ..."]], Float[Tensor, "batch values"]],
+) -> Float32[np.ndarray, "examples values"]:
+    """Run a function of the network over a bounded number of inputs at a time, in fp32.
+
+    A memory-mapped array is read batch by batch and never copied whole.
+
+    Inputs are uint8 images (n, height, width, channels) or float32 features (n, features); `answer` gives one
+    row for each. The network is in evaluation mode while it is asked.
+    """
+    if len(inputs) == 0:
+        return answer_in_batches(network, np.zeros((1, *inputs.shape[1:]), inputs.dtype), answer)[:0]
+    device = next(network.parameters()).device
+    found = []
+    with answering(network, device):
+        for block in blocks(inputs, _most(network, inputs)):
+            batch = torch.from_numpy(_filled_up(block)).to(device)
+            if batch.ndim == 4:
+                batch = batch.permute(0, 3, 1, 2)
+            found.append(answer(batch.float()).cpu().numpy()[: len(block)])
+    return np.concatenate(found)
+
+
+def _most(network: nn.Module, inputs: Shaped[np.ndarray, "examples ..."]) -> int:
+    """Examples of a block; a backbone sees images larger than they are stored."""
+    most = _MOST_ROWS if inputs.ndim != 4 else _MOST_IMAGES
+    if not isinstance(network, Network):
+        return most
+    seen = network.config.seen
+    if seen and inputs.ndim == 4:
+        most = max(1, min(most, _MOST_SEEN // math.prod(seen)))
+    return rows_at_once(network.config, most)
+
+
+def _filled_up(block: Shaped[np.ndarray, "block ..."]) -> Shaped[np.ndarray, "rows ..."]:
+    """Fill a block of feature vectors up with zeros, to whole groups of rows.
+
+    Matrix products then treat every row alike: its answer is the same alone and among others, to the
+    last bit. Very long vectors, and images, would cost too much.
+    """
+    if block.ndim != 2 or block.shape[1] * _GROUP > MOST_VALUES:
+        return block
+    return np.pad(block, ((0, -len(block) % _GROUP), (0, 0)))
+
+
+def blocks(
+    inputs: Shaped[np.ndarray, "examples ..."], most: int = _MOST_ROWS
+) -> Iterator[Shaped[np.ndarray, "block ..."]]:
+    """Copy inputs, which may be a memory map, block by block into memory.
+
+    A block has 1 to `most` consecutive examples; large inputs come fewer at a time.
+    """
+    rows = min(most, max(1, MOST_VALUES // max(1, inputs[0].size)))
+    for start in range(0, len(inputs), rows):
+        yield np.array(inputs[start : start + rows])
+
+
+@contextlib.contextmanager
+def answering(network: nn.Module, device: torch.device) -> Iterator[None]:
+    """Hold a network in evaluation mode and plain fp32 for a while; everything is put back afterwards."""
+    was_training = network.training
+    network.eval()
+    try:
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, enabled=False),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False),
+        ):
+            yield
+    finally:
+        network.train(was_training)
+
+
+# Asking a text network about any number of texts: those of like length together, answers in order.
+
+MOST_TEXTS = 4096
+_MOST_IN_BATCH, _MOST_IDS, _MULTIPLE = 256, 1 << 15, 8
+_MOST_VALUES = 1 << 22
+
+
+def answer_texts(
+    network: Network,
+    encoder: Encoder,
+    texts: Sequence[str],
+    answer: Callable[[Int64[Tensor, "batch length"]], Float[Tensor, "batch values"]],
+) -> Float32[np.ndarray, "texts values"]:
+    """Run a function of the network over texts, a bounded number of tokens at a time, in fp32.
+
+    Texts are sorted by length inside, so that little is filled up, and the rows put back in order.
+
+    `answer` gives one row for each text, from its token ids. The network is in evaluation mode while it is
+    asked. Texts are any that UTF-8 can write.
+    """
+    if len(texts) == 0:
+        return answer_texts(network, encoder, [""], answer)[:0]
+    device = next(network.parameters()).device
+    # What the dense layers of a transformer hold of a batch stays near the processor: twice as fast.
+    most = min(_MOST_IDS, _MOST_VALUES // max(1, network.config.feed_forward))
+    most = min(most, encoder.length * rows_at_once(network.config, most))
+    found = []
+    with answering(network, device):
+        for block in text_blocks(texts):
+            tokens = encoder.encode(block)
+            order = np.argsort(tokens.lengths, kind="stable")
+            rows = [
+                answer(torch.from_numpy(tokens.padded(batch, _MULTIPLE)).to(device)).cpu().numpy()
+                for batch in _batches(order, tokens.lengths, most)
+            ]
+            in_order = np.empty((len(block), rows[0].shape[1]), np.float32)
+            in_order[order] = np.concatenate(rows)
+            found.append(in_order)
+    return np.concatenate(found)
+
+
+def text_blocks(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Take consecutive texts block by block, at least one at a time."""
+    for start in range(0, len(texts), MOST_TEXTS):
+        yield list(texts[start : start + MOST_TEXTS])
+
+
+def _batches(
+    order: Int64[np.ndarray, " texts"], lengths: Int64[np.ndarray, " texts"], most: int
+) -> Iterator[Int64[np.ndarray, " batch"]]:
+    """Cut texts that are sorted by length into batches of at most so many ids, padding included."""
+    start = 0
+    while start < len(order):
+        end = start + 1
+        while (
+            end < len(order)
+            and end - start < _MOST_IN_BATCH
+            and (end + 1 - start) * (lengths[order[end]] + _MULTIPLE) <= most
+        ):
+            end += 1
+        yield order[start:end]
+        start = end
+
+
+# Feature views: from inputs to the features of a classical model.
+
+MOST_EXAMPLES = 1024
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FeatureView:
+    """From inputs to the features that a predictor takes.
+
+    Attributes:
+        kind: `pixels` or `hog` of images, `values` of vectors, `tf-idf` of texts, or `network`, the
+            last hidden layer of `network`.
+        preprocessing: how an image of any size becomes pixels; `None` where none are taken.
+        network: the network it looks through, or `None`.
+        tfidf: from texts to the weights of their words, or `None`.
+        encoder: from texts to the ids of `network`, or `None`.
+    """
+
+    kind: str
+    preprocessing: Preprocessing | None
+    network: Network | None
+    tfidf: Tfidf | None
+    encoder: Encoder | None
+
+    @property
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs: images, texts or feature vectors."""
+        if self.kind == TF_IDF or self.encoder is not None:
+            return TEXTS
+        return VECTORS if self.preprocessing is None else IMAGES
+
+    @property
+    def sort(self) -> FeatureKind:
+        """Sort of the features: a hidden layer, a description of images, or numbers as they were given."""
+        if self.network is not None:
+            return "layer"
+        return "values" if self.preprocessing is None else "image"
+
+    def checked(self, inputs: Inputs, length: int) -> Inputs:
+        """Refuse inputs of another form; the same come back.
+
+        `length` is the numbers in a feature vector, 0 where any will do.
+
+        Raises: `DataError` with what was found and what is expected.
+        """
+        if self.input_kind is TEXTS:
+            return require_texts(inputs)
+        if self.preprocessing is None:
+            return require_vectors(inputs, length)
+        return require_images(inputs, self.preprocessing)
+
+    def blocks(self, inputs: Inputs) -> Iterator[Inputs]:
+        """Take checked inputs, perhaps a memory map, in blocks of consecutive ones."""
+        if isinstance(inputs, np.ndarray):
+            yield from blocks(inputs, MOST_EXAMPLES)
+        else:
+            yield from text_blocks(inputs)
+
+    def features(self, inputs: Inputs) -> Any:
+        """Features that the predictor takes, of as many inputs as one block holds.
+
+        One row for each: an array, or the sparse rows of TF-IDF.
+        """
+        if self.network is not None:
+            return self.hidden(self.network, inputs)
+        if isinstance(inputs, np.ndarray):
+            return extract(self.kind, inputs)
+        if self.tfidf is None:
+            return np.zeros((len(inputs), 0), np.float32)
+        return self.tfidf.transform(inputs)
+
+    def hidden(self, network: Network, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
+        """Last hidden layer of `network`, the one it looks through: one row for each input."""
+        if isinstance(inputs, np.ndarray):
+            return answer_in_batches(network, inputs, network.features)
+        assert self.encoder is not None  # texts and a network
+        return answer_texts(network, self.encoder, inputs, network.features)
+
+    def size(self) -> int:
+        """Number of features, once the parts were found to fit each other; 0 where any may come.
+
+        Raises: `ValueError` with what contradicts what.
+        """
+        if (self.kind == HIDDEN) != (self.network is not None):
+            raise ValueError(f"features {self.kind!r} and a network: one without the other")
+        if self.input_kind is TEXTS:
+            return self._size_of_texts()
+        if self.tfidf is not None:
+            raise ValueError(f"features {self.kind!r} and TF-IDF: one without the other")
+        image = self.preprocessing
+        if self.network is not None:
+            takes = self.network.config.input_shape
+            made = None if image is None else (image.channels, image.height, image.width)
+            if self.network.config.vocabulary or made != (None if len(takes) == 1 else takes):
+                raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
+            return hidden_units(self.network.config)
+        if image is None:
+            if self.kind != VALUES:
+                raise ValueError(f"features {self.kind!r} are not made of feature vectors")
+            return 0
+        if self.kind not in FEATURES:
+            raise ValueError(f"features {self.kind[:40]!r} are not made of images")
+        return feature_length(self.kind, (image.height, image.width, image.channels))
+
+    def _size_of_texts(self) -> int:
+        """Count the features of texts.
+
+        Raises: `ValueError` with what contradicts what.
+        """
+        if self.preprocessing is not None:
+            raise ValueError(f"features {self.kind!r} of texts, but preprocessing makes images")
+        if self.network is None:
+            if self.encoder is not None:
+                raise ValueError(f"features {self.kind!r} and tokens: one without the other")
+            return 0 if self.tfidf is None else self.tfidf.features
+        if self.encoder is None or self.tfidf is not None:
+            raise ValueError(f"features {self.kind!r} of texts need tokens, and nothing else")
+        require_agreement(self.network.config, self.encoder)
+        return hidden_units(self.network.config)

@@ -1,1 +1,0 @@
-"""Features of images and texts for classical models."""

@@ -1,1 +1,0 @@
-"""Fitting of each predictor, by scikit-learn or by us."""

@@ -1,0 +1,288 @@
+"""Random forests: learnt by scikit-learn, laid out in plain arrays, and what their leaves answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int32, Int64
+
+from pellucid.classical.linear_fitting import constant
+from pellucid.classical.predictors import Predictor, Rows, dense, settings_with
+from pellucid.classical.search import Work
+from pellucid.classical.training_set import OverdueError
+from pellucid.strict import Forms
+
+MOST_DEPTH = 64  # bounds the questions to a row, whatever a file says
+_BLOCK_VALUES, _BLOCK_ENTRIES = 1 << 18, 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class Forest(Predictor):
+    """Trees in plain arrays, of classes or of a number.
+
+    Attributes:
+        kind: key in `PREDICTORS`.
+        SETTINGS: bounds of what a file states.
+        outputs: classes, or 1 for a number.
+        number: whether a number is predicted.
+        inputs: features it takes.
+        roots: where each tree begins.
+        feature: the feature that each node asks about.
+        threshold: the answer is yes up to it.
+        left: what follows yes.
+        right: what follows no.
+        ends: where each leaf's entries end; they begin where the former leaf's end.
+        entry: class of each entry; all 0 for a number.
+        content: training examples of that class in the leaf; for a number the leaf's answer.
+    """
+
+    kind: ClassVar[str] = "forest"
+    SETTINGS = settings_with("outputs", "inputs", "trees", "nodes", "leaves", "entries")
+    outputs: int
+    number: bool
+    inputs: int
+    roots: Int32[np.ndarray, " trees"]
+    feature: Int32[np.ndarray, " nodes"]
+    threshold: Float32[np.ndarray, " nodes"]
+    left: Int32[np.ndarray, " nodes"]
+    right: Int32[np.ndarray, " nodes"]
+    ends: Int32[np.ndarray, " leaves"]
+    entry: Int32[np.ndarray, " entries"]
+    content: Int32[np.ndarray, " entries"] | Float64[np.ndarray, " entries"]
+
+    @property
+    def parameters(self) -> int:
+        """Features, thresholds and branches of the nodes, and what the leaves hold."""
+        return sum(array.size for array in self.arrays().values())
+
+    def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
+        """Probabilities, or the number in column 0, for every row of length `inputs`."""
+        rows = max(1, _BLOCK_VALUES // max(len(self.roots), self.outputs))
+        rows = max(1, min(rows, _BLOCK_ENTRIES // self._most_entries))
+        starts = range(0, features.shape[0], rows)
+        blocks = [self._answer(dense(features, at, at + rows)) for at in starts]
+        return np.concatenate([np.zeros((0, self.outputs)), *blocks])
+
+    def _answer(self, features: Float32[np.ndarray, "n d"]) -> Float64[np.ndarray, "n outputs"]:
+        """Mean over the trees of the answers of each row's leaves."""
+        count, trees = len(features), len(self.roots)
+        leaves = self._leaves(features)
+        ends, shares = self.ends.astype(np.int64), self.shares
+        sizes = np.diff(ends, prepend=0)[leaves]
+        last = np.cumsum(sizes)
+        entries = np.arange(last[-1]) + np.repeat(ends[leaves] - last, sizes)
+        row = np.repeat(np.repeat(np.arange(count), trees), sizes)
+        summed = np.bincount(row * self.outputs + self.entry[entries], shares[entries], count * self.outputs)
+        answer: np.ndarray = summed.reshape(count, self.outputs) / trees
+        return answer
+
+    def _leaves(self, features: Float32[np.ndarray, "n d"]) -> Int64[np.ndarray, " places"]:
+        """Leaf in which each row ends in each tree, row by row: all go down one level at a time."""
+        count, trees = len(features), len(self.roots)
+        values, row = features.ravel(), np.repeat(np.arange(count) * self.inputs, trees)
+        place = np.tile(self.roots, count)
+        continual = np.flatnonzero(place >= 0)
+        while len(continual):
+            node = place[continual]
+            yes = values[row[continual] + self.feature[node]] <= self.threshold[node]
+            following = np.where(yes, self.left[node], self.right[node])
+            place[continual] = following
+            continual = continual[following >= 0]
+        return -1 - place.astype(np.int64)
+
+    @cached_property
+    def _most_entries(self) -> int:
+        """Entries that one row may meet: the largest leaf in every tree, at most all."""
+        largest = int(np.diff(self.ends, prepend=0).max())
+        return min(len(self.entry), largest * len(self.roots))
+
+    @cached_property
+    def shares(self) -> Float64[np.ndarray, " entries"]:
+        """Part of each entry in the answer of its leaf."""
+        if self.number:
+            return self.content.astype(np.float64)
+        totals = np.add.reduceat(self.content.astype(np.int64), np.concatenate([[0], self.ends[:-1]]))
+        shares: np.ndarray = self.content / np.repeat(totals, np.diff(self.ends, prepend=0))
+        return shares
+
+    def to_json(self) -> dict[str, Any]:
+        """Sizes, from which `expected` tells the forms of the arrays."""
+        return {
+            "number": self.number,
+            "outputs": self.outputs,
+            "inputs": self.inputs,
+            "trees": len(self.roots),
+            "nodes": len(self.feature),
+            "leaves": len(self.ends),
+            "entries": len(self.entry),
+        }
+
+    @classmethod
+    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
+        cls._require_outputs(stated)
+        nodes, leaves, entries = stated["nodes"], stated["leaves"], stated["entries"]
+        if leaves != nodes + stated["trees"]:  # every node parts one branch into two
+            raise ValueError(f"forest: {stated['trees']} trees of {nodes} nodes cannot have {leaves} leaves")
+        if entries < leaves or (stated["number"] and entries != leaves):
+            raise ValueError(f"forest: {entries} entries do not fit {leaves} leaves")
+        inner = {"feature": "int32", "threshold": "float32", "left": "int32", "right": "int32"}
+        return {
+            "roots": ("int32", (stated["trees"],)),
+            **{name: (dtype, (nodes,)) for name, dtype in inner.items()},
+            "ends": ("int32", (leaves,)),
+            "entry": ("int32", (entries,)),
+            "content": ("float64" if stated["number"] else "int32", (entries,)),
+        }
+
+    def _check(self) -> None:
+        """Refuse also a tree that loops, is too deep or leaves its arrays."""
+        _require_trees(self)
+        _require_leaves(self)
+
+
+def _require_trees(forest: Forest) -> None:
+    """Refuse a forest unless every node and leaf is reached in exactly one way, in a bounded depth.
+
+    Raises:
+        ValueError: they are not.
+    """
+    nodes, leaves = len(forest.feature), len(forest.ends)
+    if nodes and (forest.feature.min() < 0 or forest.feature.max() >= forest.inputs):
+        raise ValueError(f"forest: a node asks about a feature outside 0 to {forest.inputs - 1}")
+    named = np.concatenate([forest.roots, forest.left, forest.right]).astype(np.int64)
+    if named.min() < -leaves or named.max() >= nodes:
+        raise ValueError("forest: a branch leads out of its tree")
+    own = np.arange(nodes)
+    for branch in (forest.left, forest.right):
+        if ((branch >= 0) & (branch <= own)).any():
+            raise ValueError("forest: a branch leads back, not to a later node")
+    reached = np.bincount(named + leaves, minlength=nodes + leaves)
+    if (reached != 1).any():
+        raise ValueError("forest: a node or leaf is reached in no way, or in more than one")
+    level, depth = forest.roots[forest.roots >= 0], 0
+    while len(level):
+        depth += 1
+        if depth > MOST_DEPTH:
+            raise ValueError(f"forest: a tree asks more than {MOST_DEPTH} questions in a row")
+        following = np.concatenate([forest.left[level], forest.right[level]])
+        level = following[following >= 0]
+
+
+def _require_leaves(forest: Forest) -> None:
+    """Refuse a forest unless every leaf holds something, of classes that there are.
+
+    Raises:
+        ValueError: it does not.
+    """
+    starts = np.concatenate([[0], forest.ends[:-1]])
+    if (forest.ends <= starts).any() or forest.ends[-1] != len(forest.entry):
+        raise ValueError("forest: a leaf is empty, or the leaves do not share out all entries")
+    if forest.entry.min() < 0 or forest.entry.max() >= forest.outputs:
+        raise ValueError(f"forest: a leaf holds a class outside 0 to {forest.outputs - 1}")
+    if not forest.number and forest.content.min() < 1:
+        raise ValueError("forest: a leaf holds less than one example of a class")
+
+
+# Random forests: learnt by scikit-learn, then laid out in plain arrays.
+#
+# Source: Breiman, "Random Forests", Machine Learning 45 (2001).
+
+# Leaves of a whole forest: some 15 MB in a file.
+MOST_LEAVES = 500_000
+
+_SHARES = 1_000_000
+_LEAST_TREES = 10
+
+
+def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
+    """Train a random forest of classes, or of numbers where `work` knows no classes.
+
+    A leaf holds at least `least` examples.
+    """
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    if features.shape[1] == 0 or (work.classes and len(np.unique(labels)) == 1):
+        return constant(labels, work.classes, work.weights)
+    settings: dict[str, Any] = {
+        "n_estimators": work.budget.trees,
+        "min_samples_leaf": least,
+        "max_depth": MOST_DEPTH,
+        "max_leaf_nodes": max(2, MOST_LEAVES // work.budget.trees),
+        "random_state": work.seed % 2**32,
+        "n_jobs": work.threads,
+        "max_samples": min(work.budget.grown, len(labels)),
+    }
+    if work.classes == 0:
+        share = 1 / 3 if features.shape[1] > 3 else 1.0
+        model = RandomForestRegressor(max_features=share, **settings)
+    else:
+        model = RandomForestClassifier(max_features="sqrt", **settings)
+    if work.deadline is not None:
+        _grow_in_blocks(model, features, labels, work)
+    else:
+        model.fit(features, labels, work.weights)
+    return laid_out(model, work.classes, work.weights is not None)
+
+
+def _grow_in_blocks(model: Any, features: Rows, labels: np.ndarray, work: Work) -> None:
+    """Grow the same trees some at a time, and stop where the deadline is over; no fewer than ten are kept.
+
+    Raises: `OverdueError` if there are not so many by then.
+    """
+    model.set_params(warm_start=True)
+    grown = 0
+    while grown < work.budget.trees:
+        if work.is_overdue:
+            if grown >= _LEAST_TREES:
+                break
+            raise OverdueError
+        grown = min(grown + work.threads, work.budget.trees)
+        model.set_params(n_estimators=grown).fit(features, labels, work.weights)
+
+
+def laid_out(model: Any, classes: int, is_weighted: bool = False) -> Forest:
+    """Forest in plain arrays that answers as scikit-learn's in single precision.
+
+    `classes` counts those that the model never saw too; it is 0 for numbers. A leaf of weighted examples
+    holds a million shares in their place.
+    """
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in Forest.__dataclass_fields__}
+    nodes = leaves = entries = 0
+    for tree in (each.tree_ for each in model.estimators_):
+        inner = tree.children_left >= 0
+        place = np.where(inner, nodes + np.cumsum(inner) - 1, -leaves - np.cumsum(~inner))
+        parts["roots"].append(place[:1])
+        parts["feature"].append(tree.feature[inner])
+        parts["threshold"].append(_rounded_down(tree.threshold[inner]))
+        parts["left"].append(place[tree.children_left[inner]])
+        parts["right"].append(place[tree.children_right[inner]])
+        if classes:
+            totals = tree.weighted_n_node_samples[~inner, np.newaxis]
+            counts = np.rint(tree.value[~inner, 0] * (_SHARES if is_weighted else totals))
+            leaf, column = np.nonzero(counts)
+            parts["ends"].append(entries + np.cumsum(np.bincount(leaf, minlength=len(counts))))
+            parts["entry"].append(model.classes_[column])
+            parts["content"].append(counts[leaf, column])
+        else:
+            answers = tree.value[~inner, 0, 0]
+            parts["ends"].append(entries + 1 + np.arange(len(answers)))
+            parts["entry"].append(np.zeros(len(answers)))
+            parts["content"].append(answers)
+        nodes, leaves = nodes + int(inner.sum()), leaves + int((~inner).sum())
+        entries += len(parts["entry"][-1])
+    content = np.float64 if classes == 0 else np.int32
+    types = {"threshold": np.float32, "content": content}
+    arrays = {
+        name: np.concatenate(found).astype(types.get(name, np.int32))
+        for name, found in parts.items()
+        if found
+    }
+    return Forest(outputs=classes or 1, number=classes == 0, inputs=model.n_features_in_, **arrays)
+
+
+def _rounded_down(thresholds: np.ndarray) -> np.ndarray:
+    """Largest numbers of single precision that are at most the thresholds."""
+    near = thresholds.astype(np.float32)
+    return np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near)

@@ -1,0 +1,229 @@
+"""Predictors: trained classical models as plain arrays that answer, the constant and linear ones first."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import scipy.sparse
+from jaxtyping import Float32, Float64, Int32
+
+from pellucid.arithmetic import softmax
+from pellucid.strict import Fields, Forms, Stored, Truth, Whole
+
+# One row for each example, in single precision.
+Rows: TypeAlias = Float32[np.ndarray, "n d"] | scipy.sparse.csr_array
+
+
+def wide(rows: Rows, start: int, end: int) -> Float64[np.ndarray, "some d"] | scipy.sparse.csr_array:
+    """Rows from `start` to before `end` in double precision, sparse ones still sparse."""
+    return rows[start:end].astype(np.float64)
+
+
+def dense(rows: Rows, start: int, end: int) -> Float32[np.ndarray, "some d"]:
+    """Rows from `start` to before `end` as an array in one piece of memory."""
+    some = rows[start:end]
+    return np.ascontiguousarray(some if isinstance(some, np.ndarray) else some.toarray())
+
+
+# Base of every trained classical model: plain arrays that answer.
+
+# Bounds of each thing that a predictor may count.
+_COUNTS = {
+    "outputs": Whole(1, 100_000),
+    "columns": Whole(1, 100_000),
+    "inputs": Whole(1, 10_000_000),
+    "space": Whole(1, 100_000),
+    "points": Whole(1, 10_000_000),
+    "trees": Whole(1, 10_000),
+    "nodes": Whole(0, 50_000_000),
+    "leaves": Whole(1, 50_000_000),
+    "entries": Whole(1, 100_000_000),
+}
+
+
+def settings_with(*counts: str) -> Fields:
+    """Settings of a predictor: whether it predicts a number, and these counts."""
+    return {"number": Truth(), **{name: _COUNTS[name] for name in counts}}
+
+
+class Predictor(Stored):
+    """Trained model in NumPy alone: features in, probabilities or a number out.
+
+    Its `kind` is its key in `PREDICTORS`.
+
+    Attributes:
+        outputs: classes, or 1 for a number.
+        number: whether a number is predicted.
+        inputs: features of a row; 0 where any will do.
+    """
+
+    outputs: int
+    number: bool
+    inputs: int
+
+    @property
+    @abstractmethod
+    def parameters(self) -> int:
+        """Numbers stored."""
+
+    @abstractmethod
+    def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
+        """Probabilities that sum to one, or the number in column 0, for every row of length `inputs`.
+
+        A row does not depend on the others.
+        """
+
+    @classmethod
+    def _require_outputs(cls, stated: Mapping[str, Any]) -> None:
+        """Refuse several outputs of a number, and more columns than outputs, with a `ValueError`."""
+        outputs, columns = stated["outputs"], stated.get("columns", 0)
+        if stated["number"] and outputs != 1:
+            raise ValueError(f"{cls.kind}: {outputs} outputs where a single number is predicted")
+        if columns > outputs:
+            raise ValueError(f"{cls.kind}: {columns} columns for {outputs} outputs")
+
+    def _require_classes(self, classes: np.ndarray) -> None:
+        """Refuse classes of columns that do not ascend among the outputs, with a `ValueError`."""
+        if classes[0] < 0 or classes[-1] >= self.outputs or (classes[1:] <= classes[:-1]).any():
+            raise ValueError(f"{self.kind}: classes must ascend from 0 or more to less than {self.outputs}")
+
+
+# Constant answer, which every other model has to beat.
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Constant(Predictor):
+    """Shares of the classes, or mean, of the training examples.
+
+    Attributes:
+        kind: key in `PREDICTORS`.
+        SETTINGS: bounds of what a file states.
+        outputs: classes, or 1 for a number.
+        inputs: 0; it takes any features and looks at none.
+        number: whether a number is predicted.
+        answer: probabilities that sum to one, or one number.
+    """
+
+    kind: ClassVar[str] = "constant"
+    SETTINGS = settings_with("outputs")
+    outputs: int = field(init=False)
+    inputs: int = field(init=False, default=0)
+    number: bool
+    answer: Float64[np.ndarray, " outputs"]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", len(self.answer))
+
+    @property
+    def parameters(self) -> int:
+        """Numbers of the answer."""
+        return len(self.answer)
+
+    def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
+        """Same answer for every row, of any length."""
+        return np.tile(self.answer, (features.shape[0], 1))
+
+    def to_json(self) -> dict[str, Any]:
+        """Sizes, from which `expected` tells the forms of the arrays."""
+        return {"number": self.number, "outputs": self.outputs}
+
+    @classmethod
+    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
+        cls._require_outputs(stated)
+        return {"answer": ("float64", (stated["outputs"],))}
+
+    def _check(self) -> None:
+        if not self.number and (self.answer.min() < 0 or abs(self.answer.sum() - 1) > _ROUNDING):
+            raise ValueError("constant: the probabilities are not between 0 and 1, or do not sum to one")
+
+
+# Linear model: the weighted sum of the features, as probabilities or as a number.
+#
+# Notation: $x$ features, $W$ weights, $b$ bias; $z = x W + b$, and $p = \mathrm{softmax}(z)$.
+
+_BLOCK_VALUES = 1 << 22
+
+
+def spread(
+    scores: Float64[np.ndarray, "n columns"],
+    classes: Int32[np.ndarray, " columns"],
+    outputs: int,
+    number: bool,
+) -> Float64[np.ndarray, "n outputs"]:
+    """Answer of a predictor by the scores of its columns: the number as it is, or their softmax.
+
+    Classes without a column get the probability 0.
+    """
+    if number:
+        return scores
+    found = np.zeros((len(scores), outputs))
+    found[:, classes] = softmax(scores)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Predictor):
+    """Linear model of classes or of a number.
+
+    Attributes:
+        kind: key in `PREDICTORS`.
+        SETTINGS: bounds of what a file states.
+        inputs: features of a row.
+        outputs: classes, or 1 for a number.
+        number: whether a number is predicted.
+        weights: one column for each class that was there to learn, with any standardisation in it.
+        bias: one number for each of them.
+        classes: which classes these are; ascending.
+    """
+
+    kind: ClassVar[str] = "linear"
+    SETTINGS = settings_with("outputs", "inputs", "columns")
+    inputs: int = field(init=False)
+    outputs: int
+    number: bool
+    weights: Float64[np.ndarray, "inputs columns"]
+    bias: Float64[np.ndarray, " columns"]
+    classes: Int32[np.ndarray, " columns"]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", len(self.weights))
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases."""
+        return self.weights.size + self.bias.size
+
+    def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
+        """Probabilities, or the number in column 0, for every row of length `inputs`."""
+        wide_as = max(self.inputs if isinstance(features, np.ndarray) else 0, len(self.bias))
+        rows = max(1, _BLOCK_VALUES // wide_as)
+        scores = [
+            wide(features, at, at + rows) @ self.weights + self.bias
+            for at in range(0, max(1, features.shape[0]), rows)
+        ]
+        return spread(np.concatenate(scores), self.classes, self.outputs, self.number)
+
+    def to_json(self) -> dict[str, Any]:
+        """Sizes, from which `expected` tells the forms of the arrays."""
+        return {
+            "number": self.number,
+            "outputs": self.outputs,
+            "inputs": self.inputs,
+            "columns": len(self.bias),
+        }
+
+    @classmethod
+    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
+        cls._require_outputs(stated)
+        return {
+            "weights": ("float64", (stated["inputs"], stated["columns"])),
+            "bias": ("float64", (stated["columns"],)),
+            "classes": ("int32", (stated["columns"],)),
+        }
+
+    def _check(self) -> None:
+        self._require_classes(self.classes)

@@ -1,1 +1,0 @@
-"""Predictors: trained classical models as plain arrays that answer."""

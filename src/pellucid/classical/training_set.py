@@ -1,0 +1,425 @@
+"""Training set of a classical model, the budget of its training, and its outcome."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int64, Shaped
+
+from pellucid import tasks
+from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.classical.image_features import AS_THEY_ARE, extract, feature_length
+from pellucid.classical.predictors import Predictor, Rows
+from pellucid.classical.text_features import NOTHING, TF_IDF, Look, TextTable, look, text_table, within
+from pellucid.encoding.tfidf import Tfidf
+from pellucid.tasks import InputKind, Target, target_of
+
+
+class OverdueError(Exception):
+    """A model took so much longer than expected that it was given up; nothing of it is kept."""
+
+
+_LEAST = {
+    "examples": 200,
+    "screened": 200,
+    "judged": 200,
+    "configurations": 1,
+    "iterations": 20,
+    "trees": 10,
+    "grown": 200,
+    "components": 20,
+    "supported": 200,
+    "values": 1_000_000,
+    "pairs": 45,
+    "text": 1_000_000,
+    "products": 10_000_000,
+    "screened_texts": 200,
+}
+_OF_EXAMPLES = ("examples", "screened", "screened_texts", "grown", "supported")
+_SCREENING_PART = 4
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Bounds of what each classical model may see, try and store.
+
+    As it stands, all baselines together cost about as much as the network of the preset `standard`.
+
+    Attributes:
+        examples: training examples that a model may see; where there are more, so many are drawn.
+        screened: training examples on which the configurations are compared before the best of them
+            learns from all.
+        screened_texts: the same of texts, from which most models learn faster.
+        judged: validation examples on which they are compared.
+        configurations: how many are compared.
+        iterations: steps of the solver of logistic regression.
+        trees: of a random forest.
+        grown: training examples from which one tree of a forest grows; each tree draws its own.
+        components: principal components that a support vector machine sees.
+        supported: training examples of a support vector machine for numbers.
+        pairs: pairs of classes that a support vector machine is trained on while configurations are
+            compared; with more classes fewer configurations are.
+        values: numbers (examples times features) that a table of features may hold.
+        text: bytes of training texts that a model may see.
+        products: words of texts times classes that a linear model of texts may learn from.
+    """
+
+    examples: int = 60_000
+    screened: int = 5_000
+    screened_texts: int = 12_000
+    judged: int = 5_000
+    configurations: int = 6
+    iterations: int = 150
+    trees: int = 100
+    grown: int = 20_000
+    components: int = 150
+    supported: int = 12_000
+    pairs: int = 600
+    values: int = 100_000_000
+    text: int = 40_000_000
+    products: int = 400_000_000
+
+    def __post_init__(self) -> None:
+        for name, count in dataclasses.asdict(self).items():
+            if count < 1:
+                raise ValueError(f"budget: {name} is {count}; give at least 1")
+
+    @property
+    def for_screening(self) -> "Budget":
+        """Budget with a quarter of the trees: enough to tell configurations apart."""
+        return dataclasses.replace(self, trees=-(-self.trees // _SCREENING_PART))
+
+    @classmethod
+    def of_preset(cls, preset: str) -> "Budget":
+        """Budget of a preset: with `quick` fewer trees, and fewer examples to compare set-ups on."""
+        return _OF_PRESETS.get(preset, cls())
+
+    def within(self, other: "Budget") -> "Budget":
+        """The smaller of each count of two budgets."""
+        bounds = dataclasses.asdict(other)
+        return Budget(**{name: min(count, bounds[name]) for name, count in dataclasses.asdict(self).items()})
+
+    @classmethod
+    def shrunk(cls, share: float, examples: int | None = None) -> "Budget":
+        """Part of the standard budget, in which examples, configurations and trees are fewer.
+
+        `share`, above 0 and at most 1, is what the work may cost in comparison. Fewer training examples than
+        the standard budget admits shrink from their own number.
+
+        Raises: `ValueError` if the share is out of bounds.
+        """
+        if not 0 < share <= 1:
+            raise ValueError(f"share: {share} is not above 0 and at most 1")
+        root = math.sqrt(share)  # examples and what is learnt from each of them shrink together
+        counts = dataclasses.asdict(cls())
+        if examples is not None:
+            counts |= {name: max(1, min(counts[name], examples)) for name in _OF_EXAMPLES}
+        return cls(
+            **{name: min(count, max(_LEAST[name], round(count * root))) for name, count in counts.items()}
+        )
+
+    def shrunk_to_all(self, share: float, examples: int) -> "Budget":
+        """Part of the budget for a model that needs its examples: fewer set-ups first, then fewer of these.
+
+        Examples missed cost a linear model of texts, or one of few images, more than set-ups not compared.
+
+        Raises: `ValueError` if the share is out of bounds.
+        """
+        if not 0 < share <= 1:
+            raise ValueError(f"share: {share} is not above 0 and at most 1")
+        examples = min(self.examples, examples)
+        of_all = self.for_all(examples)
+        if share < of_all:
+            fewer = min(examples, max(_LEAST["examples"], int(share / of_all * examples)))
+            return dataclasses.replace(self, examples=fewer, configurations=1)
+        compared = int((share - of_all) / (1 - of_all) * self.configurations)
+        return dataclasses.replace(self, configurations=max(1, compared))
+
+    def for_all(self, examples: int) -> float:
+        """Share of a model's work in which it learns from all examples and compares no set-ups."""
+        comparing = self.configurations * min(1.0, self.screened_texts / min(self.examples, examples))
+        return 1 / (1 + comparing)
+
+
+# Budgets of presets whose network costs less than that of `standard`.
+_OF_PRESETS = {"quick": Budget(screened=2_500, trees=50)}
+
+
+# TrainingSet: input of a classical model's training, and its outcome.
+
+IMAGES, TEXTS = "images", "texts"
+_KEPT = ("hog",)
+_BLOCK = 1024
+
+# Without a validation split one training example in so many is set aside, and at least so many are.
+_HELD_OUT, _LEAST_HELD_OUT = 5, 4
+
+# Up to so many training examples each of these parts is set aside once: one alone would say too little.
+_FEW = 500
+
+
+class Draw(NamedTuple):
+    """Sample of the examples where not all are taken.
+
+    Attributes:
+        seed: of the order in which they are drawn.
+        train: most training examples.
+        validation: most validation examples.
+        values: most numbers in a table of training features.
+        text: most bytes of training texts, and of validation texts.
+    """
+
+    seed: int
+    train: int
+    validation: int
+    values: int
+    text: int = 1
+
+
+class Table(NamedTuple):
+    """Features and labels in an order drawn by chance, so that the first so many are a fair sample.
+
+    Attributes:
+        train: features of the training examples.
+        labels: theirs.
+        validation: features of the validation examples.
+        validation_labels: theirs.
+        counted: what the features of texts are made of.
+        weights: of the training examples; `None` where all weigh the same.
+    """
+
+    train: Rows
+    labels: np.ndarray
+    validation: Rows
+    validation_labels: np.ndarray
+    counted: TextTable | None = None
+    weights: Float64[np.ndarray, " train"] | None = None
+
+    def narrowed(self, classes: int, most: int | None) -> "Table":
+        """Table of the `most` n-grams of texts (`None` for all) that say most about the labels."""
+        if most is None or self.counted is None:
+            return self
+        return self._of(self.counted.narrowed(self.labels, classes, most))
+
+    def _of(self, counted: TextTable) -> "Table":
+        """Table of the same examples with features of other counts."""
+        weigh = counted.tfidf.weigh
+        return self._replace(
+            train=weigh(counted.train), validation=weigh(counted.validation), counted=counted
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Examples, split, and the features of them that were already computed.
+
+    Attributes:
+        inputs: uint8 (n, height, width, channels), which may be a memory map, float32 (n, d), or texts.
+        labels: class codes, or numbers, of every input.
+        train: ascending positions of the training examples, at least one.
+        validation: ascending positions of those on which configurations are compared; there may be none.
+        classes: how many there are; 0 where numbers are predicted.
+        kind: `images`, `texts`, `values` (feature vectors) or `network` (a network's hidden layer).
+        weights: of every input in the loss, above 0 for training examples; `None` where all weigh the same.
+
+    Raises:
+        ValueError: inputs, labels, positions and kind do not fit each other.
+    """
+
+    inputs: Shaped[np.ndarray, "n ..."] | Sequence[str]
+    labels: Int64[np.ndarray, " labels"] | Float64[np.ndarray, " labels"]
+    train: Int64[np.ndarray, " train"]
+    validation: Int64[np.ndarray, " validation"]
+    classes: int
+    kind: str = IMAGES
+    weights: Float64[np.ndarray, " n"] | None = None
+    _kept: dict[tuple[str, Draw], "Table"] = field(default_factory=dict, init=False, repr=False)
+    _compared: dict[int, "list[TrainingSet]"] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        kinds = (IMAGES, *AS_THEY_ARE, TEXTS)
+        if self.kind not in kinds:
+            raise ValueError(f"kind: {self.kind!r} is not one of {', '.join(kinds)}")
+        axes = self.input_kind.axes
+        if isinstance(self.inputs, np.ndarray) != (axes > 0):
+            raise ValueError(f"inputs: {type(self.inputs).__name__} found, where there are {self.kind}")
+        if isinstance(self.inputs, np.ndarray) and self.inputs.ndim != axes:
+            raise ValueError(f"inputs: {self.inputs.ndim} axes, where {self.kind} have {axes}")
+        if len(self.labels) != len(self.inputs):
+            raise ValueError(f"labels: {len(self.labels)} of them for {len(self.inputs)} inputs")
+        if len(self.train) == 0:
+            raise ValueError("train: no example to learn from")
+
+    @property
+    def target(self) -> Target:
+        """Target that is learnt: classes or numbers."""
+        return target_of(self.classes)
+
+    @property
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs; the hidden layers of a network are feature vectors."""
+        return {IMAGES: tasks.IMAGES, TEXTS: tasks.TEXTS}.get(self.kind, tasks.VALUES)
+
+    @property
+    def words(self) -> float:
+        """Mean number of words of a text, about."""
+        return max(1.0, self._look.words)
+
+    @cached_property
+    def _look(self) -> Look:
+        """Look at the training texts."""
+        assert not isinstance(self.inputs, np.ndarray)
+        return look(self.inputs, self.train)
+
+    @property
+    def feature_kinds(self) -> tuple[str, ...]:
+        """Kinds of features to choose from, the one that usually serves best first."""
+        if self.kind == TEXTS:
+            return self._look.readings
+        return ("hog", "pixels") if self.kind == IMAGES else (self.kind,)
+
+    def feature_name(self, features: str) -> str:
+        """Name of one of `feature_kinds` in a model: all readings of texts are TF-IDF."""
+        return TF_IDF if self.kind == TEXTS else features
+
+    def length(self, features: str) -> int:
+        """Number of features of a kind."""
+        assert isinstance(self.inputs, np.ndarray)  # of texts it is known when they are counted
+        return feature_length(features, self.inputs.shape[1:])
+
+    def compared_on(self, seed: int) -> "list[TrainingSet]":
+        """Lessons on which set-ups are compared, shared by all models that learn from this one.
+
+        The lesson itself, or divisions of its training examples; none where there are too few.
+        """
+        if seed not in self._compared:
+            self._compared[seed] = self._divided(seed)
+        return self._compared[seed]
+
+    def _divided(self, seed: int) -> "list[TrainingSet]":
+        held_out = len(self.train) // _HELD_OUT
+        if len(self.validation):
+            return [self]
+        if held_out < _LEAST_HELD_OUT:
+            return []
+        order = generator(seed, Purpose.HELD_OUT).permutation(self.train)
+        parts = np.split(order, range(held_out, _HELD_OUT * held_out, held_out))
+        return [
+            dataclasses.replace(self, train=np.setdiff1d(self.train, part), validation=np.sort(part))
+            for part in parts[: _HELD_OUT if len(self.train) <= _FEW else 1]
+        ]
+
+    def table(self, features: str, draw: "Draw") -> "Table":
+        """Features and labels of the examples drawn, not to be changed; HOG and TF-IDF are computed once.
+
+        Pixels are not kept: they cost less than the memory that would hold them.
+        """
+        if (features, draw) in self._kept:
+            return self._kept[features, draw]
+        if not isinstance(self.inputs, np.ndarray):
+            return self._text_table(self.inputs, features, draw)
+        chance = generator(draw.seed, Purpose.SEARCH)
+        length = 0 if features == NOTHING else self.length(features)
+        train = chance.permutation(self.train)[: min(draw.train, max(1, draw.values // max(1, length)))]
+        validation = chance.permutation(self.validation)[: draw.validation]
+        table = Table(
+            self._seen(features, train),
+            self.labels[train],
+            self._seen(features, validation),
+            self.labels[validation],
+            weights=self._weights(train),
+        )
+        if features in _KEPT:
+            self._kept[features, draw] = table
+        return table
+
+    def _text_table(self, texts: Sequence[str], features: str, draw: "Draw") -> "Table":
+        """Table of texts."""
+        chance = generator(draw.seed, Purpose.SEARCH)
+        train, validation = (chance.permutation(each) for each in (self.train, self.validation))
+        train = within(texts, train[: draw.train], draw.text)
+        if len(validation):
+            validation = within(texts, validation[: draw.validation], draw.text)
+        nothing = np.zeros((len(train), 0), np.float32), np.zeros((len(validation), 0), np.float32)
+        labels, weights = self.labels[validation], self._weights(train)
+        table = Table(nothing[0], self.labels[train], nothing[1], labels, weights=weights)
+        if features == NOTHING:
+            return table
+        table = table._of(text_table(features, texts, train, validation, self.classes))
+        self._kept[features, draw] = table
+        return table
+
+    def _weights(self, train: Int64[np.ndarray, " train"]) -> Float64[np.ndarray, " train"] | None:
+        return None if self.weights is None else self.weights[train]
+
+    def _seen(self, features: str, positions: Int64[np.ndarray, " some"]) -> np.ndarray:
+        """Features of the examples at these positions, block by block."""
+        assert isinstance(self.inputs, np.ndarray)
+        if features == NOTHING:
+            return np.zeros((len(positions), 0), np.float32)
+        found = np.empty((len(positions), self.length(features)), np.float32)
+        for at in range(0, len(positions), _BLOCK):
+            found[at : at + _BLOCK] = extract(features, self.inputs[positions[at : at + _BLOCK]])
+        return found
+
+
+# A set-up of a model: its features, and the rest of it in words.
+Setting = tuple[str, str]
+
+NO_SETTING: Setting = ("", "")
+
+
+class Configuration(NamedTuple):
+    """Set-up of a model, and its score.
+
+    Attributes:
+        features: what it saw.
+        words: the whole set-up for people, such as "HOG, C = 1".
+        score: by the metric, on validation, or, without that split, on training examples set aside
+            for the comparison; larger is better. Log loss and the root mean squared error are
+            negative for that.
+        chosen: whether it was taken, where the score alone did not decide.
+    """
+
+    features: str
+    words: str
+    score: float
+    chosen: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Configuration as plain JSON values; `chosen` where it says something."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Trained classical model with what was compared.
+
+    Attributes:
+        name: as in `BASELINES` or `NUMBER_BASELINES`.
+        predictor: what answers.
+        features: what it sees.
+        configurations: what was compared; none where there was nothing to choose, or too little to
+            compare on.
+        train_examples: how many examples it learnt from.
+        seconds: that features, comparison and training took.
+        tfidf: what makes features of texts; `None` where the model looks at none.
+        setup: features and words of its set-up.
+        scale: of its decision values, where it is a linear model of texts.
+        budget: counts that it kept to.
+    """
+
+    name: str
+    predictor: Predictor
+    features: str
+    configurations: tuple[Configuration, ...]
+    train_examples: int
+    seconds: float
+    tfidf: Tfidf | None = None
+    setup: Setting = NO_SETTING
+    scale: float | None = None
+    budget: Budget | None = None

@@ -1,0 +1,358 @@
+"""The command line: its parser and help, flags from the settings table, and safe output on a terminal."""
+
+import argparse
+import codecs
+import contextlib
+import io
+import shutil
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
+
+from pellucid.errors import UsageError
+from pellucid.files import read_regular
+from pellucid.settings import ROWS, Group, Row, Settings, likely_meant, name_of, not_known
+
+# Shared by the commands: flags from the settings table, settings from flags, and a progress bar.
+
+_PLACEHOLDERS = {str: "TEXT", int: "N", float: "X"}
+_CONFIG_BYTES = 1 << 20
+_FEW = 1000
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the argument DATA."""
+    places = "Folder, table, IDX folder, .npz, sample:fashion or sample:spam"
+    parser.add_argument("data", metavar="DATA", help=places)
+
+
+def add_settings(
+    parser: argparse.ArgumentParser, groups: Sequence[Group], left_out: Sequence[str] = ()
+) -> None:
+    """Add `--config`, and a flag for every setting of some groups but those left out."""
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="The same settings from a file")
+    for group in groups:
+        rows = [row for row in ROWS if row.group == group and row.name not in left_out]
+        _add_flags(parser, parser.add_argument_group(f"{group} settings"), rows)
+
+
+def add_table_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """Add the flags of the named settings."""
+    _add_flags(parser, parser, [row for row in ROWS if row.name in names])
+
+
+def _add_flags(parser: argparse.ArgumentParser, section: Any, rows: Sequence[Row]) -> None:
+    """Add flags to a section of a parser, which remembers the names of its settings."""
+    for row in rows:
+        add_flag(section, row)
+    names = parser.get_default("setting_names") or []
+    parser.set_defaults(setting_names=[*names, *(row.name for row in rows)])
+
+
+def add_flag(section: Any, row: Row) -> None:
+    """Add the flag of one setting; a flag that is not given stays absent from the result."""
+    meaning = row.meaning.replace("%", "%%")
+    if row.choices:
+        meaning += f"; one of {', '.join(row.choices)}"
+    if row.default is not None and row.kind is not bool:
+        meaning += f" (default: {row.default})"
+    if row.kind is bool:
+        section.add_argument(
+            row.flag,
+            dest=row.name,
+            action=argparse.BooleanOptionalAction,
+            default=argparse.SUPPRESS,
+            help=meaning,
+        )
+        return
+    section.add_argument(
+        row.flag,
+        dest=row.name,
+        type=str if row.kind is dict else row.kind,
+        choices=(row.choices or None) if row.read is None else None,
+        default=argparse.SUPPRESS,
+        metavar=_metavar(row),
+        help=meaning,
+    )
+
+
+def _metavar(row: Row) -> str:
+    """Placeholder of a value in the help."""
+    if row.form:
+        return "|".join((*row.choices, row.form))
+    return "NAME" if row.choices else _PLACEHOLDERS[row.kind]
+
+
+def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Settings on the command line or in the file named by `--config`, by name; a flag beats the file.
+
+    What was not given is absent.
+
+    Raises: `UsageError` if the file is missing, is not TOML or holds an unknown or unfit setting.
+    """
+    given = {name: getattr(arguments, name) for name in arguments.setting_names if hasattr(arguments, name)}
+    config: Path | None = getattr(arguments, "config", None)
+    if config is None:
+        return given
+    try:
+        document = tomllib.loads(read_regular(config, _CONFIG_BYTES).decode())
+    except OSError as error:
+        raise UsageError(f"{config}: {(error.strerror or '').lower()}; give a readable TOML file") from error
+    except ValueError as error:
+        raise UsageError(f"{config}: not TOML: {error}; write lines such as epochs = 5") from error
+    from_file = {name_of(name): value for name, value in document.items()}
+    checked = Settings.from_mapping(from_file, str(config))
+    return {name: getattr(checked, name) for name in from_file} | given
+
+
+def settings_from(arguments: argparse.Namespace) -> Settings:
+    """Checked settings of a command; settings not given have their default.
+
+    Raises: `UsageError` as for `settings_given`, or if a value is out of range.
+    """
+    return Settings(**settings_given(arguments))
+
+
+@contextlib.contextmanager
+def counting(words: str) -> Iterator[Callable[[int, int | None], None] | None]:
+    """Progress on standard error, told the inputs done and, where known, in all; `None` without a terminal.
+
+    It shows how many are done, how many a second, and the time left.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[counted]}"),
+        TimeRemainingColumn(),
+    )
+    console = Console(file=getattr(sys.stderr, "plain", sys.stderr))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(words, total=None, visible=False, counted="")
+        begun: tuple[float, int] | None = None
+
+        def show(done: int, total: int | None) -> None:
+            """Move the bar, which is only seen where there is much to do."""
+            nonlocal begun
+            now = time.monotonic()
+            begun = begun or (now, done)
+            rate = (done - begun[1]) / max(1e-9, now - begun[0])
+            is_long = done > _FEW if total is None else total > _FEW
+            bar.update(task, completed=done, total=total, visible=is_long, counted=counted(done, total, rate))
+
+        yield show
+
+
+def counted(done: int, total: int | None, rate: float) -> str:
+    """Count out of a total, and the rate; such as `1,024/60,000, 530/s`."""
+    of_all = f"{done:,}" if total is None else f"{done:,}/{total:,}"
+    return f"{of_all}, {rate:,.0f}/s" if rate > 0 else of_all
+
+
+# Output of commands on a terminal: control characters in foreign names are shown, never obeyed.
+#
+# Names of classes and files, and whatever else comes out of a file, may hold escape sequences that move the
+# cursor, colour the screen or worse. A file or a pipe gets every byte as it is; a terminal gets codes
+# instead.
+
+# Wider lines are not read with ease, however wide the terminal.
+_MOST_COLUMNS = 120
+
+
+class Shown(io.TextIOBase):
+    """A terminal, to which only visible characters and line feeds are written.
+
+    Attributes:
+        plain: the terminal itself, for programs of ours that draw there.
+        buffer: the same for bytes, which are UTF-8.
+
+    Args:
+        plain: see the attribute.
+    """
+
+    plain: TextIO
+    buffer: io.RawIOBase
+
+    def __init__(self, plain: TextIO) -> None:
+        self.plain = plain
+        self.buffer = _ShownBytes(self)
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Encoding of the terminal."""
+        return self.plain.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        """Treatment of characters that it cannot show."""
+        return self.plain.errors
+
+    def isatty(self) -> bool:
+        """True: it stands for a terminal."""
+        return True
+
+    def writable(self) -> bool:
+        """True: it can always be written to."""
+        return True
+
+    def fileno(self) -> int:
+        """Descriptor of the terminal."""
+        return self.plain.fileno()
+
+    def write(self, text: str, /) -> int:
+        """Write a text, invisible characters as their codes."""
+        if not (text.isascii() and text.replace("\n", "").isprintable()):
+            from pellucid.data.wording import visible
+
+            text = "\n".join(map(visible, text.split("\n")))
+        return self.plain.write(text)
+
+    def flush(self) -> None:
+        """Bring all to the terminal."""
+        self.plain.flush()
+
+
+class _ShownBytes(io.RawIOBase):
+    """Bytes on their way to a terminal; a character may be parted between two writes."""
+
+    def __init__(self, text: Shown) -> None:
+        self._text = text
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any, /) -> int:
+        self._text.write(self._decoder.decode(bytes(content)))
+        return len(content)
+
+    def flush(self) -> None:
+        self._text.flush()
+
+
+def say(text: str, piped: int | None = None) -> None:
+    """Write lines to standard error, on a terminal in its width and never broken within a word.
+
+    `piped` are the columns where it is no terminal; by default lines stay whole there, for programs to read.
+    """
+    columns = min(_MOST_COLUMNS, shutil.get_terminal_size().columns) if sys.stderr.isatty() else piped
+    if columns is not None:
+        from pellucid.data.wording import wrapped
+
+        text = "\n".join(part for line in text.split("\n") for part in wrapped(line, columns) or [""])
+    sys.stderr.write(f"{text}\n")
+
+
+@contextlib.contextmanager
+def shown() -> Iterator[None]:
+    """Put `Shown` in the place of standard output and standard error where these are terminals."""
+    before = sys.stdout, sys.stderr
+    try:
+        sys.stdout, sys.stderr = (Shown(each) if each is not None and each.isatty() else each
+                                  for each in before)  # fmt: skip
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        sys.stdout, sys.stderr = before
+
+
+Examples = Sequence[tuple[str, str]]
+
+# Longer lines are not read with ease, however wide the terminal.
+_WIDEST = 120
+
+
+class Parser(argparse.ArgumentParser):
+    """Argparse with messages of our form, and with two lengths of help.
+
+    Args:
+        examples: command lines, each with its meaning.
+        main: flags that `--help` shows, in this order; empty where it shows them all, as `--help-all` does.
+        **given: what argparse takes.
+    """
+
+    def __init__(self, *, examples: Examples = (), main: Sequence[str] = (), **given: Any) -> None:
+        super().__init__(**given, formatter_class=_formatter, add_help=False)
+        self.examples = examples
+        self.main = [*main, "--help", "--help-all"] if main else []
+        self._positionals.title = "arguments"
+        self.add_argument("-h", "--help", action="help", help="Show this and stop")
+        hidden = "Show every option and stop" if main else argparse.SUPPRESS
+        self.add_argument("--help-all", action=_HelpAll, nargs=0, help=hidden)
+
+    def format_help(self) -> str:
+        """Usage, description, examples and options: the main ones, or all of them by their groups."""
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        pieces = [formatter.format_help()]
+        if self.examples:
+            widest = max(len(command) for command, _ in self.examples)
+            lines = [f"  {command:<{widest}}  # {meaning}" for command, meaning in self.examples]
+            pieces.append("\n".join(["examples:", *lines, ""]))
+        groups = [(group.title, group._group_actions) for group in self._action_groups]
+        if self.main:
+            options = [self._option_string_actions[flag] for flag in self.main]
+            groups = [groups[0], ("options", options)]
+        formatter = self._get_formatter()
+        for title, actions in groups:
+            formatter.start_section(title)
+            formatter.add_arguments(actions)
+            formatter.end_section()
+        pieces.append(formatter.format_help())
+        if self.main:
+            hidden = len(self._actions) - sum(len(actions) for _, actions in groups)
+            pieces.append(f"{hidden} more options: {self.prog} --help-all\n")
+        return "\n".join(pieces)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse a flag that no option has before anything that may follow from it."""
+        if args is not None:
+            self._require_known(args)
+        return super().parse_known_args(args, namespace)
+
+    def _require_known(self, words: Iterable[str]) -> None:
+        """End with the flag that is likely meant where one is not known."""
+        known = [flag for flag in self._option_string_actions if flag.startswith("--")]
+        for word in words:
+            if word == "--" or (self._subparsers is not None and not word.startswith("-")):
+                return  # what follows are no flags, or those of a command
+            flag = word.partition("=")[0]
+            if not word.startswith("--") or " " in word or any(each.startswith(flag) for each in known):
+                continue
+            self.error(f"{flag}: there is no such option{likely_meant(flag, known)}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse what is none of the choices of a flag, or no command."""
+        if action.choices is not None and value not in action.choices:
+            name = "/".join(action.option_strings) or action.metavar
+            self.error(f"{name}: {not_known(str(value), list(action.choices))}")
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2: one line, then where help is."""
+        say(f"error: {message}; see {self.prog} --help{'-all' if self.main else ''}")
+        self.exit(2)
+
+
+class _HelpAll(argparse.Action):
+    """Help that shows every option."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        assert isinstance(parser, Parser)
+        parser.main = []
+        parser.print_help()
+        parser.exit()
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Formatter for the terminal's width."""
+    return argparse.HelpFormatter(prog, width=min(_WIDEST, shutil.get_terminal_size().columns) - 2)

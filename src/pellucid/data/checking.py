@@ -1,0 +1,527 @@
+"""Findings about the data before anything is trained: counts, copies, names, imbalance, all in one check."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.data.carving import time_sentence
+from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints
+from pellucid.data.decoded import Content
+from pellucid.data.findings import (
+    BALANCE_ABOVE,
+    GroupFindings,
+    LookAlikes,
+    NumberFindings,
+    SiblingFindings,
+    TextFindings,
+    class_sentences,
+    class_table,
+    group_findings,
+    look_alikes,
+    missing_classes,
+    number_findings,
+    sibling_findings,
+    text_findings,
+)
+from pellucid.data.image_copies import NearCopies
+from pellucid.data.listing import TEST, TRAIN, VALIDATION, Images, Listing
+from pellucid.data.sibling_sets import NEAR_COPIES, Siblings, first_of_sets
+from pellucid.data.wording import count_of, quoted, some, visible, wrapped
+from pellucid.settings import Settings
+from pellucid.tasks import CLASSIFICATION
+
+# Kinds of relation beside the rules of siblings.
+EXACT_COPIES, NEAR_DUPLICATES, ANY = "exact copies", "near duplicates", "any of these"
+
+_CLASSES_SHOWN = 10
+_FORMS = {
+    "idx": "IDX files", "npz": "an npz file", "table": "a table", "tables": "several tables",
+    "webdataset": "WebDataset shards",
+}  # fmt: skip
+
+
+class Labelled(NamedTuple):
+    """One example of a conflict.
+
+    Attributes:
+        source: a path, or `file:row`.
+        label: its class, or its number as text.
+    """
+
+    source: str
+    label: str
+
+
+class Skipped(NamedTuple):
+    """An example that is left out.
+
+    Attributes:
+        position: place in the data, counted from 0.
+        source: a path, or `file:row`.
+        label: its class, or its number as text.
+        split: the user's split, or empty.
+        reason: what was found, such as `truncated image`.
+    """
+
+    position: int
+    source: str
+    label: str
+    split: str
+    reason: str
+
+
+class Related(NamedTuple):
+    """Examples that are related to another in one way.
+
+    Attributes:
+        kind: `exact copies`, `near duplicates` or another rule of siblings, or `any of these`.
+        examples: examples in its sets.
+        sets: sets of two or more.
+        in_test: test examples with a related one in train or validation.
+    """
+
+    kind: str
+    examples: int
+    sets: int
+    in_test: int
+
+
+@dataclass(frozen=True)
+class Check:
+    """Findings about data; copies and sources stand in the order of the data.
+
+    Attributes:
+        place: DATA as the user gave it.
+        form: kind of DATA, such as `class folders`.
+        classes: names of the classes, sorted by code point; none where numbers are predicted.
+        counts: examples of each class in each split, in the order of `classes`; where numbers are
+            predicted, of all examples in each split.
+        numbers: the spread of the numbers to predict; `None` where classes are predicted.
+        texts: lengths and scripts of texts; `None` where inputs are images.
+        sizes: height, width and number of images, commonest first; nothing for texts.
+        modes: kind of image as stored and number, commonest first; nothing for texts.
+        training_size: height, width and channels at which all are trained; nothing for texts.
+        stretched: whether the aspect of images is not kept at that size.
+        skipped: examples that cannot be used.
+        rare: classes left out for having too few examples, and how many each has.
+        left_out: their examples.
+        copies: sources of each set of exact copies.
+        conflicts: those sets of exact copies whose labels differ.
+        near_copies: sources of pairs that are nearly the same.
+        related: examples related to others, one row for each kind that was found.
+        own_splits: whether the splits are the user's.
+        near_complete: false where the search for near copies stopped at its limit.
+        duplicates: examples that repeat the content of one before them, in any split.
+        near_duplicates: examples that are nearly the same as one before them.
+        leaked: sources of test examples with an exact copy in train or validation.
+        look_alikes: classes that are easily taken for one.
+        imbalance: training examples of the largest class to those of the smallest.
+        balanced: whether class weights will make up for it.
+        warnings: sentences about anything else.
+        first: for each example the position of the first one with exactly the same content.
+        siblings: examples that belong together, by rule.
+        groups: how many of them each split has, those of a column among them; `None` without any.
+    """
+
+    place: str
+    form: str
+    classes: tuple[str, ...]
+    counts: dict[str, tuple[int, ...]]
+    numbers: NumberFindings | None
+    texts: TextFindings | None
+    sizes: tuple[tuple[int, int, int], ...]
+    modes: tuple[tuple[str, int], ...]
+    training_size: tuple[int, int, int] | tuple[()]
+    stretched: bool
+    skipped: tuple[Skipped, ...]
+    rare: dict[str, int]
+    left_out: tuple[Skipped, ...]
+    copies: tuple[tuple[str, ...], ...]
+    conflicts: tuple[tuple[Labelled, ...], ...]
+    near_copies: tuple[tuple[str, str], ...]
+    related: tuple[Related, ...]
+    own_splits: bool
+    near_complete: bool
+    duplicates: int
+    near_duplicates: int
+    leaked: tuple[str, ...]
+    look_alikes: tuple[LookAlikes, ...]
+    imbalance: float
+    balanced: bool
+    warnings: tuple[str, ...]
+    first: Int64[np.ndarray, " n"] = field(repr=False, compare=False)
+    siblings: SiblingFindings
+    groups: GroupFindings | None = None
+
+    @property
+    def noun(self) -> str:
+        """One example, for people: `image` or `text`."""
+        return "image" if self.texts is None else "text"
+
+    def metrics(self) -> dict[str, Any]:
+        """The counts that `metrics.json` has under `data`."""
+        return {
+            **{part: sum(counts) for part, counts in self.counts.items()},
+            "skipped": len(self.skipped) + len(self.left_out),
+            **({"rare_classes": self.rare} if self.rare else {}),
+            "duplicates": self.duplicates,
+            "near_duplicates": self.near_duplicates,
+            "leaked": len(self.leaked),
+            **self.siblings.metrics(),
+            **({} if self.groups is None else {"groups": self.groups.to_json()}),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """All findings as JSON values: the counts of `metrics.json` and the findings behind them."""
+        return {
+            **self.metrics(),
+            "place": self.place,
+            "form": self.form,
+            "classes": list(self.classes),
+            "counts": {
+                name: {part: counts[code] for part, counts in self.counts.items()}
+                for code, name in enumerate(self.classes)
+            },
+            "numbers": None if self.numbers is None else self.numbers.to_json(),
+            **self._inputs_to_json(),
+            "skipped_examples": [each._asdict() for each in (*self.skipped, *self.left_out)],
+            "copies": [list(sources) for sources in self.copies],
+            "conflicts": [[each._asdict() for each in conflict] for conflict in self.conflicts],
+            "near_copies": [list(pair) for pair in self.near_copies],
+            "related": [each._asdict() for each in self.related],
+            "own_splits": self.own_splits,
+            "near_copies_complete": self.near_complete,
+            "leaked_examples": list(self.leaked),
+            "sibling_sets": self.siblings.sets_to_json(),
+            "test_sibling_examples": list(self.siblings.in_test),
+            "look_alikes": [each._asdict() for each in self.look_alikes],
+            "imbalance": self.imbalance,
+            "balanced_class_weights": self.balanced,
+            "warnings": list(self.warnings),
+        }
+
+    def _inputs_to_json(self) -> dict[str, Any]:
+        """Findings about the inputs alone, as JSON values."""
+        if self.texts is not None:
+            return {"texts": self.texts.to_json()}
+        return {
+            "sizes": [dict(zip(("height", "width", "images"), size, strict=True)) for size in self.sizes],
+            "modes": dict(self.modes),
+            "training_size": dict(zip(("height", "width", "channels"), self.training_size, strict=True)),
+        }
+
+    def sentences(self) -> list[str]:
+        """Findings in words, safe to print, one line each: first what the data is, then what to know."""
+        said = [
+            *_inputs_said(self),
+            *_copies_said(self),
+            *self.siblings.sentences(self.noun, own_splits=self.own_splits),
+            *(() if self.groups is None else self.groups.sentences(self.noun)),
+            *self._labels_said(),
+        ]
+        return [visible(sentence) for sentence in (*said, *self.warnings)]
+
+    def table(self) -> list[str]:
+        """Examples of each class in each split, or the spread of the numbers: heading first, 80 columns."""
+        return class_table(self.classes, self.counts) if self.numbers is None else self.numbers.table()
+
+    def _labels_said(self) -> list[str]:
+        """Names that look alike, and imbalance; or how the numbers lie."""
+        if self.numbers is not None:
+            return self.numbers.sentences()
+        counts = self.counts[TRAIN]
+        return class_sentences(self.classes, counts, self.look_alikes, self.imbalance, self.balanced)
+
+    def lines(self) -> list[str]:
+        """The sentences, wrapped to 80 columns, around the table."""
+        first, *rest = self.sentences()
+        return [
+            *wrapped(first),
+            "",
+            *self.table(),
+            "",
+            *(line for sentence in rest for line in wrapped(sentence)),
+        ]
+
+
+def _inputs_said(check: Check) -> list[str]:
+    """Sentences about the images or texts, and those left out."""
+    total = sum(sum(counts) for counts in check.counts.values())
+    present = sum(map(any, zip(*check.counts.values(), strict=True)))
+    classes = f" in {count_of(present, 'class')}" if check.classes else " without labels"
+    of_what = classes if check.numbers is None else ", each with a number to predict,"
+    form = _FORMS.get(check.form, check.form)
+    said = [f"{count_of(total, check.noun)}{of_what} from {check.place} ({form})."]
+    said += _images_said(check) if check.texts is None else check.texts.sentences()
+    if check.skipped:
+        named = [f"{each.source} ({each.reason})" for each in check.skipped]
+        said.append(
+            f"Left out because they cannot be used: {count_of(len(named), check.noun)}, {some(named)}."
+        )
+    if check.rare:
+        rare = [f"{quoted(name)} ({number:,})" for name, number in check.rare.items()]
+        said.append(
+            f"Left out for having too few {check.noun}s (--min-examples): {count_of(len(rare), 'class')} "
+            f"with {count_of(len(check.left_out), check.noun)}, {some(rare, _CLASSES_SHOWN)}."
+        )
+    return said
+
+
+def _images_said(check: Check) -> list[str]:
+    """Sentences about the sizes and modes of images, and their preprocessing."""
+    assert check.training_size
+    height, width_, channels = check.training_size
+    target = f"{height} x {width_} pixels in {'grey' if channels == 1 else 'colour'}"
+    fitted = f"stretched to {target}" if check.stretched else f"fitted into {target} with its aspect kept"
+    said = []
+    modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
+    if len(check.sizes) == 1:
+        size = f"{check.sizes[0][0]} x {check.sizes[0][1]}"
+        same = check.sizes[0][:2] == (height, width_)
+        said.append(
+            f"All are {size} pixels" + (f", and trained at {target}." if same else f"; each is {fitted}.")
+        )
+    else:
+        heights, widths, _ = zip(*check.sizes, strict=True)
+        said.append(
+            f"They have {len(check.sizes):,} sizes, {min(heights)} to {max(heights)} pixels high and "
+            f"{min(widths)} to {max(widths)} wide; each is {fitted}."
+        )
+    said.append(f"They are stored as: {modes}.")
+    return said
+
+
+def _copies_said(check: Check) -> list[str]:
+    """Exact copies, leaks, conflicts and near copies."""
+    said = []
+    nouns = f"{check.noun}s"
+    if check.duplicates:
+        largest = max(check.copies, key=len)
+        alike = "" if check.texts is None else " but for case and space"
+        said.append(
+            f"Exact copies{alike} of other {nouns}: {check.duplicates:,}, in "
+            f"{count_of(len(check.copies), 'set')}, for instance {some(largest)}."
+        )
+    if check.leaked:
+        said.append(
+            f"Test {nouns} that also stand in train or validation flatter the score, which is therefore "
+            f"also given without them: {len(check.leaked):,}, for instance {some(check.leaked)}."
+        )
+    if check.conflicts:
+        shown = quoted if check.numbers is None else str
+        sets = [some([f"{source} ({shown(label)})" for source, label in one]) for one in check.conflicts[:3]]
+        said.append(
+            f"Equal {nouns} have different {'labels' if check.numbers is None else 'numbers'}, "
+            f"of which one at most is right: "
+            f"{count_of(len(check.conflicts), 'set')}, for instance {'; '.join(sets)}."
+        )
+    if check.near_duplicates:
+        least = "" if check.near_complete else "at least "
+        near = next(each for each in check.related if each.kind == NEAR_DUPLICATES)
+        said.append(
+            f"Near duplicates: {least}{count_of(near.examples, check.noun)} in {count_of(near.sets, 'set')}, "
+            f"for instance {' and '.join(check.near_copies[0])}; {near.in_test:,} of the test "
+            f"{'has' if near.in_test == 1 else 'have'} one in train or validation."
+        )
+    if not check.near_complete:
+        said.append("The search for near copies stopped at its limit; there may be more.")
+    return said
+
+
+# Looking at data that is read, decoded and split: counts, copies, names, imbalance.
+
+
+class Copies(NamedTuple):
+    """Exact and near copies.
+
+    Attributes:
+        first: for each example the position of the first one with exactly the same content.
+        near: pairs that are nearly the same.
+        siblings: sets of examples that belong together.
+    """
+
+    first: Int64[np.ndarray, " n"]
+    near: NearCopies
+    siblings: Siblings
+
+
+def examine(
+    listing: Listing,
+    content: Content,
+    dataset: Dataset,
+    copies: Copies,
+    settings: Settings,
+    known: EarlierConstraints = NO_CONSTRAINTS,
+    rare: Mapping[str, int] = MappingProxyType({}),
+) -> Check:
+    """Look at data that is read, decoded and split.
+
+    Nothing is refused here. Classes of `known` are not missed where the data has none of them. `rare` are
+    classes that were left out, with the examples of each.
+    """
+    used = np.sort(np.concatenate(list(dataset.split_positions.values())))
+    counts = {
+        part: dataset.target.counts(dataset.labels[positions], len(dataset.classes))
+        for part, positions in dataset.split_positions.items()
+    }
+    training = [count for count in counts[TRAIN] if count]
+    imbalance = max(training) / min(training)
+    sets = _copy_sets(copies.first, used)
+    pairs = copies.near.pairs.tolist()
+    images, preprocessing = content.images, content.preprocessing
+    return Check(
+        place=listing.place,
+        form=listing.form,
+        classes=dataset.classes,
+        counts=counts,
+        numbers=number_findings(dataset),
+        texts=None if listing.texts is None else text_findings(listing, used),
+        sizes=() if images is None else _sizes(images.original_sizes[used]),
+        modes=() if images is None else _modes(images, used),
+        training_size=() if preprocessing is None else (*preprocessing.size, preprocessing.channels),
+        stretched=preprocessing is not None and preprocessing.stretch,
+        skipped=_skipped(listing, content),
+        rare=dict(rare),
+        left_out=_left_out(listing, content, rare, settings.min_examples or 0),
+        copies=tuple(tuple(listing.sources[index] for index in each) for each in sets),
+        conflicts=_conflicts(listing, sets),
+        near_copies=tuple((listing.sources[one], listing.sources[other]) for one, other in pairs),
+        related=_related(dataset, copies),
+        own_splits=any(listing.splits),
+        near_complete=copies.near.complete,
+        duplicates=sum(len(each) - 1 for each in sets),
+        near_duplicates=len({other for _, other in pairs}),
+        leaked=tuple(listing.sources[index] for index in dataset.leaked.tolist()),
+        look_alikes=look_alikes(dataset.classes),
+        imbalance=imbalance,
+        balanced=_is_balanced(dataset, imbalance, settings.class_weight),
+        warnings=(
+            *listing.warnings,
+            *(() if images is None else images.warnings),
+            *copies.siblings.warnings,
+            *_warnings(listing, dataset, counts, known),
+        ),
+        first=copies.first,
+        siblings=sibling_findings(copies.siblings, dataset),
+        groups=group_findings(copies.siblings, dataset),
+    )
+
+
+def _copy_sets(first: Int64[np.ndarray, " n"], used: Int64[np.ndarray, " used"]) -> list[list[int]]:
+    """Positions of each set of two or more exact copies."""
+    repeats = used[first[used] != used]
+    sets: dict[int, list[int]] = {}
+    for index, leader in zip(repeats.tolist(), first[repeats].tolist(), strict=True):
+        sets.setdefault(leader, [leader]).append(index)
+    return [sets[leader] for leader in sorted(sets)]
+
+
+def _conflicts(listing: Listing, sets: list[list[int]]) -> tuple[tuple[Labelled, ...], ...]:
+    """Sets of exact copies whose labels differ."""
+    return tuple(
+        tuple(Labelled(listing.sources[index], listing.labels[index]) for index in each)
+        for each in sets
+        if len({listing.labels[index] for index in each}) > 1
+    )
+
+
+def _skipped(listing: Listing, content: Content) -> tuple[Skipped, ...]:
+    """Examples that cannot be used."""
+    return tuple(
+        Skipped(at.index, at.source, listing.labels[at.index], listing.splits[at.index], at.reason)
+        for at in content.problems
+    )
+
+
+def _left_out(listing: Listing, content: Content, rare: Mapping[str, int], least: int) -> tuple[Skipped, ...]:
+    """Examples of classes that are too small."""
+    unusable = {each.index for each in content.problems}
+    return tuple(
+        Skipped(
+            index,
+            listing.sources[index],
+            label,
+            listing.splits[index],
+            f"class of {count_of(rare[label], 'example')}, fewer than --min-examples {least}",
+        )
+        for index, label in enumerate(listing.labels)
+        if label in rare and index not in unusable
+    )
+
+
+def _is_balanced(dataset: Dataset, imbalance: float, class_weight: Mapping[str, float] | str | None) -> bool:
+    """True where class weights make up for imbalance; by rule they do for images alone."""
+    if class_weight is None:
+        is_wanted = dataset.input_kind.is_weighted and imbalance > BALANCE_ABOVE
+    else:
+        is_wanted = class_weight != "none"
+    return is_wanted and dataset.target is CLASSIFICATION
+
+
+def _related(dataset: Dataset, copies: Copies) -> tuple[Related, ...]:
+    """Examples, sets and test examples across splits of each kind of relation, and of all kinds together."""
+    count = len(dataset.labels)
+    is_learned, is_test = np.zeros((2, count), bool)
+    is_learned[np.concatenate([dataset.train, dataset.validation])] = True
+    is_test[dataset.test] = True
+    places = np.arange(count, dtype=np.int64)
+    exact = np.stack([copies.first, places], axis=1)[copies.first != places]
+    of_siblings = {
+        rule: links for rule, links in copies.siblings.links.items() if rule != NEAR_COPIES
+    }  # which are the near duplicates, where siblings are looked for
+    kinds = {EXACT_COPIES: exact, NEAR_DUPLICATES: copies.near.pairs, **of_siblings}
+    found = []
+    for kind, pairs in [*kinds.items(), (ANY, np.concatenate(list(kinds.values())))]:
+        links = pairs[(is_learned | is_test)[pairs].all(axis=1)]
+        if not len(links):
+            continue
+        members, first = np.unique(links), first_of_sets(count, links)
+        crosses = is_test[members] & np.isin(first[members], first[members[is_learned[members]]])
+        found.append(Related(kind, len(members), len(np.unique(first[members])), int(crosses.sum())))
+    return tuple(found) if len(found) > 2 else tuple(found[:1])  # of one kind alone it is the same again
+
+
+def _modes(images: Images, used: Int64[np.ndarray, " used"]) -> tuple[tuple[str, int], ...]:
+    """Kinds of images as stored and their numbers, commonest first."""
+    return tuple(Counter(images.modes[index] for index in used.tolist()).most_common())
+
+
+def _sizes(sizes: np.ndarray) -> tuple[tuple[int, int, int], ...]:
+    """Height, width and number of each size, commonest first."""
+    codes, counts = np.unique(sizes[:, 0].astype(np.int64) << 32 | sizes[:, 1], return_counts=True)
+    order = np.argsort(-counts, kind="stable").tolist()
+    return tuple((int(codes[at]) >> 32, int(codes[at]) & 0xFFFFFFFF, int(counts[at])) for at in order)
+
+
+def _warnings(
+    listing: Listing, dataset: Dataset, counts: dict[str, tuple[int, ...]], known: EarlierConstraints
+) -> list[str]:
+    """Classes with few or no examples in a split, a test split that was cut, and groups in two splits."""
+    new = [code for code, name in enumerate(dataset.classes) if name not in known.classes]
+    warnings = []
+    if new:
+        counts_of_new = {part: [numbers[code] for code in new] for part, numbers in counts.items()}
+        warnings += missing_classes([dataset.classes[code] for code in new], counts_of_new)
+    if VALIDATION in listing.splits and TEST not in listing.splits and len(dataset.test):
+        warnings.append(
+            f"Your splits name no test, so {count_of(len(dataset.test), listing.noun)} of your training "
+            "split were set aside for it."
+        )
+    if listing.times is not None:
+        warnings.append(time_sentence(listing, dataset.split_positions))
+    splits_of: dict[str, set[str]] = {}
+    for part, positions in dataset.split_positions.items():
+        for group in {listing.groups[index] for index in positions.tolist()}:
+            splits_of.setdefault(group, set()).add(part)
+    torn = [group for group, parts in splits_of.items() if group and len(parts) > 1]
+    if torn:
+        warnings.append(
+            f"{count_of(len(torn), 'group')} {'stands' if len(torn) == 1 else 'stand'} in more than one of "
+            f"your splits, so that scores may flatter: {some([quoted(group) for group in torn])}."
+        )
+    return warnings

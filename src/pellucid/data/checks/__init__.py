@@ -1,1 +1,0 @@
-"""Checks: copies, leaks and other findings, and the ledger of every example."""

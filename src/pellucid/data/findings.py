@@ -1,0 +1,482 @@
+"""Findings about classes, texts, numbers and siblings, as numbers and in words."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from pellucid.data.dataset import Dataset
+from pellucid.data.listing import TEST, TRAIN, Listing
+from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts
+from pellucid.data.sibling_sets import NEAR_COPIES, WORDS, Found, Siblings
+from pellucid.data.wording import aligned, count_of, quoted, some, visible
+from pellucid.tasks import CLASSIFICATION, REGRESSION
+
+BALANCE_ABOVE = 5.0
+_MOST_CLASSES = 20
+
+
+class LookAlikes(NamedTuple):
+    """Two classes whose names are easily taken for one.
+
+    Attributes:
+        first: a class.
+        second: another class.
+        difference: what alone tells them apart.
+    """
+
+    first: str
+    second: str
+    difference: str
+
+
+def look_alikes(classes: Sequence[str]) -> tuple[LookAlikes, ...]:
+    """Find classes whose names differ only in what is easily overlooked, each with the first it is like."""
+    found = []
+    seen: dict[str, str] = {}
+    for name in classes:
+        first = seen.setdefault(_alike(name), name)
+        if first == name:
+            continue
+        if " ".join(first.split()) == " ".join(name.split()):
+            difference = "spaces"
+        elif first.casefold() == name.casefold():
+            difference = "upper and lower case"
+        elif unicodedata.normalize("NFC", first) == unicodedata.normalize("NFC", name):
+            difference = "the way their accents are encoded"
+        else:
+            difference = "spaces, case or the way their characters are encoded"
+        found.append(LookAlikes(first, name, difference))
+    return tuple(found)
+
+
+def _alike(name: str) -> str:
+    """A name without invisible characters, case, spaces and ways of encoding."""
+    seen = "".join(character for character in name if unicodedata.category(character) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).split())
+
+
+def class_sentences(
+    classes: Sequence[str],
+    train_counts: Sequence[int],
+    alike: Sequence[LookAlikes],
+    imbalance: float,
+    balanced: bool,
+) -> list[str]:
+    """Names that look alike, and imbalance, in words.
+
+    `imbalance` is training examples of the largest class to those of the smallest; `balanced` tells whether
+    class weights make up for it.
+    """
+    said = [
+        f"Classes {quoted(first)} and {quoted(second)} differ only in {difference}; are they one class?"
+        for first, second, difference in alike[:5]
+    ]
+    if len(alike) > 5:
+        said.append(f"So do {count_of(len(alike) - 5, 'pair')} of classes more.")
+    if imbalance > BALANCE_ABOVE:
+        by_count = list(zip(train_counts, classes, strict=True))
+        largest = max(by_count, key=lambda each: each[0])[1]
+        smallest = min(by_count, key=lambda each: each[0])[1]
+        remedy = "class weights in training make up for it" if balanced else "no class weights make up for it"
+        said.append(
+            f"The largest class, {quoted(largest)}, has many times the training examples of the smallest, "
+            f"{quoted(smallest)}: {imbalance:.3g} times; {remedy}."
+        )
+    return said
+
+
+def class_table(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str]:
+    """Examples of each class in each split, aligned within 80 columns.
+
+    `counts` are by split. Lines: a heading, the largest classes, how many more there are, and the sum.
+    """
+    parts = list(counts)
+    rows = [(visible(name), [counts[part][code] for part in parts]) for code, name in enumerate(classes)]
+    rest: list[tuple[str, list[int]]] = []
+    if len(rows) > _MOST_CLASSES:
+        largest = sorted(range(len(rows)), key=lambda at: (-sum(rows[at][1]), at))
+        kept, left = sorted(largest[: _MOST_CLASSES - 5]), largest[_MOST_CLASSES - 5 :]
+        sums = [sum(column) for column in zip(*(rows[at][1] for at in left), strict=True)]
+        rest = [(f"and {len(left):,} more", sums)]
+        rows = [rows[at] for at in kept]
+    every = [*rows, *rest, ("all", [sum(counts[part]) for part in parts])]
+    return aligned("class", parts, [(name, [f"{number:,}" for number in numbers]) for name, numbers in every])
+
+
+def missing_classes(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str]:
+    """Classes with few or no examples in a split, in words; `counts` are by split."""
+    said = []
+    single = [name for name, count in zip(classes, counts[TRAIN], strict=True) if count == 1]
+    if single:
+        said.append(f"One training example is all there is of {_classes(single)}; expect little of it.")
+    for part, numbers in counts.items():
+        absent = [name for name, count in zip(classes, numbers, strict=True) if not count]
+        if absent and sum(numbers):
+            said.append(f"The {part} split has no example of {_classes(absent)}.")
+    return said
+
+
+def _classes(names: Sequence[str]) -> str:
+    return f"{'class' if len(names) == 1 else 'classes'} {some([quoted(name) for name in names])}"
+
+
+# Findings about texts: lengths and scripts.
+
+NO_LETTERS = "no letters"
+_TOGETHER = 500
+
+
+class Lengths(NamedTuple):
+    """Lengths of texts.
+
+    Attributes:
+        shortest: the shortest.
+        median: half are at most so long.
+        percentile_95: 95 in a hundred are at most so long.
+        longest: the longest.
+    """
+
+    shortest: int
+    median: int
+    percentile_95: int
+    longest: int
+
+
+@dataclass(frozen=True)
+class TextFindings:
+    """Lengths and scripts of texts.
+
+    Attributes:
+        characters: lengths in characters.
+        words: lengths in words, which spaces part.
+        scripts: script of most letters of a text and number of such texts, commonest first; texts without
+            a letter are under `no letters`. Only the first 1,000 characters of each are looked at.
+        longest: source of the longest text.
+    """
+
+    characters: Lengths
+    words: Lengths
+    scripts: tuple[tuple[str, int], ...]
+    longest: str
+
+    @property
+    def has_words(self) -> bool:
+        """True where most texts are written with spaces between words."""
+        without = sum(number for name, number in self.scripts if name in SCRIPTS_WITHOUT_SPACES)
+        return 2 * without <= sum(number for _, number in self.scripts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Lengths by name, scripts and the longest text, as JSON values."""
+        return {
+            "characters": self.characters._asdict(),
+            "words": self.words._asdict(),
+            "scripts": dict(self.scripts),
+            "longest": self.longest,
+        }
+
+    def sentences(self) -> list[str]:
+        """Lengths and scripts in words."""
+        characters, words = self.characters, self.words
+        if characters.shortest == characters.longest:
+            lengths = f"All are {characters.longest:,} characters long"
+        else:
+            lengths = (
+                f"They are {characters.shortest:,} to {characters.longest:,} characters long, half of them "
+                f"at most {characters.median:,}"
+            )
+        if self.has_words and words.shortest == words.longest:
+            lengths += f", and of {count_of(words.longest, 'word')} each"
+        elif self.has_words:
+            lengths += (
+                f", and of {words.shortest:,} to {words.longest:,} words, half of at most {words.median:,}"
+            )
+        scripts = ", ".join(f"{number:,} {name}" for name, number in self.scripts)
+        said = [f"{lengths}; the longest is {self.longest}."]
+        return said if self.scripts[0][0] == NO_LETTERS else [*said, f"They are written in: {scripts}."]
+
+
+def text_findings(listing: Listing, used: Int64[np.ndarray, " used"]) -> TextFindings:
+    """Lengths and scripts of the texts at the positions `used`, at least one."""
+    assert listing.texts is not None
+    characters = np.zeros(len(used), np.int64)
+    words = np.zeros(len(used), np.int64)
+    scripts = np.zeros(len(SCRIPTS), np.int64)
+    for start in range(0, len(used), _TOGETHER):
+        texts = listing.texts[used[start : start + _TOGETHER]]
+        characters[start : start + len(texts)] = [len(text) for text in texts]
+        words[start : start + len(texts)] = [len(text.split()) for text in texts]
+        scripts += np.bincount(main_scripts(texts), minlength=len(SCRIPTS))
+    order = np.argsort(-scripts, kind="stable").tolist()
+    return TextFindings(
+        characters=_lengths(characters),
+        words=_lengths(words),
+        scripts=tuple((SCRIPTS[code] or NO_LETTERS, int(scripts[code])) for code in order if scripts[code]),
+        longest=listing.sources[int(used[int(characters.argmax())])],
+    )
+
+
+def _lengths(lengths: Int64[np.ndarray, " texts"]) -> Lengths:
+    in_order = np.sort(lengths)
+    places = [0, (len(in_order) - 1) // 2, -(-95 * len(in_order) // 100) - 1, -1]
+    return Lengths(*(int(in_order[place]) for place in places))
+
+
+# Findings about numbers that are to be predicted: their spread in each split.
+
+_FEW_OUTSIDE = 0.05
+
+
+class Spread(NamedTuple):
+    """Spread of numbers: quartiles, extremes and mean.
+
+    Attributes:
+        examples: how many there are.
+        smallest: the smallest.
+        lower_quartile: a quarter are at most this.
+        median: half are at most this.
+        upper_quartile: three quarters are at most this.
+        largest: the largest.
+        mean: their mean.
+    """
+
+    examples: int
+    smallest: float
+    lower_quartile: float
+    median: float
+    upper_quartile: float
+    largest: float
+    mean: float
+
+
+@dataclass(frozen=True)
+class NumberFindings:
+    """Findings about numbers that are to be predicted.
+
+    Attributes:
+        all: spread over all splits together.
+        distinct: how many different numbers there are.
+        splits: spread in each split; `None` where the split is empty.
+        outside: test examples whose number is smaller or larger than every number of the train split.
+        noun: what one example is.
+    """
+
+    all: Spread
+    distinct: int
+    splits: Mapping[str, Spread | None]
+    outside: int
+    noun: str = "image"
+
+    def to_json(self) -> dict[str, Any]:
+        """The findings as JSON values: `distinct`, `outside`, and the spread of all and of each split."""
+        return {
+            "distinct": self.distinct,
+            "outside": self.outside,
+            **self.all._asdict(),
+            "splits": {part: each and each._asdict() for part, each in self.splits.items()},
+        }
+
+    def sentences(self) -> list[str]:
+        """Range, mean, median, how many differ, and what lies outside of train."""
+        whole = self.all
+        said = [
+            f"The numbers go from {whole.smallest:.6g} to {whole.largest:.6g} (mean {whole.mean:.6g}, "
+            f"median {whole.median:.6g}); {self.distinct:,} of them are distinct."
+        ]
+        test = self.splits[TEST]
+        if test is not None and self.outside > _FEW_OUTSIDE * test.examples:
+            train = self.splits[TRAIN]
+            assert train is not None
+            said.append(
+                f"Beyond what is trained on, {train.smallest:.6g} to {train.largest:.6g}, go the numbers of "
+                f"{count_of(self.outside, f'test {self.noun}')}; models seldom reach further than they were "
+                "shown."
+            )
+        return said
+
+    def table(self) -> list[str]:
+        """The spread in each split within 80 columns: a heading, a line for each figure, the counts."""
+        rows = [
+            (words, [_cell(each, name) for each in self.splits.values()]) for name, words in _FIGURES.items()
+        ]
+        counts = [f"{0 if each is None else each.examples:,}" for each in self.splits.values()]
+        return aligned("number", list(self.splits), [*rows, (f"{self.noun}s", counts)])
+
+
+_FIGURES = {
+    "smallest": "smallest",
+    "lower_quartile": "lower quartile",
+    "median": "median",
+    "upper_quartile": "upper quartile",
+    "largest": "largest",
+    "mean": "mean",
+}
+
+
+def _cell(spread: Spread | None, name: str) -> str:
+    return "" if spread is None else f"{getattr(spread, name):.6g}"
+
+
+def number_findings(dataset: Dataset) -> NumberFindings | None:
+    """Spread of the numbers to predict in each split; `None` where classes are predicted."""
+    if dataset.target is not REGRESSION:
+        return None
+    values = {part: dataset.labels[positions] for part, positions in dataset.split_positions.items()}
+    used = np.concatenate(list(values.values()))
+    low, high = values[TRAIN].min(), values[TRAIN].max()
+    return NumberFindings(
+        all=_spread(used),
+        distinct=len(np.unique(used)),
+        splits={part: _spread(each) if len(each) else None for part, each in values.items()},
+        outside=int(((values[TEST] < low) | (values[TEST] > high)).sum()),
+        noun=dataset.noun,
+    )
+
+
+def _spread(values: Float64[np.ndarray, " examples"]) -> Spread:
+    smallest, lower, median, upper, largest = np.quantile(values, (0.0, 0.25, 0.5, 0.75, 1.0)).tolist()
+    return Spread(len(values), smallest, lower, median, upper, largest, float(values.mean()))
+
+
+# Findings about siblings and groups: sets of examples that belong together, and how many each split has.
+
+_SETS_LISTED = 100
+_THIN = 2
+
+
+@dataclass(frozen=True)
+class GroupFindings:
+    """Groups of examples, siblings and copies counted as one, in each split.
+
+    Attributes:
+        counts: groups by the name of the split; an example without a group is one by itself.
+        are_given: whether a column of groups was given; else siblings alone make groups.
+        matter: whether the examples of the test split share groups so much that its intervals are by groups.
+        are_few: whether the groups of the test split are so few that it says little about others.
+        thin: classes of which training has one or two groups, where a column was given.
+    """
+
+    counts: Mapping[str, int]
+    are_given: bool
+    matter: bool
+    are_few: bool
+    thin: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of `data.groups` in `metrics.json`."""
+        return {**self.counts, "given": self.are_given, "matter": self.matter}
+
+    def sentences(self, noun: str) -> list[str]:
+        """The counts, what follows for intervals, and what so few groups cannot show."""
+        listed = ", ".join(f"{count:,} in {part}" for part, count in self.counts.items())
+        what = "Groups" if self.are_given else "Siblings and copies counted as one"
+        said = [f"{what}: {listed}."]
+        if self.matter:
+            said[0] = (
+                f"{said[0][:-1]}; {noun}s of one group are alike, so that intervals of test scores are by "
+                "groups."
+            )
+        if self.are_few:
+            said.append(
+                f"The test split has only {count_of(self.counts[TEST], 'group')}, which says little about "
+                "others; give more groups if there are any."
+            )
+        if self.thin:
+            said.append(
+                f"Training has one or two groups of {count_of(len(self.thin), 'class')}, so that what is "
+                f"learned of {'it' if len(self.thin) == 1 else 'them'} may be the groups and not the class: "
+                f"{some([quoted(name) for name in self.thin], 5)}."
+            )
+        return said
+
+
+def group_findings(siblings: Siblings, dataset: Dataset) -> GroupFindings | None:
+    """Count the groups of each split; `None` where no example belongs with another."""
+    if not dataset.has_groups and not siblings.examples:
+        return None
+    together, train = dataset.together, dataset.train
+    thin: list[str] = []
+    if dataset.has_groups and dataset.target is CLASSIFICATION:
+        pairs = np.unique(np.stack([dataset.labels[train], together[train]], axis=1), axis=0)
+        groups = np.bincount(pairs[:, 0], minlength=len(dataset.classes))
+        thin = [dataset.classes[code] for code in np.flatnonzero((groups > 0) & (groups <= _THIN)).tolist()]
+    return GroupFindings(
+        counts={name: len(np.unique(together[part])) for name, part in dataset.split_positions.items()},
+        are_given=dataset.has_groups,
+        matter=dataset.sets_among(dataset.test) is not None,
+        are_few=dataset.has_few_groups,
+        thin=thin,
+    )
+
+
+@dataclass(frozen=True)
+class SiblingFindings:
+    """Siblings by rule.
+
+    Attributes:
+        examples: examples that any rule links to another.
+        found: sets and examples of each rule that was asked, in the order of the rules.
+        sets: sources of the first sets by all rules together.
+        in_test: sources of test examples with a sibling in train or validation, exact copies aside.
+        reasons: for each example that belongs with an earlier one, the rule and the earlier one.
+    """
+
+    examples: int
+    found: Mapping[str, Found]
+    sets: Sequence[tuple[str, Sequence[str]]]
+    in_test: Sequence[str]
+    reasons: Mapping[int, tuple[str, int]] = field(repr=False, compare=False)
+
+    def metrics(self) -> dict[str, Any]:
+        """The form in `metrics.json` under `data`: sets and examples by rule, test examples across splits."""
+        return {
+            "siblings": self.examples,
+            "siblings_by_rule": {rule: found._asdict() for rule, found in self.found.items()},
+            "test_siblings": len(self.in_test),
+        }
+
+    def sets_to_json(self) -> list[dict[str, Any]]:
+        """The first sets of each rule, with the sources of their examples."""
+        return [{"rule": rule, "examples": list(sources)} for rule, sources in self.sets]
+
+    def sentences(self, noun: str, *, own_splits: bool) -> list[str]:
+        """One sentence for each rule that found something, what is done about it, and one about the test.
+
+        Near duplicates have theirs elsewhere; splits are the user's or made here.
+        """
+        said = []
+        for rule, found in self.found.items():
+            if found.sets and rule != NEAR_COPIES:
+                example = next(sources for name, sources in self.sets if name == rule)
+                said.append(
+                    f"{noun.capitalize()}s {WORDS[rule]}: {found.examples:,} in "
+                    f"{count_of(found.sets, 'set')} ({rule.replace('_', ' ')}), for instance {some(example)}."
+                )
+        if self.examples and not own_splits:
+            said.append(f"Related {noun}s are kept in one split; --no-groups turns this off.")
+        if self.in_test:
+            said.append(
+                f"Test {noun}s related to one in train or validation, in the splits that you gave: "
+                f"{len(self.in_test):,}, for instance {some(self.in_test)}; the score is also given without "
+                "them and without exact copies."
+            )
+        return said
+
+
+def sibling_findings(siblings: Siblings, dataset: Dataset) -> SiblingFindings:
+    """Count siblings by rule, and name the first sets of each."""
+    sources = dataset.sources
+    in_test = np.setdiff1d(dataset.with_sibling, dataset.leaked).tolist()
+    sets: list[tuple[str, Sequence[str]]] = []
+    for rule, members in siblings.sets_by_rule(_SETS_LISTED):
+        sets.append((rule, [sources[index] for index in members]))
+    return SiblingFindings(
+        examples=siblings.examples,
+        found=siblings.found,
+        sets=sets,
+        in_test=[sources[index] for index in in_test],
+        reasons=siblings.reasons(),
+    )

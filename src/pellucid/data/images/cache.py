@@ -1,0 +1,501 @@
+"""Decode once: images at the training size in a memory-mapped cache, its entries whole or not at all.
+
+One entry of the cache of decoded images: written whole or not at all, and checked when opened.
+
+    images/<key>/            lock file, and data/ once the entry is whole
+    images/<key>/data/       pixels.npy, digests.npy, perceptual_hashes.npy, original_sizes.npy,
+                               mode_codes.npy, taken.npy, entry.json (sizes and checksums of the others)
+
+A writer works in `data.<random>.tmp` and renames it when all is on the disk. What a killed writer
+left behind is never read, and cleared away by the next one.
+"""
+
+import contextlib
+import errno
+import hashlib
+import io
+import os
+import secrets
+import shutil
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import __version__ as pillow_version
+
+from pellucid.budgets import MEMORY
+from pellucid.data.data_files import Container, Stored
+from pellucid.data.images.decoding_plans import Plan, plan_arrays, plan_files
+from pellucid.data.images.pixels import largest_side
+from pellucid.data.images.preprocessing import Preprocessing, difference_hashes
+from pellucid.data.listing import TEST, VALIDATION, Images, Listing, Problem
+from pellucid.data.wording import some, visible
+from pellucid.errors import RunLockedError, StorageError, UsageError
+from pellucid.files import locked, make_folder, open_regular, read_regular, sync_folder, write_file
+from pellucid.settings import Settings
+from pellucid.strict import read_sealed, sealed
+
+_BLOCK = 1 << 24
+# Of the files and of their content: whatever changes a decoded pixel takes a new number.
+FORMAT = 4
+_COLUMNS = ("digests", "perceptual_hashes", "original_sizes", "mode_codes", "taken")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Decoded images as they stand in the cache.
+
+    Attributes:
+        pixels: memory-mapped, read-only.
+        columns: `digests`, `perceptual_hashes`, `original_sizes`, `mode_codes` and `taken` of all images.
+        mode_names: what the mode codes mean.
+        reasons: position to why an image cannot be used.
+        notes: position to a warning.
+        preprocessing: how the images were fitted.
+    """
+
+    pixels: np.ndarray
+    columns: dict[str, np.ndarray]
+    mode_names: Sequence[str]
+    reasons: dict[int, str]
+    notes: dict[int, str]
+    preprocessing: Preprocessing
+
+    @property
+    def modes(self) -> list[str]:
+        """Kind of each image."""
+        return [self.mode_names[code] for code in self.columns["mode_codes"].tolist()]
+
+
+class _Collector:
+    """Gathers what blocks say about their images."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, list[np.ndarray]] = {name: [] for name in _COLUMNS}
+        self.mode_codes: dict[str, int] = {}
+        self.reasons: dict[int, str] = {}
+        self.notes: dict[int, str] = {}
+
+    def run(
+        self,
+        plan: Plan,
+        take: Callable[[np.ndarray], object],
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        """Take every block: hand on its pixels, keep the rest; an interruption stops the threads."""
+        done = 0
+        with contextlib.closing(plan.blocks):
+            for block in plan.blocks:
+                take(block.pixels)
+                codes = [self.mode_codes.setdefault(mode, len(self.mode_codes)) for mode in block.modes]
+                found = {
+                    "digests": block.digests,
+                    "perceptual_hashes": difference_hashes(block.pixels),
+                    "original_sizes": block.sizes,
+                    "mode_codes": np.array(codes, np.uint8),
+                    "taken": block.taken,
+                }
+                for name, part in found.items():
+                    self.parts[name].append(part)
+                self.reasons |= {done + index: reason for index, reason in block.reasons.items()}
+                self.notes |= {done + index: note for index, note in block.notes.items()}
+                done += len(block.pixels)
+                if progress is not None:
+                    progress(done, plan.count)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The gathered values, one array for each column."""
+        return {name: np.concatenate(parts) for name, parts in self.parts.items()}
+
+
+def entry_in_memory(
+    plan: Plan, ready: np.ndarray | None, progress: Callable[[int, int], None] | None
+) -> Entry:
+    """Carry a plan out without a disk; pixels that are `ready` need no work and are used as they are."""
+    collector = _Collector()
+    if ready is not None:
+        collector.run(plan, lambda _: None, progress)
+        pixels = ready.view()
+    else:
+        parts: list[np.ndarray] = []
+        collector.run(plan, parts.append, progress)
+        pixels = np.concatenate(parts)
+    pixels.flags.writeable = False
+    return Entry(
+        pixels, collector.columns(), list(collector.mode_codes), collector.reasons, collector.notes,
+        plan.preprocessing,
+    )  # fmt: skip
+
+
+def write_entry(home: Path, plan: Plan, progress: Callable[[int, int], None] | None) -> None:
+    """Carry a plan out and write the entry, whole or not at all.
+
+    `home` is an existing folder that this process has locked.
+
+    Raises: `StorageError` if the disk is full or not to be written to; nothing is left behind.
+    """
+    clear_leftovers(home)
+    temporary = home / f"data.{secrets.token_hex(4)}.tmp"
+    try:
+        temporary.mkdir()
+        collector = _Collector()
+        with (temporary / "pixels.npy").open("xb") as file:
+            checked = _Checked(file)
+            header = {"descr": "|u1", "fortran_order": False, "shape": plan.shape}
+            np.lib.format.write_array_header_1_0(checked, header)
+            collector.run(plan, lambda pixels: checked.write(np.ascontiguousarray(pixels).data), progress)
+            file.flush()
+            os.fsync(file.fileno())
+            length = file.tell()
+        written = checked.checksums()
+        if _checksums(temporary / "pixels.npy") != written:
+            raise OSError(errno.EIO, "what was read back differs from what was written")
+        checksums = {
+            name: _write_array(temporary, name, column) for name, column in collector.columns().items()
+        }
+        document = {
+            "format": FORMAT,
+            "pixel_bytes": length,
+            "pixel_checksums": written,
+            "checksums": checksums,
+            "mode_names": list(collector.mode_codes),
+            "reasons": list(collector.reasons.items()),
+            "notes": list(collector.notes.items()),
+            "preprocessing": plan.preprocessing.to_json(),
+        }
+        write_file(temporary / "entry.json", sealed(document))
+        os.replace(temporary, home / "data")
+        sync_folder(home)
+    except StorageError:
+        raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StorageError(
+            f"{home}: cannot write decoded images: {reason}; free some space there, or name another "
+            "folder in XDG_CACHE_HOME"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+class _Checked:
+    """Bytes on their way to a file, with the CRC-32 of every block of them."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._done: list[int] = []
+        self._current = self._filled = 0
+
+    def write(self, content: Any) -> int:
+        """Write bytes."""
+        view = memoryview(content).cast("B")
+        written = len(view)
+        self._file.write(view)
+        while len(view):
+            part, view = view[: _BLOCK - self._filled], view[_BLOCK - self._filled :]
+            self._current = zlib.crc32(part, self._current)
+            self._filled += len(part)
+            if self._filled == _BLOCK:
+                self._done.append(self._current)
+                self._current = self._filled = 0
+        return written
+
+    def checksums(self) -> list[int]:
+        """CRC-32 of every block, the last one perhaps shorter."""
+        return [*self._done, self._current] if self._filled else self._done
+
+
+def _checksums(path: Path) -> list[int]:
+    """CRC-32 of every block of a file, which notices each flipped bit, read as fast as memory gives it.
+
+    Whoever opens an entry reads all of it once: what training then maps was the same when it was checked.
+    """
+    found = []
+    with open_regular(path) as file:
+        while block := file.read(_BLOCK):
+            found.append(zlib.crc32(block))
+    return found
+
+
+def _write_array(folder: Path, name: str, column: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    np.save(buffer, column, allow_pickle=False)
+    return write_file(folder / f"{name}.npy", buffer.getvalue())
+
+
+def clear_leftovers(home: Path) -> None:
+    """Remove what killed writers left, and data that failed its check, from a locked folder."""
+    for leftover in home.glob("data*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def open_entry(home: Path, count: int) -> Entry | None:
+    """Open an entry of `count` images and check it; `None` when there is none or it is damaged."""
+    data = home / "data"
+    try:
+        document = read_sealed(data / "entry.json", MEMORY.value())
+        if document["format"] != FORMAT or (data / "pixels.npy").stat().st_size != document["pixel_bytes"]:
+            return None
+        if _checksums(data / "pixels.npy") != document["pixel_checksums"]:
+            return None
+        columns = {name: _read_array(data, name, document) for name in _COLUMNS}
+        preprocessing = Preprocessing.from_json(document["preprocessing"])
+        pixels = np.load(data / "pixels.npy", mmap_mode="r", allow_pickle=False)
+        size = (preprocessing.height, preprocessing.width, preprocessing.channels)
+        if pixels.shape != (count, *size) or any(len(column) != count for column in columns.values()):
+            return None
+        os.utime(data / "entry.json")
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return Entry(
+        pixels, columns, document["mode_names"], dict(document["reasons"]), dict(document["notes"]),
+        preprocessing,
+    )  # fmt: skip
+
+
+def _read_array(data: Path, name: str, document: dict[str, Any]) -> np.ndarray:
+    """Read a column.
+
+    Raises: `ValueError` if its checksum differs.
+    """
+    content = read_regular(data / f"{name}.npy", MEMORY.value())
+    if hashlib.sha256(content).hexdigest() != document["checksums"][name]:
+        raise ValueError(f"{name}.npy is damaged")
+    return np.load(io.BytesIO(content), allow_pickle=False)  # type: ignore[no-any-return]
+
+
+# Decode once: images at the training size live in a memory-mapped cache.
+#
+# The cache is `$XDG_CACHE_HOME/pellucid/images` (`~/.cache` where that is not set), at most
+# `PELLUCID_CACHE_GB` (10) gigabytes; the entries not used for longest go first. An entry is found by
+# path, size and time of change of every file. Images given as arrays in memory are not cached.
+#
+# Where the cache cannot be written to (a read-only home, for instance), a temporary folder takes its
+# place for this run, and a warning says so. A full disk is an error, found before decoding starts.
+
+Progress = Callable[[int, int], None]
+
+_LOCK_PATIENCE_SECONDS = 3600.0
+_LOCK_PAUSE_SECONDS = 0.1
+
+
+def decode_all(
+    listing: Listing,
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    fixed: Preprocessing | None = None,
+) -> tuple[Images, Preprocessing]:
+    """Decode every image of a listing to one size, or find it decoded in the cache.
+
+    Of `settings` it takes the image size and the number of threads. Images that cannot be used are among the
+    `problems`; how the others were fitted is for the model to keep. `fixed` is the size, channels and range
+    to fit them to; by default a rule decides. `progress` is told the images done and the images in all; it is
+    not called when the cache has all.
+
+    Raises: `DataError` if an IDX or npz file is damaged, `StorageError` if the disk of the cache is full, or
+    neither it nor a temporary folder can be written to, `UsageError` if `PELLUCID_CACHE_GB` is no number.
+    """
+    if listing.pixels is not None:
+        plan = plan_arrays(listing.pixels, listing.splits, settings, fixed)
+        is_ready = listing.pixels.dtype == np.uint8 and listing.pixels.shape == plan.shape
+        entry = entry_in_memory(plan, listing.pixels if is_ready else None, progress)
+        return _images(entry, listing, ()), entry.preprocessing
+    root = cache_folder()
+    warnings: tuple[str, ...] = ()
+    is_lasting = all(path.container.path for path in listing.paths or () if isinstance(path, Stored))
+    try:
+        if is_lasting:
+            make_folder(root)
+    except StorageError as error:
+        said = f"{error}; images were decoded into a temporary folder and will be decoded again next time"
+        warnings, is_lasting = (said,), False
+    if not is_lasting:
+        with tempfile.TemporaryDirectory(prefix="pellucid-", ignore_cleanup_errors=True) as temporary:
+            entry = _open_or_write(Path(temporary), listing, settings, progress, fixed)
+        return _images(entry, listing, warnings), entry.preprocessing
+    entry = _open_or_write(root, listing, settings, progress, fixed)
+    return _images(entry, listing, ()), entry.preprocessing
+
+
+def cache_folder() -> Path:
+    """Folder of decoded images, which need not exist yet."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    parent = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
+    return parent / "pellucid" / "images"
+
+
+def cache_limit() -> int:
+    """Most bytes of the cache.
+
+    Raises: `UsageError` if `PELLUCID_CACHE_GB` is no number above zero.
+    """
+    text = os.environ.get("PELLUCID_CACHE_GB", "10")
+    try:
+        gigabytes = float(text)
+    except ValueError:
+        gigabytes = -1.0
+    if not 0.0 < gigabytes < 1e9:
+        raise UsageError(f"PELLUCID_CACHE_GB: {text!r} is not a number of gigabytes above zero, such as 10")
+    return int(gigabytes * 1e9)
+
+
+def _open_or_write(
+    root: Path,
+    listing: Listing,
+    settings: Settings,
+    progress: Progress | None,
+    fixed: Preprocessing | None,
+) -> Entry:
+    """Find the entry, or make it while no other process does.
+
+    Raises: `StorageError` if the disk is full, or another process held the entry for an hour.
+    """
+    home = root / _key(listing, settings, fixed)
+    entry = open_entry(home, len(listing))
+    if entry is not None:
+        return entry
+    limit = cache_limit()
+    with _locked_patiently(home):
+        entry = open_entry(home, len(listing))
+        if entry is not None:
+            return entry
+        clear_leftovers(home)
+        plan = _plan(listing, settings, fixed)
+        needed = int(np.prod(plan.shape, dtype=np.int64)) + 64 * plan.count
+        make_room(root, limit - needed, keep=home)
+        _require_space(root, needed)
+        write_entry(home, plan, progress)
+    entry = open_entry(home, len(listing))
+    if entry is None:
+        raise StorageError(f"{home}: what was just written cannot be read back; check the disk")
+    return entry
+
+
+def _plan(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> Plan:
+    if listing.paths is not None:
+        return plan_files(listing.paths, settings, fixed)
+    assert listing.load_pixels is not None, "a listing has paths, pixels or load_pixels"
+    return plan_arrays(listing.load_pixels(), listing.splits, settings, fixed)
+
+
+def _key(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> str:
+    """Name of an entry: a digest of everything that decides its content."""
+    digest = hashlib.blake2b(digest_size=20)
+    fitted = (settings.image_size or largest_side(settings)) if fixed is None else fixed
+    if fixed is None and settings.resize != "fit":
+        fitted = f"{fitted} {settings.resize}"
+    digest.update(repr((FORMAT, pillow_version, fitted, len(listing))).encode())
+    folder = os.getcwd()
+    known: dict[Container, bytes] = {}
+    for path in listing.array_files if listing.paths is None else listing.paths:
+        if isinstance(path, Stored):
+            if path.container not in known:
+                file = path.container.path
+                known[path.container] = b"" if file is None else _identity(os.path.join(folder, file))
+            digest.update(b"%d of %s" % (path.position, known[path.container]))
+        else:
+            digest.update(_identity(os.path.join(folder, path)))
+    if listing.paths is None:
+        digest.update(bytes(split in (VALIDATION, TEST) for split in listing.splits))
+    return digest.hexdigest()
+
+
+def _identity(absolute: str) -> bytes:
+    """Marks of a file that change with it: its path, size and time."""
+    try:
+        status = os.stat(absolute)
+        identity = (status.st_size, status.st_mtime_ns)
+    except OSError:
+        identity = (-1, -1)
+    return f"{absolute!r}{identity}".encode()
+
+
+@contextlib.contextmanager
+def _locked_patiently(home: Path) -> Iterator[None]:
+    """Lock an entry; while another process writes it, wait.
+
+    Raises: `RunLockedError` after an hour.
+    """
+    deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
+    with contextlib.ExitStack() as stack:
+        while True:
+            make_folder(home)
+            try:
+                stack.enter_context(locked(home))
+                break
+            except RunLockedError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_LOCK_PAUSE_SECONDS)
+            except StorageError:
+                if home.exists():  # otherwise another process just cleared it away
+                    raise
+        yield
+
+
+def make_room(root: Path, allowed: int, keep: Path) -> None:
+    """Remove the entries not used for longest until the rest fits into `allowed` bytes.
+
+    `keep` is the entry that is being written.
+    """
+    entries = []
+    for home in root.iterdir():
+        if home == keep or not home.is_dir():
+            continue
+        size = sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
+        used = home / "data" / "entry.json"
+        entries.append((used.stat().st_mtime if used.exists() else 0.0, home, size))
+    total = sum(size for _, _, size in entries)
+    for used_at, home, size in sorted(entries):
+        if total <= allowed and used_at > 0.0:
+            continue
+        with contextlib.suppress(RunLockedError), locked(home):
+            clear_leftovers(home)
+            shutil.rmtree(home, ignore_errors=True)
+            total -= size
+
+
+def _require_space(root: Path, needed: int) -> None:
+    """Refuse before decoding when the disk cannot hold the entry.
+
+    Raises: `StorageError` with what is free and what is needed.
+    """
+    free = shutil.disk_usage(root).free
+    if free < needed:
+        raise StorageError(
+            f"{root}: {free / 1e6:,.0f} MB free, decoded images need {needed / 1e6:,.0f} MB; "
+            "free some space, choose a smaller --image-size, or name another folder in XDG_CACHE_HOME"
+        )
+
+
+def _images(entry: Entry, listing: Listing, warnings: tuple[str, ...]) -> Images:
+    problems = tuple(
+        Problem(index, listing.sources[index], reason) for index, reason in sorted(entry.reasons.items())
+    )
+    return Images(
+        pixels=entry.pixels,
+        digests=entry.columns["digests"],
+        perceptual_hashes=entry.columns["perceptual_hashes"],
+        original_sizes=entry.columns["original_sizes"],
+        modes=entry.modes,
+        problems=problems,
+        warnings=(*warnings, *_notes(entry, listing)),
+        taken=None if listing.paths is None else entry.columns["taken"],
+    )
+
+
+def _notes(entry: Entry, listing: Listing) -> tuple[str, ...]:
+    """Warnings about single images, at most one sentence for many of them."""
+    if not entry.notes:
+        return ()
+    named = [f"{visible(listing.sources[index])} ({note})" for index, note in sorted(entry.notes.items())]
+    if len(named) == 1:
+        index, note = next(iter(entry.notes.items()))
+        return (f"{visible(listing.sources[index])}: {note}",)
+    return (f"{len(named):,} images have several frames or pages, and the first is used: {some(named)}",)

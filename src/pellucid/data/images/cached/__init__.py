@@ -1,1 +1,0 @@
-"""Decoded images that are kept: planned by their sizes, written once, checked when they are opened."""

@@ -1,0 +1,254 @@
+"""Decoding plans: the size first, then block after block in the listing's order.
+
+No more than a few blocks are in memory at a time.
+"""
+
+import functools
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from jaxtyping import Int32, Int64, Shaped, UInt8
+
+from pellucid.data.data_files import File, contents
+from pellucid.data.images.decoding import GREY_MODES, Decoded, decode_content, header_of, read_content
+from pellucid.data.images.decoding_threads import quiet_pillow
+from pellucid.data.images.pixels import UNKNOWN, training_size
+from pellucid.data.images.preprocessing import (
+    DIGEST_BYTES,
+    Preprocessing,
+    array_digests,
+    block_rows,
+    blocks,
+    finite_rows,
+    image_digest,
+    value_range,
+)
+from pellucid.data.listing import TEST, VALIDATION
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_FILES_A_BLOCK = 8
+_BYTES_A_BLOCK = 8 << 20
+
+# A file, the bytes of one in a container, or the reason why there are none.
+_Source = Path | bytes | DataError
+
+
+class PlanBlock(NamedTuple):
+    """Consecutive images.
+
+    Attributes:
+        pixels: at the training size; zero where an image cannot be used.
+        digests: as in `Images`.
+        sizes: own height and width; zero where an image cannot be used.
+        modes: kind of each image.
+        reasons: position within the block to why the image cannot be used.
+        notes: position within the block to a warning.
+        taken: as in `Images`; unknown where images are no files.
+    """
+
+    pixels: UInt8[np.ndarray, "n height width channels"]
+    digests: UInt8[np.ndarray, "n 16"]
+    sizes: Int32[np.ndarray, "n 2"]
+    modes: Sequence[str]
+    reasons: dict[int, str]
+    notes: dict[int, str]
+    taken: Int64[np.ndarray, "n 2"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Shape and preprocessing of the pixels to decode.
+
+    Attributes:
+        preprocessing: size, channels and range that were decided.
+        count: number of images.
+        blocks: the images in order, to be taken once; closing it stops the threads.
+    """
+
+    preprocessing: Preprocessing
+    count: int
+    blocks: Generator[PlanBlock, None, None]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of all pixels together."""
+        kept = self.preprocessing
+        return self.count, kept.height, kept.width, kept.channels
+
+
+def plan_files(paths: Sequence[File], settings: Settings, fixed: Preprocessing | None = None) -> Plan:
+    """Look at the header of every file, decide the size, and prepare to decode.
+
+    Of `settings` it takes the image size and the number of threads. With `fixed`, the size and channels to
+    fit them to, no header is looked at.
+    """
+    preprocessing = _by_headers(_chunks(paths), settings) if fixed is None else fixed
+
+    def decode(chunk: Sequence[_Source]) -> PlanBlock:
+        return _decode_files(chunk, preprocessing)
+
+    return Plan(preprocessing, len(paths), _in_threads(decode, _chunks(paths), settings))
+
+
+def _chunks(paths: Sequence[File]) -> Iterator[list[_Source]]:
+    """Some files at a time; those of containers as their bytes, so that each container is read in order."""
+    chunk: list[_Source] = []
+    held = 0
+    for source in contents(paths):
+        chunk.append(source)
+        held += len(source) if isinstance(source, bytes) else 0
+        if len(chunk) == _FILES_A_BLOCK or held >= _BYTES_A_BLOCK:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk
+
+
+def _by_headers(chunks: Iterable[Sequence[_Source]], settings: Settings) -> Preprocessing:
+    """Size and channels by rule."""
+    headers = [header for chunk in _in_threads(_headers, chunks, settings) for header in chunk]
+    readable = [header for header in headers if header is not None]
+    sizes = np.array([header[:2] for header in readable], np.int32).reshape(-1, 2)
+    height, width = training_size(sizes, settings)
+    is_grey = bool(readable) and all(header[2] in GREY_MODES for header in readable)
+    return Preprocessing(height, width, 1 if is_grey else 3, stretch=settings.resize == "stretch")
+
+
+def _headers(sources: Sequence[_Source]) -> list[tuple[int, int, str] | None]:
+    """Headers of some files; `None` where a file is no image (decoding will say why)."""
+    headers: list[tuple[int, int, str] | None] = []
+    for source in sources:
+        try:
+            headers.append(header_of(_there(source)))
+        except DataError:
+            headers.append(None)
+    return headers
+
+
+def _decode_files(sources: Sequence[_Source], preprocessing: Preprocessing) -> PlanBlock:
+    """Decode and fit some files; one that cannot be decoded gets its reason and stays black."""
+    size, channels = preprocessing.size, preprocessing.channels
+    pixels = np.zeros((len(sources), *size, channels), np.uint8)
+    digests = np.zeros((len(sources), DIGEST_BYTES), np.uint8)
+    sizes = np.zeros((len(sources), 2), np.int32)
+    taken = _unknown(len(sources))
+    modes = [""] * len(sources)
+    reasons: dict[int, str] = {}
+    notes: dict[int, str] = {}
+
+    def keep(index: int, decoded: Decoded) -> None:
+        """Fit an image into its row, and note what is known about it."""
+        pixels[index] = preprocessing.fitted(decoded.pixels, decoded.size)
+        digests[index] = np.frombuffer(image_digest(decoded.pixels), np.uint8)
+        sizes[index] = decoded.size
+        taken[index] = decoded.taken
+        modes[index] = decoded.mode
+        if decoded.warning is not None:
+            notes[index] = decoded.warning
+
+    for index, source in enumerate(sources):
+        try:
+            content = read_content(_there(source))
+            decode_content(content, preprocessing.least_decoded, functools.partial(keep, index))
+        except DataError as error:
+            reasons[index] = str(error)
+    return PlanBlock(pixels, digests, sizes, modes, reasons, notes, taken)
+
+
+def _there(source: _Source) -> Path | bytes:
+    """A file or its content.
+
+    Raises: `DataError` if a container did not give it.
+    """
+    if isinstance(source, DataError):
+        raise source
+    return source
+
+
+def _unknown(count: int) -> Int64[np.ndarray, "n 2"]:
+    return np.tile(np.array(UNKNOWN, np.int64), (count, 1))
+
+
+def _in_threads(
+    work: Callable[[Item], Result], items: Iterable[Item], settings: Settings
+) -> Generator[Result, None, None]:
+    """Work on items in threads; results come in order, and only a few are kept waiting."""
+    threads = settings.threads or os.cpu_count() or 1
+    with quiet_pillow(), ThreadPoolExecutor(threads) as executor:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(executor.submit(work, item))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def plan_arrays(
+    pixels: Shaped[np.ndarray, "n height width channels"],
+    splits: Sequence[str],
+    settings: Settings,
+    fixed: Preprocessing | None = None,
+) -> Plan:
+    """Decide size and range for images in an array.
+
+    Of `settings` it takes the image size. The range of values is taken from training images alone. `fixed` is
+    the size, channels and range to fit them to; by default rules decide.
+    """
+    if fixed is not None:
+        return Plan(fixed, len(pixels), _array_blocks(pixels, fixed))
+    own_size = pixels.shape[1:3]
+    height, width = training_size(np.array([own_size], np.int32), settings)
+    is_training = np.array([split not in (VALIDATION, TEST) for split in splits], bool)
+    low, high = value_range(pixels, is_training)
+    preprocessing = Preprocessing(
+        height, width, pixels.shape[3], low, high, stretch=settings.resize == "stretch"
+    )
+    return Plan(preprocessing, len(pixels), _array_blocks(pixels, preprocessing))
+
+
+def _array_blocks(pixels: np.ndarray, preprocessing: Preprocessing) -> Generator[PlanBlock, None, None]:
+    """Fitted images of an array, block by block; one with values that are not finite stays black."""
+    mode = _array_mode(pixels)
+    for values in blocks(pixels, block_rows(pixels)):
+        is_good = finite_rows(values)
+        if not is_good.all():
+            values = np.where(is_good[:, None, None, None], values, 0)
+        sizes = np.empty((len(values), 2), np.int32)
+        sizes[:] = values.shape[1:3]
+        fitted = preprocessing.arrays(values)
+        if not is_good.all():
+            fitted = fitted * is_good[:, None, None, None].astype(np.uint8)
+            sizes[~is_good] = 0
+        reasons = {
+            int(index): "holds values that are not numbers (NaN or infinity)"
+            for index in np.flatnonzero(~is_good)
+        }
+        yield PlanBlock(
+            fitted, array_digests(values), sizes, [mode] * len(values), reasons, {}, _unknown(len(values))
+        )
+
+
+def _array_mode(pixels: np.ndarray) -> str:
+    """Kind of the images of an array, in the words used for files."""
+    colour = "colour" if pixels.shape[3] == 3 else "grey"
+    if pixels.dtype == np.uint8:
+        return colour
+    if pixels.dtype == bool:
+        return "black and white"
+    depth = "float" if pixels.dtype.kind == "f" else f"{8 * pixels.dtype.itemsize}-bit"
+    return f"{depth} {colour}"

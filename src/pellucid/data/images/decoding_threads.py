@@ -1,0 +1,109 @@
+"""Decoding in many threads: Pillow's warnings kept from the user, and memory shared among decoders."""
+
+import contextlib
+import threading
+import warnings
+from collections.abc import Callable
+from types import TracebackType
+
+from pellucid.budgets import DECODING_BYTES
+
+
+class _Quiet:
+    """Silences Pillow's warnings while at least one thread asks for it.
+
+    `warnings.catch_warnings` alone restores the wrong filters when threads overlap.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._depth = 0
+        self._saved: warnings.catch_warnings[None] | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._depth == 0:
+                self._saved = warnings.catch_warnings()
+                self._saved.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+            self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._depth -= 1
+            if self._depth == 0 and self._saved is not None:
+                self._saved.__exit__(None, None, None)
+                self._saved = None
+
+
+_QUIET = _Quiet()
+
+
+def quiet_pillow() -> contextlib.AbstractContextManager[None]:
+    """Keep Pillow's warnings from the user: what matters in them is a reason or a warning of ours.
+
+    Safe to enter from several threads.
+    """
+    return _QUIET
+
+
+# Memory that decoders share: small images are decoded side by side, large ones one after the other.
+
+
+class Share:
+    """A number of bytes that threads take parts of, and wait for.
+
+    Attributes:
+        asked: told the bytes before they are taken; in a child process, it asks the parent for as many.
+
+    Args:
+        size: the bytes.
+    """
+
+    asked: Callable[[int], object] | None = None
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    def of(self, needed: int) -> "Part":
+        """Hold so many bytes; whoever needs more than there are waits until nobody holds any."""
+        return Part(self, needed)
+
+    def take(self, needed: int) -> None:
+        """Wait until there are so many bytes, and hold them."""
+        if self.asked is not None:
+            self.asked(needed)
+        with self._changed:
+            while self._taken and self._taken + needed > self._size:
+                self._changed.wait()
+            self._taken += needed
+
+    def give_back(self, needed: int) -> None:
+        """Let others have so many bytes."""
+        with self._changed:
+            self._taken -= needed
+            self._changed.notify_all()
+
+
+class Part:
+    """Bytes of a share, held while something is done."""
+
+    def __init__(self, share: Share, needed: int) -> None:
+        self._share, self._needed = share, needed
+
+    def __enter__(self) -> None:
+        self._share.take(self._needed)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._share.give_back(self._needed)
+
+
+# For all decoders of a process.
+DECODING = Share(DECODING_BYTES)

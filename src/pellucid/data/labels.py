@@ -1,0 +1,345 @@
+"""Labels of any admitted kind as text, numbers and times read strictly, and values of sources as codes."""
+
+import difflib
+import hashlib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from email.utils import parsedate_to_datetime
+
+import numpy as np
+from jaxtyping import Float64, UInt64
+
+from pellucid.data.wording import quoted, some
+from pellucid.errors import DataError, UsageError
+
+# Larger numbers leave the range in which networks compute; so do squares of their differences.
+LARGEST = 1e30
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+
+
+def number_text(value: float) -> str:
+    """Shortest text that reads back as the same finite number, such as `3`, `3.5` or `1e-07`."""
+    return repr(value).removesuffix(".0")
+
+
+def read_number(text: str) -> float | None:
+    """Read a number in decimal notation with a point.
+
+    Spaces around it do not count. `None` where the text is no number, or none that is finite and at most 1e30
+    in size.
+    """
+    number = text.strip()  # of more than what `float` takes for space
+    if not NUMBER.fullmatch(number):
+        return None
+    value = float(number) + 0.0  # never -0.0
+    return value if abs(value) <= LARGEST else None
+
+
+# Labels of any admitted kind become text, and what is no label is refused with its row.
+
+# Number of rows that a message names; it also says how many more there are.
+MOST_ROWS = 10
+
+
+def label_texts(values: Sequence[object], place: str, source: Callable[[int], str]) -> list[str]:
+    """Turn labels into class names.
+
+    Text stays as it is ("NA" and "null" too), whole numbers lose their fraction (`3.0` is `3`),
+    truth values become `true` and `false`.
+
+    Values are text, numbers or truth values of one kind. `source` names one of them for messages, such as
+    `row 7`.
+
+    Raises: `DataError` if a label is empty, not a number, of an unknown kind, or numbers stand beside texts
+    (1 and "1" would become one class by accident).
+    """
+    values = [value.item() if isinstance(value, np.generic) else value for value in values]
+    if all(type(value) is str for value in values):
+        texts = list(map(str, values))
+    else:
+        _refuse_mixed_kinds(values, place, source)
+        texts = ["" if _is_missing(value) else _as_text(value) for value in values]
+    empty = [index for index, text in enumerate(texts) if not text or text.isspace()]
+    if empty:
+        raise DataError(
+            f"{place}: empty label at {some([source(index) for index in empty], MOST_ROWS)}; "
+            "fill it in or remove the row"
+        )
+    for index, text in enumerate(texts):
+        if not is_encodable(text):
+            raise DataError(
+                f"{place}: the label at {source(index)} is not valid text: {quoted(text)}; fix it"
+            )
+    return texts
+
+
+def require_classes(flag: str, names: Iterable[str], classes: Iterable[str], place: str) -> None:
+    """Refuse a setting that names a class which there is not, with the class that is meant, if it is close.
+
+    Raises: `UsageError` naming those that are unknown, and those that are there.
+    """
+    known = {name.casefold(): name for name in classes}
+    unknown = sorted(set(names) - set(known.values()) - set(classes))
+    if not unknown:
+        return
+    shown = []
+    for name in unknown:
+        close = difflib.get_close_matches(name.casefold(), known, n=1)
+        shown.append(quoted(name) + (f" (is it {quoted(known[close[0]])}?)" if close else ""))
+    raise UsageError(
+        f"{flag}: {place} has no {'class' if len(unknown) == 1 else 'classes'} {some(shown, MOST_ROWS)}; "
+        f"it has {some([quoted(name) for name in classes], MOST_ROWS)}"
+    )
+
+
+def require_threshold(threshold: Mapping[str, float] | None, classes: Sequence[str], place: str) -> None:
+    """Refuse a threshold where there are not two classes, or of a class that is none of them.
+
+    Raises: `UsageError` naming it.
+    """
+    if threshold is None:
+        return
+    if len(classes) != 2:
+        raise UsageError(
+            f"--threshold: decides between two classes, and {place} has {len(classes) or 'no'} classes; "
+            "leave it out, or give predict --costs a table of costs"
+        )
+    require_classes("--threshold", threshold, classes, place)
+
+
+def group_text(value: object) -> str:
+    """Turn the name of a group into text; empty, which is no group, where nothing is given."""
+    return "" if _is_missing(value) else str(value)
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _kind(value: object) -> str:
+    """Kind of a label in words; `bool` before `int`, which it is a subclass of."""
+    for kind, name in ((bool, "truth value"), (int, "number"), (float, "number"), (str, "text")):
+        if isinstance(value, kind):
+            return name
+    return type(value).__name__
+
+
+def _refuse_mixed_kinds(values: Sequence[object], place: str, source: Callable[[int], str]) -> None:
+    """Refuse numbers beside texts, and labels that are neither.
+
+    Raises: `DataError` naming the first label of each kind.
+    """
+    first: dict[str, int] = {}
+    for index, value in enumerate(values):
+        if not _is_missing(value):
+            first.setdefault(_kind(value), index)
+    for kind, index in first.items():
+        if kind not in ("truth value", "number", "text"):
+            raise DataError(f"{place}: the label at {source(index)} is a {kind}; use text or a number")
+    if len(first) > 1:
+        found = " and ".join(
+            f"the {kind} {_shown(values[index])} at {source(index)}" for kind, index in first.items()
+        )
+        raise DataError(f"{place}: labels of mixed kinds: {found}; make them all text or all numbers")
+
+
+def _shown(value: object) -> str:
+    return quoted(value) if isinstance(value, str) else _as_text(value)
+
+
+def is_encodable(text: str) -> bool:
+    """Tell text that can be written as UTF-8; lone surrogates cannot."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+# Values of a column of sources as numbers, so that a million of them cost no more than their places.
+
+
+def source_codes(values: Iterable[object]) -> UInt64[np.ndarray, " values"]:
+    """A number for each value, equal for equal ones, 0 where there is none."""
+    codes: dict[str, int] = {"": 0}
+
+    def code(value: object) -> int:
+        """The number of a value: its digest, kept so that equal values are hashed once."""
+        text = group_text(value).strip()
+        if text not in codes:
+            codes[text] = int.from_bytes(
+                hashlib.blake2b(text.encode(errors="replace"), digest_size=8).digest()
+            )
+        return codes[text]
+
+    return np.array(list(map(code, values)), np.uint64)
+
+
+# Times of a table's column, read strictly: what can be read in two ways is refused.
+#
+# Read are, in one column all of one kind,
+#
+# - ISO 8601: `2024-03-01`, `2024-03`, `2024-03-01 14:05`, `2024-03-01T14:05:09.5+02:00`, also with `/`
+# between
+#   year, month and day, and `20240301`; years alone, `2024`;
+# - seconds since 1970 (9 or 10 digits, with a fraction or not), milliseconds (12 or 13 digits);
+# - day, month and year as `1.3.2024`; with slashes (`3/14/2024`) only where some value shows which of the two
+#   is the month, and none speaks against it;
+# - `1 March 2024`, `Mar 1, 2024`, and the dates of mails, `Fri, 1 Mar 2024 14:05:09 +0100`.
+#
+# Times with a zone are compared as such, and never beside times without one.
+
+_CLOCK = r"(?:[ T,]+(\d{1,2}:\d\d(?::\d\d(?:\.\d{1,9})?)?))?"
+_ISO = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?\s?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII
+)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE]\+?\d+)?", re.ASCII)
+_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})" + _CLOCK, re.ASCII)
+_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})" + _CLOCK, re.ASCII)
+_WORDS = ("%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y", "%d-%b-%Y")
+_SECONDS, _MILLISECONDS = (1e8, 1e10), (1e11, 1e13)
+
+# Kind of a time, and its seconds since 1970.
+Read = tuple[str, float]
+
+
+def read_times(
+    values: Sequence[object], place: str, source: Callable[[int], str]
+) -> Float64[np.ndarray, " values"]:
+    """Seconds since 1970 of every value, by the forms at the top of this file.
+
+    `place` and `source`, such as `row 7`, are for messages.
+
+    Raises: `DataError` if a value is no time, can be read in two ways, or is of another kind than the others;
+    with the rows.
+    """
+    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
+    texts = [value.strip() if isinstance(value, str) else value for value in plain]
+    day_first = _order_of_slashes(texts, place, source)
+    read = [_read(value, day_first) for value in texts]
+    wrong = [index for index, each in enumerate(read) if each is None]
+    if wrong:
+        named = some([f"{_quoted_time(plain[index])} at {source(index)}" for index in wrong], MOST_ROWS)
+        raise DataError(
+            f"{place}: no time: {named}; write times as 2024-03-01 or 2024-03-01T14:05, or leave these out"
+        )
+    found = [each for each in read if each is not None]
+    kinds = {kind: index for index, (kind, _) in reversed(list(enumerate(found)))}
+    if len(kinds) > 1:
+        (one, first), (other, second), *_ = sorted(kinds.items(), key=lambda each: each[1])
+        raise DataError(
+            f"{place}: times of two kinds, {one} ({_quoted_time(plain[first])} at {source(first)}) and "
+            f"{other} ({_quoted_time(plain[second])} at {source(second)}); write all in one way"
+        )
+    return np.array([seconds for _, seconds in found], np.float64)
+
+
+def _quoted_time(value: object) -> str:
+    return quoted("" if value is None else str(value))
+
+
+def _order_of_slashes(values: Sequence[object], place: str, source: Callable[[int], str]) -> bool | None:
+    """Tell whether the day stands before the month in `3/4/2024`; `None` where no value is of that form.
+
+    Raises: `DataError` if the values leave it open, or contradict each other.
+    """
+    shown: dict[bool, int] = {}
+    doubtful = None
+    for index, value in enumerate(values):
+        match = _SLASHED.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            continue
+        first, second = int(match[1]), int(match[2])
+        if first > 12 or second > 12:
+            shown.setdefault(first > 12, index)
+        elif doubtful is None and first != second:
+            doubtful = index
+    if len(shown) == 2:
+        day, month = shown[True], shown[False]
+        raise DataError(
+            f"{place}: the day stands first in {_quoted_time(values[day])} at {source(day)} and the month in "
+            f"{_quoted_time(values[month])} at {source(month)}; write dates as 2024-03-01"
+        )
+    if not shown and doubtful is not None:
+        raise DataError(
+            f"{place}: {_quoted_time(values[doubtful])} at {source(doubtful)} can be read in two ways, and "
+            "no other date tells which number is the month; write dates as 2024-03-01"
+        )
+    return next(iter(shown), True)
+
+
+def _read(value: object, day_first: bool | None) -> Read | None:
+    """Kind and seconds of one value; `None` where it is no time."""
+    try:
+        if isinstance(value, datetime):
+            return _moment(value)
+        if isinstance(value, date):
+            return _moment(datetime.combine(value, time()))
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return None if not math.isfinite(value) else _number(f"{value:.6f}".rstrip("0").rstrip("."))
+        if not isinstance(value, str) or not value:
+            return None
+        return _number(value) if _NUMBER.fullmatch(value) else _text(value, day_first)
+    except (ValueError, OverflowError, TypeError):
+        return None
+
+
+def _moment(moment: datetime) -> Read:
+    if moment.tzinfo is None:
+        return "times without a zone", moment.replace(tzinfo=UTC).timestamp()
+    return "times with a zone", moment.timestamp()
+
+
+def _number(text: str) -> Read | None:
+    """Read digits alone: a year, a day, or seconds or milliseconds since 1970."""
+    if text.isdigit() and len(text) == 4 and 1000 <= int(text) < 3000:
+        return _moment(datetime(int(text), 1, 1))
+    if text.isdigit() and len(text) == 8 and 1000 <= int(text[:4]) < 3000:
+        return _moment(datetime.strptime(text, "%Y%m%d"))
+    number = float(text)
+    if _SECONDS[0] <= number < _SECONDS[1]:
+        return "seconds since 1970", number
+    if _MILLISECONDS[0] <= number < _MILLISECONDS[1]:
+        return "milliseconds since 1970", number / 1000
+    return None
+
+
+def _text(text: str, day_first: bool | None) -> Read | None:
+    """Read a date in one of the forms with marks or words."""
+    iso = re.sub(r"^(\d{4})/(\d\d)/(\d\d)", r"\1-\2-\3", text)
+    if _ISO.fullmatch(iso):
+        return _moment(datetime.fromisoformat(re.sub(r"\s(Z|[+-]\d\d:?\d\d)$", r"\1", iso)))
+    if re.fullmatch(r"\d{4}-\d\d", iso):
+        return _moment(datetime.strptime(iso, "%Y-%m"))
+    for form, is_day_first in ((_DOTTED, True), (_SLASHED, day_first)):
+        match = form.fullmatch(text)
+        if match is not None:
+            day, month = (match[1], match[2]) if is_day_first else (match[2], match[1])
+            clock = time() if match[4] is None else time.fromisoformat(_with_hour(match[4]))
+            return _moment(datetime.combine(date(int(match[3]), int(month), int(day)), clock))
+    plain = " ".join(text.replace(",", " ").split())
+    for written in _WORDS:
+        try:
+            return _moment(datetime.strptime(plain, written))
+        except ValueError:
+            continue  # not written like this; the next form may fit
+    has_clock = re.search(r"\b\d{4}\b.*\d\d:\d\d", text)
+    return _moment(parsedate_to_datetime(text)) if has_clock else None
+
+
+def _with_hour(clock: str) -> str:
+    """A time of day whose hour has two digits."""
+    return clock if clock[2] == ":" else f"0{clock}"

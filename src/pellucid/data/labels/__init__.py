@@ -1,1 +1,0 @@
-"""Labels as text and as numbers, read strictly."""

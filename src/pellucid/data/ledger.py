@@ -1,0 +1,119 @@
+"""The ledger: the split and fate of every example read, one line each."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.data.checking import Check
+from pellucid.data.dataset import Dataset
+from pellucid.data.tables.text_files import TextFile, count_lines
+from pellucid.files import open_regular, write_file
+from pellucid.strict import Fields, Text, Whole, parse, read_object
+
+USED, LEAKED, SKIPPED = "used", "leaked", "skipped"
+LARGEST_PLAIN = 100_000
+_LONGEST = 1 << 20
+_ROW: Fields = {
+    "id": Whole(0, 1 << 40),
+    **{name: Text(_LONGEST, 0) for name in ("source", "label", "split", "fate", "reason")},
+}
+
+
+def write_ledger(folder: Path, dataset: Dataset, check: Check) -> Path:
+    """Write `data.jsonl`, or `data.jsonl.gz` above 100,000 examples, through the save protocol.
+
+    Equal data gives equal bytes.
+
+    `folder` must exist.
+
+    Raises: `StorageError` if it cannot be written.
+    """
+    content = "".join(ledger_lines(dataset, check)).encode()
+    return write_rows(folder / "data.jsonl", content, len(dataset.sources))
+
+
+def write_rows(path: Path, content: bytes, rows: int) -> Path:
+    """Write a file of rows through the save protocol; above 100,000 packed, with `.gz` behind its name.
+
+    Raises: `StorageError` if it cannot be written.
+    """
+    if rows > LARGEST_PLAIN:
+        path = path.with_name(f"{path.name}.gz")
+        content = gzip.compress(content, compresslevel=6, mtime=0)
+    write_file(path, content)
+    return path
+
+
+def read_ledger(run: Path) -> Iterator[dict[str, Any]]:
+    """Read the rows of a run's ledger, nothing trusted.
+
+    Raises: `OSError` if there is none, `ValueError` if a line is no row of a ledger.
+    """
+    path = run / "data.jsonl"
+    if not path.is_file():
+        path = run / "data.jsonl.gz"
+    open_regular(path).close()  # a ledger that is missing is no fault of the data
+    with TextFile(path, str(path), "utf-8").lines("\n", count_lines) as lines:
+        for line in lines:
+            yield read_object("ledger", parse(line.encode()), _ROW)
+
+
+def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
+    """The fate of every example as JSON lines, in the order of the data.
+
+    `fate` is `used`; `leaked`, a test example that is scored but left out of `test_without_leaked`;
+    or `skipped`, an example in no split. `reason` says why it was skipped, of which example it is an
+    exact copy, or with which one it belongs and by which rule; it is empty for all others.
+
+    Each text ends in a newline.
+    """
+    skipped = {each.position: each for each in (*check.skipped, *check.left_out)}
+    splits = _splits(dataset)
+    fates = dict.fromkeys(dataset.leaked.tolist(), LEAKED)
+    reasons = _siblings(dataset, check) | _copies(dataset, check, splits)
+    for index, source in enumerate(dataset.sources):
+        label, split, fate = dataset.label_text(index), splits[index], fates.get(index, USED)
+        reason = reasons.get(index, "")
+        if index in skipped:
+            left_out = skipped[index]
+            label, split, fate, reason = left_out.label, left_out.split, SKIPPED, left_out.reason
+        row = {"id": index, "source": source, "label": label, "split": split, "fate": fate, "reason": reason}
+        yield json.dumps(row) + "\n"
+
+
+def _splits(dataset: Dataset) -> list[str]:
+    """Name of the split of each example; empty for those in none."""
+    splits = np.zeros(len(dataset.labels), "<U10")
+    for part, positions in dataset.split_positions.items():
+        splits[positions] = part
+    return splits.tolist()
+
+
+def _siblings(dataset: Dataset, check: Check) -> dict[int, str]:
+    """Earlier example that each sibling belongs with, and the rule that says so."""
+    reasons = check.siblings.reasons
+    return {
+        index: f"belongs with {dataset.sources[other]} ({rule.replace('_', ' ')})"
+        for index, (rule, other) in reasons.items()
+    }
+
+
+def _copies(dataset: Dataset, check: Check, splits: list[str]) -> dict[int, str]:
+    """Original of each copy; for a leaked one, the first example that it repeats."""
+    first = check.first
+    fitted_on = np.sort(np.concatenate([dataset.train, dataset.validation]))[::-1]
+    repeated = dict(zip(first[fitted_on].tolist(), fitted_on.tolist(), strict=True))
+    others = {index: repeated[int(first[index])] for index in dataset.leaked.tolist()}
+    for index in np.flatnonzero(first != np.arange(len(first))).tolist():
+        others.setdefault(index, int(first[index]))
+    reasons = {}
+    for index, other in others.items():
+        reasons[index] = f"exact copy of {dataset.sources[other]} in {splits[other]}"
+        if dataset.labels[other] != dataset.labels[index]:
+            other_label = dataset.label_text(other)
+            reasons[index] += f", labelled {dataset.target.quoted(other_label)} there"
+    return reasons

@@ -1,0 +1,292 @@
+"""Data sets handed over in Python: of Hugging Face's `datasets`, of PyTorch, or several of them by split.
+
+Neither library is imported here: who hands over a data set has it.
+"""
+
+import dataclasses
+import io
+import sys
+import tempfile
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pellucid.budgets import MEMORY
+from pellucid.data.data_files import Container, Read, Stored
+from pellucid.data.labels import label_texts
+from pellucid.data.listing import SPLIT_OF_NAME, UNDECIDED, Listing
+from pellucid.data.reading.input_values import TextTaker
+from pellucid.data.reading.labelled_tables import joined, list_table
+from pellucid.data.reading.shards import Shard, read_shards
+from pellucid.data.tables.arrow_streams import NO_IMAGE, struct_of_image
+from pellucid.data.tables.table import Block, Table, with_names
+from pellucid.data.wording import quoted
+from pellucid.errors import DataError
+from pellucid.files import read_regular
+from pellucid.settings import Settings
+
+_ROWS, _HEAD = 100, 1000
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")
+_BYTES, _PATH = "bytes", "path"
+
+
+def is_in_memory(data: object) -> bool:
+    """Tell a data set of one of the two libraries, or a mapping of splits to such."""
+    if isinstance(data, Mapping):  # so are some sparse matrices, of which none says whether it is empty
+        parts = list(data.items())
+        return bool(parts) and all(isinstance(name, str) and is_in_memory(part) for name, part in parts)
+    return _is_hugging_face(data) or _is_of_torch(data)
+
+
+def read_in_memory(data: Any, settings: Settings) -> Listing:
+    """List the examples of a data set, or of several by split.
+
+    Raises: `DataError` if it cannot be used as it is, or a name is no split.
+    """
+    place = name_of(data)
+    if not isinstance(data, Mapping):
+        return _read_one(data, place, settings)
+    for name in data:
+        if str(name).lower() not in SPLIT_OF_NAME:
+            raise DataError(f"{place}: {quoted(str(name))} is no split; name them train, validation and test")
+    splits = {name: SPLIT_OF_NAME[str(name).lower()] for name in data}
+    if all(_is_hugging_face(part) for part in data.values()):
+        shards = [
+            Shard(str(name), splits[name], _opener(part, f"{place}/{name}"), Path())
+            for name, part in data.items()
+        ]
+        return read_shards(shards, place, settings)
+    parts = [
+        dataclasses.replace(_read_one(part, f"{place}/{name}", settings), splits=[splits[name]] * len(part))
+        for name, part in data.items()
+    ]
+    return dataclasses.replace(joined(parts), place=place)
+
+
+def _read_one(data: Any, place: str, settings: Settings) -> Listing:
+    if _is_hugging_face(data):
+        return list_table(_table(data, place), Path(), settings)
+    return _list_torch(data, place)
+
+
+def name_of(data: object) -> str:
+    """Name of a data set for people: its library and its class."""
+    return f"{type(data).__module__.partition('.')[0]}.{type(data).__name__}"
+
+
+def _is_hugging_face(data: object) -> bool:
+    is_theirs = type(data).__module__.partition(".")[0] == "datasets"
+    return is_theirs and hasattr(data, "features") and hasattr(data, "__len__")
+
+
+def _is_of_torch(data: object) -> bool:
+    torch_data = sys.modules.get("torch.utils.data")
+    return torch_data is not None and isinstance(data, torch_data.Dataset) and hasattr(data, "__len__")
+
+
+def _opener(data: Any, place: str) -> Any:
+    return lambda: _table(data, place)
+
+
+# --- Hugging Face
+
+
+def _table(data: Any, place: str) -> Table:
+    """A data set as a table of which no image is read."""
+    rows = data.with_format("arrow")
+    schema = rows[:0].schema
+    images = {field.name: _Cells(rows, place, field.name) for field in schema if struct_of_image(field.type)}
+    classes = {
+        name: list(feature.names)
+        for name, feature in data.features.items()
+        if getattr(feature, "names", None) is not None
+    }
+
+    def blocks(names: Sequence[str], size: int) -> Iterator[tuple[dict[str, list[Any]], range]]:
+        """Columns of some rows at a time, those of images empty, and the numbers of the rows."""
+        wanted = [name for name in names if name not in images]
+        chosen = rows.select_columns(wanted) if wanted else rows
+        for start in range(0, len(data), size):
+            part = chosen[start : start + size]
+            count = part.num_rows
+            yield (
+                {name: part[name].to_pylist() if name in wanted else [[]] * count for name in names},
+                range(start + 1, start + count + 1),
+            )
+
+    def read(names: Sequence[str]) -> Iterator[Block]:
+        return (Block(*each) for each in with_names(blocks(names, _ROWS), classes, place))
+
+    if not len(data):
+        raise DataError(f"{place}: holds no rows; give some")
+    head = Block(*next(with_names(blocks(schema.names, _HEAD), classes, place)))
+    return Table(place, head, read, images=images, classes=classes)
+
+
+class _Cells(Container):
+    """Images in one column of a data set, some rows in memory at a time."""
+
+    def __init__(self, rows: Any, place: str, column: str) -> None:
+        self._rows = rows.select_columns([column])
+        self._place = place
+        self._column = column
+
+    def name_of(self, position: int) -> str:
+        """As `Container.name_of`."""
+        return f"{self._place}:{position + 1}"
+
+    @contextmanager
+    def opened(self) -> Iterator[Read]:
+        """As `Container.opened`."""
+        first = 0
+        cells: list[Any] = []
+
+        def read(position: int) -> bytes:
+            """Content of the image in a row; the rows after it are fetched along with it."""
+            nonlocal first, cells
+            if not first <= position < first + len(cells):
+                first = position
+                cells = self._rows[first : first + _ROWS][self._column].to_pylist()
+            cell = cells[position - first] or {}
+            if cell.get(_BYTES):
+                return bytes(cell[_BYTES])
+            if cell.get(_PATH):
+                return read_regular(cell[_PATH], MEMORY.value())
+            raise DataError(NO_IMAGE)
+
+        yield read
+
+
+# --- PyTorch
+
+
+def _list_torch(data: Any, place: str) -> Listing:
+    """List a data set of pairs of an image or a text and its label; each pair is asked for once.
+
+    Raises: `DataError` if an item is no such pair.
+    """
+    taker, spooled, labels = TextTaker(), _Spooled(place), []
+    are_texts = False
+    for position in range(len(data)):
+        item = data[position]
+        if not isinstance(item, (tuple, list)) or len(item) != 2:
+            raise DataError(
+                f"{place}: item {position} is no pair of an image or text and its label; give pairs"
+            )
+        value, label = item
+        are_texts = isinstance(value, str)
+        if are_texts:
+            taker.take_values([value])
+        else:
+            spooled.add(_encoded(value, f"{place}: item {position}"))
+        labels.append(label.item() if hasattr(label, "item") else label)
+    names = _class_names(data)
+    if names and all(type(label) is int and 0 <= label < len(names) for label in labels):
+        labels = [names[label] for label in labels]
+    sources = [f"{place}:{row}" for row in range(1, len(labels) + 1)]
+    if not labels:
+        raise DataError(f"{place}: holds no examples; give some")
+    if 0 < len(spooled) < len(labels):
+        raise DataError(f"{place}: holds images and texts; give one of them")
+    return Listing(
+        place=place,
+        form="data set",
+        sources=sources,
+        labels=label_texts(labels, place, lambda index: f"item {index}"),
+        splits=[UNDECIDED] * len(labels),
+        groups=[""] * len(labels),
+        paths=None if are_texts else [Stored(spooled, row) for row in range(len(labels))],
+        texts=taker.finish() if are_texts else None,
+        problems=taker.problems(sources) if are_texts else (),
+    )
+
+
+def _class_names(data: Any) -> list[str]:
+    """Names of the labels 0, 1, 2 ... as torchvision keeps them, also through a `Subset`."""
+    for _ in range(10):
+        names = getattr(data, "classes", None)
+        if isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names):
+            return list(names)
+        data = getattr(data, "dataset", None)
+    return []
+
+
+def _encoded(value: Any, place: str) -> bytes:
+    """An image as the bytes of a lossless file.
+
+    Raises: `DataError` if it is none.
+    """
+    if not isinstance(value, Image.Image):
+        value = _from_array(value, place)
+    stored = io.BytesIO()
+    if value.mode in _PNG_MODES:
+        value.save(stored, "PNG", compress_level=1)
+    else:
+        value.save(stored, "TIFF")
+    return stored.getvalue()
+
+
+def _from_array(value: Any, place: str) -> Image.Image:
+    """An image from a tensor, channels first, or from an array, channels last; floats are from 0 to 1.
+
+    Raises: `DataError` if it is none.
+    """
+    is_tensor = type(value).__module__.partition(".")[0] == "torch"
+    pixels = np.asarray(value)
+    if pixels.ndim == 3 and is_tensor:
+        pixels = np.moveaxis(pixels, 0, -1)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    is_image = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if not is_image or pixels.dtype.kind not in "uif" or not pixels.size:
+        raise DataError(f"{place} is no image ({type(value).__name__} of shape {pixels.shape}); give one")
+    if pixels.dtype.kind == "f":
+        if not (0 <= pixels.min() and pixels.max() <= 1):
+            raise DataError(
+                f"{place} holds numbers from {pixels.min():g} to {pixels.max():g}; leave Normalize out, "
+                "images are numbers from 0 to 1, or whole numbers to 255"
+            )
+        pixels = np.round(pixels * 255).astype(np.uint8)
+    elif pixels.dtype != np.uint8:
+        if pixels.min() < 0 or pixels.max() > 255:
+            raise DataError(f"{place} holds whole numbers outside of 0 to 255; give them as uint8")
+        pixels = pixels.astype(np.uint8)
+    return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+class _Spooled(Container):
+    """Images that are kept in a temporary file, which goes with them."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._file = tempfile.TemporaryFile(prefix="pellucid-")
+        self._ends = [0]
+        weakref.finalize(self, self._file.close)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def add(self, content: bytes) -> None:
+        """Keep the bytes of one more image."""
+        self._file.write(content)
+        self._ends.append(self._ends[-1] + len(content))
+
+    def name_of(self, position: int) -> str:
+        """As `Container.name_of`."""
+        return f"{self._place}:{position + 1}"
+
+    @contextmanager
+    def opened(self) -> Iterator[Read]:
+        """As `Container.opened`."""
+
+        def read(position: int) -> bytes:
+            start, end = self._ends[position : position + 2]
+            self._file.seek(start)
+            return self._file.read(end - start)
+
+        yield read

@@ -1,0 +1,518 @@
+"""INPUT, as people give it to label something new: each place opened, its inputs gone through one by one."""
+
+import dataclasses
+import glob
+import itertools
+import os
+import posixpath
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from io import BufferedIOBase
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from pellucid.data.archives import Member
+from pellucid.data.data_files import (
+    DAMAGED,
+    IMAGE_KIND,
+    TEXT_KIND,
+    FileKind,
+    Stored,
+    contents,
+    is_clutter,
+    is_image_start,
+    walk,
+)
+from pellucid.data.reading.forms import Form, form_of, require_local
+from pellucid.data.reading.input_values import PathFinder, packed_column
+from pellucid.data.tables.columns import IMAGES, TEXT_FILES, because, choose_input, joined_names, why_input
+from pellucid.data.tables.table import Table, inputs_of
+from pellucid.data.tables.table_files import is_table, open_table
+from pellucid.data.tables.text_files import decode_text, require_known
+from pellucid.data.trees import members_of
+from pellucid.data.wording import count_of, quoted
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+from pellucid.tasks import TEXTS, InputKind
+
+
+class Cell(NamedTuple):
+    """A value of a table, a list or a pipe that is itself the text.
+
+    Attributes:
+        value: of any kind; no other value than a text, a number or bytes is one.
+    """
+
+    value: object
+
+
+class Input(NamedTuple):
+    """One image or text to label.
+
+    Attributes:
+        name: the given path, joined with the relative path in a folder or archive; `file:row` in a table.
+        source: the file, its content where it was packed or piped, the pixels of an array, or a cell.
+        error: why there is nothing to read; empty where there may be.
+        stamp: of a file its size and time, by which a change is noticed; empty where it has none.
+    """
+
+    name: str
+    source: Path | bytes | np.ndarray | Cell
+    error: str = ""
+    stamp: str = ""
+
+
+def stamp_of(path: Path) -> str:
+    """Size and time of change of a file; empty where it cannot be looked at."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return ""
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+# Images and texts inside archives, one after the other.
+
+
+def packed_inputs(path: Path, place: str, kind: FileKind, warnings: list[str]) -> Iterator[Input]:
+    """Go through the files of a kind in an archive, in its own order; clutter is passed over.
+
+    A file that cannot be used carries its reason along. Where the archive itself turns out to be damaged
+    after the first of them, one more input named like the archive says so. `warnings` are told how many files
+    of another kind there were.
+
+    Raises: `DataError` with the reason alone if the archive cannot be read at all.
+    """
+    others, passed = 0, 0
+    stamp = stamp_of(path)
+    try:
+        for member in members_of(path):
+            if _is_clutter(member.name):
+                continue
+            found = _input(member, place, kind, stamp)
+            if found is None:
+                others += 1
+                continue
+            yield found
+            passed += 1
+    except DataError as error:
+        if not passed:
+            raise
+        yield Input(place, b"", f"damaged after {count_of(passed, kind.noun)}: {error}", stamp)
+    if others:
+        warnings.append(f"{place}: {count_of(others, 'file')} left out, {kind.no_such}")
+
+
+def _is_clutter(name: str) -> bool:
+    return any(is_clutter(part) for part in name.split("/") if part not in ("", ".", ".."))
+
+
+def _input(member: Member, place: str, kind: FileKind, stamp: str) -> Input | None:
+    """The input that a member is; `None` where it is of another kind."""
+    has_ending = kind.ends(member.name)
+    name = posixpath.join(place, member.name.removeprefix("./").lstrip("/"))
+    if member.error:
+        return Input(name, b"", member.error, stamp) if has_ending else None
+    start, reason = _read(member.start)
+    if not has_ending and not kind.starts(start):
+        return None
+    content, reason = (b"", reason) if reason else _read(member.content)
+    return Input(name, content, reason, stamp)
+
+
+def _read(read: Callable[[], bytes]) -> tuple[bytes, str]:
+    """Bytes of a member, or the reason why there are none."""
+    try:
+        return read(), ""
+    except DataError as error:
+        return b"", str(error)
+    except DAMAGED as error:
+        return b"", f"damaged in the archive ({str(error).lower()})"
+
+
+def count_packed(path: Path, kind: FileKind) -> int | None:
+    """Count the files of a kind by their names; `None` where all would have to be unpacked for it."""
+    if path.name.lower().endswith("gz"):
+        return None
+    try:
+        members = members_of(path)
+        return sum(kind.ends(member.name) and not _is_clutter(member.name) for member in members)
+    except DataError:
+        return None
+
+
+# Standard input: for models of images the paths of images, or one image; for models of texts a text a line.
+#
+# Paths stand one on a line, or between zero bytes as `find -print0` writes them.
+
+_NAME = "stdin"  # a spreadsheet would take a dash for a formula
+_MOST_LINE = 16 << 20
+_MOST_IMAGE = 256 << 20
+_PIECE = 1 << 16
+
+
+def piped_inputs(stdin: BufferedIOBase, is_of_texts: bool, settings: Settings) -> Iterator[Input]:
+    """Go through what standard input names or holds, as it arrives.
+
+    Of `settings` it takes the encoding of texts. An image is named `stdin`, a text `stdin:ROW`, a path as it
+    stands.
+    """
+    if is_of_texts:
+        return _texts(stdin, settings.encoding)
+    return _images(stdin)
+
+
+def _texts(stdin: BufferedIOBase, encoding: str | None) -> Iterator[Input]:
+    for number, line in enumerate(_lines(stdin, b"", b"\n"), start=1):
+        name = f"{_NAME}:{number}"
+        if len(line) > _MOST_LINE:
+            yield Input(name, Cell(""), f"a line of more than {_MOST_LINE >> 20} MB")
+            continue
+        try:
+            text, _ = decode_text(line.removesuffix(b"\r"), encoding or "utf-8")
+        except DataError as error:
+            yield Input(name, Cell(""), str(error))
+            continue
+        yield Input(name, Cell(text), stamp=text)
+
+
+def _images(stdin: BufferedIOBase) -> Iterator[Input]:
+    start = stdin.read(_PIECE)
+    if is_image_start(start[:16]):
+        content = start + stdin.read(_MOST_IMAGE - len(start) + 1)
+        is_large = len(content) > _MOST_IMAGE
+        yield Input(_NAME, content, f"an image of more than {_MOST_IMAGE >> 20} MB" if is_large else "")
+        return
+    separator = b"\0" if b"\0" in start else b"\n"
+    for line in _lines(stdin, start, separator):
+        raw = line.removesuffix(b"\r") if separator == b"\n" else line
+        if not raw:
+            continue
+        if len(raw) > _MOST_LINE:
+            yield Input(_NAME, Path(), "a path that is no path: too long")
+            continue
+        path = Path(os.fsdecode(raw))
+        yield Input(os.fsdecode(raw), path, stamp=stamp_of(path))
+
+
+def _lines(stdin: BufferedIOBase, start: bytes, separator: bytes) -> Iterator[bytes]:
+    """Lines without what ends them; of one that is far too long only the beginning."""
+    rest, is_passing = b"", False
+    for piece in itertools.chain([start] if start else [], iter(lambda: stdin.read1(_PIECE), b"")):
+        first, *others = piece.split(separator)
+        if not is_passing:
+            rest += first
+        for line in others:
+            yield rest
+            rest, is_passing = line, False
+        if len(rest) > _MOST_LINE:
+            is_passing = True
+    if rest:
+        yield rest
+
+
+# INPUT, as people give it to label something new: each place opened, its inputs gone through one by one.
+#
+# Places are files, folders (sub-folders included), globs, tables, archives, `.npz` files, IDX folders,
+# samples
+# and `-`, which is standard input. What lies in them is listed while it is asked for, so that memory does not
+# grow with the number of inputs; arrays, samples and the names of a single folder are held as a whole.
+# Nothing
+# stops at one bad input: what cannot be read carries its reason along.
+
+STANDARD_INPUT = "-"
+
+_GLOB_SIGNS = "*?["
+
+# A message repeats no typed text that is longer.
+_MOST_REPEATED = 60
+
+
+class Opened(NamedTuple):
+    """Inputs of one or more places, in the order given.
+
+    Attributes:
+        inputs: to be gone through once.
+        how_many: tells how many there are, by going through names alone; `None` where only reading can tell.
+        warnings: sentences for the user that refuse nothing; complete once all inputs have passed.
+    """
+
+    inputs: Iterator[Input]
+    how_many: Callable[[], int | None]
+    warnings: list[str]
+
+
+class _Asked(NamedTuple):
+    """Manner in which places are to be read.
+
+    Attributes:
+        kind: the files that are looked for.
+        settings: column and encoding of tables.
+    """
+
+    kind: FileKind
+    settings: Settings
+
+    @property
+    def is_of_texts(self) -> bool:
+        """Texts are looked for, not images."""
+        return self.kind is TEXT_KIND
+
+
+def open_places(
+    places: Sequence[str],
+    settings: Settings,
+    input_kind: InputKind,
+    stdin: BufferedIOBase | None = None,
+    typed: Sequence[str] = (),
+) -> Opened:
+    """Open every place that holds images or texts; none is read yet, but each is looked at.
+
+    Of `settings` it takes column and encoding of tables. Places stand as given, files of a folder and matches
+    of a glob by the code points of their paths, rows and files of an archive in their own order. Without
+    `stdin` the place `-` is a file of that name. Texts that were `typed` come last.
+
+    Raises: `DataError` if a place does not exist, holds nothing of the kind, or cannot be read.
+    """
+    asked = _Asked(TEXT_KIND if input_kind is TEXTS else IMAGE_KIND, settings)
+    if asked.is_of_texts:
+        for place in places:
+            require_known(settings.encoding, place)
+    if stdin is not None and places.count(STANDARD_INPUT) > 1:
+        raise DataError("-: standard input can be read only once; name it once")
+    found = [each for place in places for each in _existing(place, asked, stdin)]
+    opened = [_open(place, asked, stdin) for place in found]
+    if typed:
+        texts = (
+            Input(f"text:{number}", Cell(text), stamp=text) for number, text in enumerate(typed, start=1)
+        )
+        opened.append(Opened(texts, lambda: len(typed), []))
+    if len(opened) == 1:
+        return opened[0]
+    return _joined(opened)
+
+
+def _existing(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> list[str]:
+    """A place itself, or what a glob matches.
+
+    Raises: `DataError` if there is no such place, or it is on a network.
+    """
+    require_local(place)
+    is_piped = stdin is not None and place == STANDARD_INPUT
+    if is_piped or form_of(place) is Form.SAMPLE or os.path.lexists(place):
+        return [place]
+    if asked.is_of_texts and _looks_typed(place):
+        text = shlex.quote(place) if len(place) <= _MOST_REPEATED else "'...'"
+        raise DataError(
+            f"{place}: no such file or folder; for a text itself give --text {text}, or "
+            f"echo {text} | pellucid predict RUN -"
+        )
+    if not any(sign in place for sign in _GLOB_SIGNS):
+        raise DataError(f"{place}: no such file or folder")
+    found = sorted(glob.glob(place, recursive=True), key=lambda name: Path(name).parts)
+    if not found:
+        raise DataError(f"{place}: nothing matches this pattern; choose another INPUT")
+    return found
+
+
+def _looks_typed(place: str) -> bool:
+    """Words of a text rather than the name of a file, which seldom has a space and mostly an ending."""
+    return " " in place.strip() or not (Path(place).suffix or os.sep in place)
+
+
+def _open(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> Opened:
+    if stdin is not None and place == STANDARD_INPUT:
+        warnings: list[str] = []
+        return Opened(piped_inputs(stdin, asked.is_of_texts, asked.settings), lambda: None, warnings)
+    return _OPENERS[form_of(place)](place, asked)
+
+
+def _joined(opened: Sequence[Opened]) -> Opened:
+    """Several places as one."""
+    warnings: list[str] = []
+
+    def inputs() -> Iterator[Input]:
+        for each in opened:
+            yield from each.inputs
+            warnings.extend(each.warnings)
+
+    def count() -> int | None:
+        """All inputs together, where each place can tell."""
+        total = 0
+        for each in opened:
+            number = each.how_many()
+            if number is None:
+                return None
+            total += number
+        return total
+
+    return Opened(inputs(), count, warnings)
+
+
+def _file(place: str, asked: _Asked) -> Opened:
+    """A single image, or a file that holds one text."""
+    del asked
+    path = Path(place)
+    return Opened(iter([Input(place, path, stamp=stamp_of(path))]), lambda: 1, [])
+
+
+def _arrays(place: str, asked: _Asked) -> Opened:
+    """The rows of IDX and npz files.
+
+    Raises: `DataError` if texts are looked for, or they cannot be read.
+    """
+    if asked.is_of_texts:
+        raise DataError(f"{place}: holds images; give texts to a model of texts")
+    from pellucid.data.reading.dispatch import read_data  # all readers, which a file does without
+
+    listing = read_data(place, asked.settings)
+    if listing.load_pixels is None:
+        raise DataError(f"{place}: holds texts; give images to a model of images")
+    rows = zip(listing.sources, listing.load_pixels(), strict=True)
+    inputs = (Input(name, pixels) for name, pixels in rows)
+    return Opened(inputs, lambda: len(listing), list(listing.warnings))
+
+
+def _sample(place: str, asked: _Asked) -> Opened:
+    """The examples of a bundled sample; refused as `_arrays` does."""
+    from pellucid.data.reading.dispatch import read_data  # all readers, which a file does without
+
+    listing = read_data(place, asked.settings) if asked.is_of_texts else None
+    if listing is None or listing.texts is None:
+        return _arrays(place, asked)
+    rows = zip(listing.sources, listing.texts, strict=True)
+    return Opened((Input(name, Cell(text)) for name, text in rows), lambda: len(listing), [])
+
+
+def _folder(place: str, asked: _Asked) -> Opened:
+    """The files of a folder and its sub-folders; where there is none of the kind, the rows of its tables.
+
+    Raises: `DataError` if there are neither.
+    """
+    folder, kind = Path(place), asked.kind
+    if not any(is_one for _, is_one in walk(folder, kind)):
+        tables = [path for path, _ in walk(folder, kind) if is_table(path)]
+        if tables:
+            return _joined([_table(str(path), asked) for path in tables])
+        raise DataError(f"{place}: no {kind.what} in this folder; choose another INPUT")
+    warnings: list[str] = []
+    before = "" if str(folder) == "." else os.path.join(folder, "")
+
+    def inputs() -> Iterator[Input]:
+        """Files of the kind, and a warning of the others at the end."""
+        others = 0
+        for path, is_one in walk(folder, kind):
+            if is_one:
+                # By hand: `relative_to` would take as long as a small image does to be decoded.
+                name = os.path.join(place, str(path).removeprefix(before))
+                yield Input(name, path, stamp=stamp_of(path))
+            others += not is_one
+        if others:
+            warnings.append(f"{place}: {count_of(others, 'file')} left out, {kind.no_such}")
+
+    return Opened(inputs(), lambda: sum(is_one for _, is_one in walk(folder, kind)), warnings)
+
+
+def _archive(place: str, asked: _Asked) -> Opened:
+    """The files in an archive, in its own order.
+
+    Raises: `DataError` if it cannot be read, or holds none of the kind.
+    """
+    path, kind = Path(place), asked.kind
+    warnings: list[str] = []
+    try:
+        first = next(packed_inputs(path, place, kind, []), None)
+    except DataError as error:
+        raise DataError(f"{place}: {error}") from error
+    if first is None:
+        raise DataError(f"{place}: no {kind.what} in this archive; choose another INPUT")
+    return Opened(packed_inputs(path, place, kind, warnings), lambda: count_packed(path, kind), warnings)
+
+
+def _table(place: str, asked: _Asked) -> Opened:
+    """The images or texts that a table's rows hold or name; labels are not needed.
+
+    Raises: `DataError` if the table cannot be read, or no column can be told.
+    """
+    path, settings = Path(place), asked.settings
+    table = open_table(path, place, settings.encoding)
+    packed = None if asked.is_of_texts else packed_column(table, settings)
+    if packed is not None:
+        return _packed(place, table, packed, settings)
+    task = "text" if asked.is_of_texts else "image"
+    holds, column = choose_input(table, path.parent, dataclasses.replace(settings, task=task))
+    names = joined_names(table.names, column)
+    why = because(why_input(table, holds, column, settings))
+    said = f"{place}: {holds if asked.is_of_texts else 'images'} from column {quoted(column)}{why}"
+    if len(names) > 1:
+        said = f"{place}: texts joined from columns {' and '.join(map(quoted, names))}"
+
+    def count() -> int:
+        rows = open_table(path, place, settings.encoding).read(names)
+        return sum(len(block.numbers) for block in rows)
+
+    names_files = holds in (IMAGES, TEXT_FILES)
+    inputs = _named_files(table, column, asked) if names_files else _cells(table, names)
+    return Opened(inputs, count, [*table.warnings, said])
+
+
+def _packed(place: str, table: Table, column: str, settings: Settings) -> Opened:
+    """The images in the cells of a column, read one by one."""
+    stamp, other = stamp_of(Path(place)), next((name for name in table.names if name != column), column)
+
+    def rows() -> Iterator[int]:
+        read = open_table(Path(place), place, settings.encoding).read([other])
+        return (number for block in read for number in block.numbers)
+
+    def inputs() -> Iterator[Input]:
+        """Images beside their row, or the reason why one cannot be read."""
+        container = table.images[column]
+        for found, number in zip(contents(Stored(container, row - 1) for row in rows()), rows(), strict=True):
+            name = f"{place}:{number}"
+            if isinstance(found, DataError):
+                yield Input(name, b"", str(found), stamp)
+            else:
+                yield Input(name, found, stamp=stamp)
+
+    said = f"{place}: images from column {quoted(column)}"
+    return Opened(inputs(), lambda: sum(1 for _ in rows()), [*table.warnings, said])
+
+
+def _cells(table: Table, names: tuple[str, ...]) -> Iterator[Input]:
+    """The values of a column, or of several that are joined."""
+    stamp = stamp_of(Path(table.place))
+    for block in table.read(names):
+        for number, value in zip(block.numbers, inputs_of(block.columns, names), strict=True):
+            yield Input(f"{table.place}:{number}", Cell(value), stamp=stamp)
+
+
+def _named_files(table: Table, column: str, asked: _Asked) -> Iterator[Input]:
+    """The files that a column names."""
+    finder = PathFinder(Path(table.place).parent)
+    for block in table.read([column]):
+        for number, value in zip(block.numbers, block.columns[column], strict=True):
+            yield _named_file(f"{table.place}:{number}", value, finder, asked.kind)
+
+
+def _named_file(name: str, value: object, finder: PathFinder, kind: FileKind) -> Input:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        article = "an" if kind is IMAGE_KIND else "a"
+        return Input(name, Path(), f"no path of {article} {kind.noun} in this row")
+    path, is_inside, exists = finder.find(value)
+    if not is_inside:
+        return Input(name, path, "the path leaves the table's folder; give an absolute path")
+    return Input(name, path, "" if exists else f"no such file ({value})", stamp_of(path))
+
+
+_OPENERS: dict[Form, Callable[[str, _Asked], Opened]] = {
+    Form.SAMPLE: _sample,
+    Form.IDX: _arrays,
+    Form.FOLDER: _folder,
+    Form.ARCHIVE: _archive,
+    Form.NPZ: _arrays,
+    Form.TABLE: _table,
+    Form.PATTERN: _file,
+    Form.FILE: _file,
+}

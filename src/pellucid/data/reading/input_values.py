@@ -1,0 +1,273 @@
+"""Values as inputs: texts of any kind and bytes of files, paths that rows name, images in cells."""
+
+import dataclasses
+import math
+import os
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pellucid.budgets import MEMORY, NAMED
+from pellucid.data.data_files import is_image_start
+from pellucid.data.labels import MOST_ROWS, is_encodable
+from pellucid.data.listing import Problem
+from pellucid.data.raw_texts import Texts, TextWriter
+from pellucid.data.tables.table import Joined, Table
+from pellucid.data.tables.text_files import decode_text
+from pellucid.data.wording import count_of, quoted, some, with_article
+from pellucid.errors import DataError
+from pellucid.files import read_regular
+from pellucid.settings import Settings
+
+_TIMES = 4  # a character takes up to four times the memory of its byte
+BLANK = "holds no text"
+_KINDS = {bool: "a truth value", dict: "an object", list: "a list"}
+_UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
+
+
+def text_or_reason(value: object) -> tuple[str, str]:
+    """Take a value of a table or a list as a text, or give the reason why it is none.
+
+    Numbers count as the text they are written with. A value is none where it is blank, of another kind, or
+    holds half of a pair of surrogates, which no file of texts can hold.
+    """
+    if isinstance(value, Joined):
+        return _joined(value)
+    if isinstance(value, bytes):
+        return _from_bytes(value, None)[:2]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value):
+        value = str(value)
+    if not isinstance(value, str):
+        is_missing = value is None or isinstance(value, float)
+        kind = _KINDS.get(type(value), f"a {type(value).__name__}")
+        return "", BLANK if is_missing else f"is {kind} and no text"
+    if is_blank(value):
+        return "", BLANK
+    if not is_encodable(value):
+        at = next(index for index, character in enumerate(value) if "\ud800" <= character <= "\udfff")
+        return "", f"holds a lone surrogate (\\u{ord(value[at]):04x}, character {at + 1}), which is no text"
+    return value, ""
+
+
+def _joined(row: Joined) -> tuple[str, str]:
+    """Join the texts of a row, each on a line behind the name of its column; what is blank is left out."""
+    parts = []
+    for name, value in zip(*row, strict=True):
+        text, reason = text_or_reason(value)
+        if reason and reason != BLANK:
+            return "", f"{reason} in column {quoted(name)}"
+        if text:
+            parts.append(f"{name}: {text}")
+    return "\n".join(parts), "" if parts else BLANK
+
+
+def is_blank(text: str) -> bool:
+    """Tell a blank text: nothing at all, spaces, or invisible characters."""
+    if text[:1].isalnum():
+        return False
+    return all(unicodedata.category(character) in _UNSEEN for character in text)
+
+
+def read_text_file(path: Path, encoding: str | None) -> tuple[str, str, str]:
+    """Read a file that holds one text.
+
+    The text with every line end as a line feed, the reason why there is none, and the encoding, by default a
+    detected one.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        return "", "is no file of bytes", ""
+    try:
+        content = read_regular(path, MEMORY.value() // _TIMES)
+    except OSError as error:
+        return "", f"cannot be read ({(error.strerror or str(error)).lower()})", ""
+    return text_of_content(content, encoding)
+
+
+def text_of_content(content: bytes, encoding: str | None) -> tuple[str, str, str]:
+    """As `read_text_file`, from the bytes of a file."""
+    text, reason, used = _from_bytes(content, encoding)
+    return text.replace("\r\n", "\n").replace("\r", "\n"), reason, used
+
+
+def _from_bytes(content: bytes, encoding: str | None) -> tuple[str, str, str]:
+    try:
+        text, used = decode_text(content, encoding)
+    except DataError as error:
+        return "", "is an image and no text" if is_image_start(content[:16]) else str(error), ""
+    return (*text_or_reason(text), used)
+
+
+class TextTaker:
+    """Collects texts one after the other, with what is wrong with some of them."""
+
+    def __init__(self) -> None:
+        self._writer = TextWriter()
+        self._reasons: dict[int, str] = {}
+        self._encodings: dict[str, int] = {}
+
+    def take_values(self, values: Iterable[object]) -> None:
+        """Add values of a table or a list; those that are no text leave an empty text and a reason."""
+        for value in values:
+            self._add(*text_or_reason(value))
+
+    def take_file(self, file: Path | bytes | DataError, encoding: str | None) -> None:
+        """Add the text that a file or its content holds; the encoding is as for `read_text_file`.
+
+        In place of a file that could not be read its error may stand.
+        """
+        if isinstance(file, DataError):
+            self.add_missing(str(file))
+            return
+        if isinstance(file, bytes):
+            text, reason, used = text_of_content(file, encoding)
+        else:
+            text, reason, used = read_text_file(file, encoding)
+        self._add(text, reason)
+        if used:
+            self._encodings[used] = self._encodings.get(used, 0) + 1
+
+    def add_missing(self, reason: str) -> None:
+        """Add a place where there is no text, with the reason why."""
+        self._add("", reason)
+
+    def _add(self, text: str, reason: str) -> None:
+        if reason:
+            self._reasons[len(self._writer)] = reason
+        self._writer.append(text)
+
+    def finish(self) -> Texts:
+        """Close the store: all texts, in order."""
+        return self._writer.finish()
+
+    @property
+    def reasons(self) -> dict[int, str]:
+        """Reasons why there is no text, by position."""
+        return self._reasons
+
+    def problems(self, sources: Sequence[str]) -> tuple[Problem, ...]:
+        """Problems as a listing keeps them, one for each text that cannot be used."""
+        return tuple(Problem(index, sources[index], reason) for index, reason in self._reasons.items())
+
+    def encoding_warnings(self, place: str) -> tuple[str, ...]:
+        """Name the files in each encoding but UTF-8; of use where it was detected."""
+        return tuple(
+            f"{place}: {count_of(number, 'file')} read as {name.upper()}"
+            for name, number in sorted(self._encodings.items())
+            if name != "utf-8"
+        )
+
+
+# Files that the rows of a table name.
+#
+# Paths are relative to the table's folder and must stay inside it, links followed; absolute paths
+# are taken as they are.
+
+
+def paths_of(
+    values: Sequence[object],
+    sources: Sequence[str],
+    folder: Path,
+    *,
+    column: str,
+    noun: str,
+    may_miss: bool,
+) -> list[Path]:
+    """Find the files that a column names.
+
+    `noun` is what the files hold, `image` or `text`; `sources` name each row, such as `table.csv:7`;
+    `may_miss` leaves a missing file for later to report.
+
+    Raises: `DataError` if a value is no path, leaves the table's folder, or names no file.
+    """
+    place = sources[0].rpartition(":")[0]
+    finder = PathFinder(folder)
+    paths: list[Path] = []
+    outside: list[str] = []
+    missing: list[str] = []
+    for value, source in zip(values, sources, strict=True):
+        row = f"row {source.rpartition(':')[2]}"
+        if not isinstance(value, str) or not value.strip() or "\0" in value or not is_encodable(value):
+            raise DataError(
+                f"{place}: {row} has no path of {with_article(noun)} in column {quoted(column)}; "
+                "fill it in or remove the row"
+            )
+        path, is_inside, exists = finder.find(value)
+        paths.append(path)
+        if not is_inside:
+            outside.append(row)
+        elif not exists:
+            missing.append(f"{row} ({quoted(value)})")
+    if outside:
+        raise DataError(
+            f"{place}: the path leaves the table's folder at {some(outside, MOST_ROWS)}; "
+            f"move the {noun}s beside the table or give absolute paths"
+        )
+    if missing and not may_miss:
+        raise DataError(
+            f"{place}: no such {noun} at {some(missing, MOST_ROWS)}; "
+            "fix the paths or leave them out with --skip-bad"
+        )
+    return paths
+
+
+class PathFinder:
+    """Finds files below a folder; each parent folder is resolved once, each file looked at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+        self._real_folder = os.path.realpath(folder)
+        self._is_inside: dict[str, bool] = {}
+
+    def find(self, value: str) -> tuple[Path, bool, bool]:
+        """Find the file that a relative or absolute path names.
+
+        The path, whether it is admitted, and whether a file is there.
+        """
+        path = os.path.join(self._folder, value)
+        is_inside = os.path.isabs(value) or self._stays_inside(path)
+        return Path(path), is_inside, is_inside and os.path.isfile(path)
+
+    def _stays_inside(self, path: str) -> bool:
+        parent = os.path.dirname(path)
+        if parent not in self._is_inside:
+            self._is_inside[parent] = self._is_below(os.path.realpath(parent))
+        is_plain_name = os.path.basename(path) not in ("", ".", "..")
+        if self._is_inside[parent] and is_plain_name and not os.path.islink(path):
+            return True
+        return self._is_below(os.path.realpath(path))
+
+    def _is_below(self, real: str) -> bool:
+        return os.path.join(real, "").startswith(os.path.join(self._real_folder, ""))
+
+
+# Columns that need no usual name: images in the cells of a table, and labels with names in the file.
+
+# Flags that change a choice of columns, for the end of a sentence about it.
+FLAGS = "--input-column and --label-column name others"
+
+
+def packed_column(table: Table, settings: Settings) -> str | None:
+    """The column whose cells hold the images; `None` where there is none, or another is asked for.
+
+    Raises: `DataError` if there are several.
+    """
+    if settings.task == "text" or not table.images:
+        return None
+    if settings.input_column is not None:
+        return settings.input_column if settings.input_column in table.images else None
+    if len(table.images) > 1:
+        names = some(list(map(quoted, table.images)), NAMED)
+        raise DataError(f"{table.place}: which column of images, {names}? Name one with --input-column")
+    return next(iter(table.images))
+
+
+def with_only_label(table: Table, settings: Settings) -> Settings:
+    """Settings that ask for the one column of labels with names in the file, unless they ask for another."""
+    names = [name for name in table.classes if name in table.names]
+    if settings.label_column is not None or len(names) != 1:
+        return settings
+    return dataclasses.replace(settings, label_column=names[0])

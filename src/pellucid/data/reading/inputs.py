@@ -1,0 +1,188 @@
+"""From INPUT, as people give it to label something new, to texts, or to images that fit a model.
+
+From INPUT, as people give it to label new texts, to texts.
+
+Nothing here stops at one bad text: what cannot be read carries its reason along.
+"""
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+from pellucid.data.images.decoding_threads import quiet_pillow
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.raw_texts import TextWriter
+from pellucid.data.reading.input_places import Cell, Input, open_places
+from pellucid.data.reading.input_values import read_text_file, text_of_content, text_or_reason
+from pellucid.data.wording import visible
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+from pellucid.tasks import IMAGES, TEXTS
+
+
+class TextInputs(NamedTuple):
+    """Every text to label, in the order given.
+
+    Attributes:
+        names: the given path, joined with the relative path in a folder; `file:row` in a table.
+        texts: the texts; an empty one where there is none.
+        errors: why there is no text; empty where there is one.
+        warnings: sentences for the user that refuse nothing.
+    """
+
+    names: Sequence[str]
+    texts: Sequence[str]
+    errors: Sequence[str]
+    warnings: tuple[str, ...]
+
+
+def list_texts(places: Sequence[str], settings: Settings) -> TextInputs:
+    """Read the texts that INPUT names, as `open_places` does, all of them.
+
+    Raises: `DataError` if a place does not exist or holds images, a folder holds no text, or a table cannot
+    be read.
+    """
+    opened = open_places(places, settings, TEXTS)
+    names: list[str] = []
+    errors: list[str] = []
+    writer = TextWriter()
+    for each in opened.inputs:
+        text, reason = text_of(each, settings.encoding)
+        names.append(each.name)
+        errors.append(reason)
+        writer.append(text)
+    return TextInputs(names, writer.finish(), errors, tuple(opened.warnings))
+
+
+def text_of(given: Input, encoding: str | None) -> tuple[str, str]:
+    """The text of an input, or the reason why there is none; files are read in that encoding."""
+    if given.error:
+        return "", given.error
+    if isinstance(given.source, Cell):
+        return text_or_reason(given.source.value)
+    if isinstance(given.source, Path):
+        return read_text_file(given.source, encoding)[:2]
+    assert isinstance(given.source, bytes)  # arrays hold images
+    return text_of_content(given.source, encoding)[:2]
+
+
+# From INPUT, as people give it to label new images, to images that fit a model.
+#
+# Nothing here stops at one bad image: what cannot be read carries its reason along.
+
+_MOST_IN_BLOCK = 1024
+_MOST_BLOCK_BYTES = 1 << 25
+_MOST_DECODERS = 4
+# Images that a thread takes at a time, and parts of a block: handing over small ones one by one costs much,
+# and few large ones are still shared out.
+_MOST_AT_A_TIME, _PARTS = 64, 16
+
+
+class Inputs(NamedTuple):
+    """Every image to label, in the order given.
+
+    Attributes:
+        images: the images.
+        warnings: sentences for the user that refuse nothing.
+    """
+
+    images: Sequence[Input]
+    warnings: tuple[str, ...]
+
+
+def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
+    """List the images that INPUT names, as `open_places` does; none is decoded.
+
+    Raises: `DataError` if a place does not exist, a folder holds no image, or a table cannot be read.
+    """
+    opened = open_places(places, settings, IMAGES)
+    images = list(opened.inputs)
+    return Inputs(images, tuple(opened.warnings))
+
+
+def blocks_of(inputs: Iterable[Input], preprocessing: Preprocessing) -> Iterator[Sequence[Input]]:
+    """Cut inputs into blocks that fit into memory, however many there are and however large they get.
+
+    `preprocessing` tells how large a fitted image is; a block has at least one. Where it ends depends on the
+    inputs since it began, and on nothing else.
+    """
+    size = preprocessing.height * preprocessing.width * preprocessing.channels
+    most = min(_MOST_IN_BLOCK, max(1, _MOST_BLOCK_BYTES // size))
+    block: list[Input] = []
+    packed = 0
+    for each in inputs:
+        block.append(each)
+        packed += len(each.source) if isinstance(each.source, bytes) else 0
+        if len(block) == most or packed >= _MOST_BLOCK_BYTES:
+            yield block
+            block, packed = [], 0
+    if block:
+        yield block
+
+
+def decoders() -> ThreadPoolExecutor:
+    """Executor of threads that decode images side by side, to close when done."""
+    return ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1))
+
+
+class Fitted(NamedTuple):
+    """Images ready for a model, and what became of each.
+
+    Attributes:
+        pixels: the images that could be read.
+        errors: a reason for each that was given; empty where the image could be read.
+        warnings: sentences about images of which something was left out, such as frames.
+    """
+
+    pixels: UInt8[np.ndarray, "readable height width channels"]
+    errors: list[str]
+    warnings: list[str]
+
+
+# Pixels or the reason why there are none, and a warning.
+_Result = tuple[np.ndarray | str, str | None]
+
+
+def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: Executor) -> Fitted:
+    """Decode and fit images, few enough for memory, as the model was trained.
+
+    Pixels, errors and warnings.
+    """
+
+    def fit_some(images: Sequence[Input]) -> list[_Result]:
+        return [_fit(image, preprocessing) for image in images]
+
+    size = min(_MOST_AT_A_TIME, max(1, len(inputs) // _PARTS))
+    parts = [inputs[start : start + size] for start in range(0, len(inputs), size)]
+    with quiet_pillow():
+        results = list(itertools.chain.from_iterable(executor.map(fit_some, parts)))
+    readable = [result for result, _ in results if isinstance(result, np.ndarray)]
+    shape = (preprocessing.height, preprocessing.width, preprocessing.channels)
+    return Fitted(
+        pixels=np.stack(readable) if readable else np.zeros((0, *shape), np.uint8),
+        errors=[result if isinstance(result, str) else "" for result, _ in results],
+        warnings=[
+            f"{visible(image.name)}: {warning}"
+            for image, (_, warning) in zip(inputs, results, strict=True)
+            if warning
+        ],
+    )
+
+
+def _fit(image: Input, preprocessing: Preprocessing) -> _Result:
+    """Decode and fit one image."""
+    if image.error:
+        return image.error, None
+    assert not isinstance(image.source, Cell)  # cells hold texts
+    try:
+        if isinstance(image.source, (Path, bytes)):
+            return preprocessing.image_and_warning(image.source)
+        return preprocessing.arrays(image.source[None])[0], None
+    except DataError as error:
+        return str(error), None

@@ -1,0 +1,370 @@
+"""Files whose labels stand in their names, or line by line in a second file.
+
+Folders of files whose names hold the labels, such as `cat.123.jpg`, by a pattern that the user gives.
+
+`{label}` stands for the class, as long a part of the name as fits, `*` for any characters and `?` for one. A
+pattern with a group `(?P<label>...)` is a regular expression. One with a slash is held against the path in
+the folder, any other against the name alone; capitals and small letters count as the same.
+"""
+
+import dataclasses
+import functools
+import itertools
+import os
+import posixpath
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pellucid.data.data_files import IMAGE_KIND, TEXT_KIND, File, FileKind, contents, files_on_disk, source_of
+from pellucid.data.labels import is_encodable
+from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
+from pellucid.data.reading.input_values import TextTaker
+from pellucid.data.reading.shards import Shard, on_disk, read_shards, require_one_set, split_of_path
+from pellucid.data.tables.json_tables import open_objects
+from pellucid.data.tables.table import Table
+from pellucid.data.tables.text_files import TextFile, count_lines, decode_text, require_known, text_file
+from pellucid.data.trees import Folder, files_in, place_of, sub_folders
+from pellucid.data.wording import count_of, quoted, some
+from pellucid.errors import DataError
+from pellucid.files import read_regular
+from pellucid.settings import Settings
+from pellucid.settings.rows import parse_name_pattern
+from pellucid.strict import parse_line
+
+_COUNTED = re.compile(r"(?P<label>.*?[^\W\d_])(?P<sign>[._ -]*)\d[^/]*(?P<ending>\.\w+)", re.DOTALL)
+
+
+def read_named_files(folder: Path, place: str, settings: Settings, *, are_texts: bool) -> Listing:
+    """List the images or texts of a folder and its sub-folders, each with the label in its name.
+
+    Sub-folders that are named as splits are splits, where one of them is for training.
+
+    Raises: `DataError` if there is no such file, a name does not fit the pattern, or a label is no text.
+    """
+    kind = TEXT_KIND if are_texts else IMAGE_KIND
+    if are_texts:
+        require_known(settings.encoding, place)
+    paths, others = files_on_disk(folder, kind)
+    if not paths:
+        raise DataError(f"{place}: no {kind.what} in this folder; choose another DATA")
+    names = [os.path.relpath(path, folder) for path in paths]
+    warnings = [f"{place}: labels from names by the pattern {quoted(str(settings.label_from_name))}"]
+    if others:
+        warnings.append(f"{place}: {count_of(len(others), 'file')} left out, {kind.no_such}")
+    listing = Listing(
+        place=place,
+        form="folder",
+        sources=[source_of(path) for path in paths],
+        labels=_labels(names, place, str(settings.label_from_name), kind),
+        splits=_splits(names, place, kind),
+        groups=[""] * len(paths),
+        paths=paths,
+        warnings=tuple(warnings),
+    )
+    return _as_texts(listing, settings) if are_texts else listing
+
+
+def _as_texts(listing: Listing, settings: Settings) -> Listing:
+    """The texts of the files of a listing."""
+    taker = TextTaker()
+    for content in contents(listing.paths or ()):
+        taker.take_file(content, settings.encoding)
+    said = taker.encoding_warnings(listing.place) if settings.encoding is None else ()
+    return dataclasses.replace(
+        listing,
+        paths=None,
+        texts=taker.finish(),
+        problems=taker.problems(listing.sources),
+        warnings=(*listing.warnings, *said),
+    )
+
+
+def _labels(names: list[str], place: str, asked: str, kind: FileKind) -> list[str]:
+    """The label in each name.
+
+    Raises: `DataError` naming the first names that do not fit.
+    """
+    pattern = parse_name_pattern(asked)
+    held_against = names if "/" in asked else list(map(os.path.basename, names))
+    found = [pattern.fullmatch(name) for name in held_against]
+    wrong = [name for name, one in zip(names, found, strict=True) if one is None or not one["label"]]
+    if wrong:
+        raise DataError(
+            f"{place}: {count_of(len(wrong), kind.noun)} of {len(names):,} whose name does not fit "
+            f"--label-from-name {quoted(asked)}: {some(list(map(quoted, wrong)))}; change the pattern, or "
+            "rename or move them"
+        )
+    labels = [one["label"] for one in found if one is not None]
+    strange = [label for label in labels if not is_encodable(label) or label.isspace()]
+    if strange:
+        raise DataError(f"{place}: the label {quoted(strange[0])} in a name is no text; rename the file")
+    return labels
+
+
+def _splits(names: list[str], place: str, kind: FileKind) -> list[str]:
+    """The split of each file, by the folder that it lies in.
+
+    Raises: `DataError` if files lie beside the folders of splits.
+    """
+    first = [name.partition(os.sep)[0] if os.sep in name else "" for name in names]
+    splits = [SPLIT_OF_NAME.get(folder.lower(), UNDECIDED) for folder in first]
+    if TRAIN not in splits:
+        return [UNDECIDED] * len(names)
+    beside = [name for name, split in zip(names, splits, strict=True) if split == UNDECIDED]
+    if beside:
+        raise DataError(
+            f"{place}: {count_of(len(beside), kind.noun)} beside the split folders: "
+            f"{some(list(map(quoted, beside)))}; move them into train, val or test, or elsewhere"
+        )
+    return splits
+
+
+def suggested_pattern(names: list[str]) -> str:
+    """A pattern that fits all names, where few labels stand before numbers; empty where none does."""
+    found = [_COUNTED.fullmatch(name) for name in names]
+    if not names or None in found:
+        return ""
+    fitting = [one for one in found if one is not None]
+    labels = {one["label"].lower() for one in fitting}
+    signs = {one["sign"] for one in fitting}
+    if not 2 <= len(labels) <= len(names) // 2 or len(signs) > 1 or signs == {""}:
+        return ""
+    endings = {one["ending"].lower() for one in fitting}
+    return f"{{label}}{signs.pop()}*{endings.pop() if len(endings) == 1 else ''}"
+
+
+# Texts and their labels line by line in two files, and names of classes in a file of their own.
+#
+#     train_text.txt   train_labels.txt   test_text.txt   test_labels.txt   mapping.txt
+#     train.csv        test.csv           categories.json
+#
+# Line i of `train_labels.txt` is the label of line i of `train_text.txt`. Where labels are numbers,
+# `mapping.txt` (`0`, a tab, `negative`) or `categories.json` (an array, or an object from number to name or
+# the
+# other way round) names the classes.
+
+_NAME = re.compile(r"(?P<start>|.*[_.-])(?P<what>texts?|labels?)\.txt", re.IGNORECASE | re.DOTALL)
+_MAPPING = "mapping.txt"
+# Files that name the classes of the tables beside them, where they hold names at all.
+CLASS_NAMES = ("categories.json", "classes.json", "class_names.json", "label_names.json")
+
+_MOST_BYTES = 1 << 20
+
+
+class Pair(NamedTuple):
+    """Two files that belong together.
+
+    Attributes:
+        texts: one on each line.
+        labels: one on each line.
+    """
+
+    texts: File
+    labels: File
+
+
+class Pairs(NamedTuple):
+    """Pairs of files in a folder.
+
+    Attributes:
+        found: by the path of the texts in the folder.
+        unlabelled: paths of texts without labels.
+        names: the file that names the classes, if there is one.
+    """
+
+    found: dict[str, Pair]
+    unlabelled: list[str]
+    names: File | None
+
+
+def pairs_in(folder: Folder) -> Pairs:
+    """Pairs of files in a folder and, where there are none, in the folders in it.
+
+    Raises: `DataError` if labels have no texts.
+    """
+    own = _pairs_of(files_in(folder), "", folder)
+    if own.found:
+        return own
+    below = [_pairs_of(files_in(sub), f"{name}/", sub) for name, sub in sub_folders(folder).items()]
+    below = [each for each in below if each.found]
+    return Pairs(
+        {name: pair for each in below for name, pair in each.found.items()},
+        [name for each in below for name in each.unlabelled],
+        below[0].names if below else None,
+    )
+
+
+def _pairs_of(files: dict[str, File], above: str, folder: Folder) -> Pairs:
+    """Pairs among the files of one folder, `above` being its path."""
+    kinds: dict[str, dict[str, str]] = {"text": {}, "label": {}}
+    for name in files:
+        match = _NAME.fullmatch(name)
+        if match is not None:
+            kinds[match["what"].lower().rstrip("s")][match["start"].lower()] = name
+    texts, labels = kinds["text"], kinds["label"]
+    found = {
+        above + texts[key]: Pair(files[texts[key]], files[labels[key]]) for key in texts if key in labels
+    }
+    alone = [name for key, name in labels.items() if key not in texts]
+    if found and alone:
+        raise DataError(
+            f"{folder}: {some(list(map(quoted, alone)))} without the texts, which are expected in "
+            f"{quoted(re.sub('labels?', 'text', alone[0]))}; put them there, or move the labels elsewhere"
+        )
+    names = next((files[name] for name in files if name.lower() == _MAPPING), None)
+    return Pairs(found, [above + name for key, name in texts.items() if key not in labels], names)
+
+
+def read_pairs(pairs: Pairs, place: str, settings: Settings) -> Listing:
+    """List the texts of pairs of files, with splits by their names.
+
+    Raises: `DataError` if two files differ in lines, a label is missing, or there are several data sets.
+    """
+    require_one_set(list(pairs.found), place)
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
+        shards = []
+        for number, (name, pair) in enumerate(pairs.found.items()):
+            paths = [on_disk(file, Path(temporary), 2 * number + at) for at, file in enumerate(pair)]
+            open_it = functools.partial(_open_pair, pair, paths, settings.encoding)
+            shards.append(Shard(name, split_of_path(name), open_it, paths[0].parent))
+        listing = read_shards(
+            shards, place, dataclasses.replace(settings, input_column="text", label_column="label")
+        )
+    said = [f"{place}: {some(list(map(quoted, pairs.unlabelled)))} left out, having no labels"]
+    columns = "texts from column 'text', labels from column 'label'"
+    lines = "texts and labels line by line, each pair of files being a table"
+    warnings = [each.replace(f"{place}: {columns}", f"{place}: {lines}") for each in listing.warnings]
+    listing = dataclasses.replace(
+        listing, form="texts and labels", warnings=(*warnings, *said[: len(pairs.unlabelled)])
+    )
+    return listing if pairs.names is None else with_class_names(listing, pairs.names, settings)
+
+
+def _open_pair(pair: Pair, paths: list[Path], encoding: str | None) -> Table:
+    """Begin to read two files as a table of the columns `text` and `label`."""
+    texts, labels = (
+        text_file(path, place_of(file), encoding) for path, file in zip(paths, pair, strict=True)
+    )
+    table = open_objects(_rows(texts, labels), texts.place)
+    if not table.head.numbers:
+        raise DataError(f"{texts.place}: holds no texts; give one on each line")
+    said = tuple(
+        f"{file.place}: read as {file.encoding.upper()}"
+        for file in (texts, labels)
+        if encoding is None and file.encoding != "utf-8"
+    )
+    return dataclasses.replace(table, warnings=said)
+
+
+def _rows(texts: TextFile, labels: TextFile) -> Iterator[tuple[int, dict[str, str]]]:
+    """Texts with their labels, counted from 1; lines at the end that are blank in both count for nothing.
+
+    Raises: `DataError` if a label is missing, or there are more lines in one than in the other.
+    """
+    lines, others = _lines(texts), _lines(labels)
+    blank = 0
+    for number, (text, label) in enumerate(itertools.zip_longest(lines, others), start=1):
+        if not (text or "").strip() and not (label or "").strip():
+            blank = blank or number
+            continue
+        if blank:
+            raise _no_label(labels, texts, blank)
+        if text is None or label is None:
+            counts = [number - (each is None) for each in (text, label)]
+            more = sum(1 for _ in (others if text is None else lines))
+            counts[text is None] += more
+            raise DataError(
+                f"{labels.place}: {count_of(counts[1], 'line')}, but {count_of(counts[0], 'line')} in "
+                f"{texts.place}; line i of one is the label of line i of the other, so give both as many"
+            )
+        if not label.strip():
+            raise _no_label(labels, texts, number)
+        yield number, {"text": text, "label": label.strip()}
+
+
+def _no_label(labels: TextFile, texts: TextFile, number: int) -> DataError:
+    return DataError(
+        f"{labels.place}: line {number:,} is empty; give the label of line {number:,} of {texts.place}, or "
+        "take the line out of both"
+    )
+
+
+def _lines(file: TextFile) -> Iterator[str]:
+    """Lines without their ends."""
+    with file.lines("\n", count_lines) as lines:
+        for line in lines:
+            yield line.rstrip("\r\n")
+
+
+def is_class_names(file: File) -> bool:
+    """Tell a file that names the classes of the tables beside it: by its own name, and by what it holds."""
+    return posixpath.basename(place_of(file)).lower() in CLASS_NAMES and bool(_read_names(file))
+
+
+def with_class_names(listing: Listing, file: File, settings: Settings) -> Listing:
+    """Name the classes of a listing whose labels are the numbers that a file has names for.
+
+    Where none of its labels is such a number the file says nothing about it.
+    """
+    labels = set(listing.labels)
+    names = {} if settings.target == "number" else _read_names(file)
+    if labels.isdisjoint(names):
+        return listing
+    unnamed = sorted(labels - names.keys())
+    name = posixpath.basename(place_of(file))
+    if unnamed:
+        said = (
+            f"{listing.place}: {quoted(name)} has names for {count_of(len(names), 'number')} and none for "
+            f"label {some(list(map(quoted, unnamed)))}, so it is not used"
+        )
+        return dataclasses.replace(listing, warnings=(*listing.warnings, said))
+    return dataclasses.replace(
+        listing,
+        labels=[names[label] for label in listing.labels],
+        warnings=(*listing.warnings, f"{listing.place}: classes named by {quoted(name)}"),
+    )
+
+
+def _read_names(file: File) -> dict[str, str]:
+    """Names of classes by number; none where the file holds anything else.
+
+    Raises: `DataError` if it cannot be read.
+    """
+    try:
+        content = read_regular(file, _MOST_BYTES) if isinstance(file, Path) else file.content()
+        text = decode_text(content[: _MOST_BYTES + 1], None).text
+    except (OSError, DataError) as error:
+        raise DataError(f"{place_of(file)}: cannot be read ({error}); mend or remove it") from error
+    if len(content) > _MOST_BYTES:
+        return {}
+    pairs = _of_json(text) if place_of(file).lower().endswith(".json") else _of_lines(text)
+    names = {
+        str(number): name.strip() for number, name in pairs if isinstance(name, str) and is_encodable(name)
+    }
+    are_numbers = all(re.fullmatch(r"0|[1-9]\d{0,8}", number) for number in names)
+    are_different = len(set(names.values())) == len(names) == len(pairs)
+    return names if are_numbers and are_different and all(names.values()) else {}
+
+
+def _of_json(text: str) -> list[tuple[object, object]]:
+    """Numbers and names of an array of names, or an object in either direction."""
+    try:
+        document = parse_line(text)
+    except ValueError:
+        return []
+    if isinstance(document, list):
+        return list(enumerate(document))
+    if not isinstance(document, dict):
+        return []
+    if all(type(value) is int for value in document.values()):
+        return [(number, name) for name, number in document.items()]
+    return list(document.items())
+
+
+def _of_lines(text: str) -> list[tuple[object, object]]:
+    """Numbers and names of lines such as `0`, a tab, `negative`; what follows a second tab is left."""
+    parts = [line.split("\t") for line in text.splitlines() if line.strip()]
+    return [(each[0].strip(), each[1] if len(each) > 1 else None) for each in parts]

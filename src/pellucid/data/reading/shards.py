@@ -1,0 +1,383 @@
+"""Data sets in several files: tables by split and shard, and WebDataset archives.
+
+Data sets in several tables, as Hugging Face keeps them: splits and shards are told by the names of files.
+
+    data/train-00000-of-00002.parquet    data/test-00000-of-00001.parquet
+    default/train/0000.parquet           validation.csv
+
+The columns are chosen in the first table to train on, and are the same in all others. A table without the
+column of labels, or with -1 for each of them, holds nothing to train on or to be scored by: it is left out,
+and a warning says so.
+"""
+
+import dataclasses
+import itertools
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from pellucid.data.data_files import TEXT_KIND, File, Stored, contents, ends_like_image
+from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
+from pellucid.data.reading.input_values import TextTaker, packed_column, with_only_label
+from pellucid.data.reading.labelled_tables import RowReader, joined, list_table
+from pellucid.data.tables.columns import choose_columns
+from pellucid.data.tables.csv_tables import LABEL_NAMES
+from pellucid.data.tables.table import Block, Table
+from pellucid.data.trees import PackedFolder, suffix_of, walk
+from pellucid.data.wording import count_of, quoted, some
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+from pellucid.strict import parse_line
+
+_FOLDER_OF_ALL = "data"
+_SUBMISSION = "submission"
+
+
+class Shard(NamedTuple):
+    """One table of several.
+
+    Attributes:
+        name: its path in the folder of all.
+        split: the split it belongs to, or `UNDECIDED`.
+        open: begins to read it.
+        folder: what paths in it count from.
+    """
+
+    name: str
+    split: str
+    open: Callable[[], Table]
+    folder: Path
+
+
+def split_of_path(name: str) -> str:
+    """The split that a path names, its last part first; `UNDECIDED` where none does."""
+    for part in reversed(PurePath(name).parts):
+        found = {SPLIT_OF_NAME[word] for word in _words(part) if word in SPLIT_OF_NAME}
+        if len(found) == 1:
+            return found.pop()
+    return UNDECIDED
+
+
+def _words(part: str) -> list[str]:
+    return re.split(r"[^a-z]+", part.lower())
+
+
+def is_submission(name: str) -> bool:
+    """Tell the table of a contest that shows how answers are handed in: its labels are none."""
+    return _SUBMISSION in PurePath(name).stem.lower()
+
+
+def on_disk(file: File, temporary: Path, number: int) -> Path:
+    """A file of the disk, or the copy of one in an archive under a name of ours.
+
+    Raises: `DataError` if it cannot be unpacked.
+    """
+    if isinstance(file, Path):
+        return file
+    ending = "".join(Path(str(file)).suffixes[-2:]) if str(file).endswith(".gz") else suffix_of(file)
+    path = temporary / f"{number}{ending}"
+    try:
+        path.write_bytes(file.content())
+    except DataError as error:
+        raise DataError(f"{file}: {error}") from error
+    return path
+
+
+def require_one_set(names: Sequence[str], place: str) -> None:
+    """Refuse several data sets in one folder: joined they would make no sense.
+
+    Raises: `DataError` naming them.
+    """
+    sets = {
+        "/".join(
+            part
+            for part in PurePath(name).parts[:-1]
+            if part.lower() != _FOLDER_OF_ALL and not any(word in SPLIT_OF_NAME for word in _words(part))
+        )
+        for name in names
+    }
+    if len(sets) > 1:
+        listed = some([quoted(name or ".") for name in sorted(sets)])
+        raise DataError(f"{place}: holds several data sets, {listed}; give the folder of one")
+
+
+def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> Listing:
+    """Read several tables as one data set.
+
+    Raises: `DataError` if one cannot be used, or some name a split and others do not.
+    """
+    free = [shard.name for shard in shards if not shard.split]
+    if free and len(free) < len(shards):
+        raise DataError(
+            f"{place}: {some(list(map(quoted, free)))} beside tables of splits; name train, validation or "
+            "test in the name of the file, or move it elsewhere"
+        )
+    ordered = sorted(shards, key=lambda shard: shard.split not in (TRAIN, UNDECIDED))
+    first = ordered[0].open()
+    chosen = _chosen(first, ordered[0], settings)
+    parts, empty = [], []
+    for shard in ordered:
+        if not _is_labelled(shard, chosen):
+            empty.append(shard.name)
+            continue
+        part = list_table(shard.open(), shard.folder, chosen)
+        parts.append(dataclasses.replace(part, splits=[shard.split] * len(part)) if shard.split else part)
+    if not parts:
+        raise DataError(
+            f"{place}: no table has labels in column {quoted(str(chosen.label_column))}; name another"
+        )
+    listing = joined(parts)
+    warnings = _said_once(parts, place)
+    if empty:
+        warnings.append(
+            f"{place}: {some(list(map(quoted, empty)))} left out, having no labels in column "
+            f"{quoted(str(chosen.label_column))}"
+        )
+    return dataclasses.replace(listing, place=place, form="tables", warnings=tuple(warnings))
+
+
+def _said_once(parts: Sequence[Listing], place: str) -> list[str]:
+    """Warnings of all parts; which columns were chosen is the same of each and said once."""
+    sentence = parts[0].warnings[-1].removeprefix(f"{parts[0].place}: ")
+    others = [
+        warning for part in parts for warning in part.warnings if warning != f"{part.place}: {sentence}"
+    ]
+    counts = Counter(part.splits[0] or "no split" for part in parts)
+    if len(parts) == 1 and not parts[0].splits[0]:
+        return [*others, f"{place}: {sentence}"]
+    files = ", ".join(f"{number:,} of {name}" for name, number in counts.items())
+    return [
+        *others,
+        f"{place}: {sentence}; {count_of(len(parts), 'table')} ({files}, by the names of the files)",
+    ]
+
+
+def _chosen(table: Table, shard: Shard, settings: Settings) -> Settings:
+    """Settings that name the columns of the first table."""
+    asked = with_only_label(table, settings)
+    name = packed_column(table, settings)
+    if name is not None:
+        asked = dataclasses.replace(asked, input_column=name, task="image")
+    columns = choose_columns(table, shard.folder, asked)
+    return dataclasses.replace(asked, input_column=columns.input, label_column=columns.label)
+
+
+def _is_labelled(shard: Shard, settings: Settings) -> bool:
+    """Tell a table that has a label in some row."""
+    table = shard.open()
+    name = settings.label_column
+    if name is None or name not in table.names:
+        return False
+    if any(value is not None for value in table.head.columns[name]):
+        return True
+    return any(value is not None for block in table.read([name]) for value in block.columns[name])
+
+
+# WebDataset shards: `.tar` archives in which files of one key are one example.
+#
+#     000001.jpg  000001.cls        an image and its class
+#     000002.png  000002.json       an image and an object, in which one key is the label
+#     000003.txt  000003.cls        a text and its class
+#
+# The key is the path up to the first dot of the name. Source: the WebDataset format,
+# https://github.com/webdataset/webdataset.
+
+_CLASS, _OBJECT, _TEXT = "cls", "json", "txt"
+_LABELS = (_CLASS, _OBJECT, _TEXT)
+_KEY = "__key__"
+_TAKEN = "read as WebDataset"
+_ROWS = 1000
+_MOST_LABEL_BYTES = 1 << 20
+
+# Files of one example by what follows the key, in small letters.
+Files = dict[str, Stored]
+
+
+class Samples(NamedTuple):
+    """Examples of one shard.
+
+    Attributes:
+        place: name of the shard.
+        files: of each example, by key, in the order of the shard.
+        input: what follows the key of the image or text.
+    """
+
+    place: str
+    files: dict[str, Files]
+    input: str
+
+    @property
+    def are_images(self) -> bool:
+        """Tell images from texts."""
+        return self.input != _TEXT
+
+
+def samples_of(folder: PackedFolder) -> Samples | None:
+    """Group the files of an archive into examples; `None` where it is no WebDataset.
+
+    It is one where most images, or texts, have their label beside them: as `.cls`, or as `.json` or `.txt`
+    where all lie in one folder.
+    """
+    grouped: dict[str, Files] = {}
+    files = sorted((file for file, _ in walk(folder, TEXT_KIND) if isinstance(file, Stored)), key=_position)
+    for file in files:
+        path = str(file)
+        name, _, ending = posixpath.basename(path).partition(".")
+        grouped.setdefault(posixpath.join(posixpath.dirname(path), name), {})[ending.lower()] = file
+    inputs = Counter(
+        ending for files in grouped.values() for ending in files if ends_like_image(f"key.{ending}")
+    )
+    chosen = inputs.most_common(1)[0][0] if inputs else _TEXT
+    with_input = [files for files in grouped.values() if chosen in files]
+    is_flat = len({posixpath.dirname(key) for key in grouped}) == 1
+    labels = [_CLASS] if chosen == _TEXT or not is_flat else _LABELS
+    labelled = sum(any(label in files for label in labels) for files in with_input)
+    if not with_input or 2 * labelled <= len(with_input):
+        return None
+    examples = {key: files for key, files in grouped.items() if chosen in files or set(labels) & set(files)}
+    return Samples(folder.place, examples, chosen)
+
+
+def _position(file: Stored) -> int:
+    return file.position
+
+
+def list_samples(samples: Samples, settings: Settings) -> Listing:
+    """List the examples of one shard.
+
+    Of `settings` it takes the column of labels: `cls`, `txt` or a key of the objects; by default `cls`, a
+    usual key, or `txt`.
+
+    Raises: `DataError` if an example has no input or no label.
+    """
+    missing = [key for key, files in samples.files.items() if samples.input not in files]
+    if missing:
+        raise DataError(
+            f"{samples.place}: {count_of(len(missing), 'example')} without a .{samples.input} file, such as "
+            f"{quoted(missing[0])}; pack it again"
+        )
+    table = _table(samples)
+    label = settings.label_column or _label(table)
+    asked = dataclasses.replace(settings, input_column=_KEY, label_column=label, task="image")
+    columns = choose_columns(table, Path(), asked)
+    reader = RowReader(table, columns)
+    for _ in reader.inputs():
+        pass
+    rows = reader.listing()
+    inputs = [files[samples.input] for files in samples.files.values()]
+    listing = dataclasses.replace(
+        rows,
+        form="webdataset",
+        sources=[str(file) for file in inputs],
+        paths=inputs,
+        warnings=(f"{samples.place}: {_TAKEN}, {_sentence(samples, label)}",),
+    )
+    return listing if samples.are_images else _with_texts(listing, inputs, settings)
+
+
+def _with_texts(listing: Listing, inputs: Sequence[File], settings: Settings) -> Listing:
+    """The same with the texts themselves."""
+    taker = TextTaker()
+    for content in contents(inputs):
+        taker.take_file(content, settings.encoding)
+    return dataclasses.replace(
+        listing, paths=None, texts=taker.finish(), problems=taker.problems(listing.sources)
+    )
+
+
+def is_about_samples(warning: str) -> bool:
+    """Tell the sentence that says what of a WebDataset was taken."""
+    return _TAKEN in warning
+
+
+def _sentence(samples: Samples, label: str) -> str:
+    """Name what was taken, for people."""
+    where = f".{label} files" if label in (_CLASS, _TEXT) else f"key {quoted(label)} of .{_OBJECT} files"
+    nouns = "images" if samples.are_images else "texts"
+    return f"{nouns} from .{samples.input} files, labels from {where} (--label-column names another)"
+
+
+def _label(table: Table) -> str:
+    """The usual column of labels.
+
+    Raises: `DataError` if there is none.
+    """
+    if _CLASS in table.names:
+        return _CLASS
+    found = [name for usual in LABEL_NAMES for name in table.names if name.lower() == usual]
+    if found:
+        return found[0]
+    others = [name for name in table.names if name not in (_KEY, _TEXT)]
+    if _TEXT in table.names or len(others) == 1:
+        return _TEXT if _TEXT in table.names else others[0]
+    raise DataError(f"{table.place}: which key holds the labels? Name one with --label-column")
+
+
+def _table(samples: Samples) -> Table:
+    """The labels of a shard as a table, read as often as asked for."""
+    head = next(_blocks(samples))
+    names = list(dict.fromkeys(name for row in head for name in row))
+
+    def block_of(rows: list[dict[str, object]], first: int, chosen: Sequence[str]) -> Block:
+        numbers = range(first, first + len(rows))
+        return Block({name: [row.get(name) for row in rows] for name in chosen}, numbers)
+
+    def read(chosen: Sequence[str]) -> Iterator[Block]:
+        first = 1
+        for rows in _blocks(samples):
+            yield block_of(rows, first, chosen)
+            first += len(rows)
+
+    return Table(samples.place, block_of(head, 1, names), read)
+
+
+def _blocks(samples: Samples) -> Iterator[list[dict[str, object]]]:
+    """Rows of labels: what stands in the files beside each input."""
+    wanted = [
+        (key, ending, file)
+        for key, files in samples.files.items()
+        for ending, file in files.items()
+        if ending in _LABELS and ending != samples.input
+    ]
+    wanted.sort(key=lambda each: each[2].position)
+    found = zip(wanted, contents(file for _, _, file in wanted), strict=True)
+    rows = ((key, _row(pairs)) for key, pairs in itertools.groupby(found, key=lambda pair: pair[0][0]))
+    labelled = next(rows, None)
+    block: list[dict[str, object]] = []
+    for key in samples.files:
+        row: dict[str, object] = {_KEY: key}
+        if labelled is not None and labelled[0] == key:
+            row |= labelled[1]
+            labelled = next(rows, None)
+        block.append(row)
+        if len(block) == _ROWS:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _row(
+    pairs: Iterator[tuple[tuple[str, str, Stored], Path | bytes | DataError]],
+) -> dict[str, object]:
+    """Contents of the files of one example.
+
+    Raises: `DataError` if one is damaged.
+    """
+    row: dict[str, object] = {}
+    for (_, ending, file), content in pairs:
+        if isinstance(content, DataError):
+            raise DataError(f"{file}: {content}") from content
+        assert isinstance(content, bytes)
+        if len(content) > _MOST_LABEL_BYTES:
+            raise DataError(f"{file}: {len(content):,} bytes are no label; leave it out")
+        try:
+            text = content.decode().strip()
+            value = parse_line(text) if ending == _OBJECT else text
+        except ValueError as error:
+            raise DataError(f"{file}: cannot be read ({error}); fix it") from error
+        row |= value if isinstance(value, dict) else {ending: value}
+    return row

@@ -1,0 +1,418 @@
+"""Folders of any content, on the disk or in an archive: tables alone, or sidecar tables of images.
+
+Tables beside images: `metadata.csv` of an `imagefolder`, `train.csv` of a contest, labels of a folder.
+
+A column names the images: by their paths, their names, or their names without the ending (`id`). What a table
+names is looked for in its own folder, then in all folders below it.
+"""
+
+import dataclasses
+import functools
+import os
+import posixpath
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from pellucid.data.data_files import IMAGE_KIND, IMAGE_SUFFIXES, TEXT_SUFFIX, File, Stored, ends_like_image
+from pellucid.data.labels import MOST_ROWS
+from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
+from pellucid.data.reading.class_folders import (
+    has_class_folders,
+    holds_texts,
+    in_stored_order,
+    read_folder,
+    read_text_folder,
+    read_unlabelled,
+)
+from pellucid.data.reading.input_values import FLAGS
+from pellucid.data.reading.labelled_files import (
+    CLASS_NAMES,
+    is_class_names,
+    pairs_in,
+    read_pairs,
+    with_class_names,
+)
+from pellucid.data.reading.labelled_tables import RowReader, joined, list_table
+from pellucid.data.reading.shards import (
+    Shard,
+    is_submission,
+    on_disk,
+    read_shards,
+    require_one_set,
+    split_of_path,
+)
+from pellucid.data.tables.columns import choose_columns
+from pellucid.data.tables.table import Table
+from pellucid.data.tables.table_files import TABLE_SUFFIXES, is_table, open_table
+from pellucid.data.trees import Folder, PackedFolder, files_in, place_of, sub_folders, suffix_of, walk
+from pellucid.data.wording import count_of, quoted, some
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+
+_METADATA = "metadata"
+_METADATA_FILES = tuple(_METADATA + suffix for suffix in TABLE_SUFFIXES)
+_OF_IMAGES = frozenset(
+    "image images img imgs picture pictures photo photos jpg jpeg png data files crops frames".split()
+)
+_LOOKED_AT = 20
+_MOST_PLACES, _LONGEST_NAME = 50, 200
+# Columns tried as names of images where none is asked for: for each of them files are looked for.
+_MOST_COLUMNS = 1_000
+
+
+class ImageFinder:
+    """Every image of a folder, found by path, by name, or by name without its ending.
+
+    Args:
+        folder: it and all folders in it are gone through.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        before = f"{folder}/"
+        self.files: dict[str, File] = {}
+        self._known: dict[str, list[str]] = {}
+        for file, is_image in walk(folder, IMAGE_KIND):
+            if is_image:
+                path = place_of(file).removeprefix(before).replace(os.sep, "/")
+                self.files[path] = file
+                for name in {path, os.path.splitext(path)[0], posixpath.basename(path), _stem(path)}:
+                    self._known.setdefault(name, []).append(path)
+
+    def find(self, value: object, near: Sequence[str]) -> str | None:
+        """Path of the image that a cell names; `None` where there is none, or several might be meant.
+
+        Of several those in the folders of `near` come first, in their order.
+        """
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            return None
+        name = posixpath.normpath(str(value).strip().replace("\\", "/"))
+        for folder in near:
+            found = self._known.get(posixpath.join(folder, name), [])
+            if len(found) == 1:
+                return found[0]
+        found = self._known.get(name, [])
+        below = [path for path in found if any(folder and path.startswith(f"{folder}/") for folder in near)]
+        fitting = below or found
+        return fitting[0] if len(fitting) == 1 else None
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(posixpath.basename(path))[0]
+
+
+class SidecarTable(NamedTuple):
+    """A table that lies beside images.
+
+    Attributes:
+        name: its path in the folder.
+        table: begins to read it.
+        near: folders in which its images are looked for first.
+    """
+
+    name: str
+    table: Table
+    near: tuple[str, ...]
+
+
+def sidecar_tables(folder: Folder) -> dict[str, File]:
+    """Tables of a folder that may say of which class its images are, by path in the folder.
+
+    Empty where its sub-folders are classes, or splits of class folders.
+    """
+    folders = sub_folders(folder)
+    below = {
+        f"{name}/{file_name}": file
+        for name, sub in folders.items()
+        for file_name in _METADATA_FILES
+        if (file := _file_in(sub, file_name)) is not None
+    }
+    own = {name: file for name, file in files_in(folder).items() if is_table(Path(name))}
+    metadata = {name: file for name, file in own.items() if _stem(name).lower() == _METADATA}
+    if below or metadata:
+        return {**metadata, **below}
+    if len(folders) > 1 and not all(_is_of_images(name) for name in folders):
+        return {}
+    if any(sub_folders(sub) for name, sub in folders.items() if name.lower() in SPLIT_OF_NAME):
+        return {}
+    return {name: file for name, file in own.items() if not is_submission(name)}
+
+
+def _file_in(folder: Folder, name: str) -> File | None:
+    """A file of a name in a folder, of which nothing else is looked at."""
+    if isinstance(folder, PackedFolder):
+        return folder.files.get(name)
+    return folder / name if os.path.isfile(folder / name) else None
+
+
+def _is_of_images(name: str) -> bool:
+    """Tell the name of a folder that says that it holds images, or a split of them, and no class."""
+    words = set(re.split(r"[^a-z]+", name.lower()))
+    return bool(words & _OF_IMAGES or any(word in SPLIT_OF_NAME for word in words))
+
+
+def read_sidecar_tables(
+    tables: Sequence[SidecarTable], images: ImageFinder, place: str, settings: Settings
+) -> Listing | None:
+    """List the images that tables name; `None` where no table names any.
+
+    Raises: `DataError` if a row names no image, or it cannot be told which table or which column counts.
+    """
+    naming = [(each, name) for each in tables if (name := naming_column(each, images, settings)) is not None]
+    if not naming:
+        return None
+    naming.sort(key=lambda pair: split_of_path(pair[0].name) not in (TRAIN, UNDECIDED))
+    splits = Counter(split_of_path(each.name) for each, _ in naming)
+    if splits[UNDECIDED] and len(naming) > 1:
+        names = some([quoted(each.name) for each, _ in naming])
+        raise DataError(
+            f"{place}: which table has the labels, {names}? Give it as DATA, or move the others away"
+        )
+    parts, empty, label = [], [], settings.label_column
+    for each, column in naming:
+        if (label is not None and label not in each.table.names) or len(each.table.names) == 1:
+            empty.append(each.name)
+            continue
+        asked = dataclasses.replace(settings, input_column=column, label_column=label, task="image")
+        part, label = list_named(each, images, asked)
+        parts.append(part)
+    if not parts:
+        raise DataError(f"{place}: {some(list(map(quoted, empty)))} names images but has no column of labels")
+    listing = joined(parts)
+    warnings = [*listing.warnings, *_left_out(listing, images, empty, place)]
+    return dataclasses.replace(listing, place=place, form="table beside images", warnings=tuple(warnings))
+
+
+def naming_column(beside: SidecarTable, images: ImageFinder, settings: Settings) -> str | None:
+    """The column of a table that names images: asked for, or of those that mostly do the one that tells most.
+
+    Labels such as 0 and 1 may name images too, yet the same ones again and again.
+    """
+    if settings.input_column is not None:
+        return settings.input_column if settings.input_column in beside.table.names else None
+    different: dict[str, int] = {}
+    for name, values in beside.table.head.columns.items():
+        first = [images.find(value, beside.near) for value in values[:_LOOKED_AT]]
+        if 2 * sum(path is not None for path in first) > len(first):
+            different[name] = len(set(first))
+    return max(different, key=lambda name: different[name]) if different else None
+
+
+def list_named(beside: SidecarTable, images: ImageFinder, settings: Settings) -> tuple[Listing, str]:
+    """List the images of one table, and the column of the labels.
+
+    Raises: `DataError` if a row names none of them.
+    """
+    table = beside.table
+    columns = choose_columns(table, Path(), settings)
+    reader = RowReader(table, columns)
+    values = [value for block in reader.inputs() for value in block]
+    rows = reader.listing()
+    found = [images.find(value, beside.near) for value in values]
+    missing = [
+        f"row {source.rpartition(':')[2]} ({quoted(str(value))})"
+        for source, value, path in zip(rows.sources, values, found, strict=True)
+        if path is None
+    ]
+    if missing and not settings.skip_bad:
+        raise DataError(
+            f"{table.place}: no such image, or more than one, at {some(missing, MOST_ROWS)}; "
+            "fix the names or leave them out with --skip-bad"
+        )
+    paths = [
+        Path(str(value)) if path is None else images.files[path]
+        for value, path in zip(values, found, strict=True)
+    ]
+    splits, why = _splits(beside, found, rows.splits if columns.split is not None else None)
+    listing = dataclasses.replace(
+        rows,
+        splits=splits,
+        paths=paths,
+        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}{why}; {FLAGS}"),
+    )
+    return listing, columns.label
+
+
+def _splits(
+    beside: SidecarTable, found: Sequence[str | None], own: Sequence[str] | None
+) -> tuple[Sequence[str], str]:
+    """Splits of rows: by a column, the table's name, or the folders of all images; and words about it."""
+    if own is not None:
+        return own, ""
+    split = split_of_path(beside.name)
+    if split:
+        return [split] * len(found), f"; the {split} split, by the name {quoted(beside.name)}"
+    of_folders = [split_of_path(posixpath.dirname(path)) if path else UNDECIDED for path in found]
+    if all(of_folders):
+        return of_folders, "; splits by the folders of the images"
+    return [UNDECIDED] * len(found), ""
+
+
+def names_images_nearby(table: Table, folder: Path, settings: Settings) -> bool:
+    """Tell a table whose images lie in folders below its own, or are named without their ending."""
+    if settings.task == "text" or table.images or settings.generates:
+        return False
+    asked = settings.input_column
+    places = [folder, *(each for each in sub_folders(folder).values() if isinstance(each, Path))]
+    tried = list(islice(table.head.columns, _MOST_COLUMNS)) if asked is None else [asked]
+    for values in [table.head.columns[name] for name in tried if name in table.head.columns]:
+        first = [str(value).strip() for value in values[:_LOOKED_AT] if _may_name(value)]
+        if not first:
+            continue
+        if 2 * sum(os.path.isfile(folder / value) for value in first) > len(first):
+            return False  # as paths they are found
+        if 2 * sum(_is_nearby(value, places[:_MOST_PLACES]) for value in first) > len(first):
+            return True
+    return False
+
+
+def _may_name(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return False
+    text = str(value).strip()
+    return 0 < len(text) <= _LONGEST_NAME and "\0" not in text and not text.startswith((".", "/"))
+
+
+def _is_nearby(value: str, places: Sequence[Path]) -> bool:
+    """Tell the name of an image in one of some folders."""
+    endings = [""] if ends_like_image(value) else IMAGE_SUFFIXES
+    return any(os.path.isfile(f"{place}/{value}{ending}") for place in places for ending in endings)
+
+
+def _left_out(listing: Listing, images: ImageFinder, empty: Sequence[str], place: str) -> Iterator[str]:
+    """Say which images and tables have no labels."""
+    number = len(images.files) - len(set(listing.paths or ()) & set(images.files.values()))
+    if number:
+        yield f"{place}: {count_of(number, 'image')} left out, having no label in any table"
+    if empty:
+        yield f"{place}: {some(list(map(quoted, empty)))} left out, having no labels"
+
+
+# Folders of any content, on the disk or in an archive: what lies there decides how they are read.
+
+_DESCRIPTIONS = frozenset({"dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json"})
+
+
+def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
+    """List what a folder holds: tables of splits, or class folders of images or of texts.
+
+    Raises: `DataError` if it holds nothing of the kind, or cannot be used as it is.
+    """
+    pairs = pairs_in(folder) if settings.task != "image" else None
+    if pairs is not None and pairs.found:
+        return read_pairs(pairs, place, settings)
+    tables = tables_alone(folder)
+    names = [file for file in tables if is_class_names(file)]
+    if len(tables) > len(names):
+        listing = _read_tables(folder, [file for file in tables if file not in names], place, settings)
+        return with_class_names(listing, names[0], settings) if len(names) == 1 else listing
+    beside = (
+        None
+        if settings.task == "text" or settings.generates
+        else _read_images_with_tables(folder, place, settings)
+    )
+    if beside is not None:
+        return in_stored_order(beside)
+    if settings.task == "text" or (settings.task == "auto" and holds_texts(folder)):
+        return read_text_folder(folder, place, settings)
+    if settings.generates and not has_class_folders(folder):
+        return in_stored_order(read_unlabelled(folder, place))
+    return in_stored_order(read_folder(folder, place, IMAGE_KIND, settings.class_depth))
+
+
+def tables_alone(folder: Folder) -> list[File]:
+    """Tables in a folder and its sub-folders, where there is neither an image nor a text file beside them."""
+    found = []
+    for file, is_image in walk(folder, IMAGE_KIND):
+        is_loose = "/" not in place_of(file).removeprefix(f"{folder}/")
+        if is_image or (suffix_of(file) == TEXT_SUFFIX and not is_loose):
+            return []
+        if is_table(Path(str(file))) and not is_submission(str(file)) and not _is_left_by_datasets(file):
+            found.append(file)
+    return found
+
+
+def _is_left_by_datasets(file: File) -> bool:
+    """Tell what `datasets` keeps for itself beside a data set: descriptions, row numbers after a shuffle."""
+    name = posixpath.basename(str(file))
+    return name in _DESCRIPTIONS or (name.startswith("cache-") and name.endswith(".arrow"))
+
+
+def _read_tables(folder: Folder, tables: list[File], place: str, settings: Settings) -> Listing:
+    """Read the tables of a folder, of which those in an archive are unpacked for as long as they are read."""
+    names = {place_of(file).removeprefix(f"{folder}/"): file for file in tables}
+    require_one_set(list(names), place)
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
+        shards = []
+        for number, (name, file) in enumerate(names.items()):
+            path = on_disk(file, Path(temporary), number)
+            open_it = functools.partial(_opened, path, file, settings)
+            shards.append(Shard(name, split_of_path(name), open_it, path.parent))
+        return read_shards(shards, place, settings)
+
+
+def read_table(path: Path, place: str, settings: Settings) -> Listing:
+    """List the images or texts of one table, given by itself.
+
+    Raises: `DataError` if it cannot be used as it is.
+    """
+    table = open_table(path, place, settings.encoding)
+    if names_images_nearby(table, path.parent, settings):
+        beside = SidecarTable(path.name, table, near_of(path.name))
+        images = ImageFinder(path.parent)
+        column = naming_column(beside, images, settings)
+        if column is not None:
+            asked = dataclasses.replace(settings, input_column=column, task="image")
+            listing, _ = list_named(beside, images, asked)
+            return dataclasses.replace(listing, form="table beside images")
+    listing = list_table(table, path.parent, settings)
+    names = [path.parent / name for name in CLASS_NAMES if name != path.name.lower()]
+    found = [each for each in names if each.is_file() and is_class_names(each)]
+    return with_class_names(listing, found[0], settings) if len(found) == 1 else listing
+
+
+def near_of(name: str) -> tuple[str, ...]:
+    """Folders in which the images of a table are looked for first: its own, and that of its name."""
+    own = posixpath.dirname(name)
+    return own, posixpath.join(own, posixpath.basename(name).split(".")[0])
+
+
+def _read_images_with_tables(folder: Folder, place: str, settings: Settings) -> Listing | None:
+    """Read the images that tables beside them name; `None` where there is no such table."""
+    found = sidecar_tables(folder)
+    if not found:
+        return None
+    images = ImageFinder(folder)
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
+        tables, unreadable = [], []
+        for number, (name, file) in enumerate(found.items()):
+            try:
+                table = _opened(on_disk(file, Path(temporary), number), file, settings)
+            except DataError as error:  # perhaps it is no table of images at all
+                unreadable.append(error)
+            else:
+                tables.append(SidecarTable(name, table, near_of(name)))
+        listing = read_sidecar_tables(tables, images, place, settings)
+    if listing is None and unreadable and not has_class_folders(folder):
+        raise unreadable[0]
+    if listing is None:
+        return None
+    said = (f"left out: {error}" for error in unreadable)
+    return dataclasses.replace(listing, warnings=(*listing.warnings, *said))
+
+
+def _opened(path: Path, file: File, settings: Settings) -> Table:
+    """Begin to read a table.
+
+    Raises: `DataError` if it holds images and lies in an archive, where they are not found again.
+    """
+    table = open_table(path, place_of(file), settings.encoding)
+    if table.images and isinstance(file, Stored):
+        raise DataError(
+            f"{file}: a table of images inside an archive; unpack the archive and give the folder"
+        )
+    return table

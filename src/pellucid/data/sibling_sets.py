@@ -1,0 +1,170 @@
+"""Sets of examples that belong together: what copies, groups and each rule for siblings link, joined."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int64
+
+
+def together(
+    pool: Int64[np.ndarray, " pool"], first: Int64[np.ndarray, " n"], groups: Sequence[str]
+) -> Int64[np.ndarray, " pool"]:
+    """Number the sets of examples that copies, siblings and groups hold together, by first appearance.
+
+    `first` is the position of the first example that each one stays with. An empty group is none.
+    """
+    if any(groups):
+        first = linked(first, first_of_groups(groups))
+    _, leaders, of = np.unique(first[pool], return_index=True, return_inverse=True)
+    return np.unique(leaders[of.reshape(-1)], return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def first_of_groups(groups: Sequence[str]) -> Int64[np.ndarray, " n"]:
+    """For each example the position of the first one of its group; its own where it has none."""
+    seen: dict[str, int] = {}
+    return np.array(
+        [seen.setdefault(group, index) if group else index for index, group in enumerate(groups)], np.int64
+    )
+
+
+def linked(*firsts: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+    """Join sets that share an example: for each example the first position of the joined set."""
+    places = np.arange(len(firsts[0]), dtype=np.int64)
+    pairs = [np.stack([places, first], axis=1)[first != places] for first in firsts]
+    return first_of_sets(len(places), np.concatenate(pairs))
+
+
+def first_of_sets(count: int, pairs: Int64[np.ndarray, "pairs 2"]) -> Int64[np.ndarray, " count"]:
+    """For each of `count` examples the first position that pairs link it to, in any number of steps."""
+    first = np.arange(count, dtype=np.int64)
+    while len(pairs):
+        roots = np.sort(first[pairs], axis=1)
+        apart = roots[:, 0] != roots[:, 1]
+        pairs, roots = pairs[apart], roots[apart]
+        # Each later root hangs on an earlier one, so that no circle can arise; then all point to the root.
+        np.minimum.at(first, roots[:, 1], roots[:, 0])
+        while not np.array_equal(first, first[first]):
+            first = first[first]
+    return first
+
+
+# Rules by which examples belong together, and what they found.
+
+# Names of the rules, in the order in which they are joined: those that look at the content come first.
+NEAR_COPIES, BURSTS, QUOTES, THREADS, SOURCES = "near_copies", "bursts", "quotes", "threads", "sources"
+
+# Names for the examples of a set, by rule.
+WORDS: Mapping[str, str] = {
+    NEAR_COPIES: "near copies of one another",
+    BURSTS: "taken one after the other of one scene",
+    QUOTES: "quoting one another",
+    THREADS: "of one thread by mail headers or subject",
+    SOURCES: "of one source by a column of the table",
+}
+
+# A set of more than one in so many of the examples is no set: it would be a whole test split.
+MOST_OF_ALL = 5
+
+# In small data a set may always have so many.
+FEWEST_OF_ALL = 10
+
+
+class Found(NamedTuple):
+    """Outcome of one rule.
+
+    Attributes:
+        sets: sets of two or more examples.
+        examples: examples in them.
+    """
+
+    sets: int
+    examples: int
+
+
+@dataclass(frozen=True)
+class Siblings:
+    """Examples that belong together.
+
+    Attributes:
+        first: for each example the first one of its set by all rules; its own position where it is alone.
+        found: what each rule found, in the order of the rules; nothing where none was asked.
+        links: what each rule linked, the earlier example first.
+        warnings: sentences about links that were not used.
+    """
+
+    first: Int64[np.ndarray, " n"]
+    found: Mapping[str, Found]
+    links: Mapping[str, Int64[np.ndarray, "links 2"]]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def examples(self) -> int:
+        """Examples that any rule links to another."""
+        return len(np.unique(np.concatenate([np.zeros((0, 2), np.int64), *self.links.values()])))
+
+    def reasons(self) -> dict[int, tuple[str, int]]:
+        """For each example that a rule links to an earlier one, the rule and that earlier one."""
+        found: dict[int, tuple[str, int]] = {}
+        for rule, links in self.links.items():
+            for earlier, later in links.tolist():
+                found.setdefault(later, (rule, earlier))
+        return found
+
+    def sets_by_rule(self, most: int) -> Iterator[tuple[str, list[int]]]:
+        """The first sets of each rule, at most so many, with the positions of their examples."""
+        for rule, links in self.links.items():
+            members = np.unique(links)
+            first = first_of_sets(len(self.first), links)[members]
+            order = np.argsort(first, kind="stable")
+            parts = np.split(members[order], np.flatnonzero(np.diff(first[order])) + 1)
+            for part in parts[:most] if len(members) else []:
+                yield rule, part.tolist()
+
+
+def no_siblings(count: int) -> Siblings:
+    """Siblings where no rule is asked."""
+    return Siblings(np.arange(count, dtype=np.int64), {}, {})
+
+
+def joined(
+    count: int,
+    usable: int,
+    copies: Int64[np.ndarray, " n"],
+    links: Mapping[str, Int64[np.ndarray, "links 2"]],
+    warnings: Sequence[str] = (),
+) -> Siblings:
+    """Join what the rules found, one after the other, but for sets that would take a whole split.
+
+    `usable` is how many examples can be used. `copies` is the first example with the same content: links
+    between copies count for nothing, and copies count when sets are measured.
+    """
+    most = max(FEWEST_OF_ALL, usable // MOST_OF_ALL)
+    places = np.arange(count, dtype=np.int64)
+    of_copies = np.stack([copies, places], axis=1)[copies != places]
+    pairs, found, kept_links, said = of_copies, {}, {}, list(warnings)
+    for rule, fresh in links.items():
+        fresh = np.sort(fresh, axis=1)
+        fresh = fresh[copies[fresh[:, 0]] != copies[fresh[:, 1]]]
+        first = first_of_sets(count, np.concatenate([pairs, fresh]))
+        sizes = np.bincount(first, minlength=count)
+        is_small = sizes[first[fresh[:, 0]]] <= most
+        if not is_small.all():
+            largest = int(sizes[first[fresh[~is_small, 0]]].max())
+            said.append(
+                f"The rule for {rule.replace('_', ' ')} would join {largest:,} examples into one set, which "
+                "is more than a split can take; it was not followed there, so that scores may flatter."
+            )
+        fresh = fresh[is_small]
+        kept_links[rule] = fresh
+        found[rule] = _counted(count, fresh)
+        pairs = np.concatenate([pairs, fresh])
+    first = first_of_sets(count, np.concatenate([pairs[len(of_copies) :], of_copies]))
+    return Siblings(first, found, kept_links, tuple(said))
+
+
+def _counted(count: int, links: Int64[np.ndarray, "links 2"]) -> Found:
+    """Sets and examples of one rule's links."""
+    members = np.unique(links)
+    return Found(len(np.unique(first_of_sets(count, links)[members])), len(members))

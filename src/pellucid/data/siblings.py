@@ -1,0 +1,366 @@
+"""Finding siblings: sources, threads, quotes, near copies and bursts, every rule asked in its order.
+
+Sources: examples of one thread, document, person or recording, where a column of the table says so.
+
+One column is used, the first of `SOURCE_NAMES` (`tables/headers.py`) that parts the data into enough sets:
+two together would chain every thread to all others of its authors. `source` comes last, since it names a
+publisher as often as a document, and what names a place of publication (`site`, `domain`, `publisher`,
+`dataset`) is left out: whole classes stand or fall with it.
+"""
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+from jaxtyping import Bool, Int64, UInt64
+
+from pellucid.arithmetic.draws import chained
+from pellucid.data.decoded import Content, remembered
+from pellucid.data.image_copies import NearCopies, confirmed_images
+from pellucid.data.image_siblings import BURST_RULE, SCENE_RULE, bursts
+from pellucid.data.listing import Images, Listing
+from pellucid.data.raw_texts import Texts, units_of
+from pellucid.data.sibling_sets import (
+    BURSTS,
+    NEAR_COPIES,
+    QUOTES,
+    SOURCES,
+    THREADS,
+    Siblings,
+    first_of_sets,
+    joined,
+)
+from pellucid.data.tables.csv_tables import place_of_source
+from pellucid.data.text_copies import confirmed_texts
+from pellucid.data.wording import quoted
+
+FEWEST_SETS = 10
+LARGEST_SHARE = 0.2
+
+
+def by_source(
+    columns: Mapping[str, UInt64[np.ndarray, " n"]], positions: Int64[np.ndarray, " positions"]
+) -> tuple[str | None, Int64[np.ndarray, "links 2"]]:
+    """Link the examples with equal values in the first column that serves, and name it.
+
+    A column serves where it has at least 10 different values, some value twice, and none in more than a fifth
+    of the examples. `positions` ascend and are the usable examples.
+    """
+    for name in sorted(columns, key=place_of_source):
+        codes = columns[name][positions]
+        values, first, of, counts = np.unique(
+            codes, return_index=True, return_inverse=True, return_counts=True
+        )
+        counts = np.where(values == 0, 1, counts)
+        is_small = counts.max(initial=0) <= LARGEST_SHARE * len(positions)
+        if len(values) >= FEWEST_SETS and is_small and counts.max(initial=0) > 1:
+            links = np.stack([positions[first[of.reshape(-1)]], positions], axis=1)
+            return name, links[(codes != 0) & (links[:, 0] != links[:, 1])]
+    return None, np.zeros((0, 2), np.int64)
+
+
+# Threads of mails, by what their headers say.
+#
+# A text is a mail where its first line is a field of a mail header (`From:`, `Subject:`, `Message-ID:` and
+# their like); the fields end at the first empty line. Texts are of one thread where
+#
+# 1. one names the `Message-ID` of another, or of a mail that another names too, in `In-Reply-To` or
+#    `References`;
+# 2. their subjects are equal but for `Re:`, `Fwd:`, their forms in other languages, and tags of mailing
+#    lists in square brackets, and at least one of them has such a `Re:`. The subject of a text without a
+#    header is its first line.
+#
+# Subjects of one word or of fewer than 8 characters, such as `Re: hello`, say nothing.
+
+FEWEST_LETTERS, FEWEST_WORDS = 8, 2
+_LOOKED_AT = 8192
+_FIELDS = (
+    "from", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references", "reply-to", "sender",
+    "return-path", "received", "delivered-to", "newsgroups", "organization", "organisation", "lines", "path",
+    "x-mailer", "mime-version", "content-type", "list-id", "thread-topic", "thread-index",
+)  # fmt: skip
+_FIELD = re.compile(rf"(?:{'|'.join(_FIELDS)})\s?:", re.IGNORECASE)
+_ID = re.compile(r"<[^<>\s]{3,250}>")
+_TAG = re.compile(r"\s*\[[^\]\n]{1,40}\]\s*")
+_REPLY = re.compile(
+    r"\s*(?:re|aw|fwd?|wg|sv|vs|antw|rif|odp)\s?(?:\[\d+\]|\(\d+\)|\^\d+)?\s?:", re.IGNORECASE
+)
+
+
+def threads(texts: Texts, positions: Int64[np.ndarray, " positions"]) -> Int64[np.ndarray, "links 2"]:
+    """Link texts of one thread, by the rule at the top of this file; `positions` are the usable texts."""
+    by_id: dict[str, int] = {}
+    by_subject: dict[str, list[int]] = {}
+    is_answered: set[str] = set()
+    links: list[tuple[int, int]] = []
+    for index in positions.tolist():
+        subject, ids = _read(_start_of(texts, index))
+        for name in ids:
+            links.append((by_id.setdefault(name, index), index))
+        subject, is_reply = plain_subject(subject)
+        if len(subject) >= FEWEST_LETTERS and len(subject.split()) >= FEWEST_WORDS:
+            by_subject.setdefault(subject, []).append(index)
+            if is_reply:
+                is_answered.add(subject)
+    for subject in is_answered:
+        first, *later = by_subject[subject]
+        links += [(first, index) for index in later]
+    found = np.array(sorted(set(links)), np.int64).reshape(-1, 2)
+    return found[found[:, 0] != found[:, 1]]  # type: ignore[no-any-return]
+
+
+def plain_subject(subject: str) -> tuple[str, bool]:
+    """A subject without marks of replies and tags of lists, in small letters; and whether it is a reply."""
+    is_reply = False
+    while match := _REPLY.match(subject) or _TAG.match(subject):
+        is_reply = is_reply or match.re is _REPLY
+        subject = subject[match.end() :]
+    return " ".join(subject.casefold().split()), is_reply
+
+
+def _start_of(texts: Texts, index: int) -> str:
+    start, end = texts.offsets[index : index + 2].tolist()
+    return texts.content[start : min(end, start + _LOOKED_AT)].tobytes().decode(errors="ignore").lstrip()
+
+
+def _read(text: str) -> tuple[str, list[str]]:
+    """Subject of a mail, with its `Re:`, and the ids of the mail and of those it answers."""
+    if not _FIELD.match(text):
+        return text.partition("\n")[0], []
+    subject, ids = "", []
+    for name, value in _fields(text):
+        if name == "subject":
+            subject = value
+        elif name in ("message-id", "in-reply-to", "references"):
+            ids += _ID.findall(value)
+    return subject, ids
+
+
+def _fields(text: str) -> Iterator[tuple[str, str]]:
+    """Fields of a mail header up to the first empty line, those of several lines in one."""
+    name, parts = "", []
+    for line in text.splitlines():
+        if not line.strip():
+            break
+        if line[0] in " \t" and name:
+            parts.append(line.strip())
+            continue
+        if name:
+            yield name, " ".join(parts)
+        name, _, value = line.partition(":")
+        name, parts = name.strip().lower(), [value.strip()]
+    if name:
+        yield name, " ".join(parts)
+
+
+# Quotes: a text that holds most of another one in lines that begin with `>`.
+#
+# Lines of quotation are set against what every text says in its own lines, in runs of five words, so that
+# lines broken at other places do not matter. Text A is quoted by B where at least half of A's runs, and at
+# least 10 of them, stand in B's quotations. Runs that more than 20 texts quote, or more than two say
+# themselves, are common property, such as the foot of a mailing list, and say nothing.
+
+SHARE_QUOTED = 0.5
+FEWEST_RUNS = 10
+RUN = 5
+MOST_QUOTING = 20
+MOST_SAYING = 2
+LONGEST = 20_000
+QUOTE_RULE = (SHARE_QUOTED, FEWEST_RUNS, RUN, MOST_QUOTING, MOST_SAYING, LONGEST)
+
+_TOGETHER = 500
+_NEW_LINE, _MARK = ord("\n"), ord(">")
+
+
+def quotes(texts: Texts, positions: Int64[np.ndarray, " positions"]) -> Int64[np.ndarray, "links 2"]:
+    """Link each text to those that quote most of it; `positions` ascend and are the texts compared."""
+    quoting = positions[_have_quotations(texts)[positions]]
+    runs, owners = _runs(texts, quoting, are_quoted=True)
+    order = np.lexsort((owners, runs))
+    runs, owners = runs[order], owners[order]
+    runs, starts, counts = np.unique(runs, return_index=True, return_counts=True)
+    rare = counts <= MOST_QUOTING
+    runs, starts, counts = runs[rare], starts[rare], counts[rare]
+    found, sizes = _quoted_runs(texts, positions, runs)
+    # What several texts say of themselves, as newsletters do from issue to issue, shows no quotation.
+    found = found[np.bincount(found[:, 0], minlength=len(runs))[found[:, 0]] <= MOST_SAYING]
+    times = counts[found[:, 0]]
+    said = np.repeat(found[:, 1], times)
+    offsets = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
+    heard = owners[np.repeat(starts[found[:, 0]], times) + offsets]
+    pairs, common = np.unique(said * len(texts) + heard, return_counts=True)
+    pairs = np.stack(np.divmod(pairs, max(1, len(texts))), axis=1)
+    enough = (common >= FEWEST_RUNS) & (common >= SHARE_QUOTED * sizes[pairs[:, 0]])
+    return pairs[enough & (pairs[:, 0] != pairs[:, 1])]  # type: ignore[no-any-return]
+
+
+def _quoted_runs(
+    texts: Texts, positions: Int64[np.ndarray, " positions"], runs: UInt64[np.ndarray, " runs"]
+) -> tuple[Int64[np.ndarray, "found 2"], Int64[np.ndarray, " n"]]:
+    """Runs of a sorted list that texts say in their own lines, as place and text; and how many each says."""
+    found = [np.zeros((0, 2), np.int64)]
+    sizes = np.zeros(len(texts), np.int64)
+    for start in range(0, len(positions) if len(runs) else 0, _TOGETHER):
+        own, of = _runs(texts, positions[start : start + _TOGETHER], are_quoted=False)
+        at = np.minimum(np.searchsorted(runs, own), len(runs) - 1)
+        sizes += np.bincount(of, minlength=len(texts))
+        found.append(np.stack([at, of], axis=1)[runs[at] == own])
+    return np.concatenate(found), sizes
+
+
+def _have_quotations(texts: Texts) -> Bool[np.ndarray, " n"]:
+    """Tell the texts with a line that begins with `>`."""
+    found = np.zeros(len(texts), bool)
+    step = 1 << 24
+    for start in range(0, len(texts.content), step):
+        part = texts.content[start : start + step + 1]
+        at = start + 1 + np.flatnonzero((part[:-1] == _NEW_LINE) & (part[1:] == _MARK))
+        found[np.searchsorted(texts.offsets, at, side="right") - 1] = True
+    return found
+
+
+def _runs(
+    texts: Texts, positions: Int64[np.ndarray, " positions"], *, are_quoted: bool
+) -> tuple[UInt64[np.ndarray, " runs"], Int64[np.ndarray, " runs"]]:
+    """Different runs of words of each text, in its quotations or in its own lines, and the text of each."""
+    found = [np.zeros(0, np.uint64)]
+    owners = [np.zeros(0, np.int64)]
+    for start in range(0, len(positions), _TOGETHER):
+        block = positions[start : start + _TOGETHER]
+        units = units_of([_lines(text, are_quoted) for text in texts[block]], LONGEST)
+        runs = units.hashes
+        for ahead in range(1, RUN):
+            runs = chained(runs, np.roll(units.hashes, -ahead))
+        to_the_end = np.repeat(units.offsets[1:], units.counts) - np.arange(len(runs))
+        whole = to_the_end >= RUN
+        owner = np.repeat(block, units.counts)
+        owner, runs = owner[whole], runs[whole]
+        once = np.unique(chained(runs, owner.astype(np.uint64)), return_index=True)[1]
+        found.append(runs[once])
+        owners.append(owner[once])
+    return np.concatenate(found), np.concatenate(owners)
+
+
+def _lines(text: str, are_quoted: bool) -> str:
+    """The quotations of a text without their marks, or all else."""
+    lines = text[:LONGEST].split("\n")
+    if are_quoted:
+        return "\n".join(line.lstrip("> ") for line in lines if line.startswith(">"))
+    return "\n".join(line for line in lines if not line.startswith(">"))
+
+
+# Near copies as sets: chains of pairs, each member confirmed on content.
+#
+# Near copies come in pairs. Where A is nearly B, and B nearly C, A and C may have little in common: a chain
+# of such steps would in the end hold innocent examples. So a set grows from its first member, and takes in
+# only what is at most two steps of a near copy away from that member; what is farther begins a set of its
+# own.
+
+# Tells which pairs of positions still resemble each other.
+Resemble = Callable[[Int64[np.ndarray, "pairs 2"]], Bool[np.ndarray, " pairs"]]
+
+
+def confirmed_chains(
+    count: int, pairs: Int64[np.ndarray, "pairs 2"], resemble: Resemble
+) -> Int64[np.ndarray, "links 2"]:
+    """Link near copies to the first member of their set.
+
+    `pairs` are near copies among `count` examples; `resemble` is asked about members that are no near copy
+    of the first one themselves.
+    """
+    links = [np.zeros((0, 2), np.int64)]
+    while len(pairs):
+        first = first_of_sets(count, pairs)
+        members = np.unique(pairs)
+        members = members[first[members] != members]
+        direct = pairs[first[pairs[:, 1]] == pairs[:, 0]][:, 1]
+        far = np.setdiff1d(members, direct)
+        asked = np.stack([first[far], far], axis=1)
+        is_in = np.zeros(count, bool)
+        is_in[first[members]] = is_in[direct] = True
+        is_in[far] = resemble(asked)
+        taken = members[is_in[members]]
+        links.append(np.stack([first[taken], taken], axis=1))
+        # Only pairs of two that stand outside can make further sets.
+        pairs = pairs[~is_in[pairs].any(axis=1)]
+    return np.concatenate(links)
+
+
+# Finding siblings: every rule asked in its order, and joined.
+
+_STEPS = 2
+
+Links = Int64[np.ndarray, "links 2"]
+
+
+def find_siblings(
+    listing: Listing,
+    content: Content,
+    first: Int64[np.ndarray, " n"],
+    usable: Bool[np.ndarray, " n"],
+    near: NearCopies,
+) -> Siblings:
+    """Find the examples that belong together, by every rule that fits the inputs.
+
+    `first` is the position of the first example with the same content; `near` are near copies.
+    """
+    count = len(listing)
+    alone = np.flatnonzero(usable & (first == np.arange(count))).astype(np.int64)
+    links: dict[str, Links] = {
+        NEAR_COPIES: confirmed_chains(count, near.pairs, lambda pairs: _still_alike(content, pairs))
+    }
+    if content.images is not None:
+        links |= _of_images(listing, content.images, alone)
+    if isinstance(content.inputs, Texts):
+        links |= _of_texts(content.inputs, content, alone)
+    name, by_column = by_source(listing.columns_of_sources, np.flatnonzero(usable).astype(np.int64))
+    if listing.columns_of_sources:
+        links[SOURCES] = by_column
+    found = joined(count, int(usable.sum()), first, links)
+    if name is None or not found.found[SOURCES].sets:
+        return found
+    said = f"Examples with the same {quoted(name)} stay together (--no-groups turns this off)."
+    return dataclasses.replace(found, warnings=(*found.warnings, said))
+
+
+def _still_alike(content: Content, pairs: Links) -> Bool[np.ndarray, " pairs"]:
+    """Tell pairs that may be near copies of a common one."""
+    if isinstance(content.inputs, Texts):
+        alike, _ = confirmed_texts(content.inputs, pairs, steps=_STEPS)
+        return np.concatenate([alike, np.zeros(len(pairs) - len(alike), bool)])
+    return confirmed_images(content.inputs, pairs, _STEPS)
+
+
+def _of_images(listing: Listing, images: Images, alone: Int64[np.ndarray, " alone"]) -> Mapping[str, Links]:
+    """Rules for images."""
+    if listing.paths is None:
+        return {}
+    key = hashlib.sha256(repr((BURST_RULE, SCENE_RULE, images.pixels.shape, listing.labels)).encode())
+    key.update(b"\0".join(str(path).encode(errors="backslashreplace") for path in listing.paths))
+    if images.taken is not None:
+        key.update(images.taken.tobytes())
+    return {BURSTS: _once("bursts", key, images.digests, alone, lambda: bursts(listing, images, alone))}
+
+
+def _of_texts(texts: Texts, content: Content, alone: Int64[np.ndarray, " alone"]) -> Mapping[str, Links]:
+    """Rules for texts."""
+    key = hashlib.sha256(repr(QUOTE_RULE).encode())
+    return {
+        QUOTES: _once("quotes", key, content.digests, alone, lambda: quotes(texts, alone)),
+        THREADS: threads(texts, alone),
+    }
+
+
+def _once(
+    kind: str,
+    key: "hashlib._Hash",
+    digests: np.ndarray,
+    alone: Int64[np.ndarray, " alone"],
+    search: Callable[[], Links],
+) -> Links:
+    """Links found for the same content before, or now."""
+    key.update(alone.astype("<i8").tobytes())
+    key.update(np.ascontiguousarray(digests).tobytes())
+    return remembered(kind, key.hexdigest(), search)

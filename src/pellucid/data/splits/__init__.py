@@ -1,1 +1,0 @@
-"""Splits: targets, and which example trains, validates or tests."""

@@ -1,1 +1,0 @@
-"""Choices among the columns of a table: those asked for, those joined, and the labels."""

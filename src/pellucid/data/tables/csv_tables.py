@@ -1,0 +1,381 @@
+"""CSV and TSV: rows as they really come, the header row or its absence, and rows as they are written."""
+
+import contextlib
+import csv
+import io
+import itertools
+import json
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, LINE_BYTES, ROWS_BYTES
+from pellucid.data.data_files import ends_like_image
+from pellucid.data.labels import read_number
+from pellucid.data.tables.text_files import Meter, TextFile
+from pellucid.data.wording import quoted
+from pellucid.errors import DataError
+
+_SEPARATORS = ",;\t"
+_SAMPLE_ROWS = 50
+_SAMPLE_CHARACTERS = 1 << 20
+_END = "\x00end of table\x00"
+_TOGETHER = 4  # rows that are read at once
+_FIELD_LIMIT_LOCK = threading.Lock()
+
+# Rows that are read at once: at first, when columns are chosen from them, and afterwards.
+ROWS_FIRST, ROWS_LATER = 1_000, 10_000
+
+
+class CsvBatch(NamedTuple):
+    """Some rows of a table; blank ones are left out.
+
+    Attributes:
+        rows: fields of each.
+        numbers: row of each in the file, counted from 1 with the header, as a spreadsheet does; a
+            quoted field that runs over several lines belongs to one row.
+    """
+
+    rows: list[list[str]]
+    numbers: list[int]
+
+
+class CsvRows(NamedTuple):
+    """A table of texts.
+
+    Attributes:
+        header: names of the columns.
+        batches: the rows after the header, read as they are asked for.
+        warnings: what was unusual about the form.
+    """
+
+    header: list[str]
+    batches: Iterator[CsvBatch]
+    warnings: tuple[str, ...]
+
+
+def open_csv(file: TextFile, separator: str | None = None) -> CsvRows:
+    """Begin to read a table of separated values: its header, and its rows.
+
+    `separator` is by default comma, semicolon or tab, whichever parts the first rows most evenly. Reading the
+    rows refuses a quote that never closes, and rows of uneven length.
+
+    Raises: `DataError` if the table is empty, or its first rows are refused.
+    """
+    separator = separator or _detected_separator(file)
+    batches = _batches(file, separator)
+    first = next(batches, CsvBatch([], []))
+    if not first.rows:
+        raise DataError(f"{file.place}: the table is empty; give one with a header and rows")
+    warnings = []
+    if separator == ";":
+        warnings.append(f"{file.place}: fields separated by semicolons")
+    elif separator == "\t" and ".csv" in file.place.lower():
+        warnings.append(f"{file.place}: fields separated by tabs")
+    after = CsvBatch(first.rows[1:], first.numbers[1:])
+    return CsvRows(
+        [name.strip() for name in first.rows[0]], itertools.chain([after], batches), tuple(warnings)
+    )
+
+
+def _row_counter(separator: str | None) -> Callable[[Iterator[str]], int]:
+    """Tells the row on which lines end; line ends inside quotes do not count."""
+
+    def count(lines: Iterator[str]) -> int:
+        """Rows so far, by the separator that the lines show where none is given."""
+        sample, is_whole = _sample(lines)
+        used = separator or _evenest_separator(sample, is_whole)
+        rows = 0
+        with _any_field_length(), contextlib.suppress(csv.Error):
+            for _ in csv.reader(_marked(itertools.chain(sample, lines)), delimiter=used):
+                rows += 1
+        return rows
+
+    return count
+
+
+def _marked(lines: Iterator[str]) -> Iterator[str]:
+    """Lines with one character more, so that a last row of no characters counts too."""
+    last = ""
+    for line in lines:
+        if last:
+            yield last
+        last = line
+    if last.endswith(("\n", "\r")):
+        yield last
+        last = ""
+    yield last + "x"
+
+
+@contextlib.contextmanager
+def _any_field_length() -> Iterator[None]:
+    """Lift the limit of Python's csv module (131,072 characters), which holds for the whole process."""
+    with _FIELD_LIMIT_LOCK:
+        limit = csv.field_size_limit(LINE_BYTES)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(limit)
+
+
+def _detected_separator(file: TextFile) -> str:
+    """The separator of a table by its first rows."""
+    with file.lines("", _row_counter(None)) as lines:
+        return _evenest_separator(*_sample(lines))
+
+
+def _evenest_separator(sample: list[str], is_whole: bool) -> str:
+    """The separator that cuts the first rows into the same number of fields, more than one."""
+
+    def evenness(separator: str) -> tuple[int, int]:
+        """Rows that are as long as the first, and how long; nothing where it has one field."""
+        reader = csv.reader(sample, delimiter=separator)
+        with _any_field_length(), contextlib.suppress(csv.Error):
+            rows = list(itertools.islice(reader, _SAMPLE_ROWS))
+            if not is_whole and len(rows) < _SAMPLE_ROWS:
+                rows = rows[:-1] or rows
+            lengths = [len(row) for row in rows if row]
+            if lengths and lengths[0] >= 2:
+                return lengths.count(lengths[0]), lengths[0]
+        return 0, 0
+
+    return max(_SEPARATORS, key=evenness)
+
+
+def _sample(lines: Iterator[str]) -> tuple[list[str], bool]:
+    """The first million characters in whole lines, and whether these are all there are."""
+    sample, size = [], 0
+    for line in lines:
+        sample.append(line)
+        size += len(line)
+        if size > _SAMPLE_CHARACTERS:
+            return sample, False
+    return sample, True
+
+
+def _batches(file: TextFile, separator: str) -> Iterator[CsvBatch]:
+    """Rows that are not blank, as long as the first.
+
+    A last line of our own shows whether a quote was still open at the end: it would be swallowed.
+
+    Raises: `DataError` if a quote was opened and never closed, or a row is longer or shorter.
+    """
+    number, width, size = 0, 0, ROWS_FIRST + 1
+    meter = Meter()
+    with file.lines("", _row_counter(separator), meter) as lines:
+        reader = csv.reader(itertools.chain(lines, [_END]), delimiter=separator)
+        found: list[list[str]] = []
+        while found[-1:] != [[_END]]:
+            found, is_last = _some_rows(reader, size, number, file.place, meter)
+            if is_last and found[-1:] != [[_END]]:
+                opened = number + len(found)
+                raise DataError(
+                    f"{file.place}: quote opened at row {opened} never closes; close or remove it"
+                )
+            batch = CsvBatch([], [])
+            for fields in found:
+                number += 1
+                if fields:
+                    batch.rows.append(fields)
+                    batch.numbers.append(number)
+            if found[-1] == [_END]:
+                batch.rows.pop()
+                batch.numbers.pop()
+            width = width or len(batch.rows[0] if batch.rows else ())
+            _require_even(batch, width, file.place)
+            yield batch
+            size = ROWS_LATER
+
+
+def _some_rows(
+    reader: "Iterator[list[str]]", size: int, number: int, place: str, meter: Meter
+) -> tuple[list[list[str]], bool]:
+    """The next rows, as many as fit into a block, and whether the table ends with them.
+
+    Raises: `DataError` if a field is so long that a quote must have stayed open, or columns are too many.
+    """
+    found: list[list[str]] = []
+    end, is_short = meter.read + BLOCK_BYTES, False
+    with _any_field_length():
+        try:
+            while len(found) < size and not is_short and (not found or meter.read < end):
+                meter.most = meter.read + ROWS_BYTES
+                before, wanted = len(found), min(_TOGETHER, size - len(found)) if found else 1
+                found.extend(itertools.islice(reader, wanted))
+                is_short = len(found) < before + wanted
+                if found and len(found[0]) > COLUMNS:
+                    raise DataError(f"{place}: more than {COLUMNS:,} columns; leave some out")
+                if found and CELLS < len(found) * len(found[0]):
+                    break
+        except csv.Error as error:
+            raise DataError(
+                f"{place}: row {number + len(found) + 1} cannot be read ({error}); close or remove its quote"
+            ) from error
+    is_last = is_short or (bool(found) and found[-1] != [] and found[-1][-1].endswith(_END))
+    return found, is_last
+
+
+def _require_even(batch: CsvBatch, width: int, place: str) -> None:
+    """Refuse rows of another length than the first.
+
+    Raises: `DataError` naming the first of them.
+    """
+    for fields, number in zip(batch.rows, batch.numbers, strict=True):
+        if len(fields) != width:
+            raise DataError(
+                f"{place}: row {number} has {len(fields)} fields, the first row {width}; fix the row"
+            )
+
+
+# The first row of a table of separated values: names of columns, or a row like all others.
+
+# Usual names of a column of image paths.
+IMAGE_NAMES = ("image", "path", "file", "filename", "file_name", "filepath", "image_path", "input", "img")
+
+# Usual names of a column of texts, the surest first.
+TEXT_NAMES = (
+    "text", "texts", "review", "review_text", "message", "body", "content", "sentence", "comment", "tweet",
+    "document", "post", "sms", "email", "input",
+)  # fmt: skip
+
+# Names of texts that often stand beside longer ones.
+LESSER_TEXT_NAMES = ("title", "subject", "headline", "question", "summary", "description")
+
+# Usual names of a column of labels, the surest first.
+LABEL_NAMES = ("label", "class", "category", "target", "y", "labels", "species")
+
+# Columns that are used without being asked for.
+SPLIT_NAME, GROUP_NAME = "split", "group"
+
+# Names of columns that say which examples belong together, the narrowest first; in small letters, without
+# signs.
+SOURCE_NAMES = (
+    # One talk: its parts answer and quote one another.
+    "thread", "threadid", "conversation", "conversationid", "dialogue", "dialogueid", "dialog", "dialogid",
+    "discussionid", "sessionid", "ticketid", "parentid",
+    # One document or page: its parts share subject, words and names.
+    "documentid", "docid", "articleid", "pageid", "postid", "submissionid", "url", "sourceurl", "sourceid",
+    # One recording: its images differ by moments.
+    "video", "videoid", "clip", "clipid", "sequenceid", "scene", "sceneid", "burstid", "seriesid",
+    # One body, or one hand: what is told apart is easily the person.
+    "patient", "patientid", "subjectid", "participant", "participantid", "speaker", "speakerid", "author",
+    "authorid", "user", "userid", "username", "reviewer", "reviewerid", "customerid", "accountid",
+    "source",
+)  # fmt: skip
+
+_USUAL = frozenset((*IMAGE_NAMES, *TEXT_NAMES, *LESSER_TEXT_NAMES, *LABEL_NAMES, SPLIT_NAME, GROUP_NAME))
+_FEWEST_ROWS = 4
+
+
+def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: Path) -> str | None:
+    """Reason why the first row is no header; `None` where it may be one.
+
+    A cell names an image that is there; or, in a table without images and without any usual name, a cell
+    stands again below itself in a column of few values, or is a number as all below it are. `rows` are some
+    of those below it, of the same length.
+    """
+    if any(_is_existing_image(folder, cell) for cell in header):
+        return "names an image"
+    is_named = any(map(is_usual, header))
+    if is_named or len(rows) < _FEWEST_ROWS or any(map(ends_like_image, (*rows[0], *rows[-1]))):
+        return None
+    for cell, values in zip(header, zip(*rows, strict=True), strict=True):
+        filled = [value.strip() for value in values if value.strip()]
+        if cell and cell in filled and 2 * len(set(filled)) <= len(filled):
+            return f"holds {quoted(cell)} as rows below it do"
+        if (
+            read_number(cell) is not None
+            and filled
+            and all(read_number(value) is not None for value in filled)
+        ):
+            return f"holds the number {quoted(cell)} above other numbers"
+    return None
+
+
+def is_usual(name: str) -> bool:
+    """Tell a usual name of a column of images, texts, labels, splits or groups."""
+    return name.lower() in _USUAL
+
+
+def named(header: Sequence[str]) -> list[str]:
+    """Give names to columns that have none.
+
+    Where several are empty, `column 3` and the like stand in their place.
+    """
+    if header.count("") < 2:
+        return list(header)
+    return [name or f"column {number}" for number, name in enumerate(header, start=1)]
+
+
+def _is_existing_image(folder: Path, cell: str) -> bool:
+    return ends_like_image(cell) and os.path.isfile(folder / cell)
+
+
+def names_source(name: str) -> bool:
+    """Tell a column that says which examples belong together by its name: `user_id`, `tweet.user.id`."""
+    return _source(name) in SOURCE_NAMES
+
+
+def place_of_source(name: str) -> int:
+    """Place of such a column in `SOURCE_NAMES`."""
+    return SOURCE_NAMES.index(_source(name))
+
+
+def names_id(name: str) -> bool:
+    """Tell a column of identifiers by its name: `id`, `tweet.id`, `userId`; they are no texts."""
+    if re.search(r"(?i:(^|[\W_])id$)|[a-z](Id|ID)$", name):
+        return True
+    return names_source(name) and name.lower().endswith("id")
+
+
+def _source(name: str) -> str:
+    """The name in `SOURCE_NAMES` that is meant: of a name in several parts the last two count too."""
+    words = re.split(r"[\W_]+", name.lower())
+    whole, last = "".join(words), "".join(words[-2:])
+    return last if len(words) > 2 and last in SOURCE_NAMES else whole
+
+
+# Tables as they are written: CSV in which no cell becomes a formula, and names of columns that differ.
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def as_csv(rows: Sequence[Sequence[Any]]) -> bytes:
+    """CSV; a text that a spreadsheet would take for a formula gets a `'` before it."""
+    text = io.StringIO()
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        # Most cells are numbers, which stay as they are; there are as many rows as inputs.
+        cells = [value if type(value) is float else _cell(value) for value in row]
+        # Python 3.11 leaves a lone carriage return unquoted; readers would end the line there.
+        has_return = any("\r" in cell for cell in cells if type(cell) is str)
+        (quoted if has_return else plain).writerow(cells)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return "'" + value if value.startswith(_FORMULA_STARTS) else value
+    if isinstance(value, (bool, list)):
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return value
+
+
+def columns_beside(fixed: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Names of columns, then one for each class: `class NAME` where a column has that name."""
+    names = list(fixed)
+    for name in classes:
+        column = name
+        while column in fixed or (column != name and column in classes):
+            column = f"class {column}"
+        names.append(column)
+    return names
+
+
+def written(name: str) -> str:
+    r"""A file name as a table holds it: one that is no Unicode shows its bytes as `\xe9`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

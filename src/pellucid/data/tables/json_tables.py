@@ -1,0 +1,376 @@
+"""JSON as tables: objects one after the other, or one document that holds a whole table."""
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, DOCUMENT, LINE_BYTES
+from pellucid.data.tables.csv_tables import GROUP_NAME, ROWS_FIRST, ROWS_LATER, SPLIT_NAME, is_usual
+from pellucid.data.tables.table import Block, Table, table_of_columns
+from pellucid.data.tables.text_files import TextFile, count_lines
+from pellucid.data.wording import quoted, some
+from pellucid.errors import DataError
+from pellucid.strict import parse_line
+
+# A text, in which nothing else counts; the beginning of one that goes on; or what parts values.
+_MARK = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
+
+_FILLED = re.compile(r"[^ \t\r\n]")
+
+
+class JsonValues:
+    """Goes through the values of a document by its brackets; whether each is JSON, its parser says."""
+
+    def __init__(self, pieces: Iterator[str], place: str) -> None:
+        self._pieces = pieces
+        self._place = place
+        self._text = ""
+        self._at = 0
+
+    def next_sign(self) -> str:
+        """The next character that is not blank, which stays; empty at the end."""
+        while True:
+            found = _FILLED.search(self._text, self._at)
+            if found is not None:
+                self._at = found.start()
+                return found[0]
+            self._at = len(self._text)
+            if not self._more():
+                return ""
+
+    def skip(self) -> None:
+        """Go past the sign that `next_sign` told."""
+        self._at += 1
+
+    def take(self, most: int, what: str) -> str:
+        """The next value as it is written, of at most so many characters.
+
+        `what` names it for messages, such as `row 7`.
+
+        Raises: `DataError` if it is longer, or the document ends inside it.
+        """
+        at, depth = self._at, 0
+        while True:
+            for found in _MARK.finditer(self._text, at):
+                mark = found[0]
+                if mark == '"':
+                    at = found.start()
+                    break
+                at = found.end()
+                depth += (mark in "[{") - (mark in "]}")
+                if depth < 0 or (depth == 0 and mark == ","):
+                    return self._taken(found.start())
+                if depth == 0:
+                    return self._taken(at)
+            else:
+                at = len(self._text)
+            if len(self._text) - self._at > most:
+                raise DataError(f"{self._place}: {what} holds more than {most:,} characters; cut its texts")
+            dropped = self._at
+            if not self._more():
+                if depth == 0 and at == len(self._text):
+                    return self._taken(at)
+                raise DataError(f"{self._place}: the file ends inside {what}; use an undamaged copy")
+            at -= dropped
+
+    def _taken(self, end: int) -> str:
+        text = self._text[self._at : end]
+        self._at = end
+        return text
+
+    def _more(self) -> bool:
+        """Read a piece on, and drop what was passed."""
+        piece = next(self._pieces, "")
+        if piece:
+            self._text = self._text[self._at :] + piece
+            self._at = 0
+        return bool(piece)
+
+
+# Tables whose rows are JSON objects, one after the other, whatever stands between them.
+
+
+class _Objects(NamedTuple):
+    objects: list[dict[str, object]]
+    numbers: list[int]
+
+
+def open_json_lines(file: TextFile) -> Table:
+    """Begin to read one JSON object a line; blank lines are passed over.
+
+    Raises: `DataError` as `open_objects`.
+    """
+    return open_objects(_lines(file), file.place)
+
+
+def _lines(file: TextFile) -> Iterator[tuple[int, str]]:
+    with file.lines("\n", count_lines) as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield number, line
+
+
+def open_objects(rows: Iterable[tuple[int, object]], place: str) -> Table:
+    """Begin to read JSON objects, each with its row; a key that is missing from one is an empty value.
+
+    They are as written, or parsed already.
+
+    Raises: `DataError` if one of the first is no JSON object, or they have too many keys.
+    """
+    batches = _batches(rows, place)
+    first = next(batches, _Objects([], []))
+    head = list(dict.fromkeys(name for value in first.objects for name in value))
+    if len(head) > COLUMNS:
+        raise DataError(f"{place}: more than {COLUMNS:,} keys; leave some out")
+
+    def block_of(batch: _Objects, names: Sequence[str]) -> Block:
+        return Block({name: [value.get(name) for value in batch.objects] for name in names}, batch.numbers)
+
+    def read(names: Sequence[str]) -> Iterator[Block]:
+        yield block_of(first, names)
+        for batch in batches:
+            _require_no_late_keys(batch, head, place)
+            yield block_of(batch, names)
+
+    return Table(place, block_of(first, head), read)
+
+
+def _batches(rows: Iterable[tuple[int, object]], place: str) -> Iterator[_Objects]:
+    """JSON objects with their rows, some at a time.
+
+    A list of values, such as `["some text", "label"]`, has its columns by number.
+
+    Raises: `DataError` if a row is no JSON object, or a list where the first row is none of its length.
+    """
+    numbered: list[str] | None = None
+    batch, size, held, cells = _Objects([], []), ROWS_FIRST, 0, 0
+    for number, given in rows:
+        try:
+            value = parse_line(given) if isinstance(given, str) else given
+        except ValueError as error:
+            raise DataError(f"{place}: row {number} is not JSON ({error}); fix the row") from error
+        if numbered is None:
+            count = len(value) if isinstance(value, list) else 0
+            numbered = numbered_columns(count) if 1 < count <= COLUMNS else []
+        if numbered:
+            if not isinstance(value, list) or len(value) != len(numbered):
+                raise DataError(
+                    f"{place}: row {number} is not a list of {len(numbered)} values, as the first is; fix "
+                    "the row"
+                )
+            value = dict(zip(numbered, value, strict=True))
+        if not isinstance(value, dict):
+            raise DataError(
+                f'{place}: row {number} is not an object such as {{"text": ..., "label": ...}}; fix the row'
+            )
+        batch.objects.append(value)
+        batch.numbers.append(number)
+        held += len(given) if isinstance(given, str) else _characters(value)
+        cells += len(value)
+        if len(batch.numbers) == size or held > BLOCK_BYTES or cells > CELLS:
+            yield batch
+            batch, size, held, cells = _Objects([], []), ROWS_LATER, 0, 0
+    if batch.numbers:
+        yield batch
+
+
+def numbered_columns(count: int) -> list[str]:
+    """Names of columns that have none."""
+    return [f"column {number}" for number in range(1, count + 1)]
+
+
+def _characters(value: dict[str, object]) -> int:
+    return sum(len(each) for each in value.values() if isinstance(each, str))
+
+
+def _require_no_late_keys(batch: _Objects, head: Sequence[str], place: str) -> None:
+    """Refuse a split or a group that begins only after the rows from which columns were chosen.
+
+    Raises: `DataError` naming the row.
+    """
+    known = set(head)
+    for value, number in zip(batch.objects, batch.numbers, strict=True):
+        if known.issuperset(value):
+            continue
+        for name in value:
+            if name not in known and name.lower() in (SPLIT_NAME, GROUP_NAME):
+                raise DataError(
+                    f"{place}: row {number} is the first with a value of {quoted(name)}; "
+                    "give one to the first row too, such as null"
+                )
+
+
+# JSON documents that hold one table: an array of objects, or an object as pandas and others write it.
+#
+# An array is read as a stream, element by element. What stands in one object (`{"text": {"0": ...}}`,
+# `{"columns": [...], "data": [...]}`, `{"text": [...]}`) is in memory as a whole, and bounded.
+
+_FITTING = (
+    'give an array of objects such as [{"text": ..., "label": ...}], '
+    'or one object a line; pandas writes them with to_json(orient="records")'
+)
+
+
+def open_json(file: TextFile) -> Table:
+    """Begin to read a JSON file, whatever stands in it: an array, one object, or an object a line.
+
+    Raises: `DataError` if it holds no table, or its first rows are damaged.
+    """
+    with file.pieces() as pieces:
+        values = JsonValues(pieces, file.place)
+        sign = values.next_sign()
+        if sign != "[":
+            document = values.take(DOCUMENT, "the document") if sign else ""
+            table = None if values.next_sign() else _table_of(document, file.place)
+            return table or open_json_lines(file)
+    return open_objects(_elements(file), file.place)
+
+
+def _elements(file: TextFile) -> Iterator[tuple[int, str]]:
+    """The elements of an array, counted from 1.
+
+    Raises: `DataError` if it ends early, or is no array.
+    """
+    with file.pieces() as pieces:
+        values = JsonValues(pieces, file.place)
+        values.next_sign()
+        values.skip()
+        number, sign = 0, values.next_sign()
+        while sign != "]":
+            number += 1
+            yield number, values.take(LINE_BYTES, f"row {number}")
+            sign = values.next_sign()
+            if sign not in (",", "]"):
+                found = f"{quoted(sign)} stands" if sign else "the file ends"
+                raise DataError(f"{file.place}: {found} behind row {number}; use an undamaged copy")
+            if sign == ",":
+                values.skip()
+        values.skip()
+        if values.next_sign():
+            raise DataError(f"{file.place}: goes on behind its array; write one array, or one object a line")
+
+
+def _table_of(text: str, place: str) -> Table | None:
+    """The table that one document holds; `None` for a single row as an object.
+
+    Raises: `DataError` if it is no JSON, or holds no table.
+    """
+    try:
+        document = parse_line(text)
+    except ValueError as error:
+        raise DataError(f"{place}: not JSON ({error}); {_FITTING}") from error
+    if not isinstance(document, dict) or not document:
+        raise DataError(f"{place}: holds no table; {_FITTING}")
+    if not any(isinstance(value, (dict, list)) for value in document.values()):
+        return None
+    if isinstance(document.get("columns"), list) and isinstance(document.get("data"), list):
+        columns = _split_columns(document["columns"], document["data"], place)
+    elif (rows := _rows_within(document)) is not None:
+        left_out = [
+            f"{quoted(name)} ({len(document[name]):,})" for name in document if _is_out_of_scope(name)
+        ]
+        table = open_objects(enumerate(rows, start=1), place)
+        if not left_out or len(left_out) == len(document):
+            return table
+        said = (
+            f"{place}: {some(left_out)} left out, being out of scope: examples of none of the classes; put "
+            "them into the splits to learn them as a class"
+        )
+        return dataclasses.replace(table, warnings=(said,))
+    else:
+        columns = _columns_of(document, place)
+    if len(columns) > COLUMNS:
+        raise DataError(f"{place}: more than {COLUMNS:,} columns; leave some out")
+    return table_of_columns(place, columns)
+
+
+def _split_columns(names: list[Any], rows: list[Any], place: str) -> dict[str, Sequence[Any]]:
+    """Columns of `{"columns": [...], "data": [[...], ...]}`.
+
+    Raises: `DataError` if a row is of another length, or two columns share a name.
+    """
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, list) or len(row) != len(names):
+            raise DataError(
+                f"{place}: row {number} of 'data' has not the {len(names)} values of 'columns'; fix the row"
+            )
+    texts = list(map(str, names))
+    repeated = [name for name, count in Counter(texts).items() if count > 1]
+    if repeated:
+        raise DataError(f"{place}: two columns are named {quoted(min(repeated))}; rename one")
+    return {name: [row[at] for row in rows] for at, name in enumerate(texts)}
+
+
+def _rows_within(document: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Rows within an object: one list of them, such as `{"data": [{...}, ...]}`, or one for each split.
+
+    A row is an object, or in lists named as splits a list of values (`["some text", "label"]`). Examples out
+    of scope, in lists such as `oos_test`, are left out. `None` where there is no such list, or other lists
+    beside several of them.
+    """
+    lists: dict[str, list[dict[str, Any]]] = {
+        name: value for name, value in document.items() if _are_objects(value)
+    }
+    if not lists:
+        lists = _numbered(document)
+    if len(lists) == 1:
+        return next(iter(lists.values()))
+    if not lists or len(lists) < len(document) - sum(map(_is_out_of_scope, document.keys() - lists.keys())):
+        return None
+    splits = {name: rows for name, rows in lists.items() if not _is_out_of_scope(name)} or lists
+    return [{**row, SPLIT_NAME: name} for name, rows in splits.items() for row in rows]
+
+
+def _is_out_of_scope(name: str) -> bool:
+    return name.lower().startswith("oos_")
+
+
+def _numbered(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Lists of rows, each a list of as many values, under names of splits; nothing where one is no such."""
+    lists = {name: value for name, value in document.items() if not _is_out_of_scope(name)}
+    rows = [row for value in lists.values() if isinstance(value, list) for row in value]
+    if not all(isinstance(value, list) for value in lists.values()) or not rows:
+        return {}
+    if len(lists) > 1 and not any(name.lower().startswith("train") for name in lists):
+        return {}
+    if not all(isinstance(row, list) and 1 < len(row) == len(rows[0]) <= COLUMNS for row in rows):
+        return {}
+    names = numbered_columns(len(rows[0]))
+    return {name: [dict(zip(names, row, strict=True)) for row in value] for name, value in lists.items()}
+
+
+def _are_objects(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+
+
+def _columns_of(document: Mapping[str, Any], place: str) -> dict[str, Sequence[Any]]:
+    """Columns of `{"text": [...]}`, `{"text": {"0": ...}}` or `{"0": {"text": ...}}`.
+
+    Raises: `DataError` if it is none of these, or which one cannot be told.
+    """
+    parts = list(document.values())
+    if all(isinstance(part, list) for part in parts) and len({len(part) for part in parts}) == 1:
+        return dict(document)
+    if not all(isinstance(part, dict) for part in parts) or any(
+        part.keys() != parts[0].keys() for part in parts
+    ):
+        raise DataError(f"{place}: holds no table; {_FITTING}")
+    if _are_names(document, parts[0], place):
+        return {name: list(part.values()) for name, part in document.items()}
+    return {name: [part[name] for part in parts] for name in parts[0]}
+
+
+def _are_names(outer: Mapping[str, Any], inner: Mapping[str, Any], place: str) -> bool:
+    """Tell whether the outer keys name the columns, as pandas writes by default, or the inner ones.
+
+    Raises: `DataError` if both could.
+    """
+    usual = [any(map(is_usual, keys)) for keys in (outer, inner)]
+    if usual[0] != usual[1]:
+        return usual[0]
+    counted = [all(key.isdigit() for key in keys) for keys in (outer, inner)]
+    if counted[0] != counted[1]:
+        return counted[1]
+    raise DataError(f"{place}: columns and rows cannot be told apart; {_FITTING}")

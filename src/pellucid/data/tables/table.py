@@ -1,0 +1,352 @@
+"""A table of any form: its first rows in memory, the others as they are asked for; data frames as tables.
+
+Names of integer labels, as Hugging Face's `datasets` writes them into the metadata of a table.
+
+A column of the feature `ClassLabel` holds the numbers 0, 1, 2 ..., and its names stand in the schema's
+metadata under `huggingface`; -1 is no label.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from pellucid.budgets import CELLS
+from pellucid.data.data_files import Container, ends_like_image
+from pellucid.data.tables.csv_tables import ROWS_FIRST, ROWS_LATER
+from pellucid.data.wording import quoted
+from pellucid.errors import DataError
+from pellucid.strict import parse_line
+
+_KEY = b"huggingface"
+_NO_LABEL = -1
+_MOST_CLASSES = 1_000_000
+
+# Names of the labels 0, 1, 2 ... of columns.
+ClassNames = Mapping[str, Sequence[str]]
+
+
+def names_in_schema(schema: Any) -> ClassNames:
+    """Names of labels in the metadata of an Arrow schema; nothing where there are none."""
+    content = (schema.metadata or {}).get(_KEY)
+    if content is None:
+        return {}
+    try:
+        document = parse_line(content.decode())
+    except ValueError:
+        return {}
+    info = document.get("info") if isinstance(document, dict) else None
+    return names_in_features(info.get("features") if isinstance(info, dict) else None)
+
+
+def names_in_features(features: object) -> ClassNames:
+    """Names of labels in the features of a data set, as JSON holds them."""
+    if not isinstance(features, dict):
+        return {}
+    found = {}
+    for column, feature in features.items():
+        names = feature.get("names") if isinstance(feature, dict) else None
+        if isinstance(names, dict):  # as old versions wrote them: number to name
+            names = [names.get(str(number)) for number in range(len(names))]
+        is_label = isinstance(feature, dict) and feature.get("_type", "ClassLabel") == "ClassLabel"
+        if is_label and isinstance(names, list) and 0 < len(names) <= _MOST_CLASSES:
+            found[column] = names if all(isinstance(name, str) for name in names) else []
+    return {column: names for column, names in found.items() if names}
+
+
+def with_names(
+    blocks: Iterator[tuple[Mapping[str, Sequence[Any]], range]], names: ClassNames, place: str
+) -> Iterator[tuple[Mapping[str, Sequence[Any]], range]]:
+    """Put names in the place of integer labels, block by block; -1 becomes nothing.
+
+    Raises: `DataError` if a label has no name.
+    """
+    for columns, numbers in blocks:
+        labels = {
+            column: [
+                _named(value, names[column], place, column, row)
+                for value, row in zip(values, numbers, strict=True)
+            ]
+            for column, values in columns.items()
+            if column in names
+        }
+        yield {column: labels.get(column, values) for column, values in columns.items()}, numbers
+
+
+def _named(value: object, names: Sequence[str], place: str, column: str, row: int) -> object:
+    if type(value) is not int or value == _NO_LABEL:
+        return None if value == _NO_LABEL else value
+    if 0 <= value < len(names):
+        return names[value]
+    raise DataError(
+        f"{place}: row {row} has the label {value} in column {quoted(column)}, which has names for 0 to "
+        f"{len(names) - 1}; fix it"
+    )
+
+
+# Interface to a Parquet or Arrow file that is open, in this process or in a child.
+
+# Columns by name, and the numbers of their rows from 1.
+ColumnBlock = tuple[dict[str, Sequence[Any]], range]
+
+
+class Facts(NamedTuple):
+    """Facts that a file states of its columns.
+
+    Attributes:
+        images: columns of images by name, and for each the path of its bytes, such as `image.bytes`.
+        classes: names of integer labels.
+    """
+
+    images: Mapping[str, str]
+    classes: ClassNames
+
+
+@runtime_checkable
+class Columnar(Protocol):
+    """An open file; whatever is asked of it raises `DataError` if it is damaged, or is not what it claims."""
+
+    def facts(self) -> Facts:
+        """Read what it states of its columns."""
+        ...
+
+    def blocks(
+        self, names: Sequence[str] | None, rows: int, unread: Collection[str]
+    ) -> Iterator[ColumnBlock]:
+        """Blocks of the columns of these names, by default of all, of at most so many rows.
+
+        Values of columns that hold lists or structures, and of those named in `unread`, are not read; an
+        empty list stands in their place.
+        """
+        ...
+
+    def paths(self, leaf: str) -> Iterator[ColumnBlock]:
+        """The one column of names that images had as files, where they stand beside the bytes at a path."""
+        ...
+
+    def image(self, leaf: str, row: int) -> bytes:
+        """Bytes of an image in a row from 0; errors give the reason alone."""
+        ...
+
+
+# A table of any form: its first rows in memory, the others as they are asked for.
+
+
+class Block(NamedTuple):
+    """Some rows of a table, column by column.
+
+    Attributes:
+        columns: name to values; texts in CSV, values of their own kind in JSON and Parquet.
+        numbers: row of each entry, as people see it.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    numbers: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of any form, of which only the first rows are in memory.
+
+    Attributes:
+        place: the file as the user named it.
+        head: the first 1,000 rows, every column of them.
+        read: goes on from the head; given the names of columns, it yields their rows, those of the
+            head first. To be called once.
+        warnings: what was unusual about the form.
+        marked: columns that the table itself says are the inputs or the labels, by `input` and `label`.
+        images: columns whose cells hold images, which `read` leaves out, and what they are read from by row.
+        classes: columns of integer labels that the file has names for; `read` gives the names.
+    """
+
+    place: str
+    head: Block
+    read: Callable[[Sequence[str]], Iterator[Block]]
+    warnings: tuple[str, ...] = ()
+    marked: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, Container] = field(default_factory=dict)
+    classes: ClassNames = field(default_factory=dict)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the columns, in order."""
+        return list(self.head.columns)
+
+
+def table_of_columns(place: str, columns: Mapping[str, Sequence[Any]]) -> Table:
+    """A table whose columns, all of one length, are in memory as a whole."""
+    rows = len(next(iter(columns.values()), ()))
+
+    def block(names: Sequence[str], start: int, end: int) -> Block:
+        return Block({name: columns[name][start:end] for name in names}, range(start + 1, end + 1))
+
+    def read(names: Sequence[str]) -> Iterator[Block]:
+        for start in range(0, rows, ROWS_LATER):
+            yield block(names, start, min(rows, start + ROWS_LATER))
+
+    most = max(1, min(ROWS_FIRST, CELLS // max(1, len(columns))))
+    return Table(place, block(list(columns), 0, min(rows, most)), read)
+
+
+# Inputs of a table: the values of one column, or those of several that are joined to one text.
+
+_MOST, _LONGEST = 100, 1000
+
+
+class Joined(NamedTuple):
+    """Values of one row whose texts make one input, each behind the name of its column.
+
+    Attributes:
+        names: of the columns, in the order in which they were asked for.
+        values: of the row.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[Any, ...]
+
+
+def joined_columns_of(value: object) -> tuple[str, ...]:
+    """Names of joined columns as a file holds them, trusted in nothing.
+
+    Raises: `ValueError` if they are not two or more different names as `--input-column` takes them.
+    """
+    if not isinstance(value, (list, tuple)) or not 2 <= len(value) <= _MOST:
+        raise ValueError(f"joined_columns: not two to {_MOST} names of columns")
+    for name in value:
+        if not isinstance(name, str) or not 0 < len(name) <= _LONGEST or "," in name or name != name.strip():
+            raise ValueError("joined_columns: not every one is a name of a column")
+    if len(set(value)) < len(value):
+        raise ValueError("joined_columns: a name stands twice")
+    return tuple(value)
+
+
+def inputs_of(columns: Mapping[str, Sequence[Any]], names: tuple[str, ...]) -> Sequence[Any]:
+    """The inputs of some rows, made of the columns of these names."""
+    if len(names) == 1:
+        return columns[names[0]]
+    return [Joined(names, values) for values in zip(*(columns[name] for name in names), strict=True)]
+
+
+# Data frames of pandas and polars, and tables of Arrow, taken as they are without importing any of them.
+
+_LIBRARIES = ("pandas", "polars", "pyarrow")
+_FRAMES = ("DataFrame", "Table")
+_MISSING = ("NAType", "NaTType")
+_LOOKED_AT = 20
+_ROWS = 10_000
+
+
+def _library_of(value: object) -> str:
+    """Library that the type of a value, or one that it is derived from, belongs to; empty for any other."""
+    homes = (kind.__module__.partition(".")[0] for kind in type(value).__mro__)
+    return next((home for home in homes if home in _LIBRARIES), "")
+
+
+def is_frame(value: object) -> bool:
+    """Tell a data frame of pandas or polars, or a table of Arrow."""
+    return bool(_library_of(value)) and any(kind.__name__ in _FRAMES for kind in type(value).__mro__)
+
+
+def is_lazy(value: object) -> bool:
+    """Tell a frame of polars that is still to be computed."""
+    return _library_of(value) == "polars" and type(value).__name__ == "LazyFrame"
+
+
+def plain_values(column: Any) -> Any:
+    """Values of a column of such a library as a list, `None` where one is missing.
+
+    What is no column, or one of pandas that holds NumPy's values, none of them missing, stays as it is.
+    """
+    library = _library_of(column)
+    if library == "pandas" and getattr(column, "ndim", 0) == 1:
+        values = column.tolist()
+        known = _known(values)
+        is_of_numpy = hasattr(getattr(column, "dtype", None), "str")
+        return column if is_of_numpy and known == values else known
+    if library == "polars" and hasattr(column, "to_list"):
+        return column.to_list()
+    if library == "pyarrow" and hasattr(column, "to_pylist"):
+        return column.to_pylist()
+    return column
+
+
+def _known(values: list[Any]) -> list[Any]:
+    """Values of pandas, `None` in the place of its signs for a missing one."""
+    return [None if type(value).__name__ in _MISSING else value for value in values]
+
+
+def columns_of_frame(frame: Any, place: str) -> dict[str, list[Any]]:
+    """Every column of a frame as Python's own values; the index of pandas is no column.
+
+    Raises: `DataError` if it has no rows, or two columns share a name.
+    """
+    library = _library_of(frame)
+    names = list(map(str, frame.column_names if library == "pyarrow" else frame.columns))
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(f"{place}: two columns are named {quoted(min(repeated))}; rename one")
+    if len(frame) == 0 or not names:
+        raise DataError(f"{place}: the frame has no rows; give some")
+    if library == "pandas":
+        columns = [_known(frame.iloc[:, at].tolist()) for at in range(len(names))]
+    elif library == "polars":
+        columns = [column.to_list() for column in frame.get_columns()]
+    else:
+        columns = [column.to_pylist() for column in frame.columns]
+    return dict(zip(names, columns, strict=True))
+
+
+def table_of_frame(frame: Any, place: str) -> Table:
+    """A frame as a table; rows count from 1, whatever its index says.
+
+    Raises: `DataError` as `columns_of_frame`.
+    """
+    return table_of_columns(place, columns_of_frame(frame, place))
+
+
+def json_lines_of_frame(frame: Any, place: str) -> Iterator[bytes]:
+    """A frame as JSON, one object a line, some at a time; always the same bytes for the same frame.
+
+    Paths of images that lie in the working folder become absolute: the lines may stand elsewhere.
+
+    Raises: `DataError` as `columns_of_frame`, or if a value is of a kind that JSON has not.
+    """
+    columns = {
+        name: list(map(os.path.abspath, values)) if _are_image_paths(values) else values
+        for name, values in columns_of_frame(frame, place).items()
+    }
+    rows = zip(*columns.values(), strict=True)
+    waiting: list[str] = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            waiting.append(json.dumps(dict(zip(columns, row, strict=True)), default=_as_json))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{place}: row {number} holds {error}; leave the column out") from error
+        if len(waiting) == _ROWS:
+            yield ("\n".join(waiting) + "\n").encode()
+            waiting = []
+    if waiting:
+        yield ("\n".join(waiting) + "\n").encode()
+
+
+def _are_image_paths(values: Sequence[Any]) -> bool:
+    first = [value for value in values[:_LOOKED_AT] if isinstance(value, str)]
+    fitting = [value for value in first if ends_like_image(value) and os.path.isfile(value)]
+    return all(isinstance(value, str) for value in values) and 0 < len(first) < 2 * len(fitting)
+
+
+def _as_json(value: Any) -> Any:
+    """A value that JSON has not, as the table readers have it.
+
+    Raises: `TypeError` naming its kind.
+    """
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"a value of the kind {type(value).__name__}")

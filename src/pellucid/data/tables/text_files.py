@@ -1,0 +1,350 @@
+"""Text files as bytes on disk, packed with gzip or not: bounded, and in the encoding that is detected."""
+
+import codecs
+import contextlib
+import functools
+import gzip
+import io
+import itertools
+import os
+import sys
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+from pellucid.budgets import LINE_BYTES, ROWS_BYTES, UNPACKED, unpacked_limit
+from pellucid.errors import DataError
+from pellucid.files import Unpacking, open_regular
+
+# Bytes that are read at once.
+BLOCK = 1 << 20
+
+_MOST_TO_ONE = 1_100  # no deflate stream grows more than 1,032-fold
+
+
+@dataclass
+class Meter:
+    """Bytes that were read of a file.
+
+    Attributes:
+        read: so far, ahead of the rows by a block.
+        most: where reading is refused.
+    """
+
+    read: int = 0
+    most: int = sys.maxsize
+
+
+def open_binary(path: Path, meter: Meter | None = None) -> io.BufferedReader:
+    """Open a regular file for its bytes, unpacking what ends in `.gz`; to be closed.
+
+    With a meter, which is told the bytes read, it is a file of lines: one beyond `LINE_BYTES` is refused.
+
+    Raises: `OSError` if it is missing or no regular file, `DataError` if it unpacks to more than it may.
+    """
+    file: BinaryIO = open_regular(path)
+    if not path.name.lower().endswith(".gz"):
+        return io.BufferedReader(_Bounded(file, path, meter), BLOCK)
+    status = os.fstat(file.fileno())
+    limit = unpacked_limit(status.st_size)
+    identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    if status.st_size * _MOST_TO_ONE > limit and _is_bomb(path, identity, limit):
+        file.close()
+        raise _bomb(path, limit)
+    return io.BufferedReader(_Bounded(cast(BinaryIO, Unpacking(file)), path, meter, limit), BLOCK)
+
+
+@functools.lru_cache(maxsize=64)
+def _is_bomb(path: Path, identity: tuple[int, ...], limit: int) -> bool:
+    """Unpack once without keeping anything: billions of empty lines would take minutes to be read as a table.
+
+    `identity` of the file makes sure that one which has changed is unpacked again.
+    """
+    del identity
+    found = 0
+    # Damage is named where the rows are read.
+    with contextlib.suppress(OSError, EOFError, zlib.error), gzip.open(path) as unpacked:
+        while found <= limit and (block := unpacked.read(BLOCK)):
+            found += len(block)
+    return found > limit
+
+
+def _bomb(path: Path, limit: int) -> DataError:
+    return DataError(f"{path}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
+
+
+class _Bounded(io.RawIOBase):
+    """Bytes of a file, refused where there are more of them than an honest file has."""
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        path: Path,
+        meter: Meter | None,
+        most: int = sys.maxsize,
+    ) -> None:
+        self._file, self._path = file, path
+        self._meter, self._most = meter, most
+        self._read = self._line = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._meter is None and self._file.seekable()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill the buffer with the bytes that come next; their number. Raises: `DataError` past the bound."""
+        content = self._file.read(len(buffer))
+        buffer[: len(content)] = content
+        self._read += len(content)
+        if self._read > self._most:
+            raise _bomb(self._path, self._most)
+        if self._meter is not None:
+            self._meter.read = self._read
+            self._measure_lines(content)
+        return len(content)
+
+    def _measure_lines(self, content: bytes) -> None:
+        end = max(content.rfind(b"\n"), content.rfind(b"\r"))
+        self._line = self._line + len(content) if end < 0 else len(content) - end - 1
+        if self._line > LINE_BYTES:
+            raise DataError(
+                f"{self._path}: holds a line of more than {LINE_BYTES >> 20} MB; "
+                "fix its line ends, or cut its texts"
+            )
+        if self._meter is not None and self._read > self._meter.most:
+            raise DataError(
+                f"{self._path}: some rows hold more than {ROWS_BYTES >> 20} MB together; cut their texts, "
+                "or close a quote"
+            )
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+@contextlib.contextmanager
+def naming_unreadable(place: str) -> Iterator[None]:
+    """Turn errors of the file system and of gzip into one that names the file.
+
+    Raises: `DataError` with the reason.
+    """
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{place}: cannot be read ({reason.lower()})") from error
+
+
+# Text files as bytes on disk: which encoding they are in, and where they break it.
+
+_LOOKED_AT = 1000
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+BYTE_ORDER_MARK = "\ufeff"
+
+
+def detected_encoding(start: bytes) -> str:
+    """The encoding of a text by its byte order mark, or by the zero bytes of plain letters.
+
+    `utf-16` or `utf-32` where there is a mark; with `-le` or `-be` where there is none; otherwise `utf-8`.
+    """
+    for mark, name in _MARKS:
+        if start.startswith(mark):
+            return name
+    start = start[:_LOOKED_AT]
+    quarters = "".join("0" if start[at::4].count(0) * 8 > len(start) else "x" for at in range(4))
+    if len(start) >= 8 and quarters in ("x000", "000x"):
+        return "utf-32-le" if quarters == "x000" else "utf-32-be"
+    if len(start) < 2:
+        return "utf-8"
+    odd, even = start[1::2].count(0), start[::2].count(0)
+    if odd > len(start) // 4 and even == 0:
+        return "utf-16-le"
+    if even > len(start) // 4 and odd == 0:
+        return "utf-16-be"
+    return "utf-8"
+
+
+def require_known(encoding: str | None, place: str) -> None:
+    """Refuse a name that stands for no encoding.
+
+    Raises: `DataError` with names that are known.
+    """
+    if encoding is None:
+        return
+    try:
+        b"x".decode(encoding, errors="replace")
+    except (LookupError, ValueError) as error:
+        raise DataError(
+            f"{place}: --encoding {encoding!r} is not known; try utf-8, utf-16 or cp1252"
+        ) from error
+
+
+def _used(encoding: str | None, start: bytes) -> str:
+    """The encoding to read with; one that needs a mark the file lacks is read as most machines write it."""
+    used = encoding or detected_encoding(start)
+    plain = used.lower().replace("_", "-")
+    if plain in ("utf-16", "utf-32") and not start.startswith(tuple(mark for mark, _ in _MARKS)):
+        return f"{plain}-le"
+    return used
+
+
+class Decoded(NamedTuple):
+    """A text and how it was read.
+
+    Attributes:
+        text: without its byte order mark.
+        encoding: such as `utf-8`.
+    """
+
+    text: str
+    encoding: str
+
+
+def decode_text(content: bytes, encoding: str | None) -> Decoded:
+    """Turn the bytes of a whole text into text, in the user's encoding or, by default, a detected one.
+
+    Raises: `DataError` if bytes do not fit the encoding, with the first of them.
+    """
+    used = _used(encoding, content[:_LOOKED_AT])
+    try:
+        return Decoded(content.decode(used).removeprefix(BYTE_ORDER_MARK), used)
+    except UnicodeDecodeError as error:
+        found = content[error.start]
+        raise DataError(f"byte {error.start}: {_not_encoded(used, found)}") from error
+
+
+def _not_encoded(encoding: str, found: int) -> str:
+    return f"not {encoding.upper()} (found {found:#04x}); name the encoding, such as --encoding cp1252"
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file of lines, packed with gzip or not, that is read as a stream.
+
+    Attributes:
+        path: the file.
+        place: how the user named it.
+        encoding: what it is read with.
+    """
+
+    path: Path
+    place: str
+    encoding: str
+
+    @contextlib.contextmanager
+    def lines(
+        self, newline: str, count_rows: Callable[[Iterator[str]], int], meter: Meter | None = None
+    ) -> Generator[Iterator[str], None, None]:
+        """Open the file and read its lines; what goes wrong meanwhile becomes an error that says where.
+
+        Lines come without the byte order mark. `newline` is as for `open`: empty for every usual line end,
+        none of them changed; `count_rows` counts the row on which lines end; `meter` is told the bytes read.
+
+        Raises: `DataError` if the file cannot be read, is damaged, or holds bytes that do not fit the
+        encoding, with row and byte.
+        """
+        with (
+            naming_unreadable(self.place),
+            open_binary(self.path, meter or Meter()) as file,
+            io.TextIOWrapper(file, self.encoding, newline=newline) as lines,
+        ):
+            try:
+                first = lines.readline().removeprefix(BYTE_ORDER_MARK)
+                yield itertools.chain([first] if first else [], lines)
+            except UnicodeDecodeError as error:
+                raise self._undecodable(newline, count_rows) from error
+
+    @contextlib.contextmanager
+    def pieces(self) -> Generator[Iterator[str], None, None]:
+        """Open the file and read its text in pieces, whatever its lines, as `lines` does.
+
+        Raises: `DataError` as `lines`.
+        """
+        with (
+            naming_unreadable(self.place),
+            io.TextIOWrapper(open_binary(self.path), self.encoding, newline="\n") as text,
+        ):
+            try:
+                first = text.read(BLOCK).removeprefix(BYTE_ORDER_MARK)
+                yield itertools.chain([first], iter(lambda: text.read(BLOCK), ""))
+            except UnicodeDecodeError as error:
+                raise self._undecodable("\n", count_lines, "line") from error
+
+    def _undecodable(
+        self, newline: str, count_rows: Callable[[Iterator[str]], int], what: str = "row"
+    ) -> DataError:
+        """The error that names the first bytes that do not fit."""
+        byte, found = self._first_undecodable()
+        start = io.BufferedReader(_Start(open_binary(self.path), byte))
+        with io.TextIOWrapper(start, self.encoding, errors="replace", newline=newline) as lines:
+            row = count_rows(lines)
+        return DataError(f"{self.place}: {what} {row}, byte {byte}: {_not_encoded(self.encoding, found)}")
+
+    def _first_undecodable(self) -> tuple[int, int]:
+        """Position and value of the first byte that does not fit."""
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        read = 0
+        block = b"?"
+        with open_binary(self.path) as file:
+            while block:
+                block = file.read(BLOCK)
+                waiting = len(decoder.getstate()[0])
+                try:
+                    decoder.decode(block, final=not block)
+                except UnicodeDecodeError as error:
+                    return read - waiting + error.start, error.object[error.start]
+                read += len(block)
+        raise DataError(f"{self.place}: changes while it is being read; wait until it is complete")
+
+
+class _Start(io.RawIOBase):
+    """The first bytes of a file."""
+
+    def __init__(self, file: io.BufferedReader, size: int) -> None:
+        self._file = file
+        self._left = size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        content = self._file.read(min(len(buffer), self._left))
+        buffer[: len(content)] = content
+        self._left -= len(content)
+        return len(content)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def count_lines(lines: Iterator[str]) -> int:
+    """The line on which the beginning of a file ends, counted from 1."""
+    return 1 + sum(line.endswith("\n") for line in lines)
+
+
+def text_file(path: Path, place: str, encoding: str | None) -> TextFile:
+    """Look at the start of a file to see how it is to be read.
+
+    By default the encoding is detected; the file is not read further.
+
+    Raises: `DataError` if it cannot be read, or the encoding is not known.
+    """
+    require_known(encoding, place)
+    with naming_unreadable(place), open_binary(path) as file:
+        return TextFile(path, place, _used(encoding, file.read(_LOOKED_AT)))

@@ -1,0 +1,194 @@
+"""The target of labels, classes or numbers to predict, and classes by other names."""
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float64
+
+from pellucid.data.labels import LARGEST, MOST_ROWS, NUMBER, number_text, read_number, require_classes
+from pellucid.data.listing import Listing
+from pellucid.data.wording import count_of, quoted, some
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+
+_NAMES_SHOWN = 10
+
+
+def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
+    """A listing whose classes have their new names; those that the table does not name keep theirs.
+
+    Warnings say what was renamed, and which classes became one.
+
+    Raises: `UsageError` if the table names a class that the data does not have.
+    """
+    counts = Counter(listing.labels)
+    require_classes("--rename", names, counts, listing.place)
+    return dataclasses.replace(
+        listing,
+        labels=new_names(listing.labels, names),
+        warnings=(*listing.warnings, *_sentences(listing, counts, names)),
+    )
+
+
+def new_names(labels: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    """Labels by their new names."""
+    return [names.get(label, label) for label in labels]
+
+
+def _sentences(listing: Listing, counts: Mapping[str, int], names: Mapping[str, str]) -> list[str]:
+    """What was renamed, and which classes became one, with the examples of each."""
+    sources: dict[str, list[str]] = {}
+    for name in counts:
+        sources.setdefault(names.get(name, name), []).append(name)
+    changed = [name for name in names if names[name] != name]
+    pairs = [f"{quoted(name)} to {quoted(names[name])}" for name in changed]
+    said = [f"Renamed: {count_of(len(changed), 'class')}, {some(pairs, _NAMES_SHOWN)}."] if changed else []
+    for new, old in sources.items():
+        if len(old) > 1:
+            parts = " and ".join(f"{quoted(name)} ({count_of(counts[name], listing.noun)})" for name in old)
+            said.append(f"Merged into {quoted(new)}: {parts}.")
+    return said
+
+
+# The target of labels, classes or numbers to predict, and the numbers themselves.
+#
+# The rule:
+#
+# 1. What the user asked for stands: `--target number` or `--target class`.
+# 2. Otherwise the labels of a table are numbers where every one of them is a number, at least one
+#    has a fraction, and more than 20 differ.
+# 3. Everything else is classes.
+
+# So many distinct numbers may still be the names of classes.
+CLASSES_AT_MOST = 20
+
+_SMALLEST_SHARE = 1e-6  # float32, in which networks compute, tells about seven digits
+
+# Forms whose labels may be numbers without being asked; elsewhere labels are names.
+_TABLES = ("table", "tables", "table beside images")
+
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+
+
+def with_target(listing: Listing, settings: Settings) -> Listing:
+    """Decide by the rule at the top of this file whether labels are classes or numbers.
+
+    Of `settings` it takes `target`. Where they are numbers the listing has `values`, and each label as the
+    shortest text of its number. A warning says what was decided and why, where the labels leave a doubt.
+
+    Raises: `DataError` if numbers are asked for and a label is none, or all of many different labels are
+    numbers but for a decimal comma; with the rows.
+    """
+    if settings.target == "number":
+        values = numbers_of(listing.labels, listing.sources, listing.place)
+        return _as_numbers(listing, values, "as --target number asks")
+    if listing.form not in _TABLES:
+        return listing
+    if settings.target is None and _have_decimal_commas(listing.labels):
+        numbers_of(listing.labels, listing.sources, listing.place)
+    read = [read_number(text) for text in listing.labels]
+    found = np.array([value for value in read if value is not None], np.float64)
+    distinct = len(np.unique(found))
+    has_fractions = bool((found != np.floor(found)).any())
+    if settings.target == "class":
+        is_odd = len(found) == len(read)
+        why = "the labels are numbers, taken as classes as --target class asks" if is_odd else None
+        return _as_classes(listing, why)
+    if len(found) < len(read):
+        return _as_classes(listing, _why_not_all(listing, read, distinct, has_fractions))
+    if distinct <= CLASSES_AT_MOST or not has_fractions:
+        what = f"of only {distinct} values" if has_fractions else "without fractions"
+        why = f"the labels are numbers {what}, taken as classes; predict numbers with --target number"
+        return _as_classes(listing, why)
+    why = f"since they have fractions and {distinct:,} values; take them as classes with --target class"
+    return _as_numbers(listing, found, why)
+
+
+def numbers_of(texts: Sequence[str], sources: Sequence[str], place: str) -> Float64[np.ndarray, " n"]:
+    """Read every label as a finite number, at most 1e30 in size.
+
+    `sources` say where each stands, such as `table.csv:7`.
+
+    Raises: `DataError` if a label is none; the message lists where and says what to do.
+    """
+    read = [read_number(text) for text in texts]
+    wrong = [index for index, value in enumerate(read) if value is None]
+    if wrong:
+        complaint = _complaint([texts[index] for index in wrong], len(texts))
+        listed = some([f"{quoted(texts[index])} at {sources[index]}" for index in wrong], MOST_ROWS)
+        raise DataError(f"{place}: {complaint}: {listed}; {_REMEDY}")
+    return np.array(read, np.float64)
+
+
+def require_spread(values: Float64[np.ndarray, " n"], place: str, noun: str = "image") -> None:
+    """Refuse numbers, finite and at least one, that leave nothing to learn.
+
+    Raises: `DataError` if all are the same, or differ by so little that float32, in which networks compute,
+    can hardly tell them apart.
+    """
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        raise DataError(
+            f"{place}: every number to predict is {number_text(low)}, which leaves nothing to learn; "
+            f"give {noun}s with different numbers"
+        )
+    if values.std() < max(1 / LARGEST, _SMALLEST_SHARE * max(abs(low), abs(high))):
+        raise DataError(
+            f"{place}: the numbers to predict differ too little for their size, from {number_text(low)} to "
+            f"{number_text(high)}; subtract a constant from them, or give them in another unit"
+        )
+
+
+_REMEDY = "fix or remove them, or take the labels as classes with --target class"
+
+
+def _complaint(wrong: Sequence[str], total: int) -> str:
+    """Complaint about labels that are no numbers, out of a total."""
+    if all(_DECIMAL_COMMA.fullmatch(text.strip()) for text in wrong):
+        return "numbers are written with a decimal point and without a comma"
+    if all(NUMBER.fullmatch(text.strip()) for text in wrong):
+        return f"numbers to predict are at most {LARGEST:g} in size"
+    if 2 * len(wrong) > total:
+        return "numbers are to be predicted, but most labels are names"
+    return "not a finite number"
+
+
+def _have_decimal_commas(labels: Sequence[str]) -> bool:
+    """Tell labels that would all be numbers if their commas were points."""
+    with_commas = [bool(_DECIMAL_COMMA.fullmatch(text.strip())) for text in labels]
+    if not any(with_commas) or len(set(labels)) <= CLASSES_AT_MOST:
+        return False
+    pairs = zip(labels, with_commas, strict=True)
+    return all(has_comma or read_number(text) is not None for text, has_comma in pairs)
+
+
+def _why_not_all(
+    listing: Listing, read: Sequence[float | None], distinct: int, has_fractions: bool
+) -> str | None:
+    """The sentence for labels most of which would be numbers to predict, but not all."""
+    wrong = [index for index, value in enumerate(read) if value is None]
+    if 2 * len(wrong) > len(read) or distinct <= CLASSES_AT_MOST or not has_fractions:
+        return None
+    named = some([f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong])
+    return (
+        f"the labels are numbers but for {named}, and so taken as classes; fix or remove these to predict "
+        "numbers"
+    )
+
+
+def _as_classes(listing: Listing, why: str | None) -> Listing:
+    if why is None:
+        return listing
+    return dataclasses.replace(listing, warnings=(*listing.warnings, f"{listing.place}: {why}"))
+
+
+def _as_numbers(listing: Listing, values: Float64[np.ndarray, " n"], why: str) -> Listing:
+    return dataclasses.replace(
+        listing,
+        labels=[number_text(value) for value in values.tolist()],
+        values=values,
+        warnings=(*listing.warnings, f"{listing.place}: the labels are taken as numbers to predict, {why}"),
+    )

@@ -1,1 +1,0 @@
-"""Texts: any number of them in one flat store, and what counts as one."""

@@ -1,1 +1,0 @@
-"""N-grams and their TF-IDF weights."""

@@ -1,0 +1,343 @@
+"""Encoders of tokens: words, sub-words, characters, bytes or BERT's word pieces, each one an id."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from jaxtyping import Int32, Int64, UInt32
+
+from pellucid.arithmetic.draws import names, prefixes
+from pellucid.encoding.encoder import (
+    FIRST,
+    LENGTH,
+    LONGEST,
+    MOST_ENTRIES,
+    PADDING,
+    UNKNOWN,
+    Encoder,
+    Lookup,
+    read_content,
+)
+from pellucid.encoding.ngrams import NgramEncoder
+from pellucid.encoding.subwords import (
+    BYTES,
+    Merges,
+    SubWords,
+    evenly_spaced,
+    one_thread,
+    read_merges,
+    split_by_words,
+    tokens_of,
+)
+from pellucid.encoding.words import (
+    SPACE,
+    Characters,
+    Spans,
+    aligned,
+    characters,
+    characters_of,
+    normalise,
+    words_of,
+    written,
+)
+from pellucid.strict import Anything, Fields, OneOf, Truth, Whole, read_object, to_bytes
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+
+WORDS, SUB_WORDS, CHARACTERS, BYTE = "words", "sub-words", "characters", "bytes"
+# Kinds of pieces that a text can be split into.
+TOKENS = (WORDS, SUB_WORDS, CHARACTERS, BYTE)
+
+# Most characters of a word that a vocabulary holds.
+LONGEST_ENTRY = 64
+
+_SPACE = 0x20
+_TOKEN_FIELDS: Fields = {"tokens": OneOf(TOKENS), "length": LENGTH, "vocabulary": Whole(FIRST, MOST_ENTRIES)}
+
+
+def split(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " points"], Spans]:
+    """Code points of all texts, and where their pieces (`words` or `characters`) lie."""
+    return _split_normalised(tokens, [normalise(text) for text in texts])
+
+
+def _split_normalised(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " points"], Spans]:
+    found: Characters = characters(texts)
+    if tokens == WORDS:
+        return found.points, words_of(found)
+    found.points[found.kinds == SPACE] = _SPACE
+    return found.points, characters_of(found)
+
+
+@dataclass(frozen=True)
+class TokenEncoder(Encoder):
+    """Encoder that splits texts and looks the pieces up.
+
+    Attributes:
+        tokens: `words`, `sub-words`, `characters` or `bytes`.
+        length: most ids of a text.
+        entries: words or characters in the order of their ids; none for the others.
+        merges: of sub-words; none for the others.
+        kind: its key in `ENCODERS`.
+
+    Raises:
+        ValueError: the parts do not fit each other.
+    """
+
+    tokens: str
+    length: int
+    entries: tuple[str, ...] = ()
+    merges: Merges = ()
+
+    kind: ClassVar[str] = "tokens"
+
+    def __post_init__(self) -> None:
+        _TOKEN_FIELDS["tokens"].read("tokens", self.tokens)
+        LENGTH.read("length", self.length)
+        if self.entries and self.tokens not in (WORDS, CHARACTERS):
+            raise ValueError(f"entries: {self.tokens} have none")
+        if self.merges and self.tokens != SUB_WORDS:
+            raise ValueError(f"merges: {self.tokens} have none")
+        if len(set(self.entries)) != len(self.entries):
+            raise ValueError("entries: one of them stands twice")
+        self._require_size()
+
+    @cached_property
+    def vocabulary(self) -> int:
+        """Number of ids, `PADDING` and `UNKNOWN` included."""
+        if self.tokens == SUB_WORDS:
+            return FIRST + len(tokens_of(self.merges))
+        return FIRST + (BYTES if self.tokens == BYTE else len(self.entries))
+
+    @cached_property
+    def _lookup(self) -> Lookup:
+        points = np.frombuffer("".join(self.entries).encode("utf-32-le"), "<u4").astype(np.uint32)
+        ends = np.cumsum([len(entry) for entry in self.entries], dtype=np.int64)
+        starts = ends - np.array([len(entry) for entry in self.entries], np.int64)
+        return Lookup(names(prefixes(points), starts, ends))
+
+    @cached_property
+    def _sub_words(self) -> SubWords:
+        return SubWords(self.merges)
+
+    def explain(self, text: str) -> list[tuple[str, int]]:
+        """Pieces and ids in the order of the text, as `Encoder.explain`."""
+        if self.tokens == BYTE:
+            found = [
+                (character, FIRST + byte)
+                for character in text
+                for byte in character.encode("utf-8", "surrogatepass")
+            ]
+        else:
+            origin = aligned(text).spaced() if self.tokens == SUB_WORDS else aligned(text)
+            found = [(origin.piece(start, end), number) for start, end, number in self._pieces(origin.text)]
+        return found[: self.length] or [("", UNKNOWN)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Kind of tokens and length, without the vocabulary."""
+        return {"tokens": self.tokens, "length": self.length, "vocabulary": self.vocabulary}
+
+    def content(self) -> bytes:
+        """Vocabulary or merges as JSON, as `Encoder.content`."""
+        return to_bytes({"entries": list(self.entries), "merges": [list(pair) for pair in self.merges]})
+
+    @classmethod
+    def from_parts(cls, settings: object, content: bytes) -> "TokenEncoder":
+        """Encoder of tokens from its parts, checked as `Encoder.from_parts` says, or `ValueError`."""
+        stated = read_object("tokenizer", settings, _TOKEN_FIELDS)
+        parts = read_content(content, {"entries": Anything(), "merges": Anything()})
+        encoder = cls(
+            stated["tokens"],
+            stated["length"],
+            read_entries(parts["entries"]),
+            read_merges(parts["merges"], MOST_ENTRIES),
+        )
+        if encoder.vocabulary != stated["vocabulary"]:
+            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {stated['vocabulary']} stated")
+        encoder._lookup  # noqa: B018  # two entries may share a name
+        return encoder
+
+    def _ids(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
+        """Ids of a block, nothing cut, and where each text starts in them."""
+        if self.tokens == BYTE:
+            raw = [text.encode("utf-8", "surrogatepass") for text in texts]
+            offsets = np.zeros(len(texts) + 1, np.int64)
+            np.cumsum([len(each) for each in raw], out=offsets[1:])
+            return np.frombuffer(b"".join(raw), np.uint8).astype(np.int32) + np.int32(FIRST), offsets
+        normalised = [normalise(text) for text in texts]
+        if self.tokens == SUB_WORDS:
+            return self._sub_words.split([evenly_spaced(text) for text in normalised])
+        points, spans = _split_normalised(self.tokens, normalised)
+        return self._lookup.find(names(prefixes(points), spans.starts, spans.ends)), spans.offsets
+
+    def _pieces(self, normalised: str) -> list[tuple[int, int, int]]:
+        """Start, end and id of the pieces of one normalised text."""
+        if self.tokens == SUB_WORDS:
+            return self._sub_words.pieces(normalised)
+        points, spans = _split_normalised(self.tokens, [normalised])
+        ids = self._lookup.find(names(prefixes(points), spans.starts, spans.ends))
+        return list(zip(spans.starts.tolist(), spans.ends.tolist(), ids.tolist(), strict=True))
+
+
+def read_entries(value: object) -> tuple[str, ...]:
+    """Check words or characters out of JSON: different texts that UTF-8 can write.
+
+    Raises: `ValueError` if it is no list of such, or too long.
+    """
+    if not isinstance(value, list) or len(value) > MOST_ENTRIES:
+        raise ValueError(f"entries: no list of at most {MOST_ENTRIES} texts")
+    for entry in value:
+        if not isinstance(entry, str) or not 1 <= len(entry) <= LONGEST_ENTRY:
+            raise ValueError(f"entries: {str(entry)[:40]!r} is no text of 1 to {LONGEST_ENTRY} characters")
+        if any("\ud800" <= character <= "\udfff" for character in entry):
+            raise ValueError("entries: one of them is not Unicode")
+    return tuple(value)
+
+
+# Word pieces: BERT's way to split texts, built anew from a plain list of pieces.
+
+# The marks of BERT: what fills up, what is unknown, what stands before and behind every text.
+FILLER, STRANGER, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+
+# Fewest ids of a text: both marks and one piece between them.
+SHORTEST = 3
+
+_LONGEST_WORD = 100
+_PIECE_FIELDS: Fields = {
+    "length": Whole(SHORTEST, LONGEST),
+    "vocabulary": Whole(FIRST, MOST_ENTRIES),
+    "lower_case": Truth(),
+}
+_WORD = re.compile("[^ \\t\\n\\r]+")
+
+
+@dataclass(frozen=True)
+class WordPieceEncoder(Encoder):
+    """Encoder into the longest pieces that a list holds, a mark before and behind.
+
+    Ids are those of this package: `PADDING` and `UNKNOWN` first, then all other pieces in the order of
+    the list. What a text says is never taken for a mark, not even the letters `[SEP]`.
+
+    Attributes:
+        entries: pieces in the order of their ids, `[CLS]` and `[SEP]` among them, `[PAD]` and `[UNK]` not;
+            those that go on within a word begin with `##`.
+        length: most ids of a text, both marks included.
+        lower_case: whether capitals and accents are dropped first.
+        kind: its key in `ENCODERS`.
+        marks: one before every text and one behind it.
+
+    Raises:
+        ValueError: the parts do not fit each other.
+
+    Source: Devlin et al. 2019, arXiv:1810.04805; Wu et al. 2016, arXiv:1609.08144, for the pieces.
+    """
+
+    entries: tuple[str, ...]
+    length: int
+    lower_case: bool = True
+
+    kind: ClassVar[str] = "word-pieces"
+    marks: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        _PIECE_FIELDS["length"].read("length", self.length)
+        if len(set(self.entries)) != len(self.entries):
+            raise ValueError("entries: one of them stands twice")
+        for mark, belongs in ((START, True), (END, True), (FILLER, False), (STRANGER, False)):
+            if (mark in self.entries) != belongs:
+                raise ValueError(
+                    f"entries: {mark} {'is missing' if belongs else 'has an id of its own already'}"
+                )
+        self._require_size()
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of ids, `PADDING` and `UNKNOWN` included."""
+        return FIRST + len(self.entries)
+
+    @cached_property
+    def _marks(self) -> tuple[int, int]:
+        return FIRST + self.entries.index(START), FIRST + self.entries.index(END)
+
+    @cached_property
+    def _tokenizer(self) -> "Tokenizer":
+        one_thread()
+        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+        ids = {FILLER: PADDING, STRANGER: UNKNOWN}
+        ids |= {entry: number for number, entry in enumerate(self.entries, start=FIRST)}
+        tokenizer = Tokenizer(
+            models.WordPiece(vocab=ids, unk_token=STRANGER, max_input_chars_per_word=_LONGEST_WORD)
+        )
+        tokenizer.normalizer = normalizers.BertNormalizer(
+            clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=self.lower_case
+        )
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        return tokenizer
+
+    def explain(self, text: str) -> list[tuple[str, int]]:
+        """Pieces and ids, as `Encoder.explain`; a mark's piece is empty."""
+        read = written(text)
+        found = self._tokenizer.encode(read, add_special_tokens=False)
+        pieces = [
+            (read[start:end], number) for (start, end), number in zip(found.offsets, found.ids, strict=True)
+        ]
+        start, end = self._marks
+        return [("", start), *pieces[: self.length - self.marks], ("", end)]
+
+    def read_as(self, characters: Sequence[str], parting: str) -> list[str]:
+        """Characters as they are read, one after the other; `parting`, none of them, is read as it is."""
+        read = self._tokenizer.normalizer.normalize_str(parting.join(characters))
+        return [*read.split(parting)]
+
+    def stand_alone(self, characters: Sequence[str]) -> list[bool]:
+        """True of each character that is a piece of its own wherever it stands, as punctuation is."""
+        split = self._tokenizer.pre_tokenizer.pre_tokenize_str
+        return [len(split(f"a{character}a")) == 3 for character in characters]
+
+    def to_json(self) -> dict[str, Any]:
+        """Length and case, without the list of pieces."""
+        return {"length": self.length, "vocabulary": self.vocabulary, "lower_case": self.lower_case}
+
+    def content(self) -> bytes:
+        """List of pieces as JSON in UTF-8, always the same bytes for the same pieces."""
+        return to_bytes({"entries": list(self.entries)})
+
+    @classmethod
+    def from_parts(cls, settings: object, content: bytes) -> "WordPieceEncoder":
+        """Encoder of word pieces from its parts, checked as `Encoder.from_parts` says, or `ValueError`."""
+        stated = read_object("tokenizer", settings, _PIECE_FIELDS)
+        parts = read_content(content, {"entries": Anything()})
+        encoder = cls(read_entries(parts["entries"]), stated["length"], stated["lower_case"])
+        if encoder.vocabulary != stated["vocabulary"]:
+            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {stated['vocabulary']} stated")
+        return encoder
+
+    def _ids(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
+        """Pieces of a block, nothing cut and no marks, and where each text starts in them."""
+        return split_by_words(self._tokenizer, _WORD, [written(text) for text in texts])
+
+    def _marked(
+        self, ids: Int32[np.ndarray, " ids"], offsets: Int64[np.ndarray, " starts"]
+    ) -> tuple[Int32[np.ndarray, " marked"], Int64[np.ndarray, " starts"]]:
+        """Cut what is too long, and put marks around every text."""
+        counts = np.minimum(np.diff(offsets), self.length - self.marks)
+        starts = np.zeros(len(offsets), np.int64)
+        np.cumsum(counts + self.marks, out=starts[1:])
+        marked = np.empty(starts[-1], np.int32)
+        marked[starts[:-1]], marked[starts[1:] - 1] = self._marks
+        numbers = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        marked[np.repeat(starts[:-1] + 1, counts) + numbers] = ids[np.repeat(offsets[:-1], counts) + numbers]
+        return marked, starts
+
+
+# Kinds of encoders that a saved model can name.
+
+# Every encoder by its kind, as saved models name it.
+ENCODERS: dict[str, type[Encoder]] = {
+    each.kind: each for each in (TokenEncoder, NgramEncoder, WordPieceEncoder)
+}

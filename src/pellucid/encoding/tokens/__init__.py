@@ -1,1 +1,0 @@
-"""Tokens: texts as ids of words, sub-words, characters or bytes."""

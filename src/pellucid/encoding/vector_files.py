@@ -1,0 +1,327 @@
+"""Word vectors in local files, as text or as a `.npy` matrix: only the rows that are needed are kept."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from pellucid.budgets import MEMORY
+from pellucid.encoding.words import normalise
+from pellucid.errors import DataError
+from pellucid.files import Unpacking, open_regular, read_regular
+from pellucid.isolation import current
+from pellucid.strict import parse
+
+
+class Vectors(NamedTuple):
+    """Vectors of some words.
+
+    Attributes:
+        matrix: one row for each word found.
+        words: positions of these words among those asked for.
+        ranks: which row of the file each is, from 1; files hold frequent words first.
+        rows: how many the file holds.
+    """
+
+    matrix: Float32[np.ndarray, "found numbers"]
+    words: Int64[np.ndarray, " found"]
+    ranks: Int64[np.ndarray, " found"]
+    rows: int
+
+
+class Wanted:
+    """Different normalised words to look for, as they stand or else in capitals or another form."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._places = {word: place for place, word in enumerate(words)}
+        self._is_exact: dict[int, bool] = {}
+
+    def wants(self, word: str) -> bool:
+        """False where `take` would give `None` for certain for a word as the file spells it."""
+        return word in self._places or normalise(word) in self._places
+
+    def take(self, word: str) -> int | None:
+        """Position among the wanted words of a word of the file; `None` if not needed, or no longer.
+
+        Of several forms of one word counts the one spelt as it is wanted, else the first.
+        """
+        place = self._places.get(word)
+        is_exact = place is not None
+        if place is None:
+            place = self._places.get(normalise(word))
+        if place is None or self._is_exact.get(place, False) or (place in self._is_exact and not is_exact):
+            return None
+        self._is_exact[place] = is_exact
+        return place
+
+
+# Word vectors as a `.npy` matrix with its vocabulary in a file beside it.
+
+# Most numbers of a vector.
+MOST_NUMBERS = 4096
+
+_ENDINGS = (".txt", ".json", ".parquet")
+
+
+def array_rows(path: Path, wanted: Wanted) -> Vectors:
+    """Read the rows of a matrix that stand for wanted words; where each belongs and where it stood, too.
+
+    Raises: `DataError` if matrix or vocabulary are missing, damaged, or do not belong together.
+    """
+    matrix = _matrix(path)
+    beside = _beside(path)
+    words = _words(beside)
+    if len(words) != len(matrix):
+        raise DataError(
+            f"{beside}: {len(words)} words for {len(matrix)} rows of {path.name}; "
+            "put the vocabulary of this matrix beside it"
+        )
+    rows: dict[int, int] = {}
+    for row, word in enumerate(words):
+        place = wanted.take(word)
+        if place is not None:
+            rows[place] = row
+    with np.errstate(over="ignore"):  # float64 beyond float32 is refused below, with its row
+        found = matrix[[*rows.values()]].astype(np.float32)
+    broken = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    if len(broken):
+        row = [*rows.values()][int(broken[0])]
+        raise DataError(f"{path}: row {row} ({words[row]!r}) is not finite; use an undamaged copy")
+    ranks = np.array([*rows.values()], np.int64) + 1
+    return Vectors(found, np.array([*rows], np.int64), ranks, len(matrix))
+
+
+def array_words(path: Path) -> list[str]:
+    """Words of the rows of a matrix, as its vocabulary spells them.
+
+    Raises: `DataError` if the vocabulary is missing or damaged.
+    """
+    return _words(_beside(path))
+
+
+def _matrix(path: Path) -> np.ndarray:
+    """The matrix, memory-mapped."""
+    try:
+        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: not a readable .npy file ({error}); use an undamaged copy") from error
+    if not isinstance(matrix, np.ndarray):
+        raise DataError(f"{path}: an archive of arrays; save the matrix alone, as .npy")
+    if matrix.ndim != 2 or matrix.dtype.kind != "f" or not 1 <= matrix.shape[1] <= MOST_NUMBERS:
+        raise DataError(
+            f"{path}: {matrix.dtype} {matrix.shape}, where a row of 1 to {MOST_NUMBERS} fractions "
+            "for each word is expected; save the matrix alone"
+        )
+    return matrix
+
+
+def _beside(path: Path) -> Path:
+    """File with the vocabulary."""
+    named = [path.with_suffix(ending) for ending in _ENDINGS if path.with_suffix(ending).is_file()]
+    found = named or sorted(each for each in path.parent.iterdir() if each.suffix in _ENDINGS)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(each.name for each in found[:5])
+        raise DataError(f"{path}: several files may be its vocabulary ({names}); call it {path.stem}.txt")
+    raise DataError(
+        f"{path}: no vocabulary beside it; put {path.stem}.txt there, one word in each line "
+        f"(or {path.stem}.json, {path.stem}.parquet)"
+    )
+
+
+def _words(path: Path) -> list[str]:
+    """Word of each row."""
+    if path.suffix == ".parquet" and current() is not None:
+        raise DataError(
+            f"{path}: a vocabulary in Parquet is not read under --isolate; write its words into a .txt file, "
+            "one a line"
+        )
+    try:
+        if path.suffix == ".parquet":
+            return _column(path)
+        content = read_regular(path, MEMORY.value()).decode()
+        if path.suffix == ".txt":
+            return content.removesuffix("\n").split("\n")
+        document = parse(content.encode())
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not a readable vocabulary ({error}); use an undamaged copy") from error
+    if isinstance(document, dict):
+        rows = [row for row in document.values() if type(row) is int]
+        if len(rows) < len(document) or sorted(rows) != list(range(len(document))):
+            raise DataError(
+                f"{path}: the rows of its words are not 0 to {len(document) - 1}, each once; "
+                "use an undamaged copy"
+            )
+        document = sorted(document, key=document.__getitem__)
+    if not isinstance(document, list) or not all(isinstance(word, str) for word in document):
+        raise DataError(
+            f"{path}: neither a list of words nor an object from words to rows; write one of them"
+        )
+    return document
+
+
+def _column(path: Path) -> list[str]:
+    """First column of texts of a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    for name in table.column_names:
+        kind = table.schema.field(name).type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return [word if word is not None else "" for word in table.column(name).to_pylist()]
+    raise DataError(f"{path}: no column of texts in it; put the words into one")
+
+
+# Pretrained word vectors from a file: only the rows of the words that are needed are kept.
+
+_LONGEST_LINE = 1 << 20
+
+
+def read_vectors(path: str, words: Sequence[str]) -> Vectors:
+    """Read the vectors of normalised words, such as the entries of a `TokenEncoder`; those found.
+
+    A text file holds a word and its numbers in each line (GloVe), perhaps after a line with the number
+    of words and of numbers (word2vec); `.gz` is unpacked. A `.npy` file holds one row for each word of
+    the vocabulary beside it: the `.txt`, `.json` or `.parquet` file of that name, or the only one there.
+
+    Raises: `DataError` if there is no such file, it is of another form, damaged, or holds none of the words;
+    the message names the file and, in a text, the line.
+    """
+    file = _existing(path)
+    wanted = Wanted(words)
+    found = array_rows(file, wanted) if file.suffix == ".npy" else _text_rows(file, wanted)
+    places = found.words
+    if not len(places):
+        raise DataError(
+            f"{path}: none of the {len(words)} words of the training texts stands in it; "
+            "take vectors of the language of the texts"
+        )
+    order = np.argsort(places)
+    return Vectors(found.matrix[order], places[order], found.ranks[order], found.rows)
+
+
+def leading_words(path: str, most: int) -> list[str]:
+    """The first words of a file of vectors: the most frequent ones, as such files are sorted.
+
+    At most so many, as the file spells them, in its order; the path is as for `read_vectors`.
+
+    Raises: `DataError` if there is no such file, it is of another form or damaged.
+    """
+    file = _existing(path)
+    if file.suffix == ".npy":
+        return array_words(file)[:most]
+    found: list[str] = []
+    for number, line in _lines(file):
+        if number > 1 or not _form(file, number, line)[1]:
+            found.append(_word(line))
+        if len(found) == most:
+            break
+    return found
+
+
+def _existing(path: str) -> Path:
+    """Path of an existing file.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not Path(path).is_file():
+        raise DataError(f"{path}: no such file; name a file with word vectors (--vectors)")
+    return Path(path)
+
+
+def _word(line: bytes) -> str:
+    return line.split(None, 1)[0].decode("utf-8", "replace")
+
+
+def _text_rows(path: Path, wanted: Wanted) -> Vectors:
+    """Rows of a text file."""
+    rows: dict[int, Float32[np.ndarray, " numbers"]] = {}
+    ranks: dict[int, int] = {}
+    size = count = 0
+    for number, line in _lines(path):
+        if not size:
+            size, is_heading = _form(path, number, line)
+            if is_heading:
+                continue
+        count += 1
+        word = _word(line)
+        if not wanted.wants(word):
+            continue
+        numbers = _numbers(path, number, line, size)
+        place = None if numbers is None else wanted.take(word)
+        if place is not None and numbers is not None:
+            rows[place], ranks[place] = numbers, count
+    if not size:
+        raise DataError(f"{path}: the file is empty; name a file with word vectors (--vectors)")
+    matrix = np.array([*rows.values()], np.float32).reshape(len(rows), size)
+    return Vectors(matrix, np.array([*rows], np.int64), np.array([*ranks.values()], np.int64), count)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Lines that are not blank, with their numbers."""
+    try:
+        packed = open_regular(path)
+        with cast(IO[bytes], Unpacking(packed) if path.suffix == ".gz" else packed) as file:
+            number = 0
+            while line := file.readline(_LONGEST_LINE):
+                number += 1
+                if b"\0" in line or len(line) == _LONGEST_LINE:
+                    raise DataError(
+                        f"{path}:{number}: not a text; save vectors in word2vec's binary form as text"
+                    )
+                if line.split(None, 1):
+                    yield number, line
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read ({error}); use an undamaged copy") from error
+
+
+def _form(path: Path, number: int, line: bytes) -> tuple[int, bool]:
+    """Numbers of a word by the first line, and whether that line is a heading."""
+    fields = line.split()
+    if len(fields) == 2 and fields[0].isdigit() and fields[1].isdigit():
+        size, is_heading = int(fields[1]), True
+    else:
+        size, is_heading = len(fields) - 1, False
+        _numbers(path, number, line, size)
+    if not 1 <= size <= MOST_NUMBERS:
+        raise DataError(
+            f"{path}:{number}: {size} numbers after a word, where 1 to {MOST_NUMBERS} are expected; "
+            "name a file with a word and its numbers in each line"
+        )
+    return size, is_heading
+
+
+def _numbers(path: Path, number: int, line: bytes, size: int) -> Float32[np.ndarray, " numbers"] | None:
+    """Numbers of one line; `None` where the word holds spaces, as none of ours does."""
+    fields = line.split()
+    if len(fields) > size + 1 and not _is_number(fields[1]):
+        return None
+    if len(fields) != size + 1:
+        raise DataError(
+            f"{path}:{number}: {len(fields) - 1} numbers after the word, where the first lines announce "
+            f"{size}; use an undamaged copy"
+        )
+    try:
+        with np.errstate(over="ignore"):  # refused below
+            numbers = np.array([float(field) for field in fields[1:]], np.float32)
+    except ValueError as error:
+        raise DataError(
+            f"{path}:{number}: not a word and its numbers ({error}); use a GloVe or word2vec text file"
+        ) from error
+    if not np.isfinite(numbers).all():
+        raise DataError(f"{path}:{number}: a number that is not finite; use an undamaged copy")
+    return numbers
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True

@@ -1,1 +1,0 @@
-"""Pretrained word vectors out of local files."""

@@ -1,0 +1,497 @@
+"""Data that `fit` learns from: inputs with their labels, and the part set aside for validation."""
+
+import dataclasses
+import numbers
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64, Shaped, UInt8
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import assert_all_finite, column_or_1d
+
+from pellucid.data import Listing, Preprocessing, prepare, read_data
+from pellucid.data.image_copies import first_with_content
+from pellucid.data.images.pixels import training_size
+from pellucid.data.images.preprocessing import array_digests, value_range, with_channel_axis
+from pellucid.data.labels import LARGEST, label_texts, require_classes
+from pellucid.data.listing import TEST, UNDECIDED, VALIDATION
+from pellucid.data.raw_texts import Texts
+from pellucid.data.reading.dispatch import read_dataset
+from pellucid.data.reading.in_memory import name_of
+from pellucid.data.reading.inputs import fit_inputs, list_inputs
+from pellucid.data.splitting import split
+from pellucid.data.tables.table import plain_values
+from pellucid.data.targets import new_names, require_spread
+from pellucid.data.wording import count_of, quoted, some
+from pellucid.errors import DataError, UsageError
+from pellucid.pipeline.learners.preparation import Material, material_of
+from pellucid.settings import Settings
+from pellucid.tasks import IMAGES, TEXTS, InputKind
+
+# Labels as the caller has them, and as networks and files have them: classes or numbers.
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of training examples.
+
+    Attributes:
+        classes: the different labels, sorted, of the caller's own type.
+        names: the same classes as text, sorted as text: the order of the network's outputs.
+        columns: position in `names` of each of `classes`.
+        codes: position in `names` of each example's label; -1 of an example that is left out.
+    """
+
+    classes: Shaped[np.ndarray, " classes"]
+    names: tuple[str, ...]
+    columns: Int64[np.ndarray, " classes"]
+    codes: Int64[np.ndarray, " examples"]
+
+
+def read_labels(
+    y: object, count: int, *, rename: Mapping[str, str] | None = None, min_examples: int | None = None
+) -> Labels:
+    """Check `count` labels (texts, numbers without fractions, or truth values) and number their classes.
+
+    With `rename` they are the texts of the new names. Classes of fewer than `min_examples` are left out, with
+    a warning.
+
+    Raises: `UsageError` if there are none; `DataError` if a label is missing or of another kind than the
+    others, the labels are numbers with fractions, their number is not that of the examples, or there is only
+    one class.
+    """
+    values = _column(y)
+    _require_one_each(len(values), count)
+    if rename is not None:
+        texts = texts_of(values)
+        require_classes("--rename", rename, sorted(set(texts)), "y")
+        values = np.array(new_names(texts, rename))
+    classes, positions, counts = np.unique(values, return_inverse=True, return_counts=True)
+    kept = counts >= (min_examples or 0)
+    if not kept.all():
+        rare = [
+            f"{quoted(str(name))} ({number:,})"
+            for name, number in zip(classes[~kept], counts[~kept], strict=True)
+        ]
+        warnings.warn(
+            f"y: left out for having too few examples (min_examples): {count_of(len(rare), 'class')} with "
+            f"{count_of(int(counts[~kept].sum()), 'example')}, {some(rare, 10)}",
+            UserWarning,
+            stacklevel=2,
+        )
+        positions = np.where(kept, np.cumsum(kept) - 1, -1)[positions]
+        classes = classes[kept]
+        if len(classes) < 2:
+            raise DataError("y: min_examples leaves fewer than two classes; give a smaller number")
+    texts = texts_of(classes)
+    if len(texts) < 2:
+        raise DataError(f"y: only one class, {quoted(texts[0])}; a classifier needs at least two")
+    names = tuple(sorted(texts))
+    columns = np.array([names.index(text) for text in texts], np.int64)
+    return Labels(classes, names, columns, np.where(positions < 0, -1, columns[positions]))
+
+
+def read_numbers(
+    y: object, count: int, classifier: str = "ImageClassifier"
+) -> Float64[np.ndarray, " examples"]:
+    """Check numbers to be predicted.
+
+    Args:
+        y: one number for each example, with or without fractions.
+        count: number of examples.
+        classifier: name of the estimator that learns classes of such inputs.
+
+    Returns:
+        The numbers, all finite.
+
+    Raises:
+        UsageError: there are none.
+        DataError: one is missing, infinite, beyond 1e30 or no number, there are not as many as
+            examples, or they are all but the same.
+    """
+    if y is None:
+        raise UsageError("y: a regressor requires y to be passed, but the target y is None; give numbers")
+    _require_one_column(y)
+    try:
+        values = column_or_1d(y, warn=True)
+    except ValueError as error:
+        raise DataError(f"y: {error}") from error
+    _require_one_each(len(values), count)
+    if values.dtype.kind not in "biuf":
+        for index, value in enumerate(values.tolist()):
+            if not isinstance(value, numbers.Real):
+                raise DataError(
+                    f"y: {value!r:.40} at position {index} is no number; give numbers, or learn classes "
+                    f"with {classifier}"
+                )
+    plain: np.ndarray = values.astype(np.float64)
+    try:
+        assert_all_finite(plain, input_name="y")
+    except ValueError as error:
+        position = int(np.flatnonzero(~np.isfinite(plain))[0])
+        raise DataError(f"y: {error} The first stands at position {position}") from error
+    if np.abs(plain).max(initial=0.0) > LARGEST:
+        position = int(np.flatnonzero(np.abs(plain) > LARGEST)[0])
+        raise DataError(
+            f"y: {plain[position]:g} at position {position} is too large; numbers to predict are at most "
+            f"{LARGEST:g} in size"
+        )
+    if count == 1:
+        raise DataError("y: 1 sample; a regressor needs at least two, with different numbers")
+    require_spread(plain, "y")
+    return plain
+
+
+def _require_one_each(labels: int, examples: int) -> None:
+    """Refuse labels that are not as many as the examples."""
+    if labels != examples:
+        raise DataError(f"y: {count_of(labels, 'label')} for {count_of(examples, 'example')}; give one each")
+
+
+def _require_one_column(y: object) -> None:
+    """Refuse several labels for each example.
+
+    Raises: `DataError` with how many, and what to give instead.
+    """
+    first = y[0] if isinstance(y, (list, tuple)) and y else None
+    shape = getattr(y, "shape", None) or (0, len(first) if isinstance(first, (list, tuple)) else 1)
+    if len(shape) == 2 and shape[1] > 1:
+        raise DataError(
+            f"y: {shape[1]} columns, where one label for each example is expected; give one column, such as "
+            "y[:, 0] of an array, and fit an estimator for each where all are to be learnt"
+        )
+
+
+def texts_of(y: object) -> list[str]:
+    """Labels of one kind as they stand in files: `3` for 3 and 3.0, `true` for True.
+
+    Raises: `DataError` if a label is missing or of another kind than the others.
+    """
+    y = plain_values(y)
+    values = y if isinstance(y, (list, tuple)) and np.ndim(y) == 1 else column_or_1d(y, warn=True)
+    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
+    return label_texts(plain, "y", lambda index: f"position {index}")
+
+
+def _column(y: object) -> Shaped[np.ndarray, " examples"]:
+    """The labels as an array of one kind; a list is checked before NumPy makes all of it text.
+
+    Raises: `UsageError` if there are no labels; `DataError` if a label is missing, of another kind, or a
+    number with a fraction.
+    """
+    if y is None:
+        raise UsageError("y: a classifier requires y to be passed, but the target y is None; give labels")
+    _require_one_column(y)
+    try:
+        if isinstance(y, (list, tuple)):
+            texts_of(y)
+        values: np.ndarray = column_or_1d(y, warn=True)
+        assert_all_finite(values, input_name="y")
+        if values.dtype.kind not in "biu":  # which are of one kind and never missing
+            texts_of(values)
+        check_classification_targets(values)
+    except DataError:
+        raise
+    except ValueError as error:
+        raise DataError(f"y: {error}") from error
+    return values
+
+
+VALIDATION_FROM = 1000
+# `fit` sets 10 % aside for validation from this many examples, and this many of each class.
+VALIDATION_FROM_EACH = 10
+
+
+@dataclass(frozen=True)
+class FitData:
+    """Material that `fit` learns from.
+
+    Attributes:
+        material: for training.
+        labels: the classes in the caller's own type; `None` where numbers are learnt.
+        joined_columns: columns of a table whose texts are joined; none elsewhere.
+        place: the path or data set that examples and labels were read from; empty where they were given.
+    """
+
+    material: Material
+    labels: Labels | None
+    joined_columns: tuple[str, ...] = ()
+    place: str = ""
+
+
+def weighted(taught: FitData, sample_weight: Any) -> FitData:
+    """Give each example its weight; those of weight 0 are left out.
+
+    Raises: `UsageError` if examples were read from a place; `DataError` if weights are not finite numbers
+    from 0, one each, or all of the training examples weigh nothing.
+    """
+    if sample_weight is None:
+        return taught
+    if taught.place:
+        raise UsageError(
+            f"sample_weight: {taught.place} was read as a whole; give examples and labels as arrays"
+        )
+    material = taught.material
+    try:
+        weights = column_or_1d(plain_values(sample_weight), dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"sample_weight: {error}") from error
+    if len(weights) != len(material.inputs):
+        raise DataError(
+            f"sample_weight: {len(weights):,} weights for {len(material.inputs):,} examples; give one each"
+        )
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        position = int(np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))[0])
+        raise DataError(
+            f"sample_weight: {weights[position]:g} at position {position} is no finite number from 0"
+        )
+    train = material.train[weights[material.train] > 0]
+    if len(train) == 0:
+        raise DataError(
+            "sample_weight: the weights of all training examples are zero; give some a larger one"
+        )
+    validation = material.validation[weights[material.validation] > 0]
+    own = None if (weights[train] == 1).all() else weights  # so that 0 is the same as leaving out
+    return dataclasses.replace(
+        taught, material=dataclasses.replace(material, train=train, validation=validation, weights=own)
+    )
+
+
+def fit_data_at_place(data: Any, settings: Settings, kind: InputKind) -> FitData:
+    """Read DATA of the kind that is wanted; its own splits stand, and its test split is left alone.
+
+    `data` is a path as the command `train` takes it, or a data set of `datasets` or PyTorch.
+
+    Raises: `DataError` if the data is refused, or of another kind.
+    """
+    return fit_data_of_listing(_listing(data, settings, kind), settings, kind)
+
+
+def fit_data_of_listing(listing: Listing, settings: Settings, kind: InputKind) -> FitData:
+    """Take labelled examples that were read; their own splits stand, and a test split is left alone.
+
+    Raises: `DataError` if they are refused.
+    """
+    place = listing.place
+    if settings.target is None and listing.values is not None:
+        raise DataError(
+            f"{place}: its labels are numbers with fractions; learn them with "
+            f"{estimator_of(kind, 'Regressor')}, or write them as texts to have classes"
+        )
+    free = [
+        label
+        for label, part in zip(listing.labels, listing.splits, strict=True)
+        if part not in (VALIDATION, TEST)
+    ]
+    counts = np.unique(np.array(free), return_counts=True)[1] if listing.values is None else None
+    if counts is not None and (counts >= (settings.min_examples or 0)).any():
+        counts = counts[counts >= (settings.min_examples or 0)]
+    dataset, check = prepare(
+        listing, settings, make=(VALIDATION,) if _allows_validation(len(free), counts) else ()
+    )
+    if check.rare:
+        said = next(each for each in check.sentences() if "--min-examples" in each)
+        warnings.warn(f"{place}: {said}", UserWarning, stacklevel=2)
+    names = dataset.classes
+    labels = None
+    if names:
+        labels = Labels(np.array(names), names, np.arange(len(names)), dataset.labels)
+    return FitData(material_of(dataset), labels, dataset.joined_columns, place)
+
+
+def _listing(data: Any, settings: Settings, kind: InputKind) -> Listing:
+    """Content of a place; where that may be read in two ways, as the kind that is wanted.
+
+    Raises: `DataError` if it is refused, or holds another kind of inputs.
+    """
+    is_place = isinstance(data, (str, os.PathLike))
+    read: Callable[[Any, Settings], Listing] = read_data if is_place else read_dataset
+    place = os.fspath(data) if is_place else name_of(data)
+    listing = read(place if is_place else data, settings)
+    if listing.noun == kind.noun:
+        return listing
+    try:
+        return read(place if is_place else data, dataclasses.replace(settings, task=kind.task))
+    except (DataError, UsageError) as error:
+        other = TEXTS if kind is IMAGES else IMAGES
+        fitting = f"{estimator_of(other, 'Classifier')} or {estimator_of(other, 'Regressor')}"
+        raise DataError(f"{place}: holds {other.nouns}, not {kind.nouns}; give it to {fitting}") from error
+
+
+def estimator_of(kind: InputKind, role: str) -> str:
+    """Name of the `Classifier` or `Regressor` of a kind of input."""
+    return f"{kind.noun.capitalize()}{role}"
+
+
+def read_targets(
+    y: object, count: int, settings: Settings, kind: InputKind
+) -> Labels | Float64[np.ndarray, " examples"]:
+    """Check the labels, one each, of examples in memory: classes, or numbers where the settings say so.
+
+    Raises: `UsageError` if there are none; `DataError` if one is unfit, or there are not as many as examples.
+    """
+    y = plain_values(y)
+    if settings.target == "number":
+        return read_numbers(y, count, estimator_of(kind, "Classifier"))
+    return read_labels(y, count, rename=settings.rename, min_examples=settings.min_examples)
+
+
+def fit_data_in_memory(
+    inputs: Shaped[np.ndarray, "n ..."] | Texts,
+    labels: Labels | Float64[np.ndarray, " n"] | None,
+    settings: Settings,
+    *,
+    first: Int64[np.ndarray, " n"],
+    preprocessing: Preprocessing | None = None,
+) -> FitData:
+    """Set examples for validation aside where there are enough; what is learnt from them.
+
+    Inputs are images as they are learnt, feature vectors or texts, with or without labels. `first` has for
+    each example the first with the same content; copies stay together. `preprocessing` says how images were
+    fitted.
+
+    Raises: `UsageError` if a setting needs a validation split, and there are too few examples for one.
+    """
+    count = len(inputs)
+    classes = labels if isinstance(labels, Labels) else None
+    targets = _targets(labels, count)
+    usable = targets >= 0 if classes is not None else np.ones(count, bool)
+    different = usable & (first == np.arange(count))
+    validation = np.zeros(0, np.int64)
+    if _allows_validation(int(different.sum()), None if classes is None else np.bincount(targets[different])):
+        listing = Listing(
+            place="y",
+            form="arrays",
+            sources=[""] * count,
+            labels=[str(target) if classes is None else classes.names[target] for target in targets.tolist()],
+            splits=[UNDECIDED] * count,
+            groups=[""] * count,
+            values=targets if classes is None and labels is not None else None,
+            is_labelled=labels is not None,
+        )
+        parts = split(listing, first, usable, settings.seed, (VALIDATION,)).splits
+        validation = np.flatnonzero(parts == VALIDATION)
+    elif settings.patience is not None:
+        each = "" if classes is None else f" and {VALIDATION_FROM_EACH} of each class"
+        raise UsageError(
+            f"patience: needs a validation split, and so {VALIDATION_FROM:,} different examples{each}; "
+            "leave it out"
+        )
+    train = np.setdiff1d(np.flatnonzero(usable), validation)
+    names = () if classes is None else classes.names
+    return FitData(Material(inputs, targets, train, validation, names, preprocessing), classes)
+
+
+def _targets(labels: Labels | Float64[np.ndarray, " n"] | None, count: int) -> np.ndarray:
+    """Class or number of each of so many examples; 0 without labels."""
+    if labels is None:
+        return np.zeros(count, np.int64)
+    return labels.codes if isinstance(labels, Labels) else labels
+
+
+def _allows_validation(examples: int, counts: Int64[np.ndarray, " classes"] | None) -> bool:
+    """True where there are enough examples, in all and in each class."""
+    return examples >= VALIDATION_FROM and (counts is None or int(counts.min()) >= VALIDATION_FROM_EACH)
+
+
+# Inputs of `fit` and `predict` as images or feature vectors.
+
+_MOST_DECODERS = 8
+
+
+def is_place(inputs: object) -> bool:
+    """True where inputs are a path, as a text or a `Path`."""
+    return isinstance(inputs, (str, os.PathLike))
+
+
+def are_paths(inputs: object) -> bool:
+    """True for a list, tuple or one-dimensional array that starts with a text or a path."""
+    is_list = isinstance(inputs, (list, tuple)) or (isinstance(inputs, np.ndarray) and inputs.ndim == 1)
+    return is_list and len(inputs) > 0 and is_place(inputs[0])  # type: ignore[arg-type,index]
+
+
+def are_images(inputs: object) -> bool:
+    """True for images as an array of three or more dimensions, or as a list of arrays."""
+    if isinstance(inputs, (list, tuple)):
+        return len(inputs) > 0 and np.ndim(inputs[0]) >= 2
+    return getattr(inputs, "ndim", 0) >= 3
+
+
+def fit_data_of_images(images: object, y: object, settings: Settings) -> FitData:
+    """Take images that stand in memory, with their labels, which generators do without.
+
+    Nothing is written to the cache.
+
+    Images are (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other numbers.
+
+    Raises: `UsageError` if there are no labels; `DataError` if the images have another shape or are not
+    numbers, or labels do not fit.
+    """
+    pixels = with_channel_axis(as_array(images))
+    is_labelled = y is not None or not settings.generates
+    labels = read_targets(y, len(pixels), settings, IMAGES) if is_labelled else None
+    height, width = training_size(np.array([pixels.shape[1:3]]), settings)
+    low, high = value_range(pixels, np.ones(len(pixels), bool))
+    preprocessing = Preprocessing(
+        height, width, pixels.shape[3], low, high, stretch=settings.resize == "stretch"
+    )
+    fitted = preprocessing.arrays(pixels)
+    first = first_with_content(array_digests(fitted), np.ones(len(fitted), bool))
+    return fit_data_in_memory(fitted, labels, settings, first=first, preprocessing=preprocessing)
+
+
+def fit_data_of_features(rows: Float32[np.ndarray, "n features"], y: object, settings: Settings) -> FitData:
+    """Take a table of feature vectors, all finite, with their labels.
+
+    Raises: `UsageError` if there are no labels, or a setting belongs to images; `DataError` if labels do
+    not fit.
+    """
+    if settings.image_size is not None:
+        raise UsageError("image_size: feature vectors have no size in pixels; leave it out")
+    labels = read_targets(y, len(rows), settings, IMAGES)
+    return fit_data_in_memory(rows, labels, settings, first=np.arange(len(rows)))
+
+
+def as_array(inputs: Any) -> Shaped[np.ndarray, "..."]:
+    """One array from an array, or from a list of equal ones.
+
+    Raises: `DataError` if the images differ in size.
+    """
+    try:
+        return np.asarray(inputs)
+    except ValueError as error:
+        raise DataError(f"images of different sizes cannot stand in one array ({error})") from error
+
+
+def fit_images(images: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "n height width channels"]:
+    """Bring images to the form a model was trained on.
+
+    `images` are an array of images of any one size, a list of such, a path or a list of paths; a folder
+    stands for its images, those of sub-folders included, in the order of their paths.
+
+    Raises: `DataError` if a file cannot be read, or the array holds no images.
+    """
+    if is_place(images):
+        return _fit_files([os.fspath(images)], preprocessing)
+    if are_paths(images):
+        return _fit_files([os.fspath(path) for path in images], preprocessing)
+    return preprocessing.arrays(as_array(images))
+
+
+def _fit_files(places: Sequence[str], preprocessing: Preprocessing) -> np.ndarray:
+    """Decode files in threads; the first that cannot be read ends it.
+
+    Raises: `DataError` naming the file.
+    """
+    listed = list_inputs(places, Settings()).images
+    with ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1)) as executor:
+        fitted = fit_inputs(listed, preprocessing, executor)
+    for image, error in zip(listed, fitted.errors, strict=True):
+        if error:
+            raise DataError(f"{image.name}: {error}; leave it out")
+    return fitted.pixels

@@ -1,0 +1,147 @@
+"""Texts and data frames as inputs of `fit` and `predict`."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.bundle.model import require_texts
+from pellucid.data.image_copies import first_with_content
+from pellucid.data.raw_texts import Texts
+from pellucid.data.reading.input_values import BLANK, is_blank, text_or_reason
+from pellucid.data.reading.inputs import list_texts
+from pellucid.data.reading.labelled_tables import list_texts_of
+from pellucid.data.tables.columns import (
+    IMAGES,
+    Columns,
+    choose_columns,
+    choose_input,
+    joined_names,
+    named_inputs,
+)
+from pellucid.data.tables.table import Table, inputs_of, plain_values, table_of_frame
+from pellucid.data.text_copies import text_digests
+from pellucid.errors import DataError
+from pellucid.estimators.fit_data import FitData, fit_data_in_memory, fit_data_of_listing, read_targets
+from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
+
+
+def as_texts(inputs: Any) -> Sequence[str]:
+    """Take texts that stand in memory: a list, tuple, one-dimensional array or column of a data frame.
+
+    Raises: `DataError` if it is of another form, or an element is no text, with its position, from 0.
+    """
+    inputs = plain_values(inputs)
+    if isinstance(inputs, (str, bytes, list, tuple, Texts)):
+        return require_texts(inputs)
+    sides = getattr(inputs, "ndim", None)
+    if sides is None or not hasattr(inputs, "__array__"):
+        raise DataError(
+            f"X: found {type(inputs).__name__}; give texts as a list, an array or a column of a data frame"
+        )
+    if sides != 1:
+        raise DataError(
+            f"X: found {type(inputs).__name__} of shape {np.shape(inputs)}, but texts have one dimension, "
+            "one text for each example; take its column, such as X[:, 0] or frame['text']"
+        )
+    return require_texts(np.asarray(inputs, dtype=object))
+
+
+def fit_data_of_texts(texts: Sequence[str], y: object, settings: Settings) -> FitData:
+    """Take texts that stand in memory, any that UTF-8 can write, with their labels.
+
+    Raises: `UsageError` if there are no labels; `DataError` if there are no texts, one is blank, or labels do
+    not fit.
+    """
+    if len(texts) == 0:
+        raise DataError("X: found 0 texts, while a minimum of 1 is required; give some")
+    for position, text in enumerate(texts):
+        if is_blank(text):
+            raise DataError(f"X: the text at position {position} is blank; fill it in or leave it out")
+    labels = read_targets(y, len(texts), settings, TEXTS)
+    store = texts if isinstance(texts, Texts) else Texts.of(texts)
+    first = first_with_content(text_digests(store), np.ones(len(store), bool))
+    return fit_data_in_memory(store, labels, settings, first=first)
+
+
+def read_places(places: Sequence[str], joined: tuple[str, ...] = ()) -> Sequence[str]:
+    """Read the texts of files, folders and tables.
+
+    A folder stands for its `.txt` files, those of sub-folders included, in the order of their paths, a table
+    for its rows, of which the columns named in `joined` make one text.
+
+    Raises: `DataError` if one cannot be read.
+    """
+    found = list_texts(places, Settings(input_column=",".join(joined) or None))
+    for name, error in zip(found.names, found.errors, strict=True):
+        if error:
+            raise DataError(f"{name}: {error}; leave it out")
+    return found.texts
+
+
+# Data frames as inputs of `fit` and `predict`.
+
+_NAME = "X"
+
+
+def fit_data_of_frame(frame: Any, y: object, settings: Settings) -> FitData:
+    """Take a frame of texts: with their labels in a column, or all of them texts and the labels beside it.
+
+    Raises: `DataError` if the columns cannot be told, a text or label is missing, or they do not fit.
+    """
+    table = table_of_frame(frame, _NAME)
+    if y is None:
+        columns = _chosen(table, settings)
+        if columns.holds == IMAGES:
+            raise DataError(f"{_NAME}: holds paths of images; give them to ImageClassifier or ImageRegressor")
+        return fit_data_of_listing(list_texts_of(table, columns, Path.cwd(), settings), settings, TEXTS)
+    names = tuple(table.names)
+    if len(names) > 1:
+        names = joined_names(table.names, str(named_inputs(table, ",".join(names))))
+    taught = fit_data_of_texts(_texts(table, names), y, settings)
+    return dataclasses.replace(taught, joined_columns=names if len(names) > 1 else ())
+
+
+def _chosen(table: Table, settings: Settings) -> Columns:
+    """Columns of a frame that holds its labels.
+
+    Raises: `DataError` if they cannot be told; there is no flag for them here.
+    """
+    try:
+        return choose_columns(table, Path.cwd(), settings)
+    except DataError as error:
+        found = str(error).partition("; name one with --")[0]
+        raise DataError(
+            f"{found}; give both by themselves, as in fit(frame['text'], frame['label'])"
+        ) from error
+
+
+def texts_of_frame(frame: Any, joined: tuple[str, ...]) -> Sequence[str]:
+    """Texts of a frame: of its only column, of those that the model joins, or of the one that holds them.
+
+    Raises: `DataError` if no column can be told, or a value is no text.
+    """
+    table = table_of_frame(frame, _NAME)
+    asked = ",".join(joined) or None
+    if asked is None and len(table.names) == 1:
+        return _texts(table, (table.names[0],))
+    _, name = choose_input(table, Path.cwd(), Settings(task="text", input_column=asked))
+    return _texts(table, joined_names(table.names, name))
+
+
+def _texts(table: Table, names: tuple[str, ...]) -> list[str]:
+    """The texts of columns, row by row; a blank one is an empty text.
+
+    Raises: `DataError` naming the first row that holds none.
+    """
+    texts = []
+    for block in table.read(names):
+        for number, value in zip(block.numbers, inputs_of(block.columns, names), strict=True):
+            text, reason = text_or_reason(value)
+            if reason and reason != BLANK:
+                raise DataError(f"{table.place}: row {number} {reason}; fix it or leave it out")
+            texts.append(text)
+    return texts

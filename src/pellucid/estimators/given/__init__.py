@@ -1,1 +1,0 @@
-"""Arguments of `fit` and `predict`: inputs, labels, and the part set aside for validation."""

@@ -1,1 +1,0 @@
-"""Mixins of estimators: one for their inputs, one for what they learn."""

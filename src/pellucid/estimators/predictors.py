@@ -1,0 +1,579 @@
+"""Classifiers and regressors of images and texts: by what they take and what they learn."""
+
+import os
+import time
+from typing import Any, TypeVar
+
+import numpy as np
+from jaxtyping import Bool, Float64, Shaped
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from pellucid.answering.decisions import ARGUMENTS, PredictOptions
+from pellucid.arithmetic.probabilities import decided as decided_codes
+from pellucid.bundle import Inputs, Model
+from pellucid.data.reading.in_memory import is_in_memory
+from pellucid.data.tables.table import is_frame
+from pellucid.data.targets import new_names
+from pellucid.errors import DataError, UsageError
+from pellucid.estimators.estimator import (
+    ClassParameters,
+    ImageClassParameters,
+    ImageParameters,
+    Parameters,
+    TextClassParameters,
+    TextParameters,
+    Trained,
+    decided,
+    documented,
+)
+from pellucid.estimators.fit_data import (
+    FitData,
+    are_images,
+    are_paths,
+    fit_data_at_place,
+    fit_data_of_features,
+    fit_data_of_images,
+    fit_images,
+    is_place,
+    texts_of,
+    weighted,
+)
+from pellucid.estimators.fit_texts import (
+    as_texts,
+    fit_data_of_frame,
+    fit_data_of_texts,
+    read_places,
+    texts_of_frame,
+)
+from pellucid.pipeline.learners.refusals import require_fitting_model
+from pellucid.settings import Settings
+from pellucid.tasks import IMAGES, TARGETS, TEXTS
+
+ClassLearner = TypeVar("ClassLearner", bound="Classifying")
+
+
+class Classifying(
+    ClassifierMixin,  # type: ignore[misc]  # scikit-learn has no types
+    Trained,
+    ClassParameters,
+):
+    """Fits one model and answers with the caller's own classes.
+
+    Attributes:
+        classes_: the classes, sorted, of the type that `y` had; texts after `pellucid.load`.
+    """
+
+    classes_: Shaped[np.ndarray, " classes"]
+
+    def fit(self: ClassLearner, X: Any, y: Any = None, sample_weight: Any = None) -> ClassLearner:
+        """Train one model from scratch.
+
+        Args:
+            X: examples or a path, in any form said above.
+            y: one label for each example: texts, whole numbers or truth values; none for a path.
+            sample_weight: weight of each example in the loss, 0 leaves it out; equal by default. It is
+                multiplied by that of the class. Validation examples choose epochs and set-ups without it.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            UsageError: a parameter is unfit or contradicts the data; `y` is missing.
+            DataError: the data cannot be used as it is.
+            DivergedError: the loss stopped being finite.
+        """
+        began = time.monotonic()
+        settings = self._settings()
+        taught = weighted(self._taught(X, y, settings), sample_weight)
+        labels = taught.labels
+        assert labels is not None  # numbers are learnt only where the settings ask for them
+        self._take(self._trained(taught, settings, began), labels.classes)
+        return self
+
+    def _take(self, model: Model, classes: Shaped[np.ndarray, " classes"]) -> None:
+        """Become the estimator of a trained model."""
+        self._become(model)
+        self.classes_ = classes
+        self._columns = np.array([model.classes.index(text) for text in texts_of(classes)])
+
+    def predict(self, X: Any) -> Shaped[np.ndarray, " examples"]:
+        """Name the most probable class of each example, or the one that a `threshold` decides for.
+
+        Args:
+            X: examples in any form said above.
+
+        Returns:
+            One of `classes_` for each.
+
+        Raises:
+            DataError: an example cannot be read, or does not fit what was learnt.
+        """
+        probabilities = self.predict_proba(X)
+        names = [self.model_.classes[column] for column in self._columns.tolist()]
+        named: np.ndarray = self.classes_[decided_codes(probabilities, names, self.model_.threshold)]
+        return named
+
+    def predict_proba(self, X: Any) -> Float64[np.ndarray, "examples classes"]:
+        """Give the probability of every class for each example.
+
+        Args:
+            X: examples in any form said above.
+
+        Returns:
+            One row for each, in the order of `classes_`; each row sums to one.
+
+        Raises:
+            DataError: an example cannot be read, or does not fit what was learnt.
+        """
+        check_is_fitted(self)
+        probabilities: np.ndarray = self.model_.predict_proba(self._inputs(X))[:, self._columns]
+        return probabilities
+
+    def abstains(self, X: Any, max_error: float = 0.05) -> Bool[np.ndarray, " examples"]:
+        """Say of which examples the model does not know enough to answer.
+
+        With 95 % confidence at most `max_error` of the others get a wrong class, as long as they are of the
+        source, groups and time that the training data is from. Unfamiliar examples are never answered.
+
+        Args:
+            X: examples in any form said above.
+            max_error: largest share of wrong classes among the answered, between 0 and 1.
+
+        Returns:
+            True for each that is better left unanswered.
+
+        Raises:
+            UsageError: `max_error` is out of range, or cannot be promised: no or too few validation examples
+                were set aside when the model was trained, or the test of its run refutes it.
+            DataError: an example cannot be read, or does not fit what was learnt.
+        """
+        found = decided(self, X, PredictOptions(max_error=max_error, names=ARGUMENTS)).abstained
+        assert found is not None
+        return found
+
+    def predict_sets(self, X: Any, coverage: float = 0.95) -> list[list[Any]]:
+        """Give for each example the classes among which the right one is, with a probability of `coverage`.
+
+        Args:
+            X: examples in any form said above.
+            coverage: between 0 and 1; kept on average, for examples of the source, groups and time that the
+                training data is from.
+
+        Returns:
+            For each some of `classes_`, the most probable first.
+
+        Raises:
+            UsageError: `coverage` is out of range, or cannot be promised, as for `abstains`.
+            DataError: an example cannot be read, or does not fit what was learnt.
+        """
+        found = decided(self, X, PredictOptions(sets=coverage, names=ARGUMENTS)).sets
+        assert found is not None
+        names = [self.model_.classes[column] for column in self._columns]
+        own = dict(zip(names, self.classes_.tolist(), strict=True))
+        return [[own[name] for name in each] for each in found]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy: the share of examples that are classified correctly.
+
+        Labels are compared as they stand in files, so that 3 is equal to "3" after `pellucid.load`; old names
+        that were renamed for training count as the new ones.
+
+        Args:
+            X: examples in any form said above.
+            y: the right label of each.
+            sample_weight: weight of each example; equal by default.
+
+        Returns:
+            Between 0 and 1.
+
+        Raises:
+            DataError: there are not as many labels as examples.
+        """
+        named = np.array(texts_of(self.predict(X)))
+        labels = np.array(new_names(texts_of(y), self.model_.renamed))
+        if len(named) != len(labels):
+            raise DataError(f"y: {len(labels):,} labels for {len(named):,} examples; give one each")
+        return float(np.average(named == labels, weights=sample_weight))
+
+
+# Estimators that learn numbers.
+
+NumberLearner = TypeVar("NumberLearner", bound="Regressing")
+
+
+class Regressing(
+    RegressorMixin,  # type: ignore[misc]  # scikit-learn has no types
+    Trained,
+    Parameters,
+):
+    """Fits one model and answers with numbers in the unit of the labels."""
+
+    def fit(self: NumberLearner, X: Any, y: Any = None, sample_weight: Any = None) -> NumberLearner:
+        """Train one model from scratch.
+
+        Args:
+            X: examples or a path, in any form said above.
+            y: one finite number for each example; none for a path.
+            sample_weight: weight of each example in the loss, 0 leaves it out; equal by default. Validation
+                examples choose epochs and set-ups without it.
+
+        Returns:
+            The regressor itself.
+
+        Raises:
+            UsageError: a parameter is unfit or contradicts the data; `y` is missing.
+            DataError: the data cannot be used as it is.
+            DivergedError: the loss stopped being finite.
+        """
+        began = time.monotonic()
+        settings = self._settings()
+        taught = weighted(self._taught(X, y, settings), sample_weight)
+        self._become(self._trained(taught, settings, began))
+        return self
+
+    def predict(self, X: Any) -> Float64[np.ndarray, " examples"]:
+        """Predict a number for each example; `score` compares such numbers by R².
+
+        Args:
+            X: examples in any form said above.
+
+        Returns:
+            One number for each, in the unit of `y`.
+
+        Raises:
+            DataError: an example cannot be read, or does not fit what was learnt.
+        """
+        check_is_fitted(self)
+        return self.model_.predict_values(self._inputs(X))
+
+    def predict_intervals(self, X: Any, coverage: float = 0.95) -> Float64[np.ndarray, "examples 2"]:
+        """Give for each example an interval that holds its number, with a probability of `coverage`.
+
+        Args:
+            X: examples in any form said above.
+            coverage: between 0 and 1; kept on average, for examples of the source, groups and time that the
+                training data is from.
+
+        Returns:
+            Lower and upper end for each, in the unit of `y`; all intervals are equally wide.
+
+        Raises:
+            UsageError: `coverage` is out of range, or cannot be promised: no or too few validation examples
+                were set aside when the model was trained, or the test of its run refutes it.
+            DataError: an example cannot be read, or does not fit what was learnt.
+        """
+        return np.array(decided(self, X, PredictOptions(sets=coverage, names=ARGUMENTS)).sets).reshape(-1, 2)
+
+
+# Estimators that take images or feature vectors.
+
+
+class OnImages(Trained):
+    """Takes arrays of images, tables of feature vectors, and paths."""
+
+    def _taught(self, X: Any, y: Any, settings: Settings) -> FitData:
+        """Tell the forms of input apart and check them."""
+        require_fitting_model(settings, TARGETS[settings.target or "class"])
+        if is_in_memory(X):
+            if y is not None:
+                raise UsageError(f"y: {type(X).__name__} brings its own labels; leave y out")
+            return fit_data_at_place(X, settings, IMAGES)
+        if not are_images(X) and not is_place(X):
+            if are_paths(np.asarray(X) if getattr(X, "ndim", 0) == 1 else X):
+                name = type(self).__name__
+                raise DataError(
+                    f"X: a list of texts; {name} learns from arrays of images, or from the path of a "
+                    f"folder or table; learn texts with {name.replace('Image', 'Text')}"
+                )
+            if y is None:
+                raise UsageError(
+                    f"y: {type(self).__name__} requires y to be passed, but the target y is None; give labels"
+                )
+            return fit_data_of_features(validate_data(self, X, dtype=np.float32), y, settings)
+        for name in ("n_features_in_", "feature_names_in_"):
+            self.__dict__.pop(name, None)
+        if not is_place(X):
+            return fit_data_of_images(X, y, settings)
+        if y is not None:
+            raise UsageError(f"y: {os.fspath(X)} brings its own labels; leave y out")
+        return fit_data_at_place(os.fspath(X), settings, IMAGES)
+
+    def _inputs(self, X: Any) -> Inputs:
+        """Bring inputs to the form that the model takes."""
+        preprocessing = self.model_.preprocessing
+        if preprocessing is None:
+            rows: np.ndarray = validate_data(self, X, dtype=np.float32, reset=False)
+            return rows
+        if is_place(X) or are_paths(X) or are_images(X):
+            return fit_images(X, preprocessing)
+        raise DataError(
+            f"this model takes images, (n, height, width) or (n, height, width, channels), "
+            f"but was given {type(X).__name__} of shape {np.shape(X)}"
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+# Estimators that take texts.
+
+
+class OnTexts(Trained):
+    """Takes lists, arrays and columns of texts, data frames, and paths."""
+
+    def _taught(self, X: Any, y: Any, settings: Settings) -> FitData:
+        """Tell the forms of input apart and check them."""
+        require_fitting_model(settings, TARGETS[settings.target or "class"])
+        if is_frame(X):
+            return fit_data_of_frame(X, y, settings)
+        if is_in_memory(X):
+            if y is not None:
+                raise UsageError(f"y: {type(X).__name__} brings its own labels; leave y out")
+            return fit_data_at_place(X, settings, TEXTS)
+        if not isinstance(X, (str, os.PathLike)):
+            return fit_data_of_texts(as_texts(X), y, settings)
+        if y is not None:
+            raise UsageError(
+                f"y: {os.fspath(X)[:100]!r} is taken for a path, which brings its own labels; leave y out, "
+                "or put a text into a list"
+            )
+        return fit_data_at_place(os.fspath(X), settings, TEXTS)
+
+    def _inputs(self, X: Any) -> Inputs:
+        """Bring inputs to the form that the model takes."""
+        if isinstance(X, str):
+            raise DataError(
+                "X: a single text may be meant, or a path; put a text into a list, and a path into "
+                "pathlib.Path"
+            )
+        joined = self.model_.joined_columns
+        if is_frame(X):
+            return texts_of_frame(X, joined)
+        if isinstance(X, os.PathLike):
+            return read_places([os.fspath(X)], joined)
+        if isinstance(X, (list, tuple)) and X and all(isinstance(each, os.PathLike) for each in X):
+            return read_places([os.fspath(each) for each in X], joined)
+        return as_texts(X)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+# `ImageClassifier`: the pipeline as an estimator, for classes of images or feature vectors.
+
+
+@documented
+class ImageClassifier(
+    OnImages,
+    Classifying,
+    ImageClassParameters,
+    BaseEstimator,  # type: ignore[misc]  # scikit-learn has no types
+):
+    """Learns the classes of images, or of feature vectors, with a network or a classical model.
+
+    `fit` and the other methods take:
+
+    - an array of images, (n, height, width) or (n, height, width, 1 or 3): 8-bit values are used
+      as they are, others are scaled so that 0 to 1, or the smallest to the largest training value,
+      become 0 to 255;
+    - a two-dimensional array, list or data frame of numbers, which is a table of feature vectors:
+      `model="auto"` is then `mlp`, and features are standardised;
+    - paths: `fit` takes a folder, a table, an `.npz` file or `sample:fashion`, as the command `train`
+      does, without `y`; its test split, if it has one, is left alone. The other methods take an
+      image, a folder of images or a list of images.
+
+    From 1,000 different training examples on, and ten of each class, a tenth is set aside for
+    validation and the weights of the epoch that is best there are kept; with fewer, all are trained
+    on. The same input, seed, machine and number of threads give the same model.
+
+    `model` may also name a classical model, which is then fitted alone: `majority`,
+    `logistic-regression`, `svm` or `random-forest`. Parameters that steer networks only are refused
+    beside it, and it has no hidden layer for `transform`.
+
+    {parameters}
+
+    Attributes:
+        classes_: the classes, sorted, of the type that `y` had; texts after `pellucid.load`.
+        n_features_in_: numbers in a feature vector; absent where images were learnt.
+        feature_names_in_: names of the features, where a data frame had them.
+        history_: one record for each epoch: losses, accuracies, learning rate, seconds; empty for a
+            classical model.
+        model_: the trained model.
+
+    Examples:
+        >>> from sklearn.datasets import load_digits
+        >>> from pellucid import ImageClassifier
+        >>> digits = load_digits()
+        >>> classifier = ImageClassifier(model="mlp", epochs=10, threads=1)
+        >>> classifier = classifier.fit(digits.images[:900], digits.target[:900])
+        >>> classifier.predict_proba(digits.images[900:905]).shape
+        (5, 10)
+        >>> classifier.score(digits.images[900:], digits.target[900:]) > 0.85
+        True
+    """  # noqa: DOC602, DOC603  attributes that fit sets
+
+
+# `ImageRegressor`: the pipeline as an estimator, for numbers from images or feature vectors.
+
+
+@documented
+class ImageRegressor(
+    OnImages,
+    Regressing,
+    ImageParameters,
+    BaseEstimator,  # type: ignore[misc]  # scikit-learn has no types
+):
+    """Learns a number from images, or from feature vectors, with a network or a classical model.
+
+    `fit` and the other methods take:
+
+    - an array of images, (n, height, width) or (n, height, width, 1 or 3): 8-bit values are used
+      as they are, others are scaled so that 0 to 1, or the smallest to the largest training value,
+      become 0 to 255;
+    - a two-dimensional array, list or data frame of numbers, which is a table of feature vectors:
+      `model="auto"` is then `mlp`, and features are standardised;
+    - paths: `fit` takes a table with a column of numbers, or other DATA whose labels are numbers, as
+      `train --target number` does, without `y`; its test split, if it has one, is left alone. The
+      other methods take an image, a folder of images or a list of images.
+
+    Numbers may be of any size and unit: networks learn them standardised and answer in the unit of
+    `y`. The loss is the squared error. From 1,000 different training examples on, a tenth is set aside
+    for validation and the weights of the epoch whose root mean squared error is smallest there are
+    kept; with fewer, all are trained on. The same input, seed, machine and number of threads give the
+    same model.
+
+    `model` may also name a classical model, which is then fitted alone: `mean`, `ridge`, `svm` or
+    `random-forest`. Parameters that steer networks only are refused beside it, and it has no hidden
+    layer for `transform`.
+
+    {parameters}
+
+    Attributes:
+        n_features_in_: numbers in a feature vector; absent where images were learnt.
+        feature_names_in_: names of the features, where a data frame had them.
+        history_: one record for each epoch: losses, errors, learning rate, seconds; empty for a
+            classical model.
+        model_: the trained model.
+
+    Examples:
+        >>> from sklearn.datasets import load_diabetes
+        >>> from pellucid import ImageRegressor
+        >>> rows, progression = load_diabetes(return_X_y=True)
+        >>> regressor = ImageRegressor(seed=1, threads=1).fit(rows[:300], progression[:300])
+        >>> regressor.predict(rows[300:]).shape
+        (142,)
+        >>> regressor.score(rows[300:], progression[300:]) > 0.3
+        True
+    """  # noqa: DOC602, DOC603  attributes that fit sets
+
+
+# `TextClassifier`: the pipeline as an estimator, for classes of texts.
+
+
+@documented
+class TextClassifier(
+    OnTexts,
+    Classifying,
+    TextClassParameters,
+    BaseEstimator,  # type: ignore[misc]  # scikit-learn has no types
+):
+    """Learns the classes of texts, in any language, with a network or a classical model.
+
+    `fit` and the other methods take:
+
+    - a list, a tuple or a one-dimensional array of texts, or a column of a data frame; `fit` refuses
+      blank texts, the other methods answer them too;
+    - paths: `fit` takes a table, a folder or `sample:spam`, as the command `train` does, without `y`;
+      its test split, if it has one, is left alone. The other methods take a `pathlib.Path`, or a list
+      of such, of a `.txt` file, a folder of them or a table. They refuse a bare `str`, which could be
+      a path or a text: put a text into a list.
+
+    Texts are taken as they are: the model splits them into words or smaller pieces by itself, what it
+    splits them into is learnt from the training texts alone, and it is saved with the model.
+
+    From 1,000 different training texts on, and ten of each class, a tenth is set aside for validation
+    and the weights of the epoch that is best there are kept; with fewer, all are trained on. The same
+    input, seed, machine and number of threads give the same model.
+
+    `model` may also name a classical model, which is then fitted alone on the weights of words and
+    parts of words (TF-IDF): `majority`, `logistic-regression`, `svm` or `random-forest`. Parameters
+    that steer networks only are refused beside it, and it has no hidden layer for `transform`.
+
+    {parameters}
+
+    Attributes:
+        classes_: the classes, sorted, of the type that `y` had; texts after `pellucid.load`.
+        history_: one record for each epoch: losses, accuracies, learning rate, seconds; empty for a
+            classical model.
+        model_: the trained model.
+
+    Examples:
+        >>> from pellucid import TextClassifier
+        >>> reviews = ["a fine film", "a dull film", "fine acting", "dull and long"] * 5
+        >>> opinions = ["good", "bad", "good", "bad"] * 5
+        >>> classifier = TextClassifier(model="logistic-regression", threads=1)
+        >>> classifier = classifier.fit(reviews, opinions)
+        >>> classifier.predict(["what a fine story", "so dull"]).tolist()
+        ['good', 'bad']
+        >>> classifier.predict_proba(["what a fine story"]).shape
+        (1, 2)
+    """  # noqa: DOC602, DOC603  attributes that fit sets
+
+
+# `TextRegressor`: the pipeline as an estimator, for numbers from texts.
+
+
+@documented
+class TextRegressor(
+    OnTexts,
+    Regressing,
+    TextParameters,
+    BaseEstimator,  # type: ignore[misc]  # scikit-learn has no types
+):
+    """Learns a number from texts, in any language, with a network or a classical model.
+
+    `fit` and the other methods take:
+
+    - a list, a tuple or a one-dimensional array of texts, or a column of a data frame; `fit` refuses
+      blank texts, the other methods answer them too;
+    - paths: `fit` takes a table with a column of numbers, as `train --target number` does, without
+      `y`; its test split, if it has one, is left alone. The other methods take a `pathlib.Path`, or a
+      list of such, of a `.txt` file, a folder of them or a table. They refuse a bare `str`, which
+      could be a path or a text: put a text into a list.
+
+    Texts are taken as they are: the model splits them into words or smaller pieces by itself, what it
+    splits them into is learnt from the training texts alone, and it is saved with the model.
+
+    Numbers may be of any size and unit: networks learn them standardised and answer in the unit of
+    `y`. The loss is the squared error. From 1,000 different training texts on, a tenth is set aside for
+    validation and the weights of the epoch whose root mean squared error is smallest there are kept;
+    with fewer, all are trained on. The same input, seed, machine and number of threads give the same
+    model.
+
+    `model` may also name a classical model, which is then fitted alone on the weights of words and
+    parts of words (TF-IDF): `mean`, `ridge`, `svm` or `random-forest`. Parameters that steer networks
+    only are refused beside it, and it has no hidden layer for `transform`.
+
+    {parameters}
+
+    Attributes:
+        history_: one record for each epoch: losses, errors, learning rate, seconds; empty for a
+            classical model.
+        model_: the trained model.
+
+    Examples:
+        >>> from pellucid import TextRegressor
+        >>> reviews = ["a fine film", "a dull film", "fine acting", "dull and long"] * 5
+        >>> regressor = TextRegressor(model="ridge", threads=1).fit(reviews, [4.5, 1.5, 5.0, 1.0] * 5)
+        >>> fine, dull = regressor.predict(["what a fine story", "so dull"])
+        >>> bool(fine > dull)
+        True
+    """  # noqa: DOC602, DOC603  attributes that fit sets

@@ -1,0 +1,354 @@
+"""Calibration error, temperature scaling, and averages of models weighted on held-out examples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int64, Shaped
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
+
+from pellucid.arithmetic import at_temperature
+from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.arithmetic.metrics import (
+    CALIBRATION_BINS,
+    SMALLEST_PROBABILITY,
+    calibration_terms,
+    expected_calibration_error,
+)
+from pellucid.arithmetic.probabilities import weighted_mean
+from pellucid.bundle.held_out import MOST_MEMBERS
+from pellucid.evaluation.intervals import NORMAL_QUANTILE, Groups, Interval, share_interval
+
+# The expected calibration error with an interval that knows how chance inflates it.
+#
+# Notation: bin $b$ of $B$ holds the share $\pi_b$ of $n$ answers, with mean confidence $c_b$; its part
+# of the error is $|g_b|$, where $g_b = \pi_b (\text{accuracy}_b - c_b)$, estimated as $\hat g_b$.
+
+DRAWS = 2000
+_ERROR_STEPS = 41
+_REACH = 4.0
+_TAILS = (0.025, 0.975)
+_PRIOR_ANSWERS = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Bins:
+    """The bins that hold an answer.
+
+    Attributes:
+        share: of all answers.
+        confidence: mean of the answers.
+        gap: of each bin, times its share.
+        examples: in all bins.
+        together: with groups, covariance of the measured gaps, as the groups differ.
+    """
+
+    share: np.ndarray
+    confidence: np.ndarray
+    gap: np.ndarray
+    examples: int
+    together: np.ndarray | None = None
+
+    def deviations(self, gap: np.ndarray) -> np.ndarray:
+        """Standard deviations of the measured gaps where `gap`, broadcast over bins, is the truth."""
+        of_bin = np.clip(gap / self.share, -1, 1)
+        answers = self.share * self.examples
+        rate = np.clip(self.confidence + of_bin * answers / (answers + _PRIOR_ANSWERS), 0, 1)
+        variance = self.share * rate * (1 - rate) + self.share * (1 - self.share) * of_bin**2
+        return np.asarray(np.sqrt(variance / self.examples)) * self.wider
+
+    @cached_property
+    def wider(self) -> np.ndarray | float:
+        """How many times the deviations are those of independent examples; at least once."""
+        if self.together is None:
+            return 1.0
+        alone = replace(self, together=None).deviations(self.gap)
+        return np.asarray(np.sqrt(np.maximum(1.0, np.diag(self.together) / alone**2)))
+
+    def noise(self, seed: int) -> np.ndarray:
+        """Draws of unit variance for each bin; with groups those of one group move together."""
+        drawn = np.random.default_rng(seed).normal(size=(DRAWS, len(self.gap)))
+        if self.together is None:
+            return drawn
+        deviations = np.sqrt(np.diag(self.together))
+        scale = np.where(deviations > 0, deviations, 1.0)
+        values, vectors = np.linalg.eigh(self.together / np.outer(scale, scale))
+        alike = drawn @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
+        return np.where(deviations > 0, alike, drawn)
+
+
+def calibration_error(
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Float64[np.ndarray, "examples classes"],
+    seed: int = 0,
+    groups: Groups | None = None,
+) -> Interval:
+    r"""Expected calibration error with its 95 % interval, both from 0 to 1, of at least one example.
+
+    Chance moves the error up only, so that percentiles of resamples lie above the truth. Here the
+    interval holds every error $\theta$ under which the measured one, $\hat\theta$, is no surprise:
+    gaps are taken to be $\theta \hat g_b / \hat\theta$, measured ones are drawn around them with
+    binomial variance, and $\theta$ is kept while $\hat\theta$ lies within the middle 95 % of their
+    $\sum_b |g_b|$. The measured error is always kept. With `groups` they are drawn with the covariance that
+    sums over groups show, where that is larger.
+
+    Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3, for the error;
+    Carpenter 1999, "Test inversion bootstrap confidence intervals", for the interval.
+    """
+    bins, gaps = calibration_terms(labels, probabilities)
+    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
+    held, confidence = counts > 0, np.bincount(bins, probabilities.max(axis=1), CALIBRATION_BINS)
+    measured = _Bins(
+        share=counts[held] / len(labels),
+        confidence=confidence[held] / counts[held],
+        gap=np.bincount(bins, gaps, CALIBRATION_BINS)[held] / len(labels),
+        examples=len(labels),
+        together=None if groups is None else _covariance(bins, gaps, held, groups),
+    )
+    value = expected_calibration_error(labels, probabilities)
+    low, high = _inverted(measured, value, seed)
+    return Interval(value, min(low, value), min(1.0, max(high, value)))
+
+
+def _covariance(
+    bins: np.ndarray, gaps: np.ndarray, held: np.ndarray, groups: Groups
+) -> Float64[np.ndarray, "bins bins"]:
+    """Covariance of the measured gaps, from how the sums of the groups lie around their mean."""
+    count, examples = groups.count, len(groups.of)
+    sums = np.zeros((count, len(held)))
+    np.add.at(sums, (groups.of, bins), gaps)
+    apart = sums[:, held] - np.outer(groups.sizes, sums[:, held].sum(axis=0) / examples)
+    reach = (groups.quantile / NORMAL_QUANTILE) ** 2
+    return apart.T @ apart * (reach * count / max(1, count - 1) / examples**2)
+
+
+def _inverted(measured: _Bins, value: float, seed: int) -> tuple[float, float]:
+    """Smallest and largest error under which the measured one is no surprise."""
+    direction = measured.gap / value if value > 0 else measured.share
+    reach = _REACH * float(np.sqrt((measured.deviations(measured.gap) ** 2).sum()))
+    reach += float(measured.deviations(0 * measured.gap).sum())
+    thetas = np.linspace(max(0.0, value - reach), value + reach, _ERROR_STEPS)
+    noise = measured.noise(seed)
+    ends = np.empty((_ERROR_STEPS, 2))
+    for step, theta in enumerate(thetas):
+        gaps = theta * direction + measured.deviations(theta * direction) * noise
+        ends[step] = np.quantile(np.abs(gaps).sum(axis=1), _TAILS)
+    lowest, highest = np.maximum.accumulate(ends, axis=0).T
+    low = float(np.interp(value, highest, thetas))
+    return low, float(np.interp(value, lowest, thetas))
+
+
+__all__ = [
+    "Reliability",
+    "ReliabilityBin",
+    "at_temperature",
+    "cross_fitted",
+    "fit_temperature",
+    "reliability",
+]
+
+COLDEST, HOTTEST = 0.05, 20.0
+# Standard deviation of the logarithm of temperatures, as far as is known before any example is seen.
+_SPREAD = 0.5
+
+_MANY, _TEMPERATURE_PARTS = 500, 5
+
+
+class ReliabilityBin(NamedTuple):
+    """Answers of about the same confidence.
+
+    Attributes:
+        low: smallest confidence, not included.
+        high: largest confidence, included.
+        examples: how many answers, at least one.
+        confidence: their mean confidence.
+        accuracy: share of right ones, with Wilson's interval.
+    """
+
+    low: float
+    high: float
+    examples: int
+    confidence: float
+    accuracy: Interval
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Confidence of the answers against how often they are right.
+
+    Attributes:
+        bins: of 15 bins of equal width those that hold an answer, ascending.
+        error: expected calibration error.
+    """
+
+    bins: tuple[ReliabilityBin, ...]
+    error: Interval
+
+
+def fit_temperature(
+    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
+) -> float:
+    r"""The likeliest temperature, drawn towards 1 as far as few examples say little.
+
+    With $z = \ln p$ and $\beta = e^{-t} = 1/T$ the smallest value is sought of
+    $\sum_i \left( \ln \sum_k e^{\beta z_{ik}} - \beta z_{i y_i} \right) + \frac{t^2}{2 \sigma^2}$,
+    the log loss of all examples and the logarithm of a normal prior on $t$ with $\sigma = 0.5$. A label whose
+    probability is exactly 0 keeps it at every temperature and is left out.
+
+    Labels are of the validation split. 0.05 to 20; 1 where nothing can be fitted: no example, labels of one
+    class only, answers that are all right or all wrong, or classes equally probable in all of them.
+
+    Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
+    """
+    possible = probabilities[np.arange(len(labels)), labels] > 0
+    labels, probabilities = labels[possible], probabilities[possible]
+    right = probabilities.argmax(axis=1) == labels
+    if right.all() or not right.any() or len(np.unique(labels)) == 1:
+        return 1.0
+    is_zero = probabilities == 0
+    logits = np.log(np.where(is_zero, 1.0, probabilities))
+    logits -= logits[np.arange(len(labels)), labels][:, None]
+
+    def loss(log_temperature: float) -> float:
+        scaled = np.where(is_zero, -np.inf, logits * np.exp(-log_temperature))
+        return float(logsumexp(scaled, axis=1).sum()) + log_temperature**2 / (2 * _SPREAD**2)
+
+    bounds = float(np.log(COLDEST)), float(np.log(HOTTEST))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-8}).x))
+
+
+def cross_fitted(
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Float64[np.ndarray, "examples classes"],
+    temperature: float,
+    seed: int = 0,
+) -> Float64[np.ndarray, "examples classes"]:
+    """Probabilities at temperatures that no example took part in choosing for itself.
+
+    Below 500 examples each of five parts, drawn by chance, gets the temperature that fits the other four;
+    from there on one example moves the temperature too little to matter, and all get the given one.
+    """
+    count = len(labels)
+    if count >= _MANY:
+        return at_temperature(probabilities, temperature)
+    part = generator(seed, Purpose.TEMPERATURES).permutation(count) % _TEMPERATURE_PARTS
+    found = np.empty_like(probabilities)
+    for number in range(_TEMPERATURE_PARTS):
+        mine, others = part == number, part != number
+        found[mine] = at_temperature(
+            probabilities[mine], fit_temperature(labels[others], probabilities[others])
+        )
+    return found
+
+
+def reliability(
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Float64[np.ndarray, "examples classes"],
+    seed: int = 0,
+    groups: Groups | None = None,
+) -> Reliability:
+    """Compare confidence with accuracy, bin by bin; `seed` draws for the interval of the error.
+
+    With `groups` intervals are by these.
+
+    Raises: `ValueError` if there is no example.
+    """
+    if len(labels) == 0:
+        raise ValueError("labels: no example to judge confidence by; at least one is needed")
+    bins, _ = calibration_terms(labels, probabilities)
+    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
+    confidence = np.bincount(bins, weights=probabilities.max(axis=1), minlength=CALIBRATION_BINS)
+    right = probabilities.argmax(axis=1) == labels
+    return Reliability(
+        bins=tuple(
+            ReliabilityBin(
+                low=place / CALIBRATION_BINS,
+                high=(place + 1) / CALIBRATION_BINS,
+                examples=int(counts[place]),
+                confidence=float(confidence[place] / counts[place]),
+                accuracy=share_interval(
+                    right[bins == place], None if groups is None else groups.within(bins == place)
+                ),
+            )
+            for place in np.flatnonzero(counts).tolist()
+        ),
+        error=calibration_error(labels, probabilities, seed, groups),
+    )
+
+
+# Average of models: which of them, and how much each counts, chosen greedily by what was held out.
+#
+# The mean starts empty. In every step the model is taken, perhaps once more, with which the mean of all taken
+# so far loses least: the log loss of probabilities, the squared error of numbers. Of the means on the way the
+# one that loses least is kept; how often a model was taken is its weight.
+#
+# A mean chosen on the examples that judge it flatters itself. So its held-out answers come from five parts,
+# drawn by chance: the mean for each part is chosen on the other four.
+#
+# Source: Caruana et al. 2004, "Ensemble Selection from Libraries of Models".
+
+_AVERAGE_STEPS, _AVERAGE_PARTS = 20, 5
+
+
+def chosen_weights(
+    labels: Shaped[np.ndarray, " examples"], said: Sequence[Float64[np.ndarray, "examples ..."]]
+) -> Int64[np.ndarray, " models"]:
+    """Weight of every model in the average that loses least on some examples.
+
+    Whole weights without a common divisor, 0 for a model that is no member; of models that serve equally the
+    one that stands first is taken. `labels` are class codes or numbers of at least one example; `said` are
+    probabilities (examples, classes) or numbers (examples,) of every model, simplest first.
+    """
+    terms = _terms(labels, said)
+    counts, best = np.zeros(len(said), np.int64), np.zeros(len(said), np.int64)
+    least, total = np.inf, np.zeros(len(labels))
+    has_classes = said[0].ndim == 2
+    for step in range(1, _AVERAGE_STEPS + 1):
+        losses = _losses((total[:, None] + terms) / step, has_classes=has_classes)
+        if (counts > 0).sum() == MOST_MEMBERS:
+            losses[counts == 0] = np.inf
+        taken = int(losses.argmin())
+        counts[taken] += 1
+        total += terms[:, taken]
+        if losses[taken] < least:
+            least, best = losses[taken], counts.copy()
+    found: np.ndarray = best // np.gcd.reduce(best)
+    return found
+
+
+def cross_fitted_average(
+    labels: Shaped[np.ndarray, " examples"],
+    said: Sequence[Float64[np.ndarray, "examples ..."]],
+    seed: int = 0,
+) -> Float64[np.ndarray, "examples ..."]:
+    """Answers of averages that no example took part in choosing for itself.
+
+    `labels` and `said` are as for `chosen_weights`, of at least five examples; `seed` draws the parts.
+    """
+    part = generator(seed, Purpose.AVERAGE).permutation(len(labels)) % _AVERAGE_PARTS
+    found = np.empty_like(said[0])
+    for number in range(_AVERAGE_PARTS):
+        mine = part == number
+        weights = chosen_weights(labels[~mine], [rows[~mine] for rows in said])
+        found[mine] = weighted_mean([rows[mine] for rows in said], weights.tolist())
+    return found
+
+
+def _terms(
+    labels: Shaped[np.ndarray, " examples"], said: Sequence[Float64[np.ndarray, "examples ..."]]
+) -> Float64[np.ndarray, "examples models"]:
+    """Probability of the label, or error of the number: of a mean they are the mean of its members'."""
+    places = np.arange(len(labels))
+    return np.stack([rows[places, labels] if rows.ndim == 2 else rows - labels for rows in said], axis=1)
+
+
+def _losses(
+    terms: Float64[np.ndarray, "examples models"], *, has_classes: bool
+) -> Float64[np.ndarray, " models"]:
+    """Mean log loss, or mean squared error."""
+    each = -np.log(np.maximum(terms, SMALLEST_PROBABILITY)) if has_classes else terms**2
+    found: np.ndarray = each.mean(axis=0)
+    return found

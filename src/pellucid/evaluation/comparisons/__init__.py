@@ -1,1 +1,0 @@
-"""Comparisons: two models, or several, on the same examples."""

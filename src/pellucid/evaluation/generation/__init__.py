@@ -1,1 +1,0 @@
-"""Measures of made images: distances, coverage, memorisation, and a plain generator beside."""

@@ -1,0 +1,315 @@
+"""Promises about answers: abstention that keeps an error, and prediction sets that hold the truth."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int, Shaped
+
+from pellucid.arithmetic.probabilities import at_most, at_most_growing, beta_quantile
+from pellucid.evaluation.intervals import Interval, wilson
+
+# Of a promise; intervals are 95 % too.
+CONFIDENCE = 0.95
+
+METHOD = "learn then test: exact binomial tests in a fixed order"
+
+_BEGINNING = 4
+_STEPS = 20
+_ROUNDING = 1e-9
+
+
+TrustAndErrors = tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]
+# Trust in each of `n` answers, and whether it is wrong.
+TestTrustAndErrors = tuple[Float64[np.ndarray, " tested"], Bool[np.ndarray, " tested"]]
+
+
+class Kept(NamedTuple):
+    """Effect of a threshold on labelled examples.
+
+    Attributes:
+        answered: share of them that is answered.
+        error: share of wrong ones among the answered; `None` where none is answered.
+    """
+
+    answered: Interval
+    error: Interval | None
+
+
+@dataclass(frozen=True)
+class Promise:
+    """Threshold of trust, and the examples that it comes from.
+
+    Attributes:
+        max_error: the largest error among the answered, as promised.
+        threshold: an input of at least this trust is answered; infinite where nothing can be promised.
+        examples: held-out examples.
+        answered: of these with at least that trust.
+        wrong: of the answered.
+        tested: test examples; 0 where there are none to check it on.
+        on_test: effect on these, of the refuted threshold where the test refutes it; `None` without any.
+        is_confirmed: whether the test examples alone give a threshold too.
+        is_refuted: whether the test refutes it; the threshold is then infinite.
+    """
+
+    max_error: float
+    threshold: float
+    examples: int
+    answered: int
+    wrong: int
+    tested: int = 0
+    on_test: Kept | None = None
+    is_confirmed: bool = False
+    is_refuted: bool = False
+
+    @property
+    def expected(self) -> Interval:
+        """Share of inputs like the training data that will be answered."""
+        return wilson(self.answered, self.examples)
+
+
+class ErrorPoint(NamedTuple):
+    """A share of the inputs answered, those of highest trust, and the error among them.
+
+    Attributes:
+        answered: how many.
+        share: of all.
+        threshold: the lowest trust among them.
+        error: share of wrong ones, with Wilson's interval.
+    """
+
+    answered: int
+    share: float
+    threshold: float
+    error: Interval
+
+
+def least_examples(max_error: float) -> int:
+    """Held-out examples without which nothing can be promised, were every one of them right."""
+    return math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-max_error) - _ROUNDING)
+
+
+def least_error(examples: int) -> float:
+    """The smallest error that so many held-out examples could promise, were every one of them right."""
+    return -math.expm1(math.log(1 - CONFIDENCE) / examples)
+
+
+def promise(
+    trusted: Float64[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"], max_error: float
+) -> Promise:
+    """Choose the threshold that answers most and keeps the promise, from held-out examples.
+
+    `max_error` lies between 0 and 1. Equal trust is answered together; trust 0 never.
+    """
+    count = len(trusted)
+    first = max(least_examples(max_error), math.ceil(count / _BEGINNING))
+    order = np.lexsort((is_wrong, -trusted))  # of equal trust the right ones first, so that its end decides
+    wrong = np.cumsum(is_wrong[order], dtype=np.int64)
+    chances = at_most_growing(wrong[first - 1 :], first, max_error)
+    passed = chances <= (1 - CONFIDENCE) * (1 + _ROUNDING)
+    steps = len(passed) if passed.all() else int(passed.argmin())
+    ends, trust_at, _ = _sets(trusted, is_wrong)
+    kept = np.flatnonzero((ends >= first) & (ends < first + steps))
+    if len(kept) == 0:
+        return Promise(max_error, math.inf, count, 0, 0)
+    answered = int(ends[kept[-1]])
+    return Promise(max_error, float(trust_at[kept[-1]]), count, answered, int(wrong[answered - 1]))
+
+
+def checked_promise(held_out: TrustAndErrors, test: TestTrustAndErrors | None, max_error: float) -> Promise:
+    """Choose the threshold from held-out examples, and check it on those of the test, where there are any."""
+    found = promise(*held_out, max_error)
+    if test is None or len(test[0]) == 0:
+        return found
+    of_test = promise(*test, max_error)
+    threshold = max(found.threshold, of_test.threshold) if of_test.answered else found.threshold
+    kept = kept_on(threshold, *test)
+    is_refuted = kept.error is not None and kept.error.value > max_error
+    is_answered = held_out[0] >= (math.inf if is_refuted else threshold)
+    return Promise(
+        max_error,
+        math.inf if is_refuted else threshold,
+        found.examples,
+        int(is_answered.sum()),
+        int(held_out[1][is_answered].sum()),
+        tested=len(test[0]),
+        on_test=kept,
+        is_confirmed=of_test.answered > 0,
+        is_refuted=is_refuted,
+    )
+
+
+def least_promise(held_out: TrustAndErrors, test: TestTrustAndErrors | None = None) -> Promise | None:
+    """The promise of the smallest error, in whole per cent, that answers anything; `None` up to 50 %."""
+    found = (checked_promise(held_out, test, percent / 100) for percent in range(1, 51))
+    return next((each for each in found if each.answered), None)
+
+
+def kept_on(threshold: float, trusted: Float64[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"]) -> Kept:
+    """Effect of a threshold on `n` labelled examples, at least one."""
+    is_answered = trusted >= threshold
+    answered = int(is_answered.sum())
+    error = wilson(int(is_wrong[is_answered].sum()), answered) if answered else None
+    return Kept(wilson(answered, len(trusted)), error)
+
+
+def error_curve(
+    trusted: Float64[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"]
+) -> tuple[ErrorPoint, ...]:
+    """Error among the answered against their share, at up to twenty shares; the last is all of them.
+
+    Equal trust is answered together.
+    """
+    ends, trust_at, wrong = _sets(np.where(trusted > 0, trusted, np.finfo(float).tiny), is_wrong)
+    if len(ends) == 0:
+        return ()
+    wanted = np.ceil(len(trusted) * np.arange(1, _STEPS + 1) / _STEPS - _ROUNDING)
+    places = np.unique(np.searchsorted(ends, wanted))
+    return tuple(
+        ErrorPoint(
+            answered, answered / len(trusted), float(trust_at[place]), wilson(int(wrong[place]), answered)
+        )
+        for place in places.tolist()
+        for answered in [int(ends[place])]
+    )
+
+
+def _sets(
+    trusted: Float64[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Size of each set of highest trust, its lowest trust, and its wrong answers; the smallest set first."""
+    order = np.argsort(-trusted, kind="stable")
+    ordered = trusted[order]
+    is_end = np.append(ordered[1:] < ordered[:-1], True)[: len(ordered)] & (ordered > 0)
+    ends = np.flatnonzero(is_end) + 1
+    return ends, ordered[is_end], np.cumsum(is_wrong[order], dtype=np.int64)[is_end]
+
+
+# Prediction sets: with each answer a set of classes, or an interval of numbers, that holds the truth.
+#
+# Split conformal prediction. Each of $n$ held-out examples has a score $s_i$ of how badly the truth fits what
+# the model said: of classes $1 - p$, with $p$ the probability of the true class, of numbers the absolute
+# residual $|y - \hat y|$. With $\hat q$ the $\lceil (n + 1) c \rceil$-th smallest of them, a set holds every
+# class, or every number, of a score of at most $\hat q$; of classes it holds the answer in any case. For an
+# input from the source of the held-out examples it holds the truth with probability of at least $c$, on
+# average
+# over the draws of both.
+#
+# For one draw of held-out examples the share that is covered is random: with scores all different it follows
+# the distribution $\mathrm{Beta}(k, n + 1 - k)$ with $k = \lceil (n + 1) c \rceil$.
+#
+# **Test.** That the sets cover enough is refuted where of $m$ test examples only $k$ are covered, with
+# $P(\mathrm{Bin}(m, c) \le k) \le 0.05$. Then the cutoff that the test examples give by themselves is used if
+# it is wider, and nothing is promised where they are too few for one.
+#
+# Sources: Vovk, Gammerman and Shafer 2005; Sadinle, Lei and Wasserman 2019, "Least Ambiguous Set-Valued
+# Classifiers with Bounded Error Levels" (the score of classes); Lei et al. 2018 (of numbers); Vovk 2012
+# (Beta).
+
+_LEVEL = 0.05
+_TAILS = (0.025, 0.975)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Largest score that sets admit, and the held-out examples that it comes from.
+
+    Attributes:
+        coverage: the probability that a set holds the truth, as asked for.
+        cutoff: of classes the least probability, of numbers the largest residual.
+        examples: held-out examples.
+        tested: test examples; 0 where there are none to check it on.
+        on_test: share of these that is covered, by the refuted cutoff where the test refutes it.
+        is_refuted: whether the test refutes the cutoff of the held-out examples; `cutoff` is then widened to
+            that of the test examples, unless `is_void`.
+    """
+
+    coverage: float
+    cutoff: float
+    examples: int
+    tested: int = 0
+    on_test: Interval | None = None
+    is_refuted: bool = False
+
+    @property
+    def is_void(self) -> bool:
+        """Whether nothing can be promised: the test refutes the cutoff, and is too small for its own."""
+        return self.is_refuted and self.tested < least_for_sets(self.coverage)
+
+    @property
+    def reach(self) -> Interval:
+        """The coverage, and where it lies for 95 of 100 draws of as many held-out examples."""
+        rank = _rank(self.examples, self.coverage)
+        low, high = (beta_quantile(rank, self.examples, tail) for tail in _TAILS)
+        return Interval(self.coverage, low, high)
+
+
+def least_for_sets(coverage: float) -> int:
+    """Held-out examples without which sets would have to hold everything."""
+    return math.ceil(coverage / (1 - coverage) - _ROUNDING)
+
+
+def coverage_of(
+    labels: Shaped[np.ndarray, " n"], said: Float[np.ndarray, "n ..."], coverage: float
+) -> Coverage:
+    """Cutoff of sets by probabilities (n, classes), or half width of intervals by numbers (n,).
+
+    `n` is at least `least_for_sets(coverage)`.
+    """
+    count, rank = len(labels), _rank(len(labels), coverage)
+    if said.ndim == 1:
+        return Coverage(coverage, float(np.sort(np.abs(labels - said))[rank - 1]), count)
+    of_truth = _stored(said)[np.arange(count), labels]
+    return Coverage(coverage, float(np.sort(of_truth)[count - rank]), count)
+
+
+def checked_on(
+    found: Coverage,
+    labels: Shaped[np.ndarray, " n"],
+    said: Float[np.ndarray, "n ..."],
+    answers: Int[np.ndarray, " n"] | Float[np.ndarray, " n"],
+) -> Coverage:
+    """Check a cutoff on `n` test examples, at least one; where they refute it, it is widened if they suffice.
+
+    `answers` are classes, of which each set holds its own; numbers are their own answers.
+    """
+    count = len(labels)
+    if said.ndim == 1:
+        is_covered = np.abs(labels - said) <= found.cutoff
+    else:
+        is_covered = in_sets(said, answers.astype(np.int64), found.cutoff)[np.arange(count), labels]
+    covered = int(is_covered.sum())
+    is_refuted = at_most(covered, count, found.coverage) <= _LEVEL
+    found = replace(found, tested=count, on_test=wilson(covered, count), is_refuted=is_refuted)
+    if not is_refuted or found.is_void:
+        return found
+    of_test, wider = coverage_of(labels, said, found.coverage).cutoff, max if said.ndim == 1 else min
+    return replace(found, cutoff=wider(found.cutoff, of_test))
+
+
+def in_sets(
+    probabilities: Float[np.ndarray, "n classes"], answers: Int[np.ndarray, " n"], cutoff: float
+) -> Bool[np.ndarray, "n classes"]:
+    """Classes that each set holds; its answer is always among them."""
+    is_in = _stored(probabilities) >= cutoff
+    is_in[np.arange(len(answers)), answers] = True
+    return is_in
+
+
+def class_sets(
+    probabilities: Float[np.ndarray, "n classes"], answers: Int[np.ndarray, " n"], cutoff: float
+) -> list[list[int]]:
+    """The classes of each set, the most probable first."""
+    order = np.argsort(-_stored(probabilities), axis=1, kind="stable")
+    held = in_sets(probabilities, answers, cutoff)
+    return [row[some[row]].tolist() for row, some in zip(order, held, strict=True)]
+
+
+def _rank(examples: int, coverage: float) -> int:
+    return math.ceil((examples + 1) * coverage - _ROUNDING)
+
+
+def _stored(probabilities: Float[np.ndarray, "n classes"]) -> Float[np.ndarray, "n classes"]:
+    """Probabilities as held-out ones are stored, in 32 bits."""
+    return np.asarray(probabilities, np.float32)

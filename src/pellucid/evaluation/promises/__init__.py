@@ -1,1 +1,0 @@
-"""Promises about answers: abstention that keeps an error, and sets that hold the truth."""

@@ -1,0 +1,339 @@
+"""The whole way from a model's inputs to its answers as one layer of torch, and its graph as ONNX."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Float32, Float64, Shaped
+from torch import Tensor, nn
+
+from pellucid.bundle import AverageModel, ClassicalModel, FeatureModel, ImageModel, Model, TextModel
+from pellucid.bundle.average_models import are_equal_encoders
+from pellucid.classical import HIDDEN
+from pellucid.encoding import Encoder
+from pellucid.encoding.term_weights import TermWeights
+from pellucid.errors import ModelFileError, UsageError
+from pellucid.export.onnx_layers import Hog, NoveltyLayer, Pixels, make_predictor_layer
+from pellucid.networks import Network
+from pellucid.runtime.metadata import NOVELTY, NUMBERS, PROBABILITIES, TOKENS, inputs_of
+from pellucid.tasks import VALUES
+
+_VIEWS = {"pixels": Pixels, "hog": Hog}
+
+
+class Input(NamedTuple):
+    """Input of a graph.
+
+    Attributes:
+        name: `images`, `tokens`, `terms` or `values`; of a second input of texts `tokens_2` or `terms_2`.
+        dtype: of its numbers.
+        shape: of one example; `None` where its length may be any.
+    """
+
+    name: str
+    dtype: torch.dtype
+    shape: tuple[int | None, ...]
+
+
+class NetworkAnswer(nn.Module):
+    """Answer of a network, averaged with that for the mirror image where the model does so."""
+
+    network: Network
+    novelty: NoveltyLayer | None
+
+    def __init__(self, model: ImageModel | TextModel | FeatureModel) -> None:
+        super().__init__()
+        self.network = model.network
+        self.mirror = isinstance(model, ImageModel) and model.mirror
+        self.temperature, self.has_probabilities = model.temperature, bool(model.classes)
+        self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
+
+    def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
+        """Probabilities (batch, classes) or numbers (batch), and novelty where there is a detector."""
+        hidden = self.seen(inputs)
+        said = self.said(hidden, inputs)
+        return (said,) if self.novelty is None else (said, self.novelty(hidden).float())
+
+    def seen(self, inputs: Shaped[Tensor, "batch ..."]) -> Float32[Tensor, "batch hidden"]:
+        """The last hidden layer."""
+        hidden: Tensor = self.network.features(_values(inputs))
+        return hidden
+
+    def said(
+        self, hidden: Float32[Tensor, "batch hidden"], inputs: Shaped[Tensor, "batch ..."]
+    ) -> Float32[Tensor, "batch ..."]:
+        """Probabilities or numbers from the last hidden layer and, for their mirror images, the inputs."""
+        outputs = self.network.head(hidden)
+        if self.mirror:
+            outputs = (outputs + self.network(_values(inputs).flip(3))) / 2
+        said: Tensor = (outputs / self.temperature).softmax(1) if self.has_probabilities else outputs[:, 0]
+        return said
+
+
+class ClassicalAnswer(nn.Module):
+    """Answer of a classical model from its features, at its temperature."""
+
+    view: nn.Module
+    predictor: nn.Module
+    novelty: NoveltyLayer | None
+
+    def __init__(self, model: ClassicalModel) -> None:
+        super().__init__()
+        self.view = _view(model)
+        self.predictor = make_predictor_layer(model.predictor)
+        self.temperature, self.has_probabilities = model.temperature, bool(model.classes)
+        self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
+
+    def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
+        """Probabilities (batch, classes) or numbers (batch), and novelty where there is a detector."""
+        features = self.seen(inputs)
+        said = self.said(features, inputs).float()
+        return (said,) if self.novelty is None else (said, self.novelty(features).float())
+
+    def seen(self, inputs: Shaped[Tensor, "batch ..."]) -> Float32[Tensor, "batch features"]:
+        """Features of the inputs."""
+        features: Tensor = self.view(inputs)
+        return features
+
+    def said(
+        self, features: Float32[Tensor, "batch features"], inputs: Shaped[Tensor, "batch ..."]
+    ) -> Float64[Tensor, "batch ..."]:
+        """Probabilities or numbers from the features alone."""
+        del inputs
+        outputs: Tensor = self.predictor(features)
+        return tempered(outputs, self.temperature) if self.has_probabilities else outputs[:, 0]
+
+
+class AverageAnswer(nn.Module):
+    """Weighted mean of the members' answers, at the temperature of the average.
+
+    What several members see of an input, as those on one network do, is computed once; its weights are in the
+    graph once. The inputs are those of `inputs_of`, in their order.
+    """
+
+    members: nn.ModuleList
+    novelty: NoveltyLayer | None
+
+    def __init__(self, model: AverageModel) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(_member_answer(each.model.with_detector(None)) for each in model.members)
+        self.shares = [weight / sum(model.weights) for weight in model.weights]
+        self.groups, self.taken = model.groups, [_input_taken(model, each.model) for each in model.members]
+        self.temperature, self.has_probabilities = model.temperature, bool(model.classes)
+        self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
+
+    def forward(self, *inputs: Shaped[Tensor, "batch ..."]) -> tuple[Tensor, ...]:
+        """Probabilities (batch, classes) or numbers (batch), and novelty where there is a detector."""
+        parts: dict[int, Tensor] = {}
+        seen: dict[int, Tensor] = {}
+        for group in self.groups:
+            taken, looking = inputs[self.taken[group[0]]], self._member(group[0])
+            hidden = looking.seen(taken)
+            for place in group:
+                seen[place] = hidden
+                parts[place] = self._member(place).said(hidden, taken).double() * self.shares[place]
+        mean = torch.stack([parts[place] for place in range(len(self.members))]).sum(0)
+        said = tempered(mean, self.temperature).float() if self.has_probabilities else mean.float()
+        # The detector looks at what the member of the most weight, the first, sees.
+        return (said,) if self.novelty is None else (said, self.novelty(seen[0]).float())
+
+    def _member(self, place: int) -> NetworkAnswer | ClassicalAnswer:
+        member = self.members[place]
+        assert isinstance(member, (NetworkAnswer, ClassicalAnswer))  # there are no others
+        return member
+
+
+class NetworkView(nn.Module):
+    """Last hidden layer of a network on which a classical model stands."""
+
+    network: Network
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> Float32[Tensor, "batch hidden"]:
+        """One row for each input."""
+        hidden: Tensor = self.network.features(_values(inputs))
+        return hidden
+
+
+def tempered(
+    probabilities: Float[Tensor, "batch classes"], temperature: float
+) -> Float[Tensor, "batch classes"]:
+    """Probabilities to the power of one over a temperature, which sum to 1 again."""
+    if temperature == 1:
+        return probabilities
+    powers = (probabilities / probabilities.amax(1, keepdim=True)) ** (1 / temperature)
+    return powers / powers.sum(1, keepdim=True)
+
+
+def _values(inputs: Shaped[Tensor, "batch ..."]) -> Shaped[Tensor, "batch ..."]:
+    """Pixels as the numbers that networks take; ids and vectors as they are."""
+    return inputs.float() if inputs.dtype == torch.uint8 else inputs
+
+
+def _view(model: ClassicalModel) -> nn.Module:
+    """The layer that turns inputs into the features of a classical model."""
+    if model.features == HIDDEN:
+        assert model.network is not None  # the model was checked when it was made
+        return NetworkView(model.network)
+    if model.preprocessing is not None:
+        return _VIEWS[model.features](model.preprocessing.height, model.preprocessing.width)
+    return nn.Identity()
+
+
+def answer_layer(model: Model) -> nn.Module:
+    """The model as one layer, in evaluation mode.
+
+    Raises: `UsageError` if it is of a kind that cannot be exported.
+    """
+    if isinstance(model, AverageModel):
+        return AverageAnswer(model).eval()
+    return _member_answer(model).eval()
+
+
+def _member_answer(model: Model) -> NetworkAnswer | ClassicalAnswer:
+    """The answer of a model that is no average.
+
+    Raises: `UsageError` if it is of a kind that cannot be exported.
+    """
+    if isinstance(model, ClassicalModel):
+        return ClassicalAnswer(model)
+    if isinstance(model, (ImageModel, TextModel, FeatureModel)):
+        return NetworkAnswer(model)
+    raise UsageError(f"export: {model.name} makes images and answers nothing; export a model that predicts")
+
+
+def _input_taken(model: AverageModel, member: Model) -> int:
+    """Place of the input that a member takes; the first, which has as many rows, if it looks at nothing."""
+    for place, encoder in enumerate(model.encoders):
+        if any(are_equal_encoders(encoder, each) for each in member.encoders):
+            return place
+    return 0
+
+
+def graph_inputs(model: Model) -> list[Input]:
+    """Inputs that the graph of a model takes, in their order."""
+    return [
+        _input(model, name, encoder) for name, encoder in inputs_of(model.input_kind, model.encoders).items()
+    ]
+
+
+def _input(model: Model, name: str, encoder: Encoder | TermWeights | None) -> Input:
+    """One input of a graph, by its name."""
+    if model.preprocessing is not None:
+        image = model.preprocessing
+        return Input(name, torch.uint8, (image.channels, image.height, image.width))
+    if isinstance(encoder, Encoder):
+        return Input(name, torch.int64, (None,))
+    if isinstance(model, FeatureModel):
+        return Input(name, torch.float32, (model.features,))
+    if isinstance(model, ClassicalModel) and model.input_kind is VALUES:
+        return Input(name, torch.float32, (model.length,))
+    return Input(name, torch.float32, (0 if encoder is None else encoder.features,))
+
+
+# The graph of a model as ONNX, by torch's own exporter, then cleaned of what is not the model's.
+
+OPSET = 20
+_BATCH, _LENGTH = "batch", "length"
+_EXAMPLES, _TOKENS = 3, 7  # lengths that the exporter must take for any; 0 and 1 mean themselves to it
+
+
+def graph_of(model: Model) -> Any:
+    """The graph as an `onnx.ModelProto`, with all weights in it, for any number of examples.
+
+    Raises: `UsageError` if the model is of a kind that cannot be exported, `ModelFileError` if the exporter
+    took a length for fixed that may be any.
+    """
+    layer, taken = answer_layer(model), graph_inputs(model)
+    examples, dynamic = zip(*map(_example, taken), strict=True)
+    with _quiet(), torch.inference_mode():
+        program = torch.onnx.export(
+            layer,
+            examples,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[each.name for each in taken],
+            output_names=_outputs(model),
+            dynamic_shapes=(dynamic,) if isinstance(model, AverageModel) else dynamic,
+            verbose=False,
+        )
+    assert program is not None  # with dynamo the exporter returns what it made
+    graph = program.model_proto
+    _name_lengths(graph, taken)
+    _clean(graph)
+    return graph
+
+
+def _outputs(model: Model) -> list[str]:
+    said = PROBABILITIES if model.classes else NUMBERS
+    return [said] if model.detector is None else [said, NOVELTY]
+
+
+def _example(taken: Input) -> tuple[torch.Tensor, dict[int, Any]]:
+    """An input for tracing, and which of its axes may have any length."""
+    shape = [_TOKENS if length is None else length for length in taken.shape]
+    axes = [0, *(axis for axis, length in enumerate(taken.shape, start=1) if length is None)]
+    # Ones: ids of texts, of which 0 would be padding.
+    example = torch.ones((_EXAMPLES, *shape), dtype=taken.dtype)
+    return example, dict.fromkeys(axes, torch.export.Dim.DYNAMIC)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's reports to itself: they speak of its own inside."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _name_lengths(graph: Any, taken: Sequence[Input]) -> None:
+    """Require free lengths, and call them `batch` and `length`, of a second input of tokens `length_2`.
+
+    The exporter has been seen to freeze the length of a recurrent network without a word.
+
+    Raises: `ModelFileError` if one is not.
+    """
+    named: dict[str, str] = {}
+    for found, given in zip(graph.graph.input, taken, strict=True):
+        length_name = _LENGTH + given.name.removeprefix(TOKENS)
+        wanted = [_BATCH, *(length_name if length is None else length for length in given.shape)]
+        for axis, (length, expected) in enumerate(zip(found.type.tensor_type.shape.dim, wanted, strict=True)):
+            is_free = isinstance(expected, str)
+            if is_free != bool(length.dim_param) or (not is_free and length.dim_value != expected):
+                raise ModelFileError(
+                    f"export: axis {axis} of {given.name} is {length.dim_param or length.dim_value} in the "
+                    f"graph, where {expected} is expected; this is a fault of the exporter, please report it"
+                )
+            if is_free:
+                named[length.dim_param] = str(expected)
+    for each in (*graph.graph.input, *graph.graph.output):
+        for length in each.type.tensor_type.shape.dim:
+            if length.dim_param in named:  # setting it makes a fixed length a free one
+                length.dim_param = named[length.dim_param]
+
+
+def _clean(graph: Any) -> None:
+    """Drop names of source files, inferred shapes and other traces of the exporter."""
+    graph.producer_name, graph.producer_version = "pellucid", version("pellucid")
+    graph.graph.name = "answer"
+    graph.graph.ClearField("value_info")
+    graph.graph.ClearField("doc_string")
+    del graph.metadata_props[:]
+    del graph.graph.metadata_props[:]
+    for parts in (graph.graph.node, graph.graph.initializer, graph.graph.input, graph.graph.output):
+        for part in parts:
+            part.ClearField("doc_string")
+            del part.metadata_props[:]

@@ -1,1 +1,0 @@
-"""Explanations: parts of the input that drove the answer, and the tests they have to stand."""

@@ -1,0 +1,451 @@
+"""Findings: faults of a training found in its history, each with its numbers and its remedy."""
+
+import math
+from collections.abc import Callable, Sequence
+from statistics import median
+
+from pellucid.arithmetic.rounding import figure, percent
+from pellucid.insight.training_courses import Course, Finding
+
+# Overfitting, a generalisation gap, underfitting and training that ended too early.
+
+# Rise of the validation loss over its lowest that says overfitting, where the train loss fell meanwhile.
+WORSE = 0.2
+
+FALLEN = 0.1
+# Between train and validation accuracy, in favour of train.
+GAP = 0.05
+
+# Generalisation gap at the end, in accuracy and in R² of numbers, that is worth a remedy by itself.
+WIDE_GAP, WIDE_GAP_OF_R2 = 0.1, 0.2
+
+# Standard errors of the validation accuracy that a gap must be wide, so that few examples raise none.
+_ERRORS = 2.0
+
+# Of the way from knowing nothing to knowing all.
+LITTLE = 0.3
+
+# Fall of the validation loss in the last epoch, and over the last half of the epochs.
+FALLING, FALLING_HALF = 0.1, 0.5
+
+# Fall in the last epoch without which the last half says nothing.
+#
+# A schedule that lowers the learning rate to zero lets the loss fall in its last half by itself, and then
+# come to rest.
+STILL_FALLING = 0.05
+
+_FEWEST_EPOCHS = 4
+
+
+def overfitting(course: Course) -> Finding | None:
+    """Overfitting: training examples are memorised, and others get worse.
+
+    Found where the validation loss ends a fifth above its lowest, the train loss fell by a tenth
+    since, and train is ahead of validation; `None` elsewhere.
+    """
+    train, validation = course.series("train_loss"), course.series("validation_loss")
+    if not train or not validation:
+        return None
+    lowest = min(range(len(validation)), key=validation.__getitem__)
+    rise = validation[-1] / max(validation[lowest], 1e-9) - 1.0
+    fall = 1.0 - train[-1] / max(train[lowest], 1e-9)
+    if rise < WORSE or fall < FALLEN or not _train_is_ahead(course):
+        return None
+    return Finding(
+        "overfitting",
+        "The network overfits: it memorised its training examples and got worse on others.",
+        f"After epoch {lowest + 1} the validation loss rose from {figure(validation[lowest])} to "
+        f"{figure(validation[-1])}, while the train loss fell from {figure(train[lowest])} to "
+        f"{figure(train[-1])}.",
+        "The weights of the best epoch were kept, so nothing is lost. Better are more examples, "
+        "augmentation, dropout, more weight decay or a smaller network; fewer epochs save time.",
+        f"Found where the validation loss ends {100 * WORSE:.0f} % above its lowest, the train loss fell by "
+        f"{100 * FALLEN:.0f} % since, and train is ahead of validation: by {100 * GAP:.0f} points of "
+        "accuracy, or of numbers in loss. On stopping early see Prechelt 1998.",
+        {"validation_loss_rise": rise, "train_loss_fall": fall, "best_epoch": float(lowest + 1)},
+    )
+
+
+def _train_is_ahead(course: Course) -> bool:
+    """True where train ends ahead of validation, and validation below its best."""
+    train, validation = course.series("train_accuracy"), course.series("validation_accuracy")
+    if train and validation:
+        return train[-1] - validation[-1] >= GAP and validation[-1] < max(validation)
+    return course.series("train_loss")[-1] < course.series("validation_loss")[-1]
+
+
+def generalisation_gap(course: Course) -> Finding | None:
+    """Overfitting without a rise of the loss: train ends far ahead of validation.
+
+    Found where the gap is wider than chance explains; `None` elsewhere, where `overfitting` is found, and
+    where not even the training examples are learnt.
+    """
+    skill = course.skill or 0.0
+    if overfitting(course) is not None or len(course.history) < _FEWEST_EPOCHS or skill < LITTLE:
+        return None
+    train, validation = course.series("train_accuracy"), course.series("validation_accuracy")
+    words, least, error = "accuracy", WIDE_GAP, 0.0
+    if train and validation:
+        if course.validated:
+            error = math.sqrt(validation[-1] * (1 - validation[-1]) / course.validated)
+    else:
+        losses, validation = course.series("train_loss"), course.series("validation_r2")
+        train = [1.0 - loss for loss in losses]
+        words, least = "R²", WIDE_GAP_OF_R2
+    if not train or not validation:
+        return None
+    gap = train[-1] - validation[-1]
+    if gap < max(least, _ERRORS * error):
+        return None
+    shown = percent if words == "accuracy" else figure
+    return Finding(
+        "generalisation-gap",
+        "The network overfits: it does far better on its training examples than on others.",
+        f"In the last epoch its {words} was {shown(train[-1])} on training and {shown(validation[-1])} on "
+        "validation examples.",
+        course.remedy(
+            "More training examples help most; then augmentation, dropout, more weight decay or a smaller "
+            "network. The scores in this report are of examples that it has not seen, so they are not "
+            "flattered."
+        ),
+        f"Found where train ends ahead of validation by {100 * WIDE_GAP:.0f} points of accuracy (of numbers "
+        f"{WIDE_GAP_OF_R2:g} of R²) or more, and by {_ERRORS:.0f} standard errors of the validation "
+        "accuracy. Train is measured on augmented inputs while the weights still change, so the true gap is "
+        "rather wider.",
+        {"gap": gap, "train": train[-1], "validation": validation[-1]},
+    )
+
+
+def underfitting(course: Course) -> Finding | None:
+    """Underfitting: not even the training examples are learnt.
+
+    Found where it came less than three tenths of the way from chance to perfection, on training and
+    validation examples alike; `None` elsewhere.
+    """
+    skill = course.skill
+    if skill is None or len(course.history) < _FEWEST_EPOCHS or skill >= LITTLE:
+        return None
+    losses = course.series("train_loss")
+    half = losses[len(losses) // 2 :]
+    fall = 1.0 - half[-1] / half[0] if half and half[0] > 0 else 0.0
+    remedy = (
+        "Give it more layers or units, or inputs that say more; where even a large network stays there, the "
+        "labels may not follow from the inputs."
+        if fall < FALLEN
+        else "Train longer: the loss was still falling."
+    )
+    return Finding(
+        "underfitting",
+        "The network did not even learn its training examples.",
+        f"It came {100 * max(skill, 0.0):.0f} % of the way from chance to perfection; over the last half of "
+        f"the epochs the train loss {'fell' if fall >= 0 else 'rose'} by {100 * abs(fall):.1f} %.",
+        remedy,
+        f"Found below {100 * LITTLE:.0f} % of the way at the end: (accuracy - chance) / (1 - chance), or R² "
+        "of numbers, the better of train and validation. Chance is the share of the largest class.",
+        {"skill": skill, "train_loss_fall": fall},
+    )
+
+
+def cut_short(course: Course) -> Finding | None:
+    """Training ended while it was still getting much better.
+
+    Found where the validation loss (the train loss without a validation split) is lowest at the end
+    and fell steeply up to there; `None` elsewhere.
+    """
+    losses = course.series("validation_loss") or course.series("train_loss")
+    if len(losses) < _FEWEST_EPOCHS or losses[-1] > min(losses):
+        return None
+    last = 1.0 - losses[-1] / max(losses[-2], 1e-9)
+    half = 1.0 - losses[-1] / max(losses[(len(losses) - 1) // 2], 1e-9)
+    if last < FALLING and (half < FALLING_HALF or last < STILL_FALLING):
+        return None
+    return Finding(
+        "cut-short",
+        "Training ended while the network was still getting much better.",
+        f"In the last epoch the loss fell by {100 * last:.0f} %, over the last half of the epochs by "
+        f"{100 * half:.0f} %.",
+        "Train longer: more --epochs, a higher --preset or a longer --time-limit.",
+        f"Found where the validation loss ends at its lowest and fell by {100 * FALLING:.0f} % in the last "
+        f"epoch, or by {100 * STILL_FALLING:.0f} % then and {100 * FALLING_HALF:.0f} % over the last half of "
+        "the epochs.",
+        {"last_fall": last, "half_fall": half},
+    )
+
+
+# A learning rate too high or too low, by how far updates move the weights and what the loss does.
+
+# An update this long, relative to the weights, is far above the usual thousandth.
+LARGE_UPDATE = 0.05
+
+SMALL_UPDATE = 1e-4
+# Rise of a loss from its lowest, relative to its first, that goes with updates that large.
+RISE = 0.05
+
+# Rise of the train loss that says enough by itself.
+STEEP_RISE = 0.5
+
+_LEARNT = 0.9
+_RULE = "Of an update's length relative to the weights about 0.001 is usual (notes of Stanford's CS231n)"
+
+
+def learning_rate_too_high(course: Course) -> Finding | None:
+    """Learning rate too high: updates undo what was learnt.
+
+    Found where the train loss rose by half of what it began with, or updates are large and a loss
+    rose markedly or the train loss of an epoch is markedly worse than guessing; `None` elsewhere.
+    """
+    losses = course.series("train_loss")
+    train = _largest_rise(losses)
+    validation = _largest_rise(course.series("validation_loss"))
+    above = max(losses, default=0.0) / course.guessing - 1.0 if course.guessing > 0 else 0.0
+    update = course.update_ratio or 0.0
+    is_large = update >= LARGE_UPDATE and max(train, validation, above) >= RISE
+    if not is_large and train < STEEP_RISE:
+        return None
+    what, rise = ("train", train) if train >= validation else ("validation", validation)
+    evidence = f"The {what} loss rose again by up to {100 * rise:.0f} % of what it began with"
+    if rise < RISE:
+        evidence = f"The train loss of an epoch was {100 * above:.0f} % above that of guessing"
+    updates = f", and one update was up to {figure(update)} times as long as the weights" if update else ""
+    return Finding(
+        "learning-rate-too-high",
+        "The learning rate was too high: updates undid what had been learnt.",
+        f"{evidence}{updates}.",
+        "Train again with a third of the learning rate, or a tenth.",
+        f"Found where the updates of half the layers reach {LARGE_UPDATE:g} of the weights, and the train or "
+        f"validation loss rises from its lowest by {100 * RISE:.0f} % of its first value, or the train loss "
+        f"is {100 * RISE:.0f} % above that of guessing; or where the train loss rises by "
+        f"{100 * STEEP_RISE:.0f} %, whatever the updates. {_RULE}; networks of our own learn well up "
+        "to 0.04.",
+        {
+            "train_loss_rise": train,
+            "validation_loss_rise": validation,
+            "above_guessing": above,
+            "update_to_weight": update,
+        },
+    )
+
+
+def learning_rate_too_low(course: Course) -> Finding | None:
+    """Learning rate too low: training does not get anywhere.
+
+    Found where no layer's update reaches a ten-thousandth of its weights in any epoch, and much is
+    left to learn; `None` elsewhere.
+    """
+    largest = max((max(each) for each in course.layers("update_to_weight").values()), default=None)
+    skill = course.skill
+    if largest is None or skill is None or largest >= SMALL_UPDATE or skill >= _LEARNT:
+        return None
+    losses = course.series("train_loss")
+    fall = f" The train loss went from {figure(losses[0])} to {figure(losses[-1])}." if losses else ""
+    return Finding(
+        "learning-rate-too-low",
+        "The learning rate was too low: the weights hardly moved.",
+        f"No update was longer than {figure(largest)} times the weights of its layer.{fall}",
+        "Train again with ten times the learning rate, or leave it to the rule.",
+        f"Found where that stays below {SMALL_UPDATE:g} in every layer and epoch, and less than "
+        f"{100 * _LEARNT:.0f} % of the way from chance to perfection is made. {_RULE}.",
+        {"update_to_weight": largest},
+    )
+
+
+def _largest_rise(losses: list[float]) -> float:
+    """Largest rise from the lowest before it, relative to the first."""
+    rise, lowest = 0.0, math.inf
+    for loss in losses:
+        lowest = min(lowest, loss)
+        rise = max(rise, loss - lowest)
+    return rise / losses[0] if losses and losses[0] > 0 else 0.0
+
+
+# Gradients that fade or grow on their way from the last layer down to the first.
+
+FEWEST_LAYERS = 3
+# Of the last layer's gradient, what the lowest third of the layers gets at least in a sound network.
+VANISHED = 0.01
+
+# Times the last layer's gradient, or that of the first measured epoch, that a sound network stays below.
+EXPLODED = 100.0
+
+_SOURCE = "Hochreiter 1991 and Bengio and others 1994 show why gradients fade or grow by a factor per layer"
+
+
+def vanishing_gradients(course: Course) -> Finding | None:
+    """Vanishing gradients, so that the lowest layers hardly learn.
+
+    Found where, in the median of the measured epochs, the lowest third of the layers gets less than a
+    hundredth of the last layer's gradient; `None` elsewhere.
+    """
+    low, last = _ends(course)
+    ratios = [below / above for below, above in zip(low, last, strict=True) if above > 0]
+    if not ratios or median(ratios) >= VANISHED:
+        return None
+    ratio = median(ratios)
+    return Finding(
+        "vanishing-gradients",
+        "Gradients vanish on their way down: the lowest layers hardly learn.",
+        f"The gradient of the lowest third of the layers is {figure(ratio)} times as long as that of the "
+        "last layer.",
+        course.remedy(
+            "Use relu or gelu in place of sigmoid or tanh, keep batch normalisation on, or take fewer layers."
+        ),
+        f"Found where that is below {VANISHED:g} in the median of the measured epochs. {_SOURCE}; Glorot and "
+        "Bengio 2010 measure it layer by layer. In sound trainings of our own it stays above 0.05.",
+        {"lowest_to_last": ratio},
+    )
+
+
+def exploding_gradients(course: Course) -> Finding | None:
+    """Exploding gradients, on the way down or in time.
+
+    Found where the lowest third of the layers gets more than a hundred times the last layer's
+    gradient, or the whole gradient grows a hundredfold since the first measured epoch; `None` elsewhere.
+    """
+    low, last = _ends(course)
+    steepest = max((below / above for below, above in zip(low, last, strict=True) if above > 0), default=0.0)
+    lengths = [math.hypot(*epoch) for epoch in course.epochs("gradient_norm")]
+    growth = max(lengths) / lengths[0] if lengths and lengths[0] > 0 else 0.0
+    if max(steepest, growth) <= EXPLODED:
+        return None
+    evidence = (
+        f"The gradient of the lowest third of the layers was up to {figure(steepest)} times as long as that "
+        "of the last layer."
+        if steepest > EXPLODED
+        else f"The gradient grew to {figure(growth)} times its length in the first measured epoch."
+    )
+    return Finding(
+        "exploding-gradients",
+        "Gradients explode: they grow many times over on their way down, or from epoch to epoch.",
+        evidence,
+        course.remedy("Lower the learning rate, keep batch normalisation on, or take fewer or wider layers."),
+        f"Found above a factor of {EXPLODED:g} in either. {_SOURCE}; Pascanu and others 2013 describe the "
+        "walls in the loss that such gradients come from.",
+        {"lowest_to_last": steepest, "growth": growth},
+    )
+
+
+def _ends(course: Course) -> tuple[list[float], list[float]]:
+    """Gradients of the lowest third of the layers (its median) and of the last, for each measured epoch."""
+    deep = [epoch for epoch in course.epochs("gradient_norm") if len(epoch) >= FEWEST_LAYERS]
+    return [median(epoch[: len(epoch) // 3]) for epoch in deep], [epoch[-1] for epoch in deep]
+
+
+# Dead and saturated units, which give the same for every input.
+
+# Share of a layer's relu units that may be dead; a rate too high kills as many, says CS231n.
+DEAD = 0.4
+
+# Share of a layer's sigmoid or tanh outputs that may be saturated.
+SATURATED = 0.5
+
+
+def dead_units(course: Course) -> Finding | None:
+    """Dead relu units: more than 40 % of a layer, at the last measured epoch, zero for every example."""
+    worst = _worst(course, "dead")
+    if worst is None or worst[1] <= DEAD:
+        return None
+    name, share = worst
+    return Finding(
+        "dead-units",
+        "Many units are dead: they are zero for every example, and no gradient brings them back.",
+        f"In {name} {100 * share:.0f} % of the units were zero for every example that was looked at.",
+        course.remedy(
+            "Lower the learning rate; if that does not help, use leaky-relu or gelu, or keep batch "
+            "normalisation on."
+        ),
+        f"Found where more than {100 * DEAD:.0f} % of a layer are dead at the last measured epoch, as many "
+        "as a learning rate too high kills by the notes of Stanford's CS231n; on the cause see Maas and "
+        "others 2013. A channel of a convolution counts as a unit.",
+        {"share": share},
+    )
+
+
+def saturated_units(course: Course) -> Finding | None:
+    """Saturated outputs of sigmoid or tanh: more than half of a layer's at the last measured epoch."""
+    worst = _worst(course, "saturated")
+    if worst is None or worst[1] <= SATURATED:
+        return None
+    name, share = worst
+    return Finding(
+        "saturated-units",
+        "A layer is saturated: most of its outputs lie where the slope is next to nothing, so that what "
+        "stands below hardly learns.",
+        f"In {name} {100 * share:.0f} % of the outputs lie at an end of the function.",
+        course.remedy("Lower the learning rate, keep batch normalisation on, or use relu or gelu."),
+        f"Found where more than {100 * SATURATED:.0f} % of a layer are saturated at the last measured epoch: "
+        "a tanh beyond 0.97 on either side, a sigmoid below 0.015 or above 0.985, which is the same place of "
+        "the same curve. Glorot and Bengio 2010 show what it does to training.",
+        {"share": share},
+    )
+
+
+def _worst(course: Course, share: str) -> tuple[str, float] | None:
+    """Layer with the largest share at the last measured epoch."""
+    last = {name: shares[-1] for name, shares in course.activations(share).items()}
+    return max(last.items(), key=lambda pair: pair[1], default=None)
+
+
+# Labels that are likely wrong, where there are many of them.
+
+# Share of the labels; in data sets without planted errors at most half as many were listed.
+SUSPICIOUS = 0.01
+
+# Labels: two of a hundred are a reason to look at them, and no finding.
+_MANY = 5
+
+
+def suspicious_labels(course: Course) -> Finding | None:
+    """More likely label errors than in data sets that are labelled with care.
+
+    Found where more than 1 % of the labels that were looked at, and at least five, may well be wrong;
+    `None` elsewhere.
+    """
+    share = course.label_issues / course.examined if course.examined else 0.0
+    if share <= SUSPICIOUS or course.label_issues < _MANY:
+        return None
+    agreement = course.agreed / course.examined
+    return Finding(
+        "suspicious-labels",
+        "Many labels look wrong.",
+        f"Of {course.examined:,} labels that were judged by models that had not seen the example, "
+        f"{course.label_issues:,} ({100 * share:.1f} %) may well be wrong, and about "
+        f"{100 * course.label_precision:.0f} % of these are expected to be wrong. The models agree with "
+        f"{100 * agreement:.0f} % of all labels.",
+        "Inspect the likely label errors in this report and fix what is wrong; the network learns what the "
+        "labels say, and so does its score.",
+        f"Found above {100 * SUSPICIOUS:.0f} %, and from {_MANY} labels on. A label counts where it is wrong "
+        "with a probability of at least 0.4, by the probability that a model gives it and the share of wrong "
+        "labels among all, which is fitted to these probabilities. None counts where that share could be 0. "
+        "Ten well-known test sets have 3.3 % wrong labels on the mean (Northcutt and others 2021).",
+        {"share": share, "agreement": agreement, "expected_precision": course.label_precision},
+    )
+
+
+__all__ = ["CAUSES", "FINDINGS", "WITHOUT_CAUSES", "Course", "Finding", "find"]
+
+_Look = Callable[[Course], Finding | None]
+
+# Findings that keep a network from learning.
+CAUSES: tuple[_Look, ...] = (
+    learning_rate_too_high,
+    learning_rate_too_low,
+    exploding_gradients,
+    vanishing_gradients,
+    dead_units,
+    saturated_units,
+)
+
+# Findings looked for only without a cause: they follow from one, or a sound network must judge them.
+WITHOUT_CAUSES: tuple[_Look, ...] = (underfitting, cut_short, suspicious_labels)
+
+_FITTING: tuple[_Look, ...] = (overfitting, generalisation_gap)
+
+# Everything that is looked for, in the order in which it is reported.
+FINDINGS = (*CAUSES, *_FITTING, *WITHOUT_CAUSES)
+
+
+def find(course: Course) -> Sequence[Finding]:
+    """Faults of a training, causes first; none where it was sound."""
+    causes = [finding for look in CAUSES if (finding := look(course)) is not None]
+    others = (*_FITTING, *(() if causes else WITHOUT_CAUSES))
+    return [*causes, *(finding for look in others if (finding := look(course)) is not None)]

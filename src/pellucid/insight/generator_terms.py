@@ -1,0 +1,328 @@
+"""Losses of networks that make images: latent numbers and bound, or generator and discriminator."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64, Int64, UInt8
+
+from pellucid.arithmetic.rounding import with_minus
+from pellucid.bundle import AutoencoderModel
+from pellucid.insight.generator_programs import (
+    MADE,
+    OF_DRAW,
+    OF_FAKE,
+    OF_GENERATOR,
+    OF_MADE,
+    OF_PRIOR,
+    OF_REAL,
+    RECONSTRUCTION,
+    SCORE,
+)
+from pellucid.insight.gradients import Backward
+from pellucid.insight.opened_networks import Opened
+from pellucid.insight.unfolded_layers import PriorOfClass
+from pellucid.insight.unit_arithmetic import Arithmetic
+from pellucid.insight.units import open_unit
+
+# Seed of the noise.
+LATENT_SEED = 0
+
+# Values a latent number is decoded at, in standard deviations of the prior from the image's own mean.
+STEPS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
+
+MOST_SHOWN, FEWEST_SHOWN, _LARGEST_SHOWN = 16, 4, 4_000_000
+_MOST_TRIED, _MOST_CLASSES = 256, 50
+
+Image = UInt8[np.ndarray, "height width channels"]
+
+
+class Term(NamedTuple):
+    """Term of the bound, in nats, computed three times.
+
+    Attributes:
+        layer: that gives it.
+        arithmetic: by hand, from the numbers that the network itself had before, beside the network's value.
+        reference: by `pellucid.reference`, from the image on, in double precision.
+    """
+
+    layer: str
+    arithmetic: Arithmetic
+    reference: float
+
+
+class Traversal(NamedTuple):
+    """Effect of one latent number: images decoded with it moved, and all others at their means.
+
+    Attributes:
+        number: which latent number.
+        images: one for each of `STEPS`.
+        change: root of the mean squared difference of the first and the last, in grey levels.
+        difference: the last minus the first, by pixel, in grey levels; the mean over channels.
+    """
+
+    number: int
+    images: UInt8[np.ndarray, "steps height width channels"]
+    change: float
+    difference: Float64[np.ndarray, "height width"]
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """Latent numbers of one image.
+
+    Attributes:
+        label: position of the class that it is opened as; 0 where there are none.
+        bounds: classes by position, each with minus its bound in nats by the same noise, the best first; of
+            many classes those whose prior fits best. Empty where there are none.
+        means: of the latent numbers.
+        log_variances: likewise.
+        noise: by which they are drawn.
+        drawn: the draw.
+        prior_means: mean of each number under the prior of the class.
+        prior_deviations: its standard deviation likewise.
+        reconstruction: minus the logarithm of the probability of the grey levels.
+        of_draw: logarithm of the density of the draw.
+        of_prior: the same under the prior of the class.
+        from_draw: image decoded from the draw.
+        from_means: image decoded from the means.
+        error: root of the mean squared error of the latter, in grey levels.
+        traversals: latent numbers that change most first.
+    """
+
+    label: int
+    bounds: Sequence[tuple[int, float]]
+    means: Float32[np.ndarray, " latent"]
+    log_variances: Float32[np.ndarray, " latent"]
+    noise: Float32[np.ndarray, " latent"]
+    drawn: Float32[np.ndarray, " latent"]
+    prior_means: Float32[np.ndarray, " latent"]
+    prior_deviations: Float32[np.ndarray, " latent"]
+    reconstruction: Term
+    of_draw: Term
+    of_prior: Term
+    from_draw: Image
+    from_means: Image
+    error: float
+    traversals: Sequence[Traversal]
+
+    @property
+    def divergence(self) -> float:
+        """Divergence from the prior by this one draw, in nats."""
+        return self.of_draw.arithmetic.value - self.of_prior.arithmetic.value
+
+    @property
+    def loss(self) -> float:
+        """Minus the bound, in nats."""
+        return self.reconstruction.arithmetic.value + self.divergence
+
+    @property
+    def bits_per_dimension(self) -> float:
+        """The same in bits for each grey level."""
+        return self.loss / (self.from_means.size * float(np.log(2)))
+
+    @property
+    def headline(self) -> str:
+        """The outcome in words."""
+        return f"rebuilds the image with an error of {self.error:.3g} grey levels"
+
+    @property
+    def bound_words(self) -> str:
+        """The bound in words."""
+        nats = with_minus(f"{-self.loss:,.1f}")
+        return f"bound {nats} nats, {self.bits_per_dimension:.3g} bits per dimension"
+
+
+def noise_for(model: AutoencoderModel) -> Float32[np.ndarray, "1 latent"]:
+    """Noise by which an image is drawn: that of `AutoencoderModel.bound` at `LATENT_SEED`."""
+    draws = model.draws_of_bound(LATENT_SEED)
+    noise: np.ndarray = torch.randn(1, model.network.latent, generator=draws).numpy()
+    return noise
+
+
+@torch.inference_mode()
+def bounds_by_class(
+    model: AutoencoderModel, image: UInt8[np.ndarray, "1 height width channels"]
+) -> list[tuple[int, float]]:
+    """Minus the bound of an image as of each class, by the same noise, the best class first.
+
+    Of more than fifty classes the fifty whose prior fits its latent means best; none where there are none.
+    """
+    if not model.classes:
+        return []
+    means = torch.from_numpy(model.transform(image))
+    codes = model.network.prior.by_class(means)[0].argsort(descending=True, stable=True)[:_MOST_CLASSES]
+    pixels = torch.from_numpy(image).permute(0, 3, 1, 2).float()
+    noise, found = torch.from_numpy(noise_for(model)), []
+    for code in codes.tolist():
+        terms = model.network.terms(pixels, torch.tensor([code]), noise)
+        found.append((code, float(sum(terms))))
+    return sorted(found, key=lambda each: each[1])
+
+
+def latents_of(
+    model: AutoencoderModel,
+    image: UInt8[np.ndarray, "1 height width channels"],
+    bounds: Sequence[tuple[int, float]],
+    label: int,
+    opened: Opened,
+    backward: Backward,
+) -> Latents:
+    """Explain the latent numbers of an image that was opened as of one class."""
+    means, log_variances = opened.value("means"), opened.value("log_variances.clamp")
+    labels = np.array([label], np.int64)
+    prior_means, prior_deviations = PriorOfClass(model.network.prior, label).moments()
+    from_means = model.decode(means[None], labels)[0]
+    errors = from_means.astype(np.float64) - image[0]
+    deviations = prior_deviations.detach().numpy()
+
+    def term(name: str) -> Term:
+        return Term(name, open_unit(opened, name, (0,)), float(backward.values[name][0, 0]))
+
+    return Latents(
+        label=label,
+        bounds=tuple(bounds),
+        means=means,
+        log_variances=log_variances,
+        noise=opened.value("noise"),
+        drawn=opened.value("draw"),
+        prior_means=prior_means.detach().numpy(),
+        prior_deviations=deviations,
+        reconstruction=term(RECONSTRUCTION),
+        of_draw=term(OF_DRAW),
+        of_prior=term(OF_PRIOR),
+        from_draw=model.decode(opened.value("draw")[None], labels)[0],
+        from_means=from_means,
+        error=float(np.sqrt((errors**2).mean())),
+        traversals=tuple(traversals_of(model, means, log_variances, deviations, labels)),
+    )
+
+
+def traversals_of(
+    model: AutoencoderModel,
+    means: Float32[np.ndarray, " latent"],
+    log_variances: Float32[np.ndarray, " latent"],
+    prior_deviations: Float32[np.ndarray, " latent"],
+    labels: Int64[np.ndarray, " 1"],
+) -> list[Traversal]:
+    """Effects of latent numbers, the greatest first, as many as a page has room for.
+
+    Of very many latent numbers only those are tried of which the encoder is surest beside the prior.
+    """
+    surest = np.argsort(log_variances - 2 * np.log(np.maximum(prior_deviations, 1e-6)), kind="stable")
+    tried = surest[:_MOST_TRIED]
+    ends = _decoded(model, means, tried, (STEPS[0], STEPS[-1]), prior_deviations, labels)
+    apart = (ends[:, 1].astype(np.float64) - ends[:, 0]).reshape(len(tried), -1)
+    changes = np.sqrt((apart**2).mean(axis=1))
+    count = max(FEWEST_SHOWN, min(MOST_SHOWN, _LARGEST_SHOWN // (len(STEPS) * int(np.prod(model.shape)))))
+    order = np.argsort(-changes, kind="stable")[:count]
+    strips = _decoded(model, means, tried[order], STEPS, prior_deviations, labels)
+    return [
+        Traversal(int(number), images, float(change), _difference(images))
+        for number, images, change in zip(tried[order], strips, changes[order], strict=True)
+    ]
+
+
+def _decoded(
+    model: AutoencoderModel,
+    means: Float32[np.ndarray, " latent"],
+    numbers: Int64[np.ndarray, " moved"],
+    steps: Sequence[float],
+    prior_deviations: Float32[np.ndarray, " latent"],
+    labels: Int64[np.ndarray, " 1"],
+) -> UInt8[np.ndarray, "moved steps height width channels"]:
+    """Images of the means with one latent number after the other moved."""
+    moves = np.zeros((len(numbers), len(steps), len(means)), np.float32)
+    for row, number in enumerate(numbers.tolist()):
+        moves[row, :, number] = np.array(steps, np.float32) * prior_deviations[number]
+    rows = (means + moves).reshape(-1, len(means))
+    images = model.decode(rows, np.repeat(labels, len(rows)))
+    return images.reshape(len(numbers), len(steps), *images.shape[1:])
+
+
+def _difference(
+    images: UInt8[np.ndarray, "steps height width channels"],
+) -> Float64[np.ndarray, "height width"]:
+    difference: np.ndarray = (images[-1].astype(np.float64) - images[0]).mean(axis=2)
+    return difference
+
+
+# The contest of generator and discriminator over one image, explained: scores, and both losses by hand.
+
+# Seed of the noise.
+CONTEST_SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Contest:
+    """A given image and a made one of the same class, as the discriminator scores them.
+
+    Attributes:
+        label: position of the class; 0 where there are none.
+        noise: that the made image is made of.
+        made: the image.
+        score: of the given image, positive where it is taken for a real one.
+        score_of_made: of the made one.
+        of_given: what the given image adds to the loss of the discriminator, in nats.
+        of_made: what the made one adds.
+        of_generator: loss of the generator, likewise.
+    """
+
+    label: int
+    noise: Float32[np.ndarray, " latent"]
+    made: UInt8[np.ndarray, "height width channels"]
+    score: float
+    score_of_made: float
+    of_given: Term
+    of_made: Term
+    of_generator: Term
+
+    @property
+    def terms(self) -> Sequence[Term]:
+        """The three terms of both losses."""
+        return self.of_given, self.of_made, self.of_generator
+
+    @property
+    def loss_of_discriminator(self) -> float:
+        """Loss of the discriminator on both images, by hand."""
+        return self.of_given.arithmetic.value + self.of_made.arithmetic.value
+
+    @property
+    def headline(self) -> str:
+        """The outcome in words."""
+        taken = "a real" if self.score > 0 else "a made"
+        return f"takes the image for {taken} one: score {_signed(self.score)}"
+
+    @property
+    def words(self) -> str:
+        """Scores and losses in words."""
+        of_generator = self.of_generator.arithmetic.value
+        return (
+            f"an image made of noise scores {_signed(self.score_of_made)}; loss of the discriminator "
+            f"{self.loss_of_discriminator:.3g}, of the generator {of_generator:.3g} nats"
+        )
+
+
+def contest_of(opened: Opened, backward: Backward, label: int, noise: np.ndarray) -> Contest:
+    """Read the contest out of an opened adversarial network."""
+
+    def term(name: str) -> Term:
+        return Term(name, open_unit(opened, name, (0,)), float(backward.values[name][0, 0]))
+
+    made = opened.value(MADE).transpose(1, 2, 0)
+    return Contest(
+        label=label,
+        noise=noise,
+        made=np.clip(np.round(made), 0, 255).astype(np.uint8),
+        score=float(opened.value(SCORE)[0]),
+        score_of_made=float(opened.value(OF_MADE)[0]),
+        of_given=term(OF_REAL),
+        of_made=term(OF_FAKE),
+        of_generator=term(OF_GENERATOR),
+    )
+
+
+def _signed(number: float) -> str:
+    return with_minus(f"{number:+.3g}")

@@ -1,0 +1,456 @@
+"""Gradients at every layer and of one weight: by hand, by autograd and by central differences."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Shaped
+from torch import Tensor
+from torch.nn import functional
+
+from pellucid.insight.opened_networks import Opened, layered
+from pellucid.insight.reference_lines import SAME
+from pellucid.insight.unfolded_layers import Program
+from pellucid.insight.unit_arithmetic import channels_seen
+from pellucid.networks import Network
+from pellucid.reference import Line, walk, walk_back
+from pellucid.reference.autoencoder import mixture_density_backward
+from pellucid.reference.convolution import patches
+from pellucid.reference.embedding import factors
+from pellucid.reference.gru import gru_sum_gradients
+from pellucid.reference.lstm import lstm_sum_gradients
+from pellucid.reference.normalisation import normalised
+from pellucid.reference.walk import best_step
+
+_LOSS = "loss"
+_OF_MAXIMA = ("max-pool", "global-max", "text-max")
+_ROUNDING = 1e-12
+_States = tuple[Tensor, object]
+
+
+@dataclass(frozen=True, eq=False)
+class Backward:
+    """Gradients of one loss.
+
+    Attributes:
+        target: the class that the loss is against; `None` where a number is predicted, or an image made.
+        loss: its value; the number itself where one is predicted.
+        values: of every line, by hand, for a batch of one.
+        gradients: by name of a value (for a batch of one) or of a weight, by hand.
+        by_autograd: the same by torch, for what torch has a layer or a weight for.
+        terms: layers whose numbers add up to the loss, each with its factor; none where the loss is of the
+            output.
+        sums: by name of a recurrent layer, the gradients at the sums inside its gates (step, gate): those
+            that the input's weights meet, and those that the state's weights meet.
+    """
+
+    target: int | None
+    loss: float
+    values: Mapping[str, Shaped[np.ndarray, "..."]]
+    gradients: Mapping[str, Float64[np.ndarray, "..."]]
+    by_autograd: Mapping[str, Float64[np.ndarray, "..."]]
+    terms: Mapping[str, float]
+    sums: Mapping[str, tuple[Float64[np.ndarray, "steps gates"], Float64[np.ndarray, "steps gates"]]]
+
+    def gradient(self, name: str) -> Float64[np.ndarray, "..."] | None:
+        """Gradient at a layer (or `inputs`), in the shape of its value; `None` of ids, which have none."""
+        return self.gradients[name][0] if name in self.gradients else None
+
+    def norm(self, name: str) -> float | None:
+        """Euclidean norm of the gradient at a layer (or `inputs`); `None` where it has none."""
+        gradient = self.gradient(name)
+        return None if gradient is None else float(np.sqrt((gradient**2).sum()))
+
+    def disagreement(self, name: str) -> float | None:
+        """Largest difference of both gradients over the largest entry; `None` if torch lacks the name."""
+        if name not in self.by_autograd or name not in self.gradients:
+            return None
+        by_hand, by_autograd = self.gradients[name], self.by_autograd[name]
+        largest = float(np.abs(by_autograd).max(initial=0.0))
+        apart = float(np.abs(by_hand - by_autograd).max(initial=0.0))
+        return apart / largest if largest else apart
+
+
+def go_back(network: Network | Program, opened: Opened, target: int | None) -> Backward:
+    """Gradients of the loss at every layer and of every weight of an opened network, in two ways."""
+    given: dict[str, np.ndarray] = {name: each.astype(np.float64) for name, each in opened.weights.items()}
+    for name in opened.given:
+        each = opened.values[name]
+        given[name] = each if each.dtype == np.int64 else each.astype(np.float64)
+    by_autograd, theirs = _by_autograd(network, {name: given[name] for name in opened.given}, target)
+    lines, start = [*opened.lines], _start(network, opened, target)
+    if target is not None:
+        lines.append(Line(_LOSS, "cross-entropy", (opened.output, "labels")))
+        given["labels"] = np.array([target])
+    values = walk(lines, given)
+    with_ties = {**values, **_settled(lines, values, theirs)}
+    for name, factor in start.items():
+        if np.ndim(values[name]):
+            start[name] = np.full_like(values[name], factor)
+    gradients = walk_back(lines, with_ties, start)
+    loss = sum(float(np.sum(factor * values[name])) for name, factor in start.items())
+    if target is not None:
+        del values[_LOSS], gradients[_LOSS]
+    for found in (values, gradients):
+        found.update({name: np.full((1, 1), each) for name, each in found.items() if np.ndim(each) == 0})
+    terms = network.terms if isinstance(network, Program) else {}
+    return Backward(target, loss, values, gradients, by_autograd, terms, _sums(opened, values, gradients))
+
+
+def _start(network: Network | Program, opened: Opened, target: int | None) -> dict[str, Any]:
+    """Gradients that the way back starts from."""
+    if isinstance(network, Program):
+        return dict(network.terms)
+    return {_LOSS: 1.0} if target is not None else {opened.output: np.ones((1, 1))}
+
+
+def _settled(
+    lines: Sequence[Line], values: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Inputs of layers that take a maximum, as torch rounded them, where they differ by rounding alone."""
+    found = {}
+    for line in lines:
+        name = line.takes[0]
+        if line.kind in _OF_MAXIMA and name in theirs:
+            size = float(np.abs(values[name]).max(initial=0.0))
+            if np.abs(values[name] - theirs[name]).max(initial=0.0) <= _ROUNDING * size:
+                found[name] = theirs[name]
+    return found
+
+
+def _sums(
+    opened: Opened, values: Mapping[str, np.ndarray], gradients: Mapping[str, np.ndarray]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Gradients inside the gates of recurrent layers."""
+    found = {}
+    for line in opened.lines:
+        taken = [values[name] for name in line.takes]
+        if line.kind == "lstm":
+            (inside,) = lstm_sum_gradients(gradients[line.name], *taken)
+            found[line.name] = (inside, inside)
+        elif line.kind == "gru":
+            of_inputs, of_state = gru_sum_gradients(gradients[line.name], *taken)
+            found[line.name] = (of_inputs[0], of_state[0])
+    return found
+
+
+def loss_of(outputs: Tensor, target: int | None) -> Tensor:
+    """Loss of the logits for one input against a class, or the predicted number where `target` is `None`."""
+    if target is None:
+        return outputs[0, 0]
+    return functional.cross_entropy(outputs, torch.tensor([target]))
+
+
+def loss_at(asked: Network | Program, given: Mapping[str, Tensor], target: int | None) -> Float[Tensor, ""]:
+    """Loss of a network for what it is given, by name."""
+    if isinstance(asked, Program):
+        return asked.loss(given)
+    return loss_of(asked(given["inputs"]), target)
+
+
+def _by_autograd(
+    network: Network | Program, given: Mapping[str, np.ndarray], target: int | None
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Gradients of values and weights by torch, and the values."""
+    asked = layered(network).double().requires_grad_(True)
+    found: dict[str, np.ndarray] = {}
+    seen: dict[str, np.ndarray] = {}
+    for name, layer in asked.named_modules():
+        if type(layer) not in SAME:
+            continue
+
+        def watch(_: object, __: object, output: Tensor | _States, name: str = name) -> None:
+            """Keep what a layer gives, and ask for its gradient."""
+            values = output if isinstance(output, Tensor) else output[0]
+            seen[name] = values.detach().clone().numpy()
+            # A hook of a tensor is told the gradient of what it was before a later layer wrote over it.
+            values.register_hook(  # type: ignore[no-untyped-call]
+                lambda gradient: found.__setitem__(name, gradient.clone().numpy())
+            )
+
+        layer.register_forward_hook(watch)
+    tensors = {name: torch.from_numpy(each) for name, each in given.items()}
+    for tensor in tensors.values():
+        tensor.requires_grad_(tensor.is_floating_point())
+    loss_at(asked, tensors, target).backward()  # type: ignore[no-untyped-call]
+    for name, weight in (*tensors.items(), *asked.named_parameters()):
+        if weight.grad is not None:
+            found[name] = weight.grad.numpy()
+    return found, seen
+
+
+# Chain rule of one weight: the gradients above it, and the numbers that it meets.
+#
+# A weight that is used at several places collects from all of them. With $\bar y$ the gradient at the
+# layer's units and $x_j$ the number that the weight $w$ meets at place $j$,
+#
+# $$\frac{\partial L}{\partial w} = \sum_j \bar y_j x_j$$
+#
+# In a recurrent layer $\bar y_j$ is the gradient at the sum inside a gate at step $j$, in which all later
+# steps are already contained.
+#
+# Source: Rumelhart, Hinton and Williams 1986, Nature 323, eq. 6; Goodfellow, Bengio and Courville 2016,
+# "Deep Learning", eq. 9.11, for weights that are shared; Werbos 1990, "Backpropagation through time", eq. 12.
+
+Index = tuple[int, ...]
+Terms = tuple[Float64[np.ndarray, " terms"], Float64[np.ndarray, " terms"]]
+
+
+def terms_of(line: Line, backward: Backward, part: int, index: Index) -> Terms:
+    """Terms that add up to the gradient of one number of a layer's weight: gradients above, numbers met."""
+    taken = [backward.values[name] for name in line.takes]
+    if line.kind in ("lstm", "gru"):
+        return _of_recurrent(line, backward, taken[0][0], part, index)
+    return _TERMS[line.kind](line, backward.gradients[line.name][0], taken, part, index)
+
+
+def _of_recurrent(line: Line, backward: Backward, inputs: np.ndarray, part: int, index: Index) -> Terms:
+    """Weights of the input and of the state before meet these, biases a 1, at every step."""
+    above = backward.sums[line.name][part % 2][:, index[0]]
+    if part >= 2:
+        return above, np.ones_like(above)
+    if part == 0:
+        return above, inputs[:, index[1]]
+    states = backward.values[line.name][0, :, index[1]]
+    return above, np.concatenate([[0.0], states[:-1]])
+
+
+def _of_bias(above: np.ndarray, index: Index) -> Terms:
+    """A bias meets a 1 at each of its units; channels stand first, but of texts last."""
+    of_unit = above[:, index[0]] if above.ndim == 2 else above[index[0]]
+    gradients = np.asarray(of_unit, np.float64).ravel()
+    return gradients, np.ones_like(gradients)
+
+
+def _of_dense(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    if part:
+        return _of_bias(above, index)
+    unit, number = index
+    return above.reshape(-1, len(taken[1]))[:, unit], taken[0].reshape(-1, taken[1].shape[1])[:, number]
+
+
+def _of_convolution(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    if part:
+        return _of_bias(above, index)
+    filter_, channel, k, l = index  # noqa: E741
+    settings = dict(line.settings)
+    own = channels_seen(taken[1].shape, filter_, settings.pop("groups", 1)).start + channel
+    seen = patches(taken[0][:, [own]], taken[1].shape[2:], **settings)
+    return above[filter_].ravel(), seen[0, 0, :, :, k, l].ravel()
+
+
+def _of_transposed(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    """A number of a kernel is laid down once for each place of its map, if not beyond an edge."""
+    if part:
+        return _of_bias(above, index)
+    channel, filter_, k, l = index  # noqa: E741
+    inputs = taken[0][0, channel]
+    (down, across), (top, left) = line.settings["stride"], line.settings["padding"]
+    rows, columns = np.indices(inputs.shape)
+    heights, widths = rows * down + k - top, columns * across + l - left
+    _, height, width = above.shape
+    inside = (heights >= 0) & (heights < height) & (widths >= 0) & (widths < width)
+    return above[filter_][heights[inside], widths[inside]], inputs[inside]
+
+
+def _of_mixture(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    """A number of a prior meets the slope of the density by it: there is one term alone."""
+    slopes = mixture_density_backward(1.0, *taken)[1 + part]
+    return np.asarray(above, np.float64).ravel(), np.array([slopes[index]])
+
+
+def _of_conv1d(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    if part:
+        return _of_bias(above, index)
+    filter_, number, k = index
+    kernel = taken[1].shape[2]
+    before = (kernel - 1) // 2
+    padded = np.pad(taken[0][0, :, number], (before, kernel - 1 - before))
+    return above[:, filter_], padded[k : k + len(above)]
+
+
+def _of_norm(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    if part:
+        return _of_bias(above, index)
+    mean, variance = taken[3][index], taken[4][index]
+    normalised = (taken[0][0, index[0]] - mean) / np.sqrt(variance + line.settings["epsilon"])
+    return np.asarray(above[index[0]]).ravel(), np.asarray(normalised).ravel()
+
+
+def _of_layer_norm(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    if part:
+        return _of_bias(above, index)
+    values, _ = normalised(taken[0][0], line.settings["epsilon"])
+    return above[..., index[0]].ravel(), values[..., index[0]].ravel()
+
+
+def _of_positional_embedding(
+    line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index
+) -> Terms:
+    place, number = index
+    rows = np.minimum(np.arange(len(above)), len(taken[1]) - 1)
+    gradients = above[rows == place, number]
+    return gradients, np.ones_like(gradients)
+
+
+def _of_embedding(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    token, number = index
+    places = np.flatnonzero(taken[0][0] == token)
+    return above[places, number], np.ones(len(places))
+
+
+def _of_embedding_bag(
+    line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index
+) -> Terms:
+    if part:
+        return _of_bias(above, index)
+    token, unit = index
+    shares = factors(taken[0], taken[3], groups=line.settings["groups"])[0]
+    return above[[unit]], shares[[token]]
+
+
+# The chain rule of the weights of each kind of layer that has any, but recurrent ones.
+_TERMS: dict[str, Callable[[Line, np.ndarray, list[np.ndarray], int, Index], Terms]] = {
+    "dense": _of_dense,
+    "convolution": _of_convolution,
+    "transposed-convolution": _of_transposed,
+    "mixture-density": _of_mixture,
+    "neighbours": _of_conv1d,
+    "fixed-norm": _of_norm,
+    "layer-norm": _of_layer_norm,
+    "embedding": _of_embedding,
+    "places": _of_positional_embedding,
+    "weighed-sum": _of_embedding_bag,
+}
+
+
+# Gradient of one weight: the chain rule with numbers, and three ways to the same value.
+#
+# By hand is the sum of the terms of `weight_terms`, as `pellucid.reference` adds them up; by autograd is
+# torch;
+# the third is a central difference of the loss.
+
+# A backbone bends at hundreds of thousands of places; a shorter step to both sides passes fewer of them.
+_NEARER = 64
+
+
+@dataclass(frozen=True, eq=False)
+class WeightCheck:
+    """Gradient of one weight in three ways.
+
+    Attributes:
+        layer: name of the layer.
+        name: of the weight.
+        index: of the number in it.
+        weight: the number itself.
+        above: gradients at the units that it takes part in; in a recurrent layer at the sums of its gates.
+        seen: the numbers that it meets there.
+        by_hand: the gradient by `pellucid.reference`.
+        by_autograd: the same by torch.
+        by_difference: a central difference of the loss.
+        step: how far the weight was moved for that, to both sides.
+    """
+
+    layer: str
+    name: str
+    index: Index
+    weight: float
+    above: Float64[np.ndarray, " terms"]
+    seen: Float64[np.ndarray, " terms"]
+    by_hand: float
+    by_autograd: float
+    by_difference: float
+    step: float
+
+    @property
+    def chained(self) -> float:
+        """Sum of the chain rule's terms."""
+        return float(self.above @ self.seen)
+
+    @property
+    def relative_error(self) -> float:
+        """Largest difference of the three, beside the largest of them."""
+        three = (self.by_hand, self.by_autograd, self.by_difference)
+        largest = max(map(abs, three))
+        return (max(three) - min(three)) / largest if largest else 0.0
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.name}{list(self.index)}: by hand {self.by_hand:.9g}, autograd {self.by_autograd:.9g}, "
+            f"central difference {self.by_difference:.9g}, relative error {self.relative_error:.1e}"
+        )
+
+
+class WeightChecker:
+    """Checks of single weights of one opened network."""
+
+    def __init__(self, network: Network | Program, opened: Opened, backward: Backward) -> None:
+        self._asked = layered(network).double().requires_grad_(False)
+        self._tensors = dict(self._asked.named_parameters())
+        self._given = {name: torch.from_numpy(backward.values[name]) for name in opened.given}
+        self._opened, self._backward = opened, backward
+        self._nearer = _NEARER if isinstance(network, Network) and network.config.backbone else 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the weights and biases that are learnt, in the order of the layers."""
+        taken = [name for line in self._opened.lines for name in line.takes if name in self._tensors]
+        return tuple(name for name in taken if name in self._backward.by_autograd)
+
+    def check(self, name: str, index: Sequence[int]) -> WeightCheck:
+        """Compute one weight's gradient in three ways, with the terms of its chain rule.
+
+        Raises: `ValueError` if no weight that is learnt is called so, or it has no such number.
+        """
+        at = tuple(int(each) for each in index)
+        if name not in self.names:
+            raise ValueError(f"{name}: no weight of this name; there are {', '.join(self.names)}")
+        shape = tuple(self._tensors[name].shape)
+        if len(at) != len(shape) or any(not 0 <= each < size for each, size in zip(at, shape, strict=True)):
+            raise ValueError(f"{name}: number {at} is not within {shape}")
+        line = next(line for line in self._opened.lines if name in line.takes)
+        above, seen = terms_of(
+            line, self._backward, line.takes.index(name) - len(self._opened.sources(line)), at
+        )
+        difference, step = self._difference(name, at)
+        return WeightCheck(
+            layer=line.name,
+            name=name,
+            index=at,
+            weight=float(self._backward.values[name][at]),
+            above=above,
+            seen=seen,
+            by_hand=float(self._backward.gradients[name][at]),
+            by_autograd=float(self._backward.by_autograd[name][at]),
+            by_difference=difference,
+            step=step,
+        )
+
+    def largest(self, each: int = 1, most: int | None = None) -> list[WeightCheck]:
+        """Checks of the `each` numbers with the largest gradients of every weight tensor, in layer order.
+
+        Where there are more than `most` tensors, of so many, spread evenly over the network.
+        """
+        count = len(self.names) if most is None else min(most, len(self.names))
+        found = []
+        for name in [self.names[at * len(self.names) // count] for at in range(count)]:
+            sizes = np.abs(self._backward.gradients[name])
+            for at in np.argsort(-sizes.ravel(), kind="stable")[:each]:
+                index = [int(number) for number in np.unravel_index(at, sizes.shape)]
+                found.append(self.check(name, index))
+        return found
+
+    def _difference(self, name: str, index: Index) -> tuple[float, float]:
+        """Central difference of the loss, and its step."""
+        tensor, target = self._tensors[name], self._backward.target
+        before = float(tensor[index])
+        step = best_step(before, np.dtype(np.float64)) / self._nearer
+        losses = []
+        with torch.no_grad():
+            for number in (before + step, before - step):
+                tensor[index] = number
+                losses.append(float(loss_at(self._asked, self._given, target)))
+            tensor[index] = before
+        return (losses[0] - losses[1]) / ((before + step) - (before - step)), step

@@ -1,1 +1,0 @@
-"""Gradients by hand, by autograd and by central differences."""

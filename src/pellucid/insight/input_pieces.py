@@ -1,0 +1,236 @@
+"""Inputs cut into pieces: answers of a model without some of them, and occlusion, piece by piece."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float64, Int64, UInt8
+
+from pellucid.bundle import Model, TextModel
+from pellucid.bundle.network_answers import answering
+from pellucid.encoding.encoder import UNKNOWN
+from pellucid.encoding.token_encoders import WORDS, split
+from pellucid.encoding.words import aligned
+
+# Most cells along a side of an image.
+MOST_CELLS = 14
+
+# Most pieces of a text; neighbours are taken together where there are more tokens or words.
+MOST_PIECES = 128
+
+# Most pieces of a bag of n-grams, which is asked about quickly.
+MOST_GRAMS = 2048
+
+_IDS_AT_ONCE = 1 << 14
+
+
+@runtime_checkable
+class Pieces(Protocol):
+    """Protocol of an input in pieces.
+
+    Attributes:
+        shape: rows and columns of a grid, or the number of pieces of a text.
+    """
+
+    shape: tuple[int, ...]
+
+    def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
+        """Probability of the class in question, or predicted number, with the `kept` pieces alone."""
+        ...
+
+
+def score_of(model: Model, inputs: object, target: int | None) -> Float64[np.ndarray, " inputs"]:
+    """Probability of the class `target` for each input, or the predicted number where it is `None`."""
+    if target is None:
+        return model.predict_values(inputs)  # type: ignore[arg-type]
+    probabilities: np.ndarray = model.predict_proba(inputs)[:, target]  # type: ignore[arg-type]
+    return probabilities
+
+
+class ImagePieces:
+    """Image as cells of a grid.
+
+    Attributes:
+        shape: rows and columns of the grid.
+        pixels: the image.
+        paint: colour that a cell is painted with when it is taken out.
+        rows: cell in which each row of pixels lies.
+        columns: cell in which each column of pixels lies.
+
+    Args:
+        model: of images.
+        pixels: uint8 (height, width, channels), as the model takes them.
+        target: class in question; `None` where a number is predicted.
+    """
+
+    shape: tuple[int, ...]
+    pixels: UInt8[np.ndarray, "height width channels"]
+    paint: UInt8[np.ndarray, " channels"]
+    rows: Int64[np.ndarray, " height"]
+    columns: Int64[np.ndarray, " width"]
+
+    def __init__(
+        self, model: Model, pixels: UInt8[np.ndarray, "height width channels"], target: int | None
+    ) -> None:
+        self.pixels = pixels
+        self.paint = pixels.mean(axis=(0, 1)).round().astype(np.uint8)
+        height, width = pixels.shape[:2]
+        self.shape = (min(height, MOST_CELLS), min(width, MOST_CELLS))
+        self.rows = np.arange(height) * self.shape[0] // height
+        self.columns = np.arange(width) * self.shape[1] // width
+        self._model, self._target = model, target
+
+    def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
+        """Answers about images of which some cells are painted over."""
+        grids = kept.reshape(-1, *self.shape)
+        found = []
+        most = max(1, (1 << 23) // self.pixels.size)
+        for start in range(0, len(grids), most):
+            fine = grids[start : start + most][:, self.rows][:, :, self.columns]
+            images = np.where(fine[..., None], self.pixels, self.paint)
+            found.append(score_of(self._model, images, self._target))
+        return np.concatenate(found)
+
+    def summed(self, fine: Float64[np.ndarray, "height width"]) -> Float64[np.ndarray, " pieces"]:
+        """Sum of a number for each pixel, cell by cell."""
+        sums = np.zeros(self.shape)
+        np.add.at(sums, (self.rows[:, None], self.columns[None]), fine)
+        return sums.ravel()
+
+
+class TokenPieces:
+    """Text as the ids that its network reads, neighbours together where they are many.
+
+    Of a bag of n-grams a piece is an n-gram, however often it stands in the text.
+
+    Attributes:
+        shape: number of pieces.
+        ids: what the network reads.
+        piece_of: piece in which each id lies.
+
+    Args:
+        model: a network of texts.
+        ids: of the text.
+        target: class in question; `None` where a number is predicted.
+    """
+
+    shape: tuple[int, ...]
+    ids: Int64[np.ndarray, " ids"]
+    piece_of: Int64[np.ndarray, " ids"]
+
+    def __init__(self, model: TextModel, ids: Int64[np.ndarray, " ids"], target: int | None) -> None:
+        self.ids = ids
+        is_bag = bool(model.network.config.groups)
+        place = np.unique(ids, return_inverse=True)[1] if is_bag else np.arange(len(ids))
+        units = int(place.max()) + 1
+        count = min(units, MOST_GRAMS if is_bag else MOST_PIECES)
+        self.shape = (count,)
+        self.piece_of = place * count // units
+        self._model, self._target = model, target
+
+    def summed(self, fine: Float64[np.ndarray, " ids"]) -> Float64[np.ndarray, " pieces"]:
+        """Sum of a number for each id, piece by piece."""
+        return np.bincount(self.piece_of, fine, self.shape[0])
+
+    def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
+        """Answers about texts that lack some of the ids."""
+        network, found = self._model.network, []
+        rows = max(1, _IDS_AT_ONCE // len(self.ids))
+        with answering(network, torch.device("cpu")):
+            for start in range(0, len(kept), rows):
+                some = kept[start : start + rows][:, self.piece_of]
+                # Padding changes nothing, so what is kept moves to the front and the rest is padding.
+                order = np.argsort(~some, axis=1, kind="stable")
+                ids = np.where(np.take_along_axis(some, order, 1), self.ids[order], 0)
+                ids[ids[:, 0] == 0, 0] = UNKNOWN
+                longest = max(1, int(some.sum(axis=1).max()))
+                outputs = network(torch.from_numpy(ids[:, :longest])).numpy().astype(np.float64)
+                found.append(_scores(outputs, self._model.temperature, self._target))
+        return np.concatenate(found)
+
+
+def _scores(outputs: np.ndarray, temperature: float, target: int | None) -> np.ndarray:
+    """Probability of a class, or the number."""
+    if target is None:
+        numbers: np.ndarray = outputs[:, 0]
+        return numbers
+    logits = outputs / temperature
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: np.ndarray = powers[:, target] / powers.sum(axis=1)
+    return probabilities
+
+
+class WordPieces:
+    """Text as its words, neighbours together where they are many.
+
+    Attributes:
+        shape: number of pieces.
+        words: each piece as it stands in the text, with the space behind it.
+
+    Args:
+        model: of texts.
+        text: as it was written.
+        target: class in question; `None` where a number is predicted.
+    """
+
+    shape: tuple[int, ...]
+    words: Sequence[str]
+
+    def __init__(self, model: Model, text: str, target: int | None) -> None:
+        self.words = words_of(text)
+        self.shape = (len(self.words),)
+        self._model, self._target = model, target
+
+    def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
+        """Answers about texts that lack some words."""
+        texts = [
+            "".join(word for word, stays in zip(self.words, row, strict=True) if stays)
+            for row in kept.tolist()
+        ]
+        return score_of(self._model, texts, self._target)
+
+
+def words_of(text: str) -> list[str]:
+    """Cut a text into one to `MOST_PIECES` words, each with the space behind it, that make up the text."""
+    origin = aligned(text)
+    _, spans = split(WORDS, [origin.text])
+    starts = [origin.starts[start] for start in spans.starts.tolist()]
+    if not starts or len(origin.written) != len(text):
+        return [text]
+    starts[0] = 0
+    count = min(len(starts), MOST_PIECES)
+    firsts = [starts[-(-piece * len(starts) // count)] for piece in range(count)]
+    return [text[start:end] for start, end in zip(firsts, [*firsts[1:], len(text)], strict=True)]
+
+
+# Loss of a model when a piece of the input is taken out: occlusion of images, leave-one-out of texts.
+#
+# Windows are three by three cells, around every second cell. The score of a cell is the mean loss over all
+# windows that cover it; the score of a word or token is what is lost without it alone.
+#
+# Source: Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks", ECCV, section 4.2;
+# Li, Monroe and Jurafsky 2016, "Understanding neural networks through representation erasure",
+# arXiv:1612.08220.
+
+_REACH, _APART = 1, 2
+
+
+def occlusion(pieces: Pieces) -> Float64[np.ndarray, " pieces"]:
+    """Fall of the class's probability, or of the number, without each piece; negative where it rises."""
+    gone = _windows(pieces.shape)
+    whole = np.ones((1, gone.shape[1]), bool)
+    answers = pieces.ask(np.concatenate([whole, ~gone]))
+    lost = answers[0] - answers[1:]
+    scores: np.ndarray = lost @ gone / gone.sum(axis=0)
+    return scores
+
+
+def _windows(shape: tuple[int, ...]) -> Bool[np.ndarray, "windows pieces"]:
+    """Pieces taken out at once: a window of cells around each cell, or one piece of a text."""
+    if len(shape) == 1:
+        return np.eye(shape[0], dtype=bool)
+    rows, columns = np.indices(shape).reshape(2, -1)
+    middles = np.indices([-(-side // _APART) for side in shape]).reshape(2, -1, 1) * _APART
+    near: np.ndarray = (np.abs(middles[0] - rows) <= _REACH) & (np.abs(middles[1] - columns) <= _REACH)
+    return near

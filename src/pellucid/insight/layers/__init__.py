@@ -1,1 +1,0 @@
-"""Layers: a network opened on one input, every layer as a record."""

@@ -1,1 +1,0 @@
-"""Networks of several parts as programs: what their losses ask, step by step."""

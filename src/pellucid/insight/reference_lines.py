@@ -1,0 +1,308 @@
+"""Translation of torch networks into lines of the reference, each named as torch names its layer."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import fx, nn
+
+from pellucid.insight.unfolded_layers import (
+    Clamp,
+    Closed,
+    DensityOfDraw,
+    Draw,
+    KnownWords,
+    Levels,
+    PaddedConvolution,
+    Part,
+    PriorOfClass,
+    Program,
+    Reconstruction,
+    Resize,
+    SideBySide,
+    Sum,
+)
+from pellucid.networks import Network
+from pellucid.networks.initialisation import WhiteningStem
+from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, ResidualBlock, Standardise
+from pellucid.networks.text_layers import (
+    BothWays,
+    EmbeddingBag,
+    MaskedPool,
+    ParallelConvolutions,
+    TokenConv1d,
+)
+from pellucid.networks.transformer import (
+    Attend,
+    PositionalEmbedding,
+    Transformer,
+    TransformerLayer,
+    UnitLength,
+)
+from pellucid.reference import Line
+
+# Kind of the lines that are computed by a stranger's layer, and not opened.
+CLOSED = "closed"
+
+
+class Same(NamedTuple):
+    """Counterpart in the reference of a layer of torch.
+
+    Attributes:
+        kind: key of `LAYERS`, or how to tell it from the layer.
+        weights: names of its tensors, in the order in which the reference takes them.
+        settings: keywords, from the layer.
+    """
+
+    kind: str | Callable[[Any], str]
+    weights: tuple[str, ...] = ()
+    settings: Callable[[Any], dict[str, Any]] = lambda layer: {}
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+_AFFINE = ("weight", "bias")
+
+
+def _of_convolution(layer: nn.Conv2d) -> dict[str, Any]:
+    """Settings; those of groups and of uneven padding only where there are some."""
+    settings: dict[str, Any] = {"stride": layer.stride, "padding": layer.padding}
+    if isinstance(layer, PaddedConvolution):
+        settings |= {"padding": layer.before, "padding_after": layer.after}
+    return settings | ({"groups": layer.groups} if layer.groups > 1 else {})
+
+
+def _of_transposed(layer: nn.ConvTranspose2d) -> dict[str, Any]:
+    more = {"more": _pair(layer.output_padding)} if any(layer.output_padding) else {}
+    return {"stride": layer.stride, "padding": layer.padding, **more}
+
+
+_CONVOLUTION = Same("convolution", _AFFINE, _of_convolution)
+_NORM = Same(
+    lambda layer: "batch-norm" if layer.training else "fixed-norm",
+    (*_AFFINE, "running_mean", "running_var"),
+    lambda layer: {"epsilon": layer.eps},
+)
+_RECURRENT = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+
+# Every kind of layer that the networks are made of.
+SAME: dict[type[nn.Module], Same] = {
+    nn.Linear: Same("dense", _AFFINE),
+    nn.Conv2d: _CONVOLUTION,
+    WhiteningStem: _CONVOLUTION,
+    PaddedConvolution: _CONVOLUTION,
+    TokenConv1d: Same("neighbours", _AFFINE),
+    nn.MaxPool2d: Same("max-pool", (), lambda layer: {"window": _pair(layer.kernel_size)}),
+    nn.AvgPool2d: Same("average-pool", (), lambda layer: {"window": _pair(layer.kernel_size)}),
+    GlobalPool: Same(lambda layer: f"global-{layer.pooling}"),
+    nn.BatchNorm1d: _NORM,
+    nn.BatchNorm2d: _NORM,
+    nn.ReLU: Same("relu"),
+    nn.ReLU6: Same("relu6"),
+    nn.LeakyReLU: Same("leaky-relu", (), lambda layer: {"slope": layer.negative_slope}),
+    nn.GELU: Same("gelu"),
+    nn.Sigmoid: Same("sigmoid"),
+    nn.Tanh: Same("tanh"),
+    nn.Softplus: Same("softplus"),
+    nn.Dropout: Same("dropout", ("mask",), lambda layer: {"probability": layer.p}),
+    nn.Flatten: Same("flatten"),
+    nn.Unflatten: Same("unflatten", (), lambda layer: {"shape": tuple(layer.unflattened_size)}),
+    nn.ConvTranspose2d: Same("transposed-convolution", _AFFINE, _of_transposed),
+    Part: Same("part", (), lambda layer: {"start": layer.start, "stop": layer.stop}),
+    Clamp: Same("clamp", (), lambda layer: {"low": layer.low, "high": layer.high}),
+    Draw: Same("reparametrised"),
+    Levels: Same("rescale", ("mean", "std")),
+    Reconstruction: Same("reconstruction", (), lambda layer: {"variance": layer.variance.item()}),
+    DensityOfDraw: Same("density-of-draw"),
+    PriorOfClass: Same("mixture-density", ("means", "log_variances", "logits")),
+    Add: Same("add"),
+    Sum: Same("add"),
+    SideBySide: Same("side-by-side"),
+    Resize: Same("resize", (), lambda layer: {"size": layer.size, "channels": layer.channels}),
+    Closed: Same(CLOSED, (), lambda layer: {"what": layer.what}),
+    Divide: Same("divide", (), lambda layer: {"divisor": layer.divisor}),
+    Standardise: Same("standardise", ("mean", "std")),
+    Rescale: Same("rescale", ("mean", "std")),
+    nn.Embedding: Same("embedding", ("weight",)),
+    MaskedPool: Same(lambda layer: f"text-{layer.pooling}"),
+    nn.LSTM: Same("lstm", _RECURRENT),
+    nn.GRU: Same("gru", _RECURRENT),
+    nn.LayerNorm: Same("layer-norm", _AFFINE, lambda layer: {"epsilon": layer.eps}),
+    PositionalEmbedding: Same("places", ("weight",)),
+    Attend: Same("attention"),
+    UnitLength: Same("unit-length"),
+    EmbeddingBag: Same("weighed-sum", ("weight", "bias", "rarity"), lambda layer: {"groups": layer.groups}),
+}
+
+# Name within a layer of a transformer of the weights that `Attend` mixes by.
+ATTENTION_WEIGHTS = "attend.weights"
+
+
+def is_known(layer: nn.Module) -> bool:
+    """True of a layer that the reference computes, with its settings."""
+    if isinstance(layer, nn.Conv2d):
+        plain = layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+        return type(layer) in SAME and plain and set(layer.dilation) == {1}
+    if isinstance(layer, nn.ConvTranspose2d):
+        return layer.groups == 1 and set(layer.dilation) == {1}
+    if isinstance(layer, nn.Unflatten):
+        return layer.dim == 1 and len(layer.unflattened_size) == 3
+    if isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
+        is_even = _pair(layer.padding) == (0, 0) and not layer.ceil_mode
+        return is_even and _pair(layer.stride) == _pair(layer.kernel_size)
+    return type(layer) in SAME or isinstance(layer, (nn.Identity, nn.Dropout))
+
+
+def taken_apart(network: Network | Program) -> tuple[list[Line], str]:
+    """Lines of a network, training or answering as it stands, and the name of the one that gives its answer.
+
+    Raises: `ValueError` if a layer is of a kind that the reference does not have, as those of a backbone.
+    """
+    lines: list[Line] = []
+    if isinstance(network, Program):
+        names = {name: name for name in network.given}
+        for step in network.steps:
+            takes = [names[each] for each in step.takes]
+            names[step.name] = _through(lines, step.name, network.get_submodule(step.name), *takes)
+        return lines, names[network.output]
+    value = "inputs"
+    for name, layer in network.named_children():
+        value = _through(lines, name, layer, value)
+    return lines, value
+
+
+def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
+    """Copy of all tensors, fixed ones such as running means too, by the names that the lines use."""
+    tensors = network.state_dict().items()
+    return {name: tensor.cpu().numpy().copy() for name, tensor in tensors if tensor.is_floating_point()}
+
+
+def _through(lines: list[Line], name: str, layer: Any, *takes: str) -> str:
+    """Append the lines of a layer, and return the name of its result.
+
+    Raises:
+        ValueError: there is nothing like it in the reference.
+    """
+    if isinstance(layer, fx.GraphModule):
+        return _graph(lines, name, layer, *takes)
+    if isinstance(layer, nn.Identity) or (isinstance(layer, nn.Dropout) and not layer.training):
+        return takes[0]
+    if type(layer) in _PARTS:
+        return _PARTS[type(layer)](lines, name, layer, *takes)
+    if type(layer) not in SAME:
+        raise ValueError(f"{name}: {type(layer).__name__} is no layer of the reference")
+    same = SAME[type(layer)]
+    kind = same.kind if isinstance(same.kind, str) else same.kind(layer)
+    wanted = same.weights[:2] if kind == "batch-norm" else same.weights
+    weights = [f"{name}.{each}" for each in wanted if getattr(layer, each, "mask") is not None]
+    lines.append(Line(name, kind, (*takes, *weights), same.settings(layer)))
+    return name
+
+
+def _into(lines: list[Line], name: str, layer: Any) -> Callable[..., str]:
+    """Function that appends the lines of a named child of a layer, and returns the name of its result."""
+    return lambda child, *takes: _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
+
+
+def _sequential(lines: list[Line], name: str, layers: Any, value: str) -> str:
+    for child, layer in layers.named_children():
+        value = _through(lines, f"{name}.{child}", layer, value)
+    return value
+
+
+def _graph(lines: list[Line], name: str, graph: fx.GraphModule, images: str) -> str:
+    """Lines of an unfolded backbone; steps that give no values have none."""
+    names: dict[fx.Node, str] = {}
+    for node in graph.graph.nodes:
+        if node.op == "placeholder":
+            names[node] = images
+        elif node.op == "output":
+            return names[node.args[0]]
+        elif node.op == "call_module":
+            layer = graph.get_submodule(str(node.target))
+            if getattr(layer, "gives_values", True):
+                takes = [names[each] for each in node.all_input_nodes if each in names]
+                names[node] = _through(lines, f"{name}.{node.target}", layer, *takes)
+    raise AssertionError("every graph has an output")
+
+
+def _residual_block(lines: list[Line], name: str, block: Any, maps: str) -> str:
+    through = _into(lines, name, block)
+    hidden = through("activation1", through("norm1", through("pool", through("conv1", maps))))
+    return through("activation2", through("add", through("norm2", through("conv2", hidden)), hidden))
+
+
+def _parallel_convolutions(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
+    through = _into(lines, name, layer)
+    lines.append(Line(f"{name}.present", "present", (tokens,)))
+    vectors = through("embedding", tokens)
+    maps = tuple(through(f"conv{kernel}", vectors) for kernel in layer.kernels)
+    lines.append(Line(f"{name}.maps", "side-by-side", maps))
+    return through("pool", through("activation", f"{name}.maps"), f"{name}.present")
+
+
+def _both_ways(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
+    through = _into(lines, name, layer)
+
+    def line(child: str, kind: str, *takes: str) -> str:
+        lines.append(Line(f"{name}.{child}", kind, takes))
+        return f"{name}.{child}"
+
+    states, present = through("embedding", tokens), line("present", "present", tokens)
+    order = line("order", "turned-places", present)
+    for number in range(1, layer.layers + 1):
+        onward = through(f"forwards{number}", states)
+        back = through(f"backwards{number}", line(f"turned{number}", "turn", states, order))
+        back = line(f"back{number}", "turn", back, order)
+        states = line(f"states{number}", "side-by-side", onward, back)
+    return line(
+        "pooled", "side-by-side", through("largest", states, present), through("mean", states, present)
+    )
+
+
+def _known_words(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
+    through = _into(lines, name, layer)
+    present, both = f"{name}.present", f"{name}.both"
+    lines.append(Line(present, "present", (tokens,)))
+    mean = through("mean_unit", through("mean", through("weighed", tokens), present))
+    largest = through("largest_unit", through("largest", through("vectors", tokens), present))
+    lines.append(Line(both, "side-by-side", (mean, largest)))
+    return through("halves", both)
+
+
+def _transformer(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
+    through = _into(lines, name, layer)
+    present = f"{name}.present"
+    lines.append(Line(present, "present", (tokens,)))
+    states = through("norm", through("places", through("embedding", tokens)))
+    for number in range(1, layer.layers + 1):
+        states = through(f"layer{number}", states, present)
+    return through("unit", through("mean", states, present))
+
+
+def _transformer_layer(lines: list[Line], name: str, layer: Any, states: str, present: str) -> str:
+    through = _into(lines, name, layer)
+
+    def line(child: str, kind: str, *takes: str, **settings: int) -> str:
+        lines.append(Line(f"{name}.{child}", kind, takes, settings))
+        return f"{name}.{child}"
+
+    projected = through("query_key_value", states)
+    weights = line(ATTENTION_WEIGHTS, "attention-weights", projected, present, heads=layer.attend.heads)
+    mixed = through("output", through("attend", projected, weights))
+    hidden = through("norm1", line("shortcut1", "add", mixed, states))
+    inner = through("linear2", through("activation", through("linear1", hidden)))
+    return through("norm2", line("shortcut2", "add", inner, hidden))
+
+
+_PARTS: dict[type[nn.Module], Callable[..., str]] = {
+    nn.Sequential: _sequential,
+    ResidualBlock: _residual_block,
+    ParallelConvolutions: _parallel_convolutions,
+    BothWays: _both_ways,
+    KnownWords: _known_words,
+    Transformer: _transformer,
+    TransformerLayer: _transformer_layer,
+}

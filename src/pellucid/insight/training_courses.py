@@ -1,0 +1,211 @@
+"""Courses of a training as findings read them, and the faults of adversarial training."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+from pellucid.arithmetic.rounding import percent
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Course:
+    """Course of a training.
+
+    Attributes:
+        history: one record for each epoch, as in `history.jsonl`.
+        chance: share of the largest class among the training examples; 0 where numbers are predicted.
+        guessing: train loss of one who knows only how often each class is, or the mean number; 0 if unknown.
+        validated: validation examples; 0 if unknown.
+        label_issues: labels that may well be wrong.
+        examined: labels that were looked at.
+        agreed: labels that the models that looked at them would have given themselves.
+        label_precision: share of `label_issues` that is expected to be wrong.
+        is_pretrained: whether a backbone was trained further, whose layers cannot be chosen.
+    """
+
+    history: Sequence[Record]
+    chance: float = 0.0
+    guessing: float = 0.0
+    validated: int = 0
+    label_issues: int = 0
+    examined: int = 0
+    agreed: int = 0
+    label_precision: float = 0.0
+    is_pretrained: bool = False
+
+    def remedy(self, of_own_layers: str) -> str:
+        """The remedy where layers can be chosen, or the one for a backbone that was trained further."""
+        if not self.is_pretrained:
+            return of_own_layers
+        return (
+            "Lower the learning rate or train fewer epochs. The layers are those of the backbone; with "
+            "--preset quick they stay as they came, and only the models on top of them learn."
+        )
+
+    def series(self, key: str) -> list[float]:
+        """Number `key` of `history.jsonl` for every epoch; empty where an epoch lacks it."""
+        found = [record.get(key) for record in self.history]
+        numbers = [float(each) for each in found if each is not None and math.isfinite(each)]
+        return numbers if len(numbers) == len(self.history) else []
+
+    @cached_property
+    def measured(self) -> list[Record]:
+        """Records of the epochs in which the layers were measured."""
+        return [record for record in self.history if (record.get("health") or {}).get("weights")]
+
+    def layers(self, key: str) -> dict[str, list[float]]:
+        """Number such as `gradient_norm` by layer with weights, one for each measured epoch."""
+        return self._by_name("weights", lambda layer: layer[key])
+
+    def epochs(self, key: str) -> list[list[float]]:
+        """The same by measured epoch, of the layers that learnt in it, in the network's order."""
+        found = [
+            [layer[key] for layer in record["health"]["weights"].values() if layer.get(key) is not None]
+            for record in self.measured
+        ]
+        return [epoch for epoch in found if epoch]
+
+    def activations(self, share: str) -> dict[str, list[float]]:
+        """Share `dead` or `saturated` by activation that has it, one for each measured epoch."""
+        return self._by_name("activations", lambda layer: layer.get(share))
+
+    def _by_name(self, part: str, read: Callable[[Record], float | None]) -> dict[str, list[float]]:
+        found: dict[str, list[float]] = {}
+        for record in self.measured:
+            for name, layer in record["health"].get(part, {}).items():
+                value = read(layer)
+                if value is not None:
+                    found.setdefault(name, []).append(value)
+        return found
+
+    @property
+    def update_ratio(self) -> float | None:
+        """Largest update relative to the weights over the epochs, of the layer in the middle by it.
+
+        `None` where the layers were not measured.
+        """
+        return max((float(median(epoch)) for epoch in self.epochs("update_to_weight")), default=None)
+
+    @property
+    def skill(self) -> float | None:
+        """Skill of the last epoch, from 0 for knowing nothing to 1 for knowing all; on train or validation.
+
+        Of classes (accuracy - chance) / (1 - chance); of numbers R². The better of the two counts, since
+        training is scored on varied inputs while the weights still change.
+        """
+        if not self.history:
+            return None
+        last = self.history[-1]
+        if "train_accuracy" not in last:
+            scores = [1.0 - float(last["train_loss"]), float(last.get("validation_r2", -math.inf))]
+            return max(scores)
+        accuracy = max(float(last["train_accuracy"]), float(last.get("validation_accuracy", 0.0)))
+        return (accuracy - self.chance) / max(1e-9, 1.0 - self.chance)
+
+
+# Finding: a fault of a training.
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Fault of a training, in words and numbers.
+
+    Attributes:
+        name: such as `dead-units`; stays the same.
+        sentence: what went wrong, in words.
+        evidence: what was measured, in words and numbers.
+        remedy: what to do about it.
+        method: how it is found, with the threshold and where that comes from.
+        numbers: what was measured, by name.
+    """
+
+    name: str
+    sentence: str
+    evidence: str
+    remedy: str
+    method: str
+    numbers: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Entry of `findings` in `metrics.json`."""
+        return dataclasses.asdict(self)
+
+
+# Faults of adversarial training: a generator that makes few kinds of images, a discriminator that wins.
+
+# Coverage relative to that of real images below which kinds are missing.
+FEW_KINDS = 0.5
+
+# Share of images told right from which on the discriminator teaches its generator next to nothing.
+WINNING = 0.95
+
+_LAST = 4  # the last quarter of the epochs
+
+
+@dataclass(frozen=True)
+class AdversarialCourse:
+    """Course of an adversarial training, and what came of it.
+
+    Attributes:
+        told_apart: share of real and made images that the discriminator told right, by epoch.
+        generator_losses: mean loss of the generator, likewise.
+        coverage: share of held-out images that have a made one near; `None` if it was not measured.
+        real_coverage: the same of as many real images.
+    """
+
+    told_apart: Sequence[float]
+    generator_losses: Sequence[float]
+    coverage: float | None = None
+    real_coverage: float | None = None
+
+
+def find_adversarial(course: AdversarialCourse) -> list[Finding]:
+    """Faults of an adversarial training; none where it was sound."""
+    looks = (discriminator_winning, collapse)
+    return [finding for look in looks if (finding := look(course)) is not None]
+
+
+def discriminator_winning(course: AdversarialCourse) -> Finding | None:
+    """A discriminator that is right about nearly every image of the last quarter of the epochs."""
+    last = course.told_apart[-max(1, len(course.told_apart) // _LAST) :]
+    mean = sum(last) / len(last) if last else 0.0
+    if mean < WINNING:
+        return None
+    return Finding(
+        "discriminator-winning",
+        "The discriminator won: the generator learned little from it in the end.",
+        f"In the last {'epoch' if len(last) == 1 else f'{len(last)} epochs'} it classified {percent(mean)} "
+        "of the real and the generated images correctly.",
+        "Train with a lower learning rate or on more images, or take vae, which has no discriminator.",
+        f"Found where the mean over the last quarter of the epochs is {percent(WINNING)} or more. Half is "
+        "what guessing reaches; in sound trainings of ours it is right about 60 to 90 % of the "
+        "images.",
+        {"told_apart": mean, "generator_loss": course.generator_losses[-1]},
+    )
+
+
+def collapse(course: AdversarialCourse) -> Finding | None:
+    """A generator whose images cover much less of the held-out ones than as many real images do."""
+    if course.coverage is None or not course.real_coverage:
+        return None
+    share = course.coverage / course.real_coverage
+    if share >= FEW_KINDS:
+        return None
+    return Finding(
+        "mode-collapse",
+        "The generator makes only some of the kinds of images that there are.",
+        f"Its images come near {percent(course.coverage)} of the held-out images, where as many real ones "
+        f"come near {percent(course.real_coverage)}.",
+        "Train longer or with another seed; lower the learning rate; or take vae, which must account for "
+        "every training image.",
+        f"Found where the coverage is below {percent(FEW_KINDS)} of that of real images. Coverage is the "
+        "share of held-out images that have a made one nearer than their fifth held-out neighbour (Naeem et "
+        "al. 2020).",
+        {"coverage": course.coverage, "real_coverage": course.real_coverage},
+    )

@@ -1,0 +1,387 @@
+"""Programs, and the layers into which networks are unfolded where neither torch nor our networks have one."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pellucid.encoding.encoder import UNKNOWN
+from pellucid.networks.autoencoder import Gaussian, Prior, mixture_log_density
+from pellucid.networks.layers import Divide, Standardise
+from pellucid.networks.text_layers import MaskedPool, MeanAndMax
+from pellucid.networks.transformer import UnitLength
+from pellucid.reference.autoencoder import NOISE_VARIANCE
+
+Pair = tuple[int, int]
+
+
+class Resize(nn.Module):
+    """Scaling of images, as `ScaleAndStandardise` does it.
+
+    Args:
+        size: new height and width.
+        channels: as many as there are, or more where there is one.
+    """
+
+    def __init__(self, size: Pair, channels: int) -> None:
+        super().__init__()
+        self.size, self.channels = size, channels
+
+    def forward(
+        self, images: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch new_channels new_height new_width"]:
+        """Scaled images."""
+        images = images.expand(-1, self.channels, -1, -1)
+        own = (images.shape[2], images.shape[3])
+        if own == self.size:
+            return images
+        is_smaller = self.size[0] < own[0] or self.size[1] < own[1]
+        return functional.interpolate(
+            images, self.size, mode="bilinear", align_corners=False, antialias=is_smaller
+        )
+
+
+class PaddedConvolution(nn.Conv2d):
+    """Convolution padded below and right otherwise than above and left, as TensorFlow does it.
+
+    Attributes:
+        before: rows above and columns to the left.
+        after: rows below and columns to the right.
+
+    Args:
+        layer: the convolution, whose weights are shared.
+        before: see the attribute.
+        after: likewise.
+    """
+
+    before: Pair
+    after: Pair
+
+    def __init__(self, layer: nn.Conv2d, before: Pair, after: Pair) -> None:
+        super().__init__(
+            layer.in_channels,
+            layer.out_channels,
+            (layer.kernel_size[0], layer.kernel_size[1]),
+            (layer.stride[0], layer.stride[1]),
+            groups=layer.groups,
+            bias=layer.bias is not None,
+            device="meta",
+        )
+        self.weight, self.bias = layer.weight, layer.bias
+        self.before, self.after = before, after
+
+    def forward(
+        self, input: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch filters rows columns"]:
+        """Maps of the padded input."""
+        (top, left), (bottom, right) = self.before, self.after
+        return super().forward(functional.pad(input, (left, right, top, bottom)))
+
+
+class Sum(nn.Module):
+    """Addition of a shortcut, both terms left as they are."""
+
+    def forward(
+        self, maps: Float[Tensor, "*shape"], shortcut: Float[Tensor, "*shape"]
+    ) -> Float[Tensor, "*shape"]:
+        """Sum."""
+        return maps + shortcut
+
+
+class SideBySide(nn.Module):
+    """Several feature vectors beside one another."""
+
+    def forward(self, *parts: Float[Tensor, "batch _"]) -> Float[Tensor, "batch features"]:
+        """All features."""
+        return torch.cat(parts, dim=1)
+
+
+class Closed(nn.Module):
+    """Step of a backbone that is computed, but not opened.
+
+    Attributes:
+        what: the step in words.
+        gives_values: whether its result is an array of numbers.
+
+    Args:
+        step: a layer or function.
+        what: see the attribute.
+        gives_values: likewise.
+    """
+
+    what: str
+    gives_values: bool
+
+    def __init__(self, step: Callable[..., Any], what: str, gives_values: bool) -> None:
+        super().__init__()
+        self.step, self.what, self.gives_values = step, what, gives_values
+
+    def forward(self, *given: Any, **settings: Any) -> Any:
+        """Result of the step."""
+        return self.step(*given, **settings)
+
+
+# Layers into which networks that make images are taken apart, where torch and our networks have none.
+
+
+class Part(nn.Module):
+    """Neighbouring numbers of a vector, from `start` to before `stop`."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        super().__init__()
+        self.start, self.stop = start, stop
+
+    def forward(self, numbers: Float[Tensor, "batch numbers"]) -> Float[Tensor, "batch kept"]:
+        """The numbers."""
+        return numbers[:, self.start : self.stop]
+
+
+class Clamp(nn.Module):
+    """Numbers kept within `low` and `high`."""
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__()
+        self.low, self.high = low, high
+
+    def forward(self, numbers: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """The numbers, within bounds."""
+        return numbers.clamp(self.low, self.high)
+
+
+class Draw(nn.Module):
+    """Reparametrised draw from normal distributions, by noise."""
+
+    def forward(
+        self,
+        means: Float[Tensor, "batch latent"],
+        log_variances: Float[Tensor, "batch latent"],
+        noise: Float[Tensor, "batch latent"],
+    ) -> Float[Tensor, "batch latent"]:
+        """The draw."""
+        return Gaussian(means, log_variances).drawn(noise)
+
+
+class DensityOfDraw(nn.Module):
+    """Logarithm of the density of a draw under the distribution that it is drawn from."""
+
+    def forward(
+        self, log_variances: Float[Tensor, "batch latent"], noise: Float[Tensor, "batch latent"]
+    ) -> Float[Tensor, "batch 1"]:
+        """One number for each example."""
+        centred = Gaussian(torch.zeros_like(log_variances), log_variances)  # the means do not matter
+        return centred.log_density_of_draw(noise)[:, None]
+
+
+class Levels(nn.Module):
+    """Grey levels out of standardised maps: the inverse of a standardisation, whose numbers it has.
+
+    Attributes:
+        mean: of each channel.
+        std: likewise.
+
+    Args:
+        standardise: the standardisation.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, standardise: Standardise) -> None:
+        super().__init__()
+        self.register_buffer("mean", standardise.mean.clone())
+        self.register_buffer("std", standardise.std.clone())
+
+    def forward(
+        self, maps: Float[Tensor, "batch channel height width"]
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Grey levels."""
+        return maps * self.std + self.mean
+
+
+class Reconstruction(nn.Module):
+    """Minus the logarithm of the probability of grey levels, normal around rebuilt ones with one variance.
+
+    Attributes:
+        variance: (1,).
+
+    Args:
+        variance: see the attribute.
+    """
+
+    variance: Tensor
+
+    def __init__(self, variance: Float[Tensor, " 1"]) -> None:
+        super().__init__()
+        self.register_buffer("variance", variance.clone())
+
+    def forward(
+        self,
+        images: Float[Tensor, "batch channel height width"],
+        rebuilt: Float[Tensor, "batch channel height width"],
+    ) -> Float[Tensor, "batch 1"]:
+        """One number for each example, in nats."""
+        errors = (rebuilt - images).square() + NOISE_VARIANCE
+        density = (2 * math.pi * self.variance).log() * images[0].numel()
+        return 0.5 * (density + errors.sum(dim=(1, 2, 3)) / self.variance)[:, None]
+
+
+class PriorOfClass(nn.Module):
+    """Prior of one class: logarithm of the density of latent numbers under its mixture.
+
+    Its numbers are parameters where they were learnt.
+
+    Attributes:
+        means: (1, component, number).
+        log_variances: likewise.
+        logits: (1, component).
+
+    Args:
+        prior: of all classes.
+        label: position of the class.
+    """
+
+    means: Tensor
+    log_variances: Tensor
+    logits: Tensor
+
+    def __init__(self, prior: Prior, label: int) -> None:
+        super().__init__()
+        for name in ("means", "log_variances", "logits"):
+            every = getattr(prior, name)
+            own = every.detach()[[label]].clone()
+            if every.requires_grad:
+                self.register_parameter(name, nn.Parameter(own))
+            else:
+                self.register_buffer(name, own)
+
+    def forward(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 1"]:
+        """One number for each example."""
+        count = len(latent)
+        numbers = (self.means, self.log_variances, self.logits.log_softmax(dim=1))
+        own = (each.expand(count, *each.shape[1:]) for each in numbers)
+        return mixture_log_density(latent, *own)[:, None]
+
+    def moments(self) -> tuple[Float[Tensor, " latent"], Float[Tensor, " latent"]]:
+        """Mean and standard deviation of each latent number under the mixture."""
+        shares = self.logits[0].softmax(dim=0)[:, None]
+        means = (shares * self.means[0]).sum(dim=0)
+        squares = (shares * (self.log_variances[0].exp() + self.means[0].square())).sum(dim=0)
+        return means, (squares - means.square()).clamp(min=0.0).sqrt()
+
+
+def one_hot(label: int, count: int) -> Float[Tensor, "1 count"]:
+    """Class as the decoder takes it."""
+    return torch.eye(count)[[label]]
+
+
+# Mean and maximum of word vectors as layers of the reference, of texts without their unknown words.
+
+
+class KnownWords(nn.Module):
+    """Output of `MeanAndMax` for texts that hold known words alone, or one unknown word.
+
+    The weighted mean is brought to length 1, so that it may be that of vectors times their weights.
+
+    Args:
+        layer: whose vectors and weights are taken.
+    """
+
+    def __init__(self, layer: MeanAndMax) -> None:
+        super().__init__()
+        vectors = layer.weight.detach().clone()
+        vectors[: UNKNOWN + 1] = 0
+        weighed = vectors * layer.weights.unsqueeze(1)
+        words, size = vectors.shape
+        self.vectors = nn.Embedding(words, size, _weight=vectors)
+        self.weighed = nn.Embedding(words, size, _weight=weighed)
+        self.mean, self.largest = MaskedPool("average"), MaskedPool("max")
+        self.mean_unit, self.largest_unit = UnitLength(), UnitLength()
+        self.halves = Divide(2**0.5)
+
+    def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch twice_size"]:
+        """One vector for each text."""
+        present = tokens > 0
+        mean = self.mean_unit(self.mean(self.weighed(tokens), present))
+        largest = self.largest_unit(self.largest(self.vectors(tokens), present))
+        halves: Tensor = self.halves(torch.cat([mean, largest], 1))
+        return halves
+
+
+# Program: a network of several parts as steps, each a layer with what it takes and the part it belongs to.
+#
+# A classifier is a chain of layers from one input. A network that makes images is more: an encoder and a
+# decoder, a draw between them that takes noise, perhaps a second network that judges. Taken apart into steps
+# it
+# is opened like any other, layer by layer and part by part, and its loss is a sum of some of its steps.
+
+
+class Step(NamedTuple):
+    """Step of a program.
+
+    Attributes:
+        name: of its layer.
+        part: of the network, in words.
+        takes: names of the given values, or of the steps, that the layer takes.
+    """
+
+    name: str
+    part: str
+    takes: tuple[str, ...]
+
+
+class Program(nn.Module):
+    """Network of several parts, step by step.
+
+    Attributes:
+        steps: in the order of computation.
+        given: names of what it is given; `inputs` is the image.
+        output: name of the step that gives its answer.
+        terms: steps that add up to the loss, each a number for each example, and the factor of each.
+
+    Args:
+        layers: of the steps, by name; names of weights are theirs.
+        steps: see the attribute.
+        given: likewise.
+        output: likewise.
+        terms: likewise.
+    """
+
+    steps: tuple[Step, ...]
+    given: tuple[str, ...]
+    output: str
+    terms: Mapping[str, float]
+
+    def __init__(
+        self,
+        layers: Mapping[str, nn.Module],
+        steps: Sequence[Step],
+        *,
+        given: Sequence[str],
+        output: str,
+        terms: Mapping[str, float],
+    ) -> None:
+        super().__init__()
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+        self.steps, self.given = tuple(steps), tuple(given)
+        self.output, self.terms = output, dict(terms)
+
+    def forward(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Values of all steps, by name, and what was given."""
+        values = dict(given)
+        for step in self.steps:
+            values[step.name] = self.get_submodule(step.name)(*(values[name] for name in step.takes))
+        return values
+
+    def loss(self, given: Mapping[str, Tensor]) -> Float[Tensor, ""]:
+        """Sum of the terms, each times its factor."""
+        values = self(given)
+        return torch.stack([factor * values[name].sum() for name, factor in self.terms.items()]).sum()
+
+    def part_of(self, line: str) -> str:
+        """Part of the network that a layer belongs to."""
+        return next(step.part for step in self.steps if line == step.name or line.startswith(f"{step.name}."))

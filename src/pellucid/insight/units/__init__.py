@@ -1,1 +1,0 @@
-"""Units: any one of them down to its arithmetic."""

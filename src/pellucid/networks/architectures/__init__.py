@@ -1,1 +1,0 @@
-"""Architectures: one file for each network family."""

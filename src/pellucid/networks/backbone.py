@@ -1,0 +1,201 @@
+"""`backbone`: a network of timm that others trained, and heads on features that were learnt elsewhere."""
+
+import re
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pellucid.errors import UsageError
+from pellucid.networks.config import Architecture, NetworkConfig
+from pellucid.networks.layers import Divide, Standardise, make_activation, make_dropout
+from pellucid.networks.network import Network
+from pellucid.settings import Settings
+
+INSTALL = "pip install 'pellucid[pretrained]'"
+_STAGES = 3
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+class ScaleAndStandardise(nn.Module):
+    r"""Images at the size, in the channels and in the units that a backbone was trained on.
+
+    $$y = (x - \mu) / \sigma$$ after bilinear scaling, antialiased where the image gets smaller.
+
+    Attributes:
+        mean: of each channel, in raw units (pixels 0 to 255).
+        std: likewise.
+        size: height and width that the backbone sees.
+
+    Args:
+        size: see the attribute.
+    """
+
+    mean: Tensor
+    std: Tensor
+    size: tuple[int, int]
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+        self.register_buffer("mean", torch.zeros(3, 1, 1))
+        self.register_buffer("std", torch.ones(3, 1, 1))
+
+    def forward(
+        self, images: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch 3 seen_height seen_width"]:
+        """Scaled and standardised images."""
+        if images.shape[1] == 1:
+            images = images.expand(-1, 3, -1, -1)
+        own = (images.shape[2], images.shape[3])
+        if own != self.size:
+            is_smaller = self.size[0] < own[0] or self.size[1] < own[1]
+            images = functional.interpolate(
+                images, self.size, mode="bilinear", align_corners=False, antialias=is_smaller
+            )
+        standardised: Tensor = (images - self.mean) / self.std
+        return standardised
+
+
+class Backbone(nn.Module):
+    """Network of timm without its own head, whose batch norm never changes its statistics.
+
+    Attributes:
+        layers: the network.
+
+    Args:
+        name: of the architecture, as timm knows it.
+
+    Raises:
+        ValueError: timm does not know it.
+        UsageError: timm is not installed.
+    """
+
+    layers: nn.Module
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.layers = timm_network(name)
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Switch dropout and the like; batch norm stays in evaluation mode."""
+        super().train(mode)
+        for layer in self.layers.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                layer.train(False)
+        return self
+
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
+        """Features of the last stages, then of the end."""
+        layers: Any = self.layers
+        if not hasattr(layers, "forward_intermediates"):
+            features: Tensor = layers(images)
+            return features
+        end, maps = layers.forward_intermediates(images, indices=_STAGES)
+        pooled = [each.mean((2, 3)) for each in maps]
+        return torch.cat([*pooled, layers.forward_head(end, pre_logits=True)], dim=1)
+
+
+def timm_network(name: str) -> nn.Module:
+    """Build a network of timm, named without a tag of weights, with pooling and without classifier.
+
+    Nothing is downloaded; the weights have no meaning.
+
+    Raises: `ValueError` if timm does not know the name, `UsageError` if timm is not installed.
+    """
+    timm = load_timm()
+    # `create_model` also takes addresses of hubs; a plain name of its own list leads nowhere else.
+    if not _NAME.fullmatch(name) or not timm.is_model(name):
+        raise ValueError(f"backbone: {name[:64]!r} is not the name of a network in timm {timm.__version__}")
+    network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
+    return network
+
+
+def load_timm() -> Any:
+    """Import timm, which takes seconds, when it is needed.
+
+    Raises: `UsageError` if it is not installed.
+    """
+    try:
+        import timm
+    except ImportError as error:
+        raise UsageError(f"backbone: needs timm, which is not installed; {INSTALL}") from error
+    return timm
+
+
+def assemble_backbone(config: NetworkConfig) -> Network:
+    """Assemble the network of timm `config.backbone` and a head with hidden layers `config.widths`.
+
+    Raises: `ValueError` if the config does not describe a backbone, `UsageError` if timm is not installed.
+    """
+    if len(config.input_shape) != 3 or config.input_shape[0] not in (1, 3):
+        raise ValueError(f"backbone: input_shape {list(config.input_shape)} is no image, grey or in colour")
+    own = config.layers(Architecture)
+    height, width = own.seen
+    backbone = Backbone(own.backbone)
+    units = int(
+        backbone.eval()(torch.empty(1, 3, height, width)).shape[1]
+    )  # on the meta device: shapes alone
+    body = OrderedDict[str, nn.Module](prepare=ScaleAndStandardise((height, width)), backbone=backbone)
+    network = Network(config, nn.Sequential(body), _head(config, units))
+    network.standardise = nn.Identity()  # the backbone brings its own
+    return network
+
+
+def _head(config: NetworkConfig, units: int) -> nn.Sequential:
+    """Head from the features to the outputs."""
+    layers = OrderedDict[str, nn.Module](standardise=Standardise((units,)))
+    for number, width in enumerate(config.widths, start=1):
+        layers[f"dropout{number}"] = make_dropout(config.dropout)
+        layers[f"linear{number}"] = nn.Linear(units, width)
+        layers[f"activation{number}"] = make_activation(config.activation)
+        units = width
+    layers["dropout"] = make_dropout(config.dropout)
+    layers["linear"] = nn.Linear(units, config.outputs)
+    return nn.Sequential(layers)
+
+
+# Head above features that were learnt elsewhere: dropout, dense layers where asked for, linear.
+
+_HEAD_WIDTH, _HEAD_DROPOUT = 128, 0.1
+
+
+class HeadSizes(NamedTuple):
+    """Sizes of a head, by the settings.
+
+    Attributes:
+        widths: units of each hidden layer; none by default.
+        dropout: before each layer.
+    """
+
+    widths: tuple[int, ...]
+    dropout: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> "HeadSizes":
+        """Settings as sizes; by default no hidden layer, 128 units where there are some, and dropout 0.1."""
+        return cls(
+            (settings.width or _HEAD_WIDTH,) * (settings.depth or 0),
+            _HEAD_DROPOUT if settings.dropout is None else settings.dropout,
+        )
+
+
+def make_head(config: NetworkConfig, units: int) -> nn.Sequential:
+    r"""Build a head of hidden layers `config.widths` on `units` features of length 1.
+
+    They are multiplied by $\sqrt{n}$ first, so that each of the $n$ numbers is about 1 and not tiny,
+    which is what the start of the weights and the usual learning rates go by.
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    layers["scale"] = Divide(units**-0.5)
+    layers["dropout"] = make_dropout(config.dropout)
+    for number, width in enumerate(config.widths, start=1):
+        layers[f"linear{number}"] = nn.Linear(units, width)
+        layers[f"activation{number}"] = make_activation(config.activation)
+        layers[f"dropout{number}"] = make_dropout(config.dropout)
+        units = width
+    layers["linear"] = nn.Linear(units, config.outputs)
+    return nn.Sequential(layers)

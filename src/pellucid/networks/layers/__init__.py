@@ -1,1 +1,0 @@
-"""Layers: what the architectures are made of, beside the layers of torch."""

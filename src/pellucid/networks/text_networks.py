@@ -1,0 +1,292 @@
+"""Networks of texts: `bag`, `text-cnn`, `rnn`, `word-vectors` and `sentence-encoder`."""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from pellucid.encoding.encoder import UNKNOWN
+from pellucid.errors import UsageError
+from pellucid.networks.backbone import HeadSizes, make_head
+from pellucid.networks.config import (
+    MANY_CLASSES,
+    Attention,
+    Filters,
+    Grams,
+    InputFacts,
+    NetworkConfig,
+    Recurrent,
+)
+from pellucid.networks.layers import make_activation, make_dropout
+from pellucid.networks.network import Network
+from pellucid.networks.text_layers import BothWays, EmbeddingBag, MeanAndMax, ParallelConvolutions
+from pellucid.networks.transformer import Transformer, TransformerLayer
+from pellucid.settings import Settings
+
+_BAG_WIDTHS = {"quick": 128, "standard": 128, "best": 256}
+_BAG_WIDTHS_OF_FEW = {**_BAG_WIDTHS, "quick": 64, "standard": 64}
+_BAG_ACTIVATION, _BAG_DROPOUT = "relu", 0.5
+
+
+def design_bag(settings: Settings, facts: InputFacts) -> NetworkConfig:
+    """Choose width and depth by the rule at the top of this file.
+
+    Looks at `preset`, `width`, `depth`, `activation` and `dropout`, and at the number of classes.
+
+    Raises: `UsageError` at depth 0.
+    """
+    depth = 1 if settings.depth is None else settings.depth
+    if depth < 1:
+        raise UsageError("--depth: bag has at least 1 hidden layer; give 1 or more")
+    widths = _BAG_WIDTHS if facts.outputs >= MANY_CLASSES else _BAG_WIDTHS_OF_FEW
+    return NetworkConfig(
+        name="bag",
+        input_shape=facts.input_shape,
+        outputs=facts.outputs,
+        activation=settings.activation or _BAG_ACTIVATION,
+        dropout=_BAG_DROPOUT if settings.dropout is None else settings.dropout,
+        batch_norm=False,
+        widths=(settings.width or widths[settings.preset],) * depth,
+        vocabulary=facts.vocabulary,
+        own=Grams(groups=facts.groups or (UNKNOWN + 1, facts.vocabulary)),
+    )
+
+
+def assemble_bag(config: NetworkConfig) -> Network:
+    """Assemble a hidden layer for each of `widths`.
+
+    Raises: `ValueError` without hidden layers or without `groups`.
+    """
+    if not config.widths or len(config.groups) < 2:
+        raise ValueError("bag: at least 1 of widths and 2 of groups expected")
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    units = config.widths[0]
+    layers["sum"] = EmbeddingBag(config.groups, units)
+    for number, width in enumerate(config.widths, start=1):
+        if number > 1:
+            layers[f"linear{number}"] = nn.Linear(units, width)
+        layers[f"activation{number}"] = make_activation(config.activation)
+        layers[f"dropout{number}"] = make_dropout(config.dropout)
+        units = width
+    return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
+
+
+# `text-cnn`: filters over 2 to 5 neighbouring tokens, the largest value of each, dropout, linear head.
+#
+# Rule: 128 numbers for each token, 128 filters of each of the four widths, twice as many with the preset
+# `best`; dropout 0.5. `width` sets the filters of each width; `depth` puts so many dense layers of that many
+# units before the head. Pretrained vectors set the numbers of a token.
+#
+# Source: Kim 2014, arXiv:1408.5882.
+
+_TEXT_CNN_KERNELS = (2, 3, 4, 5)
+_TEXT_CNN_EMBEDDING = 128
+_TEXT_CNN_FILTERS = {"quick": 128, "standard": 128, "best": 256}
+_TEXT_CNN_ACTIVATION, _TEXT_CNN_DROPOUT = "relu", 0.5
+
+
+def design_text_cnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
+    """Choose sizes by the rule at the top of this file."""
+    width = settings.width or _TEXT_CNN_FILTERS[settings.preset]
+    return NetworkConfig(
+        name="text-cnn",
+        input_shape=facts.input_shape,
+        outputs=facts.outputs,
+        activation=settings.activation or _TEXT_CNN_ACTIVATION,
+        dropout=_TEXT_CNN_DROPOUT if settings.dropout is None else settings.dropout,
+        batch_norm=False,
+        widths=(width,) * (1 + (settings.depth or 0)),
+        vocabulary=facts.vocabulary,
+        embedding=facts.embedding or _TEXT_CNN_EMBEDDING,
+        own=Filters(kernels=_TEXT_CNN_KERNELS),
+    )
+
+
+def assemble_text_cnn(config: NetworkConfig) -> Network:
+    """Assemble `widths[0]` filters of each kernel and the hidden layers of the other widths.
+
+    Raises: `ValueError` without widths or numbers for a token, or if a kernel is missing or comes twice.
+    """
+    if not config.widths or not config.embedding:
+        raise ValueError("text-cnn: at least 1 of widths and an embedding of 1 expected")
+    kernels = config.layers(Filters).kernels
+    if not kernels or len(set(kernels)) < len(kernels):
+        raise ValueError(f"text-cnn: kernels {list(kernels)}, where at least one, each once, is expected")
+    filters = config.widths[0]
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    layers["filters"] = ParallelConvolutions(
+        config.vocabulary, config.embedding, kernels, filters, make_activation(config.activation)
+    )
+    layers["dropout1"] = make_dropout(config.dropout)
+    units = filters * len(kernels)
+    for number, width in enumerate(config.widths[1:], start=2):
+        layers[f"linear{number}"] = nn.Linear(units, width)
+        layers[f"activation{number}"] = make_activation(config.activation)
+        layers[f"dropout{number}"] = make_dropout(config.dropout)
+        units = width
+    return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
+
+
+# `rnn`: an LSTM or GRU over the text and one over the text backwards, largest and mean state, linear head.
+#
+# Rule: 128 numbers for each token, one layer of 128 units in either direction, twice as many with the preset
+# `best`; dropout 0.5. `width` sets the units, `depth` the number of layers, each of which sees both
+# directions
+# of the one below; `cell` is `lstm` unless `gru` is asked for. Pretrained vectors set the numbers of a token.
+
+_RNN_EMBEDDING = 128
+_RNN_WIDTHS = {"quick": 128, "standard": 128, "best": 256}
+_RNN_CELL, _RNN_DROPOUT = "lstm", 0.5
+
+
+def design_rnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
+    """Choose cell and sizes by the rule at the top of this file.
+
+    Looks at `preset`, `cell`, `width`, `depth` and `dropout`.
+
+    Raises: `UsageError` at depth 0, or if an activation is asked for, which a cell has of its own.
+    """
+    depth = 1 if settings.depth is None else settings.depth
+    if depth < 1:
+        raise UsageError("--depth: rnn has at least 1 recurrent layer; give 1 or more")
+    if settings.activation is not None:
+        raise UsageError("--activation: the cells of rnn have sigmoid and tanh by design; leave it out")
+    return NetworkConfig(
+        name="rnn",
+        input_shape=facts.input_shape,
+        outputs=facts.outputs,
+        activation="tanh",
+        dropout=_RNN_DROPOUT if settings.dropout is None else settings.dropout,
+        batch_norm=False,
+        widths=(settings.width or _RNN_WIDTHS[settings.preset],) * depth,
+        vocabulary=facts.vocabulary,
+        embedding=facts.embedding or _RNN_EMBEDDING,
+        own=Recurrent(cell=settings.cell or _RNN_CELL),
+    )
+
+
+def cell_of(settings: Settings) -> str:
+    """The cell of the network that settings ask for; empty where they ask for none."""
+    default = _RNN_CELL if settings.model == "rnn" else ""
+    return settings.cell or default
+
+
+def assemble_rnn(config: NetworkConfig) -> Network:
+    """Assemble recurrent layers of `widths` units in either direction.
+
+    Raises: `ValueError` if there are no widths, no numbers for a token or no cell.
+    """
+    if not config.widths or not config.embedding or not config.cell:
+        raise ValueError("rnn: at least 1 of widths, an embedding of 1 and a cell expected")
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    layers["layers"] = BothWays(config.vocabulary, config.embedding, config.cell, config.widths)
+    layers["dropout"] = make_dropout(config.dropout)
+    return Network(config, nn.Sequential(layers), nn.Linear(4 * config.widths[-1], config.outputs))
+
+
+# `word-vectors`: mean and largest values of pretrained vectors of words, and a head on them.
+#
+# It is made for vectors that were learnt elsewhere; they stay as they are, and only the head is trained.
+# Without such, by rule: 50 numbers for each word. `depth` and `width` set the hidden layers of the head, of
+# which there are none by default; dropout 0.1 before each of its layers.
+#
+# Source: Shen et al. 2018, arXiv:1805.09843.
+
+_WORD_VECTOR_SIZE = 50
+_WORD_VECTORS_ACTIVATION = "relu"
+
+
+def design_word_vectors(settings: Settings, facts: InputFacts) -> NetworkConfig:
+    """Choose sizes by the rule at the top of this file."""
+    head = HeadSizes.of(settings)
+    return NetworkConfig(
+        name="word-vectors",
+        input_shape=facts.input_shape,
+        outputs=facts.outputs,
+        activation=settings.activation or _WORD_VECTORS_ACTIVATION,
+        pooling="average",
+        dropout=head.dropout,
+        batch_norm=False,
+        widths=head.widths,
+        vocabulary=facts.vocabulary,
+        embedding=facts.embedding or _WORD_VECTOR_SIZE,
+    )
+
+
+def assemble_word_vectors(config: NetworkConfig) -> Network:
+    """Assemble the mean and maximum of vectors and a head with hidden layers `widths`.
+
+    Raises: `ValueError` if there are no numbers for a word.
+    """
+    if not config.embedding:
+        raise ValueError("word-vectors: an embedding of at least 1 expected, 0 found")
+    words = MeanAndMax(config.vocabulary, config.embedding)
+    return Network(config, nn.Sequential(OrderedDict(words=words)), make_head(config, 2 * config.embedding))
+
+
+# `sentence-encoder`: a transformer over the tokens of a text, their mean at length 1, and a head on it.
+#
+# It is made for weights that were learnt elsewhere, whose sizes its config then has. Without such, by rule:
+# 64
+# numbers for each token, two layers of four heads, 256 units in their dense layers, GELU. `depth` and `width`
+# set the hidden layers of the head, of which there are none by default; dropout 0.1 before each of its
+# layers.
+#
+# Source: Devlin et al. 2019, arXiv:1810.04805, for the layers; Reimers and Gurevych 2019, arXiv:1908.10084,
+# for the mean over the tokens as the feature of a text.
+
+# Most tokens of a text: every one looks at every other, so that time and memory grow with its square.
+LONGEST_TEXT = 8_192
+
+_ENCODER_EMBEDDING, _ENCODER_LAYERS, _ENCODER_HEADS, _ENCODER_FEED_FORWARD = 64, 2, 4, 256
+_ENCODER_ACTIVATION = "gelu"
+
+
+def design_sentence_encoder(settings: Settings, facts: InputFacts) -> NetworkConfig:
+    """Choose sizes by the rule at the top of this file."""
+    head = HeadSizes.of(settings)
+    return NetworkConfig(
+        name="sentence-encoder",
+        input_shape=facts.input_shape,
+        outputs=facts.outputs,
+        activation=settings.activation or _ENCODER_ACTIVATION,
+        pooling="average",
+        dropout=head.dropout,
+        batch_norm=False,
+        widths=head.widths,
+        vocabulary=facts.vocabulary,
+        embedding=_ENCODER_EMBEDDING,
+        own=Attention(
+            transformer_layers=_ENCODER_LAYERS,
+            attention_heads=_ENCODER_HEADS,
+            feed_forward=_ENCODER_FEED_FORWARD,
+        ),
+    )
+
+
+def assemble_sentence_encoder(config: NetworkConfig) -> Network:
+    """Assemble the encoder and a head with hidden layers `widths`.
+
+    Raises: `ValueError` if a size is missing, the heads do not share the numbers of a token evenly, or texts
+        are too long.
+    """
+    own = config.layers(Attention)
+    sizes = (config.embedding, own.transformer_layers, own.attention_heads, own.feed_forward)
+    if not all(sizes):
+        raise ValueError(
+            "sentence-encoder: at least 1 of embedding, transformer_layers, attention_heads and feed_forward "
+            f"expected, {', '.join(map(str, sizes))} found"
+        )
+    if config.embedding % own.attention_heads:
+        raise ValueError(
+            f"sentence-encoder: {config.embedding} numbers do not split into {own.attention_heads} heads"
+        )
+    if config.input_shape[0] > LONGEST_TEXT:
+        raise ValueError(
+            f"sentence-encoder: texts of {config.input_shape[0]} tokens, where {LONGEST_TEXT} are admitted"
+        )
+    layers = [
+        TransformerLayer(config.embedding, own.attention_heads, own.feed_forward, config.activation)
+        for _ in range(own.transformer_layers)
+    ]
+    body = Transformer(config.vocabulary, config.input_shape[0], config.embedding, layers)
+    return Network(config, nn.Sequential(OrderedDict(encoder=body)), make_head(config, config.embedding))

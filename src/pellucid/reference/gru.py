@@ -1,0 +1,194 @@
+r"""GRU: a state with an update gate and a gate on what the candidate sees of it.
+
+$$\begin{aligned}
+r_t &= \sigma(W_r x_t + b_r + U_r h_{t-1} + c_r) && \text{what the new sees of the old} \\
+z_t &= \sigma(W_z x_t + b_z + U_z h_{t-1} + c_z) && \text{what is kept} \\
+q_t &= U_q h_{t-1} + c_q && \text{the old, as the new may see it} \\
+g_t &= \tanh(W_g x_t + b_g + r_t q_t) && \text{what is new} \\
+h_t &= (1 - z_t) g_t + z_t h_{t-1} && \text{the state}
+\end{aligned}$$
+
+with $h_0 = 0$; products of vectors are value by value. $W$ and $b$ hold the rows of $r, z, g$ in this order,
+$U$ and $c$ those of $r, z, q$. As in torch and cuDNN the reset gate $r$ acts after the product with $U$; in
+the paper it acts before.
+
+Source: Cho et al. 2014, arXiv:1406.1078, eq. 5 to 8.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from pellucid.reference.activations import sigmoid
+from pellucid.reference.lstm import one_later
+
+
+class GruStates(NamedTuple):
+    """Every gate and state of a text, place by place.
+
+    Attributes:
+        reset: $r$.
+        kept: $z$.
+        old: $q$.
+        new: $g$.
+        state: $h$.
+    """
+
+    reset: Float[np.ndarray, "batch length units"]
+    kept: Float[np.ndarray, "batch length units"]
+    old: Float[np.ndarray, "batch length units"]
+    new: Float[np.ndarray, "batch length units"]
+    state: Float[np.ndarray, "batch length units"]
+
+
+def gru_states(
+    inputs: Float[np.ndarray, "batch length size"],
+    input_weight: Float[np.ndarray, "gates size"],
+    state_weight: Float[np.ndarray, "gates units"],
+    input_bias: Float[np.ndarray, " gates"],
+    state_bias: Float[np.ndarray, " gates"],
+) -> GruStates:
+    """Read texts place by place, and keep everything that is computed on the way.
+
+    Args:
+        inputs: $x$.
+        input_weight: $W$.
+        state_weight: $U$.
+        input_bias: $b$.
+        state_bias: $c$.
+
+    Returns:
+        Gates and state after each place.
+
+    Source: Cho et al. 2014, eq. 5 to 8, as at the top of this file.
+    """
+    (batch, length, _), units = inputs.shape, state_weight.shape[1]
+    found = GruStates(*(np.zeros((batch, length, units), inputs.dtype) for _ in GruStates._fields))
+    h = np.zeros((batch, units), inputs.dtype)
+    for t in range(length):
+        from_r, from_z, from_g = np.split(inputs[:, t] @ input_weight.T + input_bias, 3, axis=1)
+        back_r, back_z, q = np.split(h @ state_weight.T + state_bias, 3, axis=1)
+        r, z = sigmoid(from_r + back_r), sigmoid(from_z + back_z)
+        g = np.tanh(from_g + r * q)
+        h = (1 - z) * g + z * h
+        for kept, now in zip(found, (r, z, q, g, h), strict=True):
+            kept[:, t] = now
+    return found
+
+
+def gru(
+    inputs: Float[np.ndarray, "batch length size"],
+    input_weight: Float[np.ndarray, "gates size"],
+    state_weight: Float[np.ndarray, "gates units"],
+    input_bias: Float[np.ndarray, " gates"],
+    state_bias: Float[np.ndarray, " gates"],
+) -> Float[np.ndarray, "batch length units"]:
+    """Read texts place by place.
+
+    Args:
+        inputs: $x$.
+        input_weight: $W$.
+        state_weight: $U$.
+        input_bias: $b$.
+        state_bias: $c$.
+
+    Returns:
+        $h$ after each place.
+
+    Source: Cho et al. 2014, eq. 5 to 8, as at the top of this file.
+    """
+    return gru_states(inputs, input_weight, state_weight, input_bias, state_bias).state
+
+
+def gru_backward(
+    gradient: Float[np.ndarray, "batch length units"],
+    inputs: Float[np.ndarray, "batch length size"],
+    input_weight: Float[np.ndarray, "gates size"],
+    state_weight: Float[np.ndarray, "gates units"],
+    input_bias: Float[np.ndarray, " gates"],
+    state_bias: Float[np.ndarray, " gates"],
+) -> tuple[
+    Float[np.ndarray, "batch length size"],
+    Float[np.ndarray, "gates size"],
+    Float[np.ndarray, "gates units"],
+    Float[np.ndarray, " gates"],
+    Float[np.ndarray, " gates"],
+]:
+    r"""Gradients of `gru`, from the last place back to the first.
+
+    With $a$ the sums inside $r$, $z$ and $g$, and $\bar h_t$ the gradient from above plus what the place
+    after hands back:
+
+    $$\bar g = \bar h (1 - z), \quad \bar z = \bar h (h_{t-1} - g), \quad \bar a_g = \bar g (1 - g^2), \quad
+      \bar q = \bar a_g \, r, \quad \bar r = \bar a_g \, q$$
+
+    $$\bar a_r = \bar r \, r (1 - r), \quad \bar a_z = \bar z \, z (1 - z), \quad
+      \bar h_{t-1} = \bar h z + U^\top (\bar a_r, \bar a_z, \bar q)$$
+
+    Sums over places of $(\bar a_r, \bar a_z, \bar a_g)$ times $x_t$ give $\bar W$, of
+    $(\bar a_r, \bar a_z, \bar q)$ times $h_{t-1}$ give $\bar U$, and alone $\bar b$ and $\bar c$.
+
+    Args:
+        gradient: of the states, from above.
+        inputs: $x$.
+        input_weight: $W$.
+        state_weight: $U$.
+        input_bias: $b$.
+        state_bias: $c$.
+
+    Returns:
+        $\bar x$, $\bar W$, $\bar U$, $\bar b$ and $\bar c$.
+
+    Source: the chain rule on Cho et al. 2014, eq. 5 to 8.
+    """
+    from_inputs, from_state = gru_sum_gradients(
+        gradient, inputs, input_weight, state_weight, input_bias, state_bias
+    )
+    found = gru_states(inputs, input_weight, state_weight, input_bias, state_bias)
+    of_input_weight = np.einsum("nta,nti->ai", from_inputs, inputs)
+    of_state_weight = np.einsum("nta,ntu->au", from_state, one_later(found.state))
+    of_biases = from_inputs.sum(axis=(0, 1)), from_state.sum(axis=(0, 1))
+    return from_inputs @ input_weight, of_input_weight, of_state_weight, *of_biases
+
+
+def gru_sum_gradients(
+    gradient: Float[np.ndarray, "batch length units"],
+    inputs: Float[np.ndarray, "batch length size"],
+    input_weight: Float[np.ndarray, "gates size"],
+    state_weight: Float[np.ndarray, "gates units"],
+    input_bias: Float[np.ndarray, " gates"],
+    state_bias: Float[np.ndarray, " gates"],
+) -> tuple[Float[np.ndarray, "batch length gates"], Float[np.ndarray, "batch length gates"]]:
+    r"""Gradients at the sums inside the gates, as `gru_backward` needs them.
+
+    Args:
+        gradient: of the states, from above.
+        inputs: $x$.
+        input_weight: $W$.
+        state_weight: $U$.
+        input_bias: $b$.
+        state_bias: $c$.
+
+    Returns:
+        At each place $(\bar a_r, \bar a_z, \bar a_g)$, which the input's weights meet, and
+        $(\bar a_r, \bar a_z, \bar q)$, which the state's weights meet.
+
+    Source: the chain rule on Cho et al. 2014, eq. 5 to 8.
+    """
+    found = gru_states(inputs, input_weight, state_weight, input_bias, state_bias)
+    h_before = one_later(found.state)
+    from_inputs = np.zeros((*inputs.shape[:2], len(input_weight)), inputs.dtype)
+    from_state = np.zeros_like(from_inputs)
+    of_h = np.zeros_like(gradient[:, 0])
+    for t in reversed(range(inputs.shape[1])):
+        r, z, q, g, _ = (each[:, t] for each in found)
+        of_h = of_h + gradient[:, t]
+        of_g, of_z = of_h * (1 - z), of_h * (h_before[:, t] - g)
+        inside_g = of_g * (1 - g**2)
+        of_q, of_r = inside_g * r, inside_g * q
+        inside_r, inside_z = of_r * r * (1 - r), of_z * z * (1 - z)
+        from_inputs[:, t] = np.concatenate([inside_r, inside_z, inside_g], axis=1)
+        from_state[:, t] = np.concatenate([inside_r, inside_z, of_q], axis=1)
+        of_h = of_h * z + from_state[:, t] @ state_weight
+    return from_inputs, from_state

@@ -1,0 +1,259 @@
+r"""Layers that join paths, change shapes or the order of a text.
+
+Layers that join paths and change shapes: add a shortcut, stand side by side, flatten and back, a part.
+
+$$\text{add: } y = x + h, \qquad \text{side by side: } y = (x_1, \dots, x_m), \qquad
+  \text{flatten: } y_{n,\,(iR + r)C + c} = x_{nirc}$$
+
+$$\text{unflatten: } y_{nirc} = x_{n,\,(iR + r)C + c}, \qquad \text{part: } y_{nj} = x_{n,\,a + j}$$
+
+No number changes but by the sum, so the gradients are copies: to both terms of a sum, to each part
+its own piece, and 0 to what a part leaves out.
+
+Source: He, Zhang, Ren and Sun 2015, arXiv:1512.03385, eq. 1, for the shortcut.
+
+A text turned around, padding left where it is, so that a recurrent layer can read it backwards.
+
+$$\tau_t = \begin{cases} T - 1 - t & t < T \\ t & t \ge T \end{cases}, \qquad y_{nti} = x_{n \tau_t i}$$
+
+for text $n$ of $T$ ids. $\tau$ is its own inverse: turned twice, a text is as it was.
+
+Source: Schuster and Paliwal 1997, "Bidirectional recurrent neural networks", IEEE Transactions on
+Signal Processing 45(11).
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int64
+
+
+def add(
+    inputs: Float[np.ndarray, "*shape"], shortcut: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    r"""Add a shortcut: $y = x + h$.
+
+    Args:
+        inputs: $x$.
+        shortcut: $h$.
+
+    Returns:
+        $y$.
+
+    Source: He et al. 2015, eq. 1.
+    """
+    outputs: np.ndarray = inputs + shortcut
+    return outputs
+
+
+def add_backward(
+    gradient: Float[np.ndarray, "*shape"],
+    inputs: Float[np.ndarray, "*shape"],
+    shortcut: Float[np.ndarray, "*shape"],
+) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
+    r"""Gradients of `add`: $\bar x = \bar h = \bar y$.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$, on which no gradient depends.
+        shortcut: $h$, likewise.
+
+    Returns:
+        $\bar x$ and $\bar h$.
+
+    Source: He et al. 2015, eq. 1.
+    """
+    del inputs, shortcut
+    return gradient, gradient
+
+
+def side_by_side(*parts: Float[np.ndarray, "*places _"]) -> Float[np.ndarray, "*places channel"]:
+    r"""Put the channels of several arrays beside one another: $y = (x_1, \dots, x_m)$.
+
+    Args:
+        *parts: $x_1, \dots, x_m$, channels last.
+
+    Returns:
+        $y$.
+    """
+    return np.concatenate(parts, axis=-1)
+
+
+def side_by_side_backward(
+    gradient: Float[np.ndarray, "*places channel"], *parts: Float[np.ndarray, "*places _"]
+) -> tuple[Float[np.ndarray, "*places _"], ...]:
+    r"""Gradients of `side_by_side`: $(\bar x_1, \dots, \bar x_m) = \bar y$.
+
+    Args:
+        gradient: $\bar y$.
+        *parts: $x_1, \dots, x_m$, of which only the sizes matter.
+
+    Returns:
+        $\bar x_1, \dots, \bar x_m$.
+    """
+    ends = np.cumsum([part.shape[-1] for part in parts])
+    return tuple(np.split(gradient, ends[:-1], axis=-1))
+
+
+def flatten(inputs: Float[np.ndarray, "batch ..."]) -> Float[np.ndarray, "batch features"]:
+    r"""One row for each example, channel by channel and row by row: $y_{n,\,(iR + r)C + c} = x_{nirc}$.
+
+    Args:
+        inputs: $x$.
+
+    Returns:
+        $y$.
+    """
+    return inputs.reshape(len(inputs), -1)
+
+
+def flatten_backward(
+    gradient: Float[np.ndarray, "batch features"], inputs: Float[np.ndarray, "batch ..."]
+) -> Float[np.ndarray, "batch ..."]:
+    r"""Gradient of `flatten`: $\bar x_{nirc} = \bar y_{n,\,(iR + r)C + c}$.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$, of which only the shape matters.
+
+    Returns:
+        $\bar x$.
+    """
+    return gradient.reshape(inputs.shape)
+
+
+def unflatten(
+    inputs: Float[np.ndarray, "batch features"], *, shape: tuple[int, int, int]
+) -> Float[np.ndarray, "batch channel rows columns"]:
+    r"""Maps out of a row, as `flatten` would write them: $y_{nirc} = x_{n,\,(iR + r)C + c}$.
+
+    Args:
+        inputs: $x$.
+        shape: number of maps, their rows $R$ and columns $C$.
+
+    Returns:
+        $y$.
+    """
+    return inputs.reshape(len(inputs), *shape)
+
+
+def unflatten_backward(
+    gradient: Float[np.ndarray, "batch channel rows columns"],
+    inputs: Float[np.ndarray, "batch features"],
+    *,
+    shape: tuple[int, int, int],
+) -> Float[np.ndarray, "batch features"]:
+    r"""Gradient of `unflatten`: $\bar x_{n,\,(iR + r)C + c} = \bar y_{nirc}$.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$, of which only the shape matters.
+        shape: as for `unflatten`.
+
+    Returns:
+        $\bar x$.
+    """
+    del shape
+    return gradient.reshape(inputs.shape)
+
+
+def part(
+    inputs: Float[np.ndarray, "batch features"], *, start: int, stop: int
+) -> Float[np.ndarray, "batch kept"]:
+    r"""Neighbouring numbers of a row: $y_{nj} = x_{n,\,a + j}$.
+
+    Args:
+        inputs: $x$.
+        start: $a$.
+        stop: place behind the last of them.
+
+    Returns:
+        $y$.
+    """
+    return inputs[:, start:stop]
+
+
+def part_backward(
+    gradient: Float[np.ndarray, "batch kept"],
+    inputs: Float[np.ndarray, "batch features"],
+    *,
+    start: int,
+    stop: int,
+) -> Float[np.ndarray, "batch features"]:
+    r"""Gradient of `part`: $\bar x_{n,\,a + j} = \bar y_{nj}$, and 0 elsewhere.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$, of which only the shape matters.
+        start: as for `part`.
+        stop: likewise.
+
+    Returns:
+        $\bar x$.
+    """
+    of_inputs = np.zeros(inputs.shape, gradient.dtype)
+    of_inputs[:, start:stop] = gradient
+    return of_inputs
+
+
+# A text turned around, padding left where it is, so that a recurrent layer can read it backwards.
+#
+# $$\tau_t = \begin{cases} T - 1 - t & t < T \\ t & t \ge T \end{cases}, \qquad y_{nti} = x_{n \tau_t i}$$
+#
+# for text $n$ of $T$ ids. $\tau$ is its own inverse: turned twice, a text is as it was.
+#
+# Source: Schuster and Paliwal 1997, "Bidirectional recurrent neural networks", IEEE Transactions on
+# Signal Processing 45(11).
+
+
+def reversed_order(places: Bool[np.ndarray, "batch length"]) -> Int64[np.ndarray, "batch length"]:
+    r"""Permutation $\tau$ of the places.
+
+    Args:
+        places: true at the $T$ ids of each text.
+
+    Returns:
+        $\tau$ of each text.
+
+    Source: Schuster and Paliwal 1997.
+    """
+    lengths, t = places.sum(axis=1, keepdims=True), np.arange(places.shape[1])
+    return np.where(t < lengths, lengths - 1 - t, t).astype(np.int64)
+
+
+def turn(
+    values: Float[np.ndarray, "batch length channel"], order: Int64[np.ndarray, "batch length"]
+) -> Float[np.ndarray, "batch length channel"]:
+    r"""Put each text's places in another order: $y_{nti} = x_{n \tau_t i}$.
+
+    Args:
+        values: $x$.
+        order: $\tau$ of each text.
+
+    Returns:
+        $y$.
+
+    Source: Schuster and Paliwal 1997.
+    """
+    return np.stack([text[tau] for text, tau in zip(values, order, strict=True)])
+
+
+def turn_backward(
+    gradient: Float[np.ndarray, "batch length channel"],
+    values: Float[np.ndarray, "batch length channel"],
+    order: Int64[np.ndarray, "batch length"],
+) -> tuple[Float[np.ndarray, "batch length channel"], None]:
+    r"""Gradient of `turn`: $\bar x_{n \tau_t i} = \bar y_{nti}$.
+
+    Args:
+        gradient: $\bar y$.
+        values: $x$, on which the gradient does not depend.
+        order: $\tau$ of each text.
+
+    Returns:
+        $\bar x$; an order has no gradient.
+
+    Source: Schuster and Paliwal 1997.
+    """
+    of_values = np.zeros_like(values)
+    for n, tau in enumerate(order):
+        of_values[n, tau] = gradient[n]
+    return of_values, None

@@ -1,1 +1,0 @@
-"""Layers for images and vectors: formula, forward pass and gradient of each."""

@@ -1,0 +1,198 @@
+r"""LSTM: a memory with input, forget and output gates.
+
+$$\begin{aligned}
+i_t &= \sigma(W_i x_t + b_i + U_i h_{t-1} + c_i) && \text{what comes in} \\
+f_t &= \sigma(W_f x_t + b_f + U_f h_{t-1} + c_f) && \text{what is kept} \\
+g_t &= \tanh(W_g x_t + b_g + U_g h_{t-1} + c_g) && \text{what is new} \\
+o_t &= \sigma(W_o x_t + b_o + U_o h_{t-1} + c_o) && \text{what goes out} \\
+s_t &= f_t s_{t-1} + i_t g_t && \text{the memory} \\
+h_t &= o_t \tanh s_t && \text{the state}
+\end{aligned}$$
+
+with $h_0 = s_0 = 0$; products of vectors are value by value. $W$, $U$, $b$ and $c$ hold the rows of the
+four gates in the order $i, f, g, o$.
+
+Source: Hochreiter and Schmidhuber 1997, Neural Computation 9(8); Gers, Schmidhuber and Cummins 2000,
+Neural Computation 12(10), for $f$.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from pellucid.reference.activations import sigmoid
+
+
+class LstmStates(NamedTuple):
+    """Every gate, memory and state of a text, place by place.
+
+    Attributes:
+        incoming: $i$.
+        kept: $f$.
+        new: $g$.
+        outgoing: $o$.
+        memory: $s$.
+        state: $h$.
+    """
+
+    incoming: Float[np.ndarray, "batch length units"]
+    kept: Float[np.ndarray, "batch length units"]
+    new: Float[np.ndarray, "batch length units"]
+    outgoing: Float[np.ndarray, "batch length units"]
+    memory: Float[np.ndarray, "batch length units"]
+    state: Float[np.ndarray, "batch length units"]
+
+
+def lstm_states(
+    inputs: Float[np.ndarray, "batch length size"],
+    input_weight: Float[np.ndarray, "gates size"],
+    state_weight: Float[np.ndarray, "gates units"],
+    input_bias: Float[np.ndarray, " gates"],
+    state_bias: Float[np.ndarray, " gates"],
+) -> LstmStates:
+    """Read texts place by place, and keep everything that is computed on the way.
+
+    Args:
+        inputs: $x$.
+        input_weight: $W$.
+        state_weight: $U$.
+        input_bias: $b$.
+        state_bias: $c$.
+
+    Returns:
+        Gates, memory and state after each place.
+
+    Source: Gers et al. 2000, as at the top of this file.
+    """
+    (batch, length, _), units = inputs.shape, state_weight.shape[1]
+    found = LstmStates(*(np.zeros((batch, length, units), inputs.dtype) for _ in LstmStates._fields))
+    h = s = np.zeros((batch, units), inputs.dtype)
+    for t in range(length):
+        sums = inputs[:, t] @ input_weight.T + input_bias + h @ state_weight.T + state_bias
+        of_i, of_f, of_g, of_o = np.split(sums, 4, axis=1)
+        i, f, g, o = sigmoid(of_i), sigmoid(of_f), np.tanh(of_g), sigmoid(of_o)
+        s = f * s + i * g
+        h = o * np.tanh(s)
+        for kept, now in zip(found, (i, f, g, o, s, h), strict=True):
+            kept[:, t] = now
+    return found
+
+
+def lstm(
+    inputs: Float[np.ndarray, "batch length size"],
+    input_weight: Float[np.ndarray, "gates size"],
+    state_weight: Float[np.ndarray, "gates units"],
+    input_bias: Float[np.ndarray, " gates"],
+    state_bias: Float[np.ndarray, " gates"],
+) -> Float[np.ndarray, "batch length units"]:
+    """Read texts place by place.
+
+    Args:
+        inputs: $x$.
+        input_weight: $W$.
+        state_weight: $U$.
+        input_bias: $b$.
+        state_bias: $c$.
+
+    Returns:
+        $h$ after each place.
+
+    Source: Gers et al. 2000, as at the top of this file.
+    """
+    return lstm_states(inputs, input_weight, state_weight, input_bias, state_bias).state
+
+
+def lstm_backward(
+    gradient: Float[np.ndarray, "batch length units"],
+    inputs: Float[np.ndarray, "batch length size"],
+    input_weight: Float[np.ndarray, "gates size"],
+    state_weight: Float[np.ndarray, "gates units"],
+    input_bias: Float[np.ndarray, " gates"],
+    state_bias: Float[np.ndarray, " gates"],
+) -> tuple[
+    Float[np.ndarray, "batch length size"],
+    Float[np.ndarray, "gates size"],
+    Float[np.ndarray, "gates units"],
+    Float[np.ndarray, " gates"],
+    Float[np.ndarray, " gates"],
+]:
+    r"""Gradients of `lstm`, from the last place back to the first.
+
+    With $a$ the sums inside the four gates, $\bar h_t$ the gradient from above plus
+    $U^\top \bar a_{t+1}$, and from the place after $\bar s_t = f_{t+1} \bar s_{t+1}$ to begin with:
+
+    $$\bar o = \bar h \tanh s_t, \quad \bar s \mathrel{+}= \bar h \, o \, (1 - \tanh^2 s_t), \quad
+      \bar i = \bar s \, g, \quad \bar f = \bar s \, s_{t-1}, \quad \bar g = \bar s \, i$$
+
+    $$\bar a_i = \bar i \, i (1 - i), \quad \bar a_f = \bar f f (1 - f), \quad
+      \bar a_g = \bar g (1 - g^2), \quad \bar a_o = \bar o \, o (1 - o)$$
+
+    $$\bar x_t = W^\top \bar a_t, \quad \bar W = \sum_t \bar a_t x_t^\top, \quad
+      \bar U = \sum_t \bar a_t h_{t-1}^\top, \quad \bar b = \bar c = \sum_t \bar a_t$$
+
+    Args:
+        gradient: of the states, from above.
+        inputs: $x$.
+        input_weight: $W$.
+        state_weight: $U$.
+        input_bias: $b$.
+        state_bias: $c$.
+
+    Returns:
+        $\bar x$, $\bar W$, $\bar U$, $\bar b$ and $\bar c$.
+
+    Source: Graves and Schmidhuber 2005, "Framewise phoneme classification with bidirectional LSTM",
+        Neural Networks 18, appendix, without peepholes.
+    """
+    of_sums = lstm_sum_gradients(gradient, inputs, input_weight, state_weight, input_bias, state_bias)
+    found = lstm_states(inputs, input_weight, state_weight, input_bias, state_bias)
+    of_inputs = of_sums @ input_weight
+    of_input_weight = np.einsum("nta,nti->ai", of_sums, inputs)
+    of_state_weight = np.einsum("nta,ntu->au", of_sums, one_later(found.state))
+    of_bias = of_sums.sum(axis=(0, 1))
+    return of_inputs, of_input_weight, of_state_weight, of_bias, of_bias
+
+
+def lstm_sum_gradients(
+    gradient: Float[np.ndarray, "batch length units"],
+    inputs: Float[np.ndarray, "batch length size"],
+    input_weight: Float[np.ndarray, "gates size"],
+    state_weight: Float[np.ndarray, "gates units"],
+    input_bias: Float[np.ndarray, " gates"],
+    state_bias: Float[np.ndarray, " gates"],
+) -> Float[np.ndarray, "batch length gates"]:
+    r"""Gradients at the sums inside the gates, $\bar a_t$ of `lstm_backward`.
+
+    Args:
+        gradient: of the states, from above.
+        inputs: $x$.
+        input_weight: $W$.
+        state_weight: $U$.
+        input_bias: $b$.
+        state_bias: $c$.
+
+    Returns:
+        $\bar a$ at each place, in the order of the gates.
+
+    Source: Graves and Schmidhuber 2005, as in `lstm_backward`.
+    """
+    found = lstm_states(inputs, input_weight, state_weight, input_bias, state_bias)
+    s_before = one_later(found.memory)
+    of_sums = np.zeros((*inputs.shape[:2], len(input_weight)), inputs.dtype)
+    of_h = of_s = np.zeros_like(gradient[:, 0])
+    for t in reversed(range(inputs.shape[1])):
+        i, f, g, o, s, _ = (each[:, t] for each in found)
+        of_h = of_h + gradient[:, t]
+        of_o = of_h * np.tanh(s)
+        of_s = of_s + of_h * o * (1 - np.tanh(s) ** 2)
+        of_i, of_f, of_g = of_s * g, of_s * s_before[:, t], of_s * i
+        inside = [of_i * i * (1 - i), of_f * f * (1 - f), of_g * (1 - g**2), of_o * o * (1 - o)]
+        of_sums[:, t] = np.concatenate(inside, axis=1)
+        of_h, of_s = of_sums[:, t] @ state_weight, of_s * f
+    return of_sums
+
+
+def one_later(states: np.ndarray) -> np.ndarray:
+    """Values one place before, zeros at the first."""
+    return np.concatenate([np.zeros_like(states[:, :1]), states[:, :-1]], axis=1)

@@ -1,1 +1,0 @@
-"""Layers for texts: formula, forward pass and gradient of each."""

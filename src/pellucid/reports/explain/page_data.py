@@ -1,0 +1,342 @@
+"""Data of an explain page: every number in one run of bytes, and what its script learns of the layers."""
+
+import base64
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from pellucid.insight.explanation import Explanation
+from pellucid.insight.layer_records import LayerRecord
+from pellucid.insight.opened_networks import Opened
+from pellucid.insight.receptive_fields import Range, fields_of_all
+from pellucid.insight.reference_lines import CLOSED
+from pellucid.insight.unit_arithmetic import Arithmetic
+from pellucid.insight.units import open_unit
+from pellucid.reports.formatting import visible
+
+# Most bytes of numbers in a page; as text they take a third more.
+BUDGET = 5_300_000
+
+# Layers whose values are those of others in another order, which the page makes by itself.
+COPIES = ("flatten", "unflatten", "part", "side-by-side", "turn", "present", "turned-places")
+
+_SMALL = 16_384
+_FEWEST = 4
+
+
+class Packed:
+    """Arrays one behind the other.
+
+    Attributes:
+        places: name to where it begins, its shape and, where not all is kept, which of its rows are.
+        left_out: whether values or weights were left out for want of room.
+        gradients_left_out: whether gradients were.
+        count: of the numbers that are kept.
+    """
+
+    places: dict[str, dict[str, Any]]
+    left_out: bool
+    gradients_left_out: bool
+    count: int
+
+    def __init__(self) -> None:
+        self.places, self.count = {}, 0
+        self.left_out = self.gradients_left_out = False
+        self._parts: list[bytes] = []
+
+    def add(self, name: str, array: Shaped[np.ndarray, "..."], kept: np.ndarray | None = None) -> None:
+        """Keep an array, or some of its rows, under the name by which the page finds it.
+
+        `kept` are indices along the first axis; all by default.
+        """
+        stored = np.ascontiguousarray(array if kept is None else array[kept], "<f4")
+        place: dict[str, Any] = {"at": self.count, "shape": list(array.shape)}
+        if kept is not None:
+            place["kept"] = [int(each) for each in kept]
+        self.places[name] = place
+        self._parts.append(stored.tobytes())
+        self.count += stored.size
+
+    @property
+    def text(self) -> str:
+        """All bytes in base64."""
+        return base64.b64encode(b"".join(self._parts)).decode("ascii")
+
+
+def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
+    """Choose and store the numbers of an opened network.
+
+    Values under their names, weights under theirs, gradients with `gradient:` before them, inside the gates
+    of recurrent layers with `sums:` and `state-sums:`, of weights by autograd with `autograd:`.
+    """
+    opened = explanation.opened
+    assert opened is not None  # asked for opened networks only
+    packed, whole = Packed(), budget
+    stored = [*opened.given, *(line.name for line in opened.lines if line.kind not in COPIES)]
+    values = {name: opened.value(name) for name in stored}
+    taken = [name for line in opened.lines for name in line.takes if name in opened.weights]
+    weights = {name: opened.weights[name] for name in taken}
+    rows = _rows_read(opened)
+    backward = explanation.backward
+    gradients = {
+        f"gradient:{name}": backward.gradients[name][0]
+        for name in opened.values
+        if backward is not None and name in backward.gradients
+    }
+    if backward is not None:
+        for name, (of_inputs, of_state) in backward.sums.items():
+            gradients |= {f"sums:{name}": of_inputs, f"state-sums:{name}": of_state}
+    needed = [_bytes(values, {}), _bytes(weights, rows), _bytes(gradients, {})]
+    if sum(needed) <= budget:
+        shares = needed
+    elif sum(needed[:2]) <= budget:  # arithmetic first: of gradients only what fits
+        shares = [*needed[:2], budget - sum(needed[:2])]
+    else:
+        budget -= _store_attention(packed, values, budget // 5 * 3, opened)
+        shares = [budget // 3, budget // 3, budget // 6]
+    of_values = _store(packed, values, {}, shares[0], opened)
+    of_weights = _store(packed, weights, rows, shares[1], opened)
+    packed.left_out = of_values or of_weights
+    packed.gradients_left_out = _store(packed, gradients, {}, shares[2], opened)
+    _store_by_autograd(packed, explanation, rows, whole - 4 * packed.count)
+    return packed
+
+
+def _store_attention(packed: Packed, values: dict[str, np.ndarray], budget: int, opened: Opened) -> int:
+    """Move the maps of attention into the page, of each layer as many heads as fit, and what they come from.
+
+    They come before all else: a map says what a sentence's meaning is made of, and any of its numbers opens
+    with the queries and keys of all tokens. Returns how many bytes were stored.
+    """
+    before = packed.count
+    lines = [line for line in opened.lines if line.kind == "attention-weights"]
+    for line in lines:
+        maps = values.pop(line.name)
+        count = budget // len(lines) // (4 * maps[0].size)
+        if count >= len(maps):
+            packed.add(line.name, maps)
+        elif count:
+            packed.add(line.name, maps, np.sort(_loudest(opened, line.name, maps)[:count]))
+    for line in lines:
+        if 4 * (packed.count - before + values[line.takes[0]].size) <= budget:
+            packed.add(line.takes[0], values.pop(line.takes[0]))
+    return 4 * (packed.count - before)
+
+
+def _store_by_autograd(
+    packed: Packed, explanation: Explanation, rows: Mapping[str, np.ndarray], budget: int
+) -> None:
+    """Store the gradients of weights by torch, the small tensors first, as far as they fit."""
+    if explanation.checker is None or explanation.backward is None:
+        return
+    found = {name: explanation.backward.by_autograd[name] for name in explanation.checker.names}
+    for name in sorted(found, key=lambda name: found[name].size):
+        size = _bytes({name: found[name]}, rows)
+        if size <= budget:
+            packed.add(f"autograd:{name}", found[name], rows.get(name))
+            budget -= size
+
+
+def _bytes(arrays: Mapping[str, np.ndarray], rows: Mapping[str, np.ndarray]) -> int:
+    return sum(4 * (array[rows[name]] if name in rows else array).size for name, array in arrays.items())
+
+
+def _rows_read(opened: Opened) -> dict[str, np.ndarray]:
+    """Of tables of vectors, the rows of the ids that stand in the text: no unit needs another."""
+    rows = {}
+    for line in opened.lines:
+        if line.kind == "places":
+            table = opened.weights_of(line)[0]
+            rows[line.takes[1]] = np.arange(min(len(opened.value(line.name)), len(table)))
+        if line.kind in ("embedding", "weighed-sum"):
+            ids = np.unique(opened.value(opened.sources(line)[0]))
+            tables = [name for name in line.takes if name in opened.weights]
+            rows[tables[0]] = ids
+            if line.kind == "weighed-sum":
+                rows[tables[2]] = ids
+    return rows
+
+
+def _store(
+    packed: Packed,
+    arrays: Mapping[str, np.ndarray],
+    rows: Mapping[str, np.ndarray],
+    budget: int,
+    opened: Opened,
+) -> bool:
+    """Store arrays within a budget: all of the small ones, of the others the rows that matter most.
+
+    Returns whether anything had to be left out.
+    """
+    wanted = {name: array[rows[name]] if name in rows else array for name, array in arrays.items()}
+    total = sum(4 * each.size for each in wanted.values())
+    large = {name: 4 * each.size for name, each in wanted.items() if 4 * each.size > _SMALL}
+    share, fewest = 1.0, _FEWEST
+    if total > budget:
+        room = max(0, budget - (total - sum(large.values())))
+        share = room / max(1, sum(large.values()))
+        maps = [name for name in large if wanted[name].ndim > 2]
+        while fewest > 1 and _bytes_of_rows(wanted, maps, fewest) > room:
+            fewest //= 2
+    for name, array in arrays.items():
+        of_rows = min(_FEWEST, budget // 4 // max(1, 4 * array[0].size))
+        count = max(fewest if array.ndim > 2 else of_rows, int(share * len(array)))
+        if name in rows or share == 1 or name not in large or name == "inputs" or count >= len(array):
+            packed.add(name, array, rows.get(name))
+        elif count:
+            packed.add(name, array, np.sort(_loudest(opened, name, array)[:count]))
+    return total > budget
+
+
+def _bytes_of_rows(arrays: Mapping[str, np.ndarray], names: Iterable[str], rows: int) -> int:
+    """Bytes of so many rows of each of some arrays."""
+    return sum(4 * arrays[name][:rows].size for name in names)
+
+
+def _loudest(opened: Opened, name: str, array: np.ndarray) -> np.ndarray:
+    """Rows of an array, those first whose values, or whose channel's values, are largest."""
+    measured = array
+    if name in opened.by_name and array.ndim == 2:  # the same tokens in all layers, so that units open
+        of_texts = [line.name for line in opened.lines if opened.value(line.name).ndim == 2]
+        measured = opened.value(of_texts[-1])
+    for line in opened.lines:
+        if name in line.takes and name in opened.weights:
+            of_inputs = line.kind == "transposed-convolution" and name == line.takes[1]
+            given = opened.value(line.takes[0] if of_inputs else line.name)
+            measured = given.T if given.ndim == 2 else given
+    if len(measured) != len(array):
+        measured = array
+    loudness = np.abs(measured.reshape(len(measured), -1)).max(axis=1)
+    return np.argsort(-loudness, kind="stable")
+
+
+# Description of a network for the page's script: layers, receptive fields, places of the numbers.
+
+# Lines that hold no numbers to look at, or that are not opened.
+HIDDEN = ("present", "turned-places", CLOSED)
+
+
+def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
+    """Everything the script needs but the numbers themselves."""
+    opened = explanation.opened
+    assert opened is not None  # asked for opened networks only
+    fields = fields_of_all(opened)
+    return {
+        "layers": [_layer(explanation, opened, each, fields) for each in explanation.layers],
+        "inputs": list(opened.value("inputs").shape),
+        "given": {name: list(opened.value(name).shape) for name in opened.given if name != "inputs"},
+        "ids": opened.value("inputs").tolist() if explanation.tokens else [],
+        "tokens": [visible(token) for token in explanation.tokens],
+        "places": packed.places,
+        "classes": [visible(name) for name in explanation.classes],
+        "output": opened.output,
+        "answers": ["temperature", "probabilities"],
+        "against": None if explanation.backward is None else explanation.backward.target,
+        "unseeing": [each.name for each in explanation.layers if not each.receptive_field],
+        "terms": {} if explanation.backward is None else dict(explanation.backward.terms),
+        "learnt": [] if explanation.checker is None else list(explanation.checker.names),
+    }
+
+
+def _layer(
+    explanation: Explanation,
+    opened: Opened,
+    record: LayerRecord,
+    fields: Mapping[str, list[list[Range]] | None],
+) -> dict[str, Any]:
+    """Facts of one layer for the page's script."""
+    line = opened.line(record.name)
+    backward = explanation.backward
+    return {
+        "name": record.name,
+        "kind": record.kind,
+        "words": record.words,
+        "takes": [name for name in record.takes if not _says_places(opened, name)],
+        "weights": [name for name in line.takes if name in opened.weights],
+        "settings": _plain(line.settings),
+        "shape": list(record.output_shape),
+        "hidden": record.kind in HIDDEN,
+        "field": None if record.kind in (*HIDDEN, "flatten") else fields.get(record.name),
+        "norm": None if backward is None else backward.norm(record.name),
+        "disagreement": None if backward is None else backward.disagreement(record.name),
+    }
+
+
+def _says_places(opened: Opened, name: str) -> bool:
+    return name in opened.by_name and opened.by_name[name].kind in HIDDEN
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+
+
+# Of a network that is too large for a page: some units of every layer, opened beforehand.
+
+# Units of a layer that are opened: the loudest of the loudest channels.
+UNITS = 4
+
+_LARGEST_PATCH = 16_384
+
+
+def chosen_units(explanation: Explanation, packed: Packed) -> dict[str, list[dict[str, Any]]]:
+    """Open some units of every layer, for pages that do not hold every number.
+
+    Calculations by layer, in the form in which the script makes them itself; none where the page holds
+    everything.
+    """
+    opened = explanation.opened
+    if opened is None or not packed.left_out:
+        return {}
+    found = {}
+    for record in explanation.layers:
+        if record.kind not in HIDDEN:
+            units = [open_unit(opened, record.name, unit) for unit in loudest_units(record.values)]
+            found[record.name] = [
+                _unit_data(each, f"chosen:{record.name}:{number}", packed)
+                for number, each in enumerate(units)
+                if all(weighing.patch.size <= _LARGEST_PATCH for weighing in each.weighings)
+            ]
+    return found
+
+
+def loudest_units(values: np.ndarray) -> list[tuple[int, ...]]:
+    """The largest number, by magnitude, of each of the channels that hold the largest ones."""
+    by_channel = values.T if values.ndim == 2 else values
+    flat = np.abs(by_channel.reshape(len(by_channel), -1))
+    channels = np.argsort(-flat.max(axis=1), kind="stable")[:UNITS]
+    units = []
+    for channel in channels.tolist():
+        place = np.unravel_index(int(flat[channel].argmax()), by_channel.shape[1:])
+        inside = tuple(int(each) for each in place)
+        units.append((*inside, channel) if values.ndim == 2 else (channel, *inside))
+    return units
+
+
+def _unit_data(found: Arithmetic, name: str, packed: Packed) -> dict[str, Any]:
+    """A calculation as JSON; its long parts stand among the numbers of the page."""
+    weighings = []
+    for number, weighing in enumerate(found.weighings):
+        packed.add(f"{name}:{number}:patch", weighing.patch.ravel())
+        packed.add(f"{name}:{number}:weights", weighing.weights.ravel())
+        told = {"name": weighing.name, "shape": list(weighing.patch.shape), "bias": weighing.bias}
+        weighings.append({**told, "at": f"{name}:{number}"})
+    choice = None
+    if found.choice is not None:
+        packed.add(f"{name}:window", np.maximum(found.choice.window.ravel(), np.finfo(np.float32).min))
+        choice = {
+            "at": f"{name}:window",
+            "shape": list(found.choice.window.shape),
+            "winner": int(np.ravel_multi_index(found.choice.winner, found.choice.window.shape)),
+            "source": list(found.choice.place),
+        }
+    return {
+        "unit": list(found.unit),
+        "value": found.value,
+        "network": found.network,
+        "magnitude": found.magnitude,
+        "steps": [list(step) for step in found.steps],
+        "weighings": weighings,
+        "choice": choice,
+    }

@@ -1,1 +1,0 @@
-"""Plots: where the marks of every chart go."""

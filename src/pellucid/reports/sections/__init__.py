@@ -1,1 +1,0 @@
-"""Content of each section of the report; its looks stand in the template of the same name."""

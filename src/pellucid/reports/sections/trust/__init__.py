@@ -1,1 +1,0 @@
-"""Sections on how far the answers can be trusted: probabilities, novelty, abstention, and weak groups."""

@@ -1,1 +1,0 @@
-"""Cost of one answer of an ONNX graph, from the shapes in the file, before anything is computed."""

@@ -1,0 +1,342 @@
+"""Rows of the settings table: admitted values, their check, and texts with a form of their own."""
+
+import csv
+import dataclasses
+import difflib
+import json
+import numbers
+import os
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pellucid.errors import UsageError
+from pellucid.files import read_regular
+
+Group = Literal["data", "network", "training", "run"]
+
+_OURS = {
+    "random_state": "seed",
+    "n_jobs": "threads",
+    "max_iter": "epochs",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "lr": "learning_rate",
+    "learning_rate_init": "learning_rate",
+}  # what other libraries call them
+
+
+# So many letters and more, found within a name, are a part of it that somebody remembers.
+_A_PART = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """Setting as flags, TOML and the reference need it.
+
+    Attributes:
+        name: name in Python.
+        kind: `str`, `int`, `float`, `bool`, or `dict` of values by class.
+        default: value when nothing is given; `None` means decided by rule.
+        group: which part of the work it steers.
+        meaning: one sentence for people, without the closing stop.
+        choices: every admitted text; empty when any text will do.
+        low: smallest admitted number, or `None`; of a `dict`, of its values.
+        high: largest admitted number, or `None`; likewise.
+        read: makes a `dict` of a text that is none of the choices.
+        form: the text's form for people, such as `FILE`.
+    """
+
+    name: str
+    kind: type
+    default: Any
+    group: Group
+    meaning: str
+    choices: tuple[str, ...]
+    low: float | None
+    high: float | None
+    read: Callable[[str], Mapping[str, Any]] | None = None
+    form: str = ""
+
+    @property
+    def key(self) -> str:
+        """Name in TOML: that in Python, without the underscore that keeps `from_` apart from a keyword."""
+        return self.name.rstrip("_")
+
+    @property
+    def flag(self) -> str:
+        """Flag of the command line, such as `--learning-rate`."""
+        return "--" + self.key.replace("_", "-")
+
+
+def row(
+    default: Any,
+    group: Group,
+    meaning: str,
+    *,
+    choices: tuple[str, ...] = (),
+    low: float | None = None,
+    high: float | None = None,
+    read: Callable[[str], Mapping[str, Any]] | None = None,
+    form: str = "",
+) -> Any:
+    """Field of the table, whose name and type stand beside it; arguments as the attributes of `Row`."""
+    metadata = {"group": group, "meaning": meaning, "choices": choices, "low": low, "high": high}
+    return field(default=default, metadata={**metadata, "read": read, "form": form})
+
+
+def rows_of(table: type) -> tuple[Row, ...]:
+    """Rows of a dataclass whose fields were made by `row`, in their order."""
+    return tuple(
+        Row(name=each.name, kind=_kind(each.type), default=each.default, **each.metadata)
+        for each in dataclasses.fields(table)
+    )
+
+
+def _kind(annotation: Any) -> type:
+    """Plain type behind `X` or `X | None`; a mapping, which stands first of several, is a `dict`."""
+    if get_origin(annotation) in (types.UnionType, typing.Union):
+        annotation = next(part for part in get_args(annotation) if part is not types.NoneType)
+    return dict if get_origin(annotation) is Mapping else annotation
+
+
+def likely_meant(name: str, known: Sequence[str]) -> str:
+    """For messages: a question in brackets for the known name that is likely meant; nothing where none is."""
+    plain = name.lstrip("-").replace("-", "_")
+    twins = [each for each in known if each.casefold() == name.casefold()]
+    ours = "--" + _OURS.get(plain, "").replace("_", "-")
+    near = (
+        twins
+        or [each for each in known if each == ours]
+        or difflib.get_close_matches(name, known, 1)
+        or [each for each in known if len(name) > _A_PART and name in each]
+    )
+    if not near:
+        return ""
+    return f" (did you mean {near[0]}?{' They differ only in capitals' if twins else ''})"
+
+
+def not_known(value: str, known: Sequence[str]) -> str:
+    """For messages: that a value is none of the known, which of them is likely meant, and all of them."""
+    return f"{value!r} is not known{likely_meant(value, known)}; choose one of {', '.join(known)}"
+
+
+def instead_of(name: str, known: Sequence[str]) -> str:
+    """An unknown name, for messages, with the one that is meant where that can be guessed."""
+    if _OURS.get(name) in known:
+        return f"{name!r}; use {_OURS[name]}"
+    return f"{name!r}{likely_meant(name, known)}; known are {', '.join(known)}"
+
+
+_KIND_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+def checked(row: Row, value: Any) -> Any:
+    """Bring a value to its plain type, or refuse it; `None` stays `None` where a rule decides.
+
+    A NumPy number becomes a plain one, `3.0` a whole number and, where any text will do, `32` the
+    text `"32"`, a path a text: what is saved is JSON, whatever it came from.
+
+    Raises: `UsageError` for the wrong type, outside the choices or outside the bounds; with the flag, the
+    value found and what is admitted.
+    """
+    if value is None and row.default is None:
+        return None
+    if row.kind is dict:
+        return _checked_by_class(row, value)
+    if row.kind is str and isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    is_integer = isinstance(value, numbers.Integral) and is_number
+    right_type = {
+        bool: isinstance(value, bool),
+        int: is_integer or (is_number and float(value).is_integer()),
+        float: is_number and value == value,
+        str: isinstance(value, str) or (is_integer and not row.choices),
+    }[row.kind]
+    if not right_type:
+        raise UsageError(f"{row.flag}: {value!r} is not {_KIND_WORDS[row.kind]}")
+    if row.choices and value not in row.choices:
+        raise UsageError(f"{row.flag}: {not_known(value, row.choices)}")
+    if (row.low is not None and value < row.low) or (row.high is not None and value > row.high):
+        raise UsageError(f"{row.flag}: {value!r} is outside {row.low} to {row.high}")
+    return row.kind(value)
+
+
+def _checked_by_class(row: Row, value: Any) -> str | dict[str, Any]:
+    """Bring values by class to a `dict` of texts or of numbers, or refuse them; a choice stays a text.
+
+    Raises: `UsageError` as `checked`, or if the text cannot be read.
+    """
+    if isinstance(value, str) and value in row.choices:
+        return value
+    if isinstance(value, (str, os.PathLike)) and row.read is not None:
+        try:
+            value = row.read(os.fspath(value))
+        except ValueError as error:
+            raise UsageError(f"{row.flag}: {error}") from error
+    if not isinstance(value, Mapping) or not value:
+        forms = [*row.choices, row.form, "a mapping of classes in Python and TOML"]
+        raise UsageError(f"{row.flag}: {value!r} is none of {', '.join(forms)}")
+    if row.low is None:
+        names = {class_name(old): class_name(new) for old, new in value.items()}
+        empty = [old for old, new in names.items() if not old.strip() or not new.strip()]
+        if empty:
+            raise UsageError(f"{row.flag}: {empty[0]!r} stands beside an empty name; give every class one")
+        return names
+    numbers_by_class = {}
+    for name, number in value.items():
+        if not isinstance(number, numbers.Real) or isinstance(number, bool) or number != number:
+            raise UsageError(f"{row.flag}: {number!r} for {name!r} is not a number")
+        if not row.low <= float(number) <= (row.high or row.low):
+            raise UsageError(f"{row.flag}: {number!r} for {name!r} is outside {row.low} to {row.high}")
+        numbers_by_class[class_name(name)] = float(number)
+    return numbers_by_class
+
+
+def class_name(value: Any) -> str:
+    """Name of a class as labels of that value become it: `true` of True, `3` of 3 and 3.0."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    is_whole = isinstance(value, numbers.Real) and float(value).is_integer()
+    return str(int(float(value))) if is_whole else str(value)
+
+
+# Settings that are texts with a form of their own: sizes, durations, patterns, tables of classes.
+
+_TABLE_BYTES = 16 << 20
+
+
+def parse_image_size(text: str | None) -> tuple[int, int] | None:
+    """Read an image size: `"N"` for a square or `"HxW"`, in pixels; height and width, each 1 to 4096.
+
+    `None` stays `None`. Raises: `UsageError` if the text is of another form or a side is out of range.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text, re.ASCII)
+    if match is None:
+        raise UsageError(f"--image-size: {text!r} is neither N nor HxW, such as 32 or 24x48")
+    height, width = int(match[1]), int(match[2] or match[1])
+    if not (1 <= height <= 4096 and 1 <= width <= 4096):
+        raise UsageError(f"--image-size: {text!r} is outside 1 to 4096 pixels a side")
+    return height, width
+
+
+def parse_duration(text: str | None) -> float | None:
+    """Read a duration such as `90s`, `10m`, `1.5h` or plain seconds: seconds above zero; `None` stays `None`.
+
+    Raises: `UsageError` if the text is of another form or not above zero.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|m|h)?", text, re.ASCII)
+    if match is None or float(match[1]) <= 0:
+        raise UsageError(f"--time-limit: {text!r} is not a duration such as 90s, 10m or 1h")
+    return float(match[1]) * {"s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}[match[2]]
+
+
+_WILD = {"{label}": "(?P<label>[^/]+)", "*": "[^/]*", "?": "[^/]"}
+
+
+def parse_name_pattern(text: str) -> re.Pattern[str]:
+    """Read a pattern of file names with the label in them: what a whole name has to fit, capitals or not.
+
+    It has `{label}` once, among `*`, `?` and plain characters; or is a regular expression with a group of the
+    name `label`.
+
+    Raises: `UsageError` if there is no label in it, or it is no regular expression.
+    """
+    if "(?P<label>" in text:
+        try:
+            return re.compile(text, re.IGNORECASE)
+        except re.error as error:
+            raise UsageError(f"--label-from-name: {text!r} is no regular expression ({error})") from error
+    if text.count("{label}") != 1:
+        raise UsageError(
+            f"--label-from-name: {text!r} does not hold {{label}} once; write one such as '{{label}}_*.jpg', "
+            "or a regular expression with a group (?P<label>...)"
+        )
+    parts = re.split(r"(\{label\}|[*?])", text)
+    return re.compile("".join(_WILD.get(part, re.escape(part)) for part in parts), re.IGNORECASE)
+
+
+def parse_numbers_by_class(text: str) -> dict[str, float]:
+    """Read `CLASS=NUMBER,CLASS=NUMBER`, or a JSON object for names that have a comma in them.
+
+    Raises: `ValueError` if the text is of another form, or names a class twice.
+    """
+    if text.lstrip().startswith("{"):
+        return _object(text)
+    pairs = []
+    for part in text.split(","):
+        name, equals, number = part.rpartition("=")
+        try:
+            pairs.append((name.strip(), float(number)))
+        except ValueError:
+            equals = ""
+        if not equals or not name.strip():
+            raise ValueError(f"{part.strip()!r} is not CLASS=NUMBER, such as spam=5")
+    return _once(pairs)
+
+
+def parse_names(text: str) -> dict[str, str]:
+    """Read a file of old and new names, CSV or TSV of two columns or a JSON object; or the object itself.
+
+    A first row `old,new` is a heading.
+
+    Raises: `ValueError` if it cannot be read, is of another form, or gives a class two names.
+    """
+    if text.lstrip().startswith("{"):
+        return _object(text)
+    try:
+        content = read_regular(Path(text), _TABLE_BYTES).decode("utf-8-sig")
+    except OSError as error:
+        raise ValueError(f"{text}: {(error.strerror or str(error)).lower()}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{text}: not text in UTF-8; save it as such") from error
+    if content.lstrip().startswith("{"):
+        return _object(content)
+    heading = content.partition("\n")[0]
+    rows = csv.reader(content.splitlines(), delimiter="\t" if "\t" in heading else ",")
+    pairs = []
+    for number, row in enumerate(rows, 1):
+        cells = [cell.strip() for cell in row]
+        if not any(cells) or (number == 1 and [cell.lower() for cell in cells] == ["old", "new"]):
+            continue
+        if len(cells) != 2:
+            raise ValueError(
+                f"{text}: row {number} has {len(cells)} cells; give the old name and the new one"
+            )
+        pairs.append((cells[0], cells[1]))
+    return _once(pairs)
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises: `ValueError` if it is none, or names a class twice.
+    """
+    try:
+        found = json.loads(text, object_pairs_hook=_once)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"not a JSON object: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError('not a JSON object, such as {"old": "new"}')
+    return found
+
+
+def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The values by name.
+
+    Raises: `ValueError` if a name stands twice with different values.
+    """
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if found.setdefault(name, value) != value:
+            raise ValueError(f"{name!r} stands twice, with {found[name]!r} and {value!r}; leave one out")
+    return found

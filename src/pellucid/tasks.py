@@ -1,0 +1,312 @@
+"""Tasks: the target that is predicted, the kind of inputs, and everything that follows from either."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float64, Int64, Shaped
+
+from pellucid.arithmetic import at_temperature, softmax
+from pellucid.settings import Metric, metric_of
+
+# Kinds of input: images, texts and feature vectors.
+
+# Names of the kinds of input, as `model.json` has them; values are feature vectors.
+InputName = Literal["images", "texts", "values"]
+
+
+@dataclass(frozen=True)
+class InputKind:
+    """A kind of input, and what follows from it wherever images, texts and feature vectors differ.
+
+    Attributes:
+        name: see `InputName`.
+        task: first word of the task's name, as in `image-classification`; a value of `--task`.
+        noun: one example, for people.
+        classifier: a model of classes, for people, with its article.
+        axes: of an array of them; 0 where they are no array.
+        network: family that serves by default; empty where the data decides.
+        has_lengths: whether examples differ in length, and steps of training with them.
+        is_augmented: whether a shifted or mirrored example keeps its label.
+        is_weighted: whether class weights make up for imbalance by default.
+        smaller: setting that makes a step of training cheaper.
+        speed: name of the examples trained on in a second in `history.jsonl`.
+        example: one file as a command takes it.
+        examples: new data as `pellucid predict` takes it.
+    """
+
+    name: InputName
+    task: str
+    noun: str
+    classifier: str
+    axes: int
+    network: str
+    has_lengths: bool
+    is_augmented: bool
+    is_weighted: bool
+    smaller: str
+    speed: str
+    example: str
+    examples: str
+
+    @property
+    def nouns(self) -> str:
+        """Several examples, for people."""
+        return f"{self.noun}s"
+
+
+IMAGES = InputKind(
+    name="images",
+    task="image",
+    noun="image",
+    classifier="An image classifier",
+    axes=4,
+    network="cnn",
+    has_lengths=False,
+    is_augmented=True,
+    is_weighted=True,
+    smaller="--image-size",
+    speed="images_per_second",
+    example="IMAGE",
+    examples="IMAGE...",
+)
+TEXTS = InputKind(
+    name="texts",
+    task="text",
+    noun="text",
+    classifier="A text classifier",
+    axes=0,
+    network="",
+    has_lengths=True,
+    is_augmented=False,
+    is_weighted=False,
+    smaller="--length",
+    speed="texts_per_second",
+    example="TEXT.txt",
+    examples="TEXTS.csv",
+)
+VALUES = InputKind(
+    name="values",
+    task="feature",
+    noun="feature vector",
+    classifier="A classifier of feature vectors",
+    axes=2,
+    network="mlp",
+    has_lengths=False,
+    is_augmented=False,
+    is_weighted=True,
+    smaller="--image-size",
+    speed="images_per_second",
+    example="",
+    examples="",
+)
+
+# Every kind of input by its name.
+INPUT_KINDS: dict[InputName, InputKind] = {"images": IMAGES, "texts": TEXTS, "values": VALUES}
+
+
+# Strata of numbers: parts of about equal size.
+
+MOST_STRATA = 10
+
+
+def deciles(values: Float64[np.ndarray, " n"], least: int = 15) -> Int64[np.ndarray, " n"]:
+    """Cut numbers, at least one, into parts of about equal size; equal numbers never stand in two of them.
+
+    Part of each, from 0: ten parts, or fewer and wider ones where the numbers are too few for `least` in
+    each.
+    """
+    number = max(1, min(MOST_STRATA, len(values) // least))
+    cuts = np.unique(np.sort(values)[np.arange(1, number) * len(values) // number])
+    parts = np.searchsorted(cuts, values, side="right")
+    return np.unique(parts, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+# Targets: classes, numbers or new images, and how labels, answers and models of each are handled.
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A model, as far as it is asked here."""
+
+    def predict_proba(self, inputs: Any) -> np.ndarray:
+        """Probability of every class for every input."""
+        ...
+
+    def predict_values(self, inputs: Any) -> np.ndarray:
+        """The number for every input."""
+        ...
+
+
+@dataclass(frozen=True)
+class Target:
+    """Kind of labels to predict, and everything in which classes and numbers differ.
+
+    Answers are probabilities (n, classes), or numbers (n,).
+
+    Attributes:
+        name: second word of the task's name, as in `image-classification`.
+        noun: one label, for people; the value of `--target`.
+        nouns: several labels.
+        stratum: what gives its share to a part of the data, for people.
+        dtype: of labels.
+        has_probabilities: whether answers are probabilities, which are calibrated, and labels have
+            names; or else numbers in the labels' own unit.
+        dummy: baseline that sees no inputs.
+        constant: what that baseline answers, for people.
+        loss: that is used by default.
+        metric: the one that always decides; empty where the setting does.
+        headline: key of the metric that titles a report.
+        contested: keys of the metrics by which the test may contradict the choice of a model.
+        cell: type of a label in a table of answers.
+    """
+
+    name: str
+    noun: Literal["class", "number", "image"]
+    nouns: str
+    stratum: str
+    dtype: str
+    has_probabilities: bool
+    dummy: str
+    constant: str
+    loss: str
+    metric: str
+    headline: str
+    contested: tuple[str, ...]
+    cell: type[str] | type[float]
+
+    def decides(self, setting: str | None) -> Metric:
+        """Metric by which models are chosen: that of the setting, where the target has none of its own."""
+        return metric_of(self.metric or setting)
+
+    def outputs(self, classes: int) -> int:
+        """Outputs of a model of so many classes."""
+        return classes if self.has_probabilities else 1
+
+    def ask(self, model: Answering, inputs: Any) -> Float64[np.ndarray, "n ..."]:
+        """Answers of a model of this target; a `DataError` where the inputs are of another form."""
+        return model.predict_proba(inputs) if self.has_probabilities else model.predict_values(inputs)
+
+    def no_answers(self, classes: int) -> Float64[np.ndarray, "0 ..."]:
+        """The answers of a model of so many classes about no inputs."""
+        return np.zeros((0, classes)) if self.has_probabilities else np.zeros(0)
+
+    def of_columns(self, outputs: Float64[np.ndarray, "n outputs"]) -> Float64[np.ndarray, "n ..."]:
+        """Answers from a classical predictor's outputs: probabilities, or numbers in column 0."""
+        return outputs if self.has_probabilities else outputs[:, 0]
+
+    def columns(self, answers: Float64[np.ndarray, "n ..."]) -> Float64[np.ndarray, "n outputs"]:
+        """The inverse of `of_columns`."""
+        return answers if self.has_probabilities else answers[:, None]
+
+    def of_logits(
+        self, outputs: Float64[np.ndarray, "n outputs"], temperature: float = 1.0
+    ) -> Float64[np.ndarray, "n ..."]:
+        """Answers from a network's outputs: the softmax at a temperature, or the numbers of column 0."""
+        return softmax(outputs / temperature) if self.has_probabilities else outputs[:, 0]
+
+    def calibrated(
+        self, answers: Float64[np.ndarray, "n ..."], temperature: float
+    ) -> Float64[np.ndarray, "n ..."]:
+        """Answers at a temperature; numbers have none."""
+        return at_temperature(answers, temperature) if self.has_probabilities else answers
+
+    def quoted(self, label: str) -> str:
+        """A label in a sentence: names of classes stand between quotation marks."""
+        return repr(label) if self.has_probabilities else label
+
+    def labels(self, answers: Float64[np.ndarray, "n ..."]) -> Shaped[np.ndarray, " n"]:
+        """Predicted labels: the most probable class, or the number itself."""
+        return answers.argmax(axis=1) if self.has_probabilities else answers
+
+    def codes(self, labels: Shaped[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+        """Class of each example; numbers are all of one."""
+        return labels if self.has_probabilities else np.zeros(len(labels), np.int64)
+
+    def counts(self, labels: Shaped[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
+        """Examples of each of so many classes; of numbers, how many there are."""
+        if not self.has_probabilities:
+            return (len(labels),)
+        return tuple(np.bincount(labels, minlength=classes).tolist())
+
+    def strata(self, labels: Shaped[np.ndarray, " n"], least: int = 15) -> Int64[np.ndarray, " n"]:
+        """Parts of the examples that splits take equal shares of.
+
+        Part of each, from 0 without gaps: its class, or its decile, which should hold `least` numbers.
+        """
+        if not self.has_probabilities:
+            return deciles(labels, least)
+        return np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+CLASSIFICATION = Target(
+    name="classification",
+    noun="class",
+    nouns="classes",
+    stratum="class",
+    dtype="<i8",
+    has_probabilities=True,
+    dummy="majority",
+    constant="the shares of the training classes",
+    loss="cross-entropy",
+    metric="",
+    headline="accuracy",
+    contested=("accuracy", "log_loss"),
+    cell=str,
+)
+REGRESSION = Target(
+    name="regression",
+    noun="number",
+    nouns="numbers",
+    stratum="part of the range",
+    dtype="<f8",
+    has_probabilities=False,
+    dummy="mean",
+    constant="the mean of the training labels",
+    loss="mse",
+    metric="root-mean-squared-error",
+    headline="mean_absolute_error",
+    contested=("root_mean_squared_error",),
+    cell=float,
+)
+
+# New images like those of the training data; labels are conditions, and there may be none.
+GENERATION = Target(
+    name="generation",
+    noun="image",
+    nouns="images",
+    stratum="class",
+    dtype="<i8",
+    has_probabilities=False,
+    dummy="",
+    constant="",
+    loss="elbo",
+    metric="bits-per-dimension",
+    headline="bits_per_dimension",
+    contested=(),
+    cell=str,
+)
+
+# Every target of a prediction by the value of `--target`.
+TARGETS: dict[str, Target] = {target.noun: target for target in (CLASSIFICATION, REGRESSION)}
+
+
+def target_of(classes: int) -> Target:
+    """The target of a model or data set with so many classes; a regression has none."""
+    return CLASSIFICATION if classes else REGRESSION
+
+
+__all__ = [
+    "CLASSIFICATION",
+    "GENERATION",
+    "IMAGES",
+    "INPUT_KINDS",
+    "REGRESSION",
+    "TARGETS",
+    "TEXTS",
+    "VALUES",
+    "InputKind",
+    "InputName",
+    "Target",
+    "target_of",
+]

@@ -1,0 +1,168 @@
+"""Hardware of training: device, threads, arithmetic and memory, chosen so that training repeats itself."""
+
+import contextlib
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from pellucid import cores
+from pellucid.errors import UsageError
+from pellucid.settings import Settings
+
+# Free cores that `sharing` was told; None outside of it.
+_free: int | None = None
+
+
+def seed_torch(seed: int, device: str) -> None:
+    """Seed (below 2**63) torch's own generators of one device.
+
+    `torch.manual_seed` seeds every kind of device, absent ones too, and takes longer than the
+    step of a small network.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device == "mps":
+        torch.mps.manual_seed(seed)
+
+
+@contextlib.contextmanager
+def pinned(threads: int) -> Iterator[None]:
+    """Compute with a fixed number of threads, which decides how sums round; restore torch's own state."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def choose_threads(settings: Settings) -> int:
+    """Processor threads to use, at least 1.
+
+    The setting; else what `OMP_NUM_THREADS` says; else one for each core that the run found free (`sharing`),
+    and outside a run for each that this process may use.
+    """
+    asked = settings.threads or cores.asked()
+    return asked or _free or cores.usable()
+
+
+def is_left_open(settings: Settings) -> bool:
+    """True where neither a setting nor `OMP_NUM_THREADS` says how many threads to use."""
+    return not (settings.threads or cores.asked())
+
+
+@contextlib.contextmanager
+def sharing(free: int | None) -> Iterator[None]:
+    """Within, `choose_threads` counts on so many free cores; None: on all that this process may use."""
+    global _free
+    before, _free = _free, free
+    try:
+        yield
+    finally:
+        _free = before
+
+
+def choose_device(settings: Settings) -> str:
+    """Device to train on: the setting, else CUDA where there is one, else the processor.
+
+    Raises: `UsageError` if the device asked for is not there.
+    """
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if settings.device == "auto":
+        return "cuda" if present["cuda"] else "cpu"
+    if not present[settings.device]:
+        raise UsageError(f"--device: {settings.device} is not available here; use --device auto")
+    return settings.device
+
+
+# Arithmetic of training: chosen, and refused, by what the machine can do and never by timing.
+#
+# Bf16 that is asked for is right on every processor, in all networks but those of `_WITHOUT_FALLBACK`: where
+# the processor does not multiply it, torch and oneDNN compute in fp32 and round, up to ten times as slowly.
+
+# Autocast hands an LSTM to a primitive of oneDNN, which it has in bf16 from AVX-512 on and which nothing
+# stands in for elsewhere. A GRU has none, stays in fp32 on the processor, and so works everywhere.
+_WITHOUT_FALLBACK: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM}
+
+# oneDNN may be kept from what the processor has; torch only tells what the processor has.
+_BOUNDS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+_BOUNDS_BELOW_BF16 = frozenset(
+    {"sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2", "avx512_core", "avx512_core_vnni"}
+)
+
+
+def choose_precision(settings: Settings, device: str) -> str:
+    """Arithmetic of training: what was asked for, else the fastest that the machine has.
+
+    `bf16` where the machine multiplies bfloat16 natively (AVX512-BF16 or AMX, unless a variable keeps oneDNN
+    from it; CUDA from compute capability 8.0), else `fp32`.
+    """
+    if settings.precision != "auto":
+        return settings.precision
+    if device == "cpu":
+        is_native = _processor_multiplies_bf16()
+    else:
+        is_native = device == "cuda" and torch.cuda.get_device_capability() >= (8, 0)
+    return "bf16" if is_native else "fp32"
+
+
+def _processor_multiplies_bf16() -> bool:
+    bound = next(filter(None, map(os.environ.get, _BOUNDS)), "")
+    is_there = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return is_there and bound.lower() not in _BOUNDS_BELOW_BF16
+
+
+def lacking(precision: str, cell: str, device: str) -> str | None:
+    """Clause that names what this machine lacks for training a network in an arithmetic; `None` if nothing.
+
+    `precision` is `auto`, `fp32` or `bf16`; `cell` is `lstm` or `gru`, empty for a network that is not
+    recurrent.
+    """
+    if precision != "bf16" or _computes_bf16(_WITHOUT_FALLBACK.get(cell, nn.Linear), device):
+        return None
+    here = "this processor" if device == "cpu" else device
+    return f"{here} has no bf16" + (f" for the {cell.upper()} of rnn" if cell in _WITHOUT_FALLBACK else "")
+
+
+def _computes_bf16(layer: type[nn.Module], device: str) -> bool:
+    """Find out by trying, since torch has no question for what oneDNN has on this processor."""
+    with torch.random.fork_rng(devices=[]):
+        tried = layer(1, 1).to(device)
+    try:
+        with torch.autocast(device, torch.bfloat16):
+            tried(torch.zeros(1, 1, 1, device=device))
+    except RuntimeError:
+        return False
+    return True
+
+
+# A setting of the C library: memory that a step frees is kept, because the next step needs it again.
+
+# Names of glibc's <malloc.h>; the values are part of its ABI.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+
+
+def keep_freed_memory() -> bool:
+    """Keep large freed blocks in the process instead of giving them back after every step.
+
+    By default glibc maps every block above 32 MB afresh, and each page of it faults when it is
+    first touched: activations of large images or batches pay that in every step. The setting
+    holds for the whole process; numbers do not change. False on systems without glibc.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        library = ctypes.CDLL("libc.so.6")
+        return bool(library.mallopt(_TRIM_THRESHOLD, 2**31 - 1) and library.mallopt(_MMAP_THRESHOLD, 2**30))
+    except (OSError, AttributeError):
+        return False

@@ -1,0 +1,284 @@
+"""Observers of training: checkpoints, signals, the history file, progress, and snapshots of generators."""
+
+import contextlib
+import io
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from pellucid.arithmetic.rounding import figure
+from pellucid.errors import InterruptedRun
+from pellucid.files import make_folder, write_file
+from pellucid.settings import metric_of
+from pellucid.tasks import INPUT_KINDS
+from pellucid.training.recipe import Recipe
+from pellucid.training.state import State, save_checkpoint
+
+# Ctrl-C and SIGTERM handed to a function for a while.
+
+
+@contextlib.contextmanager
+def signals_to(receive: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Give Ctrl-C and SIGTERM to a signal handler for a while, where this is the main thread."""
+    former: dict[signal.Signals, Any] = {}
+    try:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            former[each] = signal.signal(each, receive)
+    except ValueError:  # only the main thread may; elsewhere the caller's handlers stay
+        former.clear()
+    try:
+        yield
+    finally:
+        for each, handler in former.items():
+            signal.signal(each, handler)
+
+
+# Checkpoints of large networks are this many times as far apart as writing one takes.
+_WRITING = 20
+
+
+class Checkpointer:
+    """Writer of checkpoints: some seconds after the last, within long epochs, and at the end.
+
+    When a checkpoint is made depends on the clock; what is in it never does.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        identity: Mapping[str, Any],
+        total_steps: int,
+        seconds: float = 5.0,
+        long_seconds: float = 60.0,
+    ) -> None:
+        self.folder = folder
+        self.identity = identity
+        self.total_steps = total_steps
+        self.seconds = seconds
+        self.long_seconds = long_seconds
+        self.last = time.monotonic()
+        self.took = 0.0
+
+    def after_step(self, state: State) -> None:
+        """Save when the epoch is a long one."""
+        if time.monotonic() - self.last >= self.long_seconds:
+            self.save(state)
+
+    def after_epoch(self, state: State) -> None:
+        """Save at the end of training, and else when the last checkpoint is some seconds old."""
+        finished = state.step >= self.total_steps or state.stopped
+        if finished or time.monotonic() - self.last >= max(self.seconds, _WRITING * self.took):
+            self.save(state)
+
+    def save(self, state: State) -> None:
+        """Save a checkpoint now."""
+        began = time.monotonic()
+        save_checkpoint(self.folder, state, self.identity)
+        self.last = time.monotonic()
+        self.took = self.last - began
+
+
+class HistoryFile:
+    """Writer that keeps `history.jsonl` equal to the state's history, also after a resume.
+
+    Args:
+        path: of the file.
+        before: records that stand before those of the state, as they are.
+        model: added to each record of the state; left out where it is `None`.
+    """
+
+    def __init__(
+        self, path: Path, before: Sequence[Mapping[str, Any]] = (), model: str | None = None
+    ) -> None:
+        self.path = path
+        self.before = before
+        self.added = {} if model is None else {"model": model}
+        self.lines: list[str] = []
+
+    def after_step(self, state: State) -> None:
+        """No work: lines are per epoch."""
+
+    def after_epoch(self, state: State) -> None:
+        """Write every record so far."""
+        new = (*self.before, *({**record, **self.added} for record in state.history))[len(self.lines) :]
+        self.lines += [json.dumps(record, allow_nan=False) + "\n" for record in new]
+        write_file(self.path, "".join(self.lines).encode())
+
+
+class StopOnSignal:
+    """End of training after the step under way when Ctrl-C or SIGTERM comes, checkpoint first.
+
+    A second Ctrl-C stops at once.
+    """
+
+    def __init__(self, checkpointer: Checkpointer) -> None:
+        self.checkpointer = checkpointer
+        self.received: int | None = None
+
+    def after_step(self, state: State) -> None:
+        """Save and stop when a signal has come.
+
+        Raises: `InterruptedRun` after the checkpoint was written.
+        """
+        if self.received is None:
+            return
+        self.checkpointer.save(state)
+        name = signal.Signals(self.received).name
+        raise InterruptedRun(
+            f"{self.checkpointer.folder.parent}: stopped by {name} after step {state.step}, checkpoint "
+            "written; run the same command with --resume to go on",
+            self.received,
+        )
+
+    def after_epoch(self, state: State) -> None:
+        """No work: the next step looks for the signal again."""
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the two signals over for a while, where this is the main thread."""
+        with signals_to(self._receive):
+            yield
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.received = number
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class PlainProgress:
+    """One line per epoch, for pipes and logs."""
+
+    def __init__(self, write: Any, recipe: Recipe) -> None:
+        self.write = write
+        self.recipe = recipe
+
+    def after_step(self, state: State) -> None:
+        """No output: lines are per epoch."""
+
+    def after_epoch(self, state: State) -> None:
+        """Print the epoch's line."""
+        self.write(epoch_line(state, self.recipe))
+
+
+class BarProgress:
+    """One live line: the epoch under way, a bar, the last scores, rate and time left."""
+
+    def __init__(self, console: Any, recipe: Recipe) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.console = console
+        self.recipe = recipe
+        self.bar = Progress(
+            TextColumn("  epoch {task.fields[epoch]} of {task.fields[epochs]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[scores]}{task.fields[rate]:,.0f}/s"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            expand=True,
+        )
+        self.task = self.bar.add_task(
+            "", total=recipe.total_steps, epoch=1, epochs=recipe.epochs, scores="", rate=0.0
+        )
+
+    def __enter__(self) -> "BarProgress":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.bar.stop()
+
+    def after_step(self, state: State) -> None:
+        """Move the bar."""
+        rate = state.sums.examples / max(state.sums.seconds, 1e-9)
+        epoch = min(len(state.history) + 1, self.recipe.epochs)  # also right where a run is resumed
+        self.bar.update(self.task, completed=state.step, rate=rate, epoch=epoch)
+
+    def after_epoch(self, state: State) -> None:
+        """Show what the epoch came to."""
+        record = state.history[-1]
+        scores = [f"loss {figure(record['train_loss'])}  "]
+        if (score := _validation(record, self.recipe)) is not None:
+            scores.append(f"validation {figure(score[1])}  ")
+        self.bar.update(self.task, scores="".join(scores))
+
+
+def _validation(record: Mapping[str, Any], recipe: Recipe) -> tuple[str, float] | None:
+    """The score of an epoch that is shown, by its name; `None` where none is measured."""
+    decides = metric_of(recipe.metric)
+    if decides.target != "number" and decides.in_history in record:
+        return decides.words, record[decides.in_history]
+    if "validation_root_mean_squared_error" in record:
+        return "RMSE", record["validation_root_mean_squared_error"]
+    return None
+
+
+def epoch_line(state: State, recipe: Recipe) -> str:
+    """Last epoch of the state in one line of at most 80 columns."""
+    record = state.history[-1]
+    line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {figure(record['train_loss'])}"
+    if (score := _validation(record, recipe)) is not None:
+        line += f"   validation {score[0]} {figure(score[1])}"
+    if "train_discriminator_accuracy" in record:
+        line += f"   discriminator right {figure(record['train_discriminator_accuracy'])}"
+    speed = next(record[kind.speed] for kind in INPUT_KINDS.values() if kind.speed in record)
+    return f"{line}   {speed:,.0f}/s"
+
+
+# Snapshots: what a generator makes of the same noise, as a sheet after some of the epochs.
+
+_MOST = 8
+_NAME = "epoch-{:04d}.png"
+
+Images = UInt8[np.ndarray, "count height width channels"]
+
+
+class Snapshots:
+    """Writer of a sheet after each of some epochs: images side by side.
+
+    Equal trainings write equal files, also where one of them was resumed.
+
+    Args:
+        folder: for the sheets; made when it is needed.
+        make: makes the images, in evaluation mode.
+        epochs: of the whole training.
+    """
+
+    def __init__(self, folder: Path, make: Callable[[], Images], epochs: int) -> None:
+        self.folder = folder
+        self.make = make
+        self.epochs = frozenset(np.linspace(1, epochs, min(_MOST, epochs)).round().astype(int).tolist())
+
+    def after_step(self, state: State) -> None:
+        """No work: sheets are per epoch."""
+
+    def after_epoch(self, state: State) -> None:
+        """Write the sheet of this epoch, if it is to have one."""
+        epoch = len(state.history)
+        if epoch not in self.epochs:
+            return
+        images = np.concatenate(list(self.make()), axis=1)
+        content = io.BytesIO()
+        Image.fromarray(images[..., 0] if images.shape[2] == 1 else images).save(content, "PNG")
+        make_folder(self.folder)
+        write_file(self.folder / _NAME.format(epoch), content.getvalue())
+
+
+def read_snapshots(folder: Path, shape: tuple[int, int, int]) -> dict[int, list[np.ndarray]]:
+    """Images of every sheet in a folder by epoch; `shape` is height, width and channels of one image."""
+    height, width, channels = shape
+    found = {}
+    for path in sorted(folder.glob("epoch-*.png")):
+        with Image.open(path) as sheet:
+            pixels = np.asarray(sheet).reshape(height, -1, channels)
+        images = np.split(pixels, range(width, pixels.shape[1], width), axis=1)
+        found[int(path.stem.removeprefix("epoch-"))] = images
+    return found

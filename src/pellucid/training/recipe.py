@@ -1,0 +1,345 @@
+"""Recipe: every number of training, chosen from the settings, the data and the machine."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.data.images.augmentation import Augmentation, usual_shift
+from pellucid.data.labels import require_classes
+from pellucid.data.wording import count_of
+from pellucid.errors import UsageError
+from pellucid.settings import ADVERSARIAL, Settings
+from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
+from pellucid.training.recipe_defaults import (
+    DEFAULTS,
+    FEW_EPOCHS,
+    FEWEST_MIXED,
+    GENERATORS,
+    PRESETS,
+    WARM_UP,
+    Surroundings,
+)
+
+# Numbers of adversarial training that no other training has.
+
+
+@dataclass(frozen=True)
+class AdversarialRules:
+    """Recipe by which generator and discriminator are trained against each other.
+
+    Attributes:
+        generator_rate: learning rate of the generator, as a part of the discriminator's.
+        momentum: share of the mean of gradients that Adam keeps from step to step, for both.
+        stretch: largest factor by which a layer of the discriminator may stretch what comes in; 0 for none.
+        averaging: share of the averaged generator that is kept from step to step.
+    """
+
+    generator_rate: float
+    momentum: float
+    stretch: float
+    averaging: float
+
+    def to_json(self) -> dict[str, float]:
+        """JSON form."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "AdversarialRules":
+        """Rules that `to_json` wrote."""
+        return cls(**document)
+
+
+# The recipe that made the best images in equal time; `docs/benchmarks.md` says what lost.
+BY_MEASUREMENT = AdversarialRules(generator_rate=1.0, momentum=0.0, stretch=1.0, averaging=0.999)
+
+
+IMBALANCE = 5.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every number that decides the result of training.
+
+    Attributes:
+        epochs: passes over the training split.
+        total_steps: batches in all; below `epochs` full passes when time is limited.
+        batch_size: examples per batch; one optimiser step each, but one per epoch for `gd`.
+        optimizer: `gd`, `sgd`, `momentum`, `nesterov`, `adam` or `adamw`.
+        learning_rate: largest learning rate.
+        weight_decay: pull towards zero (decoupled for AdamW, added to the gradient elsewhere).
+        schedule: `one-cycle`, `cosine` or `constant`.
+        loss: `cross-entropy`, `mse`, `elbo` or `adversarial`.
+        label_smoothing: share of each target spread over all classes, 0 to 0.9.
+        class_weights: weight of each class in the loss, or `None` for equal weights.
+        augmentation: how training images are varied.
+        patience: epochs without gain before training stops, or `None`.
+        metric: score that decides which epoch is best: one of the settings', or the target's own.
+        precision: `fp32` or `bf16`.
+        device: where training runs.
+        threads: processor threads.
+        seed: seed of every draw.
+        word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
+        beta: weight of the divergence in the loss `elbo`; `None` elsewhere.
+        warm_up: share of the steps in which that weight rises from 0, in proportion; likewise.
+        adversarial: numbers that only the loss `adversarial` has; `None` elsewhere.
+        frozen_from: share of the epochs, rounded up to a whole one, after which the first block of `cnn`
+            stays as it is; `None` where it learns to the end.
+        shortened: steps at which training, behind its time, was made shorter, each with the steps in all
+            until then; the schedule goes on from there and ends with the last step.
+    """
+
+    epochs: int
+    total_steps: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    loss: str
+    label_smoothing: float
+    class_weights: tuple[float, ...] | None
+    augmentation: Augmentation
+    patience: int | None
+    metric: str
+    precision: str
+    device: str
+    threads: int
+    seed: int
+    word_dropout: float = 0.0
+    beta: float | None = None
+    warm_up: float | None = None
+    adversarial: AdversarialRules | None = None
+    frozen_from: float | None = None
+    shortened: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def planned_steps(self) -> int:
+        """Batches in all before any shortening."""
+        return self.shortened[0][1] if self.shortened else self.total_steps
+
+    def ending_at(self, total_steps: int, step: int) -> "Recipe":
+        """The recipe made shorter after so many steps."""
+        shortened = (*self.shortened, (step, self.total_steps))
+        return dataclasses.replace(self, total_steps=total_steps, shortened=shortened)
+
+    @property
+    def frozen_epochs(self) -> int:
+        """Epochs at the end in which the first block stays as it is."""
+        return 0 if self.frozen_from is None else self.epochs - math.ceil(self.frozen_from * self.epochs)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form of the recipe; entries that only texts, or made images, have are left out elsewhere."""
+        document = dataclasses.asdict(self)
+        if not self.word_dropout:
+            del document["word_dropout"]
+        if self.beta is None:
+            del document["beta"], document["warm_up"]
+        if self.adversarial is None:
+            del document["adversarial"]
+        if self.frozen_from is None:
+            del document["frozen_from"]
+        if not self.shortened:
+            del document["shortened"]
+        return document
+
+    def beta_at(self, step: int) -> float:
+        """Weight of the divergence after so many steps of training with the loss `elbo`."""
+        assert self.beta is not None  # the loss has one
+        rises = (self.warm_up or 0.0) * self.planned_steps
+        return self.beta * min(1.0, step / rises) if rises else self.beta
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Recipe":
+        """Recipe that `to_json` wrote."""
+        values = dict(document)
+        values["augmentation"] = Augmentation(**values["augmentation"])
+        if values["class_weights"] is not None:
+            values["class_weights"] = tuple(values["class_weights"])
+        if values.get("adversarial") is not None:
+            values["adversarial"] = AdversarialRules.from_json(values["adversarial"])
+        values["shortened"] = tuple((int(at), int(steps)) for at, steps in values.get("shortened", ()))
+        return cls(**values)
+
+
+def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
+    """Decide every number of training: what the user set stands, the rest is as `DEFAULTS` has it.
+
+    Raises: `UsageError` if a setting contradicts the data or another setting.
+    """
+    examples = len(around.train_labels)
+    optimizer = settings.optimizer or "adamw"
+    if optimizer == "gd" and settings.batch_size is not None:
+        raise UsageError("--batch-size: gd takes the whole training split in each step; leave one out")
+    if around.target is REGRESSION:
+        _refuse_settings_of_classes(settings)
+    default = (GENERATORS.get(around.model) or DEFAULTS[around.takes])(settings, around)
+    epochs = settings.epochs or default.epochs
+    loss = settings.loss or ("adversarial" if around.model == ADVERSARIAL else around.target.loss)
+    has_bound = loss == GENERATION.loss
+    smoothing = default.label_smoothing if loss == "cross-entropy" else 0.0
+    return Recipe(
+        epochs=epochs,
+        total_steps=epochs * batches_per_epoch(examples, default.batch_size),
+        batch_size=min(default.batch_size, examples),
+        optimizer=optimizer,
+        learning_rate=_first_given(settings.learning_rate, default.learning_rate),
+        weight_decay=_first_given(settings.weight_decay, default.weight_decay),
+        schedule=settings.schedule or ("constant" if optimizer == "gd" else "one-cycle"),
+        loss=loss,
+        label_smoothing=_first_given(settings.label_smoothing, smoothing),
+        class_weights=_class_weights(settings, around),
+        augmentation=_augmentation(settings, around, epochs),
+        patience=settings.patience,
+        metric=around.target.decides(settings.metric).setting,
+        precision=default.precision,
+        device=around.device,
+        threads=default.threads,
+        seed=settings.seed,
+        word_dropout=default.word_dropout,
+        beta=_first_given(settings.beta, 1.0) if has_bound else None,
+        warm_up=WARM_UP if has_bound else None,
+        adversarial=BY_MEASUREMENT if loss == "adversarial" else None,
+        frozen_from=default.frozen_from,
+    )
+
+
+def _refuse_settings_of_classes(settings: Settings) -> None:
+    """Refuse settings that have a meaning for classes only.
+
+    Raises:
+        UsageError: naming the setting, and that numbers are predicted.
+    """
+    of_classes = {
+        "--loss cross-entropy": settings.loss == "cross-entropy",
+        "--label-smoothing": bool(settings.label_smoothing),
+        "--class-weight balanced": settings.class_weight not in (None, "none"),
+        f"--metric {settings.metric}": settings.metric != Settings.metric,
+    }
+    for flag, is_given in of_classes.items():
+        if is_given:
+            raise UsageError(
+                f"{flag}: belongs to classes, but numbers are predicted; leave it out, or give --target class"
+            )
+
+
+def batches_per_epoch(examples: int, batch_size: int) -> int:
+    """Batches that one pass over the training split takes, at least 1.
+
+    A single example left over joins the batch before it: one example alone has no variance that
+    batch norm could learn from.
+    """
+    return max(1, math.ceil((examples - 1) / batch_size))
+
+
+def _first_given(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...] | None:
+    """Weights as asked for; by rule balanced ones, where images of the classes are far from equally many.
+
+    Texts are left as they are unless weights are asked for: rare classes of texts are told by words of
+    their own, and weights cost more right answers than they give.
+    """
+    if not around.target.has_probabilities:
+        return None
+    counts = np.bincount(around.train_labels, minlength=around.classes)
+    present = counts[counts > 0]
+    wanted = settings.class_weight
+    if wanted is None:
+        is_imbalanced = present.max() > IMBALANCE * present.min()
+        wanted = "balanced" if is_imbalanced and around.input_kind.is_weighted else "none"
+    names = around.names or tuple(map(str, range(around.classes)))
+    return weights_of_classes(wanted, around.train_labels, names)
+
+
+def weights_of_classes(
+    wanted: Mapping[str, float] | str | None, labels: Int64[np.ndarray, " train"], names: Sequence[str]
+) -> tuple[float, ...] | None:
+    """Weight of each class: as named, or inverse frequencies with mean 1 over the examples.
+
+    A class that is not named weighs 1. `None` where all weigh the same.
+
+    Raises: `UsageError` if a class is named that there is not.
+    """
+    if wanted in (None, "none"):
+        return None
+    if isinstance(wanted, Mapping):
+        require_classes("--class-weight", wanted, names, "the data")
+        return tuple(wanted.get(name, 1.0) for name in names)
+    counts = np.bincount(labels, minlength=len(names)).astype(np.float64)
+    shares = np.count_nonzero(counts) * counts
+    weights = np.divide(counts.sum(), shares, out=np.zeros_like(counts), where=counts > 0)
+    return tuple(float(weight) for weight in weights)
+
+
+def _augmentation(settings: Settings, around: Surroundings, epochs: int) -> Augmentation:
+    """Shift by a fourteenth of the side, mirror, erase and mix by preset: each only where the label is kept.
+
+    Of few epochs half the shift: of images seen but a few times a network learns more with less variety.
+    """
+    if around.target is GENERATION:
+        return Augmentation()  # images that the data does not hold would be learnt, and made
+    kind = around.input_kind
+    wanted = kind.is_augmented if settings.augment is None else settings.augment
+    if wanted and not kind.is_augmented:
+        raise UsageError(f"--augment: {kind.nouns} cannot be shifted or mirrored; leave it out")
+    if not wanted:
+        return Augmentation()
+    preset = PRESETS[settings.preset]
+    is_mixed = around.model == "cnn" and around.target is CLASSIFICATION and epochs >= FEWEST_MIXED
+    mix = preset.mix if is_mixed else 0.0
+    erase = preset.erase / 2 if mix else preset.erase
+    return Augmentation(
+        mirror=around.mirror_keeps_class,
+        shift=_shift(around, epochs) if around.shift_keeps_label else 0,
+        erase=erase if around.erase_keeps_label else 0.0,
+        mix=mix,
+    )
+
+
+def _shift(around: Surroundings, epochs: int) -> int:
+    """Largest shift in pixels."""
+    usual = usual_shift(around.shortest_side)
+    return math.ceil(usual / 2) if epochs < FEW_EPOCHS else usual
+
+
+# Recipe for a network that has learned before: what the user set stands, the rest shrinks.
+#
+# The rule: a fifth of the learning rate that a fresh network would get, so that what was learned is shifted
+# and not thrown over; and, unless a class is new, half of its epochs, since most is learned already. The
+# measurements behind it are in `docs/continual-training.md`.
+
+RATE_SHARE, EPOCHS_SHARE = 0.2, 0.5
+RULE = "a fifth of the learning rate of a fresh network, half of its epochs where no class is new"
+
+
+def continued(recipe: Recipe, settings: Settings, examples: int, *, new_classes: int) -> Recipe:
+    """Recipe of a trained network, from that of a fresh one by the rule at the top of this file."""
+    rate, epochs = recipe.learning_rate, recipe.epochs
+    if settings.learning_rate is None:
+        rate = float(f"{RATE_SHARE * rate:.6g}")
+    if settings.epochs is None and not new_classes:
+        epochs = math.ceil(EPOCHS_SHARE * epochs)
+    steps = epochs * batches_per_epoch(examples, recipe.batch_size)
+    return dataclasses.replace(recipe, learning_rate=rate, epochs=epochs, total_steps=steps, frozen_from=None)
+
+
+def continued_words(fresh: Recipe, recipe: Recipe, settings: Settings) -> str:
+    """Sentence on the rule, with both learning rates and both numbers of epochs."""
+    rate = f"a learning rate of {recipe.learning_rate:g}, " + (
+        f"a fifth of the {fresh.learning_rate:g} of a fresh one"
+        if settings.learning_rate is None
+        else "as it was given"
+    )
+    epochs = count_of(recipe.epochs, "epoch")
+    if settings.epochs is not None:
+        epochs += ", as it was given"
+    elif recipe.epochs < fresh.epochs:
+        epochs += f", half of {fresh.epochs}"
+    return f"A network that continues training is taught gently: {rate}, for {epochs}."

@@ -1,1 +1,0 @@
-"""Recipe: every number of training, from settings, data and machine."""

@@ -1,0 +1,359 @@
+"""Defaults of training by rule, for each kind of input, and the facts that they depend on."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from pellucid.errors import UsageError
+from pellucid.networks.config import MANY_CLASSES
+from pellucid.settings import GENERATIVE, Settings
+from pellucid.tasks import GENERATION, INPUT_KINDS, InputKind, InputName, Target, target_of
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Facts that a recipe depends on besides the settings.
+
+    Attributes:
+        train_labels: class of each training example, or number to predict.
+        classes: number of classes; 0 where numbers are predicted.
+        takes: kind of input.
+        precision: arithmetic chosen for this machine.
+        device: device chosen for this machine.
+        threads: threads chosen for this machine.
+        model: family of the network, where the recipe depends on it: of texts, or one that makes images.
+        shortest_side: smaller of height and width in pixels; 0 without images.
+        mirror_keeps_class: whether a mirrored image keeps its label.
+        shift_keeps_label: whether a shifted image does.
+        erase_keeps_label: whether an image of which a rectangle is erased does.
+        names: of the classes, where weights by class are asked for.
+    """
+
+    train_labels: np.ndarray
+    classes: int
+    takes: InputName
+    precision: str
+    device: str
+    threads: int
+    model: str = ""
+    shortest_side: int = 0
+    mirror_keeps_class: bool = False
+    shift_keeps_label: bool = True
+    erase_keeps_label: bool = True
+    names: tuple[str, ...] = ()
+
+    @property
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs."""
+        return INPUT_KINDS[self.takes]
+
+    @property
+    def target(self) -> Target:
+        """Target that is learnt: classes, numbers or images."""
+        return GENERATION if self.model in GENERATIVE else target_of(self.classes)
+
+
+# Defaults of training by rule, for each kind of input.
+#
+# A preset is a row of `PRESETS`, and what a family of networks for texts makes of it a row of `TEXTS`;
+# the rules turn them into numbers for the data at hand.
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Effort of a preset.
+
+    Attributes:
+        epochs: passes over a training split of 50,000 examples.
+        epochs_of_many: the same of `cnn`, from a training split of 40,000 images on.
+        erase: probability of random erasing; half of it where images are mixed.
+        mix: probability that `cnn`, learning classes, sees an image with a part of another one.
+    """
+
+    epochs: int
+    epochs_of_many: int
+    erase: float
+    mix: float
+
+
+PRESETS: dict[str, Preset] = {
+    "quick": Preset(epochs=8, epochs_of_many=6, erase=0.0, mix=0.0),
+    "standard": Preset(epochs=16, epochs_of_many=16, erase=0.2, mix=0.0),
+    "best": Preset(epochs=60, epochs_of_many=90, erase=0.4, mix=0.5),
+}
+# Below so many epochs images are shifted by half as much, and batches of `cnn` are smaller.
+FEW_EPOCHS = 8
+
+# Epochs from which mixed images are worth it; of fewer nothing was gained.
+FEWEST_MIXED = 24
+
+# Share of the epochs of `cnn` after which its first block stays as it is, where there are many images.
+FROZEN_FROM = 2 / 3
+
+_LABEL_SMOOTHING = 0.1
+_LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.005, "adamw": 0.01}
+_WEIGHT_DECAYS = {"adamw": 0.05}
+_WEIGHT_DECAYS_OF_VECTORS = {"adamw": 1.0}
+_LEARNING_RATES_OF_GENERATORS = {"adam": 0.004, "adamw": 0.004}
+_LEARNING_RATES_OF_ADVERSARIES = {"adam": 0.002, "adamw": 0.002}
+# Share of the steps in which the weight of a divergence rises: all of it at once lets latent numbers die.
+WARM_UP = 0.2
+_UPDATES_OF_VECTORS = 25  # for each epoch of the preset: small tables would end after a few steps
+_WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
+_MANY = 40_000
+_LARGEST_BATCH, _LARGEST_BATCH_OF_FEW_EPOCHS = 512, 256
+
+
+@dataclass(frozen=True)
+class TextRecipe:
+    """Training defaults of a family of networks for texts.
+
+    Attributes:
+        epochs: passes over a training split of up to 20,000 texts, for each preset.
+        batch: most texts of a batch, unless the data is large.
+        learning_rate: largest learning rate of `adam` and `adamw`.
+        rate_of_few: the same where there are fewer than eight classes, or a number: each word then says
+            so much that a fast learner soon learns texts by heart.
+        weight_decay: of `adamw`.
+        word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
+        word_dropout_of_few: the same where there are fewer than eight classes, or a number.
+        in_bf16: whether bf16 makes its steps faster, where the processor has it.
+        in_one_thread: whether its steps are too small to be shared out.
+    """
+
+    epochs: dict[str, int]
+    batch: int
+    learning_rate: float
+    rate_of_few: float
+    weight_decay: float
+    word_dropout: float
+    word_dropout_of_few: float
+    in_bf16: bool
+    in_one_thread: bool = False
+
+
+_RNN = TextRecipe(
+    epochs={"quick": 6, "standard": 10, "best": 20},
+    batch=64,
+    learning_rate=0.008,
+    rate_of_few=0.004,
+    weight_decay=0.01,
+    word_dropout=0.3,
+    word_dropout_of_few=0.3,
+    in_bf16=True,
+)
+TEXTS: dict[str, TextRecipe] = {
+    "text-cnn": replace(_RNN, rate_of_few=0.002),
+    "rnn": _RNN,
+    "bag": TextRecipe(
+        epochs={"quick": 5, "standard": 6, "best": 16},
+        batch=128,
+        learning_rate=0.01,
+        rate_of_few=0.0025,
+        weight_decay=0.0,
+        word_dropout=0.1,
+        word_dropout_of_few=0.3,
+        in_bf16=False,
+        in_one_thread=True,
+    ),
+}
+# Least updates in all, for each preset; small data gets more epochs to reach it.
+UPDATES_OF_TEXTS = {"quick": 200, "standard": 400, "best": 800}
+_WHOLE_OF_TEXTS, _MOST_EPOCHS_OF_TEXTS = 20_000, 100
+
+
+class Defaults(NamedTuple):
+    """Numbers of training by rule.
+
+    Attributes:
+        epochs: passes over the training split.
+        batch_size: examples per batch; the user's where one was given.
+        learning_rate: largest learning rate.
+        weight_decay: pull towards zero.
+        label_smoothing: share of each target spread over all classes, where the loss is cross-entropy.
+        word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
+        precision: `fp32` or `bf16`.
+        threads: processor threads.
+        frozen_from: as in `Recipe`.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    label_smoothing: float
+    word_dropout: float
+    precision: str
+    threads: int
+    frozen_from: float | None = None
+
+
+def of_images(settings: Settings, around: Surroundings) -> Defaults:
+    """Defaults for images.
+
+    Small data gets more epochs, in proportion to the square root of what it lacks to 50,000
+    examples, up to twenty times the preset's; above a quarter more, up to 11,250 images passed
+    for each of the preset's. The batch is at most a 64th of the training split, a power of two
+    from 16 to 512; where `cnn` learns for fewer than 8 epochs to 256, since more steps then teach it more.
+    Its first block, the dearest, learns for two thirds of the epochs where there are 40,000 images or more.
+    """
+    preset, examples = PRESETS[settings.preset], len(around.train_labels)
+    optimizer = settings.optimizer or "adamw"
+    is_cnn = around.model == "cnn"
+    are_many = is_cnn and examples >= _MANY
+    whole = preset.epochs_of_many if are_many else preset.epochs
+    epochs = _epochs_of_images(whole, examples)
+    is_short = is_cnn and (settings.epochs or epochs) < FEW_EPOCHS
+    largest = _LARGEST_BATCH_OF_FEW_EPOCHS if is_short else _LARGEST_BATCH
+    return Defaults(
+        epochs=epochs,
+        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=largest),
+        learning_rate=_LEARNING_RATES[optimizer],
+        weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
+        label_smoothing=_LABEL_SMOOTHING,
+        word_dropout=0.0,
+        precision=around.precision,
+        threads=around.threads,
+        frozen_from=FROZEN_FROM if are_many and optimizer != "gd" else None,
+    )
+
+
+def of_values(settings: Settings, around: Surroundings) -> Defaults:
+    """Defaults for feature vectors, whose steps take less than a millisecond.
+
+    At least 25 updates for each of the preset's epochs; a batch of a sixteenth of the training
+    split, from 32 to 256; a stronger weight decay; fp32 and one thread, since there is too little
+    work to share.
+    """
+    preset, examples = PRESETS[settings.preset], len(around.train_labels)
+    optimizer = settings.optimizer or "adamw"
+    batch_size = settings.batch_size or _batch_size(examples, part=16, smallest=32, largest=256)
+    updates = 1 if optimizer == "gd" else math.ceil(examples / batch_size)
+    return Defaults(
+        epochs=max(preset.epochs, math.ceil(_UPDATES_OF_VECTORS * preset.epochs / updates)),
+        batch_size=batch_size,
+        learning_rate=_LEARNING_RATES[optimizer],
+        weight_decay=_WEIGHT_DECAYS_OF_VECTORS.get(optimizer, 0.0),
+        label_smoothing=0.0,
+        word_dropout=0.0,
+        precision="fp32" if settings.precision == "auto" else around.precision,
+        threads=1 if settings.threads is None else around.threads,
+    )
+
+
+def of_texts(settings: Settings, around: Surroundings) -> Defaults:
+    """Defaults for texts: the row of the network's family in `TEXTS`, fitted to the size of the data.
+
+    The batch is a 32nd of the training split, a power of two from 16 to 128 (64 in text-cnn and
+    rnn); of large data a 256th of it, up to 512. Above 20,000 texts epochs shrink with the square
+    root of the size; below, there are at least as many as the least number of updates takes, up to
+    100.
+
+    Raises: `UsageError` if the family cannot take texts.
+    """
+    if around.model not in TEXTS:
+        raise UsageError(f"--model: {around.model} cannot learn from texts; choose one of {', '.join(TEXTS)}")
+    recipe, examples = TEXTS[around.model], len(around.train_labels)
+    optimizer = settings.optimizer or "adamw"
+    is_adaptive = optimizer in ("adam", "adamw")
+    batch_size = settings.batch_size or max(
+        _batch_size(examples, part=32, smallest=16, largest=recipe.batch),
+        _batch_size(examples, part=256, smallest=1, largest=512),
+    )
+    are_few = around.classes < MANY_CLASSES
+    rate = recipe.rate_of_few if are_few else recipe.learning_rate
+    in_fp32 = settings.precision == "auto" and not recipe.in_bf16
+    return Defaults(
+        epochs=_epochs_of_texts(recipe, settings.preset, examples, math.ceil(examples / batch_size)),
+        batch_size=batch_size,
+        learning_rate=rate if is_adaptive else _LEARNING_RATES[optimizer],
+        weight_decay=recipe.weight_decay if optimizer == "adamw" else 0.0,
+        label_smoothing=_LABEL_SMOOTHING,
+        word_dropout=recipe.word_dropout_of_few if are_few else recipe.word_dropout,
+        precision="fp32" if in_fp32 else around.precision,
+        threads=1 if recipe.in_one_thread and settings.threads is None else around.threads,
+    )
+
+
+def of_autoencoders(settings: Settings, around: Surroundings) -> Defaults:
+    """Defaults for `vae`.
+
+    As many epochs as for a classifier of images. The batch is at most a 64th of the training split, a power
+    of two from 16 to 128: a generator gains by more steps, not by larger ones. Fp32 unless asked otherwise:
+    at maps of a few pixels bf16 gains nothing on processors, and some have convolutions that are a hundred
+    times slower in it.
+    """
+    preset, examples = PRESETS[settings.preset], len(around.train_labels)
+    optimizer = settings.optimizer or "adamw"
+    return Defaults(
+        epochs=_epochs_of_images(preset.epochs, examples),
+        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=128),
+        learning_rate=_LEARNING_RATES_OF_GENERATORS.get(optimizer, _LEARNING_RATES[optimizer]),
+        weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
+        label_smoothing=0.0,
+        word_dropout=0.0,
+        precision="fp32" if settings.precision == "auto" else around.precision,
+        threads=around.threads,
+    )
+
+
+def of_adversaries(settings: Settings, around: Surroundings) -> Defaults:
+    """Defaults for `gan`.
+
+    Twice the epochs of a classifier of images. The batch is at most a 64th of the training split, a power of
+    two from 16 to 64: the two networks follow each other in many small steps. One thread unless asked
+    otherwise: a second makes such steps a third faster on a quiet machine, and many times slower beside
+    another program.
+    """
+    preset, examples = PRESETS[settings.preset], len(around.train_labels)
+    optimizer = settings.optimizer or "adam"
+    return Defaults(
+        epochs=2 * _epochs_of_images(preset.epochs, examples),
+        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=64),
+        learning_rate=_LEARNING_RATES_OF_ADVERSARIES.get(optimizer, _LEARNING_RATES[optimizer]),
+        weight_decay=0.0,
+        label_smoothing=0.0,
+        word_dropout=0.0,
+        precision=around.precision,
+        threads=1 if settings.threads is None else around.threads,
+    )
+
+
+# For networks that make images, by their family.
+GENERATORS: dict[str, Callable[[Settings, Surroundings], Defaults]] = {
+    "vae": of_autoencoders,
+    "gan": of_adversaries,
+}
+
+DEFAULTS: dict[InputName, Callable[[Settings, Surroundings], Defaults]] = {
+    "images": of_images,
+    "texts": of_texts,
+    "values": of_values,
+}
+
+
+def _epochs_of_images(whole: int, examples: int) -> int:
+    """Epochs for so many examples, where 50,000 get `whole`."""
+    factor = min(20.0, math.sqrt(_WHOLE / max(1, examples)))
+    return round(whole * max(1.0, min(factor, max(_FACTOR, _MOST_PASSES / max(1, examples)))))
+
+
+def _epochs_of_texts(recipe: TextRecipe, preset: str, examples: int, updates_per_epoch: int) -> int:
+    shrunk = recipe.epochs[preset] * min(1.0, math.sqrt(_WHOLE_OF_TEXTS / max(1, examples)))
+    needed = min(_MOST_EPOCHS_OF_TEXTS, math.ceil(UPDATES_OF_TEXTS[preset] / updates_per_epoch))
+    return max(1, round(shrunk), needed)
+
+
+def _batch_size(examples: int, part: int, smallest: int, largest: int) -> int:
+    """Part of the examples as a power of two within bounds, and a few more where one would be left over.
+
+    A batch of a single example is more than batch normalisation can take.
+    """
+    share: int = 2 ** math.floor(math.log2(max(1, examples / part)))
+    batch_size = max(min(smallest, examples), min(largest, share))
+    while batch_size > 1 and examples % batch_size == 1:
+        batch_size += 1
+    return batch_size

@@ -1,1 +1,0 @@
-"""Watching: checkpoints, history, signals, and measurements in the layers."""
