@@ -244,7 +244,11 @@ def write_folder(path: Path, files: Mapping[str, bytes], linked: Mapping[str, Pa
         """Put links and files into the draft of the folder."""
         _make_folders(folder, [*files, *(linked or {})])
         for name, source in (linked or {}).items():
-            _link(source, folder / name)
+            target = folder / name
+            try:
+                os.link(source, target)
+            except OSError:
+                write_file(target, source.read_bytes())
         for name, content in files.items():
             write_file(folder / name, content)
 
@@ -264,13 +268,6 @@ def _make_folders(folder: Path, names: Iterable[str]) -> None:
     """Make the folders below that names lead into."""
     for name in dict.fromkeys(str(Path(name).parent) for name in names):
         (folder / name).mkdir(parents=True, exist_ok=True)
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        write_file(target, source.read_bytes())
 
 
 def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
@@ -366,7 +363,15 @@ def locked(folder: Path) -> Iterator[None]:
         raise storage_error(path, error) from error
     try:
         try:
-            _lock_descriptor(descriptor)
+            # Take the system's own exclusive lock on an open file, or fail at once.
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             raise RunLockedError(
@@ -382,18 +387,6 @@ def locked(folder: Path) -> Iterator[None]:
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
-
-
-def _lock_descriptor(descriptor: int) -> None:
-    """Take the system's own exclusive lock on an open file, or fail at once."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def sync_folder(folder: Path) -> None:

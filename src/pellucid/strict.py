@@ -200,7 +200,9 @@ class Whole:
 
     def read(self, name: str, value: object) -> int:
         """Check, as `Field` says."""
-        if type(value) is not int or not _lies_between(self.least, value, self.most):
+        if type(value) is not int or not (
+            (self.least is None or self.least <= value) and (self.most is None or value <= self.most)
+        ):
             raise ValueError(f"{name}: {_shown(value)} is no whole number{_range(self.least, self.most)}")
         return value
 
@@ -331,10 +333,6 @@ def read_object(
 
 def _shown(value: object) -> str:
     return str(value)[:_SHOWN]
-
-
-def _lies_between(least: float | None, value: float, most: float | None) -> bool:
-    return (least is None or least <= value) and (most is None or value <= most)
 
 
 def _range(least: float | None, most: float | None) -> str:

@@ -231,7 +231,13 @@ class Decisions(Generic[Decides]):
     def __init__(self, model: Decides, wishes: PredictOptions, place: str) -> None:
         self.model, self.wishes = model, wishes
         self._noun, self._names = model.input_kind.noun, wishes.names
-        _require_shares(wishes)
+        # Refuse shares outside 0 to 1.
+        for name, value, like in (("max_error", wishes.max_error, 0.05), ("sets", wishes.sets, 0.95)):
+            if value is not None and not 0 < value < 1:
+                raise UsageError(
+                    f"{wishes.names[name]}: {value:g} does not lie between 0 and 1; "
+                    f"give a share such as {like}"
+                )
         if not model.classes:
             _require_no_classes_asked(wishes, place)
         require_threshold(wishes.threshold, model.classes, place)
@@ -296,7 +302,10 @@ class Decisions(Generic[Decides]):
         held_out, flag = _held_out(self.model, self._names["max_error"], place), self._names["max_error"]
         needed = least_examples(max_error)
         if len(held_out) < needed:
-            possible = figure(_up(least_error(len(held_out))), 2)
+            # A share rounded up to two digits, so that what is advised suffices.
+            share = least_error(len(held_out))
+            places = 1 - math.floor(math.log10(share))
+            possible = figure((math.ceil(share * 10.0**places) / 10.0**places), 2)
             raise UsageError(
                 f"{flag}: {max_error:g} cannot be promised: it takes {needed:,} held-out {self._noun}s, were "
                 f"every answer right, and {place} has {len(held_out):,}; ask for {possible} or more, or "
@@ -416,15 +425,6 @@ def share_in_words(share: Interval) -> str:
     return f"{value} % [{low}, {high}]"
 
 
-def _require_shares(wishes: PredictOptions) -> None:
-    """Refuse shares outside 0 to 1."""
-    for name, value, like in (("max_error", wishes.max_error, 0.05), ("sets", wishes.sets, 0.95)):
-        if value is not None and not 0 < value < 1:
-            raise UsageError(
-                f"{wishes.names[name]}: {value:g} does not lie between 0 and 1; give a share such as {like}"
-            )
-
-
 def _require_no_classes_asked(wishes: PredictOptions, place: str) -> None:
     """Refuse of a model of numbers what only classes have."""
     if wishes.probabilities:
@@ -448,9 +448,3 @@ def _held_out(model: Decidable, flag: str, place: str) -> HeldOut:
             "again, on data with a validation split"
         )
     return model.held_out
-
-
-def _up(share: float) -> float:
-    """A share rounded up to two digits, so that what is advised suffices."""
-    places = 1 - math.floor(math.log10(share))
-    return math.ceil(share * 10.0**places) / 10.0**places

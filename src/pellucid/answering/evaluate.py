@@ -306,6 +306,7 @@ def evaluate(
     scores = _scores(model, labels[is_readable], answers, settings.seed, groups, threshold)
     if confusion is not None and scores.confusion is not None:
         write_file(confusion, as_csv(confusion_rows(model.classes, scores.confusion)))
+    # Warnings of reading, but for those about labels, which are the model's to decide.
     return Evaluation(
         run=str(run),
         noun=model.input_kind.noun,
@@ -325,7 +326,7 @@ def evaluate(
             *kept_on(0.5, 1.0 - abstained, decided(answers, model.classes, threshold) != labels[is_readable]),
         ),
         warnings=(
-            *_about_inputs(listing.warnings),
+            *[warning for warning in listing.warnings if "--target" not in warning],
             *warnings,
             *(() if chosen else _learnt_before(Path(run), place, len(listing))),
         ),
@@ -406,11 +407,6 @@ def _listing(model: Model, place: str, settings: Settings) -> Listing:
         labels=new_names(listing.labels, model.renamed),
         warnings=(*listing.warnings, *warnings),
     )
-
-
-def _about_inputs(warnings: Sequence[str]) -> list[str]:
-    """Warnings of reading, but for those about labels, which are the model's to decide."""
-    return [warning for warning in warnings if "--target" not in warning]
 
 
 def _numbers(listing: Listing, rows: Sequence[int], model: Model) -> Float64[np.ndarray, " rows"]:

@@ -1,7 +1,6 @@
 """Open a trained model on one image or text, and write the page that shows it."""
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -160,7 +159,8 @@ def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Input
         if count != 1:
             holds = "several" if count is None else f"{count:,}"
             raise DataError(f"{place}: holds {holds} {noun}s, and one is opened at a time; name it: {first}")
-        wanted = 0 if table is None else _position(block.names, place)
+        # Position of a name; `None` where it is not among them.
+        wanted = 0 if table is None else (block.names.index(place) if place in block.names else None)
         if wanted is None:
             continue
         if block.errors[wanted]:
@@ -171,11 +171,6 @@ def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Input
     if table is not None:
         raise DataError(f"{place}: {table} has no such row; the first is {first or 'missing'}")
     raise DataError(f"{place}: holds no {noun}; give a file of one")
-
-
-def _position(names: Sequence[str], name: str) -> int | None:
-    """Position of a name; `None` where it is not among them."""
-    return names.index(name) if name in names else None
 
 
 def _table_of(place: str) -> str | None:

@@ -237,7 +237,14 @@ class Oddities:
             for place, each in enumerate(self.oddest[:_SAID], start=1)
         ]
         meaning = "The distance of the median held-out image is 1."
-        return [*(line for each in said for line in _wrapped(each)), "", heading, *listed, "", meaning]
+        return [
+            *(line for each in said for line in wrapped(visible(each))),
+            "",
+            heading,
+            *listed,
+            "",
+            meaning,
+        ]
 
     def _rank(self, image: OddImage) -> str:
         """Share of the images held out that look less odd."""
@@ -387,7 +394,3 @@ def _learnt_before(run: Path, place: str, rows: int) -> tuple[str, ...]:
 
 def _named(image: OddImage) -> str:
     return f"{image.source} ({image.label})" if image.label else image.source
-
-
-def _wrapped(sentence: str) -> list[str]:
-    return wrapped(visible(sentence))

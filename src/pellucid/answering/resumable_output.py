@@ -90,7 +90,14 @@ class ResumableOutput:
         if state is None:
             self._draft.write(beginning(question.columns, self._form))
         else:
-            _take_in(self._file, self._draft, state.size)
+            # Take the first bytes of a file into its digest, and cut off what stands behind them.
+            left = state.size
+            while left > 0:
+                block = self._file.read(min(_BLOCK, left))
+                self._draft.take_in(block)
+                left -= len(block)
+            self._file.seek(state.size)
+            self._file.truncate()
 
     @property
     def _form(self) -> str:
@@ -174,7 +181,10 @@ def resumable_output(question: Question, resume: bool) -> Iterator[ResumableOutp
     with locked(folder), resumable():
         state = _state_of(folder, question) if resume else None
         try:
-            with contextlib.closing(_opened(question, folder, state)) as answers:
+            if state is None:
+                with contextlib.suppress(FileNotFoundError):
+                    (folder / _STATE).unlink()
+            with contextlib.closing(ResumableOutput(question, folder, state)) as answers:
                 yield answers
                 answers.finish()
         except StorageError as error:
@@ -186,13 +196,6 @@ def resumable_output(question: Question, resume: bool) -> Iterator[ResumableOutp
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _opened(question: Question, folder: Path, state: _State | None) -> ResumableOutput:
-    if state is None:
-        with contextlib.suppress(FileNotFoundError):
-            (folder / _STATE).unlink()
-    return ResumableOutput(question, folder, state)
 
 
 def _state_of(folder: Path, question: Question) -> _State | None:
@@ -235,17 +238,6 @@ def _fits(rows: Path, state: _State) -> bool:
             digest.update(block)
             left -= len(block)
     return left == 0 and digest.hexdigest() == state.digest
-
-
-def _take_in(file: BinaryIO, draft: Draft, size: int) -> None:
-    """Take the first bytes of a file into its digest, and cut off what stands behind them."""
-    left = size
-    while left > 0:
-        block = file.read(min(_BLOCK, left))
-        draft.take_in(block)
-        left -= len(block)
-    file.seek(size)
-    file.truncate()
 
 
 def content_of(path: Path | None) -> str:

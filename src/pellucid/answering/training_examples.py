@@ -28,7 +28,7 @@ def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], 
     or of a model of it.
     """
     run = run_of(folder)
-    if run is None or not _has_hidden(model):
+    if run is None or not (getattr(model, "network", None) is not None):
         return [], 0, ()
     try:
         listing, rows = rows_of(run, (TRAIN,), MOST_COMPARED)
@@ -72,10 +72,6 @@ def is_data_of(run: Path, place: str, rows: int) -> bool:
 
 class ChangedData(ValueError):
     """Refusal of training data that is no longer what the run was made from."""
-
-
-def _has_hidden(model: Model) -> bool:
-    return getattr(model, "network", None) is not None
 
 
 def run_of(folder: Path) -> Path | None:

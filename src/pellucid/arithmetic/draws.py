@@ -119,14 +119,10 @@ def _powers(base: int, count: int) -> UInt64[np.ndarray, " count"]:
     """Powers from 0 on, not to be changed."""
     known = _kept.get(base)
     if known is None or len(known) < count:
-        known = _raised(base, count)
+        powers = np.full(count, base, np.uint64)
+        powers[:1] = 1
+        known = np.multiply.accumulate(powers, out=powers)
         if count <= _MOST_KEPT:
             known.setflags(write=False)
             _kept[base] = known
     return known[:count]
-
-
-def _raised(base: int, count: int) -> UInt64[np.ndarray, " count"]:
-    powers = np.full(count, base, np.uint64)
-    powers[:1] = 1
-    return np.multiply.accumulate(powers, out=powers)

@@ -104,23 +104,6 @@ class EncodingPlan(NamedTuple):
         return Tfidf.from_parts(dict(self.settings), content, arrays)
 
 
-def read_encoding(value: object, kind: Kind, features: str | None) -> EncodingPlan | None:
-    """Read `preprocessing` in a model of texts.
-
-    Settings of the plan are still to be checked; `None` where the model looks at no text.
-
-    Raises: `ValueError` if it is no object with a kind, or of a kind that does not fit the model.
-    """
-    if value is None and features == TF_IDF:
-        return None
-    if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
-        raise ValueError(f"preprocessing must be an object with a kind in a model of the kind {kind.name}")
-    OneOf(tuple(ENCODERS) if features in (None, HIDDEN) else (TF_IDF,)).read(
-        "preprocessing: kind", value["kind"]
-    )
-    return EncodingPlan(value["kind"], {name: each for name, each in value.items() if name != "kind"})
-
-
 FILE_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 NOVELTY_NAME = "novelty.safetensors"
@@ -234,7 +217,17 @@ def read_preprocessing(
     Raises: `ValueError` if it does not fit the kind, or a field is wrong.
     """
     if kind.input_kind is TEXTS and not kind.is_average:
-        return read_encoding(value, kind, features)
+        # Read `preprocessing` in a model of texts.
+        if value is None and features == TF_IDF:
+            return None
+        if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+            raise ValueError(
+                f"preprocessing must be an object with a kind in a model of the kind {kind.name}"
+            )
+        OneOf(tuple(ENCODERS) if features in (None, HIDDEN) else (TF_IDF,)).read(
+            "preprocessing: kind", value["kind"]
+        )
+        return EncodingPlan(value["kind"], {name: each for name, each in value.items() if name != "kind"})
     if kind.input_kind is not IMAGES:
         _require_null("preprocessing", value, kind)
         return None

@@ -5,13 +5,12 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse
 import torch
-from jaxtyping import Int64
 from torch import Tensor
 
 from pellucid.budgets import MEMORY
@@ -35,7 +34,7 @@ from pellucid.bundle.parts import expected_forms, put_together
 from pellucid.encoding.encoder import UNKNOWN
 from pellucid.errors import ModelFileError
 from pellucid.files import open_regular, sha256
-from pellucid.networks import Network, NetworkConfig
+from pellucid.networks import Network
 from pellucid.networks.costs import require_affordable
 from pellucid.novelty import Detector
 from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS, VALUES
@@ -47,19 +46,6 @@ _OUTPUT_BYTES, _ROWS = 72, 256
 
 _KNOWN = 64
 _TEXTS = ("", "a", "The quick brown fox jumps over 13 lazy dogs!")
-
-
-def require_affordable_classes(classes: Sequence[str]) -> None:
-    """Refuse more classes than one block of answers has room for.
-
-    Raises: `ValueError` with the figures.
-    """
-    needed = _OUTPUT_BYTES * _ROWS * len(classes)
-    if needed > MEMORY.value():
-        raise ValueError(
-            f"{len(classes):,} classes: their probabilities would take {needed / 1e9:,.1f} GB "
-            f"for {_ROWS} inputs; {MEMORY.remedy}"
-        )
 
 
 def require_answers(model: Model, place: str) -> None:
@@ -82,7 +68,12 @@ def _ask(model: Model) -> None:
     network = getattr(model, "network", None)
     if isinstance(network, Network) and network.config.vocabulary:
         with torch.inference_mode():
-            finite_answers(network(_known(network.config)))
+            # Ids from all over a vocabulary, since plain words may be unknown: the first, and
+            # some far apart.
+            length = min(network.config.input_shape[0], _KNOWN)
+            spread = np.linspace(UNKNOWN, network.config.vocabulary - 1, 2 * length).astype(np.int64)
+            first = np.minimum(np.arange(UNKNOWN + 1, UNKNOWN + 1 + length), network.config.vocabulary - 1)
+            finite_answers(network(torch.from_numpy(np.stack([first, spread[::2], spread[1::2]]))))
     if isinstance(model, ClassicalModel) and model.tfidf is not None:
         finite_answers(model.predictor.predict(_some_of(model.predictor.inputs)))
     if isinstance(model, Generator):
@@ -94,14 +85,6 @@ def _ask(model: Model) -> None:
         model.predict_proba(inputs)
     else:
         model.predict_values(inputs)
-
-
-def _known(config: NetworkConfig) -> Int64[Tensor, "rows length"]:
-    """Ids from all over a vocabulary, since plain words may be unknown: the first, and some far apart."""
-    length = min(config.input_shape[0], _KNOWN)
-    spread = np.linspace(UNKNOWN, config.vocabulary - 1, 2 * length).astype(np.int64)
-    first = np.minimum(np.arange(UNKNOWN + 1, UNKNOWN + 1 + length), config.vocabulary - 1)
-    return torch.from_numpy(np.stack([first, spread[::2], spread[1::2]]))
 
 
 def _some_of(columns: int) -> scipy.sparse.csr_array:
@@ -159,7 +142,8 @@ def refuse_foreign_file(path: Path) -> None:
 
 def _kind(head: bytes) -> str | None:
     """Kind of a file by its first bytes; `None` where it is harmless or unknown."""
-    if _is_safetensors(head):
+    # Tell a file that starts with the length of a header, below 16 MB, and the header's brace.
+    if head[3:9] == b"\0\0\0\0\0{":
         return None
     is_pickle = len(head) > 1 and head[0] == 0x80 and head[1] in _PICKLE_PROTOCOLS
     if is_pickle or _OLD_PICKLE.match(head):
@@ -167,15 +151,6 @@ def _kind(head: bytes) -> str | None:
     if head[_TAR_MARK] == b"ustar":
         return "a tar archive"
     return next((words for mark, words in _MARKS if head.startswith(mark)), None)
-
-
-def _is_safetensors(head: bytes) -> bool:
-    """Tell a file that starts with the length of a header, below 16 MB, and the header's brace.
-
-    Such a length may read like another mark: 640 is that of a pickle, 19,280 that of a ZIP archive,
-    but neither goes on with zeros.
-    """
-    return head[3:9] == b"\0\0\0\0\0{"
 
 
 def load(folder: str | Path) -> Model:
@@ -239,7 +214,21 @@ def _one(place: Path, description: Description) -> Model:
     with _impossible(path):
         forms = expected_forms(description)
     _require_forms(_file_inside(place, WEIGHTS_NAME), forms)
-    _require_affordable(path, description)
+    # Refuse a model whose answers cost more than the budgets allow, before its weights are read.
+    try:
+        if description.kind.target is not GENERATION:
+            # Refuse more classes than one block of answers has room for.
+            classes = description.classes
+            needed = _OUTPUT_BYTES * _ROWS * len(classes)
+            if needed > MEMORY.value():
+                raise ValueError(
+                    f"{len(classes):,} classes: their probabilities would take {needed / 1e9:,.1f} GB "
+                    f"for {_ROWS} inputs; {MEMORY.remedy}"
+                )
+        if description.architecture is not None:
+            require_affordable(description.architecture)
+    except ValueError as error:
+        raise ModelFileError(f"{path}: {error}") from error
     model = _with_detector(place, description, _with_weights(place, description, words, forms))
     model = model.for_data(
         joined_columns=description.joined_columns,
@@ -256,7 +245,10 @@ def _average(place: Path, description: Description) -> Model:
     members = [Member(each.name, each.weight, _member(place, each)) for each in description.members]
     with _impossible(place / FILE_NAME):
         model = AverageModel(members, temperature=description.temperature)
-        _require_same(model, description)
+        # Require a description that says of an average what its members say.
+        for what in ("input_kind", "preprocessing", "classes", "joined_columns", "renamed", "threshold"):
+            if getattr(model, what) != getattr(description, what):
+                raise ValueError(f"{what} of the average are not those of its members")
     return _with_held_out(place, description, _with_detector(place, description, model))
 
 
@@ -278,16 +270,6 @@ def _member(place: Path, plan: MemberPlan) -> Model:
     if description.members:
         raise ModelFileError(f"{path}: an average, which is no member of another; use an undamaged copy")
     return _one(folder, description)
-
-
-def _require_same(model: AverageModel, description: Description) -> None:
-    """Require a description that says of an average what its members say.
-
-    Raises: `ValueError` with what is another.
-    """
-    for what in ("input_kind", "preprocessing", "classes", "joined_columns", "renamed", "threshold"):
-        if getattr(model, what) != getattr(description, what):
-            raise ValueError(f"{what} of the average are not those of its members")
 
 
 def model_folder(folder: str | Path) -> Path:
@@ -350,17 +332,6 @@ def _check_other_files(folder: Path, hashes: Mapping[str, str], later: Set[str |
             path = _file_inside(folder, name)
             if sha256(path) != digest:
                 raise _changed(path)
-
-
-def _require_affordable(path: Path, description: Description) -> None:
-    """Refuse a model whose answers cost more than the budgets allow, before its weights are read."""
-    try:
-        if description.kind.target is not GENERATION:
-            require_affordable_classes(description.classes)
-        if description.architecture is not None:
-            require_affordable(description.architecture)
-    except ValueError as error:
-        raise ModelFileError(f"{path}: {error}") from error
 
 
 def _require_forms(path: Path, forms: Mapping[str, Form]) -> None:

@@ -24,7 +24,6 @@ from pellucid.bundle.generator_models import AdversarialModel, AutoencoderModel,
 from pellucid.bundle.model import Model
 from pellucid.bundle.models import ClassicalModel, ImageModel, TextModel
 from pellucid.bundle.parts import as_tensors, parts_of, tensors_of, vector_length
-from pellucid.classical import Predictor
 from pellucid.data.wording import with_article
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
@@ -361,7 +360,9 @@ def _described(
     description = Description(
         input_kind=model.input_kind,
         architecture=None if parts.network is None else parts.network.config,
-        predictor=None if parts.predictor is None else _plan(parts.predictor),
+        predictor=None
+        if parts.predictor is None
+        else PredictorPlan(parts.predictor.kind, parts.predictor.to_json()),
         features=model.features if isinstance(model, ClassicalModel) else None,
         preprocessing=model.preprocessing if encoding is None else EncodingPlan.of(encoding),
         length=vector_length(model),
@@ -378,7 +379,3 @@ def _described(
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
     )
     return {**contents, FILE_NAME: description.to_bytes()}
-
-
-def _plan(predictor: Predictor) -> PredictorPlan:
-    return PredictorPlan(predictor.kind, predictor.to_json())

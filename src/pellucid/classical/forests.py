@@ -139,7 +139,15 @@ class Forest(Predictor):
     def _check(self) -> None:
         """Refuse also a tree that loops, is too deep or leaves its arrays."""
         _require_trees(self)
-        _require_leaves(self)
+        # Refuse a forest unless every leaf holds something, of classes that there are.
+        forest = self
+        starts = np.concatenate([[0], forest.ends[:-1]])
+        if (forest.ends <= starts).any() or forest.ends[-1] != len(forest.entry):
+            raise ValueError("forest: a leaf is empty, or the leaves do not share out all entries")
+        if forest.entry.min() < 0 or forest.entry.max() >= forest.outputs:
+            raise ValueError(f"forest: a leaf holds a class outside 0 to {forest.outputs - 1}")
+        if not forest.number and forest.content.min() < 1:
+            raise ValueError("forest: a leaf holds less than one example of a class")
 
 
 def _require_trees(forest: Forest) -> None:
@@ -168,21 +176,6 @@ def _require_trees(forest: Forest) -> None:
             raise ValueError(f"forest: a tree asks more than {MOST_DEPTH} questions in a row")
         following = np.concatenate([forest.left[level], forest.right[level]])
         level = following[following >= 0]
-
-
-def _require_leaves(forest: Forest) -> None:
-    """Refuse a forest unless every leaf holds something, of classes that there are.
-
-    Raises:
-        ValueError: it does not.
-    """
-    starts = np.concatenate([[0], forest.ends[:-1]])
-    if (forest.ends <= starts).any() or forest.ends[-1] != len(forest.entry):
-        raise ValueError("forest: a leaf is empty, or the leaves do not share out all entries")
-    if forest.entry.min() < 0 or forest.entry.max() >= forest.outputs:
-        raise ValueError(f"forest: a leaf holds a class outside 0 to {forest.outputs - 1}")
-    if not forest.number and forest.content.min() < 1:
-        raise ValueError("forest: a leaf holds less than one example of a class")
 
 
 # Random forests: learnt by scikit-learn, then laid out in plain arrays.
@@ -220,26 +213,20 @@ def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predic
     else:
         model = RandomForestClassifier(max_features="sqrt", **settings)
     if work.deadline is not None:
-        _grow_in_blocks(model, features, labels, work)
+        # Grow the same trees some at a time, and stop where the deadline is over; no fewer than ten
+        # are kept.
+        model.set_params(warm_start=True)
+        grown = 0
+        while grown < work.budget.trees:
+            if work.is_overdue:
+                if grown >= _LEAST_TREES:
+                    break
+                raise OverdueError
+            grown = min(grown + work.threads, work.budget.trees)
+            model.set_params(n_estimators=grown).fit(features, labels, work.weights)
     else:
         model.fit(features, labels, work.weights)
     return laid_out(model, work.classes, work.weights is not None)
-
-
-def _grow_in_blocks(model: Any, features: Rows, labels: np.ndarray, work: Work) -> None:
-    """Grow the same trees some at a time, and stop where the deadline is over; no fewer than ten are kept.
-
-    Raises: `OverdueError` if there are not so many by then.
-    """
-    model.set_params(warm_start=True)
-    grown = 0
-    while grown < work.budget.trees:
-        if work.is_overdue:
-            if grown >= _LEAST_TREES:
-                break
-            raise OverdueError
-        grown = min(grown + work.threads, work.budget.trees)
-        model.set_params(n_estimators=grown).fit(features, labels, work.weights)
 
 
 def laid_out(model: Any, classes: int, is_weighted: bool = False) -> Forest:
@@ -255,7 +242,10 @@ def laid_out(model: Any, classes: int, is_weighted: bool = False) -> Forest:
         place = np.where(inner, nodes + np.cumsum(inner) - 1, -leaves - np.cumsum(~inner))
         parts["roots"].append(place[:1])
         parts["feature"].append(tree.feature[inner])
-        parts["threshold"].append(_rounded_down(tree.threshold[inner]))
+        # Largest numbers of single precision that are at most the thresholds.
+        thresholds = tree.threshold[inner]
+        near = thresholds.astype(np.float32)
+        parts["threshold"].append(np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near))
         parts["left"].append(place[tree.children_left[inner]])
         parts["right"].append(place[tree.children_right[inner]])
         if classes:
@@ -280,9 +270,3 @@ def laid_out(model: Any, classes: int, is_weighted: bool = False) -> Forest:
         if found
     }
     return Forest(outputs=classes or 1, number=classes == 0, inputs=model.n_features_in_, **arrays)
-
-
-def _rounded_down(thresholds: np.ndarray) -> np.ndarray:
-    """Largest numbers of single precision that are at most the thresholds."""
-    near = thresholds.astype(np.float32)
-    return np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near)

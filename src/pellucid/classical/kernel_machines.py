@@ -242,20 +242,7 @@ def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work
     present = np.unique(labels)
     if len(present) == 1 or variance == 0:
         return constant(labels, work.classes, work.weights)
-    space = _space(features, centre, scale, work)
-    gamma = setup.width / variance
-    if work.classes == 0:
-        return _for_numbers(space, labels, gamma, setup.strength, work.weights)
-    return _for_classes(space, np.searchsorted(present, labels), present, work, gamma, setup.strength)
-
-
-def _space(
-    features: Float32[np.ndarray, "n d"],
-    centre: Float32[np.ndarray, " d"],
-    scale: Float32[np.ndarray, " d"],
-    work: Work,
-) -> Space:
-    """Principal components of the first examples, and all examples seen through them."""
+    # Principal components of the first examples, and all examples seen through them.
     from sklearn.decomposition import PCA
 
     some = standardise(features[:_FOR_COMPONENTS], centre, scale)
@@ -264,7 +251,11 @@ def _space(
     with np.errstate(invalid="ignore", divide="ignore"):  # shares of no variance, which nobody asks for
         found = PCA(count, svd_solver=solver, random_state=work.seed % 2**32).fit(some)
     projection = (found.components_ * scale).T.astype(np.float32)
-    return Space(centre, projection, project(features, centre, projection).astype(np.float32))
+    space = Space(centre, projection, project(features, centre, projection).astype(np.float32))
+    gamma = setup.width / variance
+    if work.classes == 0:
+        return _for_numbers(space, labels, gamma, setup.strength, work.weights)
+    return _for_classes(space, np.searchsorted(present, labels), present, work, gamma, setup.strength)
 
 
 def _for_numbers(

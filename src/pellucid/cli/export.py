@@ -47,7 +47,22 @@ def run(arguments: argparse.Namespace) -> int:
     """Export and return exit code 0."""
     if arguments.out.suffix.lower() == ".html":
         return _page(arguments, say)
-    return _graph(arguments, say)
+    # Write an ONNX file.
+    from pellucid.data.wording import count_of
+    from pellucid.export.export import export
+
+    done = export(arguments.run_folder, arguments.out, arguments.model, say, arguments.precision)
+    proof = done.proof
+    examples = count_of(proof.examples, f"held-out {done.noun}")
+    form = "" if done.judged is None else f" In {done.judged.precision} it is worth it."
+    what = "it" if done.judged is None else "the file in fp32"
+    say(
+        f"{done.model} written: {done.bytes / 1e6:.1f} MB. On {examples} "
+        f"{what} gave the labels of the model, and no answer differs by more than "
+        f"{_difference(proof.difference)}; onnx.reference agrees on {proof.reference}.{form}"
+    )
+    say(f"next: python -m pellucid.runtime {arguments.out} INPUT...")
+    return 0
 
 
 def _page(arguments: argparse.Namespace, announce: Callable[[str], None]) -> int:
@@ -71,25 +86,6 @@ def _page(arguments: argparse.Namespace, announce: Callable[[str], None]) -> int
         )
     say(f"{done.model} written: {done.bytes / 1e6:.1f} MB. {said}")
     say(f"next: open {arguments.out} in a browser")
-    return 0
-
-
-def _graph(arguments: argparse.Namespace, announce: Callable[[str], None]) -> int:
-    """Write an ONNX file."""
-    from pellucid.data.wording import count_of
-    from pellucid.export.export import export
-
-    done = export(arguments.run_folder, arguments.out, arguments.model, announce, arguments.precision)
-    proof = done.proof
-    examples = count_of(proof.examples, f"held-out {done.noun}")
-    form = "" if done.judged is None else f" In {done.judged.precision} it is worth it."
-    what = "it" if done.judged is None else "the file in fp32"
-    say(
-        f"{done.model} written: {done.bytes / 1e6:.1f} MB. On {examples} "
-        f"{what} gave the labels of the model, and no answer differs by more than "
-        f"{_difference(proof.difference)}; onnx.reference agrees on {proof.reference}.{form}"
-    )
-    say(f"next: python -m pellucid.runtime {arguments.out} INPUT...")
     return 0
 
 

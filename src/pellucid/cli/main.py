@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from pellucid import cores
 from pellucid.budgets import shortened
@@ -22,12 +22,6 @@ _MEANING = (
     "Decode images, Parquet and Arrow files in child processes under limits of memory, time and files; a "
     "file that ends such a process is one that cannot be read. Answers are the same"
 )
-
-
-def add_isolate(choices: Mapping[str, argparse.ArgumentParser]) -> None:
-    """Add the flag to the commands that read what others made."""
-    for name in _COMMANDS:
-        choices[name].add_argument("--isolate", action="store_true", help=_MEANING)
 
 
 @contextlib.contextmanager
@@ -64,7 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, prog="pellucid")
     for command in COMMANDS:
         command.add_parser(subparsers)
-    add_isolate(subparsers.choices)
+    # Add the flag to the commands that read what others made.
+    for name in _COMMANDS:
+        subparsers.choices[name].add_argument("--isolate", action="store_true", help=_MEANING)
     for each in subparsers.choices.values():
         each.add_argument("--debug", action="store_true", help="Show the traceback of an error")
     return parser

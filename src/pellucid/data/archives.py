@@ -250,14 +250,8 @@ def _read(header: bytes, is_first: bool) -> tuple[bytes, str, int]:
     prefix = header[345:500].split(b"\0")[0]
     if header[257:263] == b"ustar\0" and prefix:
         name = prefix + b"/" + name
-    return header[156:157], name_of(name), _number(header[124:136])
-
-
-def _number(field: bytes) -> int:
-    """A number in octal digits, or for large ones in binary as GNU writes them.
-
-    Raises: `DataError` if it is none.
-    """
+    # A number in octal digits, or for large ones in binary as GNU writes them.
+    field = header[124:136]
     if field[0] in (0x80, 0xFF):
         value = int.from_bytes(field[1:], "big", signed=field[0] == 0xFF)
     else:
@@ -267,7 +261,7 @@ def _number(field: bytes) -> int:
         value = int(digits or b"0", 8)
     if value < 0:
         raise DataError("a damaged TAR archive (a size below 0); copy it again")
-    return value
+    return header[156:157], name_of(name), value
 
 
 def _lengthening(stream: _Stream, size: int) -> bytes:

@@ -77,7 +77,16 @@ class Carving:
         quarter of the free ones reaches.
         """
         divisible = np.array([units > self.keep for units in self.left])
-        self.target = _targets(self.examples, divisible, _wanted(self.examples, share, most, least))
+        # Examples that a split should hold in all.
+        free = float(self.examples.sum())
+        # Examples each class should give: its exact share, rounded so that the total is right.
+        total = min(max(round(share * free), min(least, int(free) // 4)), most)
+        ideal = np.where(divisible, self.examples, 0.0)
+        ideal *= total / max(1.0, float(ideal.sum()))
+        target = np.floor(ideal).astype(np.int64)
+        largest = np.argsort(target - ideal, kind="stable")
+        target[largest[: max(0, total - int(target.sum()))]] += 1
+        self.target = np.where(divisible, np.maximum(target, 1), 0).tolist()
         sizes = np.add.reduceat(self.units.counts, self.units.starts[:-1])
         order = self.rows[np.argsort(self.units.ranks[self.owners[self.rows]], kind="stable")]
         alone = sizes[self.owners[order]] == 1
@@ -146,27 +155,6 @@ class Carving:
             count * (2 * (self.have[label] - self.target[label]) + count) / max(1, self.target[label])
             for label, count in self._content(unit)
         )
-
-
-def _wanted(examples: Float64[np.ndarray, " classes"], share: float, most: int, least: int) -> int:
-    """Examples that a split should hold in all."""
-    free = float(examples.sum())
-    return min(max(round(share * free), min(least, int(free) // 4)), most)
-
-
-def _targets(
-    examples: Float64[np.ndarray, " classes"], divisible: Bool[np.ndarray, " classes"], total: int
-) -> list[int]:
-    """Examples each class should give: its exact share, rounded so that the total is right.
-
-    The largest remainders round up; a class that can give at all gives at least one.
-    """
-    ideal = np.where(divisible, examples, 0.0)
-    ideal *= total / max(1.0, float(ideal.sum()))
-    target = np.floor(ideal).astype(np.int64)
-    largest = np.argsort(target - ideal, kind="stable")
-    target[largest[: max(0, total - int(target.sum()))]] += 1
-    return np.where(divisible, np.maximum(target, 1), 0).tolist()  # type: ignore[no-any-return]
 
 
 # Splits by time: trained on the past, validated on what follows, tested on the end.

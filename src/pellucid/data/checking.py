@@ -29,7 +29,7 @@ from pellucid.data.findings import (
     text_findings,
 )
 from pellucid.data.image_copies import NearCopies
-from pellucid.data.listing import TEST, TRAIN, VALIDATION, Images, Listing
+from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.sibling_sets import NEAR_COPIES, Siblings, first_of_sets
 from pellucid.data.wording import count_of, quoted, some, visible, wrapped
 from pellucid.settings import Settings
@@ -374,6 +374,9 @@ def examine(
     sets = _copy_sets(copies.first, used)
     pairs = copies.near.pairs.tolist()
     images, preprocessing = content.images, content.preprocessing
+    # Sets of exact copies whose labels differ.
+    # Examples that cannot be used.
+    # Kinds of images as stored and their numbers, commonest first.
     return Check(
         place=listing.place,
         form=listing.form,
@@ -382,14 +385,23 @@ def examine(
         numbers=number_findings(dataset),
         texts=None if listing.texts is None else text_findings(listing, used),
         sizes=() if images is None else _sizes(images.original_sizes[used]),
-        modes=() if images is None else _modes(images, used),
+        modes=()
+        if images is None
+        else tuple(Counter(images.modes[index] for index in used.tolist()).most_common()),
         training_size=() if preprocessing is None else (*preprocessing.size, preprocessing.channels),
         stretched=preprocessing is not None and preprocessing.stretch,
-        skipped=_skipped(listing, content),
+        skipped=tuple(
+            Skipped(at.index, at.source, listing.labels[at.index], listing.splits[at.index], at.reason)
+            for at in content.problems
+        ),
         rare=dict(rare),
         left_out=_left_out(listing, content, rare, settings.min_examples or 0),
         copies=tuple(tuple(listing.sources[index] for index in each) for each in sets),
-        conflicts=_conflicts(listing, sets),
+        conflicts=tuple(
+            tuple(Labelled(listing.sources[index], listing.labels[index]) for index in each)
+            for each in sets
+            if len({listing.labels[index] for index in each}) > 1
+        ),
         near_copies=tuple((listing.sources[one], listing.sources[other]) for one, other in pairs),
         related=_related(dataset, copies),
         own_splits=any(listing.splits),
@@ -419,23 +431,6 @@ def _copy_sets(first: Int64[np.ndarray, " n"], used: Int64[np.ndarray, " used"])
     for index, leader in zip(repeats.tolist(), first[repeats].tolist(), strict=True):
         sets.setdefault(leader, [leader]).append(index)
     return [sets[leader] for leader in sorted(sets)]
-
-
-def _conflicts(listing: Listing, sets: list[list[int]]) -> tuple[tuple[Labelled, ...], ...]:
-    """Sets of exact copies whose labels differ."""
-    return tuple(
-        tuple(Labelled(listing.sources[index], listing.labels[index]) for index in each)
-        for each in sets
-        if len({listing.labels[index] for index in each}) > 1
-    )
-
-
-def _skipped(listing: Listing, content: Content) -> tuple[Skipped, ...]:
-    """Examples that cannot be used."""
-    return tuple(
-        Skipped(at.index, at.source, listing.labels[at.index], listing.splits[at.index], at.reason)
-        for at in content.problems
-    )
 
 
 def _left_out(listing: Listing, content: Content, rare: Mapping[str, int], least: int) -> tuple[Skipped, ...]:
@@ -484,11 +479,6 @@ def _related(dataset: Dataset, copies: Copies) -> tuple[Related, ...]:
         crosses = is_test[members] & np.isin(first[members], first[members[is_learned[members]]])
         found.append(Related(kind, len(members), len(np.unique(first[members])), int(crosses.sum())))
     return tuple(found) if len(found) > 2 else tuple(found[:1])  # of one kind alone it is the same again
-
-
-def _modes(images: Images, used: Int64[np.ndarray, " used"]) -> tuple[tuple[str, int], ...]:
-    """Kinds of images as stored and their numbers, commonest first."""
-    return tuple(Counter(images.modes[index] for index in used.tolist()).most_common())
 
 
 def _sizes(sizes: np.ndarray) -> tuple[tuple[int, int, int], ...]:

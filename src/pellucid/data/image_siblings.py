@@ -375,7 +375,16 @@ def bursts(
     if listing.values is None:
         labels = np.unique(np.array(listing.labels), return_inverse=True)[1].reshape(-1)
     for order, most, most_false in _orders(listing, images, positions):
-        suspected = _following(order, most, positions)
+        # Pairs of a sequence near enough to be of one burst, each with the next and the one after.
+        placed = positions[order[positions, 0] >= 0]
+        placed = placed[np.lexsort((order[placed, 1], order[placed, 0]))]
+        found = [np.zeros((0, 2), np.int64)]
+        for ahead in range(1, _AHEAD + 1):
+            one, other = placed[:-ahead], placed[ahead:]
+            same = order[one, 0] == order[other, 0]
+            near = order[other, 1] - order[one, 1] <= ahead * most[order[one, 0]]
+            found.append(np.stack([one, other], axis=1)[same & near])
+        suspected = np.concatenate(found)
         if len(suspected):
             others = _apart(order, labels, positions)
             links.append(suspected[of_one_scene(images.pixels, suspected, others, most_false)])
@@ -398,7 +407,16 @@ def _orders(
         yield order, np.full(int(order[:, 0].max(initial=0)) + 1, int(1000 * MOST_SECONDS)), FALSE_BY_CLOCK
     if listing.paths is not None:
         order = by_names([str(path) for path in listing.paths])
-        yield order, _usual_steps(order, positions), FALSE_BY_NAME
+        # For each sequence the median step from one number to the next, three at least.
+        count = int(order[:, 0].max(initial=-1)) + 1
+        steps = np.full(count, MOST_STEPS, np.int64)
+        places = order[positions]
+        places = places[places[:, 0] >= 0]
+        places = places[np.lexsort((places[:, 1], places[:, 0]))]
+        for part in np.split(places, np.flatnonzero(np.diff(places[:, 0])) + 1) if len(places) else []:
+            if len(part) > _AHEAD:
+                steps[part[0, 0]] = max(MOST_STEPS, int(np.median(np.diff(part[:, 1]))))
+        yield order, steps, FALSE_BY_NAME
 
 
 def by_names(paths: Sequence[str]) -> Order:
@@ -417,34 +435,6 @@ def by_names(paths: Sequence[str]) -> Order:
         key = (os.sep.join(parts), before.lower(), behind.lower() + ending.lower())
         order[index] = sequences.setdefault(key, len(sequences)), int(number)
     return order
-
-
-def _usual_steps(order: Order, positions: Int64[np.ndarray, " positions"]) -> Int64[np.ndarray, " sequences"]:
-    """For each sequence the median step from one number to the next, three at least."""
-    count = int(order[:, 0].max(initial=-1)) + 1
-    steps = np.full(count, MOST_STEPS, np.int64)
-    places = order[positions]
-    places = places[places[:, 0] >= 0]
-    places = places[np.lexsort((places[:, 1], places[:, 0]))]
-    for part in np.split(places, np.flatnonzero(np.diff(places[:, 0])) + 1) if len(places) else []:
-        if len(part) > _AHEAD:
-            steps[part[0, 0]] = max(MOST_STEPS, int(np.median(np.diff(part[:, 1]))))
-    return steps
-
-
-def _following(
-    order: Order, most: Int64[np.ndarray, " sequences"], positions: Int64[np.ndarray, " positions"]
-) -> Int64[np.ndarray, "pairs 2"]:
-    """Pairs of a sequence near enough to be of one burst, each with the next and the one after."""
-    placed = positions[order[positions, 0] >= 0]
-    placed = placed[np.lexsort((order[placed, 1], order[placed, 0]))]
-    found = [np.zeros((0, 2), np.int64)]
-    for ahead in range(1, _AHEAD + 1):
-        one, other = placed[:-ahead], placed[ahead:]
-        same = order[one, 0] == order[other, 0]
-        near = order[other, 1] - order[one, 1] <= ahead * most[order[one, 0]]
-        found.append(np.stack([one, other], axis=1)[same & near])
-    return np.concatenate(found)
 
 
 def _apart(

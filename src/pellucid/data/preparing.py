@@ -51,7 +51,12 @@ def prepare(
     usable[[problem.index for problem in content.problems]] = False
     if content.problems and not settings.skip_bad:
         raise _unusable(listing, content.problems)
-    rare = _rare_classes(listing, usable, settings.min_examples or 0, known)
+    # Classes with fewer examples, and how many each has; those of an earlier model stay.
+    least = settings.min_examples or 0
+    if least and not listing.target.has_probabilities:
+        raise UsageError(f"--min-examples: {listing.place} has no classes; leave it out")
+    counts = Counter(listing.labels[index] for index in np.flatnonzero(usable).tolist())
+    rare = {name: n for name, n in sorted(counts.items()) if n < least and name not in known.classes}
     usable &= np.array([label not in rare for label in listing.labels])
     _require_targets(listing, usable, known, needed, rare)
     first = first_with_content(content.digests, usable)
@@ -66,19 +71,6 @@ def prepare(
     _REQUIRE[dataset.target](listing, dataset, known)
     copies = Copies(first, near, siblings)
     return dataset, examine(listing, content, dataset, copies, settings, known, rare)
-
-
-def _rare_classes(
-    listing: Listing, usable: Bool[np.ndarray, " n"], least: int, known: EarlierConstraints
-) -> dict[str, int]:
-    """Classes with fewer examples, and how many each has; those of an earlier model stay.
-
-    Raises: `UsageError` if a number of examples is asked for, and there are no classes.
-    """
-    if least and not listing.target.has_probabilities:
-        raise UsageError(f"--min-examples: {listing.place} has no classes; leave it out")
-    counts = Counter(listing.labels[index] for index in np.flatnonzero(usable).tolist())
-    return {name: n for name, n in sorted(counts.items()) if n < least and name not in known.classes}
 
 
 def _require_targets(

@@ -149,7 +149,11 @@ def split(
         taken, without = Carving(units, free, len(names), keep).carve(*_AMOUNTS[part])
         refuses = not given & {VALIDATION, TEST}
         if refuses and without and listing.target is CLASSIFICATION:
-            short = [_shortage(names, code, labels, units) for code in without]
+            # Examples and sets of a class that is too small.
+            short = [
+                Shortage(names[code], int((labels == code).sum()), int((units.labels == code).sum()))
+                for code in without
+            ]
             raise too_few_of_classes(listing.place, names, short, missing)
         if refuses and not taken:
             raise too_few_numbers(listing.place, Shortage("", len(pool), len(units.ranks)), missing)
@@ -157,11 +161,6 @@ def split(
         free[taken] = False
         splits[pool[np.isin(units.of, taken)]] = part
     return Division(splits, tuple(names[code] for code in sorted(whole) if listing.values is None))
-
-
-def _shortage(names: list[str], code: int, labels: Int64[np.ndarray, " pool"], units: Units) -> Shortage:
-    """Examples and sets of a class that is too small."""
-    return Shortage(names[code], int((labels == code).sum()), int((units.labels == code).sum()))
 
 
 def _strata(
@@ -224,7 +223,8 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
     """
     pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
     together = np.unique(dataset.together[pool], return_inverse=True)[1].reshape(-1).astype(np.int64)
-    strata = _fold_strata(dataset, pool, count)
+    # Class of each example, numbered without gaps; for numbers, its decile.
+    strata = dataset.target.strata(dataset.labels[pool], least=2 * count)
     units = tabulated(together, strata, seed)
     _REQUIRE_ENOUGH[dataset.target](dataset, units, strata, count)
     classes = int(strata.max()) + 1
@@ -262,13 +262,6 @@ def _members(
     """Positions of the examples of some units, ascending."""
     members: Int64[np.ndarray, " positions"] = pool[chosen[units.of]]
     return members
-
-
-def _fold_strata(
-    dataset: Dataset, pool: Int64[np.ndarray, " pool"], count: int
-) -> Int64[np.ndarray, " pool"]:
-    """Class of each example, numbered without gaps; for numbers, its decile."""
-    return dataset.target.strata(dataset.labels[pool], least=2 * count)
 
 
 def _require_enough_numbers(

@@ -26,20 +26,7 @@ def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
     """
     counts = Counter(listing.labels)
     require_classes("--rename", names, counts, listing.place)
-    return dataclasses.replace(
-        listing,
-        labels=new_names(listing.labels, names),
-        warnings=(*listing.warnings, *_sentences(listing, counts, names)),
-    )
-
-
-def new_names(labels: Sequence[str], names: Mapping[str, str]) -> list[str]:
-    """Labels by their new names."""
-    return [names.get(label, label) for label in labels]
-
-
-def _sentences(listing: Listing, counts: Mapping[str, int], names: Mapping[str, str]) -> list[str]:
-    """What was renamed, and which classes became one, with the examples of each."""
+    # What was renamed, and which classes became one, with the examples of each.
     sources: dict[str, list[str]] = {}
     for name in counts:
         sources.setdefault(names.get(name, name), []).append(name)
@@ -50,7 +37,16 @@ def _sentences(listing: Listing, counts: Mapping[str, int], names: Mapping[str, 
         if len(old) > 1:
             parts = " and ".join(f"{quoted(name)} ({count_of(counts[name], listing.noun)})" for name in old)
             said.append(f"Merged into {quoted(new)}: {parts}.")
-    return said
+    return dataclasses.replace(
+        listing,
+        labels=new_names(listing.labels, names),
+        warnings=(*listing.warnings, *said),
+    )
+
+
+def new_names(labels: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    """Labels by their new names."""
+    return [names.get(label, label) for label in labels]
 
 
 # The target of labels, classes or numbers to predict, and the numbers themselves.

@@ -228,11 +228,8 @@ def learn_merges(texts: Iterable[str], size: int) -> Merges:
         max_token_length=LONGEST_TOKEN,
     )
     tokenizer.train_from_iterator(map(evenly_spaced, texts), trainer)
-    return _merges_of(tokenizer.to_str())
-
-
-def _merges_of(saved: str) -> Merges:
-    """Merges of a tokenizer just trained, as pairs of our token numbers."""
+    # Merges of a tokenizer just trained, as pairs of our token numbers.
+    saved = tokenizer.to_str()
     letters = {letter: bytes([byte]) for byte, letter in enumerate(byte_letters())}
     numbers = {bytes([byte]): byte for byte in range(BYTES)}
     merges = []

@@ -76,7 +76,17 @@ def names_of(shape: Shape, terms: Terms) -> list[UInt64[np.ndarray, " kept"]]:
         if group < shape.words:
             found.append(_of_words(size, words))
         else:
-            found.append(_of_parts(size, words))
+            # Names of parts of words.
+            opens = [term.startswith(" ") for term in words]
+            closes = [term.endswith(" ") for term in words]
+            pieces = [term.strip(" ") for term in words]
+            if any(len(piece) != size for piece in pieces) or any(
+                len(term) != size + first + last
+                for term, first, last in zip(words, opens, closes, strict=True)
+            ):
+                raise ValueError(f"terms: one of them is not {size} characters of a word")
+            place = 1 + np.array(opens, np.uint64) + 2 * np.array(closes, np.uint64)
+            found.append(mixed(_of_pieces(pieces) + place.astype(np.uint64)))
     return found
 
 
@@ -94,23 +104,6 @@ def _of_words(size: int, terms: Sequence[str]) -> UInt64[np.ndarray, " kept"]:
     for place in range(1, size):
         run = chained(run, single[:, place])
     return run
-
-
-def _of_parts(size: int, terms: Sequence[str]) -> UInt64[np.ndarray, " kept"]:
-    """Names of parts of words.
-
-    Raises:
-        ValueError: a term has another number of characters.
-    """
-    opens = [term.startswith(" ") for term in terms]
-    closes = [term.endswith(" ") for term in terms]
-    pieces = [term.strip(" ") for term in terms]
-    if any(len(piece) != size for piece in pieces) or any(
-        len(term) != size + first + last for term, first, last in zip(terms, opens, closes, strict=True)
-    ):
-        raise ValueError(f"terms: one of them is not {size} characters of a word")
-    place = 1 + np.array(opens, np.uint64) + 2 * np.array(closes, np.uint64)
-    return mixed(_of_pieces(pieces) + place.astype(np.uint64))
 
 
 def _of_pieces(pieces: Sequence[str]) -> UInt64[np.ndarray, " pieces"]:

@@ -94,14 +94,6 @@ def array_rows(path: Path, wanted: Wanted) -> Vectors:
     return Vectors(found, np.array([*rows], np.int64), ranks, len(matrix))
 
 
-def array_words(path: Path) -> list[str]:
-    """Words of the rows of a matrix, as its vocabulary spells them.
-
-    Raises: `DataError` if the vocabulary is missing or damaged.
-    """
-    return _words(_beside(path))
-
-
 def _matrix(path: Path) -> np.ndarray:
     """The matrix, memory-mapped."""
     try:
@@ -214,7 +206,8 @@ def leading_words(path: str, most: int) -> list[str]:
     """
     file = _existing(path)
     if file.suffix == ".npy":
-        return array_words(file)[:most]
+        # Words of the rows of a matrix, as its vocabulary spells them.
+        return _words(_beside(file))[:most]
     found: list[str] = []
     for number, line in _lines(file):
         if number > 1 or not _form(file, number, line)[1]:

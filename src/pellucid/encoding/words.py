@@ -69,11 +69,7 @@ def characters(texts: Sequence[str]) -> Characters:
     points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32)
     offsets = np.zeros(len(texts) + 1, np.int64)
     np.cumsum([len(text) + 1 for text in texts], out=offsets[1:])
-    return Characters(points, _kinds(points), offsets)
-
-
-def _kinds(points: UInt32[np.ndarray, " points"]) -> UInt8[np.ndarray, " points"]:
-    """Kind of every code point; each different one is looked up once."""
+    # Kind of every code point; each different one is looked up once.
     count = int(points.max(initial=0)) + 1
     occurs = np.zeros(count, bool)
     occurs[points] = True
@@ -81,7 +77,7 @@ def _kinds(points: UInt32[np.ndarray, " points"]) -> UInt8[np.ndarray, " points"
     for point in np.flatnonzero(occurs).tolist():
         table[point] = kind_of(point)
     kinds: UInt8[np.ndarray, " points"] = table[points]
-    return kinds
+    return Characters(points, kinds, offsets)
 
 
 @functools.cache
@@ -165,7 +161,19 @@ def _begins(
 ) -> tuple[UInt8[np.ndarray, " points"], Bool[np.ndarray, " points"]]:
     """Kinds of code points, and where a word begins."""
     kinds, apart = _settled(points, kinds)
-    begins = (kinds != SPACE) & ~_continues(points, kinds)
+    # Code points that belong to the piece of the one before.
+    continues = np.zeros(len(points), bool)
+    before, here = _bases(kinds)[:-1], kinds[1:]
+    continues[1:] = (here == WORD) & (before == WORD)
+    continues[1:] |= here == MARK
+    continues[1:] |= (here == SYMBOL) & ((points[1:] == points[:-1]) | (points[:-1] == JOINER))
+    flags = np.flatnonzero(kinds == FLAG)
+    if len(flags):
+        places = np.arange(len(flags))
+        is_first = np.ones(len(flags), bool)
+        is_first[1:] = np.diff(flags) > 1
+        continues[flags] = (places - np.maximum.accumulate(np.where(is_first, places, 0))) % 2 == 1
+    begins = (kinds != SPACE) & ~continues
     begins[apart] = True
     return kinds, begins
 
@@ -187,24 +195,6 @@ def _settled(
     last = len(points) - 1  # a line break
     is_short = ~(in_word[inside + 2] & in_word[np.minimum(inside + 3, last)])
     return settled, np.where(is_short, inside, inside + 1)
-
-
-def _continues(
-    points: UInt32[np.ndarray, " points"], kinds: UInt8[np.ndarray, " points"]
-) -> Bool[np.ndarray, " points"]:
-    """Code points that belong to the piece of the one before."""
-    continues = np.zeros(len(points), bool)
-    before, here = _bases(kinds)[:-1], kinds[1:]
-    continues[1:] = (here == WORD) & (before == WORD)
-    continues[1:] |= here == MARK
-    continues[1:] |= (here == SYMBOL) & ((points[1:] == points[:-1]) | (points[:-1] == JOINER))
-    flags = np.flatnonzero(kinds == FLAG)
-    if len(flags):
-        places = np.arange(len(flags))
-        is_first = np.ones(len(flags), bool)
-        is_first[1:] = np.diff(flags) > 1
-        continues[flags] = (places - np.maximum.accumulate(np.where(is_first, places, 0))) % 2 == 1
-    return continues
 
 
 def _bases(kinds: UInt8[np.ndarray, " points"]) -> UInt8[np.ndarray, " points"]:

@@ -238,7 +238,14 @@ def advice_about_neighbours(threads: int) -> Iterator[None]:
         yield
         return
     # While it trains, not after it: what is slow for this reason is stopped and started anew.
-    timer = threading.Timer(_LONG, _advise, (cores.look(), *_caller()))
+    # File and line of the user's code: the first frame outside of Pellucid and of `contextlib`.
+    frame = sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in {
+        "pellucid",
+        "contextlib",
+    }:
+        frame = frame.f_back
+    timer = threading.Timer(_LONG, _advise, (cores.look(), *(frame.f_code.co_filename, frame.f_lineno)))
     timer.daemon = True
     timer.start()
     try:
@@ -261,17 +268,6 @@ def _advise(first: cores.Look | None, file: str, line: int) -> None:
         file,
         line,
     )
-
-
-def _caller() -> tuple[str, int]:
-    """File and line of the user's code: the first frame outside of Pellucid and of `contextlib`."""
-    frame = sys._getframe()
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in {
-        "pellucid",
-        "contextlib",
-    }:
-        frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno
 
 
 # Methods of every estimator, whatever it takes and whether it learns classes or numbers.

@@ -302,7 +302,9 @@ def chosen_weights(
     one that stands first is taken. `labels` are class codes or numbers of at least one example; `said` are
     probabilities (examples, classes) or numbers (examples,) of every model, simplest first.
     """
-    terms = _terms(labels, said)
+    # Probability of the label, or error of the number: of a mean they are the mean of its members'.
+    places = np.arange(len(labels))
+    terms = np.stack([rows[places, labels] if rows.ndim == 2 else rows - labels for rows in said], axis=1)
     counts, best = np.zeros(len(said), np.int64), np.zeros(len(said), np.int64)
     least, total = np.inf, np.zeros(len(labels))
     has_classes = said[0].ndim == 2
@@ -335,14 +337,6 @@ def cross_fitted_average(
         weights = chosen_weights(labels[~mine], [rows[~mine] for rows in said])
         found[mine] = weighted_mean([rows[mine] for rows in said], weights.tolist())
     return found
-
-
-def _terms(
-    labels: Shaped[np.ndarray, " examples"], said: Sequence[Float64[np.ndarray, "examples ..."]]
-) -> Float64[np.ndarray, "examples models"]:
-    """Probability of the label, or error of the number: of a mean they are the mean of its members'."""
-    places = np.arange(len(labels))
-    return np.stack([rows[places, labels] if rows.ndim == 2 else rows - labels for rows in said], axis=1)
 
 
 def _losses(

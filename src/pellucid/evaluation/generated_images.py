@@ -1,7 +1,6 @@
 """Measures of made images: distances, coverage, memorisation, and a plain generator beside."""
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,13 @@ _GROUPS = 20
 
 def frechet(first: Features, second: Features) -> Interval:
     """Fréchet distance of two sets with a 95 % interval, by a jackknife that leaves out groups of both."""
-    return _jackknifed(_frechet, first, second)
+    # A distance with the interval of a delete-a-group jackknife.
+    value = _frechet(first, second)
+    groups = min(_GROUPS, len(first) // 2, len(second) // 2)
+    without = [_frechet(_left(first, group, groups), _left(second, group, groups)) for group in range(groups)]
+    error = math.sqrt((groups - 1) / groups * float(((np.array(without) - np.mean(without)) ** 2).sum()))
+    reach = NORMAL_QUANTILE * error
+    return Interval(value, max(0.0, value - reach), value + reach)
 
 
 def kernel_distance(first: Features, second: Features) -> Interval:
@@ -53,21 +58,6 @@ def _frechet(first: Features, second: Features) -> float:
         float(((means[0] - means[1]) ** 2).sum()) + trace - 2 * float(np.sqrt(np.maximum(both, 0)).sum())
     )
     return max(0.0, distance)
-
-
-def _jackknifed(
-    distance: Callable[[Features, Features], float], first: Features, second: Features
-) -> Interval:
-    """A distance with the interval of a delete-a-group jackknife.
-
-    Source: Kott 2001, "The delete-a-group jackknife", Journal of Official Statistics.
-    """
-    value = distance(first, second)
-    groups = min(_GROUPS, len(first) // 2, len(second) // 2)
-    without = [distance(_left(first, group, groups), _left(second, group, groups)) for group in range(groups)]
-    error = math.sqrt((groups - 1) / groups * float(((np.array(without) - np.mean(without)) ** 2).sum()))
-    reach = NORMAL_QUANTILE * error
-    return Interval(value, max(0.0, value - reach), value + reach)
 
 
 def _left(rows: Features, group: int, groups: int) -> Features:
@@ -273,7 +263,13 @@ class GaussianOnComponents:
             rows = weights[codes == code]
             rows = rows if len(rows) > 1 else weights
             self._means.append(rows.mean(axis=0))
-            self._roots.append(_root(rows))
+            # Root of the covariance of some examples, drawn towards its diagonal.
+            covariance = np.atleast_2d(np.cov(rows.T))
+            share = len(covariance) / (len(covariance) + len(rows))
+            covariance = (1 - share) * covariance + share * np.diag(np.diag(covariance))
+            values, vectors = np.linalg.eigh(covariance)
+            root: np.ndarray = vectors * np.sqrt(np.maximum(values, 0))
+            self._roots.append(root)
 
     def sample(
         self, labels: Int64[np.ndarray, " count"], seed: int
@@ -286,13 +282,3 @@ class GaussianOnComponents:
         pixels = weights @ self._components.vectors + self._components.mean
         levels: np.ndarray = pixels.clip(0, 255).round().astype(np.uint8)
         return levels.reshape(len(labels), *self._shape)
-
-
-def _root(rows: Float64[np.ndarray, "examples components"]) -> Float64[np.ndarray, "components components"]:
-    """Root of the covariance of some examples, drawn towards its diagonal."""
-    covariance = np.atleast_2d(np.cov(rows.T))
-    share = len(covariance) / (len(covariance) + len(rows))
-    covariance = (1 - share) * covariance + share * np.diag(np.diag(covariance))
-    values, vectors = np.linalg.eigh(covariance)
-    root: np.ndarray = vectors * np.sqrt(np.maximum(values, 0))
-    return root

@@ -100,7 +100,12 @@ def compare_classifiers(
     accuracy = _estimated(hits, sign=1)
     losses = {name: log_loss_terms(labels, rows) for name, rows in said.items()}
     logarithms = {name: np.log(np.maximum(rows, SMALLEST_PROBABILITY)) for name, rows in said.items()}
-    by_chance = _chance_of_lead(labels, logarithms, seed) if _is_few(labels, said) else 0.0
+    # True where so few examples judge that what knows nothing may look as if it knew something.
+    by_chance = (
+        _chance_of_lead(labels, logarithms, seed)
+        if (len(labels) < FEW and any(name in DUMMIES for name in said))
+        else 0.0
+    )
     if metric is not None and metric.test == "mcnemar":
         return _by_accuracy(metric, hits, losses, accuracy, by_chance)
     scores = _estimated(losses, sign=-1)
@@ -211,11 +216,6 @@ def _standard_ranks(values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " 
     length = float(np.sqrt((centred**2).sum()))
     found[asked] = centred / length if length > 0 else 0.0
     return found
-
-
-def _is_few(labels: np.ndarray, said: Outputs) -> bool:
-    """True where so few examples judge that what knows nothing may look as if it knew something."""
-    return len(labels) < FEW and any(name in DUMMIES for name in said)
 
 
 def _by_accuracy(

@@ -80,7 +80,13 @@ def score(
         raise ValueError("labels: no example to score; at least one is needed")
     classes = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1) if predicted is None else predicted
-    resampled = _bootstrap_intervals(labels, probabilities, seed, predicted, groups)
+    # Intervals of the metrics without a formula for theirs, all from the same resamples.
+    scores = _resampled(labels, probabilities, predicted)
+    values, draws = scores(np.ones((1, len(labels))))[0], resample(scores, len(labels), seed, groups=groups)
+    resampled = {
+        name: percentile_interval(float(value), drawn, groups, METRICS[name].bounds)
+        for name, value, drawn in zip((*OF_COUNTS, "log_loss"), values, draws.T, strict=True)
+    }
     if classes == 2 and len(np.unique(labels)) == 2:
         resampled |= _ranking_intervals(labels, probabilities, seed, positive, groups)
 
@@ -109,22 +115,6 @@ def score(
 def widened(intervals: Mapping[str, Interval], plain: Scores) -> dict[str, Interval]:
     """Intervals by groups that also hold those without."""
     return {key: each.with_ends_of(plain[key]) for key, each in intervals.items()}
-
-
-def _bootstrap_intervals(
-    labels: Int64[np.ndarray, " examples"],
-    probabilities: Float64[np.ndarray, "examples classes"],
-    seed: int,
-    predicted: Int64[np.ndarray, " examples"],
-    groups: Groups | None,
-) -> dict[str, Interval]:
-    """Intervals of the metrics without a formula for theirs, all from the same resamples."""
-    scores = _resampled(labels, probabilities, predicted)
-    values, draws = scores(np.ones((1, len(labels))))[0], resample(scores, len(labels), seed, groups=groups)
-    return {
-        name: percentile_interval(float(value), drawn, groups, METRICS[name].bounds)
-        for name, value, drawn in zip((*OF_COUNTS, "log_loss"), values, draws.T, strict=True)
-    }
 
 
 def _ranking_intervals(
@@ -225,7 +215,12 @@ def score_numbers(
     """
     if len(labels) == 0:
         raise ValueError("labels: no example to score; at least one is needed")
-    moments = _moments(labels, predicted)
+    # Terms of each example in the sums that scores and their standard errors are made of.
+    errors, centred = predicted - labels, labels - labels.mean()
+    squares = errors**2
+    powers = [centred**power for power in (1, 2, 3, 4)]
+    crossed = [squares * centred, squares * centred**2]
+    moments = np.stack([np.abs(errors), squares, squares**2, *powers, *crossed], axis=1)
 
     def scores(weights: np.ndarray) -> np.ndarray:
         return _scores(weights @ moments / weights.sum(axis=1)[:, None], len(labels))
@@ -246,17 +241,6 @@ def score_numbers(
     if groups is not None:
         intervals = widened(intervals, score_numbers(labels, predicted, seed))
     return Scores(intervals, len(labels))
-
-
-def _moments(
-    labels: Float64[np.ndarray, " examples"], predicted: Float64[np.ndarray, " examples"]
-) -> Float64[np.ndarray, "examples moments"]:
-    """Terms of each example in the sums that scores and their standard errors are made of."""
-    errors, centred = predicted - labels, labels - labels.mean()
-    squares = errors**2
-    powers = [centred**power for power in (1, 2, 3, 4)]
-    crossed = [squares * centred, squares * centred**2]
-    return np.stack([np.abs(errors), squares, squares**2, *powers, *crossed], axis=1)
 
 
 def _scores(means: Float64[np.ndarray, "sets moments"], examples: int) -> Float64[np.ndarray, "sets 6"]:

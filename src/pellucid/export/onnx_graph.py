@@ -255,26 +255,32 @@ def graph_of(model: Model) -> Any:
     layer, taken = answer_layer(model), graph_inputs(model)
     examples, dynamic = zip(*map(_example, taken), strict=True)
     with _quiet(), torch.inference_mode():
+        said = PROBABILITIES if model.classes else NUMBERS
         program = torch.onnx.export(
             layer,
             examples,
             dynamo=True,
             opset_version=OPSET,
             input_names=[each.name for each in taken],
-            output_names=_outputs(model),
+            output_names=([said] if model.detector is None else [said, NOVELTY]),
             dynamic_shapes=(dynamic,) if isinstance(model, AverageModel) else dynamic,
             verbose=False,
         )
     assert program is not None  # with dynamo the exporter returns what it made
     graph = program.model_proto
     _name_lengths(graph, taken)
-    _clean(graph)
+    # Drop names of source files, inferred shapes and other traces of the exporter.
+    graph.producer_name, graph.producer_version = "pellucid", version("pellucid")
+    graph.graph.name = "answer"
+    graph.graph.ClearField("value_info")
+    graph.graph.ClearField("doc_string")
+    del graph.metadata_props[:]
+    del graph.graph.metadata_props[:]
+    for parts in (graph.graph.node, graph.graph.initializer, graph.graph.input, graph.graph.output):
+        for part in parts:
+            part.ClearField("doc_string")
+            del part.metadata_props[:]
     return graph
-
-
-def _outputs(model: Model) -> list[str]:
-    said = PROBABILITIES if model.classes else NUMBERS
-    return [said] if model.detector is None else [said, NOVELTY]
 
 
 def _example(taken: Input) -> tuple[torch.Tensor, dict[int, Any]]:
@@ -323,17 +329,3 @@ def _name_lengths(graph: Any, taken: Sequence[Input]) -> None:
         for length in each.type.tensor_type.shape.dim:
             if length.dim_param in named:  # setting it makes a fixed length a free one
                 length.dim_param = named[length.dim_param]
-
-
-def _clean(graph: Any) -> None:
-    """Drop names of source files, inferred shapes and other traces of the exporter."""
-    graph.producer_name, graph.producer_version = "pellucid", version("pellucid")
-    graph.graph.name = "answer"
-    graph.graph.ClearField("value_info")
-    graph.graph.ClearField("doc_string")
-    del graph.metadata_props[:]
-    del graph.graph.metadata_props[:]
-    for parts in (graph.graph.node, graph.graph.initializer, graph.graph.input, graph.graph.output):
-        for part in parts:
-            part.ClearField("doc_string")
-            del part.metadata_props[:]

@@ -89,7 +89,10 @@ class KernelLayer(nn.Module):
         self.sizes = np.diff(predictor.ends, prepend=0).tolist()
         self.register_buffer("weights", torch.from_numpy(_against_each(predictor)))
         self.register_buffer("bias", torch.from_numpy(_of_pairs(predictor)))
-        self.register_buffer("sign", torch.from_numpy(_signs(len(predictor.classes))))
+        # For whom a decision of two classes speaks: 1 the first, -1 the second, 0 a class by itself.
+        columns = len(predictor.classes)
+        ones = np.ones((columns, columns))
+        self.register_buffer("sign", torch.from_numpy(np.triu(ones, 1) - np.tril(ones, -1)))
         self.spread = Spread(predictor.classes, predictor.outputs, predictor.number)
 
     def forward(self, features: Float[Tensor, "batch d"]) -> Float64[Tensor, "batch outputs"]:
@@ -134,12 +137,6 @@ def _of_pairs(predictor: Kernel) -> np.ndarray:
     return bias
 
 
-def _signs(columns: int) -> np.ndarray:
-    """For whom a decision of two classes speaks: 1 the first, -1 the second, 0 a class by itself."""
-    ones = np.ones((columns, columns))
-    return np.triu(ones, 1) - np.tril(ones, -1)
-
-
 class ForestLayer(nn.Module):
     """Trees that all go down one level at a time, and the mean of what their leaves answer."""
 
@@ -159,7 +156,13 @@ class ForestLayer(nn.Module):
         self.register_buffer("threshold", torch.from_numpy(predictor.threshold.copy()))
         self.register_buffer("of_leaf", torch.from_numpy(of_leaf))
         self.register_buffer("answers", torch.from_numpy(answers))
-        self.depth = _depth(predictor)
+        # Most questions in a row.
+        level, depth = predictor.roots[predictor.roots >= 0], 0
+        while len(level):
+            depth += 1
+            following = np.concatenate([predictor.left[level], predictor.right[level]])
+            level = following[following >= 0]
+        self.depth = depth
 
     def forward(self, features: Float[Tensor, "batch d"]) -> Float64[Tensor, "batch outputs"]:
         """Probabilities, or the number in column 0."""
@@ -188,16 +191,6 @@ def _answers_of_leaves(predictor: Forest) -> tuple[np.ndarray, np.ndarray]:
     for row, (start, end) in enumerate(rows):
         answers[row, predictor.entry[start:end]] = shares[start:end]
     return answers, of_leaf
-
-
-def _depth(predictor: Forest) -> int:
-    """Most questions in a row."""
-    level, depth = predictor.roots[predictor.roots >= 0], 0
-    while len(level):
-        depth += 1
-        following = np.concatenate([predictor.left[level], predictor.right[level]])
-        level = following[following >= 0]
-    return depth
 
 
 class Spread(nn.Module):
@@ -306,7 +299,23 @@ class Hog(nn.Module):
         cell, high, wide = self.parted.cell, self.parted.rows, self.parted.columns
         down = down[:, self.top : self.top + high * cell, self.left : self.left + wide * cell]
         across = across[:, self.top : self.top + high * cell, self.left : self.left + wide * cell]
-        cells = functional.avg_pool2d(_votes(down, across), cell)
+        # Length of each gradient, shared by the two nearest of the orientations.
+        strength = (down.square() + across.square()).sqrt()
+        # Both halves of the turn are one orientation, so that the arc tangent of a quotient tells it; the
+        # exporter makes of `atan2` one that is no number where there is no gradient.
+        is_level = across == 0
+        turn = (down / torch.where(is_level, 1.0, across)).atan() * (ORIENTATIONS / np.pi)
+        turn = torch.where(is_level, ORIENTATIONS / 2, turn)
+        turn = torch.where(turn < 0, turn + ORIENTATIONS, turn) - 0.5
+        lower = turn.floor()
+        upper_part = turn - lower
+        lower_bin = torch.where(lower < 0, lower + ORIENTATIONS, lower)
+        upper_bin = torch.where(lower_bin + 1 >= ORIENTATIONS, 0.0, lower_bin + 1)
+        votes = [
+            strength * ((lower_bin == each) * (1 - upper_part) + (upper_bin == each) * upper_part)
+            for each in range(ORIENTATIONS)
+        ]
+        cells = functional.avg_pool2d(torch.stack(votes, 1), cell)
         return _normalised(cells, self.parted).flatten(1)
 
 
@@ -318,28 +327,6 @@ def _gradients(pixels: Tensor) -> tuple[Tensor, Tensor]:
         return down[:, 0], across[:, 0]
     longest = (down.square() + across.square()).argmax(1, keepdim=True)
     return down.gather(1, longest)[:, 0], across.gather(1, longest)[:, 0]
-
-
-def _votes(
-    down: Float[Tensor, "batch height width"], across: Float[Tensor, "batch height width"]
-) -> Float[Tensor, "batch orientations height width"]:
-    """Length of each gradient, shared by the two nearest of the orientations."""
-    strength = (down.square() + across.square()).sqrt()
-    # Both halves of the turn are one orientation, so that the arc tangent of a quotient tells it; the
-    # exporter makes of `atan2` one that is no number where there is no gradient.
-    is_level = across == 0
-    turn = (down / torch.where(is_level, 1.0, across)).atan() * (ORIENTATIONS / np.pi)
-    turn = torch.where(is_level, ORIENTATIONS / 2, turn)
-    turn = torch.where(turn < 0, turn + ORIENTATIONS, turn) - 0.5
-    lower = turn.floor()
-    upper_part = turn - lower
-    lower_bin = torch.where(lower < 0, lower + ORIENTATIONS, lower)
-    upper_bin = torch.where(lower_bin + 1 >= ORIENTATIONS, 0.0, lower_bin + 1)
-    votes = [
-        strength * ((lower_bin == each) * (1 - upper_part) + (upper_bin == each) * upper_part)
-        for each in range(ORIENTATIONS)
-    ]
-    return torch.stack(votes, 1)
 
 
 def _normalised(

@@ -334,7 +334,20 @@ def lessened(
     if precision == FP16:
         graph = halved(full.graph)
     else:
-        graph = quantised(full.graph, _training_inputs(full, folder))
+        # Training examples as the graph takes them.
+        run = run_of(folder)
+        assert run is not None  # or there were no held-out examples
+        listing, rows = rows_of(run, (TRAIN,), CALIBRATION_EXAMPLES)
+        batches = [
+            batch
+            for block in incoming_rows(full.model, listing, rows).blocks
+            for batch, _ in full.exported.batches(block.inputs)
+        ]
+        if not batches:
+            raise DataError(
+                "export: no training examples from which ranges could be taken; use --precision fp16"
+            )
+        graph = quantised(full.graph, iter(batches))
     content = finish(graph, full.metadata)
     asked = asked_of(full.model, examples)
     judged, answers = judge(precision, (full.content, content), asked)
@@ -366,21 +379,3 @@ def _figures(judged: Judgement) -> str:
         f"where it takes {full.milliseconds:.3f}, a score of {less.score:.4f} where it has {full.score:.4f} "
         f"(p = {judged.p_value:.2g})"
     )
-
-
-def _training_inputs(full: Full, folder: Path) -> Iterator[dict[str, np.ndarray]]:
-    """Training examples as the graph takes them.
-
-    Raises: `DataError` if the run's training data cannot be read any more.
-    """
-    run = run_of(folder)
-    assert run is not None  # or there were no held-out examples
-    listing, rows = rows_of(run, (TRAIN,), CALIBRATION_EXAMPLES)
-    batches = [
-        batch
-        for block in incoming_rows(full.model, listing, rows).blocks
-        for batch, _ in full.exported.batches(block.inputs)
-    ]
-    if not batches:
-        raise DataError("export: no training examples from which ranges could be taken; use --precision fp16")
-    return iter(batches)

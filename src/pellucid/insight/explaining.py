@@ -84,7 +84,10 @@ def explain_adversarial(
     The image is opened as of the class `target`, by default the true one, or where that is not known the one
     that the discriminator scores highest. The checks of the explanation are still to be made.
     """
-    label, why = _label(model, _scored_highest(model, image), target, truth)
+    # Class of the highest score, and the words for that; the first where there are none.
+    turns = np.arange(max(1, len(model.classes)), dtype=np.int64)
+    scores = model.scores(np.repeat(image, len(turns), axis=0), turns)
+    label, why = _label(model, (int(scores.argmax()), "the discriminator scores it highest"), target, truth)
     noise = model.noise(1, CONTEST_SEED)
     with torch.inference_mode():
         made = model.network.made(torch.from_numpy(noise), torch.tensor([label])).numpy()
@@ -139,15 +142,6 @@ def _explanation(
         backward=backward,
         checker=WeightChecker(program, opened, backward),
     )
-
-
-def _scored_highest(
-    model: AdversarialModel, image: UInt8[np.ndarray, "1 height width channels"]
-) -> tuple[int, str]:
-    """Class of the highest score, and the words for that; the first where there are none."""
-    turns = np.arange(max(1, len(model.classes)), dtype=np.int64)
-    scores = model.scores(np.repeat(image, len(turns), axis=0), turns)
-    return int(scores.argmax()), "the discriminator scores it highest"
 
 
 def _label(
@@ -393,13 +387,21 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
     checks = _checks(checker, opened)
     if against is not None:
         opened = with_probabilities(opened, model.temperature)
+    notes: list[str] = []
+    if isinstance(model, ImageModel) and model.mirror:
+        notes.append(
+            "The model answers with the mean of the logits for the image and for its mirror image; the "
+            "layers are opened on the image as it is, so their probabilities may differ a little."
+        )
+    if isinstance(model, TextModel) and model.network.config.groups:
+        notes.append("The network reads n-grams: how often each stands in the text, not in which order.")
     return {
         "opened": opened,
         "layers": layer_records(opened),
         "backward": backward,
         "checks": checks,
         "checker": checker,
-        "notes": _notes(model),
+        "notes": tuple(notes),
     }
 
 
@@ -456,15 +458,3 @@ def with_probabilities(opened: Opened, temperature: float) -> Opened:
     lines.append(Line(PROBABILITIES, "softmax", (name,)))
     values[PROBABILITIES] = softmax(values[name].astype(np.float64))
     return dataclasses.replace(opened, lines=tuple(lines), values=values)
-
-
-def _notes(model: ImageModel | TextModel | FeatureModel) -> tuple[str, ...]:
-    notes: list[str] = []
-    if isinstance(model, ImageModel) and model.mirror:
-        notes.append(
-            "The model answers with the mean of the logits for the image and for its mirror image; the "
-            "layers are opened on the image as it is, so their probabilities may differ a little."
-        )
-    if isinstance(model, TextModel) and model.network.config.groups:
-        notes.append("The network reads n-grams: how often each stands in the text, not in which order.")
-    return tuple(notes)

@@ -202,19 +202,16 @@ def terms_of(line: Line, backward: Backward, part: int, index: Index) -> Terms:
     """Terms that add up to the gradient of one number of a layer's weight: gradients above, numbers met."""
     taken = [backward.values[name] for name in line.takes]
     if line.kind in ("lstm", "gru"):
-        return _of_recurrent(line, backward, taken[0][0], part, index)
+        # Weights of the input and of the state before meet these, biases a 1, at every step.
+        inputs = taken[0][0]
+        above = backward.sums[line.name][part % 2][:, index[0]]
+        if part >= 2:
+            return above, np.ones_like(above)
+        if part == 0:
+            return above, inputs[:, index[1]]
+        states = backward.values[line.name][0, :, index[1]]
+        return above, np.concatenate([[0.0], states[:-1]])
     return _TERMS[line.kind](line, backward.gradients[line.name][0], taken, part, index)
-
-
-def _of_recurrent(line: Line, backward: Backward, inputs: np.ndarray, part: int, index: Index) -> Terms:
-    """Weights of the input and of the state before meet these, biases a 1, at every step."""
-    above = backward.sums[line.name][part % 2][:, index[0]]
-    if part >= 2:
-        return above, np.ones_like(above)
-    if part == 0:
-        return above, inputs[:, index[1]]
-    states = backward.values[line.name][0, :, index[1]]
-    return above, np.concatenate([[0.0], states[:-1]])
 
 
 def _of_bias(above: np.ndarray, index: Index) -> Terms:

@@ -7,7 +7,6 @@ last bit, and weights keep their names. What has no such layer stays closed: it 
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -40,19 +39,15 @@ def unfold(network: Network) -> Network:
         return network
     prepare = network.body.get_submodule("prepare")
     assert isinstance(prepare, ScaleAndStandardise)
-    network.body.prepare = _prepared(prepare, network.config.input_shape)
-    network.body.backbone = _followed(network.body.get_submodule("backbone"), prepare.size)
-    return network
-
-
-def _prepared(prepare: ScaleAndStandardise, taken: tuple[int, ...]) -> nn.Sequential:
     layers = OrderedDict[str, nn.Module]()
-    if taken != (3, *prepare.size):
+    if network.config.input_shape != (3, *prepare.size):
         layers["resize"] = Resize(prepare.size, 3)
     standardise = Standardise((3, *prepare.size))
     standardise.mean, standardise.std = prepare.mean, prepare.std
     layers["standardise"] = standardise
-    return nn.Sequential(layers)
+    network.body.prepare = nn.Sequential(layers)
+    network.body.backbone = _followed(network.body.get_submodule("backbone"), prepare.size)
+    return network
 
 
 def _kinds_in(backbone: nn.Module) -> str:
@@ -116,10 +111,23 @@ def _translate_layer(found: fx.GraphModule, node: fx.Node) -> None:
         _split_norm(found, node, layer)
     elif kind == "Conv2dSame":
         assert isinstance(layer, nn.Conv2d)
-        _put(found, node, name, _padded(layer, _shape(_sources(node)[0])[2:]))
+        # As many zeros as give one number for each stride, the odd one below and right.
+        size = _shape(_sources(node)[0])[2:]
+        whole = [
+            max((-(-side // stride) - 1) * stride + kernel - side, 0)
+            for side, stride, kernel in zip(size, layer.stride, layer.kernel_size, strict=True)
+        ]
+        before = (whole[0] // 2, whole[1] // 2)
+        _put(
+            found, node, name, PaddedConvolution(layer, before, (whole[0] - before[0], whole[1] - before[1]))
+        )
+    # True where nothing but a flattening takes what a step gives.
     elif (
         isinstance(layer, nn.AdaptiveAvgPool2d)
-        and _is_flattened(node, found)
+        and all(
+            user.op == "call_module" and isinstance(found.get_submodule(str(user.target)), nn.Flatten)
+            for user in node.users
+        )
         and layer.output_size in (1, (1, 1))
     ):
         _put(found, node, name, GlobalPool("average"))
@@ -149,16 +157,6 @@ def _split_norm(found: fx.GraphModule, node: fx.Node, layer: Any) -> None:
             _put(found, after, f"{name}.act", Closed(layer.act, type(layer.act).__name__, True))
 
 
-def _padded(layer: nn.Conv2d, size: tuple[int, ...]) -> PaddedConvolution:
-    """As many zeros as give one number for each stride, the odd one below and right."""
-    whole = [
-        max((-(-side // stride) - 1) * stride + kernel - side, 0)
-        for side, stride, kernel in zip(size, layer.stride, layer.kernel_size, strict=True)
-    ]
-    before = (whole[0] // 2, whole[1] // 2)
-    return PaddedConvolution(layer, before, (whole[0] - before[0], whole[1] - before[1]))
-
-
 def _translate_function(found: fx.GraphModule, node: fx.Node) -> None:
     """Put a layer in the place of a function, or close it."""
     name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "function")
@@ -182,12 +180,12 @@ def _translate_function(found: fx.GraphModule, node: fx.Node) -> None:
     if layer is not None:
         _put(found, node, own, layer, tuple(sources))
     else:
-        step = node.target if callable(node.target) else _method(name)
+        step = (
+            node.target
+            if callable(node.target)
+            else (lambda given, *rest, **settings: getattr(given, name)(*rest, **settings))
+        )
         _put(found, node, own, Closed(step, name, _is_values(node)))
-
-
-def _method(name: str) -> Callable[..., Any]:
-    return lambda given, *rest, **settings: getattr(given, name)(*rest, **settings)
 
 
 def _put(
@@ -248,11 +246,3 @@ def _is_mean_of_maps(node: fx.Node, taken: tuple[int, ...]) -> bool:
 
 def _is_pool(found: fx.GraphModule, node: fx.Node) -> bool:
     return node.op == "call_module" and isinstance(found.get_submodule(str(node.target)), GlobalPool)
-
-
-def _is_flattened(node: fx.Node, found: fx.GraphModule) -> bool:
-    """True where nothing but a flattening takes what a step gives."""
-    return all(
-        user.op == "call_module" and isinstance(found.get_submodule(str(user.target)), nn.Flatten)
-        for user in node.users
-    )

@@ -52,10 +52,13 @@ def describe(config: NetworkConfig) -> list[LayerRow]:
     field = _Tokens(config.input_shape[0]) if config.vocabulary else _Field(config.input_shape)
     for name, layer, _, output_shape in executed_layers(config):
         receptive_field = field.through(layer)
+        # Work of a layer in at most 16 characters; a backbone's layers are often variants of torch's
+        # own.
+        known = next((kind for kind in type(layer).__mro__[:2] if kind in _KINDS), None)
         rows.append(
             LayerRow(
                 name=name.removeprefix("body."),
-                kind=_kind(layer),
+                kind=(type(layer).__name__.lower()[:16] if known is None else _KINDS[known](layer)),
                 output_shape=output_shape,
                 parameters=sum(parameter.numel() for parameter in layer.parameters()),
                 multiply_adds=multiply_adds(layer, output_shape, config.input_shape[0]),
@@ -165,12 +168,6 @@ def _window(layer: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:
         return (1, 1), (1, 1)
     (rows, columns), (down, across) = pair(layer.kernel_size), pair(layer.stride)
     return (rows, down), (columns, across)
-
-
-def _kind(layer: nn.Module) -> str:
-    """Work of a layer in at most 16 characters; a backbone's layers are often variants of torch's own."""
-    known = next((kind for kind in type(layer).__mro__[:2] if kind in _KINDS), None)
-    return type(layer).__name__.lower()[:16] if known is None else _KINDS[known](layer)
 
 
 def _windowed(title: str) -> Callable[[Any], str]:

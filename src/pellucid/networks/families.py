@@ -86,7 +86,16 @@ def outline(config: NetworkConfig) -> Network:
     if config.name not in families | PRETRAINED:
         raise ValueError(f"name: {config.name[:40]!r} is not one of {', '.join(families | PRETRAINED)}")
     if config.name in families:
-        _require_fitting_inputs(config, families[config.name])
+        # Refuse texts for a network of images and the other way round.
+        family = families[config.name]
+        takes = family.input_kind
+        if takes is IMAGES and config.vocabulary:
+            raise ValueError(f"{config.name} takes images or feature vectors, not ids of texts")
+        if takes is TEXTS and (config.vocabulary <= UNKNOWN or len(config.input_shape) != 1):
+            raise ValueError(
+                f"{config.name} takes texts: one length and a vocabulary of at least {UNKNOWN + 1} ids "
+                f"expected, {list(config.input_shape)} and {config.vocabulary} found"
+            )
     assemble = PRETRAINED.get(config.name) or families[config.name].assemble
     with torch.device("meta"), _Unset():
         network = assemble(config)
@@ -106,21 +115,6 @@ class _Unset(TorchFunctionMode):
         if getattr(func, "__name__", "") in _DRAWING:
             return args[0] if args else given["tensor"]
         return func(*args, **given)
-
-
-def _require_fitting_inputs(config: NetworkConfig, family: Family) -> None:
-    """Refuse texts for a network of images and the other way round.
-
-    Raises: `ValueError` naming what the family takes.
-    """
-    takes = family.input_kind
-    if takes is IMAGES and config.vocabulary:
-        raise ValueError(f"{config.name} takes images or feature vectors, not ids of texts")
-    if takes is TEXTS and (config.vocabulary <= UNKNOWN or len(config.input_shape) != 1):
-        raise ValueError(
-            f"{config.name} takes texts: one length and a vocabulary of at least {UNKNOWN + 1} ids expected, "
-            f"{list(config.input_shape)} and {config.vocabulary} found"
-        )
 
 
 def parameter_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:

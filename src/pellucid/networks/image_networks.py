@@ -294,7 +294,19 @@ def assemble_cnn(config: NetworkConfig) -> Network:
     Raises: `ValueError` if the config does not describe a cnn.
     """
     stem = config.layers(Stem)
-    _check_cnn(config, stem)
+    # Refuse a config whose layers could not stand on one another with a `ValueError`.
+    require_large_input(config)
+    channels, *size = config.input_shape
+    if not 1 <= stem.stem_kernel <= SMALLEST_SIDE or not 1 <= stem.stem_stride <= SMALLEST_SIDE:
+        raise ValueError(f"cnn: stem of {stem.stem_kernel} pixels every {stem.stem_stride} is not 1 to 8")
+    most = 2 * channels * stem.stem_kernel**2
+    if stem.stem_filters % 2 or not 2 <= stem.stem_filters <= most:
+        raise ValueError(f"cnn: stem_filters {stem.stem_filters} is not an even number from 2 to {most}")
+    if not config.widths:
+        raise ValueError("cnn: no widths found, at least one block expected")
+    side = (min(size) - stem.stem_kernel) // stem.stem_stride + 1
+    if stem.pooled_blocks > len(config.widths) or side >> stem.pooled_blocks < 1:
+        raise ValueError(f"cnn: pooled_blocks {stem.pooled_blocks} is more than {side} pixels can be halved")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     layers["stem"] = WhiteningStem(
         config.input_shape[0], stem.stem_filters, stem.stem_kernel, stem.stem_stride
@@ -349,22 +361,6 @@ def _convolutions(config: NetworkConfig, stem: Stem) -> OrderedDict[str, nn.Modu
     return layers
 
 
-def _check_cnn(config: NetworkConfig, stem: Stem) -> None:
-    """Refuse a config whose layers could not stand on one another with a `ValueError`."""
-    require_large_input(config)
-    channels, *size = config.input_shape
-    if not 1 <= stem.stem_kernel <= SMALLEST_SIDE or not 1 <= stem.stem_stride <= SMALLEST_SIDE:
-        raise ValueError(f"cnn: stem of {stem.stem_kernel} pixels every {stem.stem_stride} is not 1 to 8")
-    most = 2 * channels * stem.stem_kernel**2
-    if stem.stem_filters % 2 or not 2 <= stem.stem_filters <= most:
-        raise ValueError(f"cnn: stem_filters {stem.stem_filters} is not an even number from 2 to {most}")
-    if not config.widths:
-        raise ValueError("cnn: no widths found, at least one block expected")
-    side = (min(size) - stem.stem_kernel) // stem.stem_stride + 1
-    if stem.pooled_blocks > len(config.widths) or side >> stem.pooled_blocks < 1:
-        raise ValueError(f"cnn: pooled_blocks {stem.pooled_blocks} is more than {side} pixels can be halved")
-
-
 def _halvings(pixels: int, stride: int) -> int:
     """Number of times that the stem's map can be halved before fewer than 3 rows or columns are left."""
     side, count = (pixels - max(2, stride)) // stride + 1, 0
@@ -381,13 +377,9 @@ def _cnn_widths(settings: Settings, facts: InputFacts, blocks: int) -> tuple[int
     widths = [share * width for width in table[settings.preset]]
     while len(widths) < blocks:
         widths.insert(0, widths[0] / 2)
-    channels = [_multiple_of_step(width) for width in widths[-blocks:]]
+    # The nearest multiple of the channel step above zero, halves upwards.
+    channels = [(max(1, int(width / _CHANNEL_STEP + 0.5)) * _CHANNEL_STEP) for width in widths[-blocks:]]
     if settings.width is not None:
         channels = [max(1, width * settings.width // channels[0]) for width in channels]
     depth = blocks if settings.depth is None else settings.depth
     return (*channels[:depth], *[channels[-1]] * (depth - blocks))
-
-
-def _multiple_of_step(width: float) -> int:
-    """The nearest multiple of the channel step above zero, halves upwards."""
-    return max(1, int(width / _CHANNEL_STEP + 0.5)) * _CHANNEL_STEP

@@ -238,7 +238,10 @@ class EmbeddingBag(nn.Module):
     def __init__(self, groups: tuple[int, ...], units: int) -> None:
         super().__init__()
         self.groups = groups
-        self.shares = _shares(groups)
+        # Share of each group; the squares add up to 1.
+        sizes = [end - first for first, end in pairwise(groups)]
+        counts = [1.0, *(min(1.0, math.sqrt(size / max(1, sizes[0])) / 2) for size in sizes[1:])]
+        self.shares = tuple(count / math.hypot(*counts) for count in counts)
         self.by_rows = False
         self.weight = nn.Parameter(torch.empty(groups[-1], units))
         self.bias = nn.Parameter(torch.empty(units))
@@ -279,13 +282,6 @@ class EmbeddingBag(nn.Module):
         rarity = 1 + torch.log((1 + texts) / (1 + counts.double()))
         rarity[: self.groups[0]] = 0
         self.rarity.copy_(rarity)
-
-
-def _shares(groups: tuple[int, ...]) -> tuple[float, ...]:
-    """Share of each group; the squares add up to 1."""
-    sizes = [end - first for first, end in pairwise(groups)]
-    counts = [1.0, *(min(1.0, math.sqrt(size / max(1, sizes[0])) / 2) for size in sizes[1:])]
-    return tuple(count / math.hypot(*counts) for count in counts)
 
 
 class MaskedPool(nn.Module):

@@ -282,7 +282,10 @@ def _directions(rows: np.ndarray, codes: Int64[np.ndarray, " n"], sort: FeatureK
     scaled -= mean
     axes = _axes(scaled, max(1, min(MOST_AXES, columns, _MOST_VALUES // columns)))
     along = scaled @ axes
-    centres = _means(along, codes)
+    # Mean of each class.
+    sums = np.zeros((int(codes.max()) + 1, along.shape[1]))
+    np.add.at(sums, codes, along)
+    centres = sums / np.bincount(codes)[:, np.newaxis]
     inside = along - centres[codes]
     covariance = inside.T @ inside / max(1, len(inside) - len(centres))
     typical = max(float(np.trace(covariance)) / len(covariance), _TINY)
@@ -315,13 +318,6 @@ def _axes(centred: Float64[np.ndarray, "n columns"], most: int) -> Float64[np.nd
     kept = values[::-1][:most] > values[-1] * 1e-10
     kept[0] = True  # where all rows are equal any direction will do
     return np.linalg.qr(centred.T @ vectors[:, ::-1][:, : len(kept)][:, kept])[0]
-
-
-def _means(rows: Float64[np.ndarray, "n axes"], codes: Int64[np.ndarray, " n"]) -> np.ndarray:
-    """Mean of each class."""
-    sums = np.zeros((int(codes.max()) + 1, rows.shape[1]))
-    np.add.at(sums, codes, rows)
-    return sums / np.bincount(codes)[:, np.newaxis]
 
 
 def _neighbours(rows: scipy.sparse.csr_array, codes: Int64[np.ndarray, " n"], seed: int) -> Neighbours:

@@ -194,7 +194,11 @@ def images_to_add(place: str, context: RunContext) -> Added | None:
         if settings.share is not None:
             raise UsageError("--share: belongs to --add-generated RUN; give it, or leave this out")
         return None
-    _require_classes_of_images(dataset)
+    # Refuse data that generated images cannot fill.
+    if dataset.input_kind is not IMAGES:
+        raise UsageError(f"{_FLAG}: adds images, and these are {dataset.noun}s; leave it out")
+    if dataset.target is not CLASSIFICATION:
+        raise UsageError(f"{_FLAG}: fills classes, and these labels are numbers; leave it out")
     model = _generator(run, dataset)
     share = DEFAULT_SHARE if settings.share is None else settings.share
     wanted, median = lacking(dataset.labels[dataset.train], len(dataset.classes), share)
@@ -205,7 +209,13 @@ def images_to_add(place: str, context: RunContext) -> Added | None:
         )
     require_unseen(run, place, context)
     added = _made(run, model, dataset, (wanted, median, share), settings.seed)
-    _require_same(added, context)
+    # Enter what is added into the journal, and refuse to resume with another generator.
+    now = added.to_json()
+    if context.journal.decided(_KEY, lambda: now) != now:
+        raise UsageError(
+            f"--resume: the generator of {added.run} is another than when the run was started; restore it, "
+            "or start again with --overwrite"
+        )
     context.stages.paragraph(added.sentence)
     return added
 
@@ -217,17 +227,6 @@ def lacking(
     counts = np.bincount(labels, minlength=classes)
     median = int(np.median(counts))
     return np.floor(share * np.maximum(median - counts, 0) + 0.5).astype(np.int64), median
-
-
-def _require_classes_of_images(dataset: Dataset) -> None:
-    """Refuse data that generated images cannot fill.
-
-    Raises: `UsageError` saying why.
-    """
-    if dataset.input_kind is not IMAGES:
-        raise UsageError(f"{_FLAG}: adds images, and these are {dataset.noun}s; leave it out")
-    if dataset.target is not CLASSIFICATION:
-        raise UsageError(f"{_FLAG}: fills classes, and these labels are numbers; leave it out")
 
 
 def _generator(run: str, dataset: Dataset) -> Generator:
@@ -270,34 +269,9 @@ def _made(
     )
 
 
-def _require_same(added: Added, context: RunContext) -> None:
-    """Enter what is added into the journal, and refuse to resume with another generator.
-
-    Raises: `UsageError` if it differs from that of the run being resumed.
-    """
-    now = added.to_json()
-    if context.journal.decided(_KEY, lambda: now) != now:
-        raise UsageError(
-            f"--resume: the generator of {added.run} is another than when the run was started; restore it, "
-            "or start again with --overwrite"
-        )
-
-
 # The second network: that of the run, trained once more with generated images among its training images.
 
 SUFFIX = "-with-generated"
-
-
-def material_with(added: Added, material: Material) -> Material:
-    """Material whose training examples are followed by the generated ones; positions of the others stay."""
-    assert isinstance(material.inputs, np.ndarray)  # they are images
-    before = len(material.inputs)
-    return dataclasses.replace(
-        material,
-        inputs=np.concatenate([material.inputs, added.images]),
-        labels=np.concatenate([material.labels, added.labels]),
-        train=np.concatenate([material.train, before + np.arange(len(added.images))]),
-    )
 
 
 def trainings_beside(added: Added | None, material: Material) -> float:
@@ -315,7 +289,15 @@ def train_with(added: Added, network: Planned, context: RunContext) -> Candidate
     was written.
     """
     material = material_of(context.dataset)
-    extended = material_with(added, material)
+    # Material whose training examples are followed by the generated ones; positions of the others stay.
+    assert isinstance(material.inputs, np.ndarray)  # they are images
+    before = len(material.inputs)
+    extended = dataclasses.replace(
+        material,
+        inputs=np.concatenate([material.inputs, added.images]),
+        labels=np.concatenate([material.labels, added.labels]),
+        train=np.concatenate([material.train, before + np.arange(len(added.images))]),
+    )
     name = network.plan.name + SUFFIX
 
     def train(planned: Planned) -> None:

@@ -226,9 +226,10 @@ def conclude(
         ):
             candidates = with_detectors(candidates, material_of(folds.learning), settings.seed)
     candidates = with_held_out(candidates, dataset, settings.seed)
+    # Columns whose texts the data joins, or joined for a network that continues training.
     candidates = with_data_known(
         candidates,
-        _joined_columns(dataset, continual),
+        dataset.joined_columns or (() if continual is None else continual.start.model.joined_columns),
         _renamed(dataset, settings, continual),
         settings.threshold or {},
     )
@@ -271,11 +272,6 @@ def conclude(
         else judged(learned.added, candidates, recommendation.name, tested, dataset, settings),
     )
     return _with_backbone(outcome, learned.built)
-
-
-def _joined_columns(dataset: Dataset, continual: ContinualTraining | None) -> tuple[str, ...]:
-    """Columns whose texts the data joins, or joined for a network that continues training."""
-    return dataset.joined_columns or (() if continual is None else continual.start.model.joined_columns)
 
 
 def _renamed(dataset: Dataset, settings: Settings, continual: ContinualTraining | None) -> dict[str, str]:

@@ -11,7 +11,6 @@ from pellucid.pipeline.adding import Added, records_of, train_with, trainings_be
 from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, continual_learner, recall
 from pellucid.pipeline.judging.refitting import (
-    Kind,
     judged_by_folds,
     kind_of_classical,
     kind_of_network,
@@ -211,12 +210,7 @@ def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
     """Give candidates answers about folds, where these judge; without time for one they are left out."""
     if not folds.parts:
         return learned
-    candidates, watched = judged_by_folds(_kinds(learned, context), learned.candidates, folds, context)
-    return dataclasses.replace(learned, candidates=candidates, history=watched or learned.history)
-
-
-def _kinds(learned: Learned, context: RunContext) -> list[Kind]:
-    """Every kind of model that was trained, to be trained anew for each fold."""
+    # Every kind of model that was trained, to be trained anew for each fold.
     settings = context.settings
     alone = [each for each in learned.candidates if each.stored is None]
     lesson = TrainingSets().of
@@ -228,7 +222,8 @@ def _kinds(learned: Learned, context: RunContext) -> list[Kind]:
         found.append(kind_of_network(learned.network, simple, settings, most))
     for each in learned.built:
         found += kinds_of_backbone(each, settings)
-    return found
+    candidates, watched = judged_by_folds(found, learned.candidates, folds, context)
+    return dataclasses.replace(learned, candidates=candidates, history=watched or learned.history)
 
 
 def _backbones(context: RunContext) -> tuple[Choice, ...]:

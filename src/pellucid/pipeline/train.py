@@ -306,19 +306,16 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
     found = [f"A training would take about {seconds(sum(parts.values()))} here just now: {shares}."]
     time = TimeBudget.of(settings)
     if time.is_limited and sum(parts.values()) > time.whole:
-        found.append(_left_out(parts, steps, time, settings))
+        # Sentence on what a limit leaves out of a training that takes longer.
+        share = time.whole / sum(parts.values())
+        lacks = [
+            "classical models compare fewer set-ups or learn from fewer examples, "
+            f"about {share:.0%} of the work"
+        ]
+        if steps:
+            lacks.append(f"the network takes about {max(1, round(share * steps)):,} of {steps:,} steps")
+        lacks.append("the dearest models are left out where even a part does not fit")
+        if not has_curve(settings):
+            lacks.append("there is no learning curve")
+        found.append(f"Within {settings.time_limit}, {'; '.join(lacks)}.")
     return found
-
-
-def _left_out(parts: Mapping[str, float], steps: int, time: TimeBudget, settings: Settings) -> str:
-    """Sentence on what a limit leaves out of a training that takes longer."""
-    share = time.whole / sum(parts.values())
-    lacks = [
-        f"classical models compare fewer set-ups or learn from fewer examples, about {share:.0%} of the work"
-    ]
-    if steps:
-        lacks.append(f"the network takes about {max(1, round(share * steps)):,} of {steps:,} steps")
-    lacks.append("the dearest models are left out where even a part does not fit")
-    if not has_curve(settings):
-        lacks.append("there is no learning curve")
-    return f"Within {settings.time_limit}, {'; '.join(lacks)}."

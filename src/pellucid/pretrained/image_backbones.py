@@ -105,7 +105,15 @@ class ImageBackbone:
         """
         network = outline(config)
         wanted = {name.removeprefix(_PREFIX) for name in network.state_dict() if name.startswith(_PREFIX)}
-        _require_same_names(wanted, set(self.tensors), self.origin)
+        # Refuse weights of another network.
+        found = set(self.tensors)
+        origin = self.origin
+        for words, names in (("misses", wanted - found), ("has, and the network has not,", found - wanted)):
+            if names:
+                raise ModelFileError(
+                    f"{origin.source}: {words} {len(names)} tensors, such as {min(names)}; give the weights "
+                    f"of {origin.name} under timm's names"
+                )
         layers = network.body.get_submodule("backbone.layers")
         try:
             layers.load_state_dict(dict(self.tensors), assign=True)
@@ -228,15 +236,7 @@ def _converted(name: str, packaged: Packaged) -> dict[str, Tensor]:
     path = cache_folder().parent / "pretrained" / f"{name}.safetensors"
     if path.is_file() and sha256(path) == packaged.converted:
         return _read(path)
-    tensors = _under_names_of_timm(name, packaged)
-    with contextlib.suppress(StorageError):  # without a cache it takes half a second next time too
-        make_folder(path.parent)
-        write_file(path, save(tensors))
-    return tensors
-
-
-def _under_names_of_timm(name: str, packaged: Packaged) -> dict[str, Tensor]:
-    """Weights of a package, whose layers stand in the order of timm's under other names."""
+    # Weights of a package, whose layers stand in the order of timm's under other names.
     found: Mapping[str, Tensor] = torch.load(installed(name), map_location="cpu", weights_only=True)
     with torch.device("meta"):
         wanted = timm_network(packaged.architecture).state_dict()
@@ -246,21 +246,11 @@ def _under_names_of_timm(name: str, packaged: Packaged) -> dict[str, Tensor]:
             f"{name}: its weights do not fit {packaged.architecture} of this version of timm; install "
             "timm 1.0"
         )
-    return {own: tensor.contiguous() for (own, _), tensor in pairs}
-
-
-def _require_same_names(wanted: set[str], found: set[str], origin: Origin) -> None:
-    """Refuse weights of another network.
-
-    Raises:
-        ModelFileError: naming what is missing or too much.
-    """
-    for words, names in (("misses", wanted - found), ("has, and the network has not,", found - wanted)):
-        if names:
-            raise ModelFileError(
-                f"{origin.source}: {words} {len(names)} tensors, such as {min(names)}; give the weights of "
-                f"{origin.name} under timm's names"
-            )
+    tensors = {own: tensor.contiguous() for (own, _), tensor in pairs}
+    with contextlib.suppress(StorageError):  # without a cache it takes half a second next time too
+        make_folder(path.parent)
+        write_file(path, save(tensors))
+    return tensors
 
 
 @torch.no_grad()

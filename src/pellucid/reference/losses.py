@@ -58,7 +58,10 @@ def cross_entropy(
     """
     w = _weights(logits, class_weights)
     t = _smoothed(logits, labels, smoothing)
-    return float(-(w * t * _log_softmax(logits)).sum() / w[labels].sum())
+    # $\ln p_k = z_k - \ln \sum_j e^{z_j}$, the largest logit taken off first, so that none overflows.
+    z = logits - logits.max(axis=1, keepdims=True)
+    logarithms: np.ndarray = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return float(-(w * t * logarithms).sum() / w[labels].sum())
 
 
 def cross_entropy_backward(
@@ -201,13 +204,6 @@ def _smoothed(logits: np.ndarray, labels: np.ndarray, smoothing: float) -> np.nd
     one_hot = np.eye(classes, dtype=logits.dtype)[labels]
     targets: np.ndarray = (1 - smoothing) * one_hot + smoothing / classes
     return targets
-
-
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    r"""$\ln p_k = z_k - \ln \sum_j e^{z_j}$, the largest logit taken off first, so that none overflows."""
-    z = logits - logits.max(axis=1, keepdims=True)
-    logarithms: np.ndarray = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
-    return logarithms
 
 
 # Losses of a generative adversarial network: of the discriminator, and of the generator.

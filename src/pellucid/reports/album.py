@@ -85,7 +85,10 @@ def bind(images: Sequence[Pixels], budget: int = BUDGET) -> Album:
     different: list[Pixels] = []
     places = []
     for pixels in images:
-        content = _digest(pixels)
+        # Equal for equal images only.
+        content = hashlib.sha256(
+            repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()
+        ).digest()
         if content not in keys:
             keys[content] = f"p{len(different)}"
             different.append(pixels)
@@ -96,11 +99,6 @@ def bind(images: Sequence[Pixels], budget: int = BUDGET) -> Album:
         for key, uri, pixels in zip(keys.values(), uris, different, strict=True)
     ]
     return Album(places, stored, side)
-
-
-def _digest(pixels: Pixels) -> bytes:
-    """Equal for equal images only."""
-    return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).digest()
 
 
 def _within(images: Sequence[Pixels], budget: int) -> tuple[int | None, list[str]]:

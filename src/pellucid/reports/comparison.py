@@ -233,7 +233,12 @@ def render_comparison(facts: ComparisonFacts) -> str:
 
     HTML, to be encoded as UTF-8.
     """
-    colours = _colours(facts)
+    # A colour for each of the best few variants, in the order in which they were given.
+    variants: Mapping[str, Any] = facts.found["variants"]
+    sign = -1 if facts.found["larger_is_better"] else 1
+    best = sorted(variants, key=lambda name: sign * float(variants[name]["mean"]["value"]))[:_MOST_DRAWN]
+    own = iter(_COLOURS)
+    colours = {str(name): next(own) if name in best else _GREY for name in variants}
     rows, bounds = _rows(facts, colours)
     pairs = _pairs(facts)
     content = {
@@ -250,15 +255,6 @@ def render_comparison(facts: ComparisonFacts) -> str:
         "settings": _settings(facts),
     }
     return environment().get_template("comparison.html").render(facts=facts, content=content)
-
-
-def _colours(facts: ComparisonFacts) -> dict[str, int]:
-    """A colour for each of the best few variants, in the order in which they were given."""
-    variants: Mapping[str, Any] = facts.found["variants"]
-    sign = -1 if facts.found["larger_is_better"] else 1
-    best = sorted(variants, key=lambda name: sign * float(variants[name]["mean"]["value"]))[:_MOST_DRAWN]
-    own = iter(_COLOURS)
-    return {str(name): next(own) if name in best else _GREY for name in variants}
 
 
 def _headline(facts: ComparisonFacts, pairs: Sequence[Pairing]) -> str:

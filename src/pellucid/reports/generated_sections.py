@@ -210,7 +210,10 @@ def latent(facts: ReportFacts) -> Mapping[str, Any] | None:
         return None
     names = facts.classes or [""]
     return {
-        "dots": _dots(found.latent),
+        "dots": [
+            Dot(float(x), float(y), int(code) % _COLOURS)
+            for (x, y), code in zip(_placed(found.latent), found.latent.codes, strict=True)
+        ],
         "labels": _labels(found.latent, names) if facts.classes else [],
         "share": found.latent.share,
         "size": (_WIDTH, _HEIGHT),
@@ -315,13 +318,6 @@ def _placed(found: LatentMap) -> np.ndarray:
     scale = float((room / np.maximum(reach, 1e-9)).min())
     placed: np.ndarray = np.round(points * scale * (1, -1) + (_WIDTH / 2, _HEIGHT / 2), 1)
     return placed
-
-
-def _dots(found: LatentMap) -> Sequence[Dot]:
-    return [
-        Dot(float(x), float(y), int(code) % _COLOURS)
-        for (x, y), code in zip(_placed(found), found.codes, strict=True)
-    ]
 
 
 def _labels(found: LatentMap, names: Sequence[str]) -> Sequence[tuple[str, Dot]]:

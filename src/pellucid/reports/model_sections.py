@@ -207,7 +207,13 @@ def model_table(facts: ReportFacts) -> Mapping[str, Any] | None:
     scores = {name: scored_models.test_score(entry, headline) for name, entry in trained.items()}
     bounds, reference = _model_scale(facts, scores, headline)
     rows = [_model_row(facts, name, entry, headline, bounds, reference) for name, entry in trained.items()]
-    rows.sort(key=lambda row: (not row.is_recommended, *_rank(row.score, headline)))
+    # Sorts the best model first and those without a score last.
+    rows.sort(
+        key=lambda row: (
+            not row.is_recommended,
+            *((True, 0.0) if row.score is None else (False, -headline.better(row.score.value))),
+        )
+    )
     return {
         "rows": rows,
         "recommended": rows[0],
@@ -270,11 +276,6 @@ def _model_row(
         members=scored_models.members(entry),
         facts=entry,
     )
-
-
-def _rank(score: Score | None, headline: Metric) -> tuple[bool, float]:
-    """Sorts the best model first and those without a score last."""
-    return (True, 0.0) if score is None else (False, -headline.better(score.value))
 
 
 def _model_scale(

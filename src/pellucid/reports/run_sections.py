@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.reports.facts import LayerRow, ReportFacts
+from pellucid.reports.facts import ReportFacts
 from pellucid.reports.formatting import finite
 from pellucid.settings import ROWS
 
@@ -102,8 +102,12 @@ def network_section(facts: ReportFacts) -> Mapping[str, Any] | None:
     if not facts.layers:
         return None
     total = sum(int(layer.parameters) for layer in facts.layers)
+    # Share of all parameters that a layer holds, in per cent.
     return {
-        "layers": [(layer, _share(layer, total)) for layer in facts.layers],
+        "layers": [
+            (layer, (round(100 * int(layer.parameters) / total, 2) if total else 0.0))
+            for layer in facts.layers
+        ],
         "parameters": total,
         "multiply_adds": sum(int(layer.multiply_adds) for layer in facts.layers),
         "learned": sum(1 for layer in facts.layers if layer.parameters),
@@ -159,11 +163,6 @@ def _tokens(facts: ReportFacts) -> Tokens | None:
         cut=counts["cut"],
         reasons=[str(reason) for reason in found.get("reasons") or ()],
     )
-
-
-def _share(layer: LayerRow, total: int) -> float:
-    """Share of all parameters that a layer holds, in per cent."""
-    return round(100 * int(layer.parameters) / total, 2) if total else 0.0
 
 
 # Reproduction of the run: settings, versions and command.

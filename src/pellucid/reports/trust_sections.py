@@ -394,6 +394,7 @@ def slices_section(facts: ReportFacts) -> Mapping[str, Any] | None:
     reference = None if whole is None else (whole.value, "")
     rows = [_row(each, bounds, reference) for each in entries]
     pooled = rows.pop() if found["pooled"] else None
+    # The values that are worse than all beyond chance.
     return {
         "column": found["column"],
         "metric": metric,
@@ -404,14 +405,9 @@ def slices_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         "pooled_values": (found["pooled"] or {}).get("values"),
         "left_out": found["left_out"],
         "bounds": bounds,
-        "worse": _worse(rows),
+        "worse": [row.value for row in rows if row.is_worse],
         "count": len(entries),
     }
-
-
-def _worse(rows: Sequence[SliceRow]) -> Sequence[str]:
-    """The values that are worse than all beyond chance."""
-    return [row.value for row in rows if row.is_worse]
 
 
 def _row(

@@ -9,7 +9,7 @@ from jaxtyping import Float64
 
 from pellucid.reports import scored_models, trust_sections
 from pellucid.reports.axes import Ruler, ruler
-from pellucid.reports.error_sections import ClassRow, Pair, most_confused, per_class
+from pellucid.reports.error_sections import Pair, most_confused, per_class
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.formatting import Score, finite, significant
 from pellucid.reports.scored_models import pairings
@@ -124,8 +124,16 @@ def judge(facts: ReportFacts) -> Verdict:
     beats_chance = not is_dummy and score is not None and chance is not None and score.low > chance
     title, kind = scored_models.in_words(facts, facts.recommended)
     rows = per_class(facts)
-    trusted = [row.name for row in rows if beats_chance and _is_trusted(row)]
-    doubtful = [row.name for row in rows if _is_doubtful(row)]
+    trusted = [
+        row.name
+        for row in rows
+        if beats_chance and (row.precision is not None and row.precision.low >= TRUSTED)
+    ]
+    doubtful = [
+        row.name
+        for row in rows
+        if any(score is not None and score.high < TRUSTED for score in (row.precision, row.recall))
+    ]
     decided = {*trusted, *doubtful}
     reference = None if chance is None else (chance, f"largest class {significant(chance)}")
     confused = most_confused(facts, 1)
@@ -199,14 +207,6 @@ def baseline(facts: ReportFacts) -> Baseline | None:
         headline.words,
         pair.verdict if pair else "",
     )
-
-
-def _is_trusted(row: ClassRow) -> bool:
-    return row.precision is not None and row.precision.low >= TRUSTED
-
-
-def _is_doubtful(row: ClassRow) -> bool:
-    return any(score is not None and score.high < TRUSTED for score in (row.precision, row.recall))
 
 
 def _names(names: Sequence[str]) -> Names:

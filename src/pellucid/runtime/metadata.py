@@ -188,7 +188,15 @@ class Metadata:
         joined = joined_columns_of(_parsed(found, "joined_columns")) if "joined_columns" in found else ()
         if joined and input_kind.name != "texts":
             raise ValueError("joined_columns: there without texts")
-        classes = _classes(_parsed(found, "classes"))
+        # Check the names of classes; there may be none.
+        value = _parsed(found, "classes")
+        if not isinstance(value, list) or len(value) > _MOST_CLASSES:
+            raise ValueError(f"classes: no list of at most {_MOST_CLASSES:,} names")
+        for name in value:
+            Text(_LONGEST).read("classes", name)
+        if len(set(value)) != len(value):
+            raise ValueError("classes: one of them stands twice")
+        classes = tuple(value)
         return cls(
             model=read["model"],
             pellucid=read["pellucid"],
@@ -215,17 +223,6 @@ def _parsed(found: Mapping[str, str], key: str) -> Any:
         return parse(found[key].encode())
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from error
-
-
-def _classes(value: object) -> tuple[str, ...]:
-    """Check the names of classes; there may be none."""
-    if not isinstance(value, list) or len(value) > _MOST_CLASSES:
-        raise ValueError(f"classes: no list of at most {_MOST_CLASSES:,} names")
-    for name in value:
-        Text(_LONGEST).read("classes", name)
-    if len(set(value)) != len(value):
-        raise ValueError("classes: one of them stands twice")
-    return tuple(value)
 
 
 def _rate(value: object) -> float | None:

@@ -110,16 +110,12 @@ def choose_precision(settings: Settings, device: str) -> str:
     if settings.precision != "auto":
         return settings.precision
     if device == "cpu":
-        is_native = _processor_multiplies_bf16()
+        bound = next(filter(None, map(os.environ.get, _BOUNDS)), "")
+        is_there = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        is_native = is_there and bound.lower() not in _BOUNDS_BELOW_BF16
     else:
         is_native = device == "cuda" and torch.cuda.get_device_capability() >= (8, 0)
     return "bf16" if is_native else "fp32"
-
-
-def _processor_multiplies_bf16() -> bool:
-    bound = next(filter(None, map(os.environ.get, _BOUNDS)), "")
-    is_there = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return is_there and bound.lower() not in _BOUNDS_BELOW_BF16
 
 
 def lacking(precision: str, cell: str, device: str) -> str | None:

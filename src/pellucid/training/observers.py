@@ -165,7 +165,16 @@ class PlainProgress:
 
     def after_epoch(self, state: State) -> None:
         """Print the epoch's line."""
-        self.write(epoch_line(state, self.recipe))
+        # Last epoch of the state in one line of at most 80 columns.
+        recipe = self.recipe
+        record = state.history[-1]
+        line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {figure(record['train_loss'])}"
+        if (score := _validation(record, recipe)) is not None:
+            line += f"   validation {score[0]} {figure(score[1])}"
+        if "train_discriminator_accuracy" in record:
+            line += f"   discriminator right {figure(record['train_discriminator_accuracy'])}"
+        speed = next(record[kind.speed] for kind in INPUT_KINDS.values() if kind.speed in record)
+        self.write(f"{line}   {speed:,.0f}/s")
 
 
 class BarProgress:
@@ -219,18 +228,6 @@ def _validation(record: Mapping[str, Any], recipe: Recipe) -> tuple[str, float] 
     if "validation_root_mean_squared_error" in record:
         return "RMSE", record["validation_root_mean_squared_error"]
     return None
-
-
-def epoch_line(state: State, recipe: Recipe) -> str:
-    """Last epoch of the state in one line of at most 80 columns."""
-    record = state.history[-1]
-    line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {figure(record['train_loss'])}"
-    if (score := _validation(record, recipe)) is not None:
-        line += f"   validation {score[0]} {figure(score[1])}"
-    if "train_discriminator_accuracy" in record:
-        line += f"   discriminator right {figure(record['train_discriminator_accuracy'])}"
-    speed = next(record[kind.speed] for kind in INPUT_KINDS.values() if kind.speed in record)
-    return f"{line}   {speed:,.0f}/s"
 
 
 # Snapshots: what a generator makes of the same noise, as a sheet after some of the epochs.

@@ -31,17 +31,6 @@ from pellucid.training.recipe import Recipe
 _SPAN = 500
 
 
-def learn_by_rows(network: nn.Module, recipe: Recipe) -> None:
-    """Let the vectors of n-grams learn by rows where that is Adam all the same: without weight decay.
-
-    On a graphics processor a whole table is quickly gone over.
-    """
-    is_adam = recipe.optimizer in ("adam", "adamw") and recipe.weight_decay == 0.0
-    for layer in network.modules():
-        if isinstance(layer, EmbeddingBag):
-            layer.by_rows = is_adam and recipe.device == "cpu"
-
-
 def values_of(gradient: Tensor) -> Tensor:
     """Numbers of a gradient that may not be zero; those of a sparse one, whose rows stand in it once."""
     return gradient._values() if gradient.is_sparse else gradient
@@ -114,14 +103,13 @@ def _sgd(groups: Groups, recipe: Recipe, momentum: float, nesterov: bool) -> tor
 
 
 def _adam(kind: Any, groups: Groups, recipe: Recipe) -> torch.optim.Optimizer:
-    rate, betas = recipe.learning_rate, _betas(recipe)
+    # Shares of the running means of Adam that are kept from step to step.
+    rate, betas = (
+        recipe.learning_rate,
+        (BETAS if recipe.adversarial is None else (recipe.adversarial.momentum, BETAS[1])),
+    )
     optimizer: torch.optim.Optimizer = kind(groups, lr=rate, betas=betas, fused=True)
     return optimizer
-
-
-def _betas(recipe: Recipe) -> tuple[float, float]:
-    """Shares of the running means of Adam that are kept from step to step."""
-    return BETAS if recipe.adversarial is None else (recipe.adversarial.momentum, BETAS[1])
 
 
 OPTIMIZERS: dict[str, Callable[[Groups, Recipe], torch.optim.Optimizer]] = {
@@ -144,7 +132,11 @@ def build_optimizer(
     generator's get theirs, and each of the two networks has its own updates: the optimiser leaves alone what
     has no gradient. Vectors of n-grams learn by rows from now on, or no longer.
     """
-    learn_by_rows(network, recipe)
+    # Let the vectors of n-grams learn by rows where that is Adam all the same: without weight decay.
+    is_adam = recipe.optimizer in ("adam", "adamw") and recipe.weight_decay == 0.0
+    for layer in network.modules():
+        if isinstance(layer, EmbeddingBag):
+            layer.by_rows = is_adam and recipe.device == "cpu"
     if recipe.adversarial is not None:
         of_generator = (name for name, _ in network.named_parameters() if name.startswith("generator."))
         shares = dict.fromkeys(of_generator, recipe.adversarial.generator_rate)

@@ -176,7 +176,19 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
     if optimizer == "gd" and settings.batch_size is not None:
         raise UsageError("--batch-size: gd takes the whole training split in each step; leave one out")
     if around.target is REGRESSION:
-        _refuse_settings_of_classes(settings)
+        # Refuse settings that have a meaning for classes only.
+        of_classes = {
+            "--loss cross-entropy": settings.loss == "cross-entropy",
+            "--label-smoothing": bool(settings.label_smoothing),
+            "--class-weight balanced": settings.class_weight not in (None, "none"),
+            f"--metric {settings.metric}": settings.metric != Settings.metric,
+        }
+        for flag, is_given in of_classes.items():
+            if is_given:
+                raise UsageError(
+                    f"{flag}: belongs to classes, but numbers are predicted; leave it out, "
+                    "or give --target class"
+                )
     default = (GENERATORS.get(around.model) or DEFAULTS[around.takes])(settings, around)
     epochs = settings.epochs or default.epochs
     loss = settings.loss or ("adversarial" if around.model == ADVERSARIAL else around.target.loss)
@@ -206,25 +218,6 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         adversarial=BY_MEASUREMENT if loss == "adversarial" else None,
         frozen_from=default.frozen_from,
     )
-
-
-def _refuse_settings_of_classes(settings: Settings) -> None:
-    """Refuse settings that have a meaning for classes only.
-
-    Raises:
-        UsageError: naming the setting, and that numbers are predicted.
-    """
-    of_classes = {
-        "--loss cross-entropy": settings.loss == "cross-entropy",
-        "--label-smoothing": bool(settings.label_smoothing),
-        "--class-weight balanced": settings.class_weight not in (None, "none"),
-        f"--metric {settings.metric}": settings.metric != Settings.metric,
-    }
-    for flag, is_given in of_classes.items():
-        if is_given:
-            raise UsageError(
-                f"{flag}: belongs to classes, but numbers are predicted; leave it out, or give --target class"
-            )
 
 
 def batches_per_epoch(examples: int, batch_size: int) -> int:

@@ -266,8 +266,11 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
     are_few = around.classes < MANY_CLASSES
     rate = recipe.rate_of_few if are_few else recipe.learning_rate
     in_fp32 = settings.precision == "auto" and not recipe.in_bf16
+    updates_per_epoch = math.ceil(examples / batch_size)
+    shrunk = recipe.epochs[settings.preset] * min(1.0, math.sqrt(_WHOLE_OF_TEXTS / max(1, examples)))
+    needed = min(_MOST_EPOCHS_OF_TEXTS, math.ceil(UPDATES_OF_TEXTS[settings.preset] / updates_per_epoch))
     return Defaults(
-        epochs=_epochs_of_texts(recipe, settings.preset, examples, math.ceil(examples / batch_size)),
+        epochs=max(1, round(shrunk), needed),
         batch_size=batch_size,
         learning_rate=rate if is_adaptive else _LEARNING_RATES[optimizer],
         weight_decay=recipe.weight_decay if optimizer == "adamw" else 0.0,
@@ -339,12 +342,6 @@ def _epochs_of_images(whole: int, examples: int) -> int:
     """Epochs for so many examples, where 50,000 get `whole`."""
     factor = min(20.0, math.sqrt(_WHOLE / max(1, examples)))
     return round(whole * max(1.0, min(factor, max(_FACTOR, _MOST_PASSES / max(1, examples)))))
-
-
-def _epochs_of_texts(recipe: TextRecipe, preset: str, examples: int, updates_per_epoch: int) -> int:
-    shrunk = recipe.epochs[preset] * min(1.0, math.sqrt(_WHOLE_OF_TEXTS / max(1, examples)))
-    needed = min(_MOST_EPOCHS_OF_TEXTS, math.ceil(UPDATES_OF_TEXTS[preset] / updates_per_epoch))
-    return max(1, round(shrunk), needed)
 
 
 def _batch_size(examples: int, part: int, smallest: int, largest: int) -> int:

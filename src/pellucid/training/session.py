@@ -87,7 +87,15 @@ def _mixture(
     weights = np.full(count, 1 / count)
     variances = np.tile(np.maximum(draws.var(axis=0), _LEAST_VARIANCE), (count, 1))
     for _ in range(_ROUNDS):
-        responsibilities = _responsibilities(draws, weights, means, variances)
+        # Probability that each draw comes from each component.
+        precisions = 1 / variances
+        away = (
+            draws**2 @ precisions.T - 2 * draws @ (means * precisions).T + (means**2 * precisions).sum(axis=1)
+        )
+        joint = np.log(weights) - 0.5 * (away + np.log(variances).sum(axis=1))
+        joint = np.exp(joint - joint.max(axis=1, keepdims=True))
+        shares: np.ndarray = joint / joint.sum(axis=1, keepdims=True)
+        responsibilities = shares
         sums = responsibilities.sum(axis=0) + 1e-9
         means = responsibilities.T @ draws / sums[:, None]
         squares = responsibilities.T @ draws**2 / sums[:, None]
@@ -95,18 +103,6 @@ def _mixture(
         weights = np.maximum(sums / len(draws), _LEAST_WEIGHT)
         weights /= weights.sum()
     return weights, means, variances
-
-
-def _responsibilities(
-    draws: Draws, weights: Float64[np.ndarray, " components"], means: Components, variances: Components
-) -> Float64[np.ndarray, "draws components"]:
-    """Probability that each draw comes from each component."""
-    precisions = 1 / variances
-    away = draws**2 @ precisions.T - 2 * draws @ (means * precisions).T + (means**2 * precisions).sum(axis=1)
-    joint = np.log(weights) - 0.5 * (away + np.log(variances).sum(axis=1))
-    joint = np.exp(joint - joint.max(axis=1, keepdims=True))
-    shares: np.ndarray = joint / joint.sum(axis=1, keepdims=True)
-    return shares
 
 
 # Time limits as a number of steps, fixed before the first step; the clock decides no more.

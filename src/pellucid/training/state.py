@@ -135,7 +135,14 @@ class State:
 
         Raises: `ValueError` if something is not what `tensors` and `scalars` give; the state stays as it is.
         """
-        scalars = _read_scalars(scalars, total_steps)
+        # Scalars of a state, as `State.scalars` gave them, out of a file.
+        read = read_object("state", scalars, _SCALARS)
+        read["sums"] = read_object("sums", read["sums"], _SUMS)
+        if read["best"] is not None:
+            read["best"] = read_object("best", read["best"], _BEST)
+        if total_steps is not None and read["step"] > total_steps:
+            raise ValueError(f"step {read['step']:,} of {total_steps:,}")
+        scalars = read
         parts = self._read_tensors(tensors, has_best=scalars["best"] is not None)
         self.network.load_state_dict(parts["network"])
         self._restore_moments(parts["optimizer"])
@@ -215,20 +222,6 @@ _SCALARS: Fields = {
     "history": Records(),
 }
 _BEST: Fields = {"epoch": Whole(1, _MOST), "score": Number(-1e308, 1e308)}
-
-
-def _read_scalars(scalars: object, total_steps: int | None) -> Record:
-    """Scalars of a state, as `State.scalars` gave them, out of a file.
-
-    Raises: `ValueError` naming the first value that cannot be.
-    """
-    read = read_object("state", scalars, _SCALARS)
-    read["sums"] = read_object("sums", read["sums"], _SUMS)
-    if read["best"] is not None:
-        read["best"] = read_object("best", read["best"], _BEST)
-    if total_steps is not None and read["step"] > total_steps:
-        raise ValueError(f"step {read['step']:,} of {total_steps:,}")
-    return read
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:

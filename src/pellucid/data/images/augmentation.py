@@ -63,7 +63,12 @@ def augmented_batch(
     places = (indices[:, None] * height + rows)[:, :, None] * width + columns[:, None, :]
     batch: np.ndarray = pixels.reshape(count * height * width, channels).take(places, axis=0)
     if augmentation.erase > 0:
-        _erase(batch, augmentation.erase, generator)
+        # Replace a random rectangle by noise, in place.
+        drawn = _rectangles(batch, generator, largest=0.33, longest=1 / 0.3)
+        chosen = generator.random(len(batch)) < augmentation.erase
+        for index in np.flatnonzero(chosen).tolist():
+            patch = batch[index][drawn.places(index)]
+            patch[...] = generator.integers(0, 256, size=patch.shape, dtype=np.uint8)
     return batch
 
 
@@ -74,20 +79,6 @@ def _reflected(positions: np.ndarray, size: int) -> np.ndarray:
     period = 2 * (size - 1)
     folded = np.abs(positions) % period
     return np.asarray(np.where(folded < size, folded, period - folded))
-
-
-def _erase(batch: np.ndarray, probability: float, generator: np.random.Generator) -> None:
-    """Replace a random rectangle by noise, in place.
-
-    Area 2 to 33 % of the image, aspect ratio 0.3 to 3.3, one noise value per pixel.
-
-    Source: Zhong et al., "Random Erasing Data Augmentation", AAAI 2020, algorithm 1.
-    """
-    drawn = _rectangles(batch, generator, largest=0.33, longest=1 / 0.3)
-    chosen = generator.random(len(batch)) < probability
-    for index in np.flatnonzero(chosen).tolist():
-        patch = batch[index][drawn.places(index)]
-        patch[...] = generator.integers(0, 256, size=patch.shape, dtype=np.uint8)
 
 
 def mix(

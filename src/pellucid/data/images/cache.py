@@ -113,25 +113,6 @@ class _Collector:
         return {name: np.concatenate(parts) for name, parts in self.parts.items()}
 
 
-def entry_in_memory(
-    plan: Plan, ready: np.ndarray | None, progress: Callable[[int, int], None] | None
-) -> Entry:
-    """Carry a plan out without a disk; pixels that are `ready` need no work and are used as they are."""
-    collector = _Collector()
-    if ready is not None:
-        collector.run(plan, lambda _: None, progress)
-        pixels = ready.view()
-    else:
-        parts: list[np.ndarray] = []
-        collector.run(plan, parts.append, progress)
-        pixels = np.concatenate(parts)
-    pixels.flags.writeable = False
-    return Entry(
-        pixels, collector.columns(), list(collector.mode_codes), collector.reasons, collector.notes,
-        plan.preprocessing,
-    )  # fmt: skip
-
-
 def write_entry(home: Path, plan: Plan, progress: Callable[[int, int], None] | None) -> None:
     """Carry a plan out and write the entry, whole or not at all.
 
@@ -304,7 +285,22 @@ def decode_all(
     if listing.pixels is not None:
         plan = plan_arrays(listing.pixels, listing.splits, settings, fixed)
         is_ready = listing.pixels.dtype == np.uint8 and listing.pixels.shape == plan.shape
-        entry = entry_in_memory(plan, listing.pixels if is_ready else None, progress)
+        # Carry a plan out without a disk; pixels that are `ready` need no work and are used as they
+        # are.
+        ready = listing.pixels if is_ready else None
+        collector = _Collector()
+        if ready is not None:
+            collector.run(plan, lambda _: None, progress)
+            pixels = ready.view()
+        else:
+            parts: list[np.ndarray] = []
+            collector.run(plan, parts.append, progress)
+            pixels = np.concatenate(parts)
+        pixels.flags.writeable = False
+        entry = Entry(
+            pixels, collector.columns(), list(collector.mode_codes), collector.reasons, collector.notes,
+            plan.preprocessing,
+        )  # fmt: skip
         return _images(entry, listing, ()), entry.preprocessing
     root = cache_folder()
     warnings: tuple[str, ...] = ()
@@ -369,7 +365,13 @@ def _open_or_write(
         plan = _plan(listing, settings, fixed)
         needed = int(np.prod(plan.shape, dtype=np.int64)) + 64 * plan.count
         make_room(root, limit - needed, keep=home)
-        _require_space(root, needed)
+        # Refuse before decoding when the disk cannot hold the entry.
+        free = shutil.disk_usage(root).free
+        if free < needed:
+            raise StorageError(
+                f"{root}: {free / 1e6:,.0f} MB free, decoded images need {needed / 1e6:,.0f} MB; "
+                "free some space, choose a smaller --image-size, or name another folder in XDG_CACHE_HOME"
+            )
         write_entry(home, plan, progress)
     entry = open_entry(home, len(listing))
     if entry is None:
@@ -459,19 +461,6 @@ def make_room(root: Path, allowed: int, keep: Path) -> None:
             clear_leftovers(home)
             shutil.rmtree(home, ignore_errors=True)
             total -= size
-
-
-def _require_space(root: Path, needed: int) -> None:
-    """Refuse before decoding when the disk cannot hold the entry.
-
-    Raises: `StorageError` with what is free and what is needed.
-    """
-    free = shutil.disk_usage(root).free
-    if free < needed:
-        raise StorageError(
-            f"{root}: {free / 1e6:,.0f} MB free, decoded images need {needed / 1e6:,.0f} MB; "
-            "free some space, choose a smaller --image-size, or name another folder in XDG_CACHE_HOME"
-        )
 
 
 def _images(entry: Entry, listing: Listing, warnings: tuple[str, ...]) -> Images:

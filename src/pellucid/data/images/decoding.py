@@ -129,17 +129,6 @@ class SubprocessImage(NamedTuple):
     taken: tuple[int, int]
 
 
-def header_in_subprocess(room: Room, content: bytes) -> tuple[int, int, str]:
-    """Height, width and kind of an image, as `header_of`.
-
-    Raises: `DataError` with the reason if it is none, or ended the child.
-    """
-    with room.child() as child:
-        _give(child, content, {"job": "header"})
-        read = child.read(child.receive(), _HEADER)
-    return read["height"], read["width"], read["mode"]
-
-
 @contextlib.contextmanager
 def decoded_in_subprocess(
     room: Room, content: bytes, size: tuple[int, int] | None
@@ -157,7 +146,22 @@ def decoded_in_subprocess(
                 held.enter_context(DECODING.of(needed))
                 child.send({})
                 message = child.receive()
-            found = _found(child, child.read(message, _IMAGE))
+            # Pixels copied out of the memory, which the child could change at any time, and what
+            # is told of them.
+            read = child.read(message, _IMAGE)
+            shape = (read["rows"], read["columns"], read["channels"])
+            warning = read["warning"]
+            if shape[0] * shape[1] > PIXELS.value() or not (warning is None or isinstance(warning, str)):
+                child.close()
+                raise DataError("its decoder says what it never would; use an undamaged copy")
+            pixels = np.frombuffer(child.shared, np.uint8, int(np.prod(shape))).reshape(shape).copy()
+            found = SubprocessImage(
+                pixels,
+                read["mode"],
+                None if warning is None else warning[:1000],
+                (read["height"], read["width"]),
+                (read["milliseconds"], read["camera"]),
+            )
             child.forget(max(len(content), found.pixels.nbytes))
         yield found
 
@@ -171,26 +175,6 @@ def _give(child: Child, content: bytes, message: dict[str, Any]) -> None:
         raise DataError(f"larger than {MEMORY.value() / 1e6:,.0f} MB; {MEMORY.remedy}")
     child.shared[: len(content)] = content
     child.send({**message, "bytes": len(content)})
-
-
-def _found(child: Child, read: dict[str, Any]) -> SubprocessImage:
-    """Pixels copied out of the memory, which the child could change at any time, and what is told of them.
-
-    Raises: `DataError` after ending a child that tells of more than there may be.
-    """
-    shape = (read["rows"], read["columns"], read["channels"])
-    warning = read["warning"]
-    if shape[0] * shape[1] > PIXELS.value() or not (warning is None or isinstance(warning, str)):
-        child.close()
-        raise DataError("its decoder says what it never would; use an undamaged copy")
-    pixels = np.frombuffer(child.shared, np.uint8, int(np.prod(shape))).reshape(shape).copy()
-    return SubprocessImage(
-        pixels,
-        read["mode"],
-        None if warning is None else warning[:1000],
-        (read["height"], read["width"]),
-        (read["milliseconds"], read["camera"]),
-    )
 
 
 Found = TypeVar("Found")
@@ -286,7 +270,12 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
     """
     room = current()
     if room is not None:
-        return header_in_subprocess(room, read_content(source))
+        # Height, width and kind of an image, as `header_of`.
+        content = read_content(source)
+        with room.child() as child:
+            _give(child, content, {"job": "header"})
+            read = child.read(child.receive(), _HEADER)
+        return read["height"], read["width"], read["mode"]
     if isinstance(source, bytes):
         return _header(io.BytesIO(source))
     try:
@@ -326,23 +315,23 @@ def decode_content(
             return then(Decoded(*found[:-1], Taken(*found.taken)))
     try:
         with _open(io.BytesIO(content), content[:2]) as image:
-            return _decoded(image, size, then)
+            # Decode an open image, and give what `then` makes of it.
+            mode = _mode_name(image)
+            warning = frames_warning(image)
+            own_size = upright_size(image)
+            if (
+                size is not None
+                and image.format in ("JPEG", "MPO")
+                and image.width * image.height >= DRAFT_FROM
+            ):
+                _shrink_while_decoding(image, size)
+            with DECODING.of(image.width * image.height * _bytes_each(image)):
+                image.load()
+                return then(Decoded(to_pixels(upright(image)), mode, warning, own_size, taken_of(image)))
     except DataError:
         raise
     except Exception as error:  # Pillow's decoders raise almost any type on damaged bytes
         raise _plain_reason(error, content) from error
-
-
-def _decoded(image: Image.Image, size: tuple[int, int] | None, then: Callable[[Decoded], Any]) -> Any:
-    """Decode an open image, and give what `then` makes of it."""
-    mode = _mode_name(image)
-    warning = frames_warning(image)
-    own_size = upright_size(image)
-    if size is not None and image.format in ("JPEG", "MPO") and image.width * image.height >= DRAFT_FROM:
-        _shrink_while_decoding(image, size)
-    with DECODING.of(image.width * image.height * _bytes_each(image)):
-        image.load()
-        return then(Decoded(to_pixels(upright(image)), mode, warning, own_size, taken_of(image)))
 
 
 def _bytes_each(image: Image.Image) -> int:

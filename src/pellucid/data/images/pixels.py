@@ -86,19 +86,15 @@ def to_pixels(image: Image.Image) -> UInt8[np.ndarray, "height width channels"]:
     if image.mode == "LAB":
         raise DataError("colour mode LAB is not supported; save it as RGB")
     if image.has_transparency_data:
-        return _over_white(image)
+        # Lay a transparent image over white, as paper would show it.
+        transparent = image.convert("RGBA")
+        paper = Image.new("RGB", image.size, "white")
+        paper.paste(transparent, mask=transparent.getchannel("A"))
+        pixels = np.asarray(paper)
+        return pixels[:, :, :1] if image.mode in ("1", "L", "LA", "La") else pixels
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))[:, :, None]
     return np.asarray(image.convert("RGB"))
-
-
-def _over_white(image: Image.Image) -> UInt8[np.ndarray, "height width channels"]:
-    """Lay a transparent image over white, as paper would show it."""
-    transparent = image.convert("RGBA")
-    paper = Image.new("RGB", image.size, "white")
-    paper.paste(transparent, mask=transparent.getchannel("A"))
-    pixels = np.asarray(paper)
-    return pixels[:, :, :1] if image.mode in ("1", "L", "LA", "La") else pixels
 
 
 def _scale(values: np.ndarray) -> UInt8[np.ndarray, "height width"]:
@@ -236,7 +232,10 @@ def fit_image(
     if inner.shape[:2] == size:
         return inner
     fitted = np.empty((*size, channels), np.uint8)
-    fitted[:] = _border_colour(pixels)
+    # Median of each channel over the outermost pixels.
+    sides = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+    colour: np.ndarray = np.median(np.concatenate(sides), axis=0).astype(np.uint8)
+    fitted[:] = colour
     top, left = (size[0] - inner_height) // 2, (size[1] - inner_width) // 2
     fitted[top : top + inner_height, left : left + inner_width] = inner
     return fitted
@@ -251,10 +250,3 @@ def _with_channels(
     if channels == 3:
         return np.repeat(pixels, 3, axis=2)
     return np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None]
-
-
-def _border_colour(pixels: UInt8[np.ndarray, "height width channels"]) -> UInt8[np.ndarray, " channels"]:
-    """Median of each channel over the outermost pixels."""
-    sides = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
-    colour: np.ndarray = np.median(np.concatenate(sides), axis=0).astype(np.uint8)
-    return colour

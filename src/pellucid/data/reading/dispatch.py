@@ -160,25 +160,7 @@ def as_asked(listing: Listing, settings: Settings) -> Listing:
                 f"--test {settings.test}: {listing.place} has a test split of its own; leave --test out"
             )
         listing = with_test(listing, _read(settings.test, settings))
-    _require_columns(listing, settings)
-    if settings.rename is not None:
-        listing = renamed(listing, settings.rename)
-    listing = with_target(listing, settings)
-    if settings.rename is not None and listing.values is not None:
-        raise UsageError(
-            f"--rename: names classes, but the labels of {listing.place} are numbers; leave it out"
-        )
-    if TEST in listing.splits and VALIDATION in listing.splits:
-        return listing
-    splits = [UNDECIDED if split == TRAIN else split for split in listing.splits]
-    return dataclasses.replace(listing, splits=splits)
-
-
-def _require_columns(listing: Listing, settings: Settings) -> None:
-    """Refuse a column of times or slices where DATA has no columns, and times beside splits of its own.
-
-    Raises: `UsageError` naming it.
-    """
+    # Refuse a column of times or slices where DATA has no columns, and times beside splits of its own.
     for flag, name, values in (
         ("--time-column", settings.time_column, listing.times),
         ("--slice-column", settings.slice_column, listing.slices),
@@ -190,6 +172,17 @@ def _require_columns(listing: Listing, settings: Settings) -> None:
             f"--time-column: {listing.place} has splits of its own, which are not past and future; "
             "leave it out, or rename the column of the splits"
         )
+    if settings.rename is not None:
+        listing = renamed(listing, settings.rename)
+    listing = with_target(listing, settings)
+    if settings.rename is not None and listing.values is not None:
+        raise UsageError(
+            f"--rename: names classes, but the labels of {listing.place} are numbers; leave it out"
+        )
+    if TEST in listing.splits and VALIDATION in listing.splits:
+        return listing
+    splits = [UNDECIDED if split == TRAIN else split for split in listing.splits]
+    return dataclasses.replace(listing, splits=splits)
 
 
 def require_existing(place: str) -> None:

@@ -24,11 +24,6 @@ _SIGNS = "{*?["
 MOST_FILES = 100_000
 
 
-def names_several(place: str) -> bool:
-    """Tell a pattern of files from a name."""
-    return any(sign in place for sign in _SIGNS)
-
-
 def files_named(place: str) -> list[Path]:
     """Files that a pattern names: those of braces in their order, matches of a glob by their names.
 
@@ -175,7 +170,8 @@ def form_of(place: str) -> Form:
     path = Path(place)
     if os.path.isdir(path):
         return Form.IDX if is_idx_folder(path) else Form.FOLDER
-    if names_several(place) and not os.path.lexists(place):
+    # Tell a pattern of files from a name.
+    if any(sign in place for sign in _SIGNS) and not os.path.lexists(place):
         return Form.PATTERN
     if path.suffix.lower() == ".npz":
         return Form.NPZ

@@ -303,7 +303,8 @@ def _existing(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> list[s
     is_piped = stdin is not None and place == STANDARD_INPUT
     if is_piped or form_of(place) is Form.SAMPLE or os.path.lexists(place):
         return [place]
-    if asked.is_of_texts and _looks_typed(place):
+    # Words of a text rather than the name of a file, which seldom has a space and mostly an ending.
+    if asked.is_of_texts and (" " in place.strip() or not (Path(place).suffix or os.sep in place)):
         text = shlex.quote(place) if len(place) <= _MOST_REPEATED else "'...'"
         raise DataError(
             f"{place}: no such file or folder; for a text itself give --text {text}, or "
@@ -315,11 +316,6 @@ def _existing(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> list[s
     if not found:
         raise DataError(f"{place}: nothing matches this pattern; choose another INPUT")
     return found
-
-
-def _looks_typed(place: str) -> bool:
-    """Words of a text rather than the name of a file, which seldom has a space and mostly an ending."""
-    return " " in place.strip() or not (Path(place).suffix or os.sep in place)
 
 
 def _open(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> Opened:

@@ -286,7 +286,19 @@ def joined(parts: Sequence[Listing]) -> Listing:
     if len(parts) == 1:
         return first
     for part in parts[1:]:
-        _require_fitting(first, part)
+        # Refuse to join texts with images, or files with arrays.
+        listing = first
+        other = part
+        if listing.noun != other.noun:
+            raise DataError(
+                f"{other.place}: holds {other.noun}s, but {listing.place} {listing.noun}s; "
+                "give both as images or both as texts"
+            )
+        if (listing.paths is None) != (other.paths is None):
+            raise DataError(
+                f"{other.place}: is of the form {other.form}, but {listing.place} of the form {listing.form}; give "
+                " both as files or both as arrays"
+            )
     starts = np.cumsum([0, *map(len, parts)]).tolist()
     loaders = [part.load_pixels for part in parts if part.load_pixels is not None]
     names = [
@@ -318,23 +330,6 @@ def joined(parts: Sequence[Listing]) -> Listing:
         slices=_chained(slices) if len(slices) == len(parts) else None,
         joined_columns=first.joined_columns,
     )
-
-
-def _require_fitting(listing: Listing, other: Listing) -> None:
-    """Refuse to join texts with images, or files with arrays.
-
-    Raises: `DataError` with what both are.
-    """
-    if listing.noun != other.noun:
-        raise DataError(
-            f"{other.place}: holds {other.noun}s, but {listing.place} {listing.noun}s; "
-            "give both as images or both as texts"
-        )
-    if (listing.paths is None) != (other.paths is None):
-        raise DataError(
-            f"{other.place}: is of the form {other.form}, but {listing.place} of the form {listing.form}; "
-            "give both as files or both as arrays"
-        )
 
 
 def _chained(parts: Sequence[Sequence[str]]) -> list[str]:

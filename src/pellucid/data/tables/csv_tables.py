@@ -277,7 +277,7 @@ def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: 
     stands again below itself in a column of few values, or is a number as all below it are. `rows` are some
     of those below it, of the same length.
     """
-    if any(_is_existing_image(folder, cell) for cell in header):
+    if any((ends_like_image(cell) and os.path.isfile(folder / cell)) for cell in header):
         return "names an image"
     is_named = any(map(is_usual, header))
     if is_named or len(rows) < _FEWEST_ROWS or any(map(ends_like_image, (*rows[0], *rows[-1]))):
@@ -308,10 +308,6 @@ def named(header: Sequence[str]) -> list[str]:
     if header.count("") < 2:
         return list(header)
     return [name or f"column {number}" for number, name in enumerate(header, start=1)]
-
-
-def _is_existing_image(folder: Path, cell: str) -> bool:
-    return ends_like_image(cell) and os.path.isfile(folder / cell)
 
 
 def names_source(name: str) -> bool:

@@ -167,7 +167,11 @@ def _batches(rows: Iterable[tuple[int, object]], place: str) -> Iterator[_Object
             )
         batch.objects.append(value)
         batch.numbers.append(number)
-        held += len(given) if isinstance(given, str) else _characters(value)
+        held += (
+            len(given)
+            if isinstance(given, str)
+            else sum(len(each) for each in value.values() if isinstance(each, str))
+        )
         cells += len(value)
         if len(batch.numbers) == size or held > BLOCK_BYTES or cells > CELLS:
             yield batch
@@ -179,10 +183,6 @@ def _batches(rows: Iterable[tuple[int, object]], place: str) -> Iterator[_Object
 def numbered_columns(count: int) -> list[str]:
     """Names of columns that have none."""
     return [f"column {number}" for number in range(1, count + 1)]
-
-
-def _characters(value: dict[str, object]) -> int:
-    return sum(len(each) for each in value.values() if isinstance(each, str))
 
 
 def _require_no_late_keys(batch: _Objects, head: Sequence[str], place: str) -> None:
@@ -311,7 +311,9 @@ def _rows_within(document: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     beside several of them.
     """
     lists: dict[str, list[dict[str, Any]]] = {
-        name: value for name, value in document.items() if _are_objects(value)
+        name: value
+        for name, value in document.items()
+        if (isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value))
     }
     if not lists:
         lists = _numbered(document)
@@ -339,10 +341,6 @@ def _numbered(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
         return {}
     names = numbered_columns(len(rows[0]))
     return {name: [dict(zip(names, row, strict=True)) for row in value] for name, value in lists.items()}
-
-
-def _are_objects(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
 def _columns_of(document: Mapping[str, Any], place: str) -> dict[str, Sequence[Any]]:

@@ -152,26 +152,23 @@ def pages_of(file: Seekable, column: Column, size: int) -> Iterator[Page]:
         file.seek(start)
         reader = _Compact(file.read(min(_HEADER_BYTES, end - start)))
         fields = reader.fields()
-        page = _page(fields, start + reader.at)
+        # Page by the fields of its header; -1 where a size is missing.
+        at = start + reader.at
+        kind = _whole(fields.get(_KIND, _DATA))
+        about = fields.get(_ABOUT.get(kind, 0), {})
+        about = about if isinstance(about, dict) else {}
+        page = Page(
+            unpacked=_whole(fields.get(_UNPACKED)),
+            packed=_whole(fields.get(_PACKED)),
+            at=at,
+            is_dictionary=kind == _DICTIONARY,
+            values=_whole(about.get(1)),
+            encoding=_whole(about.get(_ENCODING.get(kind, 0))),
+        )
         if page.unpacked < 0 or page.packed < 0:
             raise ValueError("a page has no size")
         yield page
         start += reader.at + page.packed
-
-
-def _page(fields: dict[int, Any], at: int) -> Page:
-    """Page by the fields of its header; -1 where a size is missing."""
-    kind = _whole(fields.get(_KIND, _DATA))
-    about = fields.get(_ABOUT.get(kind, 0), {})
-    about = about if isinstance(about, dict) else {}
-    return Page(
-        unpacked=_whole(fields.get(_UNPACKED)),
-        packed=_whole(fields.get(_PACKED)),
-        at=at,
-        is_dictionary=kind == _DICTIONARY,
-        values=_whole(about.get(1)),
-        encoding=_whole(about.get(_ENCODING.get(kind, 0))),
-    )
 
 
 def _whole(value: Any) -> int:
@@ -432,7 +429,13 @@ class Meter:
 
         if not pa.types.is_dictionary(part.type):
             self._spend(part.nbytes)
-            return _plain_values(part)
+            # Values of a column; where Python cannot hold one, such as a date beyond 9999, a text
+            # about it.
+            try:
+                values: list[Any] = part.to_pylist()
+            except (ValueError, OverflowError):
+                return [_value(each) for each in part]
+            return values
         # The dictionary holds every text so far: only those of these rows are made.
         used, places = np.unique(part.indices.fill_null(-1).to_numpy(), return_inverse=True)
         known = part.dictionary.take(pa.array(used[used >= 0])).to_pylist()
@@ -447,15 +450,6 @@ class Meter:
             raise DataError(
                 f"{self._place}: unpacks to more than {self._most / 1e6:,.0f} MB; {UNPACKED.remedy}"
             )
-
-
-def _plain_values(part: Any) -> list[Any]:
-    """Values of a column; where Python cannot hold one, such as a date beyond 9999, a text about it."""
-    try:
-        values: list[Any] = part.to_pylist()
-    except (ValueError, OverflowError):
-        return [_value(each) for each in part]
-    return values
 
 
 def _value(scalar: Any) -> object:

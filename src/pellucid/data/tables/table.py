@@ -39,11 +39,8 @@ def names_in_schema(schema: Any) -> ClassNames:
     except ValueError:
         return {}
     info = document.get("info") if isinstance(document, dict) else None
-    return names_in_features(info.get("features") if isinstance(info, dict) else None)
-
-
-def names_in_features(features: object) -> ClassNames:
-    """Names of labels in the features of a data set, as JSON holds them."""
+    # Names of labels in the features of a data set, as JSON holds them.
+    features = info.get("features") if isinstance(info, dict) else None
     if not isinstance(features, dict):
         return {}
     found = {}

@@ -82,7 +82,9 @@ def _measure(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
             starts = [found.start() for found in _UNIT.finditer(looked_at)]
             units += len(starts)
             tags, read = _after(plain, looked_at, starts, tags, read)
-            text = _unclosed(plain, text)
+            # Bytes since the last tag ended.
+            end = plain.rfind(b">")
+            text = text + len(plain) if end < 0 else len(plain) - end - 1
             if units > _UNITS or tags > TAGS or read > ROWS_BYTES or text > TAG_BYTES:
                 raise DataError("a row or a part of it is larger than any that Excel writes; save it again")
             # A row that began in the last bytes is not counted twice.
@@ -102,12 +104,6 @@ def _after(plain: bytes, looked_at: bytes, starts: list[int], tags: int, read: i
     if most_tags > TAGS or most_read > ROWS_BYTES:
         return most_tags, most_read
     return tags, read
-
-
-def _unclosed(plain: bytes, text: int) -> int:
-    """Bytes since the last tag ended."""
-    end = plain.rfind(b">")
-    return text + len(plain) if end < 0 else len(plain) - end - 1
 
 
 # Workbooks of Excel (`.xlsx`): one sheet of them as a table, read row by row.

@@ -182,7 +182,13 @@ def browsing(program: str) -> Iterator[Tab]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         to_read, to_write = os.pipe()
         from_read, from_write = os.pipe()
-        command = [program, *_SETTINGS, f"--user-data-dir={profile}", *_as_root()]
+        # Root has no sandbox to offer, and the page is our own.
+        command = [
+            program,
+            *_SETTINGS,
+            f"--user-data-dir={profile}",
+            *(("--no-sandbox",) if os.geteuid() == 0 else ()),
+        ]
         starter = [sys.executable, "-I", "-S", "-c", _STARTER, str(to_read), str(from_write), *command]
         process = subprocess.Popen(
             starter,
@@ -202,18 +208,9 @@ def browsing(program: str) -> Iterator[Tab]:
         finally:
             os.close(to_write)
             os.close(from_read)
-            _end(process)
-
-
-def _as_root() -> tuple[str, ...]:
-    """Root has no sandbox to offer, and the page is our own."""
-    return ("--no-sandbox",) if os.geteuid() == 0 else ()
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Wait for a browser that was told to end, and end it where it does not."""
-    try:
-        process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+            # Wait for a browser that was told to end, and end it where it does not.
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

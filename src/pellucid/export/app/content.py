@@ -259,10 +259,15 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactl
     opened = bodies[opened_place(bodies)].opened
     explanation = explanation_of(metadata, opened)
     script = script_of(model.input_kind.name)
+    # Formula of every layer by its name.
     values = {
         "explanation": explanation,
         "layers": [each for each in explanation.layers if each.kind not in HIDDEN],
-        "formulas": {} if opened is None else _formulas(kind, explanation, opened),
+        "formulas": {}
+        if opened is None
+        else {
+            each.name: mathml(kind.formula(each.kind, each.formula, opened)) for each in explanation.layers
+        },
         "template": kind.template,
         "below": kind.below,
         "nothing": kind.nothing,
@@ -273,11 +278,6 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactl
         "weights": tensors.text,
     }
     return Page(values, facts, json.dumps(layers_page_data(metadata, opened), allow_nan=False))
-
-
-def _formulas(kind: AppKind, explanation: Explanation, opened: Opened) -> dict[str, Markup]:
-    """Formula of every layer by its name."""
-    return {each.name: mathml(kind.formula(each.kind, each.formula, opened)) for each in explanation.layers}
 
 
 @cache

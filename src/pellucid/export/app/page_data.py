@@ -196,7 +196,11 @@ def read_characters(encoder: WordPieceEncoder) -> tuple[UInt8[np.ndarray, " poin
     """
     found = np.zeros(_POINTS, np.uint8)
     listed: dict[str, str] = {}
-    points = [point for point in _looked_at() if not _is_surrogate(point) and chr(point) != _PARTING]
+    points = [
+        point
+        for point in _looked_at()
+        if not (_SURROGATES[0] <= point < _SURROGATES[1]) and chr(point) != _PARTING
+    ]
     for point, read in zip(points, encoder.read_as([chr(point) for point in points], _PARTING), strict=True):
         found[point] = _kind_read(point, read)
         if found[point] == LISTED:
@@ -232,10 +236,6 @@ def _looked_at() -> Iterator[int]:
     for first, end in (*_ALIKE, (_POINTS, _POINTS)):
         yield from range(start, min(first + 1, end))
         start = end
-
-
-def _is_surrogate(point: int) -> bool:
-    return _SURROGATES[0] <= point < _SURROGATES[1]
 
 
 def _spread(found: UInt8[np.ndarray, " points"]) -> UInt8[np.ndarray, " points"]:

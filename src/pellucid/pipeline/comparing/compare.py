@@ -261,7 +261,17 @@ def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stage
     found = _train(variants, design, trials, stages)
     standings = write_comparison(folder, variants, design, found, (dataset, check), journal.content)
     folder.prune()
-    _say_end(folder.path, place, variants, design, standings, stages)
+    # Print the standings, where the report lies, and the command that trains the best variant.
+    run = folder.path
+    best = next(variant for variant in variants if variant.name == standings.best)
+    given = {
+        name: value
+        for name, value in design.given.items()
+        if name != "folds" and (best.settings.model not in CLASSICAL or name not in OF_NETWORKS)
+    }
+    stages.verdict(standings.sentence())
+    stages.line(f"report: {run / 'report.html'}")
+    stages.line(f"next: {command_line('train', place, 'RUN', {**given, **best.varied})}")
 
 
 def _require_precision(variants: Sequence[Variant], *, is_resumed: bool) -> None:
@@ -420,23 +430,3 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _say_end(
-    run: Path,
-    place: str,
-    variants: Sequence[Variant],
-    design: Design,
-    standings: Standings,
-    stages: Stages,
-) -> None:
-    """Print the standings, where the report lies, and the command that trains the best variant."""
-    best = next(variant for variant in variants if variant.name == standings.best)
-    given = {
-        name: value
-        for name, value in design.given.items()
-        if name != "folds" and (best.settings.model not in CLASSICAL or name not in OF_NETWORKS)
-    }
-    stages.verdict(standings.sentence())
-    stages.line(f"report: {run / 'report.html'}")
-    stages.line(f"next: {command_line('train', place, 'RUN', {**given, **best.varied})}")

@@ -293,12 +293,17 @@ def continual_metrics(
     old, before = old_test(continual, dataset), continual.start.model
     found = forgetting(old, before, network, dataset, settings.seed, went_on=True)
     reasons = continual.not_at_hand
+    # The gentler recipe as a sentence.
+    rate, epochs = recipe["learning_rate"], count_of(recipe["epochs"], "epoch")
     return {
         **{name: value for name, value in config["continual"].items() if name != "earlier"},
         "learning_rate": recipe["learning_rate"],
         "epochs": recipe["epochs"],
         "rule": RULE,
-        "reasons": [*sentences(continual, dataset, settings), _rule(recipe)],
+        "reasons": [
+            *sentences(continual, dataset, settings),
+            f"It was taught with a learning rate of {rate:g} for {epochs}. The rule: {RULE}.",
+        ],
         "seen_before": _seen_before(continual, dataset, tested[network.name], settings.seed),
         "forgetting": found,
         "forgetting_of_recommended": None
@@ -333,12 +338,6 @@ def continual_sentences(found: Mapping[str, Any]) -> list[str]:
             f"{seen['validation']:,} of the new validation examples before, which flatters it; see the report"
         )
     return said
-
-
-def _rule(recipe: Mapping[str, Any]) -> str:
-    """The gentler recipe as a sentence."""
-    rate, epochs = recipe["learning_rate"], count_of(recipe["epochs"], "epoch")
-    return f"It was taught with a learning rate of {rate:g} for {epochs}. The rule: {RULE}."
 
 
 def _seen_before(

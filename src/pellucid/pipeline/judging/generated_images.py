@@ -344,7 +344,13 @@ _PAIRS, _WALKS, _STEPS, _POINTS = 16, 4, 8, 1_000
 
 def generated_facts(model: Generator, dataset: Dataset, seed: int) -> GeneratedFacts:
     """Samples of every class, each beside its neighbour in training, and what else such a model can show."""
-    samples = _samples(model, seed)
+    # Images of every class, as `pellucid generate` makes them with the seed of the run.
+    names = model.classes or ("",)
+    shown = min(len(names), _MOST_CLASSES)
+    count = len(names) * _PER_CLASS if model.classes else _WITHOUT_CLASSES
+    labels = model.turns(count)
+    images = model.sample(labels, seed)
+    samples = {names[code]: list(images[labels == code]) for code in range(shown)}
     held_out = dataset.test if len(dataset.test) else dataset.validation
     if not isinstance(model, AutoencoderModel) or not len(held_out):
         return GeneratedFacts(samples, _nearest(model, dataset, seed))
@@ -357,16 +363,6 @@ def generated_facts(model: Generator, dataset: Dataset, seed: int) -> GeneratedF
         _walks(model, dataset, drawn),
         _map(model, dataset, np.sort(drawn[:_POINTS])),
     )
-
-
-def _samples(model: Generator, seed: int) -> dict[str, list[np.ndarray]]:
-    """Images of every class, as `pellucid generate` makes them with the seed of the run."""
-    names = model.classes or ("",)
-    shown = min(len(names), _MOST_CLASSES)
-    count = len(names) * _PER_CLASS if model.classes else _WITHOUT_CLASSES
-    labels = model.turns(count)
-    images = model.sample(labels, seed)
-    return {names[code]: list(images[labels == code]) for code in range(shown)}
 
 
 def _nearest(model: Generator, dataset: Dataset, seed: int) -> list[Pair]:

@@ -136,7 +136,13 @@ def fold_judge(
     by_accuracy = dataclasses.replace(settings, metric="accuracy")
     setup = None if settings.metric == "log-loss" else _setup(candidates, body, material)
     # The judgement finds a temperature of its own, so that no model is trained for the scale of each fold.
-    learner = ClassicalLearner(LEARNER, by_accuracy, setup=setup, scale=_scale(candidates, setup))
+    # Scale that the run's own logistic regression found at this set-up; `None` where there is none.
+    learner = ClassicalLearner(
+        LEARNER,
+        by_accuracy,
+        setup=setup,
+        scale=next((each.scale for each in candidates if each.name == LEARNER and each.setup == setup), None),
+    )
     answers = out_of_fold(learner, material, fold)
     name, sees = (LEARNER, _SEEN[dataset.noun]) if body is None else (body.name, body.features)
     judge = Judge(name, sees, positions, answers, folds, is_drawn=len(positions) < len(left))
@@ -173,11 +179,6 @@ def _setup(candidates: Sequence[Candidate], body: Candidate | None, material: Ma
     if material.takes == "texts":
         return features, words
     return VALUES, words.removeprefix(f"{FEATURES[_FEATURES].title}, ")
-
-
-def _scale(candidates: Sequence[Candidate], setup: Setting | None) -> float | None:
-    """Scale that the run's own logistic regression found at this set-up; `None` where there is none."""
-    return next((each.scale for each in candidates if each.name == LEARNER and each.setup == setup), None)
 
 
 def _accuracy(candidate: Candidate, dataset: Dataset) -> float:

@@ -241,7 +241,9 @@ def synthetic_outliers(inputs: Inputs, draws: np.random.Generator) -> dict[str, 
         return {name: make(inputs, draws) for name, make in kinds.items()}
     letters = np.array([letter for text in inputs for letter in text[:200]])
     return {
-        "shuffled_letters": [_shuffled(text, draws) for text in inputs],
+        "shuffled_letters": [
+            "".join(text[place] for place in draws.permutation(len(text)).tolist()) for text in inputs
+        ],
         "random_letters": ["".join(draws.choice(letters, len(text[:2000]))) for text in inputs],
     }
 
@@ -279,10 +281,6 @@ def _shuffled_pieces(images: Images, draws: np.random.Generator) -> Images:
                 row : row + height, column : column + width
             ]
     return found
-
-
-def _shuffled(text: str, draws: np.random.Generator) -> str:
-    return "".join(text[place] for place in draws.permutation(len(text)).tolist())
 
 
 _OF_IMAGES = {"noise": _noise, "shuffled_pieces": _shuffled_pieces, "inverted": _inverted}

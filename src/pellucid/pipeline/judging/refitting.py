@@ -331,8 +331,13 @@ def draw_curve(
                 learner = dataclasses.replace(baseline, scale=by_name[name].scale)
             smaller = [_on_part(learner, each, folds) for each in subsets]
             said[name] = [point for point in smaller if point[0] < whole[0]] + [whole]
+        # The model the outlook is about: the recommended one, or the first that was drawn in its
+        # place.
         curve = learning_curve(
-            dataset.labels[dataset.validation], said, _subject(said, recommended), settings.seed
+            dataset.labels[dataset.validation],
+            said,
+            recommended if recommended in said else next(iter(said)),
+            settings.seed,
         )
         stage.words = "trained on parts of the data for the learning curve"
         stage.details.append(curve.outlook)
@@ -360,11 +365,6 @@ def _drawn(
     if recommended in classical:
         chosen.append(recommended)
     return list(dict.fromkeys(chosen))
-
-
-def _subject(said: Mapping[str, object], recommended: str) -> str:
-    """The model the outlook is about: the recommended one, or the first that was drawn in its place."""
-    return recommended if recommended in said else next(iter(said))
 
 
 def _on_part(learner: Learner, train: np.ndarray, folds: Folds) -> tuple[int, np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.bundle import ImageModel, Model
+from pellucid.bundle import ImageModel
 from pellucid.bundle.network_answers import MOST_EXAMPLES, MOST_VALUES
 from pellucid.classical import (
     LINEAR_OF_TEXTS,
@@ -454,8 +454,12 @@ def _standing_on(
         return dataset.target.of_columns(said)
 
     model = model_on_network(fitted, network.model)
+    # Share of a pass through a network that a simple model needs: never the mirrored image.
     stored = dataclasses.replace(
-        below, ask=ask, at_once=_at_once(below, dataset), share=_share(network.model)
+        below,
+        ask=ask,
+        at_once=_at_once(below, dataset),
+        share=0.5 if isinstance(network.model, ImageModel) and network.model.mirror else 1.0,
     )
     candidate = Candidate(
         name=f"{fitted.name}-on-{network.name}",
@@ -478,8 +482,3 @@ def _at_once(below: BodyFeatures, dataset: Dataset | Material) -> int:
     if is_frozen or not isinstance(inputs, np.ndarray):
         return below.at_once
     return min(MOST_EXAMPLES, max(1, MOST_VALUES // int(inputs[0].size)))
-
-
-def _share(network: Model) -> float:
-    """Share of a pass through a network that a simple model needs: never the mirrored image."""
-    return 0.5 if isinstance(network, ImageModel) and network.mirror else 1.0

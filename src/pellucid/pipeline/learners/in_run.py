@@ -81,16 +81,14 @@ def has_baselines(settings: Settings, dataset: Dataset) -> bool:
     return settings.baselines and (dataset.is_regression or len(np.unique(dataset.labels[dataset.train])) > 1)
 
 
-def baseline_names(dataset: Dataset) -> tuple[str, ...]:
-    """Names of the classical models that stand against a network on such data, simplest first."""
-    return tuple(baselines_for(dataset.target, dataset.input_kind))
-
-
 def classical_names(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
     """Names of the classical models to train, simplest first: one alone, the network's baselines, or none."""
     if settings.model in CLASSICAL:
         return (settings.model,)
-    return baseline_names(dataset) if has_baselines(settings, dataset) else ()
+    # Names of the classical models that stand against a network on such data, simplest first.
+    return (
+        tuple(baselines_for(dataset.target, dataset.input_kind)) if has_baselines(settings, dataset) else ()
+    )
 
 
 def train_baselines(
@@ -212,7 +210,20 @@ def _trained(
         if candidate is None:
             stage.words = f"no time to train {learner.name}"
             return None
-        _keep(folder, candidate)
+        # Write a model where a resumed run finds it; its description comes last and completes it.
+        make_folder(folder)
+        save(candidate.model, folder / "model", {})
+        facts = {
+            "train_examples": candidate.train_examples,
+            "train_seconds": candidate.train_seconds,
+            "features": candidate.features,
+            "setup": candidate.setup,
+            "scale": candidate.scale,
+            "configurations": [list(each) for each in candidate.configurations],
+            "budget": None if candidate.budget is None else dataclasses.asdict(candidate.budget),
+            "answer_seconds": candidate.answer_seconds,
+        }
+        write_file(folder / _FITTED, sealed(facts))
         score = on_validation([candidate], material, learner.settings)
         stage.words = f"trained {learner.name}{words}{part_of(candidate, material)}{score}"
     return candidate
@@ -224,23 +235,6 @@ def part_of(candidate: Candidate, material: Material) -> str:
     if seen >= whole or candidate.name in DUMMIES:
         return ""
     return f" from {seen:,} of {count_of(whole, INPUT_KINDS[material.takes].noun)}"
-
-
-def _keep(folder: Path, candidate: Candidate) -> None:
-    """Write a model where a resumed run finds it; its description comes last and completes it."""
-    make_folder(folder)
-    save(candidate.model, folder / "model", {})
-    facts = {
-        "train_examples": candidate.train_examples,
-        "train_seconds": candidate.train_seconds,
-        "features": candidate.features,
-        "setup": candidate.setup,
-        "scale": candidate.scale,
-        "configurations": [list(each) for each in candidate.configurations],
-        "budget": None if candidate.budget is None else dataclasses.asdict(candidate.budget),
-        "answer_seconds": candidate.answer_seconds,
-    }
-    write_file(folder / _FITTED, sealed(facts))
 
 
 def _restored(folder: Path, name: str, material: Material) -> Candidate | None:

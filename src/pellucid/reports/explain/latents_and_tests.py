@@ -85,7 +85,17 @@ def shown_latents(explanation: Explanation) -> ShownLatents | None:
     found = explanation.latents
     if found is None:
         return None
-    numbers = _numbers(found)
+    deviations = np.exp(found.log_variances.astype(np.float64) / 2)
+    columns = (
+        found.means,
+        found.log_variances,
+        deviations,
+        found.noise,
+        found.drawn,
+        found.prior_means,
+        found.prior_deviations,
+    )
+    numbers = [Drawn(number, *map(float, row)) for number, row in enumerate(zip(*columns, strict=True))]
     return ShownLatents(
         numbers=numbers,
         strips=_strips(found, numbers),
@@ -115,20 +125,6 @@ def pack_differences(explanation: Explanation, packed: Packed) -> list[str]:
     for each in explanation.latents.traversals:
         packed.add(f"driver:{driver_of(each)}", each.difference)
     return [driver_of(each) for each in explanation.latents.traversals]
-
-
-def _numbers(found: Latents) -> list[Drawn]:
-    deviations = np.exp(found.log_variances.astype(np.float64) / 2)
-    columns = (
-        found.means,
-        found.log_variances,
-        deviations,
-        found.noise,
-        found.drawn,
-        found.prior_means,
-        found.prior_deviations,
-    )
-    return [Drawn(number, *map(float, row)) for number, row in enumerate(zip(*columns, strict=True))]
 
 
 def _strips(found: Latents, numbers: Sequence[Drawn]) -> list[Strip]:

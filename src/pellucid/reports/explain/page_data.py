@@ -1,7 +1,7 @@
 """Data of an explain page: every number in one run of bytes, and what its script learns of the layers."""
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -178,7 +178,8 @@ def _store(
         room = max(0, budget - (total - sum(large.values())))
         share = room / max(1, sum(large.values()))
         maps = [name for name in large if wanted[name].ndim > 2]
-        while fewest > 1 and _bytes_of_rows(wanted, maps, fewest) > room:
+        # Bytes of so many rows of each of some arrays.
+        while fewest > 1 and sum(4 * wanted[name][:fewest].size for name in maps) > room:
             fewest //= 2
     for name, array in arrays.items():
         of_rows = min(_FEWEST, budget // 4 // max(1, 4 * array[0].size))
@@ -188,11 +189,6 @@ def _store(
         elif count:
             packed.add(name, array, np.sort(_loudest(opened, name, array)[:count]))
     return total > budget
-
-
-def _bytes_of_rows(arrays: Mapping[str, np.ndarray], names: Iterable[str], rows: int) -> int:
-    """Bytes of so many rows of each of some arrays."""
-    return sum(4 * arrays[name][:rows].size for name in names)
 
 
 def _loudest(opened: Opened, name: str, array: np.ndarray) -> np.ndarray:
@@ -253,7 +249,11 @@ def _layer(
         "name": record.name,
         "kind": record.kind,
         "words": record.words,
-        "takes": [name for name in record.takes if not _says_places(opened, name)],
+        "takes": [
+            name
+            for name in record.takes
+            if not (name in opened.by_name and opened.by_name[name].kind in HIDDEN)
+        ],
         "weights": [name for name in line.takes if name in opened.weights],
         "settings": _plain(line.settings),
         "shape": list(record.output_shape),
@@ -262,10 +262,6 @@ def _layer(
         "norm": None if backward is None else backward.norm(record.name),
         "disagreement": None if backward is None else backward.disagreement(record.name),
     }
-
-
-def _says_places(opened: Opened, name: str) -> bool:
-    return name in opened.by_name and opened.by_name[name].kind in HIDDEN
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
