@@ -9,7 +9,8 @@ How a page is put together, and where a kind of input (images, texts) plugs in:
 - `page_data.py` packs weights: tensors of two axes and more in 16 bits, in steps of each row, vectors in
   single precision, one behind the other, deflated, base64, in `<script id="weights">`; `app.tensors` has
   for every name where it and its steps begin, and its shape. Weights have the names of the lines
-  (`body.0.weight`); what else a model needs is added under a prefix (`novelty.axes`). In the page `stored(name)` gives any.
+  (`body.0.weight`); what else a model needs is added under a prefix (`novelty.axes`). In the page
+  `stored(name)` gives any.
 - `content.py` renders the page. It has three documents, all deflated: `told` (as on the explain page: the
   layers), `app` (`content.py`: everything else) and the weights; one script, joined from the modules of the
   explain page and of `script/`, allowed by its checksum. The last module of a kind calls `startPage(kind)`
