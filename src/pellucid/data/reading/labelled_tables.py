@@ -296,8 +296,8 @@ def joined(parts: Sequence[Listing]) -> Listing:
             )
         if (listing.paths is None) != (other.paths is None):
             raise DataError(
-                f"{other.place}: is of the form {other.form}, but {listing.place} of the form {listing.form}; "
-                "give both as files or both as arrays"
+                f"{other.place}: is of the form {other.form}, but {listing.place} of the form "
+                f"{listing.form}; give both as files or both as arrays"
             )
     starts = np.cumsum([0, *map(len, parts)]).tolist()
     loaders = [part.load_pixels for part in parts if part.load_pixels is not None]
