@@ -60,46 +60,28 @@ _LEAST_OF_NETWORK = 0.02
 
 @dataclass(frozen=True, eq=False)
 class PlannedLearning:
-    """Learners of a run before the first has trained.
+    """Learners of a run before the first has trained."""
 
-    Attributes:
-        continual: where continual training starts; `None` for a fresh network.
-        folds: what judges them.
-        learner: trains the network; `None` where there is none.
-        network: how it is trained; `None` where there is none.
-        backbones: pretrained networks that take part, simplest first.
-        costs: of each under a time limit; nothing without one.
-        added: generated images that a second network learns from too; `None` without any.
-    """
-
-    continual: ContinualTraining | None
-    folds: Folds
-    learner: NetworkLearner | None
-    network: Planned | None
-    backbones: tuple[Choice, ...]
-    costs: Sequence[Measured]
-    added: Added | None = None
+    continual: ContinualTraining | None  # where continual training starts; None for a fresh network
+    folds: Folds  # what judges them
+    learner: NetworkLearner | None  # trains the network; None where there is none
+    network: Planned | None  # how it is trained; None where there is none
+    backbones: tuple[Choice, ...]  # pretrained networks that take part, simplest first
+    costs: Sequence[Measured]  # of each under a time limit; nothing without one
+    added: Added | None = None  # generated images that a second network learns from too; None without any
 
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """Outcome of learning.
+    """Outcome of learning."""
 
-    Attributes:
-        candidates: every model, simplest first.
-        continual: where continual training started; `None` for a fresh network.
-        network: how it was trained; `None` where there is none.
-        built: what came of each backbone.
-        added: generated images that a second network learned from too; `None` without any.
-        history: one record for each epoch of the network's training; where folds judge, of the one that
-            watched the first fold.
-    """
-
-    candidates: Sequence[Candidate]
-    continual: ContinualTraining | None
-    network: Planned | None
-    built: Sequence[Built]
-    added: Added | None = None
+    candidates: Sequence[Candidate]  # every model, simplest first
+    continual: ContinualTraining | None  # where continual training started; None for a fresh network
+    network: Planned | None  # how it was trained; None where there is none
+    built: Sequence[Built]  # what came of each backbone
+    added: Added | None = None  # generated images that a second network learned from too; None without any
+    # one record for each epoch of the network's training; where folds judge, of the one that watched
+    # the first fold
     history: Sequence[Mapping[str, Any]] = ()
 
 

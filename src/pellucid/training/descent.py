@@ -38,15 +38,10 @@ _SEEDS = 1 << 62
 
 
 class MicroBatch(NamedTuple):
-    """Share of a thread in a batch.
+    """Share of a thread in a batch."""
 
-    Attributes:
-        network: of this thread; all have the same parameters.
-        examples: those of the batch.
-    """
-
-    network: nn.Module
-    examples: slice
+    network: nn.Module  # of this thread; all have the same parameters
+    examples: slice  # those of the batch
 
 
 class DataParallelWorkers:
@@ -171,28 +166,18 @@ def _running(network: nn.Module) -> list[Tensor]:
 
 
 class LossAndHits(NamedTuple):
-    """Judgement of the outputs for some examples.
+    """Judgement of the outputs for some examples."""
 
-    Attributes:
-        loss: mean over them.
-        hits: how many of them are right; 0 where that has no meaning.
-    """
-
-    loss: Tensor
-    hits: int = 0
+    loss: Tensor  # mean over them
+    hits: int = 0  # how many of them are right; 0 where that has no meaning
 
 
 class _Learnt(NamedTuple):
-    """Result of one part of a batch, weighed by its share.
+    """Result of one part of a batch, weighed by its share."""
 
-    Attributes:
-        loss: share of the batch's mean loss.
-        hits: as in `LossAndHits`.
-        gradients: of that loss by each parameter; `None` where it does not depend on one.
-    """
-
-    loss: float
-    hits: int
+    loss: float  # share of the batch's mean loss
+    hits: int  # as in `LossAndHits`
+    # of that loss by each parameter; None where it does not depend on one
     gradients: tuple[Tensor | None, ...]
 
 
@@ -202,9 +187,6 @@ class Descent:
     Full-batch gradient descent adds up the gradients of all batches of an epoch, each weighted by
     its share of the examples, and updates once at the end.
 
-    Attributes:
-        device: where the network lives.
-
     Args:
         network: in training mode while it learns.
         optimizer: over the network's trainable parameters.
@@ -212,7 +194,7 @@ class Descent:
         examples: size of the training split.
     """
 
-    device: torch.device
+    device: torch.device  # where the network lives
 
     def __init__(
         self, network: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: int

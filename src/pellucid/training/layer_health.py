@@ -40,17 +40,11 @@ Named = TypeVar("Named")
 
 
 class WeightNorms(NamedTuple):
-    """Norms of one layer's weights, of their gradient, and of an update relative to them.
+    """Norms of one layer's weights, of their gradient, and of an update relative to them."""
 
-    Attributes:
-        gradient_norm: of the gradient that the optimiser is given.
-        weight_norm: before the update.
-        update_to_weight: length of the update over that of the weights.
-    """
-
-    gradient_norm: float
-    weight_norm: float
-    update_to_weight: float
+    gradient_norm: float  # of the gradient that the optimiser is given
+    weight_norm: float  # before the update
+    update_to_weight: float  # length of the update over that of the weights
 
 
 def weights_of_layers(network: nn.Module) -> dict[str, list[nn.Parameter]]:
@@ -91,14 +85,11 @@ class _Update:
 
     Weights of very many numbers are compared by evenly spaced rows of them.
 
-    Attributes:
-        found: by layer, a row of `WeightNorms`, once the update is done.
-
     Args:
         layers: weights by layer.
     """
 
-    found: dict[str, Tensor]
+    found: dict[str, Tensor]  # by layer, a row of `WeightNorms`, once the update is done
 
     def __init__(self, layers: Mapping[str, Sequence[nn.Parameter]]) -> None:
         self.found = {}

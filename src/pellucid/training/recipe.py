@@ -30,19 +30,13 @@ from pellucid.training.recipe_defaults import (
 
 @dataclass(frozen=True)
 class AdversarialRules:
-    """Recipe by which generator and discriminator are trained against each other.
+    """Recipe by which generator and discriminator are trained against each other."""
 
-    Attributes:
-        generator_rate: learning rate of the generator, as a part of the discriminator's.
-        momentum: share of the mean of gradients that Adam keeps from step to step, for both.
-        stretch: largest factor by which a layer of the discriminator may stretch what comes in; 0 for none.
-        averaging: share of the averaged generator that is kept from step to step.
-    """
-
-    generator_rate: float
-    momentum: float
+    generator_rate: float  # learning rate of the generator, as a part of the discriminator's
+    momentum: float  # share of the mean of gradients that Adam keeps from step to step, for both
+    # largest factor by which a layer of the discriminator may stretch what comes in; 0 for none
     stretch: float
-    averaging: float
+    averaging: float  # share of the averaged generator that is kept from step to step
 
     def to_json(self) -> dict[str, float]:
         """JSON form."""
@@ -63,58 +57,36 @@ IMBALANCE = 5.0
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every number that decides the result of training.
+    """Every number that decides the result of training."""
 
-    Attributes:
-        epochs: passes over the training split.
-        total_steps: batches in all; below `epochs` full passes when time is limited.
-        batch_size: examples per batch; one optimiser step each, but one per epoch for `gd`.
-        optimizer: `gd`, `sgd`, `momentum`, `nesterov`, `adam` or `adamw`.
-        learning_rate: largest learning rate.
-        weight_decay: pull towards zero (decoupled for AdamW, added to the gradient elsewhere).
-        schedule: `one-cycle`, `cosine` or `constant`.
-        loss: `cross-entropy`, `mse`, `elbo` or `adversarial`.
-        label_smoothing: share of each target spread over all classes, 0 to 0.9.
-        class_weights: weight of each class in the loss, or `None` for equal weights.
-        augmentation: how training images are varied.
-        patience: epochs without gain before training stops, or `None`.
-        metric: score that decides which epoch is best: one of the settings', or the target's own.
-        precision: `fp32` or `bf16`.
-        device: where training runs.
-        threads: processor threads.
-        seed: seed of every draw.
-        word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
-        beta: weight of the divergence in the loss `elbo`; `None` elsewhere.
-        warm_up: share of the steps in which that weight rises from 0, in proportion; likewise.
-        adversarial: numbers that only the loss `adversarial` has; `None` elsewhere.
-        frozen_from: share of the epochs, rounded up to a whole one, after which the first block of `cnn`
-            stays as it is; `None` where it learns to the end.
-        shortened: steps at which training, behind its time, was made shorter, each with the steps in all
-            until then; the schedule goes on from there and ends with the last step.
-    """
-
-    epochs: int
-    total_steps: int
-    batch_size: int
-    optimizer: str
-    learning_rate: float
-    weight_decay: float
-    schedule: str
-    loss: str
-    label_smoothing: float
-    class_weights: tuple[float, ...] | None
-    augmentation: Augmentation
-    patience: int | None
-    metric: str
-    precision: str
-    device: str
-    threads: int
-    seed: int
-    word_dropout: float = 0.0
-    beta: float | None = None
+    epochs: int  # passes over the training split
+    total_steps: int  # batches in all; below `epochs` full passes when time is limited
+    batch_size: int  # examples per batch; one optimiser step each, but one per epoch for `gd`
+    optimizer: str  # `gd`, `sgd`, `momentum`, `nesterov`, `adam` or `adamw`
+    learning_rate: float  # largest learning rate
+    weight_decay: float  # pull towards zero (decoupled for AdamW, added to the gradient elsewhere)
+    schedule: str  # `one-cycle`, `cosine` or `constant`
+    loss: str  # `cross-entropy`, `mse`, `elbo` or `adversarial`
+    label_smoothing: float  # share of each target spread over all classes, 0 to 0.9
+    class_weights: tuple[float, ...] | None  # weight of each class in the loss, or None for equal weights
+    augmentation: Augmentation  # how training images are varied
+    patience: int | None  # epochs without gain before training stops, or None
+    metric: str  # score that decides which epoch is best: one of the settings', or the target's own
+    precision: str  # `fp32` or `bf16`
+    device: str  # where training runs
+    threads: int  # processor threads
+    seed: int  # seed of every draw
+    word_dropout: float = 0.0  # share of the ids of a training text that are replaced by `UNKNOWN`
+    beta: float | None = None  # weight of the divergence in the loss `elbo`; None elsewhere
+    # share of the steps in which that weight rises from 0, in proportion; likewise
     warm_up: float | None = None
+    # numbers that only the loss `adversarial` has; None elsewhere
     adversarial: AdversarialRules | None = None
+    # share of the epochs, rounded up to a whole one, after which the first block of `cnn` stays as it
+    # is; None where it learns to the end
     frozen_from: float | None = None
+    # steps at which training, behind its time, was made shorter, each with the steps in all until then;
+    # the schedule goes on from there and ends with the last step
     shortened: tuple[tuple[int, int], ...] = ()
 
     @property

@@ -210,32 +210,20 @@ _FEWEST_IMAGES = 256
 
 
 class WordVectors(NamedTuple):
-    """Pretrained word vectors that a network starts with.
+    """Pretrained word vectors that a network starts with."""
 
-    Attributes:
-        rows: ids of the words.
-        matrix: vector of each.
-        tune: whether they are trained further.
-    """
-
-    rows: Int64[np.ndarray, " words"]
-    matrix: Float32[np.ndarray, "words size"]
-    tune: bool
+    rows: Int64[np.ndarray, " words"]  # ids of the words
+    matrix: Float32[np.ndarray, "words size"]  # vector of each
+    tune: bool  # whether they are trained further
 
 
 @dataclass
 class Session(Generic[Learner]):
-    """A network about to be trained, under training, or trained.
-
-    Attributes:
-        network: the network.
-        batches: the examples cut by the recipe.
-        state: where training stands.
-    """
+    """A network about to be trained, under training, or trained."""
 
     network: Learner
-    batches: Batches
-    state: State
+    batches: Batches  # the examples cut by the recipe
+    state: State  # where training stands
 
     @staticmethod
     def start(

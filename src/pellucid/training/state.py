@@ -36,64 +36,38 @@ Record = dict[str, Any]
 
 @dataclass
 class Sums:
-    """Running sums of the epoch under way.
+    """Running sums of the epoch under way."""
 
-    Attributes:
-        loss: sum of the loss over examples.
-        correct: examples classified right while training; 0 where numbers are predicted.
-        examples: examples used.
-        seconds: time spent in steps.
-        also: sums over examples of what else a step records, by name.
-        health: what `training/layer_health.py` measured in the layers.
-    """
-
-    loss: float = 0.0
-    correct: int = 0
-    examples: int = 0
-    seconds: float = 0.0
+    loss: float = 0.0  # sum of the loss over examples
+    correct: int = 0  # examples classified right while training; 0 where numbers are predicted
+    examples: int = 0  # examples used
+    seconds: float = 0.0  # time spent in steps
+    # sums over examples of what else a step records, by name
     also: dict[str, float] = field(default_factory=dict)
-    health: Record = field(default_factory=dict)
+    health: Record = field(default_factory=dict)  # what `training/layer_health.py` measured in the layers
 
 
 @dataclass
 class Best:
-    """Best epoch so far by the chosen metric.
+    """Best epoch so far by the chosen metric."""
 
-    Attributes:
-        epoch: which one, from 1.
-        score: its validation score; larger is better (log loss and root mean squared error are
-            negated).
-        weights: the network's tensors at its end.
-    """
-
-    epoch: int
-    score: float
-    weights: dict[str, Tensor]
+    epoch: int  # which one, from 1
+    score: float  # its validation score; larger is better (log loss and root mean squared error are negated)
+    weights: dict[str, Tensor]  # the network's tensors at its end
 
 
 @dataclass
 class State:
-    """Weights, optimiser state, position, and the best epoch so far.
+    """Weights, optimiser state, position, and the best epoch so far."""
 
-    Attributes:
-        network: the network, with its buffers.
-        optimizer: with its moments.
-        step: batches used so far.
-        sums: running sums of the epoch under way.
-        best: best epoch so far, or `None` before the first validation.
-        epochs_without_gain: epochs since `best`.
-        stopped: whether patience has run out.
-        history: one record per finished epoch.
-    """
-
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-    sums: Sums = field(default_factory=Sums)
-    best: Best | None = None
-    epochs_without_gain: int = 0
-    stopped: bool = False
-    history: list[Record] = field(default_factory=list)
+    network: nn.Module  # the network, with its buffers
+    optimizer: torch.optim.Optimizer  # with its moments
+    step: int = 0  # batches used so far
+    sums: Sums = field(default_factory=Sums)  # running sums of the epoch under way
+    best: Best | None = None  # best epoch so far, or None before the first validation
+    epochs_without_gain: int = 0  # epochs since `best`
+    stopped: bool = False  # whether patience has run out
+    history: list[Record] = field(default_factory=list)  # one record per finished epoch
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state under a flat name such as `network/head.weight`; shared, not copied.
@@ -157,10 +131,7 @@ class State:
         self.history = scalars["history"]
 
     def _read_tensors(self, tensors: dict[str, Tensor], *, has_best: bool) -> dict[str, dict[str, Tensor]]:
-        """Tensors by part, each of the form that this state has, finite.
-
-        Raises: `ValueError` naming the first that is not.
-        """
+        """Tensors by part, each of the form that this state has, finite."""
         network = self.network.state_dict()
         parameters = dict(self.network.named_parameters())
         learnt = [each for group in self.optimizer.param_groups for each in group["params"]]
@@ -294,10 +265,7 @@ def load_checkpoint(folder: Path, state: State, total_steps: int | None = None) 
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Document and tensors of a checkpoint, both under their checksums.
-
-    Raises: `OSError` if a file is missing or no regular one, `ValueError` if one was changed.
-    """
+    """Document and tensors of a checkpoint, both under their checksums."""
     document = read_object("checkpoint", read_sealed(path / "state.json"), _FIELDS)
     with open_regular(path / "state.safetensors") as file:
         content = file.read()

@@ -20,19 +20,12 @@ from pellucid.training.recipe import Recipe
 
 
 class StepResult(NamedTuple):
-    """Result of one step on its batch, before the update.
+    """Result of one step on its batch, before the update."""
 
-    Attributes:
-        loss: mean loss over the batch.
-        examples: size of the batch.
-        correct: examples whose largest logit is their class; 0 where numbers are predicted.
-        also: what else is recorded, by name: means over the batch.
-    """
-
-    loss: float
-    examples: int
-    correct: int = 0
-    also: Mapping[str, float] | None = None
+    loss: float  # mean loss over the batch
+    examples: int  # size of the batch
+    correct: int = 0  # examples whose largest logit is their class; 0 where numbers are predicted
+    also: Mapping[str, float] | None = None  # what else is recorded, by name: means over the batch
 
 
 @runtime_checkable

@@ -40,44 +40,27 @@ from pellucid.settings import Settings, likely_meant
 
 
 class Granted(NamedTuple):
-    """Share of a backbone under a time limit; decided once, and kept in `config.json`.
+    """Share of a backbone under a time limit; decided once, and kept in `config.json`."""
 
-    Attributes:
-        train: training examples that it learns from.
-        is_tuned: whether fine-tuning fits too.
-        seconds_before: expected until the models on its frozen features are trained.
-        seconds_after: expected for fine-tuning and for everything that it is asked afterwards.
-    """
-
-    train: int
-    is_tuned: bool
-    seconds_before: float
-    seconds_after: float
+    train: int  # training examples that it learns from
+    is_tuned: bool  # whether fine-tuning fits too
+    seconds_before: float  # expected until the models on its frozen features are trained
+    seconds_after: float  # expected for fine-tuning and for everything that it is asked afterwards
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A backbone that takes part in a run.
+    """A backbone that takes part in a run."""
 
-    Attributes:
-        config: its layers, those of the head included.
-        origin: who made its weights.
-        build: puts its layers together, below a head that has learnt nothing.
-        preparation: how images were fitted, or what turns texts into ids.
-        train: ascending positions of the examples it learns from.
-        is_asked_for: whether it is the run's network, or stands beside one.
-        reason: why it takes part, and what a time limit left out, in sentences.
-        granted: what a time limit leaves it; `None` without one, or before that is decided.
-    """
-
-    config: NetworkConfig
-    origin: Origin
+    config: NetworkConfig  # its layers, those of the head included
+    origin: Origin  # who made its weights
+    # puts its layers together, below a head that has learnt nothing
     build: Callable[[NetworkConfig, torch.Generator], Network]
-    preparation: Preprocessing | Encoder
-    train: Int64[np.ndarray, " train"]
-    is_asked_for: bool
-    reason: str
-    granted: Granted | None = None
+    preparation: Preprocessing | Encoder  # how images were fitted, or what turns texts into ids
+    train: Int64[np.ndarray, " train"]  # ascending positions of the examples it learns from
+    is_asked_for: bool  # whether it is the run's network, or stands beside one
+    reason: str  # why it takes part, and what a time limit left out, in sentences
+    granted: Granted | None = None  # what a time limit leaves it; None without one, or before that is decided
 
     @property
     def name(self) -> str:
@@ -250,10 +233,7 @@ def _beside(name: str, settings: Settings, material: Material) -> Choice:
 
 
 def _as_before(choice: Choice, kept: Mapping[str, Any], material: Material, settings: Settings) -> Choice:
-    """The backbone of a run being resumed: the same weights, within what a time limit left it.
-
-    Raises: `UsageError` if the weights are others.
-    """
+    """The backbone of a run being resumed: the same weights, within what a time limit left it."""
     if kept.get("origin", {}).get("sha256") != choice.origin.sha256:
         raise UsageError(
             f"--resume: the weights of {choice.name} are others than when the run was started; restore them, "
@@ -264,11 +244,7 @@ def _as_before(choice: Choice, kept: Mapping[str, Any], material: Material, sett
 
 
 def _choice(name: str, settings: Settings, material: Material, most: int, reason: str) -> Choice:
-    """Find the weights of a name, and decide on the layers; it learns from `most` examples at most.
-
-    Raises: `UsageError` if it is not known, not installed, or cannot take such inputs; `ModelFileError`
-    if its weights are damaged or of another kind.
-    """
+    """Find the weights of a name, and decide on the layers; it learns from `most` examples at most."""
     train = stratified_sample(material, most, settings.seed)
     outputs, is_asked_for = max(1, len(material.classes)), settings.builds_on_backbone
     if isinstance(material.inputs, Texts):
@@ -288,11 +264,7 @@ def _choice(name: str, settings: Settings, material: Material, most: int, reason
 
 
 def _of_images(name: str, settings: Settings) -> ImageBackbone:
-    """A network of timm, from its package or from a file of the user's.
-
-    Raises: `UsageError` if it is not known, or its weights or timm are missing; `ModelFileError` if its
-    weights are damaged or of another kind.
-    """
+    """A network of timm, from its package or from a file of the user's."""
     if settings.weights is not None:
         return timm_backbone(name, Path(settings.weights))
     if name not in OF_IMAGES:
@@ -306,11 +278,7 @@ def _of_images(name: str, settings: Settings) -> ImageBackbone:
 def _of_texts(
     name: str, settings: Settings, texts: Texts, train: Int64[np.ndarray, " train"]
 ) -> TextBackbone:
-    """A sentence encoder or vectors of words, from its package or from a place of the user's.
-
-    Raises: `UsageError` if the name is of neither; `ModelFileError` if a file is missing, damaged or of
-    another kind; `DataError` if the vectors hold none of the words.
-    """
+    """A sentence encoder or vectors of words, from its package or from a place of the user's."""
     if name in OF_IMAGES:
         raise UsageError(
             f"--backbone: {name} takes images, and the inputs are texts; choose {', '.join(OF_TEXTS)}"

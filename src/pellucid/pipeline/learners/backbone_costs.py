@@ -121,25 +121,15 @@ SECONDS_A_VALUE = 2e-6
 
 
 class BackboneCost(NamedTuple):
-    """Cost of a backbone.
+    """Cost of a backbone."""
 
-    Attributes:
-        example: seconds for the features of one example.
-        learning: seconds that the models on them take for one training example.
-        held_out: examples for validation and test, whose features are computed in any case.
-        asked_after: examples that the frozen network is asked about afterwards.
-        tuning: passes of fine-tuning and of what the tuned network is asked about; 0 where it is not tried.
-        most: training examples that there are for it.
-        least: training examples below which it is not worth its time.
-    """
-
-    example: float
-    learning: float
-    held_out: int
-    asked_after: int
-    tuning: int
-    most: int
-    least: int
+    example: float  # seconds for the features of one example
+    learning: float  # seconds that the models on them take for one training example
+    held_out: int  # examples for validation and test, whose features are computed in any case
+    asked_after: int  # examples that the frozen network is asked about afterwards
+    tuning: int  # passes of fine-tuning and of what the tuned network is asked about; 0 where it is not tried
+    most: int  # training examples that there are for it
+    least: int  # training examples below which it is not worth its time
 
     def needed(self, train: int) -> float:
         """Seconds without fine-tuning for so many training examples."""
@@ -163,18 +153,11 @@ class BackboneCost(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A backbone whose cost was measured, to be cut down to its share of a time limit.
-
-    Attributes:
-        choice: the backbone.
-        cost: on this machine.
-        material: what it learns from.
-        settings: what the user asked for.
-    """
+    """A backbone whose cost was measured, to be cut down to its share of a time limit."""
 
     choice: Choice
-    cost: BackboneCost
-    material: Material
+    cost: BackboneCost  # on this machine
+    material: Material  # what it learns from
     settings: Settings
 
     @property

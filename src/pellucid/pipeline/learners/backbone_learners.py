@@ -48,25 +48,15 @@ _SECONDS = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """Models on a backbone.
-
-    Attributes:
-        choice: the backbone.
-        network: the same as layers, the head trained on frozen features.
-        prepared: what its layers read.
-        features: of every example that models on the frozen network are asked about.
-        candidates: every model on it, simplest first.
-        history: one record for each epoch of fine-tuning.
-        is_tuned: whether the last of the models is the network tuned further.
-    """
+    """Models on a backbone."""
 
     choice: Choice
-    network: Network
-    prepared: Prepared
-    features: Features
-    candidates: Sequence[Candidate]
-    history: Sequence[Record] = ()
-    is_tuned: bool = False
+    network: Network  # the same as layers, the head trained on frozen features
+    prepared: Prepared  # what its layers read
+    features: Features  # of every example that models on the frozen network are asked about
+    candidates: Sequence[Candidate]  # every model on it, simplest first
+    history: Sequence[Record] = ()  # one record for each epoch of fine-tuning
+    is_tuned: bool = False  # whether the last of the models is the network tuned further
 
 
 def looked_at_once(network: Network, prepared: Prepared, material: Material, threads: int) -> Features:
@@ -84,21 +74,15 @@ def _quiet() -> Stages:
 
 @dataclass(frozen=True, eq=False)
 class FrozenLearner:
-    """The models on the frozen features of a pretrained backbone.
+    """The models on the frozen features of a pretrained backbone."""
 
-    Attributes:
-        choice: the backbone, with what a time limit left it.
-        settings: what the user asked for.
-        look: computes features, of the training and validation examples at least; by default of these.
-        known: simple models by name, whose set-ups are taken; by default they are compared.
-        stages: shows what is done; by default nowhere.
-    """
-
-    choice: Choice
+    choice: Choice  # the backbone, with what a time limit left it
     settings: Settings
+    # computes features, of the training and validation examples at least; by default of these
     look: Callable[[Network, Prepared, Material, int], Features] = looked_at_once
+    # simple models by name, whose set-ups are taken; by default they are compared
     known: Mapping[str, Candidate] | None = None
-    stages: Stages = field(default_factory=_quiet)
+    stages: Stages = field(default_factory=_quiet)  # shows what is done; by default nowhere
 
     @property
     def name(self) -> str:
@@ -273,16 +257,11 @@ def keeps_best(session: Session[Network]) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class TuningLearner:
-    """A backbone tuned further, from the head that was trained on its frozen features.
+    """A backbone tuned further, from the head that was trained on its frozen features."""
 
-    Attributes:
-        frozen: trains that head.
-        run: takes a session to its end, watched or not.
-        built: what came of `frozen` on the same material; `None` where it is still to be trained.
-    """
-
-    frozen: FrozenLearner
-    run: Callable[[Session[Network]], object] = to_the_end
+    frozen: FrozenLearner  # trains that head
+    run: Callable[[Session[Network]], object] = to_the_end  # takes a session to its end, watched or not
+    # what came of `frozen` on the same material; None where it is still to be trained
     built: Built | None = None
 
     @property
@@ -367,13 +346,9 @@ def tuned(
 
 @dataclass(frozen=True)
 class BackboneLearner:
-    """Models on the features of a pretrained backbone, and the backbone tuned further; hands over the best.
+    """Models on the features of a pretrained backbone, and the backbone tuned further; hands over the best."""
 
-    Attributes:
-        settings: what the user asked for; a backbone by name among it.
-    """
-
-    settings: Settings
+    settings: Settings  # what the user asked for; a backbone by name among it
 
     @property
     def name(self) -> str:

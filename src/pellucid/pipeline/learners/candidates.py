@@ -94,17 +94,11 @@ class FeatureTable:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Rows of features of some examples.
+    """Rows of features of some examples."""
 
-    Attributes:
-        rows: in the order of `positions`.
-        positions: ascending positions of the examples in the data set.
-        seconds_an_example: that one example took to pass the body, on the mean; 0 where all stood there from
-            before a kill.
-    """
-
-    rows: Float32[np.ndarray, "some features"]
-    positions: Int64[np.ndarray, " some"]
+    rows: Float32[np.ndarray, "some features"]  # in the order of `positions`
+    positions: Int64[np.ndarray, " some"]  # ascending positions of the examples in the data set
+    # that one example took to pass the body, on the mean; 0 where all stood there from before a kill
     seconds_an_example: float = 0.0
 
     def of(self, positions: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, "asked features"]:
@@ -175,26 +169,22 @@ _BLOCK = 4096
 
 @dataclass(frozen=True, eq=False)
 class BodyFeatures:
-    """Rows of the body that a model stands on, and what the model makes of them.
+    """Rows of the body that a model stands on, and what the model makes of them."""
 
-    Attributes:
-        features: of every example that the model is asked about; shared with all models on that body.
-        ask: from rows to probabilities at temperature 1, or to numbers.
-        train: ascending positions of the training examples that the body will be asked about.
-        hidden_from: column at which the last hidden layer begins, behind outputs of the body's own head.
-        at_once: rows that the model is asked about at once, as it would be without the body.
-        share: of a row's time, what this model needs of it: one half where only the head looks at mirrored
-            images too.
-        learnt: rows of the training examples, of which nobody wants an answer: their last hidden layer alone;
-            `None` where `features` have it of them too.
-    """
-
+    # of every example that the model is asked about; shared with all models on that body
     features: Features | FeatureTable
+    # from rows to probabilities at temperature 1, or to numbers
     ask: Callable[[Float32[np.ndarray, "rows values"]], np.ndarray]
+    # ascending positions of the training examples that the body will be asked about
     train: Int64[np.ndarray, " train"]
+    # column at which the last hidden layer begins, behind outputs of the body's own head
     hidden_from: int = 0
-    at_once: int = _BLOCK
+    at_once: int = _BLOCK  # rows that the model is asked about at once, as it would be without the body
+    # of a row's time, what this model needs of it: one half where only the head looks at mirrored
+    # images too
     share: float = 1.0
+    # rows of the training examples, of which nobody wants an answer: their last hidden layer alone;
+    # None where `features` have it of them too
     learnt: FeatureTable | None = None
 
     def hidden(self, positions: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, "asked hidden"]:
@@ -206,21 +196,17 @@ class BodyFeatures:
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Answers of a model about examples that it did not learn from, before the test.
+    """Answers of a model about examples that it did not learn from, before the test."""
 
-    Attributes:
-        positions: of the examples, ascending: the validation split, or what folds judged.
-        answers: probabilities (n, classes) or numbers (n,).
-        signals: how foreign each looks to the measure of its novelty (n, signals), where folds judged: by
-            models that did not learn from it either; `None` where the model itself can be asked. Not a number
-            where an example was not looked at.
-        novelty: of each, by the detector that they calibrate; `None` without one, not a number where an
-            example was not looked at.
-    """
-
+    # of the examples, ascending: the validation split, or what folds judged
     positions: Int64[np.ndarray, " n"]
-    answers: Float64[np.ndarray, "n ..."]
+    answers: Float64[np.ndarray, "n ..."]  # probabilities (n, classes) or numbers (n,)
+    # how foreign each looks to the measure of its novelty (n, signals), where folds judged: by models
+    # that did not learn from it either; None where the model itself can be asked. Not a number where an
+    # example was not looked at
     signals: Float64[np.ndarray, "n signals"] | None = None
+    # of each, by the detector that they calibrate; None without one, not a number where an example was
+    # not looked at
     novelty: Float64[np.ndarray, " n"] | None = None
 
     def about(self, positions: Int64[np.ndarray, " asked"]) -> Float64[np.ndarray, "asked ..."]:
@@ -234,40 +220,25 @@ NOTHING_HELD_OUT = HeldOut(np.zeros(0, np.int64), np.zeros(0))
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained model before the test.
+    """A trained model before the test."""
 
-    Attributes:
-        name: its name in `metrics.json`.
-        model: the model.
-        train_examples: training examples it saw.
-        train_seconds: time its training took, that of a network it stands on included.
-        held_out: its answers about examples that it did not learn from.
-        features: what it sees of an image, in words; `None` for networks.
-        configurations: what was tried and how it scored on validation.
-        setup: features and words of the set-up that was taken, of a classical model.
-        scale: of the decision values of a linear model of texts; `None` of all others.
-        judged: the model that gave `held_out`, where `model` was trained once more afterwards, from these
-            examples too; `None` where it is `model` itself, or folds judged.
-        stored: table of the body it stands on; `None` for a model that stands on none.
-        history: one record for each epoch; none for a classical model.
-        budget: counts that a time limit left a classical model; `None` without a limit, and for networks.
-        answer_seconds: time of its answer about one example, that of a body it stands on left out.
-    """
-
-    name: str
+    name: str  # its name in `metrics.json`
     model: Model
-    train_examples: int
-    train_seconds: float
-    held_out: HeldOut = NOTHING_HELD_OUT
-    features: str | None = None
-    configurations: tuple[Configuration, ...] = ()
-    setup: Setting = NO_SETTING
-    scale: float | None = None
+    train_examples: int  # training examples it saw
+    train_seconds: float  # time its training took, that of a network it stands on included
+    held_out: HeldOut = NOTHING_HELD_OUT  # its answers about examples that it did not learn from
+    features: str | None = None  # what it sees of an image, in words; None for networks
+    configurations: tuple[Configuration, ...] = ()  # what was tried and how it scored on validation
+    setup: Setting = NO_SETTING  # features and words of the set-up that was taken, of a classical model
+    scale: float | None = None  # of the decision values of a linear model of texts; None of all others
+    # the model that gave `held_out`, where `model` was trained once more afterwards, from these
+    # examples too; None where it is `model` itself, or folds judged
     judged: Model | None = None
-    stored: BodyFeatures | None = None
-    history: Sequence[Record] = ()
+    stored: BodyFeatures | None = None  # table of the body it stands on; None for a model that stands on none
+    history: Sequence[Record] = ()  # one record for each epoch; none for a classical model
+    # counts that a time limit left a classical model; None without a limit, and for networks
     budget: Budget | None = None
-    answer_seconds: float = 0.0
+    answer_seconds: float = 0.0  # time of its answer about one example, that of a body it stands on left out
 
 
 def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " train"]) -> BodyFeatures:

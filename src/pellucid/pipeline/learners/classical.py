@@ -101,22 +101,16 @@ class TrainingSets:
 
 @dataclass(frozen=True, eq=False)
 class ClassicalLearner:
-    """A classical model by name, a dummy one among them.
+    """A classical model by name, a dummy one among them."""
 
-    Attributes:
-        name: of the model.
-        settings: seed, threads, metric and preset.
-        budget: bounds of its work; `None` for those of the preset, or for what fits into a time.
-        lesson: makes the lesson of a material; several models may share what is computed for it.
-        setup: its set-up; `None` where set-ups are compared.
-        scale: of the decision values at that set-up, where an earlier training has found it.
-    """
-
-    name: str
-    settings: Settings
+    name: str  # of the model
+    settings: Settings  # seed, threads, metric and preset
+    # bounds of its work; None for those of the preset, or for what fits into a time
     budget: Budget | None = None
+    # makes the lesson of a material; several models may share what is computed for it
     lesson: Callable[[Material], TrainingSet] = make_training_set
-    setup: Setting | None = None
+    setup: Setting | None = None  # its set-up; None where set-ups are compared
+    # of the decision values at that set-up, where an earlier training has found it
     scale: float | None = None
 
     def cost(self, material: Material) -> float:
@@ -169,10 +163,7 @@ class ClassicalLearner:
         return whole if share >= 1 else Budget.shrunk(share, count).within(whole)
 
     def _fitted(self, material: Material, budget: Budget, deadline: float | None = None) -> Candidate:
-        """Fit the model, and ask it about validation.
-
-        Raises: `OverdueError` if the deadline was over before it was trained.
-        """
+        """Fit the model, and ask it about validation."""
         fitted = fit_baseline(
             self.name,
             self.lesson(material),

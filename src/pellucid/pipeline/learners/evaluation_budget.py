@@ -77,19 +77,15 @@ _FREE_SECONDS = 5.0
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """Judge of a run's models before the test.
+    """Judge of a run's models before the test."""
 
-    Attributes:
-        dataset: the data as it was split.
-        parts: for each fold the data whose training examples are all others and whose validation examples
-            are the fold; none where the validation split judges.
-        are_asked_for: whether the number of folds was given, and every model is judged on all of them.
-        are_of_groups: whether they judge because the test has few groups: every model by all of them, too.
-    """
-
-    dataset: Dataset
+    dataset: Dataset  # the data as it was split
+    # for each fold the data whose training examples are all others and whose validation examples are
+    # the fold; none where the validation split judges
     parts: tuple[Dataset, ...] = ()
+    # whether the number of folds was given, and every model is judged on all of them
     are_asked_for: bool = False
+    # whether they judge because the test has few groups: every model by all of them, too
     are_of_groups: bool = False
 
     @property

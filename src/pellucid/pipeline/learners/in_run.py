@@ -290,10 +290,7 @@ def _plan(prepared: Prepared, context: RunContext) -> Plan:
 
 
 def _require_same_encoder(journal: Journal, prepared: Prepared) -> None:
-    """Refuse to resume with texts cut otherwise than before: every weight would mean something else.
-
-    Raises: `UsageError` if the encoder differs from that of the run being resumed.
-    """
+    """Refuse to resume with texts cut otherwise than before: every weight would mean something else."""
     if prepared.encoder is None:
         return
     now = encoder_json(prepared.encoder)

@@ -79,22 +79,15 @@ _FASTER = 4
 
 @dataclass(frozen=True)
 class Planned:
-    """A network about to be trained.
+    """A network about to be trained."""
 
-    Attributes:
-        plan: its layers and its recipe.
-        prepared: what it trains on.
-        session: where its training stands.
-        hurried: plans for less time, each for less than the one before; none where the width is given or the
-            family has none.
-        prepare_seconds: that making the material ready took.
-    """
-
-    plan: Plan
-    prepared: Prepared
-    session: Session[Network]
+    plan: Plan  # its layers and its recipe
+    prepared: Prepared  # what it trains on
+    session: Session[Network]  # where its training stands
+    # plans for less time, each for less than the one before; none where the width is given or the
+    # family has none
     hurried: Sequence[Callable[[], Plan]] = ()
-    prepare_seconds: float = 0.0
+    prepare_seconds: float = 0.0  # that making the material ready took
 
     @property
     def seconds(self) -> float:
@@ -161,23 +154,17 @@ def _nothing(network: Candidate, material: Material) -> Sequence[Candidate]:
 
 @dataclass(frozen=True, eq=False)
 class NetworkLearner:
-    """A network: the one way from material to a trained network.
-
-    Attributes:
-        settings: what the user asked for.
-        prepare: makes the material ready; by default for the network that the settings name.
-        decide: plans layers and recipe for what was made ready.
-        train: takes a session to its end, with observers or without.
-        beside: trains what stands on the trained network; by default nothing.
-        whole: the same network, planned for all the material of which this one learns a part; `None` where
-            it is planned afresh.
-    """
+    """A network: the one way from material to a trained network."""
 
     settings: Settings
+    # makes the material ready; by default for the network that the settings name
     prepare: Callable[[Material], Prepared] | None = None
-    decide: Callable[[Prepared], Plan] | None = None
-    train: Callable[[Planned], object] = _to_the_end
+    decide: Callable[[Prepared], Plan] | None = None  # plans layers and recipe for what was made ready
+    train: Callable[[Planned], object] = _to_the_end  # takes a session to its end, with observers or without
+    # trains what stands on the trained network; by default nothing
     beside: Callable[[Candidate, Material], Sequence[Candidate]] = _nothing
+    # the same network, planned for all the material of which this one learns a part; None where it is
+    # planned afresh
     whole: Planned | None = None
 
     @property

@@ -36,25 +36,18 @@ _FITTED_BY = {"bag": fit_ngrams}
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Labelled data before any model has made it ready for itself.
+    """Labelled data before any model has made it ready for itself."""
 
-    Attributes:
-        inputs: uint8 images (n, height, width, channels), float32 feature vectors (n, features), or
-            texts.
-        labels: class of each example as a position in `classes`, or the number to predict.
-        train: ascending positions of the training examples.
-        validation: ascending positions of the validation examples; may be empty.
-        classes: names of the classes; none where numbers are predicted.
-        preprocessing: how images were fitted; `None` for feature vectors and texts.
-        weights: of each example in the loss, above 0 for those in a split; `None` where all weigh the same.
-    """
-
+    # uint8 images (n, height, width, channels), float32 feature vectors (n, features), or texts
     inputs: Shaped[np.ndarray, "n ..."] | Texts
+    # class of each example as a position in `classes`, or the number to predict
     labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]
-    train: Int64[np.ndarray, " train"]
+    train: Int64[np.ndarray, " train"]  # ascending positions of the training examples
+    # ascending positions of the validation examples; may be empty
     validation: Int64[np.ndarray, " validation"]
-    classes: tuple[str, ...]
-    preprocessing: Preprocessing | None = None
+    classes: tuple[str, ...]  # names of the classes; none where numbers are predicted
+    preprocessing: Preprocessing | None = None  # how images were fitted; None for feature vectors and texts
+    # of each example in the loss, above 0 for those in a split; None where all weigh the same
     weights: Float64[np.ndarray, " n"] | None = None
 
     @property
@@ -89,23 +82,15 @@ def material_of(dataset: Dataset) -> Material:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Material made ready for one network.
-
-    Attributes:
-        name: of the network.
-        examples: for training.
-        preparation: goes into the model, so that new inputs are made ready in the same way; `None`
-            for feature vectors.
-        reasons: how it was chosen, in sentences.
-        vectors: pretrained vectors of words that the network starts with, or `None`.
-        trained: a network that continues training, with the weights it starts from; `None` for a fresh one.
-    """
+    """Material made ready for one network."""
 
     name: str
-    examples: Examples
+    examples: Examples  # for training
+    # goes into the model, so that new inputs are made ready in the same way; None for feature vectors
     preparation: Preprocessing | Encoder | None
-    reasons: tuple[str, ...] = ()
-    vectors: WordVectors | None = None
+    reasons: tuple[str, ...] = ()  # how it was chosen, in sentences
+    vectors: WordVectors | None = None  # pretrained vectors of words that the network starts with, or None
+    # a network that continues training, with the weights it starts from; None for a fresh one
     trained: Network | None = None
 
     @property
@@ -271,19 +256,12 @@ def model_on_network(fitted: Fitted, network: Model) -> ClassicalModel:
 
 @dataclass(frozen=True)
 class Plan:
-    """Network and recipe of a training.
+    """Network and recipe of a training."""
 
-    Attributes:
-        name: the model's name in `metrics.json`.
-        network: its layers.
-        recipe: every number of training.
-        reasons: how things were decided, in sentences.
-    """
-
-    name: str
-    network: NetworkConfig
-    recipe: Recipe
-    reasons: tuple[str, ...]
+    name: str  # the model's name in `metrics.json`
+    network: NetworkConfig  # its layers
+    recipe: Recipe  # every number of training
+    reasons: tuple[str, ...]  # how things were decided, in sentences
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON can hold it."""
@@ -313,15 +291,10 @@ def plan_json(settings: Settings, plan: Plan | None) -> dict[str, Any]:
 
 
 class Chosen(NamedTuple):
-    """A recipe, and why it is as it is.
+    """A recipe, and why it is as it is."""
 
-    Attributes:
-        recipe: every number of training.
-        reasons: how the variations of images were decided, in sentences.
-    """
-
-    recipe: Recipe
-    reasons: tuple[str, ...]
+    recipe: Recipe  # every number of training
+    reasons: tuple[str, ...]  # how the variations of images were decided, in sentences
 
 
 def make_plan(settings: Settings, prepared: Prepared) -> Plan:

@@ -224,10 +224,7 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
 
 
 def _require_generator(settings: Settings) -> None:
-    """Refuse settings of networks that make images beside any other model, and those without a use there.
-
-    Raises: `UsageError` naming them.
-    """
+    """Refuse settings of networks that make images beside any other model, and those without a use there."""
     for name, owners in _OF_GENERATORS.items():
         if settings.model not in owners and _changes(settings, name):
             raise UsageError(
@@ -247,10 +244,7 @@ def _require_generator(settings: Settings) -> None:
 
 
 def _require_room_for_backbone(settings: Settings, takes: str) -> None:
-    """Refuse what a network that others designed has no room for.
-
-    Raises: `UsageError` naming it.
-    """
+    """Refuse what a network that others designed has no room for."""
     if settings.model != "auto":
         raise UsageError(
             f"--backbone: {settings.backbone} is the network, and --model is {settings.model}; leave one of "
@@ -279,10 +273,7 @@ def networks_with(settings: Settings, names: Sequence[str]) -> list[str]:
 
 
 def _refuse(settings: Settings, names: Sequence[str], of: str, words: str) -> None:
-    """Refuse settings that were given and belong to other inputs.
-
-    Raises: `UsageError` naming them.
-    """
+    """Refuse settings that were given and belong to other inputs."""
     idle = [_flag(name) for name in names if _changes(settings, name, _TRUE_OF_TEXTS)]
     if idle:
         raise UsageError(

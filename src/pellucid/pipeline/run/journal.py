@@ -267,10 +267,7 @@ class Journal:
 
     @contextlib.contextmanager
     def _taking_over(self, key: str) -> Iterator[None]:
-        """Name the file where a decision in it means nothing.
-
-        Raises: `StorageError` instead of whatever the decision's own reader raises.
-        """
+        """Name the file where a decision in it means nothing."""
         try:
             yield
         except PellucidError:

@@ -27,15 +27,10 @@ _MOST_COLUMNS = 120
 
 @dataclass
 class Stage:
-    """One stage under way.
+    """One stage under way."""
 
-    Attributes:
-        words: its line; may be replaced while it runs to say what came out.
-        details: further lines shown below it.
-    """
-
-    words: str
-    details: list[str] = field(default_factory=list)
+    words: str  # its line; may be replaced while it runs to say what came out
+    details: list[str] = field(default_factory=list)  # further lines shown below it
 
 
 class Stages:
