@@ -12,6 +12,7 @@ from torch import nn
 from pellucid import cores
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
+from pellucid.training.recipe import Recipe
 
 # Free cores that `sharing` was told; None outside of it.
 _free: int | None = None
@@ -116,6 +117,13 @@ def choose_precision(settings: Settings, device: str) -> str:
     else:
         is_native = device == "cuda" and torch.cuda.get_device_capability() >= (8, 0)
     return "bf16" if is_native else "fp32"
+
+
+def arithmetic(recipe: Recipe) -> torch.autocast:
+    """Context in which networks compute in the recipe's arithmetic."""
+    # Its cache of weights is one for all threads, and every weight is used once.
+    is_bf16 = recipe.precision == "bf16"
+    return torch.autocast(recipe.device, dtype=torch.bfloat16, enabled=is_bf16, cache_enabled=False)
 
 
 def lacking(precision: str, cell: str, device: str) -> str | None:

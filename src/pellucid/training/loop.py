@@ -103,7 +103,7 @@ def fit(
             state.sums.loss += result.loss * result.examples
             state.sums.correct += result.correct
             state.sums.examples += result.examples
-            for name, mean in (result.also or {}).items():
+            for name, mean in result.also.items():
                 state.sums.also[name] = state.sums.also.get(name, 0.0) + mean * result.examples
             state.sums.seconds += time.perf_counter() - began
             for observer in observers:
