@@ -14,9 +14,9 @@ from pellucid.errors import DivergedError
 from pellucid.tasks import REGRESSION
 from pellucid.training.batches import to_tensor
 from pellucid.training.loop import selection_score
+from pellucid.training.objectives import Classification, Regression, make_objective
 from pellucid.training.observers import PlainProgress
 from pellucid.training.optimisers import build_optimizer
-from pellucid.training.objectives import Classification, Regression, make_objective
 from pellucid.training.steps import make_step
 
 

@@ -26,8 +26,6 @@ from pellucid.tasks import (
 )
 from pellucid.training.recipe import Recipe, batches_per_epoch
 
-# Texts of similar length side by side, so that little of a batch is padding.
-
 # Batches whose texts are sorted together: more would save little padding, fewer would mix lengths better.
 CHUNK = 64
 # Examples that are scored at once.
@@ -245,8 +243,6 @@ def _as_tensor(inputs: np.ndarray) -> Shaped[Tensor, "batch ..."]:
         return torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32))
     return torch.from_numpy(np.ascontiguousarray(inputs)).permute(0, 3, 1, 2)
 
-
-# Document frequencies of ids over the training texts: they weigh the words of a bag.
 
 _IDS = 4_000_000  # counted at once, so that memory does not grow with the data
 

@@ -86,11 +86,8 @@ def choose_device(settings: Settings) -> str:
     return settings.device
 
 
-# Arithmetic of training: chosen, and refused, by what the machine can do and never by timing.
-#
 # Bf16 that is asked for is right on every processor, in all networks but those of `_WITHOUT_FALLBACK`: where
 # the processor does not multiply it, torch and oneDNN compute in fp32 and round, up to ten times as slowly.
-
 # Autocast hands an LSTM to a primitive of oneDNN, which it has in bf16 from AVX-512 on and which nothing
 # stands in for elsewhere. A GRU has none, stays in fp32 on the processor, and so works everywhere.
 _WITHOUT_FALLBACK: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM}
@@ -149,8 +146,6 @@ def _computes_bf16(layer: type[nn.Module], device: str) -> bool:
         return False
     return True
 
-
-# A setting of the C library: memory that a step frees is kept, because the next step needs it again.
 
 # Names of glibc's <malloc.h>; the values are part of its ABI.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3

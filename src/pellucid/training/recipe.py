@@ -25,8 +25,6 @@ from pellucid.training.recipe_defaults import (
     Surroundings,
 )
 
-# Numbers of adversarial training that no other training has.
-
 
 @dataclass(frozen=True)
 class AdversarialRules:
@@ -37,15 +35,6 @@ class AdversarialRules:
     # largest factor by which a layer of the discriminator may stretch what comes in; 0 for none
     stretch: float
     averaging: float  # share of the averaged generator that is kept from step to step
-
-    def to_json(self) -> dict[str, float]:
-        """JSON form."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "AdversarialRules":
-        """Rules that `to_json` wrote."""
-        return cls(**document)
 
 
 # The recipe that made the best images in equal time; `docs/benchmarks.md` says what lost.
@@ -107,17 +96,15 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """JSON form of the recipe; entries that only texts, or made images, have are left out elsewhere."""
         document = dataclasses.asdict(self)
-        if not self.word_dropout:
-            del document["word_dropout"]
-        if self.beta is None:
-            del document["beta"], document["warm_up"]
-        if self.adversarial is None:
-            del document["adversarial"]
-        if self.frozen_from is None:
-            del document["frozen_from"]
-        if not self.shortened:
-            del document["shortened"]
-        return document
+        absent = {
+            "word_dropout": not self.word_dropout,
+            "beta": self.beta is None,
+            "warm_up": self.beta is None,
+            "adversarial": self.adversarial is None,
+            "frozen_from": self.frozen_from is None,
+            "shortened": not self.shortened,
+        }
+        return {name: value for name, value in document.items() if not absent.get(name)}
 
     def beta_at(self, step: int) -> float:
         """Weight of the divergence after so many steps of training with the loss `elbo`."""
@@ -133,7 +120,7 @@ class Recipe:
         if values["class_weights"] is not None:
             values["class_weights"] = tuple(values["class_weights"])
         if values.get("adversarial") is not None:
-            values["adversarial"] = AdversarialRules.from_json(values["adversarial"])
+            values["adversarial"] = AdversarialRules(**values["adversarial"])
         values["shortened"] = tuple((int(at), int(steps)) for at, steps in values.get("shortened", ()))
         return cls(**values)
 
@@ -148,7 +135,6 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
     if optimizer == "gd" and settings.batch_size is not None:
         raise UsageError("--batch-size: gd takes the whole training split in each step; leave one out")
     if around.target is REGRESSION:
-        # Refuse settings that have a meaning for classes only.
         of_classes = {
             "--loss cross-entropy": settings.loss == "cross-entropy",
             "--label-smoothing": bool(settings.label_smoothing),
@@ -171,11 +157,11 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         total_steps=epochs * batches_per_epoch(examples, default.batch_size),
         batch_size=min(default.batch_size, examples),
         optimizer=optimizer,
-        learning_rate=_first_given(settings.learning_rate, default.learning_rate),
-        weight_decay=_first_given(settings.weight_decay, default.weight_decay),
+        learning_rate=default.learning_rate if settings.learning_rate is None else settings.learning_rate,
+        weight_decay=default.weight_decay if settings.weight_decay is None else settings.weight_decay,
         schedule=settings.schedule or ("constant" if optimizer == "gd" else "one-cycle"),
         loss=loss,
-        label_smoothing=_first_given(settings.label_smoothing, smoothing),
+        label_smoothing=smoothing if settings.label_smoothing is None else settings.label_smoothing,
         class_weights=_class_weights(settings, around),
         augmentation=_augmentation(settings, around, epochs),
         patience=settings.patience,
@@ -185,7 +171,7 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         threads=default.threads,
         seed=settings.seed,
         word_dropout=default.word_dropout,
-        beta=_first_given(settings.beta, 1.0) if has_bound else None,
+        beta=(1.0 if settings.beta is None else settings.beta) if has_bound else None,
         warm_up=WARM_UP if has_bound else None,
         adversarial=BY_MEASUREMENT if loss == "adversarial" else None,
         frozen_from=default.frozen_from,
@@ -199,10 +185,6 @@ def batches_per_epoch(examples: int, batch_size: int) -> int:
     batch norm could learn from.
     """
     return max(1, math.ceil((examples - 1) / batch_size))
-
-
-def _first_given(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
 
 
 def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...] | None:
@@ -260,32 +242,25 @@ def _augmentation(settings: Settings, around: Surroundings, epochs: int) -> Augm
     is_mixed = around.model == "cnn" and around.target is CLASSIFICATION and epochs >= FEWEST_MIXED
     mix = preset.mix if is_mixed else 0.0
     erase = preset.erase / 2 if mix else preset.erase
+    shift = usual_shift(around.shortest_side)
+    if epochs < FEW_EPOCHS:
+        shift = math.ceil(shift / 2)
     return Augmentation(
         mirror=around.mirror_keeps_class,
-        shift=_shift(around, epochs) if around.shift_keeps_label else 0,
+        shift=shift if around.shift_keeps_label else 0,
         erase=erase if around.erase_keeps_label else 0.0,
         mix=mix,
     )
 
 
-def _shift(around: Surroundings, epochs: int) -> int:
-    """Largest shift in pixels."""
-    usual = usual_shift(around.shortest_side)
-    return math.ceil(usual / 2) if epochs < FEW_EPOCHS else usual
-
-
-# Recipe for a network that has learned before: what the user set stands, the rest shrinks.
-#
-# The rule: a fifth of the learning rate that a fresh network would get, so that what was learned is shifted
-# and not thrown over; and, unless a class is new, half of its epochs, since most is learned already. The
-# measurements behind it are in `docs/continual-training.md`.
-
+# Of the numbers for a fresh network, what one gets that learned before (measured in
+# `docs/continual-training.md`): what it knows is shifted and not thrown over, and most is learned already.
 RATE_SHARE, EPOCHS_SHARE = 0.2, 0.5
 RULE = "a fifth of the learning rate of a fresh network, half of its epochs where no class is new"
 
 
 def continued(recipe: Recipe, settings: Settings, examples: int, *, new_classes: int) -> Recipe:
-    """Recipe of a trained network, from that of a fresh one by the rule at the top of this file."""
+    """Recipe of a trained network, from that of a fresh one by `RULE`; what the user set stands."""
     rate, epochs = recipe.learning_rate, recipe.epochs
     if settings.learning_rate is None:
         rate = float(f"{RATE_SHARE * rate:.6g}")

@@ -19,10 +19,10 @@ class Surroundings:
 
     train_labels: np.ndarray  # class of each training example, or number to predict
     classes: int  # number of classes; 0 where numbers are predicted
-    takes: InputName  # kind of input
-    precision: str  # arithmetic chosen for this machine
-    device: str  # device chosen for this machine
-    threads: int  # threads chosen for this machine
+    takes: InputName
+    precision: str
+    device: str
+    threads: int  # these three as chosen for this machine
     # family of the network, where the recipe depends on it: of texts, or one that makes images
     model: str = ""
     shortest_side: int = 0  # smaller of height and width in pixels; 0 without images
@@ -40,12 +40,6 @@ class Surroundings:
     def target(self) -> Target:
         """Target that is learnt: classes, numbers or images."""
         return GENERATION if self.model in GENERATIVE else target_of(self.classes)
-
-
-# Defaults of training by rule, for each kind of input.
-#
-# A preset is a row of `PRESETS`, and what a family of networks for texts makes of it a row of `TEXTS`;
-# the rules turn them into numbers for the data at hand.
 
 
 @dataclass(frozen=True)
@@ -134,17 +128,17 @@ _WHOLE_OF_TEXTS, _MOST_EPOCHS_OF_TEXTS = 20_000, 100
 
 
 class Defaults(NamedTuple):
-    """Numbers of training by rule."""
+    """Numbers of training by rule, as in `Recipe`."""
 
-    epochs: int  # passes over the training split
-    batch_size: int  # examples per batch; the user's where one was given
-    learning_rate: float  # largest learning rate
-    weight_decay: float  # pull towards zero
-    label_smoothing: float  # share of each target spread over all classes, where the loss is cross-entropy
-    word_dropout: float  # share of the ids of a training text that are replaced by `UNKNOWN`
-    precision: str  # `fp32` or `bf16`
-    threads: int  # processor threads
-    frozen_from: float | None = None  # as in `Recipe`
+    epochs: int
+    batch_size: int  # the user's where one was given
+    learning_rate: float
+    weight_decay: float
+    precision: str
+    threads: int
+    label_smoothing: float = 0.0  # where the loss is cross-entropy
+    word_dropout: float = 0.0
+    frozen_from: float | None = None
 
 
 def of_images(settings: Settings, around: Surroundings) -> Defaults:
@@ -170,7 +164,6 @@ def of_images(settings: Settings, around: Surroundings) -> Defaults:
         learning_rate=_LEARNING_RATES[optimizer],
         weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
         label_smoothing=_LABEL_SMOOTHING,
-        word_dropout=0.0,
         precision=around.precision,
         threads=around.threads,
         frozen_from=FROZEN_FROM if are_many and optimizer != "gd" else None,
@@ -193,8 +186,6 @@ def of_values(settings: Settings, around: Surroundings) -> Defaults:
         batch_size=batch_size,
         learning_rate=_LEARNING_RATES[optimizer],
         weight_decay=_WEIGHT_DECAYS_OF_VECTORS.get(optimizer, 0.0),
-        label_smoothing=0.0,
-        word_dropout=0.0,
         precision="fp32" if settings.precision == "auto" else around.precision,
         threads=1 if settings.threads is None else around.threads,
     )
@@ -252,8 +243,6 @@ def of_autoencoders(settings: Settings, around: Surroundings) -> Defaults:
         batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=128),
         learning_rate=_LEARNING_RATES_OF_GENERATORS.get(optimizer, _LEARNING_RATES[optimizer]),
         weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
-        label_smoothing=0.0,
-        word_dropout=0.0,
         precision="fp32" if settings.precision == "auto" else around.precision,
         threads=around.threads,
     )
@@ -274,8 +263,6 @@ def of_adversaries(settings: Settings, around: Surroundings) -> Defaults:
         batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=64),
         learning_rate=_LEARNING_RATES_OF_ADVERSARIES.get(optimizer, _LEARNING_RATES[optimizer]),
         weight_decay=0.0,
-        label_smoothing=0.0,
-        word_dropout=0.0,
         precision=around.precision,
         threads=1 if settings.threads is None else around.threads,
     )

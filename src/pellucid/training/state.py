@@ -30,6 +30,7 @@ from pellucid.strict import (
     read_sealed,
     sealed,
 )
+from pellucid.training.steps import StepResult
 
 Record = dict[str, Any]
 
@@ -45,6 +46,15 @@ class Sums:
     # sums over examples of what else a step records, by name
     also: dict[str, float] = field(default_factory=dict)
     health: Record = field(default_factory=dict)  # what `training/layer_health.py` measured in the layers
+
+    def add(self, result: StepResult, seconds: float) -> None:
+        """Add a step that took some seconds."""
+        self.loss += result.loss * result.examples
+        self.correct += result.correct
+        self.examples += result.examples
+        for name, mean in result.also.items():
+            self.also[name] = self.also.get(name, 0.0) + mean * result.examples
+        self.seconds += seconds
 
 
 @dataclass
@@ -109,7 +119,6 @@ class State:
 
         Raises: `ValueError` if something is not what `tensors` and `scalars` give; the state stays as it is.
         """
-        # Scalars of a state, as `State.scalars` gave them, out of a file.
         read = read_object("state", scalars, _SCALARS)
         read["sums"] = read_object("sums", read["sums"], _SUMS)
         if read["best"] is not None:
@@ -119,7 +128,16 @@ class State:
         scalars = read
         parts = self._read_tensors(tensors, has_best=scalars["best"] is not None)
         self.network.load_state_dict(parts["network"])
-        self._restore_moments(parts["optimizer"])
+        learnt = [each for group in self.optimizer.param_groups for each in group["params"]]
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimizer"].items():
+            index, _, key = name.partition("/")
+            like = learnt[int(index)]
+            if tensor.shape == like.shape:  # in its parameter's own memory layout
+                tensor = torch.empty_like(like, requires_grad=False).copy_(tensor)
+            moments.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         for name, parameter in self.network.named_parameters():
             gradient = parts["gradient"].get(name)
             parameter.grad = None if gradient is None else torch.empty_like(parameter).copy_(gradient)
@@ -160,20 +178,6 @@ class State:
                 raise ValueError(f"tensors of {part} are missing")
         return parts
 
-    def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
-        """Put the optimiser's moments back, each in its parameter's own memory layout."""
-        parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            index, _, key = name.partition("/")
-            like = parameters[int(index)]
-            fits = tensor.shape == like.shape
-            moments.setdefault(int(index), {})[key] = (
-                torch.empty_like(like, requires_grad=False).copy_(tensor) if fits else tensor
-            )
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-
 
 _MOST = 1 << 53
 _SUMS: Fields = {
@@ -199,8 +203,6 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
     """Copy of a network's weights and buffers, by name."""
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
-
-# Checkpoints: the state of training in a folder, whole or not at all, the last two kept.
 
 _FORMAT = 1
 _FIELDS: Fields = {

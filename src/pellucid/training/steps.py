@@ -91,7 +91,8 @@ class TrainingStep:
             found = loss(self._network, batch)
             value = found.loss.item()
             if math.isfinite(value):
-                (found.loss if scale == 1.0 else found.loss * scale).backward()  # type: ignore[no-untyped-call]
+                descended = found.loss if scale == 1.0 else found.loss * scale
+                descended.backward()  # type: ignore[no-untyped-call]
             return StepResult(value, len(batch.labels), found.hits, found.also)
         whole, parameters = self._objective.weight(batch), self._learning()
 
@@ -137,9 +138,9 @@ def make_step(
     return TrainingStep(network, optimizer, objective, recipe, len(examples.train))
 
 
-# A batch is shared out between threads, each of which puts its micro-batch through the network by itself: where
-# they share every layer instead, they wait for each other hundreds of times in a step, and a thread that has
-# lost its core to another program holds up all of them.
+# A batch is shared out between threads, each of which puts its micro-batch through the network by itself:
+# where they share every layer instead, they wait for each other hundreds of times in a step, and a thread
+# that has lost its core to another program holds up all of them.
 
 # Least examples of a micro-batch, for each family of networks whose steps are faster so
 # (`benchmarks/shared_batches.py`). Of fewer images the batch norms of `cnn` would learn too little.
@@ -158,8 +159,9 @@ class MicroBatch(NamedTuple):
 class DataParallelWorkers:
     """Threads with a network each: the one that learns, and copies that have its very parameters.
 
-    Batch normalisation takes mean and variance over a micro-batch; the running ones are means over all. Dropout
-    draws from a generator for each copy: from a common one threads would draw in an order of their own.
+    Batch normalisation takes mean and variance over a micro-batch; the running ones are means over all.
+    Dropout draws from a generator for each copy: from a common one threads would draw in an order of
+    their own.
 
     Source: Hoffer, Hubara and Soudry, "Train longer, generalize better", NeurIPS 2017, section 4.
     """

@@ -346,7 +346,7 @@ def tuned(
 
 @dataclass(frozen=True)
 class BackboneLearner:
-    """Models on the features of a pretrained backbone, and the backbone tuned further; hands over the best."""
+    """The best of the models on the features of a pretrained backbone and of the backbone tuned further."""
 
     settings: Settings  # what the user asked for; a backbone by name among it
 
