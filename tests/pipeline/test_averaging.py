@@ -19,7 +19,7 @@ from pellucid.pipeline.concluding import (
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import with_held_out
-from pellucid.pipeline.learners.candidates import BodyFeatures, Candidate, Features, HeldOut, calibrated
+from pellucid.pipeline.learners.candidates import FeatureCache, Candidate, Features, HeldOut, calibrated
 from pellucid.pipeline.learners.preparation import Material
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
@@ -127,7 +127,7 @@ def test_its_entry_names_the_members(average):
 
 def test_time_of_a_body_that_several_stand_on_counts_once(candidates):
     below = Features(np.zeros((len(LABELS), 1), np.float32), np.arange(len(LABELS)), 0.002)
-    stored = BodyFeatures(below, lambda rows: rows, MATERIAL.train)
+    stored = FeatureCache(below, lambda rows: rows, MATERIAL.train)
     on_body = [
         each
         if each.name == "majority"

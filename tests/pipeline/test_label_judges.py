@@ -21,7 +21,7 @@ from pellucid.pipeline.judging.label_issues import (
     out_of_fold,
     with_discriminant,
 )
-from pellucid.pipeline.learners.candidates import BodyFeatures, Features, answers
+from pellucid.pipeline.learners.candidates import FeatureCache, Features, answers
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.settings import Settings
@@ -114,7 +114,7 @@ def test_features_of_a_frozen_body_are_seen_where_they_serve_better(dataset):
     alone = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))[0]
     known, every = dataset.train[:600], np.arange(len(dataset.labels))
     rows = extract("pixels", dataset.inputs[every])
-    stored = BodyFeatures(Features(rows, every), lambda asked: asked, known)
+    stored = FeatureCache(Features(rows, every), lambda asked: asked, known)
     body = dataclasses.replace(alone, name="logistic-regression-on-eyes", features="pixels", stored=stored)
     judge = fold_judge([body], dataset, NOBODY, SETTINGS)
     assert judge is not None

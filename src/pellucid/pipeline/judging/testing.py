@@ -29,7 +29,7 @@ from pellucid.evaluation import (
     score_numbers,
     worth,
 )
-from pellucid.pipeline.learners.candidates import BodyFeatures, Candidate, answers_and_novelty
+from pellucid.pipeline.learners.candidates import Candidate, FeatureCache, answers_and_novelty
 from pellucid.pipeline.learners.preparation import Material, Prepared
 from pellucid.settings import METRICS, Metric
 from pellucid.tasks import Target
@@ -67,7 +67,7 @@ def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Te
     return found
 
 
-def _pass_test(stored: BodyFeatures | None, dataset: Dataset) -> float:
+def _pass_test(stored: FeatureCache | None, dataset: Dataset) -> float:
     """Let the test examples pass the body that a model stands on; return its seconds for one of them."""
     if stored is None or len(dataset.test) == 0:
         return 0.0

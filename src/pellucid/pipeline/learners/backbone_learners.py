@@ -24,8 +24,8 @@ from pellucid.pipeline.learners.backbone_costs import (
     tuning_recipe,
 )
 from pellucid.pipeline.learners.candidates import (
-    BodyFeatures,
     Candidate,
+    FeatureCache,
     Features,
     on_validation,
     stored_for,
@@ -152,7 +152,7 @@ class FrozenLearner:
             train_examples=len(train),
             train_seconds=time.perf_counter() - began,
             features=f"frozen features of {name}",
-            stored=BodyFeatures(features, _asking(network, material.target), train),
+            stored=FeatureCache(features, _asking(network, material.target), train),
         )
         return with_validation(head, material)
 
