@@ -19,7 +19,7 @@ from pellucid.pipeline.concluding import (
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import with_held_out
-from pellucid.pipeline.learners.candidates import FeatureCache, Candidate, Features, HeldOut, calibrated
+from pellucid.pipeline.learners.candidates import Candidate, FeatureCache, Features, HeldOut, calibrated
 from pellucid.pipeline.learners.preparation import Material
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings

@@ -31,14 +31,14 @@ from pellucid.pipeline.learners.in_run import (
     tuned_in_run,
 )
 from pellucid.pipeline.learners.network import NetworkLearner, Planned
-from pellucid.pipeline.learners.preparation import material_of, plan_json
+from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.learners.time_limits import (
     NETWORK_FOLDS,
     STANDING_ON,
     backbones_json,
     costs_of,
+    limit_backbones,
     reserve_for_conclusion,
-    share_out,
     time_of_baselines,
     within_limit,
 )
@@ -126,7 +126,7 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
         baselines = _train_classical(planned, names, context)
         _reserve_for_folds(baselines, planned.folds, context)
         reserve_for_conclusion(context, baselines, STANDING_ON)
-        backbones = share_out(planned.backbones, planned.costs, context)
+        backbones = limit_backbones(planned.backbones, planned.costs, context)
         built = [frozen_in_run(choice, context).built(material_of(context.dataset)) for choice in backbones]
         has_others = any(each.features for each in baselines) and settings.model == "auto"
         if has_others and planned.continual is None and not _affords_network(context):
@@ -195,8 +195,8 @@ def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
     # Every kind of model that was trained, to be trained anew for each fold.
     settings = context.settings
     alone = [each for each in learned.candidates if each.stored is None]
-    lesson = TrainingSets().of
-    found = [kind_of_classical(each, learner_at_setup(each, settings, lesson)) for each in alone]
+    shared = TrainingSets().of
+    found = [kind_of_classical(each, learner_at_setup(each, settings, shared)) for each in alone]
     if learned.network is not None:
         name = learned.network.plan.name
         simple = [each for each in learned.candidates if each.name.endswith(f"-on-{name}")]
@@ -218,7 +218,7 @@ def _backbones(context: RunContext) -> tuple[Choice, ...]:
         lambda saved: taken_over(saved, settings, material),
     )
     for each in backbones:
-        if not each.is_asked_for and (settings.time_limit is None or each.granted is not None):
+        if not each.is_asked_for and (settings.time_limit is None or each.limits is not None):
             context.stages.paragraph(each.reason)
     return backbones
 
@@ -230,7 +230,8 @@ def _network_learner(continual: ContinualTraining | None, context: RunContext) -
         journal.decided("continual", lambda: continual.to_json(context.dataset))
         return continual_learner(continual, context)
     if settings.model in CLASSICAL or settings.builds_on_backbone:
-        journal.decided("plan", lambda: plan_json(settings, None))
+        none: dict[str, Any] = {"model": settings.model, "network": None, "recipe": None, "reasons": []}
+        journal.decided("plan", lambda: none)
         return None
     return network_of_run(context)
 
@@ -250,7 +251,7 @@ def _train_neural(
     if planned.learner is None or planned.network is None:
         return None, []
     dataset = context.dataset
-    set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
+    set_aside = sum(each.limits.seconds_after for each in backbones if each.limits is not None)
     asked = 0 if planned.continual is None else planned.continual.asked_in_the_end
     context.time.reserve("backbones", set_aside)
     trainings = trainings_beside(planned.added, material_of(dataset))

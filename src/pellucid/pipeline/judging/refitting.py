@@ -94,7 +94,7 @@ def kinds_of_backbone(built: Built, settings: Settings) -> list[Kind]:
     frozen = FrozenLearner(choice, settings, lambda *_: built.features, known)
     kinds = [Kind(frozen, within=choice.train)]
     if built.is_tuned:
-        most = None if choice.granted is None else 1
+        most = None if choice.limits is None else 1
         kinds.append(Kind(TuningLearner(frozen), within=choice.train, most=most))
     return kinds
 

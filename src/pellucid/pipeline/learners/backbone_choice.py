@@ -27,7 +27,6 @@ from pellucid.pretrained import (
     OF_TEXTS,
     SENTENCES,
     WORDS,
-    ImageBackbone,
     TextBackbone,
     at_hand,
     installed,
@@ -39,7 +38,7 @@ from pellucid.pretrained import (
 from pellucid.settings import Settings, likely_meant
 
 
-class Granted(NamedTuple):
+class BackboneLimits(NamedTuple):
     """Share of a backbone under a time limit; decided once, and kept in `config.json`."""
 
     train: int  # training examples that it learns from
@@ -60,7 +59,9 @@ class Choice:
     train: Int64[np.ndarray, " train"]  # ascending positions of the examples it learns from
     is_asked_for: bool  # whether it is the run's network, or stands beside one
     reason: str  # why it takes part, and what a time limit left out, in sentences
-    granted: Granted | None = None  # what a time limit leaves it; None without one, or before that is decided
+    limits: BackboneLimits | None = (
+        None  # what a time limit leaves it; None without one, or before that is decided
+    )
 
     @property
     def name(self) -> str:
@@ -102,19 +103,19 @@ class Choice:
             "origin": self.origin.to_json(),
             "train": len(self.train),
             "reason": self.reason,
-            "granted": None if self.granted is None else self.granted._asdict(),
+            "granted": None if self.limits is None else self.limits._asdict(),
         }
 
-    def within(self, granted: Granted, material: Material, seed: int, reason: str) -> "Choice":
-        """The same within a time limit, learning from as many examples as were granted."""
-        train = stratified_sample(material, granted.train, seed)
-        return dataclasses.replace(self, train=train, granted=granted, reason=reason)
+    def within(self, limits: BackboneLimits, material: Material, seed: int, reason: str) -> "Choice":
+        """The same within a time limit, learning from as many examples as were limits."""
+        train = stratified_sample(material, limits.train, seed)
+        return dataclasses.replace(self, train=train, limits=limits, reason=reason)
 
 
-def granted_in(record: Mapping[str, Any]) -> Granted | None:
+def limits_in(record: Mapping[str, Any]) -> BackboneLimits | None:
     """Share that a time limit left a backbone, by its record in `config.json`; `None` where it left none."""
     kept = record.get("granted")
-    return None if kept is None else Granted(**kept)
+    return None if kept is None else BackboneLimits(**kept)
 
 
 def stratified_sample(material: Material, most: int, seed: int) -> Int64[np.ndarray, " part"]:
@@ -131,27 +132,32 @@ def stratified_sample(material: Material, most: int, seed: int) -> Int64[np.ndar
     return np.sort(train[np.argsort(places, kind="stable")[:most]])
 
 
-# Pretrained backbones in a run: which ones take part, why, and how many examples they learn from.
-#
-# Asked for by name, a backbone is the network of the run and learns from every training example. Otherwise
-# those that are installed are considered beside the network that is trained from scratch, where the model is
-# left open and the images look like photographs, or there are at most 2,000 texts to learn from. They then
-# learn from up to 5,000 training images, to which each class gives its share, so that they cost no more than
-# a few minutes. A time limit may leave them fewer, or leave them out (see `learners/limits.py`). Validation
-# decides which of all the models is recommended.
-
+# Most training images of a backbone that nobody asked for, so that it costs a few minutes at most; and most
+# texts to learn from with which one is considered.
 _MOST_IMAGES, _MOST_TEXTS = 5_000, 2_000
 
 
 def chosen(settings: Settings, material: Material) -> tuple[Choice, ...]:
     """Decide which backbones take part: simplest first, none where none does.
 
+    Asked for by name, a backbone is the network of the run and learns from every training example. Otherwise
+    those that are installed are considered beside the network that is trained from scratch, where the
+    model is left open and the images look like photographs, or there are at most 2,000 texts to learn
+    from.
+
     Raises: `UsageError` if the one asked for is not known, is not installed or cannot take such inputs;
     `ModelFileError` if its weights are missing, damaged or of another kind.
     """
     if settings.builds_on_backbone:
-        return (_asked_for(settings, material),)
-    return tuple(_beside(name, settings, material) for name in _considered(settings, material))
+        names = [str(settings.backbone)]
+    elif settings.backbone is not None or settings.model != "auto":
+        names = []
+    elif isinstance(material.inputs, Texts):
+        names = at_hand([*WORDS, *SENTENCES]) if len(material.train) <= _MOST_TEXTS else []
+    else:
+        is_photo = material.takes == "images" and look_like_photographs(material.inputs, material.train)
+        names = at_hand(OF_IMAGES) if is_photo else []
+    return tuple(_choice(name, settings, material) for name in names)
 
 
 def taken_over(
@@ -166,11 +172,17 @@ def taken_over(
     """
     found = []
     for record in records:
-        is_asked_for = settings.builds_on_backbone
-        choice = (
-            _asked_for(settings, material) if is_asked_for else _beside(record["name"], settings, material)
-        )
-        found.append(_as_before(choice, record, material, settings))
+        name = str(settings.backbone) if settings.builds_on_backbone else record["name"]
+        choice = _choice(name, settings, material)
+        if record.get("origin", {}).get("sha256") != choice.origin.sha256:
+            raise UsageError(
+                f"--resume: the weights of {choice.name} are others than when the run was started; restore "
+                "them, or start again with --overwrite"
+            )
+        limits = limits_in(record)
+        if limits is not None:
+            choice = choice.within(limits, material, settings.seed, record["reason"])
+        found.append(choice)
     return tuple(found)
 
 
@@ -202,51 +214,18 @@ def require_backbone(settings: Settings) -> None:
     installed(name)
 
 
-def _asked_for(settings: Settings, material: Material) -> Choice:
-    """The backbone that was asked for by name."""
-    name = str(settings.backbone)
-    return _choice(name, settings, material, len(material.train), f"{name} was asked for.")
-
-
-def _considered(settings: Settings, material: Material) -> list[str]:
-    """The backbones that are considered without being asked for, simplest first."""
-    if settings.backbone is not None or settings.model != "auto":
-        return []
-    if isinstance(material.inputs, Texts):
-        return at_hand([*WORDS, *SENTENCES]) if len(material.train) <= _MOST_TEXTS else []
-    if material.takes == "images" and look_like_photographs(material.inputs, material.train):
-        return at_hand(OF_IMAGES)
-    return []
-
-
-def _beside(name: str, settings: Settings, material: Material) -> Choice:
-    """A backbone that stands beside a network trained from scratch."""
-    is_whole = len(material.train) <= _MOST_IMAGES
-    part = "" if is_whole else f", on {_MOST_IMAGES:,} training examples drawn by chance"
-    why = (
-        f"There are only {count_of(len(material.train), 'text')} to learn from"
-        if material.takes == "texts"
-        else "The images look like photographs"
-    )
+def _choice(name: str, settings: Settings, material: Material) -> Choice:
+    """Find the weights of a name, and decide on the layers and the training examples, and say why."""
+    is_asked_for, count = settings.builds_on_backbone, len(material.train)
+    part = "" if count <= _MOST_IMAGES else f", on {_MOST_IMAGES:,} training examples drawn by chance"
+    why = "The images look like photographs"
+    if material.takes == "texts":
+        why = f"There are only {count_of(count, 'text')} to learn from"
     reason = f"{why}, so {name}, which is installed, is considered too{part}; --backbone none leaves it out."
-    return _choice(name, settings, material, _MOST_IMAGES, reason)
-
-
-def _as_before(choice: Choice, kept: Mapping[str, Any], material: Material, settings: Settings) -> Choice:
-    """The backbone of a run being resumed: the same weights, within what a time limit left it."""
-    if kept.get("origin", {}).get("sha256") != choice.origin.sha256:
-        raise UsageError(
-            f"--resume: the weights of {choice.name} are others than when the run was started; restore them, "
-            "or start again with --overwrite"
-        )
-    granted = granted_in(kept)
-    return choice if granted is None else choice.within(granted, material, settings.seed, kept["reason"])
-
-
-def _choice(name: str, settings: Settings, material: Material, most: int, reason: str) -> Choice:
-    """Find the weights of a name, and decide on the layers; it learns from `most` examples at most."""
-    train = stratified_sample(material, most, settings.seed)
-    outputs, is_asked_for = max(1, len(material.classes)), settings.builds_on_backbone
+    if is_asked_for:
+        reason = f"{name} was asked for."
+    train = stratified_sample(material, count if is_asked_for else _MOST_IMAGES, settings.seed)
+    outputs = max(1, len(material.classes))
     if isinstance(material.inputs, Texts):
         found = _of_texts(name, settings, material.inputs, material.train)
         config = found.config_for(outputs, settings)
@@ -258,21 +237,16 @@ def _choice(name: str, settings: Settings, material: Material, most: int, reason
             f"--backbone: {name} takes {takes}, and the inputs are "
             f"{'images' if kept else 'feature vectors'}; leave it out, or choose another"
         )
-    backbone = _of_images(name, settings)
-    config = backbone.config_for(outputs, settings, (kept.channels, *kept.size))
-    return Choice(config, backbone.origin, backbone.network, kept, train, is_asked_for, reason)
-
-
-def _of_images(name: str, settings: Settings) -> ImageBackbone:
-    """A network of timm, from its package or from a file of the user's."""
-    if settings.weights is not None:
-        return timm_backbone(name, Path(settings.weights))
-    if name not in OF_IMAGES:
+    if settings.weights is None and name not in OF_IMAGES:
         raise UsageError(
             f"--backbone: {name[:64]!r} comes with no weights of its own; give them with --weights "
             f"FILE.safetensors, or choose {', '.join(OF_IMAGES)}"
         )
-    return packaged_backbone(name)
+    backbone = (
+        packaged_backbone(name) if settings.weights is None else timm_backbone(name, Path(settings.weights))
+    )
+    config = backbone.config_for(outputs, settings, (kept.channels, *kept.size))
+    return Choice(config, backbone.origin, backbone.network, kept, train, is_asked_for, reason)
 
 
 def _of_texts(

@@ -13,7 +13,7 @@ from jaxtyping import Int64
 
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
-from pellucid.pipeline.learners.backbone_choice import Choice, Granted
+from pellucid.pipeline.learners.backbone_choice import BackboneLimits, Choice
 from pellucid.pipeline.learners.evaluation_budget import (
     Folds,
     most_detector_examples,
@@ -35,10 +35,8 @@ _LEARNING_RATE, _WEIGHT_DECAY, _BATCH = 1e-3, 0.05, 32
 # A network of one layer below its head, which stays as it is.
 _WORDS = "word-vectors"
 
-# Whose rule holds for a network of texts in what is not said here.
-_LIKE = "text-cnn"
-
-_COST_OF_STEP = 4
+# Whose rule decides for a network of texts what is not decided here; passes that a step takes.
+_LIKE, _COST_OF_STEP = "text-cnn", 4
 
 
 def is_tuned(settings: Settings, choice: Choice) -> bool:
@@ -51,7 +49,7 @@ def is_tuned(settings: Settings, choice: Choice) -> bool:
     is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and choice.config.name != _WORDS
     is_meant = choice.is_asked_for and settings.epochs is not None
     is_worth_it = choice.takes_images or is_meant or settings.preset == "best"
-    fits = choice.granted is None or choice.granted.is_tuned
+    fits = choice.limits is None or choice.limits.is_tuned
     return is_wanted and is_worth_it and fits
 
 
@@ -77,7 +75,7 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
     """
     examples = len(prepared.examples.train)
     named = dataclasses.replace(prepared, name=_LIKE) if prepared.encoder is not None else prepared
-    chosen = make_recipe(settings, named).recipe
+    chosen, _ = make_recipe(settings, named)
     batch_size = settings.batch_size or min(_BATCH, max(1, examples))
     per_epoch = batches_per_epoch(examples, batch_size)
     passes = _PASSES[settings.preset]
@@ -97,13 +95,6 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
         precision="fp32" if settings.precision == "auto" else chosen.precision,
     )
 
-
-# Cost of a pretrained backbone on this machine, measured on a few examples, and what a time leaves it.
-#
-# A few examples go through the network, and their rate says how long all take. The examples for validation
-# and
-# test go through it whole; as many training examples as fit beside them. `learners/limits.py` shares out
-# time.
 
 # Share of the time that is planned; the rest is for a busy machine.
 _MARGIN = 0.88
@@ -136,7 +127,7 @@ class BackboneCost(NamedTuple):
         asked = (train + self.held_out + self.asked_after) * self.example
         return (asked + train * self.learning) / _MARGIN + _SECONDS
 
-    def granted(self, seconds: float) -> Granted | None:
+    def within(self, seconds: float) -> BackboneLimits | None:
         """Decide how much fits into a time; `None` where it is not worth it.
 
         Training examples come before fine-tuning, which is tried where it fits as well.
@@ -148,7 +139,9 @@ class BackboneCost(NamedTuple):
         asked_after, tuning = self.asked_after * self.example / _MARGIN, self.tuning * self.example / _MARGIN
         is_tuned = 0 < tuning <= seconds - self.needed(examples)
         after = asked_after + (tuning if is_tuned else 0.0)
-        return Granted(examples, is_tuned, round(self.needed(examples) - asked_after, 1), round(after, 1))
+        return BackboneLimits(
+            examples, is_tuned, round(self.needed(examples) - asked_after, 1), round(after, 1)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,20 +175,20 @@ class Measured:
 
     def within(self, seconds: float) -> Choice | None:
         """Let it learn from what fits into a time; one that was asked for gets a part in any case."""
-        granted = self.cost.granted(max(seconds, self.least) if self.choice.is_asked_for else seconds)
-        if granted is None:
+        limits = self.cost.within(max(seconds, self.least) if self.choice.is_asked_for else seconds)
+        if limits is None:
             return None
-        return self.choice.within(granted, self.material, self.settings.seed, self._reason(granted))
+        return self.choice.within(limits, self.material, self.settings.seed, self._reason(limits))
 
-    def _reason(self, granted: Granted) -> str:
+    def _reason(self, limits: BackboneLimits) -> str:
         """Sentence on why it takes part, and what the limit leaves out."""
         lacks = []
-        if granted.train < len(self.choice.train):
+        if limits.train < len(self.choice.train):
             lacks.append(
-                f"it learns from {granted.train:,} of {len(self.material.train):,} training examples, to "
+                f"it learns from {limits.train:,} of {len(self.material.train):,} training examples, to "
                 f"which each {self.material.target.stratum} gives its share"
             )
-        if self.cost.tuning and not granted.is_tuned:
+        if self.cost.tuning and not limits.is_tuned:
             lacks.append("fine-tuning is left out")
         if not lacks:
             return self.choice.reason
@@ -236,6 +229,7 @@ def measured(
     the `seconds` that it may have at most, no more are timed.
     """
     least = min(len(choice.train), max(_LEAST, _LEAST_PER_CLASS * len(material.classes)))
+    train, validation, outliers = len(material.train), len(material.validation), most_synthetic_outliers(test)
     network, prepared = choice.started(settings), choice.prepared(material)
     model = unvaried_model_of(network, prepared, material.classes)
     positions = _typical(material)
@@ -244,32 +238,24 @@ def measured(
         began = time.perf_counter()
         features = model.transform(material.inputs[positions[:_WARM]]).shape[1]
         example = (time.perf_counter() - began) / len(positions[:_WARM])
-        if example * (least + len(material.validation) + test) < _FAR * seconds:
+        if example * (least + validation + test) < _FAR * seconds:
             example = _seconds_of_one(
                 lambda some: model.transform(material.inputs[some]), positions, vary=material.takes == "texts"
             )
-    asked_after = most_synthetic_outliers(test)
+    tuning = 0
+    if is_tuned(settings, choice):
+        asked = validation + most_detector_examples(train, validation) + test + outliers
+        tuning = passes_of_tuning(settings, prepared, asked)
     cost = BackboneCost(
         example=example,
         learning=SECONDS_A_VALUE * features * (1 if folds is None else folds.trainings()),
-        held_out=len(material.validation) + test,
-        asked_after=asked_after,
-        tuning=round(
-            _passes(choice, prepared, material, settings, test) * (1 if folds is None else folds.trainings(1))
-        ),
+        held_out=validation + test,
+        asked_after=outliers,
+        tuning=round(tuning * (1 if folds is None else folds.trainings(1))),
         most=len(choice.train),
         least=least,
     )
     return Measured(choice, cost, material, settings)
-
-
-def _passes(choice: Choice, prepared: Prepared, material: Material, settings: Settings, test: int) -> int:
-    """Passes of fine-tuning, and those of what the tuned network is asked about."""
-    if not is_tuned(settings, choice):
-        return 0
-    train, validation = len(material.train), len(material.validation)
-    asked = validation + most_detector_examples(train, validation) + test + most_synthetic_outliers(test)
-    return passes_of_tuning(settings, prepared, asked)
 
 
 def _typical(material: Material) -> Int64[np.ndarray, " some"]:

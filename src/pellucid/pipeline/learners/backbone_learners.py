@@ -5,6 +5,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ from pellucid.pipeline.learners.preparation import Material, Prepared, model_of,
 from pellucid.pipeline.run.context import UNLIMITED, TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
-from pellucid.tasks import INPUT_KINDS, Target
+from pellucid.tasks import INPUT_KINDS
 from pellucid.training import Examples, Recipe, Session, Surroundings, choose_recipe
 from pellucid.training.hardware import choose_device, choose_threads, keep_freed_memory, pinned
 from pellucid.training.loop import keep_best_mixture
@@ -68,10 +69,6 @@ def looked_at_once(network: Network, prepared: Prepared, material: Material, thr
         return Features(model.transform(material.inputs[positions]), positions)
 
 
-def _quiet() -> Stages:
-    return Stages(quiet=True)
-
-
 @dataclass(frozen=True, eq=False)
 class FrozenLearner:
     """The models on the frozen features of a pretrained backbone."""
@@ -82,7 +79,9 @@ class FrozenLearner:
     look: Callable[[Network, Prepared, Material, int], Features] = looked_at_once
     # simple models by name, whose set-ups are taken; by default they are compared
     known: Mapping[str, Candidate] | None = None
-    stages: Stages = field(default_factory=_quiet)  # shows what is done; by default nowhere
+    stages: Stages = field(
+        default_factory=partial(Stages, quiet=True)
+    )  # shows what is done; by default nowhere
 
     @property
     def name(self) -> str:
@@ -146,13 +145,19 @@ class FrozenLearner:
         """The network with a head that was trained in place."""
         train, name, began = prepared.examples.train, self.choice.name, time.perf_counter()
         train_head(network, features, prepared, self.settings)
+        alone = HeadAlone(network)
+
+        def ask(rows: Float32[np.ndarray, "rows features"]) -> np.ndarray:
+            outputs = answer_in_batches(alone, rows, alone.forward).astype(np.float64)
+            return material.target.of_logits(outputs)
+
         head = Candidate(
             name=name,
             model=unvaried_model_of(network, prepared, material.classes),
             train_examples=len(train),
             train_seconds=time.perf_counter() - began,
             features=f"frozen features of {name}",
-            stored=FeatureCache(features, _asking(network, material.target), train),
+            stored=FeatureCache(features, ask, train),
         )
         return with_validation(head, material)
 
@@ -207,26 +212,6 @@ def of_head(settings: Settings) -> Settings:
     )
 
 
-def _asking(network: Network, target: Target) -> Callable[[np.ndarray], np.ndarray]:
-    """Function from features to the head's answers."""
-    head = HeadAlone(network)
-
-    def ask(rows: Float32[np.ndarray, "rows features"]) -> np.ndarray:
-        outputs = answer_in_batches(head, rows, head.forward).astype(np.float64)
-        return target.of_logits(outputs)
-
-    return ask
-
-
-# Fine-tuning of a backbone: every layer a little further, where validation says that it pays.
-#
-# It starts from the head that was trained on frozen features, and the lower a layer, the slower it changes
-# (`training/optimisers.py`). The rates run their whole course, since a network gets worse while they
-# are large and better when they fall. Then the weights before, those after and the mean of both are compared
-# on
-# validation, and the best are kept (`training/loop.py`). What decides is the log loss, which every validation
-# example moves, and not accuracy, which few do; of numbers the root mean squared error.
-
 # Operations in a second of layers as narrow as those of a backbone: an order of magnitude on two cores.
 _FLOPS = 3e10
 
@@ -257,7 +242,13 @@ def keeps_best(session: Session[Network]) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class TuningLearner:
-    """A backbone tuned further, from the head that was trained on its frozen features."""
+    """A backbone tuned further, from the head that was trained on its frozen features.
+
+    The lower a layer, the slower it changes (`training/optimisers.py`). The rates run their whole course,
+    since a network gets worse while they are large and better when they fall. Then the weights before, those
+    after and the mean of both are compared on validation by the log loss, which every example moves, and not
+    by accuracy, which few do (of numbers by the root mean squared error); the best are kept.
+    """
 
     frozen: FrozenLearner  # trains that head
     run: Callable[[Session[Network]], object] = to_the_end  # takes a session to its end, watched or not
@@ -337,16 +328,14 @@ def tuned(
     return keep_best_mixture(network, before, examples, recipe), session.state.history
 
 
-# A learner on a backbone, for estimators and comparisons: the best on validation of several models.
-#
-# Of several that are equally right the one with the smaller log loss is taken: few validation examples leave
-# many of them equal. Without validation examples it is logistic regression (ridge regression for numbers),
-# which a backbone's features serve best where there are few of them.
-
-
 @dataclass(frozen=True)
 class BackboneLearner:
-    """The best of the models on the features of a pretrained backbone and of the backbone tuned further."""
+    """The best on validation of the models on a backbone's features and of the backbone tuned further.
+
+    Of several that are equally right the one with the smaller log loss is taken: few validation examples
+    leave many of them equal. Without validation examples it is logistic regression (ridge regression for
+    numbers), which a backbone's features serve best where there are few of them.
+    """
 
     settings: Settings  # what the user asked for; a backbone by name among it
 
@@ -375,17 +364,16 @@ class BackboneLearner:
         if not len(material.validation):
             return built.candidates[:1]
         found = TuningLearner(frozen, built=built).tuned(material).candidates
-        return [max(found, key=lambda each: _reached(each.held_out.answers, material, self.settings))]
+        labels, target = material.labels[material.validation], material.target
+
+        def reached(candidate: Candidate) -> tuple[float, float]:
+            outputs = candidate.held_out.answers
+            finer = -log_loss(labels, outputs) if target.has_probabilities else 0.0
+            return score(self.settings.metric, labels, target.columns(outputs), target), finer
+
+        return [max(found, key=reached)]
 
     def _frozen(self, material: Material) -> FrozenLearner:
         """The learner on the frozen features of the backbone that was asked for."""
         (choice,) = chosen(self.settings, material)
         return FrozenLearner(choice, self.settings)
-
-
-def _reached(said: np.ndarray, material: Material, settings: Settings) -> tuple[float, float]:
-    """Scores of answers on the validation examples: by the metric, then by log loss; larger is better."""
-    labels = material.labels[material.validation]
-    target = material.target
-    finer = -log_loss(labels, said) if target.has_probabilities else 0.0
-    return score(settings.metric, labels, target.columns(said), target), finer

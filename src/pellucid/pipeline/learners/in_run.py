@@ -46,7 +46,6 @@ from pellucid.pipeline.learners.preparation import (
     unvaried_model_of,
 )
 from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, RunContext, TimeBudget
-from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, DUMMIES, Settings
 from pellucid.strict import read_sealed, sealed
@@ -57,20 +56,11 @@ from pellucid.training.loop import Observer
 from pellucid.training.observers import Checkpointer, HistoryFile, Snapshots, StopOnSignal
 from pellucid.training.state import load_checkpoint
 
-# The classical models beside the network, on the same split.
-#
-# Linear models of texts, which take seconds, learn once more in the end from all that is not for the test:
-# set-up and scale stay, and so does the temperature, which validation fitted to the first model.
+_FITTED, _AGAIN = "fitted.json", "-again"
 
-_FITTED = "fitted.json"
-_AGAIN = "-again"
-
-_FOREST, _LESS = "random-forest", 0.5
-# Seconds below which no further model is tried.
-_SHORTEST = 0.2
-
-# Of what is left of the time of all baselines, what a linear model of texts may take to learn from all.
-_MOST = 0.7
+# Weight of a forest beside other models in the time of all; seconds below which no further model is tried; of
+# what is left of that time, what a linear model of texts may take to learn from all.
+_FOREST, _LESS, _SHORTEST, _MOST = "random-forest", 0.5, 0.2, 0.7
 
 
 def has_baselines(settings: Settings, dataset: Dataset) -> bool:
@@ -85,10 +75,9 @@ def classical_names(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
     """Names of the classical models to train, simplest first: one alone, the network's baselines, or none."""
     if settings.model in CLASSICAL:
         return (settings.model,)
-    # Names of the classical models that stand against a network on such data, simplest first.
-    return (
-        tuple(baselines_for(dataset.target, dataset.input_kind)) if has_baselines(settings, dataset) else ()
-    )
+    if not has_baselines(settings, dataset):
+        return ()
+    return tuple(baselines_for(dataset.target, dataset.input_kind))
 
 
 def train_baselines(
@@ -105,29 +94,27 @@ def train_baselines(
 
     Each is kept in `checkpoints` as soon as it is trained; all share the time. In the order of their names;
     where `is_stopped` comes true, no further one is trained. `has_time` reports a model, by its name, that
-    there was no time for.
+    there was no time for. Linear models of texts, which take seconds, learn once more in the end from all
+    that is not for the test, at the same set-up, scale and temperature.
     """
     if not names:
         return []
     material = material_of(dataset)
-    everything, lessons = everything_of(material), TrainingSets()
+    everything, training_sets = everything_of(material), TrainingSets()
     kept = checkpoints / "baselines"
     make_folder(kept)
     found: list[Candidate] = []
     for place, name in enumerate(names):
         if is_stopped():
             break
-        learner = ClassicalLearner(name, settings, None, lessons.of)
-        seconds, is_first = _share(names[place:], time), not any(each.features for each in found)
+        learner = ClassicalLearner(name, settings, None, training_sets.of)
+        seconds, is_first = math.inf, not any(each.features for each in found)
+        if time.is_limited and name not in DUMMIES:
+            weights = [_LESS if each == _FOREST else 1.0 for each in names[place:]]
+            seconds = time.left() * weights[0] / sum(weights)
+        most = _MOST * time.left()
         fit = partial(
-            _trained,
-            learner,
-            material,
-            kept / name,
-            stages,
-            seconds,
-            most=_MOST * time.left(),
-            is_needed=is_first,
+            _trained, learner, material, kept / name, stages, seconds, most=most, is_needed=is_first
         )
         candidate = has_time(name, fit)
         if candidate is None:
@@ -136,10 +123,8 @@ def train_baselines(
             again = dataclasses.replace(
                 learner, setup=candidate.setup, scale=candidate.scale, budget=candidate.budget
             )
-            judges = count_of(len(dataset.validation), f"validation {dataset.noun}")
-            last = _trained(
-                again, everything, kept / f"{name}{_AGAIN}", stages, math.inf, f" from the {judges} too"
-            )
+            words = f" from the {count_of(len(dataset.validation), f'validation {dataset.noun}')} too"
+            last = _trained(again, everything, kept / f"{name}{_AGAIN}", stages, math.inf, words)
             assert last is not None  # it may take as long as it needs
             candidate = dataclasses.replace(
                 candidate,
@@ -150,14 +135,6 @@ def train_baselines(
             )
         found.append(candidate)
     return found
-
-
-def _share(names: Sequence[str], time: TimeBudget) -> float:
-    """Seconds of what is left that the first of some models takes: a forest half as much as others."""
-    if not time.is_limited or names[0] in DUMMIES:
-        return math.inf
-    weights = [_LESS if name == _FOREST else 1.0 for name in names]
-    return time.left() * weights[0] / sum(weights)
 
 
 def everything_of(material: Material) -> Material:
@@ -210,7 +187,7 @@ def _trained(
         if candidate is None:
             stage.words = f"no time to train {learner.name}"
             return None
-        # Write a model where a resumed run finds it; its description comes last and completes it.
+        # The description comes last and completes what a resumed run finds.
         make_folder(folder)
         save(candidate.model, folder / "model", {})
         facts = {
@@ -238,7 +215,7 @@ def part_of(candidate: Candidate, material: Material) -> str:
 
 
 def _restored(folder: Path, name: str, material: Material) -> Candidate | None:
-    """A model that `_keep` wrote, or `None` where there is none that is whole."""
+    """A model that `_trained` wrote, or `None` where there is none that is whole."""
     try:
         facts = read_sealed(folder / _FITTED)
         model = load_any(folder / "model")
@@ -264,14 +241,30 @@ _SHOWN = 8
 
 
 def network_of_run(context: RunContext) -> NetworkLearner:
-    """The learner of a network that starts afresh.
+    """The learner of a network that starts afresh: decides its plan once, resumes from the newest checkpoint.
 
-    Decides its plan once, and resumes from the newest checkpoint.
+    Raises: `UsageError` from `planned` where texts are cut otherwise than in the run being resumed, so that
+    every weight would mean something else.
     """
+    journal = context.journal
+
+    def plan(prepared: Prepared) -> Plan:
+        with context.stages.stage("planning") as stage:
+            found = make_plan(context.settings, prepared)
+            stage.words = f"planned {found.name}: {recipe_words(found)}"
+            stage.details += found.reasons
+        return found
 
     def decide(prepared: Prepared) -> Plan:
-        _require_same_encoder(context.journal, prepared)
-        return context.journal.decided("plan", lambda: _plan(prepared, context), Plan.to_json, Plan.from_json)
+        if prepared.encoder is not None:
+            now = encoder_json(prepared.encoder)
+            if journal.decided("encoder", lambda: now) != now:
+                raise UsageError(
+                    "--resume: texts are cut into other tokens than when the run was started, by another "
+                    "version of a library; install the versions in config.json, or start again with "
+                    "--overwrite"
+                )
+        return journal.decided("plan", lambda: plan(prepared), Plan.to_json, Plan.from_json)
 
     return NetworkLearner(
         context.settings,
@@ -279,26 +272,6 @@ def network_of_run(context: RunContext) -> NetworkLearner:
         train=partial(train_in_run, context=context),
         beside=partial(simple_in_run, context=context),
     )
-
-
-def _plan(prepared: Prepared, context: RunContext) -> Plan:
-    with context.stages.stage("planning") as stage:
-        plan = make_plan(context.settings, prepared)
-        stage.words = f"planned {plan.name}: {recipe_words(plan)}"
-        stage.details += plan.reasons
-    return plan
-
-
-def _require_same_encoder(journal: Journal, prepared: Prepared) -> None:
-    """Refuse to resume with texts cut otherwise than before: every weight would mean something else."""
-    if prepared.encoder is None:
-        return
-    now = encoder_json(prepared.encoder)
-    if journal.decided("encoder", lambda: now) != now:
-        raise UsageError(
-            "--resume: texts are cut into other tokens than when the run was started, by another version "
-            "of a library; install the versions in config.json, or start again with --overwrite"
-        )
 
 
 def train_in_run(network: Planned, context: RunContext) -> None:
@@ -324,11 +297,9 @@ def train_in_run(network: Planned, context: RunContext) -> None:
             stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
 
 
-# Times of what is left that the steps to come may seem to take; the part of it that fewer are to fill.
-_BEHIND, _TO_SPARE = 1.1, 0.95
-
-# Looks at the clock in the time of a training; and seconds between two of them at least.
-_LOOKS, _LEAST_BETWEEN = 20, 0.5
+# Times of what is left that the steps to come may seem to take; the part of it that fewer are to fill;
+# readings of the clock in the time of a training, and seconds between two of them at least.
+_BEHIND, _TO_SPARE, _READINGS, _LEAST_BETWEEN = 1.1, 0.95, 20, 0.5
 
 
 def _shortening(
@@ -343,7 +314,7 @@ def _shortening(
         return None
     began, first = time.monotonic(), network.session.state.step
     ends = max(context.time.deadline, began + LEAST_SHARE * context.time.whole)
-    between = max(_LEAST_BETWEEN, (ends - began) / _LOOKS)
+    between = max(_LEAST_BETWEEN, (ends - began) / _READINGS)
     last, seen = began, first
 
     def shorten(step: int, recipe: Recipe) -> Recipe:
@@ -434,18 +405,12 @@ def observers_of_run(
         yield [*progress, history, *watching, checkpointer, stop]
 
 
-# The learners of a backbone in a run: its features are kept, its training is shown and survives a kill.
-
-_TIMED = 32
+_TIMED = 32  # examples that say how fast a backbone is, where its features were computed before a kill
 
 
 def frozen_in_run(choice: Choice, context: RunContext) -> FrozenLearner:
     """The learner of the models on a frozen backbone; a killed run's features are taken over."""
-
-    def look(network: Network, prepared: Prepared, material: Material, threads: int) -> Features:
-        return _features(choice, network, prepared, threads, context)
-
-    return FrozenLearner(choice, context.settings, look, stages=context.stages)
+    return FrozenLearner(choice, context.settings, partial(_features, choice, context), stages=context.stages)
 
 
 def tuned_in_run(built: Built, before: Sequence[Mapping[str, Any]], context: RunContext) -> Built:
@@ -466,7 +431,7 @@ def tuned_in_run(built: Built, before: Sequence[Mapping[str, Any]], context: Run
 
 
 def _features(
-    choice: Choice, network: Network, prepared: Prepared, threads: int, context: RunContext
+    choice: Choice, context: RunContext, network: Network, prepared: Prepared, _: Material, threads: int
 ) -> Features:
     """Features of every example that any model on the frozen network is asked about."""
     dataset = context.dataset
@@ -483,7 +448,7 @@ def _features(
             identity,
         )
         speed = len(positions) / max(1e-9, time.perf_counter() - began)
-        if features.seconds_an_example == 0:  # a few examples tell how fast the body is
+        if features.seconds_an_example == 0:
             began = time.perf_counter()
             model.transform(dataset.inputs[positions[:_TIMED]])
             seconds = (time.perf_counter() - began) / len(positions[:_TIMED])
