@@ -4,7 +4,7 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
@@ -14,7 +14,7 @@ from pellucid.errors import UsageError
 from pellucid.settings import Settings
 from pellucid.training.recipe import Recipe
 
-# Free cores that `sharing` was told; None outside of it.
+# Free cores that `sharing` counted; None outside of it.
 _free: int | None = None
 
 
@@ -53,18 +53,20 @@ def choose_threads(settings: Settings) -> int:
     return asked or _free or cores.usable()
 
 
-def is_left_open(settings: Settings) -> bool:
-    """True where neither a setting nor `OMP_NUM_THREADS` says how many threads to use."""
-    return not (settings.threads or cores.asked())
-
-
 @contextlib.contextmanager
-def sharing(free: int | None) -> Iterator[None]:
-    """Within, `choose_threads` counts on so many free cores; None: on all that this process may use."""
+def sharing(settings: Settings, count: Callable[[], int] | None = None) -> Iterator[int | None]:
+    """Within, a run computes with one thread for each core that others leave free; yields that number.
+
+    `None`, and nothing is counted, where a setting or `OMP_NUM_THREADS` says how many threads to use. `count`
+    counts free cores; default: `cores.free`.
+    """
     global _free
-    before, _free = _free, free
+    if settings.threads or cores.asked():
+        yield None
+        return
+    before, _free = _free, (count or cores.free)()
     try:
-        yield
+        yield _free
     finally:
         _free = before
 

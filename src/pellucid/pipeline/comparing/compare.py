@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from pellucid import cores
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset, prepare
 from pellucid.data.reading.dispatch import require_existing
@@ -39,7 +38,7 @@ from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged
 from pellucid.pipeline.run.stages import Stages, counting, interruptible
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
 from pellucid.settings import CLASSICAL, Metric, Settings
-from pellucid.training.hardware import choose_device, choose_precision, choose_threads, is_left_open, sharing
+from pellucid.training.hardware import choose_device, choose_precision, choose_threads, sharing
 
 # Results of a comparison: history, metrics and report.
 
@@ -52,7 +51,7 @@ Found = Mapping[str, Sequence[tuple[Trial, TrialResult]]]
 def machine_for(settings: Settings) -> dict[str, Any]:
     """Threads, device and precision on this machine, for a resumed comparison to keep."""
     device = choose_device(settings)
-    with sharing(cores.free() if is_left_open(settings) else None):
+    with sharing(settings):
         threads = choose_threads(settings)
     return {
         "threads": threads,

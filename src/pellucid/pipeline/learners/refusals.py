@@ -24,16 +24,13 @@ _STEER_BOTH = frozenset(
     {"image_size", "model", "preset", "time_limit", "metric", "seed", "threads", "class_weight", "threshold"}
 )
 # Settings of networks, and the values that say what a classical model does anyway.
-_TRUE_OF_CLASSICAL = {"augment": False, "mirror": False, "device": "cpu", "backbone": NO_BACKBONE}
-
-_NETWORK_SETTINGS = (
-    frozenset(
-        row.name
-        for row in ROWS
-        if row.group in ("network", "training") or row.name in ("precision", "device")
-    )
-    - _STEER_BOTH
+_OF_NETWORKS = tuple(
+    row.name
+    for row in ROWS
+    if (row.group in ("network", "training") or row.name in ("precision", "device"))
+    and row.name not in _STEER_BOTH
 )
+_TRUE_OF_CLASSICAL = {"augment": False, "mirror": False, "device": "cpu", "backbone": NO_BACKBONE}
 
 _OF_IMAGES = ("image_size", "resize", "pooling", "batch_norm", "augment", "mirror")
 # A setting of images, and the value that says what happens to texts anyway.
@@ -43,27 +40,11 @@ _TRUE_OF_TEXTS = {"augment": False, "mirror": False}
 _OF_GENERATORS: Mapping[str, tuple[str, ...]] = {"latent": GENERATIVE, "beta": ("vae",)}
 
 # Settings of models that predict; those of texts and of pretrained networks are refused elsewhere.
-_NOT_OF_GENERATORS = frozenset(
-    {
-        "from_",
-        "rehearse",
-        "add_generated",
-        "share",
-        "pooling",
-        "dropout",
-        "loss",
-        "label_smoothing",
-        "class_weight",
-        "threshold",
-        "augment",
-        "mirror",
-        "metric",
-        "baselines",
-        "learning_curve",
-        "folds",
-        "slice_column",
-    }
+_PREDICTING = frozenset(
+    "from_ rehearse add_generated share pooling dropout loss label_smoothing class_weight threshold augment "
+    "mirror metric baselines learning_curve folds slice_column".split()
 )
+_NOT_OF_GENERATORS = tuple(row.name for row in ROWS if row.name in _PREDICTING)
 _TRUE_OF_GENERATORS = {
     "augment": False,
     "mirror": False,
@@ -89,15 +70,8 @@ _NOT_OF_BACKBONES: Mapping[str, tuple[str, ...]] = {
     "images": ("pooling", "batch_norm", *_OF_TEXTS),
     "values": (),
     "texts": (
-        "pooling",
-        "batch_norm",
-        "image_size",
-        "augment",
-        "mirror",
-        "cell",
-        "tokens",
-        "vectors",
-        "tune_vectors",
+        *("pooling", "batch_norm", "image_size", "augment", "mirror"),
+        *("cell", "tokens", "vectors", "tune_vectors"),
     ),
 }
 
@@ -125,16 +99,9 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
             f"--model: {settings.model} predicts {other}, and these labels are {target.nouns}; "
             f"choose auto, a network or one of {', '.join(fitting)}"
         )
-    idle = [
-        row.flag
-        for row in ROWS
-        if row.name in _NETWORK_SETTINGS and _changes(settings, row.name, _TRUE_OF_CLASSICAL)
-    ]
-    if idle:
-        raise UsageError(
-            f"{', '.join(idle)}: {'steers' if len(idle) == 1 else 'steer'} networks only, and --model is "
-            f"{settings.model}; leave {_them(idle)} out"
-        )
+    _refuse(
+        settings, _OF_NETWORKS, f"steer networks only, and --model is {settings.model}", _TRUE_OF_CLASSICAL
+    )
 
 
 def require_known_classes(settings: Settings, classes: Sequence[str], place: str) -> None:
@@ -162,18 +129,9 @@ def require_fitting_generator(settings: Settings, given: Mapping[str, Any], targ
             f"--model: {settings.model} makes images, of classes where there are labels, and these labels "
             "are numbers; give --target class to take each as a class, or images without labels"
         )
-    idle = [
-        row.flag
-        for row in ROWS
-        if row.name in _NOT_OF_GENERATORS and _changes(settings, row.name, _TRUE_OF_GENERATORS)
-    ]
-    if given.get("baselines"):
-        idle.append("--baselines")
-    if idle:
-        raise UsageError(
-            f"{', '.join(idle)}: {'steers' if len(idle) == 1 else 'steer'} models that predict, and "
-            f"{settings.model} makes images; leave {_them(idle)} out"
-        )
+    why = f"steer models that predict, and {settings.model} makes images"
+    more = ["--baselines"] if given.get("baselines") else []
+    _refuse(settings, _NOT_OF_GENERATORS, why, _TRUE_OF_GENERATORS, more)
 
 
 def require_prediction(settings: Settings) -> None:
@@ -195,66 +153,52 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
 
     Raises: `UsageError` naming what fits.
     """
-    words, networks = _WORDS[takes], _NETWORKS[takes]
+    words, networks, model = _WORDS[takes], _NETWORKS[takes], settings.model
     if settings.generates and takes != "images":
-        raise UsageError(
-            f"--model: {settings.model} needs images, not {words}; use {_any_of((*networks, 'auto'))}"
-        )
-    _require_generator(settings)
+        raise UsageError(f"--model: {model} needs images, not {words}; use {_any_of((*networks, 'auto'))}")
+    _require_fitting_images(settings)
     if settings.builds_on_backbone:
-        _require_room_for_backbone(settings, takes)
-        return
-    if settings.model in NEURAL and settings.model not in networks:
-        reads = "texts" if settings.model in NEURAL_OF_TEXTS else "images"
-        raise UsageError(
-            f"--model: {settings.model} needs {reads}, not {words}; use {_any_of((*networks, 'auto'))}"
-        )
-    if takes != "texts":
-        _refuse(settings, tuple(_OF_TEXTS), "texts", words)
-        return
-    _refuse(settings, _OF_IMAGES, "images", words)
-    for name, owners in _OF_TEXTS.items():
-        if settings.model in NEURAL and settings.model not in owners and _changes(settings, name):
+        if model != "auto":
             raise UsageError(
-                f"{_flag(name)}: belongs to {_any_of(owners)}, and --model is {settings.model}; "
+                f"--backbone: {settings.backbone} is the network, and --model is {model}; leave one of "
+                "them out"
+            )
+        why = f"steer other networks, and the layers of {settings.backbone} are fixed"
+        _refuse(settings, _NOT_OF_BACKBONES[takes], why)
+        return
+    if model in NEURAL and model not in networks:
+        reads = "texts" if model in NEURAL_OF_TEXTS else "images"
+        raise UsageError(f"--model: {model} needs {reads}, not {words}; use {_any_of((*networks, 'auto'))}")
+    if takes != "texts":
+        _refuse(settings, tuple(_OF_TEXTS), f"belong to texts, and the inputs are {words}", _TRUE_OF_TEXTS)
+        return
+    _refuse(settings, _OF_IMAGES, f"belong to images, and the inputs are {words}", _TRUE_OF_TEXTS)
+    for name, owners in _OF_TEXTS.items():
+        if model in NEURAL and model not in owners and _changes(settings, name):
+            raise UsageError(
+                f"{_flag(name)}: belongs to {_any_of(owners)}, and --model is {model}; "
                 f"leave it out, or give --model {owners[0]}"
             )
     if settings.vectors is None and not settings.tune_vectors:
         raise UsageError("--no-tune-vectors: needs --vectors FILE; give it, or leave this out")
 
 
-def _require_generator(settings: Settings) -> None:
+def _require_fitting_images(settings: Settings) -> None:
     """Refuse settings of networks that make images beside any other model, and those without a use there."""
+    model = settings.model
     for name, owners in _OF_GENERATORS.items():
-        if settings.model not in owners and _changes(settings, name):
+        if model not in owners and _changes(settings, name):
             raise UsageError(
-                f"{_flag(name)}: belongs to {_any_of(owners)}, and --model is {settings.model}; leave it out"
+                f"{_flag(name)}: belongs to {_any_of(owners)}, and --model is {model}; leave it out"
             )
-    if settings.model != ADVERSARIAL:
-        return
-    if settings.patience is not None:
+    if model == ADVERSARIAL and settings.patience is not None:
         raise UsageError(
             f"--patience: no score of an epoch says how good the images of {ADVERSARIAL} are; leave it out"
         )
-    if settings.optimizer == "gd":
+    if model == ADVERSARIAL and settings.optimizer == "gd":
         raise UsageError(
             f"--optimizer: gd takes one step for each pass over the data, and the two networks of "
             f"{ADVERSARIAL} follow each other in many small ones; leave it out"
-        )
-
-
-def _require_room_for_backbone(settings: Settings, takes: str) -> None:
-    """Refuse what a network that others designed has no room for."""
-    if settings.model != "auto":
-        raise UsageError(
-            f"--backbone: {settings.backbone} is the network, and --model is {settings.model}; leave one of "
-            "them out"
-        )
-    idle = [_flag(name) for name in _NOT_OF_BACKBONES[takes] if _changes(settings, name)]
-    if idle:
-        raise UsageError(
-            f"{', '.join(idle)}: {'steers' if len(idle) == 1 else 'steer'} other networks, and the layers of "
-            f"{settings.backbone} are fixed; leave {_them(idle)} out"
         )
 
 
@@ -272,14 +216,19 @@ def networks_with(settings: Settings, names: Sequence[str]) -> list[str]:
     return fitting
 
 
-def _refuse(settings: Settings, names: Sequence[str], of: str, words: str) -> None:
-    """Refuse settings that were given and belong to other inputs."""
-    idle = [_flag(name) for name in names if _changes(settings, name, _TRUE_OF_TEXTS)]
+def _refuse(
+    settings: Settings,
+    names: Sequence[str],
+    why: str,
+    harmless: Mapping[str, Any] | None = None,
+    more: Sequence[str] = (),
+) -> None:
+    """Refuse settings, and `more` flags, that were given and change nothing; `why` begins with a verb."""
+    idle = [_flag(name) for name in names if _changes(settings, name, harmless)] + [*more]
     if idle:
-        raise UsageError(
-            f"{', '.join(idle)}: {'belongs' if len(idle) == 1 else 'belong'} to {of}, and the inputs are "
-            f"{words}; leave {_them(idle)} out"
-        )
+        verb, _, rest = why.partition(" ")
+        verb, them = (f"{verb}s", "it") if len(idle) == 1 else (verb, "them")
+        raise UsageError(f"{', '.join(idle)}: {verb} {rest}; leave {them} out")
 
 
 def _changes(settings: Settings, name: str, harmless: Mapping[str, Any] | None = None) -> bool:
@@ -292,10 +241,6 @@ def _changes(settings: Settings, name: str, harmless: Mapping[str, Any] | None =
 
 def _flag(name: str) -> str:
     return next(row.flag for row in ROWS if row.name == name)
-
-
-def _them(names: Sequence[str]) -> str:
-    return "it" if len(names) == 1 else "them"
 
 
 def _any_of(names: Sequence[str]) -> str:

@@ -194,7 +194,7 @@ def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int, 
         stages.paragraph(f"{found.plan.reasons[-1]} Its course: {recipe_words(found.plan)}.")
     if left < least:
         stages.paragraph(
-            f"warning: {time.spent:.1f} s of {settings.time_limit} are gone before the network's training; "
+            f"warning: {_clock() - time.began:.1f} s of {settings.time_limit} are gone before the network's training; "
             f"it takes {steps} all the same, so the command may end late"
         )
     else:

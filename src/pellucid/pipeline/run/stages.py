@@ -118,9 +118,6 @@ class Stages:
             yield [PlainProgress(lambda line: self.console.print(line, markup=False), recipe)]
 
 
-# A bar over many trainings, in a terminal.
-
-
 @contextlib.contextmanager
 def counting(stages: Stages, total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     """Show how many trainings are done; nothing where standard error is no terminal.
@@ -153,9 +150,6 @@ def counting(stages: Stages, total: int, done: int = 0) -> Iterator[Callable[[st
         yield show
 
 
-# Ctrl-C and SIGTERM outside the training loop: an orderly end with the right exit code.
-
-
 @contextlib.contextmanager
 def interruptible(run: Path) -> Iterator[None]:
     """End with `InterruptedRun`, naming the run's folder, when a signal comes, in the main thread only.
@@ -176,8 +170,6 @@ def interruptible(run: Path) -> Iterator[None]:
         yield
 
 
-# Two pieces of work at a time: one in the main thread, which takes the signals, one in a thread beside.
-
 Main = TypeVar("Main")
 Background = TypeVar("Background")
 
@@ -185,7 +177,8 @@ Background = TypeVar("Background")
 def side_by_side(
     here: Callable[[], Main], beside: Callable[[Callable[[], bool]], Background]
 ) -> tuple[Main, Background]:
-    """Results of both, once both are done.
+    """Results of two pieces of work at a time: one in the main thread, which takes the signals, one
+    beside it.
 
     `beside` is given a function that says whether it should stop early: what was done here has failed, or a
     signal came. That error is raised once it has stopped; where nothing failed here, its own.
