@@ -18,9 +18,9 @@ from pellucid.pipeline.learners import classical, time_limits
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner, fitted_within
 from pellucid.pipeline.learners.evaluation_budget import Folds, folds_of
-from pellucid.pipeline.learners.in_run import _shortening
+from pellucid.pipeline.learners.in_run import _shortening, part_of
 from pellucid.pipeline.learners.network import learner_of
-from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.pipeline.learners.time_limits import (
     conclusion_seconds,
     reserve_for_conclusion,
@@ -330,7 +330,6 @@ def test_a_recommended_model_that_learned_from_a_part_is_reported_as_such():
         input_kind=IMAGES,
     )
     part = Candidate("svm", MODELS["svm"](), 200, 1.0)
-    words = concluding._saw_fewer([part], "svm", SimpleNamespace(learning=dataset))
-    assert words == f" It learned from 200 of {count_of(300, 'image')}."
+    assert part_of(part, material_of(dataset)) == f" from 200 of {count_of(300, 'image')}"
     whole = dataclasses.replace(part, train_examples=300)
-    assert concluding._saw_fewer([whole], "svm", SimpleNamespace(learning=dataset)) == ""
+    assert part_of(whole, material_of(dataset)) == ""

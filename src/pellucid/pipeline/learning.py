@@ -50,12 +50,9 @@ from pellucid.training.hardware import choose_threads
 # Key of the journal: by name, whether a baseline is trained under a time limit.
 BASELINES = "baselines"
 
-
-# Times that judging a baseline on a fold takes longer than its training on it.
-_ASKED_TOO = 2.0
-
-# Of a time limit, what is to be left for a network that nobody named.
-_LEAST_OF_NETWORK = 0.02
+# Times that judging a baseline on a fold takes longer than its training on it; and of a time limit, what is
+# to be left for a network that nobody named.
+_ASKED_TOO, _LEAST_OF_NETWORK = 2.0, 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +107,8 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
     was finished is kept; `StorageError` if the disk is full or not writable.
     """
-    folder, settings = context.folder, context.settings
+    folder, settings, time = context.folder, context.settings, context.time
+    material = material_of(context.dataset)
     make_folder(folder.checkpoints)
     if planned.folds.parts:
         context.stages.paragraph(planned.folds.sentence(context.dataset.noun))
@@ -124,22 +122,25 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
         (network, neural), baselines = side_by_side(partial(_train_neural, planned, (), context), classical)
     else:
         baselines = _train_classical(planned, names, context)
-        _reserve_for_folds(baselines, planned.folds, context)
+        if planned.folds.parts:  # at least one is to be judged on, answers included
+            once = sum(each.train_seconds for each in baselines)
+            time.reserve("folds", _ASKED_TOO * once * (planned.folds.trainings(1) - 1))
         reserve_for_conclusion(context, baselines, STANDING_ON)
         backbones = limit_backbones(planned.backbones, planned.costs, context)
-        built = [frozen_in_run(choice, context).built(material_of(context.dataset)) for choice in backbones]
+        built = [frozen_in_run(choice, context).built(material) for choice in backbones]
         has_others = any(each.features for each in baselines) and settings.model == "auto"
         if has_others and planned.continual is None and not _affords_network(context):
             planned = dataclasses.replace(planned, learner=None, network=None)
         network, neural = _train_neural(planned, backbones, context)
-    before = [] if network is None else [*network.session.state.history, *records_of(neural)]
-    built = _tuned(built, before, context)
-    on_backbones = [candidate for each in built for candidate in each.candidates]
-    history = [] if network is None else network.session.state.history
-    candidates = [*baselines, *neural, *on_backbones]
-    learned = Learned(candidates, planned.continual, network, built, planned.added, history)
-    for each in ("folds", "rest", "backbones"):
-        context.time.reserve(each, 0.0)
+    own = [] if network is None else network.session.state.history
+    records = [*own, *records_of(neural)]
+    for place, each in enumerate(built):  # the records of fine-tuning come behind those of the networks
+        built[place] = tuned_in_run(each, records, context)
+        records += built[place].history
+    candidates = [*baselines, *neural, *(candidate for each in built for candidate in each.candidates)]
+    learned = Learned(candidates, planned.continual, network, built, planned.added, own)
+    for reserved in ("folds", "rest", "backbones"):
+        time.reserve(reserved, 0.0)
     reserve_for_conclusion(context, candidates)
     return _judged(learned, planned.folds, context)
 
@@ -179,13 +180,6 @@ def _train_classical(
     if planned.network is not None or planned.backbones:
         show_first_mistakes(found, context)
     return found
-
-
-def _reserve_for_folds(baselines: Sequence[Candidate], folds: Folds, context: RunContext) -> None:
-    """Set time aside for judging the baselines on one fold at least, answers included."""
-    if folds.parts:
-        once = sum(each.train_seconds for each in baselines)
-        context.time.reserve("folds", _ASKED_TOO * once * (folds.trainings(1) - 1))
 
 
 def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
@@ -250,23 +244,14 @@ def _train_neural(
     """Train the network within its time, and simple models on its last hidden layer; nothing without one."""
     if planned.learner is None or planned.network is None:
         return None, []
-    dataset = context.dataset
-    set_aside = sum(each.limits.seconds_after for each in backbones if each.limits is not None)
+    material = material_of(context.dataset)
+    tuning = sum(each.limits.seconds_after for each in backbones if each.limits is not None)
+    context.time.reserve("backbones", tuning)
     asked = 0 if planned.continual is None else planned.continual.asked_in_the_end
-    context.time.reserve("backbones", set_aside)
-    trainings = trainings_beside(planned.added, material_of(dataset))
+    trainings = trainings_beside(planned.added, material)
     network = within_limit(planned.network, planned.folds, context, asked, trainings)
-    candidates = [*planned.learner.trained(network, material_of(dataset))]
+    candidates = [*planned.learner.trained(network, material)]
     network = network.as_trained()
     if planned.added is not None:
         candidates.append(train_with(planned.added, network, context))
     return network, candidates
-
-
-def _tuned(built: Sequence[Built], before: Sequence[Mapping[str, Any]], context: RunContext) -> list[Built]:
-    """Fine-tune every backbone, its records of the history behind those of the networks."""
-    history, found = [*before], []
-    for each in built:
-        found.append(tuned_in_run(each, history, context))
-        history += found[-1].history
-    return found

@@ -63,8 +63,6 @@ from pellucid.reports.report import render_preview
 from pellucid.settings import CLASSICAL, Settings, name_of
 from pellucid.training.hardware import choose_threads, pinned
 
-# Reading: from DATA to a data set that is checked, split and fits the settings.
-
 
 def data_given(data: Any, settings: Settings) -> str | Listing:
     """DATA as a path, or a data set of Python as a listing.
@@ -220,9 +218,6 @@ def _work(
     say_end(Run(folder.path), context, outcome.continual)
 
 
-# The network's layers without training it.
-
-
 def describe_network(data: str, given: Mapping[str, Any]) -> str:
     """Layer, output shape, parameters, multiply-adds and receptive field, as a table of at most 80 columns.
 
@@ -247,10 +242,6 @@ def describe_network(data: str, given: Mapping[str, Any]) -> str:
     prepared = prepared_for(network_name(settings, material), material, settings)
     return as_text(describe(make_plan(settings, prepared).network))
 
-
-# A dry run: the data as training would see it, on one page, and how long training would take.
-#
-# Nothing is trained but a few steps of a copy of the network, which say how long a step takes here just now.
 
 # Of what a classical model takes, a training for a fold, which compares no set-ups.
 _OF_FOLD = 0.3

@@ -194,8 +194,8 @@ def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int, 
         stages.paragraph(f"{found.plan.reasons[-1]} Its course: {recipe_words(found.plan)}.")
     if left < least:
         stages.paragraph(
-            f"warning: {_clock() - time.began:.1f} s of {settings.time_limit} are gone before the network's training; "
-            f"it takes {steps} all the same, so the command may end late"
+            f"warning: {_clock() - time.began:.1f} s of {settings.time_limit} are gone before the network's "
+            f"training; it takes {steps} all the same, so the command may end late"
         )
     else:
         stages.line(f"{steps} fit into {settings.time_limit}")

@@ -177,8 +177,7 @@ Background = TypeVar("Background")
 def side_by_side(
     here: Callable[[], Main], beside: Callable[[Callable[[], bool]], Background]
 ) -> tuple[Main, Background]:
-    """Results of two pieces of work at a time: one in the main thread, which takes the signals, one
-    beside it.
+    """Results of two pieces of work, one in the main thread, which takes the signals, one beside it.
 
     `beside` is given a function that says whether it should stop early: what was done here has failed, or a
     signal came. That error is raised once it has stopped; where nothing failed here, its own.
