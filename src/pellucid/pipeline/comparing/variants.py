@@ -16,8 +16,6 @@ _NOT_VARIED = {
     "time_limit": "variants would train for different numbers of steps from run to run; vary epochs",
     "from_": "compare trains every variant afresh",
     "rehearse": "it belongs to --from, and compare trains every variant afresh",
-    "add_generated": "train lays both networks side by side",
-    "share": "it belongs to --add-generated, and train lays both networks side by side",
 }
 # Settings that a classical model has no use for.
 OF_NETWORKS = frozenset(
@@ -33,8 +31,6 @@ _NOT_GIVEN = {
     "learning_curve": "belongs to train",
     "from_": "belongs to train: compare trains every variant afresh; leave it out",
     "rehearse": "belongs to --from, and compare trains every variant afresh; leave it out",
-    "add_generated": "belongs to train, which lays both networks side by side; leave it out",
-    "share": "belongs to --add-generated of train; leave it out",
 }
 _ROW_OF = {row.name: row for row in ROWS}
 _VARIED = {

@@ -45,7 +45,6 @@ class Outcome:
         slices: scores of the recommended model by the values of a column, or `None`.
         continual: what became of what a network had learned before: the form of `continual` in
             `metrics.json`, or `None` for a fresh network.
-        added: what generated images gained: the form of `added_generated` in `metrics.json`, or `None`.
     """
 
     dataset: Dataset
@@ -64,7 +63,6 @@ class Outcome:
     text: Mapping[str, Any] | None
     slices: Slices | None = None
     continual: Mapping[str, Any] | None = None
-    added: Mapping[str, Any] | None = None
 
     @property
     def comparable(self) -> Mapping[str, Tested]:

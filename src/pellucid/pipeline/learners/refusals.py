@@ -47,8 +47,6 @@ _NOT_OF_GENERATORS = frozenset(
     {
         "from_",
         "rehearse",
-        "add_generated",
-        "share",
         "pooling",
         "dropout",
         "loss",
