@@ -13,7 +13,7 @@ from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.wording import count_of, some
 from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
 from pellucid.novelty import for_answers_of
-from pellucid.pipeline.comparing.trials import scores_of_folds
+from pellucid.pipeline.comparing.standings import scores_of_folds
 from pellucid.pipeline.continual.forgetting import continual_metrics
 from pellucid.pipeline.continual.training import ContinualTraining, recommended_on
 from pellucid.pipeline.judging.disagreement import sliced

@@ -10,8 +10,8 @@ from pellucid.files import make_folder
 from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, continual_learner, recall
 from pellucid.pipeline.judging.refitting import (
+    Kind,
     judged_by_folds,
-    kind_of_classical,
     kind_of_network,
     kinds_of_backbone,
 )
@@ -204,7 +204,7 @@ def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
     settings = context.settings
     alone = [each for each in learned.candidates if each.stored is None]
     lesson = TrainingSets().of
-    found = [kind_of_classical(each, learner_at_setup(each, settings, lesson)) for each in alone]
+    found = [Kind(learner_at_setup(each, settings, lesson), seconds=each.train_seconds) for each in alone]
     if learned.network is not None:
         name = learned.network.plan.name
         simple = [each for each in learned.candidates if each.name.endswith(f"-on-{name}")]

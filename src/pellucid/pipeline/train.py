@@ -14,7 +14,8 @@ from pellucid.files import write_file
 from pellucid.networks import as_text, describe
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.concluding import conclude
-from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on, require_place_of_its_own
+from pellucid.pipeline.continual.starting_point import require_place_of_its_own
+from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on
 from pellucid.pipeline.generating import make_generator, say_generated
 from pellucid.pipeline.learners.backbone_choice import chosen, require_backbone
 from pellucid.pipeline.learners.backbone_costs import measured
