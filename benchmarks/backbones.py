@@ -24,7 +24,8 @@ from measuring import command_line, heading, print_table
 
 from pellucid.bundle import ImageModel
 from pellucid.data import Dataset, prepare
-from pellucid.pipeline.comparing.trials import Trial, Trials
+from pellucid.data import folds as divided
+from pellucid.pipeline.comparing.compare import fitted_on_folds
 from pellucid.pipeline.learners.backbone_choice import chosen
 from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import Settings
@@ -36,15 +37,14 @@ _BATCH, _ROUNDS, _MOST_TIMED = 32, 5, 256
 def judged(dataset: Dataset, settings: dict[str, Settings], folds: int) -> list[list[str]]:
     """Train and judge every contender on every fold; rows of a table."""
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        trials = Trials(dataset, folds, Path(folder) / "trials")
-        for name, each in settings.items():
-            found = [trials.judged(Trial(name, each, fold)) for fold in range(1, folds + 1)]
-            scores = [one.scores["accuracy"] for one in found]
-            seconds = statistics.median(one.seconds for one in found)
-            shown = ", ".join(f"{score:.3f}" for score in scores)
-            rows.append([name, f"{np.mean(scores):.3f}", shown, f"{seconds:.0f} s", f"{found[0].train}"])
-            print(rows[-1], flush=True)
+    for name, each in settings.items():
+        parts = divided(dataset, folds, each.seed)
+        found = [*fitted_on_folds(each, parts)]
+        scores = [float(one.of("scores")["accuracy"]) for one in found]
+        seconds = statistics.median(one.seconds for one in found)
+        shown = ", ".join(f"{score:.3f}" for score in scores)
+        rows.append([name, f"{np.mean(scores):.3f}", shown, f"{seconds:.0f} s", f"{len(parts[0].train)}"])
+        print(rows[-1], flush=True)
     return rows
 
 

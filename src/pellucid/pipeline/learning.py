@@ -7,12 +7,11 @@ from functools import partial
 from typing import Any
 
 from pellucid.files import make_folder
-from pellucid.pipeline.adding import Added, records_of, train_with, trainings_beside
 from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, continual_learner, recall
 from pellucid.pipeline.judging.refitting import (
+    Kind,
     judged_by_folds,
-    kind_of_classical,
     kind_of_network,
     kinds_of_backbone,
 )
@@ -65,7 +64,6 @@ class PlannedLearning:
     network: Planned | None  # how it is trained; None where there is none
     backbones: tuple[Choice, ...]  # pretrained networks that take part, simplest first
     costs: Sequence[Measured]  # of each under a time limit; nothing without one
-    added: Added | None = None  # generated images that a second network learns from too; None without any
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,18 +74,13 @@ class Learned:
     continual: ContinualTraining | None  # where continual training started; None for a fresh network
     network: Planned | None  # how it was trained; None where there is none
     built: Sequence[Built]  # what came of each backbone
-    added: Added | None = None  # generated images that a second network learned from too; None without any
     # one record for each epoch of the network's training; where folds judge, of the one that watched
     # the first fold
     history: Sequence[Mapping[str, Any]] = ()
 
 
-def plan_learning(
-    continual: ContinualTraining | None, folds: Folds, context: RunContext, added: Added | None = None
-) -> PlannedLearning:
+def plan_learning(continual: ContinualTraining | None, folds: Folds, context: RunContext) -> PlannedLearning:
     """Decide which learners take part, and measure what costs much.
-
-    `added` are generated images that a second network learns from too.
 
     Raises: `UsageError` if settings contradict the data, each other or this machine, or time is too
     short; `ModelFileError` if weights of a backbone are missing, damaged or of another kind.
@@ -98,7 +91,7 @@ def plan_learning(
     learner = _network_learner(continual, context)
     network = None if learner is None else learner.planned(material_of(context.dataset))
     costs = costs_of(backbones, folds, context)
-    return PlannedLearning(continual, folds, learner, network, backbones, costs, added)
+    return PlannedLearning(continual, folds, learner, network, backbones, costs)
 
 
 def learn(planned: PlannedLearning, context: RunContext) -> Learned:
@@ -133,12 +126,12 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
             planned = dataclasses.replace(planned, learner=None, network=None)
         network, neural = _train_neural(planned, backbones, context)
     own = [] if network is None else network.session.state.history
-    records = [*own, *records_of(neural)]
+    records = [*own]
     for place, each in enumerate(built):  # the records of fine-tuning come behind those of the networks
         built[place] = tuned_in_run(each, records, context)
         records += built[place].history
     candidates = [*baselines, *neural, *(candidate for each in built for candidate in each.candidates)]
-    learned = Learned(candidates, planned.continual, network, built, planned.added, own)
+    learned = Learned(candidates, planned.continual, network, built, own)
     for reserved in ("folds", "rest", "backbones"):
         time.reserve(reserved, 0.0)
     reserve_for_conclusion(context, candidates)
@@ -190,7 +183,7 @@ def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
     settings = context.settings
     alone = [each for each in learned.candidates if each.stored is None]
     shared = TrainingSets().of
-    found = [kind_of_classical(each, learner_at_setup(each, settings, shared)) for each in alone]
+    found = [Kind(learner_at_setup(each, settings, shared), seconds=each.train_seconds) for each in alone]
     if learned.network is not None:
         name = learned.network.plan.name
         simple = [each for each in learned.candidates if each.name.endswith(f"-on-{name}")]
@@ -248,10 +241,6 @@ def _train_neural(
     tuning = sum(each.limits.seconds_after for each in backbones if each.limits is not None)
     context.time.reserve("backbones", tuning)
     asked = 0 if planned.continual is None else planned.continual.asked_in_the_end
-    trainings = trainings_beside(planned.added, material)
-    network = within_limit(planned.network, planned.folds, context, asked, trainings)
+    network = within_limit(planned.network, planned.folds, context, asked)
     candidates = [*planned.learner.trained(network, material)]
-    network = network.as_trained()
-    if planned.added is not None:
-        candidates.append(train_with(planned.added, network, context))
-    return network, candidates
+    return network.as_trained(), candidates

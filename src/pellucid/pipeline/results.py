@@ -253,7 +253,6 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         **({"notes": notes} if (notes := notes_of(config)) else {}),
         **({} if outcome.text is None else {"text": outcome.text}),
         **({} if outcome.continual is None else {"continual": outcome.continual}),
-        **({} if outcome.added is None else {"added_generated": outcome.added}),
     }
     rows = as_csv([*rows_of_test(dataset, recommended, outcome.recommended.model.threshold)])
     write_rows(folder.path / "test.csv", rows, len(dataset.test))
@@ -318,7 +317,6 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     found += [chosen.get("by_groups"), chosen.get("left_out")]
     sentences = [each["words"] for each in found if each is not None]
     sentences += [str(metrics["reason"]), *([] if continual is None else continual_sentences(continual))]
-    sentences += (metrics.get("added_generated") or {}).get("sentences", [])
     last = findings_line(metrics), worst_slice(metrics.get("slices"), dataset.noun)
     for sentence in (*sentences, *(each for each in last if each is not None)):
         stages.paragraph(sentence)

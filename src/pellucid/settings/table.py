@@ -296,19 +296,6 @@ class Settings:
         "With --from, learn again from a part of what the network was trained on; "
         "default: where that data is still at hand",
     )
-    add_generated: str | None = row(
-        None,
-        "training",
-        "Run whose generator makes images for classes with few examples; a second network learns from them",
-    )
-    share: float | None = row(
-        None,
-        "training",
-        "With --add-generated, part of what a class lacks to the median class that is filled with generated "
-        "images; default: 0.3",
-        low=0.01,
-        high=1.0,
-    )
     label_smoothing: float | None = row(
         None, "training", "Share of each target spread over all classes", low=0.0, high=0.9
     )

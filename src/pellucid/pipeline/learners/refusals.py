@@ -41,7 +41,7 @@ _OF_GENERATORS: Mapping[str, tuple[str, ...]] = {"latent": GENERATIVE, "beta": (
 
 # Settings of models that predict; those of texts and of pretrained networks are refused elsewhere.
 _PREDICTING = frozenset(
-    "from_ rehearse add_generated share pooling dropout loss label_smoothing class_weight threshold augment "
+    "from_ rehearse pooling dropout loss label_smoothing class_weight threshold augment "
     "mirror metric baselines learning_curve folds slice_column".split()
 )
 _NOT_OF_GENERATORS = tuple(row.name for row in ROWS if row.name in _PREDICTING)
