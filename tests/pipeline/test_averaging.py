@@ -9,6 +9,7 @@ import pytest
 from every_model import MODELS, inputs_of
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.bundle import load_any, save
+from pellucid.data import Dataset
 from pellucid.pipeline.concluding import (
     average_of,
     members_in_words,
@@ -20,13 +21,12 @@ from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import with_held_out
 from pellucid.pipeline.learners.candidates import Candidate, FeatureCache, Features, HeldOut, calibrated
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
-MATERIAL = Material(PIXELS, LABELS, np.arange(400), np.arange(600, 900), CLASSES, DIGITS)
+MATERIAL = Dataset(PIXELS, LABELS, np.arange(400), np.arange(600, 900), CLASSES, DIGITS)
 NAMES = ("majority", "logistic-regression", "svm", "random-forest")
 SETTINGS = Settings()
 

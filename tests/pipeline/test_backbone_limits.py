@@ -14,7 +14,6 @@ from pellucid.pipeline.learners.backbone_choice import BackboneLimits, chosen, t
 from pellucid.pipeline.learners.backbone_costs import BackboneCost, Measured, measured
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learners.network import learner_of
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.learners.time_limits import costs_of, limit_backbones
 from pellucid.pipeline.run.context import RunContext, TimeBudget, learner_time
 from pellucid.pipeline.run.journal import Journal, RunFolder
@@ -75,19 +74,17 @@ def test_too_little_time_grants_nothing():
 
 @pytest.mark.parametrize(("is_asked_for", "left"), [(True, 100.0), (False, 43.0)])
 def test_those_beside_a_network_leave_it_half_or_more(is_asked_for, left, context, monkeypatch):
-    (choice,) = chosen(context.settings, material_of(context.dataset))
+    (choice,) = chosen(context.settings, context.dataset)
     limits = []
     monkeypatch.setattr(Measured, "within", lambda self, seconds: limits.append(seconds))
     context = context._replace(time=TimeBudget(100.0, time.monotonic() - 100.0 + left))
     choice = dataclasses.replace(choice, is_asked_for=is_asked_for)
-    limit_backbones(
-        (choice,), [Measured(choice, COST, material_of(context.dataset), context.settings)], context
-    )
+    limit_backbones((choice,), [Measured(choice, COST, context.dataset, context.settings)], context)
     assert limits == [pytest.approx(left if is_asked_for else left / 2, abs=0.5)]
 
 
 def test_one_that_could_never_fit_is_not_even_measured(context, monkeypatch):
-    material = material_of(context.dataset)
+    material = context.dataset
     backbones = tuple(
         dataclasses.replace(each, is_asked_for=False) for each in chosen(context.settings, material)
     )
@@ -102,14 +99,14 @@ def test_one_that_could_never_fit_is_not_even_measured(context, monkeypatch):
 
 
 def test_no_more_examples_are_timed_where_the_first_took_far_too_long(dataset, asked, monkeypatch):
-    material = material_of(dataset)
+    material = dataset
     (choice,) = chosen(asked, material)
     monkeypatch.setattr(backbone_costs, "_seconds_of_one", lambda *_, **__: pytest.fail("timed further"))
     assert measured(choice, material, asked, seconds=1e-6).cost.example > 0
 
 
 def test_measuring_counts_what_will_be_asked(dataset, asked):
-    material = material_of(dataset)
+    material = dataset
     (choice,) = chosen(asked, material)
     cost = measured(choice, material, asked, len(dataset.test)).cost
     assert 0 < cost.example < 1
@@ -121,23 +118,23 @@ def test_measuring_counts_what_will_be_asked(dataset, asked):
 
 
 def test_one_that_was_asked_for_is_refused_by_name_where_too_little_fits(dataset, asked):
-    (choice,) = chosen(asked, material_of(dataset))
+    (choice,) = chosen(asked, dataset)
     message = r"--time-limit: 3.0 s are left for test-efficientnet, and the features of 400 examples"
     with pytest.raises(UsageError, match=message):
-        Measured(choice, COST, material_of(dataset), asked).require(3.0)
-    Measured(choice, COST, material_of(dataset), asked).require(COST.needed(40))
+        Measured(choice, COST, dataset, asked).require(3.0)
+    Measured(choice, COST, dataset, asked).require(COST.needed(40))
 
 
 def test_one_that_was_asked_for_keeps_what_it_needs_where_others_took_longer(dataset, asked):
-    (choice,) = chosen(asked, material_of(dataset))
-    found = Measured(choice, COST, material_of(dataset), asked).within(0.0)
+    (choice,) = chosen(asked, dataset)
+    found = Measured(choice, COST, dataset, asked).within(0.0)
     assert len(found.train) == 40
     beside = dataclasses.replace(choice, is_asked_for=False)
-    assert Measured(beside, COST, material_of(dataset), asked).within(0.0) is None
+    assert Measured(beside, COST, dataset, asked).within(0.0) is None
 
 
 def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monkeypatch):
-    material = material_of(context.dataset)
+    material = context.dataset
     backbones = chosen(context.settings, material)
     cost = COST._replace(most=len(backbones[0].train), example=0.2, tuning=0)
     monkeypatch.setattr(time_limits, "measured", lambda choice, *given: Measured(choice, cost, *given[:2]))
@@ -159,8 +156,7 @@ def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monk
 def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeypatch):
     monkeypatch.setattr(backbone_costs, "slowdown", lambda: 1.0)
     backbones = tuple(
-        dataclasses.replace(each, is_asked_for=False)
-        for each in chosen(context.settings, material_of(context.dataset))
+        dataclasses.replace(each, is_asked_for=False) for each in chosen(context.settings, context.dataset)
     )
     monkeypatch.setattr(
         time_limits,
@@ -179,7 +175,7 @@ def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeyp
 
 
 def test_what_is_left_out_is_said(dataset, asked):
-    material = material_of(dataset)
+    material = dataset
     (choice,) = chosen(asked, material)
     cost = COST._replace(most=len(choice.train))
     whole = Measured(choice, cost, material, asked)
@@ -206,7 +202,7 @@ def test_blocks_are_timed_until_it_has_taken_long_enough(monkeypatch):
 
 
 def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monkeypatch):
-    material = material_of(dataset)
+    material = dataset
     with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for test-efficientnet"):
         learner_of(asked, material).fit(material, learner_time(asked, time.monotonic() - 60))
     cost = COST._replace(example=0.5, held_out=0, asked_after=0, most=len(material.train))

@@ -12,7 +12,6 @@ from pellucid.networks import NetworkConfig, Origin
 from pellucid.pipeline.learners import backbone_choice as backbones
 from pellucid.pipeline.learners.backbone_choice import BackboneLimits, chosen, stratified_sample, taken_over
 from pellucid.pipeline.learners.backbone_costs import is_tuned
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import Settings
 from photographs import class_folders
 from pretrained.tiny_bert import write_folder
@@ -24,7 +23,7 @@ LITE0 = "efficientnet-lite0"
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     folder = class_folders(tmp_path_factory.mktemp("photos") / "data", count=30, side=48)
-    return material_of(prepare(str(folder), Settings())[0])
+    return prepare(str(folder), Settings())[0]
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +39,7 @@ def texts(tmp_path):
         for number in range(40)
     ]
     table.write_text("\n".join(["text,label", *rows]))
-    return material_of(prepare(str(table), Settings())[0])
+    return prepare(str(table), Settings())[0]
 
 
 def test_the_one_asked_for_takes_part_and_learns_from_all(photos):

@@ -9,7 +9,7 @@ import pytest
 
 from every_model import MODELS
 from pellucid.classical import Budget, OverdueError
-from pellucid.data import Preprocessing, prepare
+from pellucid.data import Dataset, Preprocessing, prepare
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.data.wording import count_of
 from pellucid.pipeline import concluding
@@ -20,7 +20,6 @@ from pellucid.pipeline.learners.classical import ClassicalLearner, fitted_within
 from pellucid.pipeline.learners.evaluation_budget import Folds, folds_of
 from pellucid.pipeline.learners.in_run import _shortening, part_of
 from pellucid.pipeline.learners.network import learner_of
-from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.pipeline.learners.time_limits import (
     conclusion_seconds,
     reserve_for_conclusion,
@@ -165,7 +164,7 @@ def test_fewer_set_ups_come_before_fewer_texts():
 def test_a_forest_keeps_the_trees_that_it_has_grown_in_time(monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 255, (300, 8, 8, 1)).astype(np.uint8)
     labels, everything = np.arange(300) % 3, np.arange(300)
-    material = Material(
+    material = Dataset(
         pixels, labels, everything[:250], everything[250:], tuple("abc"), Preprocessing(8, 8, 1)
     )
     learner = ClassicalLearner("random-forest", Settings(threads=1))
@@ -189,7 +188,7 @@ def shortening(tmp_path, clock, **given):
     """Function that shortens a training of 1,000 steps in 90 s, and the context of its run."""
     pixels, labels = digits()
     everything = np.arange(400)
-    material = Material(pixels, labels, everything[:300], everything[300:], CLASSES)
+    material = Dataset(pixels, labels, everything[:300], everything[300:], CLASSES)
     network = learner_of(Settings(model="mlp", epochs=100, batch_size=30, **given), material).planned(
         material
     )
@@ -330,6 +329,6 @@ def test_a_recommended_model_that_learned_from_a_part_is_reported_as_such():
         input_kind=IMAGES,
     )
     part = Candidate("svm", MODELS["svm"](), 200, 1.0)
-    assert part_of(part, material_of(dataset)) == f" from 200 of {count_of(300, 'image')}"
+    assert part_of(part, dataset) == f" from 200 of {count_of(300, 'image')}"
     whole = dataclasses.replace(part, train_examples=300)
-    assert part_of(whole, material_of(dataset)) == ""
+    assert part_of(whole, dataset) == ""

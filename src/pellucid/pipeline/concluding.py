@@ -44,7 +44,6 @@ from pellucid.pipeline.learners.evaluation_budget import (
     most_synthetic_outliers,
 )
 from pellucid.pipeline.learners.in_run import has_baselines, part_of
-from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.pipeline.learners.time_limits import conclusion_seconds, reserve_for_conclusion
 from pellucid.pipeline.learning import Learned
 from pellucid.pipeline.run.context import RunContext, slowdown
@@ -57,7 +56,7 @@ _LEAST_EXAMPLES = 50
 
 
 def with_average(
-    candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings, stages: Stages
+    candidates: Sequence[Candidate], dataset: Dataset, settings: Settings, stages: Stages
 ) -> list[Candidate]:
     """Put an average behind the models, the least simple of all, where one loses less than each of them.
 
@@ -71,9 +70,7 @@ def with_average(
     return [*candidates, found]
 
 
-def average_of(
-    candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings
-) -> Candidate | None:
+def average_of(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> Candidate | None:
     """The average that loses least on what was held out; `None` where that is one model alone.
 
     Its held-out answers are those of averages chosen without the example in question, so that it is judged as
@@ -219,7 +216,7 @@ def conclude(
     ):
         done = "fitted the novelty (out-of-distribution) detector"
         with stages.stage("fitting the novelty detector", done):
-            candidates = with_detectors(candidates, material_of(folds.learning), settings.seed)
+            candidates = with_detectors(candidates, folds.learning, settings.seed)
     candidates = with_held_out(candidates, dataset, settings.seed)
     # Columns whose texts the data joins, and new names: also of a network that continues training.
     start = None if continual is None else continual.start.model
@@ -231,7 +228,7 @@ def conclude(
         candidates = with_average(candidates, dataset, settings, stages)
     recommendation = recommended_on(continual, candidates, dataset, settings)
     best = next(each for each in candidates if each.name == recommendation.name)
-    if part := part_of(best, material_of(folds.learning)):
+    if part := part_of(best, folds.learning):
         recommendation = recommendation._replace(reason=f"{recommendation.reason} It learned{part}.")
     curve = None
     is_drawn = has_curve(settings) and (network is not None or has_baselines(settings, dataset))

@@ -30,7 +30,6 @@ from pellucid.pipeline.learners.in_run import (
     tuned_in_run,
 )
 from pellucid.pipeline.learners.network import NetworkLearner, Planned
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.learners.time_limits import (
     NETWORK_FOLDS,
     STANDING_ON,
@@ -89,7 +88,7 @@ def plan_learning(continual: ContinualTraining | None, folds: Folds, context: Ru
     if continual is not None:
         continual = recall(continual, context.dataset, context.settings, context.journal, context.stages)
     learner = _network_learner(continual, context)
-    network = None if learner is None else learner.planned(material_of(context.dataset))
+    network = None if learner is None else learner.planned(context.dataset)
     costs = costs_of(backbones, folds, context)
     return PlannedLearning(continual, folds, learner, network, backbones, costs)
 
@@ -101,7 +100,7 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     was finished is kept; `StorageError` if the disk is full or not writable.
     """
     folder, settings, time = context.folder, context.settings, context.time
-    material = material_of(context.dataset)
+    dataset = context.dataset
     make_folder(folder.checkpoints)
     if planned.folds.parts:
         context.stages.paragraph(planned.folds.sentence(context.dataset.noun))
@@ -120,7 +119,7 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
             time.reserve("folds", _ASKED_TOO * once * (planned.folds.trainings(1) - 1))
         reserve_for_conclusion(context, baselines, STANDING_ON)
         backbones = limit_backbones(planned.backbones, planned.costs, context)
-        built = [frozen_in_run(choice, context).built(material) for choice in backbones]
+        built = [frozen_in_run(choice, context).built(dataset) for choice in backbones]
         has_others = any(each.features for each in baselines) and settings.model == "auto"
         if has_others and planned.continual is None and not _affords_network(context):
             planned = dataclasses.replace(planned, learner=None, network=None)
@@ -197,12 +196,12 @@ def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
 
 def _backbones(context: RunContext) -> tuple[Choice, ...]:
     """The pretrained networks that take part; none in continual training."""
-    settings, material = context.settings, material_of(context.dataset)
+    settings, dataset = context.settings, context.dataset
     backbones = context.journal.decided(
         "backbones",
-        lambda: chosen(settings, material),
+        lambda: chosen(settings, dataset),
         backbones_json,
-        lambda saved: taken_over(saved, settings, material),
+        lambda saved: taken_over(saved, settings, dataset),
     )
     for each in backbones:
         if not each.is_asked_for and (settings.time_limit is None or each.limits is not None):
@@ -237,10 +236,10 @@ def _train_neural(
     """Train the network within its time, and simple models on its last hidden layer; nothing without one."""
     if planned.learner is None or planned.network is None:
         return None, []
-    material = material_of(context.dataset)
+    dataset = context.dataset
     tuning = sum(each.limits.seconds_after for each in backbones if each.limits is not None)
     context.time.reserve("backbones", tuning)
     asked = 0 if planned.continual is None else planned.continual.asked_in_the_end
     network = within_limit(planned.network, planned.folds, context, asked)
-    candidates = [*planned.learner.trained(network, material)]
+    candidates = [*planned.learner.trained(network, dataset)]
     return network.as_trained(), candidates

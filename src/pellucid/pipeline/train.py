@@ -25,7 +25,6 @@ from pellucid.pipeline.learners.in_run import classical_names
 from pellucid.pipeline.learners.network import NetworkLearner, require_enough_images
 from pellucid.pipeline.learners.preparation import (
     make_plan,
-    material_of,
     network_name,
     prepared_for,
     require_precision,
@@ -90,7 +89,7 @@ def require_fitting(place: str, given: Mapping[str, Any], context: RunContext) -
     dataset, settings, journal = context.dataset, context.settings, context.journal
     require_fitting_model(settings, dataset.target)
     require_known_classes(settings, dataset.classes, place)
-    require_fitting_inputs(settings, material_of(dataset).takes)
+    require_fitting_inputs(settings, dataset.takes)
     if settings.generates:
         require_fitting_generator(settings, given, dataset.target)
         require_enough_images(settings, len(dataset.train), place)
@@ -212,8 +211,7 @@ def describe_network(data: str, given: Mapping[str, Any]) -> str:
         outputs = len(dataset.classes) or 1
         return as_text(describe(dataclasses.replace(continual.start.network.config, outputs=outputs)))
     dataset, _ = prepare(data, settings)
-    material = material_of(dataset)
-    prepared = prepared_for(network_name(settings, material), material, settings)
+    prepared = prepared_for(network_name(settings, dataset), dataset, settings)
     return as_text(describe(make_plan(settings, prepared).network))
 
 
@@ -251,17 +249,17 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
     Raises: `UsageError` if settings contradict the data, each other or this machine.
     """
     folds = folds_of(dataset, settings, is_continual=False)
-    material, names = material_of(folds.learning), classical_names(settings, dataset)
+    learning, names = folds.learning, classical_names(settings, dataset)
     slowed = slowdown()
-    classical = slowed * sum(ClassicalLearner(each, settings).cost(material) for each in names)
+    classical = slowed * sum(ClassicalLearner(each, settings).cost(learning) for each in names)
     classical *= 1 + _OF_FOLD * (folds.trainings() - 1)
     parts = {f"classical {'models' if len(names) > 1 else 'model'}": classical}
-    for choice in () if settings.generates else chosen(settings, material):
-        cost = measured(choice, material, settings, len(dataset.test), folds).cost
+    for choice in () if settings.generates else chosen(settings, learning):
+        cost = measured(choice, learning, settings, len(dataset.test), folds).cost
         parts[choice.name] = cost.needed(cost.most) + cost.tuning * cost.example
     steps, of_network = 0, 0.0
     if settings.model not in CLASSICAL and not settings.builds_on_backbone:
-        network = NetworkLearner(settings).planned(material)
+        network = NetworkLearner(settings).planned(learning)
         steps, of_network = network.plan.recipe.total_steps, network.session.expected_seconds()
         trainings = folds.trainings(folds.judged_within(network.seconds))
         parts[network.plan.name] = trainings * (of_network + network.prepare_seconds)

@@ -26,9 +26,7 @@ from pellucid.pipeline.judging.refitting import Fit, Split, cross_fit
 from pellucid.pipeline.learners.candidates import Candidate, answers
 from pellucid.pipeline.learners.network import learner_of
 from pellucid.pipeline.learners.preparation import (
-    Material,
     make_plan,
-    material_of,
     network_name,
     prepared_for,
     require_precision,
@@ -83,7 +81,7 @@ def fitted_on_folds(settings: Settings, parts: Sequence[Dataset], kept: Path | N
     stopped being finite.
     """
 
-    def fit(material: Material) -> Sequence[Candidate]:
+    def fit(material: Dataset) -> Sequence[Candidate]:
         return learner_of(settings, material).fit(material)
 
     def ask(fitted: Sequence[Candidate], split: Split) -> Mapping[str, np.ndarray]:
@@ -92,7 +90,7 @@ def fitted_on_folds(settings: Settings, parts: Sequence[Dataset], kept: Path | N
         found = scores_of(material.labels[judged], predictions, len(material.classes))
         return {f"scores/{name}": np.array(value) for name, value in found.items()}
 
-    return cross_fit(fit, (Split(material_of(part), part.test) for part in parts), ask, kept)
+    return cross_fit(fit, (Split(part, part.test) for part in parts), ask, kept)
 
 
 def compare(
@@ -247,7 +245,7 @@ def _require_precision(variants: Sequence[Variant], *, is_resumed: bool) -> None
 
 def _require_fitting(variants: Sequence[Variant], fold: Dataset) -> None:
     """Refuse variants that contradict the data before any is trained, with a `UsageError`."""
-    material = material_of(fold)
+    material = fold
     for variant in variants:
         settings = variant.settings
         with _named(variant):

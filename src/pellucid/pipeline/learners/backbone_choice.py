@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Int64
 
 from pellucid.arithmetic.draws import Purpose, generator, torch_seed
-from pellucid.data import Preprocessing
+from pellucid.data import Dataset, Preprocessing
 from pellucid.data.images.preprocessing import look_like_photographs
 from pellucid.data.raw_texts import Texts
 from pellucid.data.splitting import places_in_strata
@@ -21,7 +21,7 @@ from pellucid.errors import ModelFileError, UsageError
 from pellucid.networks import Network, NetworkConfig, Origin
 from pellucid.networks.backbone import load_timm
 from pellucid.networks.costs import executed_layers
-from pellucid.pipeline.learners.preparation import Material, Prepared, examples_of
+from pellucid.pipeline.learners.preparation import Prepared, examples_of
 from pellucid.pretrained import (
     OF_IMAGES,
     OF_TEXTS,
@@ -80,7 +80,7 @@ class Choice:
             each.taken[0][0] for each in executed_layers(self.config) if each.name.startswith("head.")
         )
 
-    def prepared(self, material: Material) -> Prepared:
+    def prepared(self, material: Dataset) -> Prepared:
         """Material made ready for its layers, with those of the training examples that it learns from."""
         own = dataclasses.replace(material, train=np.intersect1d(self.train, material.train))
         if not isinstance(own.inputs, Texts):
@@ -106,7 +106,7 @@ class Choice:
             "granted": None if self.limits is None else self.limits._asdict(),
         }
 
-    def within(self, limits: BackboneLimits, material: Material, seed: int, reason: str) -> "Choice":
+    def within(self, limits: BackboneLimits, material: Dataset, seed: int, reason: str) -> "Choice":
         """The same within a time limit, learning from as many examples as were limits."""
         train = stratified_sample(material, limits.train, seed)
         return dataclasses.replace(self, train=train, limits=limits, reason=reason)
@@ -118,7 +118,7 @@ def limits_in(record: Mapping[str, Any]) -> BackboneLimits | None:
     return None if kept is None else BackboneLimits(**kept)
 
 
-def stratified_sample(material: Material, most: int, seed: int) -> Int64[np.ndarray, " part"]:
+def stratified_sample(material: Dataset, most: int, seed: int) -> Int64[np.ndarray, " part"]:
     """Draw a part of the training examples, to which each class (of numbers, each decile) gives its share.
 
     Ascending positions; a smaller part lies within each larger one, and all are there where they are not
@@ -137,7 +137,7 @@ def stratified_sample(material: Material, most: int, seed: int) -> Int64[np.ndar
 _MOST_IMAGES, _MOST_TEXTS = 5_000, 2_000
 
 
-def chosen(settings: Settings, material: Material) -> tuple[Choice, ...]:
+def chosen(settings: Settings, material: Dataset) -> tuple[Choice, ...]:
     """Decide which backbones take part: simplest first, none where none does.
 
     Asked for by name, a backbone is the network of the run and learns from every training example. Otherwise
@@ -161,7 +161,7 @@ def chosen(settings: Settings, material: Material) -> tuple[Choice, ...]:
 
 
 def taken_over(
-    records: Sequence[Mapping[str, Any]], settings: Settings, material: Material
+    records: Sequence[Mapping[str, Any]], settings: Settings, material: Dataset
 ) -> tuple[Choice, ...]:
     """The backbones that a run being resumed decided on, with what a time limit left them.
 
@@ -214,7 +214,7 @@ def require_backbone(settings: Settings) -> None:
     installed(name)
 
 
-def _choice(name: str, settings: Settings, material: Material) -> Choice:
+def _choice(name: str, settings: Settings, material: Dataset) -> Choice:
     """Find the weights of a name, and decide on the layers and the training examples, and say why."""
     is_asked_for, count = settings.builds_on_backbone, len(material.train)
     part = "" if count <= _MOST_IMAGES else f", on {_MOST_IMAGES:,} training examples drawn by chance"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
 from pellucid.pipeline.learners.backbone_choice import BackboneLimits, Choice
@@ -19,7 +20,7 @@ from pellucid.pipeline.learners.evaluation_budget import (
     most_detector_examples,
     most_synthetic_outliers,
 )
-from pellucid.pipeline.learners.preparation import Material, Prepared, make_recipe, unvaried_model_of
+from pellucid.pipeline.learners.preparation import Prepared, make_recipe, unvaried_model_of
 from pellucid.pipeline.run.context import slowdown
 from pellucid.settings import Settings
 from pellucid.training import Recipe
@@ -150,7 +151,7 @@ class Measured:
 
     choice: Choice
     cost: BackboneCost  # on this machine
-    material: Material  # what it learns from
+    material: Dataset  # what it learns from
     settings: Settings
 
     @property
@@ -203,7 +204,7 @@ def left_out(choice: Choice, settings: Settings) -> str:
     )
 
 
-def is_hopeless(choice: Choice, material: Material, test: int, seconds: float) -> bool:
+def is_hopeless(choice: Choice, material: Dataset, test: int, seconds: float) -> bool:
     """True where by counts the features of enough examples would not fit, so that nothing is even loaded.
 
     Few training examples are assumed. The library of an image network takes seconds to load.
@@ -216,7 +217,7 @@ def is_hopeless(choice: Choice, material: Material, test: int, seconds: float) -
 
 def measured(
     choice: Choice,
-    material: Material,
+    material: Dataset,
     settings: Settings,
     test: int = 0,
     folds: Folds | None = None,
@@ -258,7 +259,7 @@ def measured(
     return Measured(choice, cost, material, settings)
 
 
-def _typical(material: Material) -> Int64[np.ndarray, " some"]:
+def _typical(material: Dataset) -> Int64[np.ndarray, " some"]:
     """Some examples, in an order by chance; of texts short and long ones as there are."""
     some = np.concatenate([material.train, material.validation])
     if isinstance(material.inputs, Texts):

@@ -14,6 +14,7 @@ from jaxtyping import Float32
 from pellucid.arithmetic import log_loss
 from pellucid.bundle.network_answers import answer_in_batches
 from pellucid.classical.search import score
+from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.networks import HeadAlone, Network, describe
 from pellucid.pipeline.learners.backbone_choice import Choice, chosen
@@ -33,7 +34,7 @@ from pellucid.pipeline.learners.candidates import (
     with_validation,
 )
 from pellucid.pipeline.learners.classical import left_out, simple_models
-from pellucid.pipeline.learners.preparation import Material, Prepared, model_of, unvaried_model_of
+from pellucid.pipeline.learners.preparation import Prepared, model_of, unvaried_model_of
 from pellucid.pipeline.run.context import UNLIMITED, TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
@@ -60,7 +61,7 @@ class Built:
     is_tuned: bool = False  # whether the last of the models is the network tuned further
 
 
-def looked_at_once(network: Network, prepared: Prepared, material: Material, threads: int) -> Features:
+def looked_at_once(network: Network, prepared: Prepared, material: Dataset, threads: int) -> Features:
     """Features of the training and validation examples."""
     model = unvaried_model_of(network, prepared, material.classes)
     positions = np.union1d(prepared.examples.train, material.validation)
@@ -76,7 +77,7 @@ class FrozenLearner:
     choice: Choice  # the backbone, with what a time limit left it
     settings: Settings
     # computes features, of the training and validation examples at least; by default of these
-    look: Callable[[Network, Prepared, Material, int], Features] = looked_at_once
+    look: Callable[[Network, Prepared, Dataset, int], Features] = looked_at_once
     # simple models by name, whose set-ups are taken; by default they are compared
     known: Mapping[str, Candidate] | None = None
     stages: Stages = field(
@@ -88,16 +89,16 @@ class FrozenLearner:
         """All the models in words."""
         return f"models on {self.choice.name}"
 
-    def cost(self, material: Material) -> float:
+    def cost(self, material: Dataset) -> float:
         """By the features of the training examples; once computed, they serve every training."""
         examples = len(np.intersect1d(self.choice.train, material.train))
         return _SECONDS + SECONDS_A_VALUE * examples * self.choice.width
 
-    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+    def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Train every model within the time, simplest first, the head last."""
         return self.within(time, material).built(material).candidates
 
-    def within(self, time: TimeBudget, material: Material) -> "FrozenLearner":
+    def within(self, time: TimeBudget, material: Dataset) -> "FrozenLearner":
         """The same with as many training examples as fit into a time.
 
         Raises: `UsageError` if not even a small part of them fits.
@@ -111,7 +112,7 @@ class FrozenLearner:
         assert found is not None  # one for which there is time gets a part at least
         return dataclasses.replace(self, choice=found)
 
-    def built(self, material: Material) -> Built:
+    def built(self, material: Dataset) -> Built:
         """Compute the features, and train every model on them.
 
         Raises: `DivergedError` if the loss stopped being finite; `StorageError` if the disk is full or not
@@ -139,9 +140,7 @@ class FrozenLearner:
         ]
         return Built(choice, network, prepared, features, candidates)
 
-    def _head(
-        self, network: Network, prepared: Prepared, features: Features, material: Material
-    ) -> Candidate:
+    def _head(self, network: Network, prepared: Prepared, features: Features, material: Dataset) -> Candidate:
         """The network with a head that was trained in place."""
         train, name, began = prepared.examples.train, self.choice.name, time.perf_counter()
         train_head(network, features, prepared, self.settings)
@@ -260,19 +259,19 @@ class TuningLearner:
         """The network in words."""
         return f"{self.frozen.choice.name} fine-tuned"
 
-    def cost(self, material: Material) -> float:
+    def cost(self, material: Dataset) -> float:
         """By the layers and the examples that pass them."""
         choice = self.frozen.choice
         passes = passes_of_tuning(self.frozen.settings, choice.prepared(material), asked=0)
         return 2 * sum(row.multiply_adds for row in describe(choice.config)) * passes / _FLOPS
 
-    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+    def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Train every layer further: the tuned network, or nothing where it is not tried or did not pay."""
         learner = dataclasses.replace(self, frozen=self.frozen.within(time, material))
         found = learner.tuned(material)
         return found.candidates[-1:] if found.is_tuned else []
 
-    def tuned(self, material: Material) -> Built:
+    def tuned(self, material: Dataset) -> Built:
         """Train every layer of a copy of the network further, where that is wanted and fits into a limit.
 
         The tuned network stands last where it paid.
@@ -344,13 +343,13 @@ class BackboneLearner:
         """The backbone."""
         return str(self.settings.backbone)
 
-    def cost(self, material: Material) -> float:
+    def cost(self, material: Dataset) -> float:
         """Of the models on the frozen features, and of fine-tuning where that is tried."""
         frozen = self._frozen(material)
         tuning = TuningLearner(frozen).cost(material) if is_tuned(self.settings, frozen.choice) else 0.0
         return frozen.cost(material) + tuning
 
-    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+    def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Train every model on the backbone within the time, and hand over the best on validation.
 
         The validation split may be empty.
@@ -373,7 +372,7 @@ class BackboneLearner:
 
         return [max(found, key=reached)]
 
-    def _frozen(self, material: Material) -> FrozenLearner:
+    def _frozen(self, material: Dataset) -> FrozenLearner:
         """The learner on the frozen features of the backbone that was asked for."""
         (choice,) = chosen(self.settings, material)
         return FrozenLearner(choice, self.settings)

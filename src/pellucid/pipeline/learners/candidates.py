@@ -26,7 +26,6 @@ from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.evaluation import Recommendation, cross_fitted, fit_temperature, recommend, recommend_numbers
 from pellucid.files import make_folder, write_file
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings
 from pellucid.strict import read_sealed, read_sealed_bytes, sealed, write_sealed_bytes
 from pellucid.tasks import TEXTS
@@ -222,7 +221,7 @@ class Candidate:
     answer_seconds: float = 0.0  # time of its answer about one example, that of a body it stands on left out
 
 
-def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " train"]) -> FeatureCache:
+def stored_for(model: Model, material: Dataset, train: Int64[np.ndarray, " train"]) -> FeatureCache:
     """A table of what a trained network makes of the examples, for all models that stand on it.
 
     The network answers from its rows; it is at temperature 1. Simple models and detectors ask about `train`.
@@ -239,7 +238,7 @@ def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " trai
 
 
 def answers(
-    model: Model, dataset: Dataset | Material, indices: Int64[np.ndarray, " examples"]
+    model: Model, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
     """Answers of a model about examples at some positions, read block by block where nothing is at hand.
 
@@ -257,7 +256,7 @@ def answers(
 
 
 def raw_answers(
-    candidate: Candidate, dataset: Dataset | Material, indices: Int64[np.ndarray, " examples"]
+    candidate: Candidate, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
     """Answers of a model at temperature 1, from the table of its body where there is one.
 
@@ -269,7 +268,7 @@ def raw_answers(
     return stored.answers(indices)
 
 
-def with_validation(candidate: Candidate, dataset: Dataset | Material) -> Candidate:
+def with_validation(candidate: Candidate, dataset: Dataset) -> Candidate:
     """Ask a model, at temperature 1, about the validation split."""
     if candidate.stored is not None and len(dataset.validation):
         candidate.stored.features.of(dataset.validation)  # all that stand on the body share its time
@@ -302,7 +301,7 @@ def answers_and_novelty(
     return Answers(np.concatenate([each.said for each in blocks]), np.concatenate(known) if known else None)
 
 
-def calibrated(candidates: Sequence[Candidate], dataset: Dataset | Material, seed: int) -> list[Candidate]:
+def calibrated(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> list[Candidate]:
     """Give every classifier the temperature that fits what was held out best.
 
     Its answers about the same examples get temperatures that were fitted without them (`cross_fitted`).
@@ -351,7 +350,7 @@ def recommended(
     return found._replace(reason=f"{found.reason} After that it learned from these {dataset.noun}s too.")
 
 
-def on_validation(candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings) -> str:
+def on_validation(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:
     """The models' scores on validation by the metric that decides, in words that begin with a colon.
 
     Nothing without a validation split.
@@ -361,7 +360,7 @@ def on_validation(candidates: Sequence[Candidate], dataset: Dataset | Material, 
     return f"{on_held_out(candidates, dataset, settings)} on validation"
 
 
-def on_held_out(candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings) -> str:
+def on_held_out(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:
     """The models' scores on what was held out, by the metric that decides, after a colon."""
     metric = dataset.target.decides(settings.metric)
     shown = [

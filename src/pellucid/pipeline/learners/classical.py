@@ -39,7 +39,7 @@ from pellucid.pipeline.learners.candidates import (
     with_validation,
 )
 from pellucid.pipeline.learners.evaluation_budget import most_within_limit
-from pellucid.pipeline.learners.preparation import Material, classical_model_of, model_on_network
+from pellucid.pipeline.learners.preparation import classical_model_of, model_on_network
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, slowdown
 from pellucid.settings import DUMMIES, Settings
 from pellucid.training.hardware import choose_threads
@@ -61,7 +61,7 @@ _PROBED, _SMALLEST, _PLANNED = 16.0, 1e-4, 0.85
 _TRIES, _LATER = 4, 16
 
 
-def make_training_set(material: Material) -> TrainingSet:
+def make_training_set(material: Dataset) -> TrainingSet:
     """What a classical model fits: images, feature vectors or texts."""
     return TrainingSet(
         inputs=material.inputs,
@@ -74,7 +74,7 @@ def make_training_set(material: Material) -> TrainingSet:
     )
 
 
-def class_weights_of(settings: Settings, material: Material | Dataset) -> tuple[float, ...] | None:
+def class_weights_of(settings: Settings, material: Dataset) -> tuple[float, ...] | None:
     """Weights of the classes that were asked for; by no rule, as probabilities would be less honest."""
     if not material.classes:
         return None
@@ -87,7 +87,7 @@ class TrainingSets:
     def __init__(self) -> None:
         self._known: list[tuple[Int64[np.ndarray, " train"], TrainingSet]] = []
 
-    def of(self, material: Material) -> TrainingSet:
+    def of(self, material: Dataset) -> TrainingSet:
         """That of the material's training examples."""
         found = next((each for train, each in self._known if train is material.train), None)
         if found is None:
@@ -105,17 +105,17 @@ class ClassicalLearner:
     budget: Budget | None = (
         None  # bounds of its work; None for those of the preset, or for what fits into a time
     )
-    training_set: Callable[[Material], TrainingSet] = make_training_set  # models may share what it computes
+    training_set: Callable[[Dataset], TrainingSet] = make_training_set  # models may share what it computes
     setup: Setting | None = None  # None where set-ups are compared
     scale: float | None = (
         None  # of the decision values at that set-up, where an earlier training has found it
     )
 
-    def cost(self, material: Material) -> float:
+    def cost(self, material: Dataset) -> float:
         """A share of what all classical models together may take."""
         return _expected(material, choose_threads(self.settings)) / _TOGETHER
 
-    def fit(self, material: Material, time: TimeBudget = UNLIMITED, most: float = 0.0) -> Sequence[Candidate]:
+    def fit(self, material: Dataset, time: TimeBudget = UNLIMITED, most: float = 0.0) -> Sequence[Candidate]:
         """Fit the model within its budget, or else within what is left of a time; `most` as for `within`."""
         if self.budget is not None or not time.is_limited:
             return [self._fitted(material, self.budget or Budget.of_preset(self.settings.preset))]
@@ -124,7 +124,7 @@ class ClassicalLearner:
             found = self._fitted(material, self._share_of_budget(_SMALLEST, material), math.inf)
         return [found]
 
-    def within(self, seconds: float, material: Material, most: float = 0.0) -> Candidate | None:
+    def within(self, seconds: float, material: Dataset, most: float = 0.0) -> Candidate | None:
         """Fit the model as well as a time allows, its budget among what it hands over.
 
         It may take `most` seconds where it could not learn from all examples otherwise and these come first.
@@ -143,20 +143,20 @@ class ClassicalLearner:
             most=most,
         )
 
-    def _takes_all(self, material: Material) -> bool:
+    def _takes_all(self, material: Dataset) -> bool:
         """True where examples are worth more than set-ups: of linear models of texts, and of few images."""
         if material.takes == "texts":
             return self.name in LINEAR_OF_TEXTS
         return len(material.train) <= Budget.of_preset(self.settings.preset).screened
 
-    def _share_of_budget(self, share: float, material: Material) -> Budget:
+    def _share_of_budget(self, share: float, material: Dataset) -> Budget:
         """The budget for so much of the whole work."""
         whole, count = Budget.of_preset(self.settings.preset), len(material.train)
         if self._takes_all(material):
             return whole.shrunk_to_all(share, count)
         return whole if share >= 1 else Budget.shrunk(share, count).within(whole)
 
-    def _fitted(self, material: Material, budget: Budget, deadline: float | None = None) -> Candidate:
+    def _fitted(self, material: Dataset, budget: Budget, deadline: float | None = None) -> Candidate:
         """Fit the model, and ask it about validation; `OverdueError` where the deadline was over before."""
         fitted = fit_baseline(
             self.name,
@@ -242,7 +242,7 @@ def fitted_within(
 def learner_at_setup(
     candidate: Candidate,
     settings: Settings,
-    training_set: Callable[[Material], TrainingSet] = make_training_set,
+    training_set: Callable[[Dataset], TrainingSet] = make_training_set,
 ) -> ClassicalLearner:
     """The learner of a classical model at the set-up and within the budget that were taken, for parts.
 
@@ -253,7 +253,7 @@ def learner_at_setup(
     return ClassicalLearner(candidate.name, settings, budget, training_set, candidate.setup)
 
 
-def _expected(material: Material, threads: int) -> float:
+def _expected(material: Dataset, threads: int) -> float:
     """Seconds that all baselines together may take."""
     inputs, train = material.inputs, material.train
     if isinstance(inputs, Texts):
@@ -277,7 +277,7 @@ _MOST_OF_LIMIT, _EXPECTED = 0.1, 20.0
 Within = Callable[[str, Callable[[Budget | None, float | None], Fitted]], Fitted | None]
 
 
-def on_network(dataset: Dataset | Material, network: Candidate, context: RunContext) -> list[Candidate]:
+def on_network(dataset: Dataset, network: Candidate, context: RunContext) -> list[Candidate]:
     """Train simple models on the last hidden layer of a trained network; simplest first.
 
     Of large training splits 20,000 images or 10,000 texts are taken, drawn with the run's seed; with `quick`
@@ -314,7 +314,7 @@ def _always(name: str, fit: Callable[[Budget | None, float | None], Fitted]) -> 
     return fit(None, None)
 
 
-def drawn_for_simple_models(dataset: Dataset | Material, settings: Settings) -> Int64[np.ndarray, " train"]:
+def drawn_for_simple_models(dataset: Dataset, settings: Settings) -> Int64[np.ndarray, " train"]:
     """Ascending positions of the training examples that simple models on a network learn from."""
     draws = generator(settings.seed, Purpose.SIMPLE_MODELS)
     are_texts = isinstance(dataset.inputs, Texts)
@@ -328,7 +328,7 @@ def drawn_for_simple_models(dataset: Dataset | Material, settings: Settings) -> 
 def simple_models(
     network: Candidate,
     train: Int64[np.ndarray, " train"],
-    dataset: Dataset | Material,
+    dataset: Dataset,
     settings: Settings,
     known: Mapping[str, Candidate] | None = None,
     within: Within = _always,
@@ -341,7 +341,6 @@ def simple_models(
     stored = network.stored
     assert stored is not None  # every network hands over the table of its body
     positions = np.concatenate([train, dataset.validation])
-    weights = getattr(dataset, "weights", None)  # those of a data set that was read all weigh the same
     training_set = TrainingSet(
         inputs=np.concatenate([stored.hidden(part) for part in (train, dataset.validation) if len(part)]),
         labels=dataset.labels[positions],
@@ -349,7 +348,7 @@ def simple_models(
         validation=np.arange(len(train), len(positions)),
         classes=len(dataset.classes),
         kind="network",
-        weights=None if weights is None else weights[positions],
+        weights=None if dataset.weights is None else dataset.weights[positions],
     )
     found = []
     for name in _affordable(len(dataset.classes)):
@@ -400,9 +399,7 @@ def _affordable(classes: int) -> tuple[str, ...]:
     return tuple(each for each in ON_NETWORK if each != "svm" or _pairs(classes) <= _MOST_PAIRS)
 
 
-def _standing_on(
-    network: Candidate, below: FeatureCache, fitted: Fitted, dataset: Dataset | Material
-) -> Candidate:
+def _standing_on(network: Candidate, below: FeatureCache, fitted: Fitted, dataset: Dataset) -> Candidate:
     """A simple model together with the layers below it, as one model."""
 
     def ask(rows: np.ndarray) -> np.ndarray:

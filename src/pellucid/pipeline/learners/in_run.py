@@ -36,15 +36,7 @@ from pellucid.pipeline.learners.candidates import (
 )
 from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, on_network
 from pellucid.pipeline.learners.network import NetworkLearner, Planned, recipe_words
-from pellucid.pipeline.learners.preparation import (
-    Material,
-    Plan,
-    Prepared,
-    encoder_json,
-    make_plan,
-    material_of,
-    unvaried_model_of,
-)
+from pellucid.pipeline.learners.preparation import Plan, Prepared, encoder_json, make_plan, unvaried_model_of
 from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, RunContext, TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, DUMMIES, Settings
@@ -99,8 +91,7 @@ def train_baselines(
     """
     if not names:
         return []
-    material = material_of(dataset)
-    everything, training_sets = everything_of(material), TrainingSets()
+    everything, training_sets = everything_of(dataset), TrainingSets()
     kept = checkpoints / "baselines"
     make_folder(kept)
     found: list[Candidate] = []
@@ -113,9 +104,7 @@ def train_baselines(
             weights = [_LESS if each == _FOREST else 1.0 for each in names[place:]]
             seconds = time.left() * weights[0] / sum(weights)
         most = _MOST * time.left()
-        fit = partial(
-            _trained, learner, material, kept / name, stages, seconds, most=most, is_needed=is_first
-        )
+        fit = partial(_trained, learner, dataset, kept / name, stages, seconds, most=most, is_needed=is_first)
         candidate = has_time(name, fit)
         if candidate is None:
             continue
@@ -137,7 +126,7 @@ def train_baselines(
     return found
 
 
-def everything_of(material: Material) -> Material:
+def everything_of(material: Dataset) -> Dataset:
     """Material of all that is not for the test, of which nothing is left to judge."""
     nothing = np.zeros(0, np.int64)
     return dataclasses.replace(
@@ -158,7 +147,7 @@ def _learns_again(candidate: Candidate, dataset: Dataset, time: TimeBudget) -> b
 
 def _trained(
     learner: ClassicalLearner,
-    material: Material,
+    material: Dataset,
     folder: Path,
     stages: Stages,
     seconds: float = math.inf,
@@ -206,7 +195,7 @@ def _trained(
     return candidate
 
 
-def part_of(candidate: Candidate, material: Material) -> str:
+def part_of(candidate: Candidate, material: Dataset) -> str:
     """Words on the training examples of a model that did not learn from all; nothing of others."""
     seen, whole = candidate.train_examples, len(material.train)
     if seen >= whole or candidate.name in DUMMIES:
@@ -214,7 +203,7 @@ def part_of(candidate: Candidate, material: Material) -> str:
     return f" from {seen:,} of {count_of(whole, INPUT_KINDS[material.takes].noun)}"
 
 
-def _restored(folder: Path, name: str, material: Material) -> Candidate | None:
+def _restored(folder: Path, name: str, material: Dataset) -> Candidate | None:
     """A model that `_trained` wrote, or `None` where there is none that is whole."""
     try:
         facts = read_sealed(folder / _FITTED)
@@ -364,7 +353,7 @@ def train_beside(
         session.run(observers, keeps_best=keeps_best)
 
 
-def simple_in_run(network: Candidate, material: Material, context: RunContext) -> Sequence[Candidate]:
+def simple_in_run(network: Candidate, material: Dataset, context: RunContext) -> Sequence[Candidate]:
     """The simple models on the last hidden layer of the run's network, where baselines are trained."""
     if not has_baselines(context.settings, context.dataset):
         return []
@@ -427,11 +416,11 @@ def tuned_in_run(built: Built, before: Sequence[Mapping[str, Any]], context: Run
         train_beside(session, name, before, context, keeps_best=keeps_best(session))
 
     learner = TuningLearner(frozen_in_run(built.choice, context), run, built)
-    return learner.tuned(material_of(context.dataset))
+    return learner.tuned(context.dataset)
 
 
 def _features(
-    choice: Choice, context: RunContext, network: Network, prepared: Prepared, _: Material, threads: int
+    choice: Choice, context: RunContext, network: Network, prepared: Prepared, _: Dataset, threads: int
 ) -> Features:
     """Features of every example that any model on the frozen network is asked about."""
     dataset = context.dataset

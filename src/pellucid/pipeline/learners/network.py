@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from pellucid.bundle import Generator
+from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, UsageError
 from pellucid.networks import NETWORKS, Network, NetworkConfig, describe
@@ -16,7 +17,6 @@ from pellucid.pipeline.learners.backbone_learners import BackboneLearner
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
 from pellucid.pipeline.learners.classical import ClassicalLearner, drawn_for_simple_models
 from pellucid.pipeline.learners.preparation import (
-    Material,
     Plan,
     Prepared,
     make_plan,
@@ -49,13 +49,13 @@ class Learner(Protocol):
     def name(self) -> str:
         """Name of what it hands over, in words."""
 
-    def cost(self, material: Material) -> float:
+    def cost(self, material: Dataset) -> float:
         """Seconds that training on some material takes, by counts alone, on a processor of no name.
 
         An order of magnitude: whatever is decided by it is the same on every machine.
         """
 
-    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+    def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Train within a time on labelled inputs, whose validation split may be empty.
 
         One candidate, or all that stand on one body, simplest first.
@@ -145,11 +145,11 @@ class NetworkLearner:
 
     settings: Settings
     # makes the material ready; by default for the network that the settings name
-    prepare: Callable[[Material], Prepared] | None = None
+    prepare: Callable[[Dataset], Prepared] | None = None
     decide: Callable[[Prepared], Plan] | None = None  # plans layers and recipe for what was made ready
     train: Callable[[Planned], object] = lambda network: network.session.run()  # with observers or without
     # trains what builds on the trained network; by default nothing
-    beside: Callable[[Candidate, Material], Sequence[Candidate]] = lambda network, material: ()
+    beside: Callable[[Candidate, Dataset], Sequence[Candidate]] = lambda network, material: ()
     # the same network, planned for all the material of which this one learns a part; None where it is
     # planned afresh
     whole: Planned | None = None
@@ -159,12 +159,12 @@ class NetworkLearner:
         """The network that was asked for; `auto` where the material decides."""
         return self.settings.model if self.whole is None else self.whole.plan.name
 
-    def cost(self, material: Material) -> float:
+    def cost(self, material: Dataset) -> float:
         """By its layers and steps; of a part the share of its examples."""
         network = self.planned(material) if self.whole is None else self.whole
         return network.seconds * len(material.train) / len(network.prepared.examples.train)
 
-    def planned(self, material: Material) -> Planned:
+    def planned(self, material: Dataset) -> Planned:
         """Make the material ready, and plan the training of a network at step 0.
 
         Raises: `UsageError` if settings contradict the data, each other or this machine.
@@ -215,7 +215,7 @@ class NetworkLearner:
 
         return (half, least) if self.settings.depth is None else (half,)
 
-    def trained(self, network: Planned, material: Material) -> Sequence[Candidate]:
+    def trained(self, network: Planned, material: Dataset) -> Sequence[Candidate]:
         """Train to the end of the recipe, from step 0 or from a checkpoint.
 
         The trained network with its answers on validation, and behind it what stands on it.
@@ -240,7 +240,7 @@ class NetworkLearner:
         candidate = with_validation(dataclasses.replace(candidate, stored=stored), material)
         return [candidate, *self.beside(candidate, material)]
 
-    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+    def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Plan, shorten the recipe to what fits, and train."""
         network = self.planned(material)
         if time.is_limited:
@@ -336,7 +336,7 @@ def require_enough_images(settings: Settings, count: int, place: str) -> None:
         )
 
 
-def baseline_autoencoder(settings: Settings, material: Material) -> NetworkLearner:
+def baseline_autoencoder(settings: Settings, material: Dataset) -> NetworkLearner:
     """Learner of the autoencoder that an adversarial network is measured beside.
 
     It learns in few steps, the same whatever time there is, and nobody watches.
@@ -354,7 +354,7 @@ def baseline_autoencoder(settings: Settings, material: Material) -> NetworkLearn
     )
 
 
-def learner_of(settings: Settings, material: Material) -> Learner:
+def learner_of(settings: Settings, material: Dataset) -> Learner:
     """The learner that settings name, which fits that model alone.
 
     Raises: `UsageError` if a setting contradicts the data or the model.

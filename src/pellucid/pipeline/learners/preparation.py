@@ -1,13 +1,12 @@
 """Preparation of data for a network, and the plan of its training, decided before the first step."""
 
-import dataclasses
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped, UInt8
+from jaxtyping import UInt8
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Model, TextModel, generator_of
@@ -23,58 +22,11 @@ from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.learners.refusals import networks_with, require_fitting_inputs
 from pellucid.pipeline.run.journal import Journal
 from pellucid.settings import GENERATIVE, Settings
-from pellucid.tasks import InputName, Target, target_of
 from pellucid.training import Examples, Recipe, Session, Surroundings, WordVectors, choose_recipe
 from pellucid.training.hardware import choose_device, choose_precision, choose_threads, lacking
 
 # Networks of texts; the first that has every setting given is taken.
 _PREFERRED = ("bag", "text-cnn", "rnn")
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """Labelled data before any model has made it ready for itself."""
-
-    # uint8 images (n, height, width, channels), float32 feature vectors (n, features), or texts
-    inputs: Shaped[np.ndarray, "n ..."] | Texts
-    # class of each example as a position in `classes`, or the number to predict
-    labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]
-    train: Int64[np.ndarray, " train"]  # ascending positions of the training examples
-    # ascending positions of the validation examples; may be empty
-    validation: Int64[np.ndarray, " validation"]
-    classes: tuple[str, ...]  # names of the classes; none where numbers are predicted
-    preprocessing: Preprocessing | None = None  # how images were fitted; None for feature vectors and texts
-    # of each example in the loss, above 0 for those in a split; None where all weigh the same
-    weights: Float64[np.ndarray, " n"] | None = None
-
-    @property
-    def target(self) -> Target:
-        """Target that is learnt: classes or numbers."""
-        return target_of(len(self.classes))
-
-    @property
-    def takes(self) -> InputName:
-        """Kind of the inputs: `images`, `values` (feature vectors) or `texts`."""
-        if isinstance(self.inputs, Texts):
-            return "texts"
-        return "images" if self.inputs.ndim == 4 else "values"
-
-    @property
-    def without_validation(self) -> "Material":
-        """The same with no example set aside, so that none of those to be judged chooses anything."""
-        return dataclasses.replace(self, validation=np.zeros(0, np.int64))
-
-
-def material_of(dataset: Dataset) -> Material:
-    """Training and validation part of a data set."""
-    return Material(
-        inputs=dataset.inputs,
-        labels=dataset.labels,
-        train=dataset.train,
-        validation=dataset.validation,
-        classes=dataset.classes,
-        preprocessing=dataset.preprocessing,
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +82,7 @@ def encoder_json(encoder: Encoder) -> dict[str, Any]:
     return {"kind": encoder.kind, **encoder.to_json(), "sha256": digest}
 
 
-def network_name(settings: Settings, material: Material) -> str:
+def network_name(settings: Settings, material: Dataset) -> str:
     """Name of the network to train, a key in `NETWORKS`: the one asked for, or by rule.
 
     The rule: `cnn` for images, `mlp` for feature vectors. For texts it is `bag`, which learns any
@@ -146,7 +98,7 @@ def network_name(settings: Settings, material: Material) -> str:
     return "cnn" if material.takes == "images" else "mlp"
 
 
-def prepared_for(name: str, material: Material, settings: Settings) -> Prepared:
+def prepared_for(name: str, material: Dataset, settings: Settings) -> Prepared:
     """Make data ready for one network.
 
     Raises: `UsageError` if a setting contradicts the data; `DataError` if the file of word vectors cannot
@@ -173,7 +125,7 @@ def prepared_for(name: str, material: Material, settings: Settings) -> Prepared:
     return Prepared(name, examples, encoder, tuple(reasons), vectors)
 
 
-def examples_of(inputs: np.ndarray | Tokens, material: Material, *, generates: bool = False) -> Examples:
+def examples_of(inputs: np.ndarray | Tokens, material: Dataset, *, generates: bool = False) -> Examples:
     """Inputs that are ready for a network (images, feature vectors or ids of texts), with their labels."""
     return Examples(
         inputs,
@@ -220,7 +172,7 @@ def session_of(plan: "Plan", prepared: Prepared) -> Session[Network]:
     return Session.start(plan.network, prepared.examples, plan.recipe, prepared.vectors, prepared.trained)
 
 
-def classical_model_of(fitted: Fitted, material: Material) -> ClassicalModel:
+def classical_model_of(fitted: Fitted, material: Dataset) -> ClassicalModel:
     """A classical model with everything that belongs to it, so that it takes inputs as they come."""
     return ClassicalModel(
         fitted.predictor,

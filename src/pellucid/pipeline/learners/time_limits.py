@@ -20,7 +20,6 @@ from pellucid.pipeline.learners.candidates import Candidate, FeatureTable
 from pellucid.pipeline.learners.classical import drawn_for_simple_models
 from pellucid.pipeline.learners.evaluation_budget import WITH_CURVE, Folds, has_curve, most_synthetic_outliers
 from pellucid.pipeline.learners.network import Planned, recipe_words
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.run.context import LEAST_SHARE, RunContext, TimeBudget, slowdown
 from pellucid.settings import CLASSICAL
 from pellucid.tasks import TEXTS
@@ -88,13 +87,13 @@ def costs_of(backbones: Sequence[Choice], folds: Folds, context: RunContext) -> 
     dataset, settings, stages = context.dataset, context.settings, context.stages
     if not context.time.is_limited or context.journal.is_revised("backbones"):
         return []
-    found, material, test = [], material_of(dataset), len(dataset.test)
+    found, test = [], len(dataset.test)
     for choice in backbones:
         most = _SHARE * context.time.whole
-        if not choice.is_asked_for and is_hopeless(choice, material, test, most):
+        if not choice.is_asked_for and is_hopeless(choice, dataset, test, most):
             continue
         with stages.stage(f"measuring {choice.name}") as stage:
-            cost = measured(choice, material, settings, test, folds, _for_network(context))
+            cost = measured(choice, dataset, settings, test, folds, _for_network(context))
             stage.words = f"measured {choice.name}: {1 / cost.cost.example:,.0f} {dataset.noun}s per second"
         if choice.is_asked_for:
             cost.require(_for_network(context))
@@ -175,7 +174,7 @@ def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int) 
     asked += sum(len(part) for part in (context.dataset.validation, context.dataset.test))
     asked += most_synthetic_outliers(len(context.dataset.test))
     if settings.baselines:
-        asked += len(drawn_for_simple_models(material_of(context.dataset), settings))
+        asked += len(drawn_for_simple_models(context.dataset, settings))
     whole, judged = network.session.batches, folds.judged_within(network.seconds)
     for count in sorted({judged, min(judged, 1)}, reverse=True):
         network.session.batches = whole
