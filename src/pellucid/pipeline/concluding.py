@@ -201,10 +201,7 @@ def conclude(
     folds: Folds,
     context: RunContext,
 ) -> Outcome:
-    """Calibrate and recommend by what was held out, draw the learning curve, and use the test split once.
-
-    Raises: `DivergedError` if the loss of a training on a part stopped being finite.
-    """
+    """Calibrate and recommend by what was held out, draw the learning curve, and use the test split once."""
     folder, dataset, settings, stages, journal, _ = context
     config, network, continual = journal.content, learned.network, learned.continual
     candidates = calibrated(learned.candidates, dataset, settings.seed)

@@ -79,11 +79,7 @@ class Learned:
 
 
 def plan_learning(continual: ContinualTraining | None, folds: Folds, context: RunContext) -> PlannedLearning:
-    """Decide which learners take part, and measure what costs much.
-
-    Raises: `UsageError` if settings contradict the data, each other or this machine, or time is too
-    short; `ModelFileError` if weights of a backbone are missing, damaged or of another kind.
-    """
+    """Decide which learners take part, and measure what costs much."""
     backbones = () if continual is not None else _backbones(context)
     if continual is not None:
         continual = recall(continual, context.dataset, context.settings, context.journal, context.stages)
@@ -94,11 +90,7 @@ def plan_learning(continual: ContinualTraining | None, folds: Folds, context: Ru
 
 
 def learn(planned: PlannedLearning, context: RunContext) -> Learned:
-    """Train every learner within its share of the time.
-
-    Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
-    was finished is kept; `StorageError` if the disk is full or not writable.
-    """
+    """Train every learner within its share of the time."""
     folder, settings, time = context.folder, context.settings, context.time
     dataset = context.dataset
     make_folder(folder.checkpoints)

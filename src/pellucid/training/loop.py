@@ -56,8 +56,6 @@ def fit(
     `validate` scores the network on the validation split; empty when there is none. Observers are called
     after every step and epoch. `shorten` is asked after every step for the recipe that holds from there
     on: the same, or one of fewer steps.
-
-    Raises: `DivergedError` if the loss or a gradient stopped being finite.
     """
     recipe = batches.recipe
     frozen_from = recipe.epochs - recipe.frozen_epochs

@@ -254,10 +254,7 @@ class Session(Generic[Learner]):
         return recipe.total_steps * (step_seconds + validation_seconds / self.batches.per_epoch)
 
     def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> None:
-        """Shorten the recipe to what fits into a time; arguments as for `within`.
-
-        Raises: `UsageError` if not even a few steps fit.
-        """
+        """Shorten the recipe to what fits into a time; arguments as for `within`."""
         with pinned(self.batches.recipe.threads):
             recipe = within(seconds, self.network, self.batches, scored_after, least, fewest)
             self.batches = Batches(self.batches.examples, recipe)
@@ -273,8 +270,6 @@ class Session(Generic[Learner]):
 
         It has the weights of its best epoch; the last, without a validation split or where the best is not
         looked for. Of an autoencoder the prior is then fitted anew. `observers` and `shorten` as for `fit`.
-
-        Raises: `DivergedError` if the loss or a gradient stopped being finite.
         """
         recipe, examples = self.batches.recipe, self.batches.examples
         keep_freed_memory()

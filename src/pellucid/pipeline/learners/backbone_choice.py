@@ -144,9 +144,6 @@ def chosen(settings: Settings, material: Dataset) -> tuple[Choice, ...]:
     those that are installed are considered beside the network that is trained from scratch, where the
     model is left open and the images look like photographs, or there are at most 2,000 texts to learn
     from.
-
-    Raises: `UsageError` if the one asked for is not known, is not installed or cannot take such inputs;
-    `ModelFileError` if its weights are missing, damaged or of another kind.
     """
     if settings.builds_on_backbone:
         names = [str(settings.backbone)]
@@ -166,9 +163,6 @@ def taken_over(
     """The backbones that a run being resumed decided on, with what a time limit left them.
 
     `records` are what `config.json` has of them.
-
-    Raises: `UsageError` if one is not installed any more, or its weights are others than when the run was
-    started; `ModelFileError` if its weights are missing, damaged or of another kind.
     """
     found = []
     for record in records:

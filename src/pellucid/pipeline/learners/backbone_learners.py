@@ -39,7 +39,7 @@ from pellucid.pipeline.run.context import UNLIMITED, TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from pellucid.tasks import INPUT_KINDS
-from pellucid.training import Examples, Recipe, Session, Surroundings, choose_recipe
+from pellucid.training import Examples, Observer, Recipe, Session, Surroundings, choose_recipe
 from pellucid.training.hardware import choose_device, choose_threads, keep_freed_memory, pinned
 from pellucid.training.loop import keep_best_mixture
 from pellucid.training.optimisers import UPPERMOST, shares_of_rate
@@ -99,10 +99,7 @@ class FrozenLearner:
         return self.within(time, material).built(material).candidates
 
     def within(self, time: TimeBudget, material: Dataset) -> "FrozenLearner":
-        """The same with as many training examples as fit into a time.
-
-        Raises: `UsageError` if not even a small part of them fits.
-        """
+        """The same with as many training examples as fit into a time."""
         if not time.is_limited:
             return self
         whole = measured(self.choice, material, self.settings)
@@ -113,11 +110,7 @@ class FrozenLearner:
         return dataclasses.replace(self, choice=found)
 
     def built(self, material: Dataset) -> Built:
-        """Compute the features, and train every model on them.
-
-        Raises: `DivergedError` if the loss stopped being finite; `StorageError` if the disk is full or not
-        writable, where features are kept.
-        """
+        """Compute the features, and train every model on them."""
         choice, settings = self.choice, self.settings
         network, prepared = choice.started(settings), choice.prepared(material)
         train, began = prepared.examples.train, time.perf_counter()
@@ -226,17 +219,9 @@ _KEPT = {
 _KEPT_BLINDLY = "the mean of the weights before and after is kept"
 
 
-def to_the_end(session: Session[Network]) -> None:
-    """Train to the end of fine-tuning; the last weights count, but where patience may end it before.
-
-    Raises: `DivergedError` if the loss stopped being finite.
-    """
-    session.run(keeps_best=keeps_best(session))
-
-
-def keeps_best(session: Session[Network]) -> bool:
-    """True where the best weights are looked for, since patience may end the training before its course."""
-    return session.batches.recipe.patience is not None
+def to_the_end(session: Session[Network], observers: Sequence[Observer] = ()) -> None:
+    """Train to the end of fine-tuning; the last weights count, but where patience may end it before."""
+    session.run(observers, keeps_best=session.batches.recipe.patience is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,9 +260,6 @@ class TuningLearner:
         """Train every layer of a copy of the network further, where that is wanted and fits into a limit.
 
         The tuned network stands last where it paid.
-
-        Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
-        was finished is kept.
         """
         built = self.frozen.built(material) if self.built is None else self.built
         if not is_tuned(self.frozen.settings, built.choice):
@@ -309,16 +291,10 @@ class TuningLearner:
 def tuned(
     network: Network, prepared: Prepared, recipe: Recipe, run: Callable[[Session[Network]], object]
 ) -> tuple[float, Sequence[Record]]:
-    """Train every layer further, and keep what is best on validation.
+    """Train every layer of a network further, in place, and keep what is best on validation.
 
-    Args:
-        network: trained in place.
-        prepared: what it trains on.
-        recipe: how.
-        run: trains a session to its end.
-
-    Returns:
-        The share of the change that was kept, 0 where tuning did not pay; and one record for each epoch.
+    `run` takes the session to its end. The share of the change that was kept, 0 where tuning did not pay; and
+    one record for each epoch.
     """
     before = weights_of(network)
     examples = prepared.examples
@@ -353,10 +329,6 @@ class BackboneLearner:
         """Train every model on the backbone within the time, and hand over the best on validation.
 
         The validation split may be empty.
-
-        Raises: `UsageError` if the backbone is not known, not installed, cannot take such inputs, or the time
-        is too short for it; `ModelFileError` if its weights are missing, damaged or of another kind;
-        `DivergedError` if the loss stopped being finite.
         """
         frozen = self._frozen(material).within(time, material)
         built = frozen.built(material)

@@ -112,8 +112,6 @@ def compute_features(
     Finished ones are kept in `folder`, which is made where it is missing; those of another `identity`, that
     of the network and the data, are computed anew. `progress` is told the examples done and the examples in
     all.
-
-    Raises: `StorageError` if the disk is full or not writable; finished blocks stay.
     """
     make_folder(folder)
     description = folder / "features.json"

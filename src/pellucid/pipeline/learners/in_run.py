@@ -24,7 +24,7 @@ from pellucid.pipeline.learners.backbone_learners import (
     Built,
     FrozenLearner,
     TuningLearner,
-    keeps_best,
+    to_the_end,
 )
 from pellucid.pipeline.learners.candidates import (
     Candidate,
@@ -49,6 +49,9 @@ from pellucid.training.observers import Checkpointer, HistoryFile, Snapshots, St
 from pellucid.training.state import load_checkpoint
 
 _FITTED, _AGAIN = "fitted.json", "-again"
+# What is kept of a classical candidate beside its model.
+_KEPT = ["train_examples", "train_seconds", "features", "setup", "scale"]
+_KEPT += ["configurations", "budget", "answer_seconds"]
 
 # Weight of a forest beside other models in the time of all; seconds below which no further model is tried; of
 # what is left of that time, what a linear model of texts may take to learn from all.
@@ -179,16 +182,9 @@ def _trained(
         # The description comes last and completes what a resumed run finds.
         make_folder(folder)
         save(candidate.model, folder / "model", {})
-        facts = {
-            "train_examples": candidate.train_examples,
-            "train_seconds": candidate.train_seconds,
-            "features": candidate.features,
-            "setup": candidate.setup,
-            "scale": candidate.scale,
-            "configurations": [list(each) for each in candidate.configurations],
-            "budget": None if candidate.budget is None else dataclasses.asdict(candidate.budget),
-            "answer_seconds": candidate.answer_seconds,
-        }
+        facts = {name: getattr(candidate, name) for name in _KEPT}
+        if candidate.budget is not None:
+            facts["budget"] = dataclasses.asdict(candidate.budget)
         write_file(folder / _FITTED, sealed(facts))
         score = on_validation([candidate], material, learner.settings)
         stage.words = f"trained {learner.name}{words}{part_of(candidate, material)}{score}"
@@ -208,19 +204,14 @@ def _restored(folder: Path, name: str, material: Dataset) -> Candidate | None:
     try:
         facts = read_sealed(folder / _FITTED)
         model = load_any(folder / "model")
-        return Candidate(
-            name=name,
-            model=model,
-            train_examples=int(facts["train_examples"]),
-            train_seconds=float(facts["train_seconds"]),
-            held_out=HeldOut(material.validation, answers(model, material, material.validation)),
-            features=facts["features"],
-            setup=(str(facts["setup"][0]), str(facts["setup"][1])),
-            scale=None if facts["scale"] is None else float(facts["scale"]),
-            configurations=tuple(Configuration(*each) for each in facts["configurations"]),
-            budget=None if facts["budget"] is None else Budget(**facts["budget"]),
-            answer_seconds=float(facts["answer_seconds"]),
-        )
+        read = {each: facts[each] for each in _KEPT}
+        read |= {
+            "setup": (str(facts["setup"][0]), str(facts["setup"][1])),
+            "configurations": tuple(Configuration(*each) for each in facts["configurations"]),
+            "budget": None if facts["budget"] is None else Budget(**facts["budget"]),
+        }
+        held_out = HeldOut(material.validation, answers(model, material, material.validation))
+        return Candidate(name, model, held_out=held_out, **read)
     except (OSError, ValueError, TypeError, LookupError):  # as is every refusal of a model or of its answers
         return None
 
@@ -230,11 +221,7 @@ _SHOWN = 8
 
 
 def network_of_run(context: RunContext) -> NetworkLearner:
-    """The learner of a network that starts afresh: decides its plan once, resumes from the newest checkpoint.
-
-    Raises: `UsageError` from `planned` where texts are cut otherwise than in the run being resumed, so that
-    every weight would mean something else.
-    """
+    """The learner of a fresh network: decides its plan once, resumes from the newest checkpoint."""
     journal = context.journal
 
     def plan(prepared: Prepared) -> Plan:
@@ -267,9 +254,6 @@ def train_in_run(network: Planned, context: RunContext) -> None:
     """Train a network from the newest checkpoint to the end of the recipe, and show it.
 
     Checkpoints and the history are written to the folder of the run.
-
-    Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came; a checkpoint
-    was written.
     """
     plan, session, folder = network.plan, network.session, context.folder
     total = plan.recipe.total_steps
@@ -330,29 +314,6 @@ def _shortening(
     return shorten
 
 
-def train_beside(
-    session: Session[Network],
-    name: str,
-    before: Sequence[Mapping[str, Any]],
-    context: RunContext,
-    *,
-    keeps_best: bool = True,
-) -> None:
-    """Train another network of a run from its newest checkpoint to the end of the recipe.
-
-    `before` are the records of the history that stand before its own.
-
-    Raises: as `train_in_run`.
-    """
-    checkpoints, total = context.folder.checkpoints / name, session.batches.recipe.total_steps
-    make_folder(checkpoints)
-    load_checkpoint(checkpoints, session.state, total)
-    checkpointer = Checkpointer(checkpoints, {"model": name}, total)
-    history = HistoryFile(context.folder.path / "history.jsonl", before, name)
-    with observers_of_run(session, checkpointer, history, context) as observers:
-        session.run(observers, keeps_best=keeps_best)
-
-
 def simple_in_run(network: Candidate, material: Dataset, context: RunContext) -> Sequence[Candidate]:
     """The simple models on the last hidden layer of the run's network, where baselines are trained."""
     if not has_baselines(context.settings, context.dataset):
@@ -406,14 +367,18 @@ def tuned_in_run(built: Built, before: Sequence[Mapping[str, Any]], context: Run
     """Fine-tune a backbone where that is wanted and fits into a time limit, from the newest checkpoint.
 
     `before` are the records of the history that stand before those of tuning.
-
-    Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
-    was finished is kept; `StorageError` if the disk is full or not writable.
     """
     name = built.choice.name + SUFFIX
+    checkpoints = context.folder.checkpoints / name
 
     def run(session: Session[Network]) -> None:
-        train_beside(session, name, before, context, keeps_best=keeps_best(session))
+        make_folder(checkpoints)
+        total = session.batches.recipe.total_steps
+        load_checkpoint(checkpoints, session.state, total)
+        checkpointer = Checkpointer(checkpoints, {"model": name}, total)
+        history = HistoryFile(context.folder.path / "history.jsonl", before, name)
+        with observers_of_run(session, checkpointer, history, context) as observers:
+            to_the_end(session, observers)
 
     learner = TuningLearner(frozen_in_run(built.choice, context), run, built)
     return learner.tuned(context.dataset)

@@ -59,9 +59,6 @@ class Learner(Protocol):
         """Train within a time on labelled inputs, whose validation split may be empty.
 
         One candidate, or all that stand on one body, simplest first.
-
-        Raises: `UsageError` if a setting contradicts the data, or the time is too short; `DivergedError`
-        if the loss stopped being finite.
         """
 
 
@@ -165,10 +162,7 @@ class NetworkLearner:
         return network.seconds * len(material.train) / len(network.prepared.examples.train)
 
     def planned(self, material: Dataset) -> Planned:
-        """Make the material ready, and plan the training of a network at step 0.
-
-        Raises: `UsageError` if settings contradict the data, each other or this machine.
-        """
+        """Make the material ready, and plan the training of a network at step 0."""
         began = time.monotonic()
         if self.prepare is None:
             prepared = prepared_for(network_name(self.settings, material), material, self.settings)
@@ -219,9 +213,6 @@ class NetworkLearner:
         """Train to the end of the recipe, from step 0 or from a checkpoint.
 
         The trained network with its answers on validation, and behind it what stands on it.
-
-        Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and a
-        checkpoint was written.
         """
         self.train(network)
         plan, session = network.as_trained().plan, network.session
@@ -355,10 +346,7 @@ def baseline_autoencoder(settings: Settings, material: Dataset) -> NetworkLearne
 
 
 def learner_of(settings: Settings, material: Dataset) -> Learner:
-    """The learner that settings name, which fits that model alone.
-
-    Raises: `UsageError` if a setting contradicts the data or the model.
-    """
+    """The learner that settings name, which fits that model alone."""
     require_prediction(settings)
     require_fitting_model(settings, material.target)
     require_known_classes(settings, material.classes, "y")

@@ -81,8 +81,6 @@ def costs_of(backbones: Sequence[Choice], folds: Folds, context: RunContext) -> 
     """Measure pretrained backbones under a time limit, before anything is trained.
 
     Nothing without a limit, or where a run being resumed has shared it out.
-
-    Raises: `UsageError` if there is too little time for one that was asked for.
     """
     dataset, settings, stages = context.dataset, context.settings, context.stages
     if not context.time.is_limited or context.journal.is_revised("backbones"):
@@ -152,8 +150,6 @@ def within_limit(network: Planned, folds: Folds, context: RunContext, asked: int
     Where folds judge and all steps of every training do not fit, a single fold is left to judge. It is asked
     about so many examples more in the end. Time that is not the network's is reserved as `rest` until it is
     trained.
-
-    Raises: `UsageError` if not even a few steps fit.
     """
     if not context.time.is_limited:
         return network
