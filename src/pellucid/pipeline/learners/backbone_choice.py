@@ -112,12 +112,6 @@ class Choice:
         return dataclasses.replace(self, train=train, limits=limits, reason=reason)
 
 
-def limits_in(record: Mapping[str, Any]) -> BackboneLimits | None:
-    """Share that a time limit left a backbone, by its record in `config.json`; `None` where it left none."""
-    kept = record.get("granted")
-    return None if kept is None else BackboneLimits(**kept)
-
-
 def stratified_sample(material: Dataset, most: int, seed: int) -> Int64[np.ndarray, " part"]:
     """Draw a part of the training examples, to which each class (of numbers, each decile) gives its share.
 
@@ -173,8 +167,8 @@ def taken_over(
                 f"--resume: the weights of {choice.name} are others than when the run was started; restore "
                 "them, or start again with --overwrite"
             )
-        limits = limits_in(record)
-        if limits is not None:
+        if (limits := record.get("granted")) is not None:
+            limits = BackboneLimits(**limits)
             choice = choice.within(limits, material, settings.seed, record["reason"])
         found.append(choice)
     return tuple(found)

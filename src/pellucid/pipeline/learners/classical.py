@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.bundle import ImageModel
+from pellucid.bundle import ClassicalModel, ImageModel, TextModel
 from pellucid.bundle.network_answers import MOST_EXAMPLES, MOST_VALUES
 from pellucid.classical import (
     LINEAR_OF_TEXTS,
@@ -39,7 +39,6 @@ from pellucid.pipeline.learners.candidates import (
     with_validation,
 )
 from pellucid.pipeline.learners.evaluation_budget import most_within_limit
-from pellucid.pipeline.learners.preparation import classical_model_of, model_on_network
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, slowdown
 from pellucid.settings import DUMMIES, Settings
 from pellucid.training.hardware import choose_threads
@@ -173,7 +172,14 @@ class ClassicalLearner:
         if isinstance(fitted.predictor, Forest):  # it may have grown until its time was over
             trees = len(fitted.predictor.roots) * (TREES_LEFT_OUT if material.takes == "texts" else 1)
             budget = dataclasses.replace(budget, trees=trees)
-        model, began = classical_model_of(fitted, material), time.perf_counter()
+        model = ClassicalModel(
+            fitted.predictor,
+            fitted.features,
+            material.classes,
+            preprocessing=material.preprocessing,
+            tfidf=fitted.tfidf,
+        )
+        began = time.perf_counter()
         held_out = HeldOut(material.validation, answers(model, material, material.validation))
         return Candidate(
             name=fitted.name,
@@ -411,9 +417,19 @@ def _standing_on(network: Candidate, below: FeatureCache, fitted: Fitted, datase
         at_once = min(MOST_EXAMPLES, max(1, MOST_VALUES // int(inputs[0].size)))
     # A simple model never sees the mirrored image.
     share = 0.5 if isinstance(network.model, ImageModel) and network.model.mirror else 1.0
+    above = network.model
+    assert isinstance(above, (ImageModel, TextModel))  # networks of a run take images or texts
+    model = ClassicalModel(
+        fitted.predictor,
+        fitted.features,
+        above.classes,
+        preprocessing=above.preprocessing,
+        network=above.network,
+        encoder=above.encoder if isinstance(above, TextModel) else None,
+    )
     candidate = Candidate(
         name=f"{fitted.name}-on-{network.name}",
-        model=model_on_network(fitted, network.model),
+        model=model,
         train_examples=fitted.train_examples,
         train_seconds=network.train_seconds + fitted.seconds,
         features=f"last hidden layer of {network.name}",

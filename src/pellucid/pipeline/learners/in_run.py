@@ -1,6 +1,7 @@
 """Learners in a run: what is decided stands in the journal, training is shown and survives a kill."""
 
 import dataclasses
+import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ from pellucid.pipeline.learners.candidates import (
 )
 from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, on_network
 from pellucid.pipeline.learners.network import NetworkLearner, Planned, recipe_words
-from pellucid.pipeline.learners.preparation import Plan, Prepared, encoder_json, make_plan, unvaried_model_of
+from pellucid.pipeline.learners.preparation import Plan, Prepared, make_plan, unvaried_model_of
 from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, RunContext, TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, DUMMIES, Settings
@@ -233,7 +234,8 @@ def network_of_run(context: RunContext) -> NetworkLearner:
 
     def decide(prepared: Prepared) -> Plan:
         if prepared.encoder is not None:
-            now = encoder_json(prepared.encoder)
+            digest = hashlib.sha256(prepared.encoder.content()).hexdigest()
+            now = {"kind": prepared.encoder.kind, **prepared.encoder.to_json(), "sha256": digest}
             if journal.decided("encoder", lambda: now) != now:
                 raise UsageError(
                     "--resume: texts are cut into other tokens than when the run was started, by another "

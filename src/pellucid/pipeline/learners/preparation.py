@@ -1,6 +1,5 @@
 """Preparation of data for a network, and the plan of its training, decided before the first step."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Model, TextModel, generator_of
-from pellucid.classical import Fitted
+from pellucid.bundle import FeatureModel, ImageModel, Model, TextModel, generator_of
 from pellucid.data import Dataset, Preprocessing
 from pellucid.data.images.augmentation import probe_mirroring, probe_variations, usual_shift
 from pellucid.data.raw_texts import Texts
@@ -71,15 +69,6 @@ class Prepared:
         return InputFacts(
             (shape[3], shape[1], shape[2]) if len(shape) == 4 else (shape[1],), outputs, examples
         )
-
-
-def encoder_json(encoder: Encoder) -> dict[str, Any]:
-    """An encoder for `config.json`, enough to tell it from every other.
-
-    Its kind, its settings and the SHA-256 of its content.
-    """
-    digest = hashlib.sha256(encoder.content()).hexdigest()
-    return {"kind": encoder.kind, **encoder.to_json(), "sha256": digest}
 
 
 def network_name(settings: Settings, material: Dataset) -> str:
@@ -170,30 +159,6 @@ def unvaried_model_of(network: Network, prepared: Prepared, classes: tuple[str, 
 def session_of(plan: "Plan", prepared: Prepared) -> Session[Network]:
     """A session of a planned network, at step 0."""
     return Session.start(plan.network, prepared.examples, plan.recipe, prepared.vectors, prepared.trained)
-
-
-def classical_model_of(fitted: Fitted, material: Dataset) -> ClassicalModel:
-    """A classical model with everything that belongs to it, so that it takes inputs as they come."""
-    return ClassicalModel(
-        fitted.predictor,
-        fitted.features,
-        material.classes,
-        preprocessing=material.preprocessing,
-        tfidf=fitted.tfidf,
-    )
-
-
-def model_on_network(fitted: Fitted, network: Model) -> ClassicalModel:
-    """A simple model on a network's last hidden layer as one model, which takes what the network takes."""
-    assert isinstance(network, (ImageModel, TextModel))  # networks of a run take images or texts
-    return ClassicalModel(
-        fitted.predictor,
-        fitted.features,
-        network.classes,
-        preprocessing=network.preprocessing,
-        network=network.network,
-        encoder=network.encoder if isinstance(network, TextModel) else None,
-    )
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,10 @@ def require_same_data(place: str, dataset: Dataset, journal: Journal) -> None:
 
     Raises: `DataError` naming what changed.
     """
-    before = journal.decided("data", lambda: data_json(place, dataset))
+    fitted = dataset.preprocessing  # None for texts, which every model makes ready in its own way
+    kept = None if fitted is None else fitted.to_json()
+    now = {"place": place, **data_identity(dataset), "preprocessing": kept}
+    before = journal.decided("data", lambda: now)
     changed = [
         f"{name} was {before.get(name)}, is {value}"
         for name, value in data_identity(dataset).items()
@@ -197,17 +200,4 @@ def data_identity(dataset: Dataset) -> dict[str, Any]:
         "test": len(dataset.test),
         "classes": list(dataset.classes),
         "fingerprint": dataset.fingerprint,
-    }
-
-
-def data_json(place: str, dataset: Dataset) -> dict[str, Any]:
-    """The data as `config.json` has it.
-
-    `preprocessing` is null for texts, which every model makes ready in its own way.
-    """
-    fitted = dataset.preprocessing
-    return {
-        "place": place,
-        **data_identity(dataset),
-        "preprocessing": None if fitted is None else fitted.to_json(),
     }
