@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
 from pellucid.classical.linear_fitting import constant, moments, scale_out_of_sample, scaling, standardise
-from pellucid.classical.predictors import Predictor, Rows, dense, settings_with, spread
+from pellucid.classical.predictors import Outputs, Predictor, Rows, dense, spread
 from pellucid.classical.search import Work
 from pellucid.strict import Forms
 
@@ -51,7 +51,6 @@ class Kernel(Predictor):
 
     Attributes:
         kind: key in `PREDICTORS`.
-        SETTINGS: bounds of what a file states.
         inputs: features of a row.
         outputs: classes, or 1 for a number.
         number: whether a number is predicted.
@@ -69,10 +68,9 @@ class Kernel(Predictor):
     """
 
     kind: ClassVar[str] = "kernel"
-    SETTINGS = settings_with("outputs", "inputs", "space", "points", "columns")
     inputs: int = field(init=False)
-    outputs: int
     number: bool
+    outputs: Outputs
     mean: Float32[np.ndarray, " inputs"]
     projection: Float32[np.ndarray, "inputs space"]
     points: Float32[np.ndarray, "points space"]
@@ -128,34 +126,14 @@ class Kernel(Predictor):
     def _points(self) -> Float64[np.ndarray, "points space"]:
         return self.points.astype(np.float64)
 
-    def to_json(self) -> dict[str, Any]:
-        """Sizes, from which `expected` tells the forms of the arrays."""
-        return {
-            "number": self.number,
-            "outputs": self.outputs,
-            "inputs": self.inputs,
-            "space": self.points.shape[1],
-            "points": len(self.points),
-            "columns": len(self.classes),
-        }
-
     @classmethod
     def _forms(cls, stated: Mapping[str, Any]) -> Forms:
-        cls._require_outputs(stated)
-        space, points, columns = stated["space"], stated["points"], stated["columns"]
+        columns = stated["columns"]
+        pairs = columns * (columns - 1) // 2
+        forms = super()._forms({**stated, "others": max(1, columns - 1), "pairs": max(1, pairs)})
         if not stated["number"] and columns < 2:
             raise ValueError("kernel: a single class has nothing to be told from")
-        return {
-            "mean": ("float32", (stated["inputs"],)),
-            "projection": ("float32", (stated["inputs"], space)),
-            "points": ("float32", (points, space)),
-            "gamma": ("float64", (1,)),
-            "weights": ("float64", (points, max(1, columns - 1))),
-            "bias": ("float64", (max(1, columns * (columns - 1) // 2),)),
-            "scale": ("float64", (1,)),
-            "ends": ("int32", (columns,)),
-            "classes": ("int32", (columns,)),
-        }
+        return forms
 
     def _check(self) -> None:
         self._require_classes(self.classes)
