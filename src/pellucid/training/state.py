@@ -13,7 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from pellucid.errors import DivergedError, StorageError
-from pellucid.files import open_regular, write_folder
+from pellucid.files import read_regular, write_folder
 from pellucid.strict import Number, OneOf, Text, Whole, from_json, read_sealed, sealed, to_json
 
 Record = dict[str, Any]
@@ -210,6 +210,7 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
 # Checkpoints: the state of training in a folder, whole or not at all, the last two kept.
 
 _FORMAT = 1
+_MOST_OF_HEADER = 16 << 20
 _KEPT = 2  # where the newest is damaged, the one before it is resumed
 
 
@@ -256,9 +257,11 @@ def load_checkpoint(folder: Path, state: State, total_steps: int | None = None) 
     Raises: `StorageError` if there are checkpoints and none is intact; the state is then left alone.
     """
     broken = ""
+    # Weights, the best ones, gradients and two moments of an optimiser, and the names of all these.
+    most = 6 * sum(each.nbytes for each in state.network.state_dict().values()) + _MOST_OF_HEADER
     for path in reversed(_checkpoints(folder)):
         try:
-            document, tensors = _read(path)
+            document, tensors = _read(path, most)
             state.restore(tensors, document.state, total_steps)
         except (OSError, ValueError, safetensors.SafetensorError) as error:
             reason = getattr(error, "strerror", None) or str(error)
@@ -270,14 +273,14 @@ def load_checkpoint(folder: Path, state: State, total_steps: int | None = None) 
     return None
 
 
-def _read(path: Path) -> tuple[_Checkpoint, dict[str, Tensor]]:
+def _read(path: Path, most: int) -> tuple[_Checkpoint, dict[str, Tensor]]:
     """Document and tensors of a checkpoint, both under their checksums.
 
-    Raises: `OSError` if a file is missing or no regular one, `ValueError` if one was changed.
+    Raises: `OSError` if a file is missing, no regular one, or of more than `most` bytes, `ValueError` if one
+    was changed.
     """
     document = from_json("checkpoint", read_sealed(path / "state.json"), _Checkpoint)
-    with open_regular(path / "state.safetensors") as file:
-        content = file.read()
+    content = read_regular(path / "state.safetensors", most)
     if hashlib.sha256(content).hexdigest() != document.sha256:
         raise ValueError("the checksum of state.safetensors does not match")
     return document, load(content)
