@@ -29,7 +29,7 @@ import pellucid
 
 _WATCHED = (
     "pellucid.strict", "pellucid.strict", "pellucid.strict", "pellucid.strict",
-    "pellucid.files", "pellucid.budgets", "pellucid.bundle.loading", "pellucid.bundle.loading",
+    "pellucid.files", "pellucid.budgets", "pellucid.bundle.reading", "pellucid.bundle.reading",
     "pellucid.networks.costs",
 )  # fmt: skip
 _INSIDE = threading.local()

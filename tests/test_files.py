@@ -269,5 +269,8 @@ def test_a_lock_that_is_a_link_leaves_what_it_points_to(
 
 def test_a_lock_that_is_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / ".lock")
-    with pytest.raises(StorageError, match=r"\.lock: cannot write: not a regular file"), files.locked(tmp_path):
+    with (
+        pytest.raises(StorageError, match=r"\.lock: cannot write: not a regular file"),
+        files.locked(tmp_path),
+    ):
         pass

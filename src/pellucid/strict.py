@@ -187,6 +187,18 @@ class Anything:
 
 
 @dataclass(frozen=True)
+class Read:
+    """A value that a function of its owner reads, or refuses with a `ValueError`."""
+
+    by: Callable[[Any], Any]
+
+    def read(self, name: str, value: object) -> Any:
+        """What the function makes of the value."""
+        del name
+        return self.by(value)
+
+
+@dataclass(frozen=True)
 class Truth:
     """True or false."""
 
@@ -399,7 +411,12 @@ _declared: Callable[[type], dict[str, _Declared]] = functools.cache(_declaration
 
 def fields_of(kind: type) -> Fields:
     """Fields of an annotated dataclass by name, in its order."""
-    return {name: field_of(each.annotation) for name, each in _declared(kind).items()}
+    fields = {name: field_of(each.annotation) for name, each in _declared(kind).items()}
+    # What may be left out is never null where it stands.
+    return {
+        name: field.field if isinstance(field, _Or) and _declared(kind)[name].is_left_out else field
+        for name, field in fields.items()
+    }
 
 
 def optional_of(kind: type) -> Set[str]:

@@ -109,7 +109,8 @@ class RunFolder:
         A former run's files may stand there: with `resume` they are kept, with `overwrite` removed.
 
         Raises: `UsageError` if both flags are given; `StorageError` if a run or something else stands there,
-        a folder in it is a link, or the place cannot be written to; `RunLockedError` if another process writes there.
+        a folder in it is a link, or the place cannot be written to; `RunLockedError` if another process
+        writes there.
         """
         if resume and overwrite:
             raise UsageError("--resume: contradicts --overwrite; give one of them")

@@ -4,33 +4,176 @@ import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle.average_models import AverageModel
-from pellucid.bundle.description import Description, pack
-from pellucid.bundle.fields import (
+from pellucid.bundle.format import (
     CARD_NAME,
     FILE_NAME,
     HELD_OUT_NAME,
     MEMBERS_NAME,
+    NETWORK,
     NOVELTY_NAME,
+    PREDICTOR,
+    TFIDF,
     WEIGHTS_NAME,
+    Description,
     EncodingPlan,
+    Kind,
     MemberPlan,
     PredictorPlan,
+    pack,
 )
 from pellucid.bundle.generator_models import AdversarialModel, AutoencoderModel, Generator
 from pellucid.bundle.model import Model
-from pellucid.bundle.models import ClassicalModel, ImageModel, TextModel
-from pellucid.bundle.parts import as_tensors, parts_of, tensors_of, vector_length
+from pellucid.bundle.models import ClassicalModel, FeatureModel, ImageModel, TextModel
+from pellucid.classical import Predictor
 from pellucid.data.wording import with_article
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DivergedError
 from pellucid.files import write_folder
+from pellucid.networks import Network
 from pellucid.networks.config import Latent
-from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS
+from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS, VALUES
+
+
+class Parts(NamedTuple):
+    """Parts of a model beside its description; each `None` where there is none."""
+
+    network: Network | None = None
+    predictor: Predictor | None = None
+    encoding: Encoder | Tfidf | None = None
+
+
+def parts_of(model: Model) -> Parts:
+    """Take a model apart; of an average, all parts lie with its members.
+
+    Raises: `TypeError` if it is a model of someone else's, which cannot be saved.
+    """
+    if isinstance(model, AverageModel):
+        return Parts()
+    if isinstance(model, ClassicalModel):
+        encoding = model.tfidf if model.encoder is None else model.encoder
+        return Parts(model.network, model.predictor, encoding)
+    if isinstance(model, TextModel):
+        return Parts(model.network, None, model.encoder)
+    if isinstance(model, (ImageModel, FeatureModel, Generator)):
+        return Parts(model.network)
+    raise TypeError(f"model: {type(model).__name__} cannot be saved; only models of pellucid.bundle can")
+
+
+def vector_length(model: Model) -> int | None:
+    """Length of the feature vectors that a model takes.
+
+    0 where any number will do; `None` where no vectors are taken.
+    """
+    if isinstance(model, FeatureModel):
+        return model.features
+    return model.length if isinstance(model, ClassicalModel) and model.input_kind is VALUES else None
+
+
+def save(
+    model: Model, folder: Path, facts: Mapping[str, Any], beside: Mapping[str, Path] | None = None
+) -> None:
+    """Write a model folder; equal weights give equal bytes of `weights.safetensors`.
+
+    The parent of `folder` must exist; a former folder is replaced as a whole. `facts` are what the model card
+    tells beside the model itself, such as training examples or test accuracy: names in words to texts or
+    numbers, in the order to show. `beside` are folders in which members of an average are saved already, by
+    their names; their files are linked where that is possible.
+
+    Raises: `TypeError` if the model is none of this package's, `DivergedError` if a weight is not finite
+    (nothing is written), `StorageError` if the disk is full or permission is denied (the former folder
+    stays).
+    """
+    if not isinstance(model, AverageModel):
+        write_folder(folder, _files_of_one(model, folder, facts))
+        return
+    contents: dict[str, bytes] = {}
+    saved: dict[str, Path] = {}
+    members = []
+    for name, weight, member in model.members:
+        place = f"{MEMBERS_NAME}/{name}"
+        if beside and name in beside:
+            saved |= {f"{place}/{file.name}": file for file in sorted(beside[name].iterdir())}
+            description = (beside[name] / FILE_NAME).read_bytes()
+        else:
+            files = _files_of_one(member, folder, {})
+            contents |= {f"{place}/{file}": content for file, content in files.items()}
+            description = files[FILE_NAME]
+        members.append(MemberPlan(name, weight, hashlib.sha256(description).hexdigest()))
+    write_folder(folder, {**contents, **_described(model, {}, facts, tuple(members))}, saved)
+
+
+def _files_of_one(model: Model, folder: Path, facts: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files of a model by name.
+
+    Raises: `TypeError` if it is none of this package's, `DivergedError` if a weight is not finite.
+    """
+    network, predictor, encoding = parts_of(model)
+    tensors = {} if network is None else dict(network.state_dict())
+    if predictor is not None:
+        of_tfidf = encoding.arrays() if isinstance(encoding, Tfidf) else {}
+        tensors = {
+            **{NETWORK + name: tensor for name, tensor in tensors.items()},
+            **_as_tensors(predictor.arrays(), PREDICTOR),
+            **_as_tensors(of_tfidf, TFIDF),
+        }
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise DivergedError(f"{folder}: the weights {name!r} are not finite; nothing was saved")
+    contents = {WEIGHTS_NAME: pack(tensors)}
+    if encoding is not None:
+        contents[EncodingPlan.of(encoding).file] = encoding.content()
+    return _described(model, contents, facts)
+
+
+def _as_tensors(arrays: Mapping[str, np.ndarray], prefix: str = "") -> dict[str, Tensor]:
+    """Arrays as tensors in memory of their own, a prefix before each name."""
+    return {prefix + name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+
+
+def _described(
+    model: Model,
+    contents: Mapping[str, bytes],
+    facts: Mapping[str, Any],
+    members: tuple[MemberPlan, ...] = (),
+) -> dict[str, bytes]:
+    """Files with those that every model has, and last the description that seals them."""
+    contents = {**contents, CARD_NAME: model_card(model, facts).encode()}
+    if model.detector is not None:
+        contents[NOVELTY_NAME] = pack(_as_tensors(model.detector.arrays()))
+    if model.held_out is not None:
+        contents[HELD_OUT_NAME] = pack(_as_tensors(model.held_out.arrays()))
+    network, predictor, encoding = parts_of(model)
+    is_average, is_classical = isinstance(model, AverageModel), isinstance(model, ClassicalModel)
+    description = Description(
+        kind=Kind(model.input_kind, model.target, is_classical, is_average).name,
+        architecture=None if network is None else network.config,
+        predictor=None if predictor is None else PredictorPlan(predictor.kind, predictor.to_json()),
+        features=model.features if isinstance(model, ClassicalModel) else None,
+        preprocessing=model.preprocessing if encoding is None else EncodingPlan.of(encoding),
+        length=vector_length(model),
+        classes=model.classes,
+        temperature=model.temperature,
+        mirror=isinstance(model, ImageModel) and model.mirror,
+        novelty=None if model.detector is None else model.detector.to_json(),
+        held_out=None if model.held_out is None else model.held_out.to_json(),
+        joined_columns=model.joined_columns,
+        renamed=model.renamed,
+        threshold=model.threshold,
+        origin=None if network is None else network.origin,
+        members=members,
+        sha256={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
+    )
+    return {**contents, FILE_NAME: description.to_bytes()}
+
 
 # The model card: what a model is, in words, beside the model.
 
@@ -284,98 +427,3 @@ model = pellucid.load("path/to/this/folder")
 
 {command}Nothing in this folder can run code.
 {words}"""
-
-
-def save(
-    model: Model, folder: Path, facts: Mapping[str, Any], beside: Mapping[str, Path] | None = None
-) -> None:
-    """Write a model folder; equal weights give equal bytes of `weights.safetensors`.
-
-    The parent of `folder` must exist; a former folder is replaced as a whole. `facts` are what the model card
-    tells beside the model itself, such as training examples or test accuracy: names in words to texts or
-    numbers, in the order to show. `beside` are folders in which members of an average are saved already, by
-    their names; their files are linked where that is possible.
-
-    Raises: `TypeError` if the model is none of this package's, `DivergedError` if a weight is not finite
-    (nothing is written), `StorageError` if the disk is full or permission is denied (the former folder
-    stays).
-    """
-    if isinstance(model, AverageModel):
-        contents, saved = _of_average(model, folder, facts, beside or {})
-        write_folder(folder, contents, saved)
-    else:
-        write_folder(folder, _of_one(model, folder, facts))
-
-
-def _of_average(
-    model: AverageModel, folder: Path, facts: Mapping[str, Any], beside: Mapping[str, Path]
-) -> tuple[dict[str, bytes], dict[str, Path]]:
-    """The files of an average by name, and the files of members that are saved already."""
-    contents: dict[str, bytes] = {}
-    saved: dict[str, Path] = {}
-    members = []
-    for name, weight, member in model.members:
-        place = f"{MEMBERS_NAME}/{name}"
-        if name in beside:
-            saved |= {f"{place}/{file.name}": file for file in sorted(beside[name].iterdir())}
-            description = (beside[name] / FILE_NAME).read_bytes()
-        else:
-            files = _of_one(member, folder, {})
-            contents |= {f"{place}/{file}": content for file, content in files.items()}
-            description = files[FILE_NAME]
-        members.append(MemberPlan(name, weight, hashlib.sha256(description).hexdigest()))
-    return {**contents, **_described(model, {}, facts, tuple(members))}, saved
-
-
-def _of_one(model: Model, folder: Path, facts: Mapping[str, Any]) -> dict[str, bytes]:
-    """The files of a model by name.
-
-    Raises: `TypeError` if it is none of this package's, `DivergedError` if a weight is not finite.
-    """
-    parts = parts_of(model)
-    tensors = tensors_of(parts)
-    for name, tensor in tensors.items():
-        if not tensor.isfinite().all():
-            raise DivergedError(f"{folder}: the weights {name!r} are not finite; nothing was saved")
-    contents = {WEIGHTS_NAME: pack(tensors)}
-    if parts.encoding is not None:
-        contents[EncodingPlan.of(parts.encoding).file] = parts.encoding.content()
-    return _described(model, contents, facts)
-
-
-def _described(
-    model: Model,
-    contents: Mapping[str, bytes],
-    facts: Mapping[str, Any],
-    members: tuple[MemberPlan, ...] = (),
-) -> dict[str, bytes]:
-    """Files with those that every model has, and last the description that seals them."""
-    contents = {**contents, CARD_NAME: model_card(model, facts).encode()}
-    if model.detector is not None:
-        contents[NOVELTY_NAME] = pack(as_tensors(model.detector.arrays()))
-    if model.held_out is not None:
-        contents[HELD_OUT_NAME] = pack(as_tensors(model.held_out.arrays()))
-    parts = parts_of(model)
-    encoding = parts.encoding
-    description = Description(
-        input_kind=model.input_kind,
-        architecture=None if parts.network is None else parts.network.config,
-        predictor=None
-        if parts.predictor is None
-        else PredictorPlan(parts.predictor.kind, parts.predictor.to_json()),
-        features=model.features if isinstance(model, ClassicalModel) else None,
-        preprocessing=model.preprocessing if encoding is None else EncodingPlan.of(encoding),
-        length=vector_length(model),
-        classes=model.classes,
-        temperature=model.temperature,
-        mirror=isinstance(model, ImageModel) and model.mirror,
-        novelty=None if model.detector is None else model.detector.to_json(),
-        held_out=None if model.held_out is None else model.held_out.to_json(),
-        joined_columns=model.joined_columns,
-        renamed=model.renamed,
-        threshold=model.threshold,
-        origin=None if parts.network is None else parts.network.origin,
-        members=members,
-        sha256={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
-    )
-    return {**contents, FILE_NAME: description.to_bytes()}
