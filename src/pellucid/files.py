@@ -58,10 +58,7 @@ def open_regular(path: str | Path) -> BufferedReader:
 
 
 def _opened(path: str | Path) -> tuple[int, int]:
-    """File descriptor of a regular file, opened for reading, and its size.
-
-    Raises: `OSError` as `open_regular`.
-    """
+    """File descriptor of a regular file, opened for reading, and its size."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise _irregular(path)
     # Should something else have taken its place meanwhile, opening it does not wait either.

@@ -202,10 +202,7 @@ def _member_answers(model: Model, parts: Sequence[np.ndarray]) -> Float64[np.nda
 
 
 def _require_agreement(members: Sequence[Member]) -> None:
-    """Require members that can be averaged.
-
-    Raises: `ValueError` with what contradicts what.
-    """
+    """Require members that can be averaged."""
     if not LEAST_MEMBERS <= len(members) <= MOST_MEMBERS:
         raise ValueError(
             f"members: {len(members)} of them, where {LEAST_MEMBERS} to {MOST_MEMBERS} are averaged"

@@ -487,10 +487,7 @@ def _place(entry: Any) -> tuple[int, int]:
 
 
 def _end_of(name: str, entry: Any, dtype: str, shape: tuple[int, ...], position: int) -> int:
-    """The byte that follows a tensor whose header entry is that of the architecture.
-
-    Raises: `ValueError` if type, shape or offsets are others.
-    """
+    """The byte that follows a tensor whose header entry is that of the architecture."""
     match entry:
         case {"dtype": str(kind), "shape": list(found), "data_offsets": [int(), int()]} if len(entry) == 3:
             pass

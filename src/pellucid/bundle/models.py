@@ -426,10 +426,7 @@ class ClassicalModel(Model):
             yield np.zeros((len(block), 0), np.float32) if is_blind else self._feature_view.features(block)
 
     def _require_agreement(self) -> None:
-        """Require predictor, features, classes and parts of the features to speak of the same things.
-
-        Raises: `ValueError` with what contradicts what.
-        """
+        """Require predictor, features, classes and parts of the features to speak of the same things."""
         outputs = self.target.outputs(len(self.classes))
         if self.predictor.outputs != outputs:
             needed = "1 is" if outputs == 1 else f"{outputs} are"

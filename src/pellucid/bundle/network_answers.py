@@ -273,10 +273,7 @@ class FeatureView:
         return feature_length(self.kind, (image.height, image.width, image.channels))
 
     def _size_of_texts(self) -> int:
-        """Count the features of texts.
-
-        Raises: `ValueError` with what contradicts what.
-        """
+        """Count the features of texts."""
         if self.preprocessing is not None:
             raise ValueError(f"features {self.kind!r} of texts, but preprocessing makes images")
         if self.network is None:

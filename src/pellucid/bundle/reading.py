@@ -214,10 +214,7 @@ def _average(place: Path, description: Description) -> Model:
 
 
 def _member(place: Path, plan: MemberPlan) -> Model:
-    """A member from its folder, whose description has the checksum that the average knows.
-
-    Raises: `ModelFileError` if it is missing, a link, damaged, changed, or an average.
-    """
+    """A member from its folder, whose description has the checksum that the average knows."""
     folder = place / MEMBERS_NAME / plan.name
     for each in (folder.parent, folder):
         if each.is_symlink() or not each.is_dir():
@@ -237,10 +234,7 @@ def _member(place: Path, plan: MemberPlan) -> Model:
 
 
 def _file_inside(folder: Path, name: str) -> Path:
-    """The path of a regular file of the folder, never one that a link leads to.
-
-    Raises: `ModelFileError` if it is missing, a link, or no regular file.
-    """
+    """The path of a regular file of the folder, never one that a link leads to."""
     path = folder / name
     if path.is_symlink():
         raise ModelFileError(f"{path}: a link; a model folder holds its own files; copy the file there")

@@ -112,10 +112,7 @@ def save(
 
 
 def _files_of_one(model: Model, folder: Path, facts: Mapping[str, Any]) -> dict[str, bytes]:
-    """The files of a model by name.
-
-    Raises: `TypeError` if it is none of this package's, `DivergedError` if a weight is not finite.
-    """
+    """The files of a model by name."""
     network, predictor, encoding = parts_of(model)
     tensors = {} if network is None else dict(network.state_dict())
     if predictor is not None:

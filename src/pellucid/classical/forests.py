@@ -130,11 +130,7 @@ class Forest(Predictor):
 
 
 def _require_trees(forest: Forest) -> None:
-    """Refuse a forest unless every node and leaf is reached in exactly one way, in a bounded depth.
-
-    Raises:
-        ValueError: they are not.
-    """
+    """Refuse a forest unless every node and leaf is reached in exactly one way, in a bounded depth."""
     nodes, leaves = len(forest.feature), len(forest.ends)
     if nodes and (forest.feature.min() < 0 or forest.feature.max() >= forest.inputs):
         raise ValueError(f"forest: a node asks about a feature outside 0 to {forest.inputs - 1}")

@@ -190,10 +190,7 @@ def checked(row: Row, value: Any) -> Any:
 
 
 def _checked_by_class(row: Row, value: Any) -> str | dict[str, Any]:
-    """Bring values by class to a `dict` of texts or of numbers, or refuse them; a choice stays a text.
-
-    Raises: `UsageError` as `checked`, or if the text cannot be read.
-    """
+    """Bring values by class to a `dict` of texts or of numbers, or refuse them; a choice stays a text."""
     if isinstance(value, str) and value in row.choices:
         return value
     if isinstance(value, (str, os.PathLike)) and row.read is not None:
@@ -339,10 +336,7 @@ def parse_names(text: str) -> dict[str, str]:
 
 
 def _object(text: str) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises: `ValueError` if it is none, or names a class twice.
-    """
+    """Read a JSON object."""
     try:
         found = json.loads(text, object_pairs_hook=_once)
     except (json.JSONDecodeError, RecursionError) as error:
@@ -353,10 +347,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The values by name.
-
-    Raises: `ValueError` if a name stands twice with different values.
-    """
+    """The values by name."""
     found: dict[str, Any] = {}
     for name, value in pairs:
         if found.setdefault(name, value) != value:

@@ -94,10 +94,7 @@ def require_no_contradiction(settings: "Settings") -> None:
 
 
 def _require_split_by_time(settings: "Settings") -> None:
-    """Refuse what divides the data in another way than by time.
-
-    Raises: `UsageError` naming it.
-    """
+    """Refuse what divides the data in another way than by time."""
     others = {
         "--split-column": settings.split_column,
         "--test": settings.test,

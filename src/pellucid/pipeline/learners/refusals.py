@@ -134,10 +134,7 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
 
 
 def _require_generator(settings: Settings) -> None:
-    """Refuse settings of networks that make images beside any other model, and those without a use there.
-
-    Raises: `UsageError` naming them.
-    """
+    """Refuse settings of networks that make images beside any other model, and those without a use there."""
     for row in ROWS:
         owners = row.belongs_to
         if set(owners) & set(GENERATIVE) and settings.model not in owners and row.is_used(settings):
@@ -158,10 +155,7 @@ def _require_generator(settings: Settings) -> None:
 
 
 def _require_room_for_backbone(settings: Settings, takes: str) -> None:
-    """Refuse what a network that others designed has no room for.
-
-    Raises: `UsageError` naming it.
-    """
+    """Refuse what a network that others designed has no room for."""
     if settings.model != "auto":
         raise UsageError(
             f"--backbone: {settings.backbone} is the network, and --model is {settings.model}; leave one of "
@@ -190,10 +184,7 @@ def networks_with(settings: Settings, names: Sequence[str]) -> list[str]:
 
 
 def _refuse(settings: Settings, rows: Sequence[Row], do: str, reason: str, also: Sequence[str] = ()) -> None:
-    """Refuse settings that were given where they change nothing; `do` is what they do, in the plural.
-
-    Raises: `UsageError` naming them, and flags that stand beside them.
-    """
+    """Refuse settings that were given where they change nothing; `do` is what they do, in the plural."""
     idle = [row.flag for row in rows if row.is_used(settings)] + [*also]
     if idle:
         verb, _, rest = do.partition(" ")
