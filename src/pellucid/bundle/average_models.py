@@ -23,13 +23,7 @@ from pellucid.tasks import TEXTS
 
 
 class Member(NamedTuple):
-    """A model in an average.
-
-    Attributes:
-        name: that its run gives it.
-        weight: whole, 1 to 1,000; its share is this over the sum of all.
-        model: at its own temperature.
-    """
+    """A model in an average; its share is its weight, 1 to 1,000, over the sum of all."""
 
     name: str
     weight: int
@@ -39,19 +33,11 @@ class Member(NamedTuple):
 class AverageModel(Model):
     """Images or texts in; the weighted mean of the members' probabilities, or of their numbers, out.
 
-    What is novel to the member of the most weight is novel to the average. Members that look at an input in
-    the same way, as those on one network do, look at it once.
+    What is novel to the member of the most weight, which stands first, is novel to the average. Members that
+    look at an input in the same way, as those on one network do, look at it once.
 
-    Attributes:
-        members: the one of the most weight first.
-
-    Args:
-        members: two to five, of different names, that take the same inputs and know the same classes.
-        temperature: of the mean; probabilities are raised to the power of one over it; 0.01 to 100.
-
-    Raises:
-        ValueError: members do not fit each other or cannot be averaged, or the temperature is out of bounds,
-            or not 1 where a number is predicted.
+    A `ValueError` where there are not two to five members of different names that take the same inputs and
+    know the same classes, or the temperature is out of bounds.
     """
 
     members: tuple[Member, ...]

@@ -67,14 +67,7 @@ _DIGEST = r"[0-9a-f]{64}"
 
 
 class Kind(NamedTuple):
-    """A kind of model.
-
-    Attributes:
-        input_kind: of what it takes.
-        target: of its answers.
-        is_classical: or else a network, or an average.
-        is_average: or else one model.
-    """
+    """A kind of model: its inputs, its answers, and whether it is classical, an average, or a network."""
 
     input_kind: InputKind
     target: Target
@@ -119,12 +112,7 @@ _TITLES = {
 
 @dataclass(frozen=True)
 class EncodingPlan(Saved):
-    """Settings of an encoder or a TF-IDF, without the words it knows.
-
-    Attributes:
-        kind: key in `ENCODERS`, or `tf-idf`.
-        settings: what its `to_json` gave; checked by the encoder itself.
-    """
+    """Kind (a key in `ENCODERS`, or `tf-idf`) and settings of an encoding, without the words it knows."""
 
     kind: str
     settings: Mapping[str, Any]
@@ -177,13 +165,7 @@ class PredictorPlan:
 
 @dataclass(frozen=True)
 class MemberPlan:
-    """A member of an average, which lies beside it.
-
-    Attributes:
-        name: of its folder in `members`.
-        weight: 1 to 1,000.
-        sha256: of its `model.json`, which holds the checksums of everything else in its folder.
-    """
+    """A member of an average: the folder in `members`, the weight, and the SHA-256 of its `model.json`."""
 
     name: Annotated[str, Text(100, pattern=_FILE)]
     weight: Annotated[int, Whole(1, MOST_WEIGHT)]

@@ -25,12 +25,9 @@ _SUM_TOLERANCE = 1e-3
 
 
 class Answers(NamedTuple):
-    """Answers of a model about some inputs, and their novelty.
+    """Answers of a model: probabilities (n, classes) or numbers (n,), and the novelty of each input, 0 to 1.
 
-    Attributes:
-        said: probabilities (n, classes), or numbers (n,).
-        novelty: 0 to 1 for each, the share of validation examples that look less foreign; `None` where
-            the model cannot tell.
+    Novelty is the share of validation examples that look less foreign; `None` where the model cannot tell.
     """
 
     said: Float64[np.ndarray, "n ..."]

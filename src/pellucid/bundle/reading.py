@@ -98,8 +98,8 @@ def load(folder: str | Path) -> Model:
 
     `folder` is a model folder, or a run, whose recommended model is taken.
 
-    Raises: `ModelFileError` if there is no model, it is damaged, of a kind that may run code, takes
-    feature vectors, or makes images.
+    Raises: `ModelFileError` if there is no model, it is damaged, of a kind that may run code, takes feature
+    vectors, or makes images.
     """
     model = load_to_open(folder)
     if model.target is GENERATION:

@@ -24,8 +24,8 @@ class Forest(Predictor):
 
     Attributes:
         kind: key in `PREDICTORS`.
-        outputs: classes, or 1 for a number.
         number: whether a number is predicted.
+        outputs: classes, or 1 for a number.
         inputs: features it takes.
         roots: where each tree begins.
         feature: the feature that each node asks about.

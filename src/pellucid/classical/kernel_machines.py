@@ -52,8 +52,8 @@ class Kernel(Predictor):
     Attributes:
         kind: key in `PREDICTORS`.
         inputs: features of a row.
-        outputs: classes, or 1 for a number.
         number: whether a number is predicted.
+        outputs: classes, or 1 for a number.
         mean: taken away from each feature.
         projection: from features to the space of the kernel.
         points: the kept examples in that space.
@@ -167,25 +167,14 @@ _CACHE_MEGABYTES = 200
 
 
 class Setup(NamedTuple):
-    r"""Hyper-parameters of a support vector machine.
-
-    Attributes:
-        width: $\gamma$ times the summed variance of the features.
-        strength: $C$, of the errors against the size of the weights.
-    """
+    r"""Hyper-parameters: `width` is $\gamma$ times the summed variance of the features, `strength` is $C$."""
 
     width: float
     strength: float
 
 
 class Space(NamedTuple):
-    """Space in which the kernel works.
-
-    Attributes:
-        mean: of the features.
-        projection: standardisation and principal components in one.
-        rows: every training example there.
-    """
+    """Space in which the kernel works: all rows there, and what projects features into it."""
 
     mean: Float32[np.ndarray, " d"]
     projection: Float32[np.ndarray, "d space"]
@@ -211,9 +200,8 @@ class Pairs(NamedTuple):
 def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work, setup: Setup) -> Predictor:
     """Train a support vector machine; a constant where all labels are one, or all features.
 
-    The rows of the features are in an order drawn by chance. Labels are class codes, or numbers where `work`,
-    which has seed, threads and counts, knows no classes. The set-up is the width of the kernel and the
-    strength.
+    The rows of the features are in an order drawn by chance. Labels are class codes, or numbers where `work`
+    knows no classes.
     """
     centre, scale = scaling(features, work.one_unit)
     variance = float(np.count_nonzero(scale))

@@ -94,15 +94,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Constant(Predictor):
-    """Shares of the classes, or mean, of the training examples.
-
-    Attributes:
-        kind: key in `PREDICTORS`.
-        outputs: classes, or 1 for a number.
-        inputs: 0; it takes any features and looks at none.
-        number: whether a number is predicted.
-        answer: probabilities that sum to one, or one number.
-    """
+    """Shares of the classes, or mean, of the training examples; it takes any features and looks at none."""
 
     kind: ClassVar[str] = "constant"
     outputs: int = field(init=False)
@@ -155,14 +147,8 @@ def spread(
 class Linear(Predictor):
     """Linear model of classes or of a number.
 
-    Attributes:
-        kind: key in `PREDICTORS`.
-        inputs: features of a row.
-        outputs: classes, or 1 for a number.
-        number: whether a number is predicted.
-        weights: one column for each class that was there to learn, with any standardisation in it.
-        bias: one number for each of them.
-        classes: which classes these are; ascending.
+    Of `weights` and `bias` there is one column for each of the `classes` that were there to learn, ascending,
+    with any standardisation in it.
     """
 
     kind: ClassVar[str] = "linear"

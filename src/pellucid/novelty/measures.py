@@ -15,13 +15,7 @@ from pellucid.strict import Stored, Whole
 
 
 class Measure(Stored):
-    """Map from features to one or two numbers, larger for what is foreign, fitted on training examples.
-
-    Its `kind` is its key in `MEASURES`.
-
-    Attributes:
-        columns: features of a row.
-    """
+    """Map from features, `columns` a row, to one or two numbers, larger for what is foreign."""
 
     columns: int
 

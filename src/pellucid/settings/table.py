@@ -481,10 +481,10 @@ class Settings:
     def from_mapping(cls, values: Mapping[str, Any], place: str) -> "Settings":
         """Build settings from values of unknown types, such as a parsed TOML file, and check them.
 
-        Names may have dashes or underscores; `place` says in messages where they come from.
+        Names may have dashes or underscores; `place` says where they come from, in messages.
 
         Raises: `UsageError` if a name is unknown or given twice, or a value is of the wrong type or out of
-        range; the message starts with the place.
+        range.
         """
         known = {each.name: each for each in ROWS}
         named: dict[str, Any] = {}
