@@ -195,49 +195,41 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
 
     `facts` are names in words to texts or numbers, in the order to show.
     """
+    members = [each.model for each in model.members] if isinstance(model, AverageModel) else [model]
+    parts = [parts_of(each) for each in members]
+    origins = [each.network.origin for each in parts if each.network is not None]
     rows = {
         "model" if isinstance(model, (ClassicalModel, AverageModel)) else "network": model.name,
         "parameters": f"{model.parameters:,}",
         "input": _input(model),
         **_features(model),
         **_output(model),
-        **_detector(model),
-        **_held_out(model),
-        **_origin(model),
+        **_validation_facts(model),
+        **{name: fact for each in origins if each is not None for name, fact in each.facts().items()},
         **facts,
     }
     lines = [f"| {plain_text(str(name))} | {plain_text(_shown(value))} |" for name, value in rows.items()]
+    plans = [EncodingPlan.of(each.encoding) for each in parts if each.encoding is not None]
+    files = sorted({f"`{plan.file}`" for plan in plans if plan.holds_words})
+    words = ""
+    if files:
+        of_members = " of its members" if isinstance(model, AverageModel) else ""
+        words = (
+            f"\nWords of the training texts stand in {' and '.join(files)}{of_members}: whoever passes this "
+            "folder on passes them on too.\n"
+        )
+    kind = f"A model that predicts a number from {with_article(model.input_kind.noun)},"
+    if model.target is GENERATION:
+        kind = "A network that makes images,"
+    elif model.target is CLASSIFICATION:
+        kind = model.input_kind.classifier
     return _CARD.format(
-        kind=_kind(model),
+        kind=kind,
         table="\n".join(lines),
         answers=_answers(model),
         command=_GENERATE if model.target is GENERATION else _COMMANDS[model.input_kind.name],
-        words=_words(model),
+        words=words,
     )
-
-
-def _origin(model: Model) -> dict[str, str]:
-    """Source of weights that others trained; nothing where there are none."""
-    found: dict[str, str] = {}
-    for each in _models(model):
-        network = parts_of(each).network
-        origin = None if network is None else network.origin
-        found |= {} if origin is None else origin.facts()
-    return found
-
-
-def _models(model: Model) -> tuple[Model, ...]:
-    """The members of an average, or the model alone."""
-    return tuple(each.model for each in model.members) if isinstance(model, AverageModel) else (model,)
-
-
-def _kind(model: Model) -> str:
-    """The kind of model, in a few words."""
-    if model.target is GENERATION:
-        return "A network that makes images,"
-    if model.target is CLASSIFICATION:
-        return model.input_kind.classifier
-    return f"A model that predicts a number from {with_article(model.input_kind.noun)},"
 
 
 def _input(model: Model) -> str:
@@ -250,8 +242,11 @@ def _input(model: Model) -> str:
     if image is None:
         length = vector_length(model)
         return f"a vector of {length:,} numbers" if length else "a vector of numbers, of any length"
-    colours = "grey" if image.channels == 1 else "colour"
-    return f"one image, brought to {image.height} x {image.width} pixels, {colours}"
+    return f"one image, brought to {image.height} x {image.width} pixels, {_colours(image.channels)}"
+
+
+def _colours(channels: int) -> str:
+    return "grey" if channels == 1 else "colour"
 
 
 def _features(model: Model) -> dict[str, str]:
@@ -260,50 +255,41 @@ def _features(model: Model) -> dict[str, str]:
         whole = sum(model.weights)
         shares = ", ".join(f"{each.name} {each.weight} of {whole}" for each in model.members)
         return {"members": f"{shares}: the weights in their mean; each lies in the folder members"}
+    if isinstance(model, ImageModel):
+        return {"mirroring": "answers are averaged with the mirrored image's" if model.mirror else "none"}
+    if not isinstance(model, (ClassicalModel, TextModel)):
+        return {}
+    found: dict[str, str] = {}
     if isinstance(model, ClassicalModel):
         if not model.predictor.inputs:
             return {"features": "none: it looks at nothing"}
-        words = _FEATURES[model.features]
         names = {
             "network": model.network and model.network.name,
             "count": f"{model.tfidf.features:,}" if model.tfidf is not None else "",
             "title": EncodingPlan.of(model.tfidf).title if model.tfidf is not None else "",
         }
-        return {"features": words.format(**names), **_tokens(model.encoder)}
-    if isinstance(model, TextModel):
-        return _tokens(model.encoder)
-    if isinstance(model, ImageModel):
-        return {"mirroring": "answers are averaged with the mirrored image's" if model.mirror else "none"}
-    return {}
-
-
-def _tokens(encoder: Encoder | None) -> dict[str, str]:
-    """Pieces that an encoder splits texts into, and the size of its vocabulary."""
-    if encoder is None:
-        return {}
-    plan = EncodingPlan.of(encoder)
-    return {plan.noun: f"{plan.title}; {encoder.vocabulary:,} different ones"}
-
-
-def _words(model: Model) -> str:
-    """A warning that words of the training texts lie in the folder."""
-    encodings = [parts_of(each).encoding for each in _models(model)]
-    plans = [EncodingPlan.of(each) for each in encodings if each is not None]
-    files = sorted({f"`{plan.file}`" for plan in plans if plan.holds_words})
-    if not files:
-        return ""
-    of_members = " of its members" if isinstance(model, AverageModel) else ""
-    return (
-        f"\nWords of the training texts stand in {' and '.join(files)}{of_members}: whoever passes this "
-        "folder on passes them on too.\n"
-    )
+        found["features"] = _FEATURES[model.features].format(**names)
+    if model.encoder is not None:
+        plan = EncodingPlan.of(model.encoder)
+        found[plan.noun] = f"{plan.title}; {model.encoder.vocabulary:,} different ones"
+    return found
 
 
 def _output(model: Model) -> dict[str, str]:
+    """What comes out; of a generator also what images are made of, and how far their grey levels spread."""
     if isinstance(model, Generator):
         height, width, channels = model.shape
-        colours = "grey" if channels == 1 else "colour"
-        return {"output": f"new images of {height} x {width} pixels, {colours}", **_likelihood(model)}
+        found = {"output": f"new images of {height} x {width} pixels, {_colours(channels)}"}
+        if isinstance(model, AdversarialModel):
+            found["made of"] = f"{model.network.latent:,} noise values, by the averaged generator"
+        elif isinstance(model, AutoencoderModel):
+            spread = float(model.network.variance.sqrt())
+            found["likelihood"] = (
+                f"{model.network.config.layers(Latent).likelihood}: normal, with one standard "
+                f"deviation for all pixels, {spread:.3g} grey levels"
+            )
+            found["latent numbers"] = f"{model.network.latent:,}"
+        return found
     if not model.target.has_probabilities:
         return {"output": "one number, in the unit of the training labels"}
     calibration = (
@@ -311,68 +297,45 @@ def _output(model: Model) -> dict[str, str]:
         if model.temperature == 1
         else f"temperature {model.temperature:.3g}, fitted on validation examples"
     )
-    return {
-        "output": f"a probability for each of {len(model.classes)} classes",
-        "calibration": calibration,
-    }
+    return {"output": f"a probability for each of {len(model.classes)} classes", "calibration": calibration}
 
 
-def _likelihood(model: Generator) -> dict[str, str]:
-    """Probabilities of grey levels that the model was trained with, and how far they spread."""
-    if isinstance(model, AdversarialModel):
-        return {"made of": f"{model.network.latent:,} noise values, by the averaged generator"}
-    if not isinstance(model, AutoencoderModel):
-        return {}
-    spread = float(model.network.variance.sqrt())
-    return {
-        "likelihood": f"{model.network.config.layers(Latent).likelihood}: normal, with one standard "
-        f"deviation for all pixels, {spread:.3g} grey levels",
-        "latent numbers": f"{model.network.latent:,}",
-    }
-
-
-def _detector(model: Model) -> dict[str, str]:
-    """Sentence about the detector of inputs that are unlike the training data."""
-    found = model.detector
-    if found is None:
-        return {}
-    return {
-        "unlike the training data": "said of each input as a number from 0 to 1, the share of "
-        f"{found.examples:,} validation examples that look less foreign; what lies above "
-        f"{found.threshold:g} deserves doubt, as do {100 * found.rate:g} % of inputs like the training data"
-    }
-
-
-def _held_out(model: Model) -> dict[str, str]:
-    """Sentence about held-out answers."""
-    if model.held_out is None:
-        return {}
-    of_test = "" if model.held_out.test is None else f" and {len(model.held_out.test):,} test examples"
-    return {
-        "held-out answers": f"labels of {len(model.held_out):,} validation examples{of_test} and what the "
-        "model said of them, for the thresholds of --max-error and --sets; none of the inputs"
-    }
+def _validation_facts(model: Model) -> dict[str, str]:
+    """Sentences about the detector of inputs unlike the training data, and about held-out answers."""
+    found, detector, held_out = {}, model.detector, model.held_out
+    if detector is not None:
+        found["unlike the training data"] = (
+            "said of each input as a number from 0 to 1, the share of "
+            f"{detector.examples:,} validation examples that look less foreign; what lies above "
+            f"{detector.threshold:g} deserves doubt, as do {100 * detector.rate:g} % of inputs like the "
+            "training data"
+        )
+    if held_out is not None:
+        of_test = "" if held_out.test is None else f" and {len(held_out.test):,} test examples"
+        found["held-out answers"] = (
+            f"labels of {len(held_out):,} validation examples{of_test} and what the model said of them, for "
+            "the thresholds of --max-error and --sets; none of the inputs"
+        )
+    return found
 
 
 def _answers(model: Model) -> str:
-    """The classes, or what the numbers are."""
+    """The classes, or what the numbers are, with mean and spread of the training labels where known."""
     if model.target is GENERATION and not model.classes:
         return "## Classes\n\nNone: the training images had no labels."
     if model.classes:
-        return f"## Classes\n\n{_class_list(model.classes)}"
-    return f"## Numbers\n\n{_numbers(model)}"
-
-
-def _numbers(model: Model) -> str:
-    """Mean and spread of the training labels, as far as the model knows."""
+        lines = [f"- {plain_text(name)}" for name in model.classes[:_CLASSES_SHOWN]]
+        if len(model.classes) > _CLASSES_SHOWN:
+            lines.append(f"- and {len(model.classes) - _CLASSES_SHOWN} more, listed in `model.json`")
+        return "## Classes\n\n" + "\n".join(lines)
+    answer = "## Numbers\n\nThe answer is one number for each input, in the unit of the training labels."
     network = getattr(model, "network", None)
-    rescale = None if network is None else network.rescale
-    if rescale is None:
-        return "The answer is one number for each input, in the unit of the training labels."
-    mean, std = float(rescale.mean), float(rescale.std)
+    if network is None or network.rescale is None:
+        return answer
+    mean, std = float(network.rescale.mean), float(network.rescale.std)
     return (
-        "The answer is one number for each input, in the unit of the training labels. Those had the mean "
-        f"{mean:.4g} and the standard deviation {std:.3g}; an answer far outside deserves doubt."
+        f"{answer} Those had the mean {mean:.4g} and the standard deviation {std:.3g}; an answer far outside "
+        "deserves doubt."
     )
 
 
@@ -388,13 +351,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return figure(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _class_list(classes: tuple[str, ...]) -> str:
-    lines = [f"- {plain_text(name)}" for name in classes[:_CLASSES_SHOWN]]
-    if len(classes) > _CLASSES_SHOWN:
-        lines.append(f"- and {len(classes) - _CLASSES_SHOWN} more, listed in `model.json`")
-    return "\n".join(lines)
 
 
 _CARD = """\
