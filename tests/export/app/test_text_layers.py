@@ -150,7 +150,7 @@ def test_a_network_that_predicts_a_number_says_one(node: Node) -> None:
 def linear(features: int, rng: np.random.Generator) -> Linear:
     """Weights for three of ten classes."""
     some = np.array([1, 4, 7], np.int32)
-    return Linear(10, False, rng.normal(size=(features, 3)), rng.normal(size=3), some)
+    return Linear(False, 10, rng.normal(size=(features, 3)), rng.normal(size=3), some)
 
 
 def forest(features: int, rng: np.random.Generator) -> Forest:
@@ -200,7 +200,7 @@ def test_terms_of_a_linear_model_are_those_of_the_explain_page(node: Node) -> No
     for columns in (2, 3):
         weights, bias = rng.normal(size=(tfidf.features, columns)), rng.normal(size=columns)
         weights[:, 0] = bias[0] = 0
-        predictor = Linear(10, False, weights, bias, np.arange(columns, dtype=np.int32))
+        predictor = Linear(False, 10, weights, bias, np.arange(columns, dtype=np.int32))
         model = ClassicalModel(predictor, TF_IDF, CLASSES, preprocessing=None, tfidf=tfidf)
         (found,) = said_by_script(node, model, texts()[:1])
         ours = contributions_of(model, texts()[:1], int(np.argmax(found["said"])))

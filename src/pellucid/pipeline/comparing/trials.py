@@ -1,14 +1,13 @@
 """Trials of `compare` and `--folds`, one training on one fold each, and the standings over them."""
 
 import contextlib
-import dataclasses
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ from pellucid.pipeline.learners.network import learner_of
 from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.run.context import learner_time
 from pellucid.settings import Metric, Settings, metrics_of
-from pellucid.strict import Fields, Number, Numbers, Records, Whole, read_object, read_sealed, sealed
+from pellucid.strict import Number, Whole, from_json, read_sealed, sealed, to_json
 
 
 @dataclass(frozen=True)
@@ -64,25 +63,15 @@ class TrialResult:
 
     scores: Mapping[str, float]
     history: Sequence[Mapping[str, Any]]
-    seconds: float
-    parameters: int
-    train: int
-    test: int
+    seconds: Annotated[float, Number(0.0)]
+    parameters: Annotated[int, Whole(0)]
+    train: Annotated[int, Whole(0)]
+    test: Annotated[int, Whole(0)]
 
     @property
     def steps(self) -> int:
         """Batches it took; 0 for a classical model."""
         return int(self.history[-1]["step"]) if self.history else 0
-
-
-_TRIAL_RESULT: Fields = {
-    "scores": Numbers(),
-    "history": Records(),
-    "seconds": Number(0.0),
-    "parameters": Whole(0, 1 << 62),
-    "train": Whole(0, 1 << 62),
-    "test": Whole(0, 1 << 62),
-}
 
 
 class Trials:
@@ -122,14 +111,14 @@ class Trials:
         if former is not None:
             return former
         found = train_and_judge(trial, self.fold(trial))
-        write_file(self._path(trial), sealed(dataclasses.asdict(found)))
+        write_file(self._path(trial), sealed(to_json(found)))
         return found
 
     def former(self, trial: Trial) -> TrialResult | None:
         """The result of a training that was finished before; `None` where it is still to be done."""
         # A file that cannot be read, or was changed, is a training that has to be done again.
         with contextlib.suppress(OSError, ValueError):
-            return TrialResult(**read_object("training", read_sealed(self._path(trial)), _TRIAL_RESULT))
+            return from_json("training", read_sealed(self._path(trial)), TrialResult)
         return None
 
     def _path(self, trial: Trial) -> Path:

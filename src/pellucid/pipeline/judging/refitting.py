@@ -33,7 +33,7 @@ from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import DUMMIES, Settings
-from pellucid.strict import Records, parse, read_sealed_bytes, write_sealed_bytes
+from pellucid.strict import field_of, parse, read_sealed_bytes, write_sealed_bytes
 from pellucid.training.state import Record
 
 
@@ -248,13 +248,16 @@ def _write(path: Path, found: OnFold) -> None:
     write_sealed_bytes(path, content.getvalue())
 
 
+_HISTORY = field_of(Sequence[Record])
+
+
 def _read(path: Path, examples: int) -> OnFold | None:
     """Take over what a killed run had finished; `None` where it has to be done again."""
     try:
         stored = io.BytesIO(read_sealed_bytes(path, MEMORY.value()))
         with np.load(stored, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
-        history = Records().read("history", parse(str(arrays.pop("history")).encode()))
+        history = _HISTORY.read("history", parse(str(arrays.pop("history")).encode()))
         by_kind: dict[str, dict[str, np.ndarray]] = {"answers": {}, "signals": {}}
         for name, rows in arrays.items():
             kind, _, model = name.partition("/")
