@@ -31,7 +31,7 @@ _WATCHED = (
     "pellucid.strict",
     "pellucid.files",
     "pellucid.budgets",
-    "pellucid.bundle.loading",
+    "pellucid.bundle.reading",
     "pellucid.networks.costs",
 )
 _INSIDE = threading.local()
