@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, DOCUMENT, LINE_BYTES
-from pellucid.data.tables.csv_tables import GROUP_NAME, ROWS_FIRST, ROWS_LATER, SPLIT_NAME, is_usual
-from pellucid.data.tables.table import Block, Table, table_of_columns
+from pellucid.data.tables.csv_tables import GROUP_NAME, SPLIT_NAME, is_usual
+from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER, Block, Table, table_of_columns
 from pellucid.data.tables.text_files import TextFile, count_lines
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
