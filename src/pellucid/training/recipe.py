@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Int64
@@ -14,6 +14,7 @@ from pellucid.data.labels import require_classes
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.settings import ADVERSARIAL, Settings
+from pellucid.strict import LEFT_OUT, Saved
 from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
 from pellucid.training.recipe_defaults import (
     DEFAULTS,
@@ -45,7 +46,7 @@ IMBALANCE = 5.0
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Saved):
     """Every number that decides the result of training."""
 
     epochs: int  # passes over the training split
@@ -65,18 +66,22 @@ class Recipe:
     device: str  # where training runs
     threads: int  # processor threads
     seed: int  # seed of every draw
-    word_dropout: float = 0.0  # share of the ids of a training text that are replaced by `UNKNOWN`
-    beta: float | None = None  # weight of the divergence in the loss `elbo`; None elsewhere
+    word_dropout: Annotated[float, LEFT_OUT] = (
+        0.0  # share of the ids of a training text that are replaced by `UNKNOWN`
+    )
+    beta: Annotated[float | None, LEFT_OUT] = (
+        None  # weight of the divergence in the loss `elbo`; None elsewhere
+    )
     # share of the steps in which that weight rises from 0, in proportion; likewise
-    warm_up: float | None = None
+    warm_up: Annotated[float | None, LEFT_OUT] = None
     # numbers that only the loss `adversarial` has; None elsewhere
-    adversarial: AdversarialRules | None = None
+    adversarial: Annotated[AdversarialRules | None, LEFT_OUT] = None
     # share of the epochs, rounded up to a whole one, after which the first block of `cnn` stays as it
     # is; None where it learns to the end
-    frozen_from: float | None = None
+    frozen_from: Annotated[float | None, LEFT_OUT] = None
     # steps at which training, behind its time, was made shorter, each with the steps in all until then;
     # the schedule goes on from there and ends with the last step
-    shortened: tuple[tuple[int, int], ...] = ()
+    shortened: Annotated[tuple[tuple[int, int], ...], LEFT_OUT] = ()
 
     @property
     def planned_steps(self) -> int:
@@ -93,36 +98,11 @@ class Recipe:
         """Epochs at the end in which the first block stays as it is."""
         return 0 if self.frozen_from is None else self.epochs - math.ceil(self.frozen_from * self.epochs)
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON form of the recipe; entries that only texts, or made images, have are left out elsewhere."""
-        document = dataclasses.asdict(self)
-        absent = {
-            "word_dropout": not self.word_dropout,
-            "beta": self.beta is None,
-            "warm_up": self.beta is None,
-            "adversarial": self.adversarial is None,
-            "frozen_from": self.frozen_from is None,
-            "shortened": not self.shortened,
-        }
-        return {name: value for name, value in document.items() if not absent.get(name)}
-
     def beta_at(self, step: int) -> float:
         """Weight of the divergence after so many steps of training with the loss `elbo`."""
         assert self.beta is not None  # the loss has one
         rises = (self.warm_up or 0.0) * self.planned_steps
         return self.beta * min(1.0, step / rises) if rises else self.beta
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Recipe":
-        """Recipe that `to_json` wrote."""
-        values = dict(document)
-        values["augmentation"] = Augmentation(**values["augmentation"])
-        if values["class_weights"] is not None:
-            values["class_weights"] = tuple(values["class_weights"])
-        if values.get("adversarial") is not None:
-            values["adversarial"] = AdversarialRules(**values["adversarial"])
-        values["shortened"] = tuple((int(at), int(steps)) for at, steps in values.get("shortened", ()))
-        return cls(**values)
 
 
 def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:

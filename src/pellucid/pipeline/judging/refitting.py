@@ -37,8 +37,10 @@ from pellucid.pipeline.learners.network import Learner, Planned, learner_on_part
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import DUMMIES, Settings
-from pellucid.strict import Records, parse, read_sealed_bytes, write_sealed_bytes
+from pellucid.strict import field_of, parse, read_sealed_bytes, write_sealed_bytes
 from pellucid.training.state import Record
+
+_HISTORY = field_of(Sequence[Record])
 
 
 class Split(NamedTuple):
@@ -134,7 +136,7 @@ def _read(path: Path, judged: int) -> Fit | None:
         facts = parse(str(arrays.pop("facts")).encode())
         if facts.pop("judged") != judged:
             return None
-        return Fit(arrays, **{**facts, "history": Records().read("history", facts["history"])})
+        return Fit(arrays, **{**facts, "history": _HISTORY.read("history", facts["history"])})
     except (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile, MemoryError):
         return None
 
