@@ -30,7 +30,7 @@ from pellucid.pipeline.run.context import RunContext, TimeBudget, slowdown
 from pellucid.pipeline.run.journal import Journal, RunFolder, notes_of
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
-from pellucid.tasks import CLASSIFICATION, IMAGES, TEXTS
+from pellucid.tasks import IMAGES, TEXTS
 from small_models import CLASSES, digits
 
 
@@ -319,16 +319,8 @@ def test_what_a_run_before_a_kill_left_out_stays_left_out(tmp_path, clock):
 
 def test_a_recommended_model_that_learned_from_a_part_is_reported_as_such():
     everything = np.arange(400)
-    dataset = SimpleNamespace(
-        inputs=np.zeros((400, 8, 8, 1), np.uint8),
-        labels=everything % 2,
-        train=everything[:300],
-        validation=everything[300:],
-        classes=("a", "b"),
-        preprocessing=None,
-        target=CLASSIFICATION,
-        input_kind=IMAGES,
-    )
+    images = np.zeros((400, 8, 8, 1), np.uint8)
+    dataset = Dataset(images, everything % 2, everything[:300], everything[300:], ("a", "b"))
     part = Candidate("svm", MODELS["svm"](), 200, 1.0)
     assert part_of(part, dataset) == f" from 200 of {count_of(300, 'image')}"
     whole = dataclasses.replace(part, train_examples=300)

@@ -38,7 +38,6 @@ from pellucid.pipeline.learners.preparation import Prepared, model_of, unvaried_
 from pellucid.pipeline.run.context import UNLIMITED, TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
-from pellucid.tasks import INPUT_KINDS
 from pellucid.training import Examples, Observer, Recipe, Session, Surroundings, choose_recipe
 from pellucid.training.hardware import choose_device, choose_threads, keep_freed_memory, pinned
 from pellucid.training.loop import keep_best_mixture
@@ -125,7 +124,7 @@ class FrozenLearner:
             stage.details += left_out(len(material.classes))
             stage.words = (
                 f"trained {choice.name} (head), {' and '.join(each.name for each in simple)} on "
-                f"{count_of(len(train), INPUT_KINDS[material.takes].noun)}"
+                f"{count_of(len(train), material.noun)}"
                 f"{on_validation([head, *simple], material, settings)}"
             )
         candidates = [

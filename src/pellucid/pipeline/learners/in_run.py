@@ -42,7 +42,7 @@ from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, RunContext, Ti
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, DUMMIES, Settings
 from pellucid.strict import read_sealed, sealed
-from pellucid.tasks import INPUT_KINDS, TEXTS
+from pellucid.tasks import TEXTS
 from pellucid.training import Recipe, Session
 from pellucid.training.hardware import keep_freed_memory, pinned
 from pellucid.training.loop import Observer
@@ -197,7 +197,7 @@ def part_of(candidate: Candidate, material: Dataset) -> str:
     seen, whole = candidate.train_examples, len(material.train)
     if seen >= whole or candidate.name in DUMMIES:
         return ""
-    return f" from {seen:,} of {count_of(whole, INPUT_KINDS[material.takes].noun)}"
+    return f" from {seen:,} of {count_of(whole, material.noun)}"
 
 
 def _restored(folder: Path, name: str, material: Dataset) -> Candidate | None:
