@@ -47,7 +47,7 @@ def free() -> int:
     """Usable cores less those that other programs have kept busy since `watch`, at least 1.
 
     Where `watch` was called less than 0.3 seconds ago, more than 20, or never, the next 0.3 seconds are
-    counted. Only Linux tells; elsewhere every usable core counts as free.
+    counted. Only Linux counts; elsewhere every usable core counts as free.
     """
     first, now = _first, look()
     if first is None or now is None or not _SHORTEST <= now.moment - first.moment <= _LONGEST:
@@ -57,7 +57,7 @@ def free() -> int:
 
 
 def kept_busy_since(first: Look | None) -> float:
-    """Cores that other programs have kept busy on average since a look; 0 where nobody tells."""
+    """Cores that other programs have kept busy on average since a look; 0 where it is not counted."""
     return _kept_busy(first, look())
 
 
@@ -69,7 +69,7 @@ def _kept_busy(first: Look | None, now: Look | None) -> float:
 
 
 def look() -> Look | None:
-    """Read the counts as they are now; None where the kernel does not tell."""
+    """Read the counts as they are now; None where the kernel has none."""
     try:
         lines = _TIMES.read_text("ascii").splitlines()
         ticks = os.sysconf("SC_CLK_TCK")

@@ -83,8 +83,8 @@ def average_of(candidates: Sequence[Candidate], dataset: Dataset, settings: Sett
     if len(positions) < _LEAST_EXAMPLES:
         return None
     labels = dataset.labels[positions]
-    said = [each.held_out.about(positions) for each in able]
-    weights = chosen_weights(labels, said).tolist()
+    outputs = [each.held_out.about(positions) for each in able]
+    weights = chosen_weights(labels, outputs).tolist()
     order = sorted(range(len(able)), key=lambda place: -weights[place])
     members = [(able[place], weights[place]) for place in order if weights[place]]
     if len(members) < 2:
@@ -94,7 +94,7 @@ def average_of(candidates: Sequence[Candidate], dataset: Dataset, settings: Sett
         model=AverageModel([Member(each.name, weight, each.model) for each, weight in members]),
         train_examples=max(each.train_examples for each, _ in members),
         train_seconds=_seconds([each for each, _ in members], candidates),
-        held_out=HeldOut(positions, cross_fitted_average(labels, said, settings.seed)),
+        held_out=HeldOut(positions, cross_fitted_average(labels, outputs, settings.seed)),
     )
     (candidate,) = calibrated([candidate], dataset, settings.seed)
     (candidate,) = with_held_out([_with_novelty(candidate, members[0][0])], dataset, settings.seed)
@@ -107,10 +107,10 @@ def _with_novelty(candidate: Candidate, heaviest: Candidate) -> Candidate:
     if detector is None or known is None:
         return candidate
     novelty = known[np.searchsorted(heaviest.held_out.positions, held_out.positions)]
-    said = candidate.model.target.labels(held_out.answers[~np.isnan(novelty)])
-    if len(said) == 0:
+    outputs = candidate.model.target.labels(held_out.answers[~np.isnan(novelty)])
+    if len(outputs) == 0:
         return candidate
-    detector = for_answers_of(detector, said, len(candidate.model.classes))
+    detector = for_answers_of(detector, outputs, len(candidate.model.classes))
     return dataclasses.replace(
         candidate,
         model=candidate.model.with_detector(detector),

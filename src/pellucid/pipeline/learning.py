@@ -1,4 +1,4 @@
-"""Learning: which learners a run has, what each may take of the time, and the candidates they hand over."""
+"""Learning: which learners a run has, what each may take of the time, and the candidates they return."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -130,7 +130,7 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
 
 
 def _leaves_cores_free(planned: PlannedLearning, settings: Settings) -> bool:
-    """True where the network computes with fewer threads than there are, so that others may learn beside it.
+    """True where the network computes with fewer threads than there are, so that others may learn meanwhile.
 
     Not under a time limit, where it gets as many steps as fit when nothing else runs.
     """
@@ -215,7 +215,7 @@ def _network_learner(continual: ContinualTraining | None, context: RunContext) -
 
 
 def _affords_network(context: RunContext) -> bool:
-    """True where there is time for a few steps at least of a network that other models stand beside."""
+    """True where there is time for a few steps at least of a network that is not the only model."""
     seconds = _LEAST_OF_NETWORK * context.time.whole if context.time.is_limited else 0.0
     return context.affords(
         seconds, f"The network is left out: there was no time for it within {context.settings.time_limit}."

@@ -161,7 +161,7 @@ class Run:
         measured = {name for entry in entries.values() for name in entry.get("test") or {}}
         shown = [each for each in METRICS.values() if each.target != "class" or not each.is_error]
         titles = {each.key: f"Test {each.words}" for each in shown if each.key in measured}
-        # Sentences of the test that contradict the choice, or what validation said.
+        # Sentences of the test that contradict the choice, or the scores on validation.
         against = (self.metrics.get(key) for key in ("contradiction", "disagreement"))
         findings = "".join(f"<p>{_shown(str(each['words']))}</p>" for each in against if each)
         heads = "".join(
@@ -261,7 +261,7 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
 
 
 def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
-    """Sentence on what the choice costs and gains beside the model it was compared with; "" without one."""
+    """Sentence on what the choice costs and gains against the model it was compared with; "" without one."""
     name, rival = outcome.recommendation.name, outcome.recommendation.rival
     if rival is None or rival not in entries:  # none, or there was no time to test it
         return ""

@@ -157,13 +157,13 @@ class Batches:
 
         An image mirrored in one epoch is shown as it is in the next, and the other way round
         (Jordan, "94% on CIFAR-10 in 3.29 seconds", 2024, section 3.6). Texts of similar length
-        stand in one batch.
+        are in one batch.
         """
         for position, indices in enumerate(self._cut(epoch)[start:], start=start):
             yield self._batch(indices, epoch, epoch * self.per_epoch + position)
 
     def typical(self, count: int) -> Iterator[Batch]:
-        """Up to `count` batches that stand for all, for measuring how long a step takes.
+        """Up to `count` batches that are typical, for measuring how long a step takes.
 
         They are the first of the first epoch; for texts, batches from its narrowest to its widest in equal
         steps, again and again where there are few.
@@ -258,7 +258,7 @@ def text_frequencies(tokens: Tokens, positions: Int64[np.ndarray, " texts"]) -> 
         ids = tokens.ids[np.repeat(tokens.offsets[block] - offsets[:-1], lengths) + np.arange(offsets[-1])]
         shape = (len(block), tokens.vocabulary)
         by_id = csr_matrix((np.ones(len(ids), np.int8), ids, offsets), shape=shape).tocsc()
-        # Texts stand in order below each id, so that one that holds an id twice stands there in a row.
+        # Texts are in order below each id, so that repeats of an id in one are side by side.
         is_first = np.concatenate([[True], by_id.indices[1:] != by_id.indices[:-1]])[: len(ids)]
         starts = by_id.indptr[:-1]
         is_first[starts[starts < by_id.indptr[1:]]] = True

@@ -91,10 +91,10 @@ def choose_device(settings: Settings) -> str:
 # Bf16 that is asked for is right on every processor, in all networks but those of `_WITHOUT_FALLBACK`: where
 # the processor does not multiply it, torch and oneDNN compute in fp32 and round, up to ten times as slowly.
 # Autocast hands an LSTM to a primitive of oneDNN, which it has in bf16 from AVX-512 on and which nothing
-# stands in for elsewhere. A GRU has none, stays in fp32 on the processor, and so works everywhere.
+# replaces elsewhere. A GRU has none, stays in fp32 on the processor, and so works everywhere.
 _WITHOUT_FALLBACK: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM}
 
-# oneDNN may be kept from what the processor has; torch only tells what the processor has.
+# oneDNN may be kept from what the processor has; torch only reports what the processor has.
 _BOUNDS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 _BOUNDS_BELOW_BF16 = frozenset(
     {"sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2", "avx512_core", "avx512_core_vnni"}

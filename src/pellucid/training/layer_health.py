@@ -20,7 +20,7 @@ from pellucid.training.recipe import Recipe
 from pellucid.training.state import Record, State
 from pellucid.training.steps import Step, StepResult
 
-# Bounds that keep measuring cheap beside the step itself, and the history short
+# Bounds that keep measuring cheap against the step itself, and the history short
 # (`benchmarks/health_cost.py`).
 _MOST_LAYERS = 32
 _MOST_OUTPUTS, _FEWEST_EXAMPLES = 2**18, 8
@@ -169,7 +169,7 @@ def measured(outputs: Float[Tensor, "batch ..."], kind: str) -> Float[Tensor, "3
 
     Args:
         outputs: (batch, units), (batch, channels, height, width) or (batch, length, channels). Of maps
-            and texts the first examples are looked at, as many as hold about 260,000 numbers, at least 8.
+            and texts the first examples are used, as many as hold about 260,000 numbers, at least 8.
         kind: of the activation. A relu's unit or channel is dead where it is 0 for all these examples
             and places. A tanh is saturated beyond 0.97 on either side, and a sigmoid where the tanh that
             it is made of is: $\sigma(x) = (1 + \tanh(x / 2)) / 2$.
@@ -202,7 +202,7 @@ _FEWEST_BETWEEN, _MOST_PER_EPOCH, _MOST_PER_RUN = 20, 4, 400
 def spacing(recipe: Recipe, per_epoch: int) -> int:
     """Spacing of the measured steps: those whose count, from 1, is a multiple of it.
 
-    At least 20, so that measuring stays cheap beside the smallest steps; at most 4 measured steps in
+    At least 20, so that measuring stays cheap against the smallest steps; at most 4 measured steps in
     an epoch, and 400 in a run. `gd` updates once in an epoch, so there whole epochs lie between.
     """
     between = max(

@@ -142,7 +142,7 @@ _LOSS_FIRST = {
 def validator(
     network: Network | HeadAlone, examples: Examples, device: str, beta: float = 1.0
 ) -> Callable[[], Record]:
-    """Function that scores the network as it stands, in evaluation mode, on the validation split.
+    """Function that scores the network as it is, in evaluation mode, on the validation split.
 
     It gives `validation_loss` (log loss) and every other metric that may choose an epoch, or, for numbers,
     `validation_loss` (mean squared error of standardised numbers), `validation_root_mean_squared_error`,

@@ -17,7 +17,7 @@ _SPAN = 500
 
 
 def values_of(gradient: Tensor) -> Tensor:
-    """Numbers of a gradient that may not be zero; those of a sparse one, whose rows stand in it once."""
+    """Numbers of a gradient that may not be zero; those of a sparse one, which holds each row once."""
     return gradient._values() if gradient.is_sparse else gradient
 
 

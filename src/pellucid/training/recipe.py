@@ -106,7 +106,7 @@ class Recipe(Saved):
 
 
 def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
-    """Decide every number of training: what the user set stands, the rest is as `DEFAULTS` has it.
+    """Decide every number of training: what the user set is kept, the rest is as `DEFAULTS` has it.
 
     Raises: `UsageError` if a setting contradicts the data or another setting.
     """
@@ -170,7 +170,7 @@ def batches_per_epoch(examples: int, batch_size: int) -> int:
 def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...] | None:
     """Weights as asked for; by rule balanced ones, where images of the classes are far from equally many.
 
-    Texts are left as they are unless weights are asked for: rare classes of texts are told by words of
+    Texts are left as they are unless weights are asked for: rare classes of texts have words of
     their own, and weights cost more right answers than they give.
     """
     if not around.target.has_probabilities:
@@ -240,7 +240,7 @@ RULE = "a fifth of the learning rate of a fresh network, half of its epochs wher
 
 
 def continued(recipe: Recipe, settings: Settings, examples: int, *, new_classes: int) -> Recipe:
-    """Recipe of a trained network, from that of a fresh one by `RULE`; what the user set stands."""
+    """Recipe of a trained network, from that of a fresh one by `RULE`; what the user set is kept."""
     rate, epochs = recipe.learning_rate, recipe.epochs
     if settings.learning_rate is None:
         rate = float(f"{RATE_SHARE * rate:.6g}")

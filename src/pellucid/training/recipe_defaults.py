@@ -253,7 +253,7 @@ def of_adversaries(settings: Settings, around: Surroundings) -> Defaults:
 
     Twice the epochs of a classifier of images. The batch is at most a 64th of the training split, a power of
     two from 16 to 64: the two networks follow each other in many small steps. One thread unless asked
-    otherwise: a second makes such steps a third faster on a quiet machine, and many times slower beside
+    otherwise: a second makes such steps a third faster on a quiet machine, and many times slower next to
     another program.
     """
     preset, examples = PRESETS[settings.preset], len(around.train_labels)

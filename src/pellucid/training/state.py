@@ -226,7 +226,7 @@ def save_checkpoint(folder: Path, state: State, identity: Mapping[str, Any]) -> 
 def load_checkpoint(folder: Path, state: State, total_steps: int | None = None) -> dict[str, Any] | None:
     """Restore the newest intact checkpoint into `state` and return its identity; `None` without one.
 
-    `total_steps` are those of the recipe, beyond which no checkpoint stands.
+    `total_steps` are those of the recipe, beyond which no checkpoint lies.
 
     Raises: `StorageError` if there are checkpoints and none is intact; the state is then left alone.
     """

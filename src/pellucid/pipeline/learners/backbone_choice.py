@@ -57,7 +57,7 @@ class Choice:
     build: Callable[[NetworkConfig, torch.Generator], Network]
     preparation: Preprocessing | Encoder  # how images were fitted, or what turns texts into ids
     train: Int64[np.ndarray, " train"]  # ascending positions of the examples it learns from
-    is_asked_for: bool  # whether it is the run's network, or stands beside one
+    is_asked_for: bool  # whether it is the run's network, or one more model
     reason: str  # why it takes part, and what a time limit left out, in sentences
     limits: BackboneLimits | None = (
         None  # what a time limit leaves it; None without one, or before that is decided
@@ -135,7 +135,7 @@ def chosen(settings: Settings, material: Dataset) -> tuple[Choice, ...]:
     """Decide which backbones take part: simplest first, none where none does.
 
     Asked for by name, a backbone is the network of the run and learns from every training example. Otherwise
-    those that are installed are considered beside the network that is trained from scratch, where the
+    those that are installed are considered next to the network that is trained from scratch, where the
     model is left open and the images look like photographs, or there are at most 2,000 texts to learn
     from.
     """

@@ -68,7 +68,7 @@ def passes_of_tuning(settings: Settings, prepared: Prepared, asked: int) -> int:
 
 
 def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
-    """The numbers of tuning: what the user set stands, the rest is by rule.
+    """The numbers of tuning: what the user set is kept, the rest is by rule.
 
     The rule: so many epochs that about 3,000 examples are shown (12,000 with the preset `best`), a part of
     one where there are more, at most 20; batches of 32; AdamW at 0.001 for the head and less for what lies
@@ -105,7 +105,7 @@ _FAR = 10.0  # the first examples take several times as long as others
 # Seconds on an idle machine of loading the library of a backbone, and of one example, at least about.
 _OF_IMAGES, _OF_TEXTS = (6.0, 0.01), (0.5, 0.0005)
 
-# For all models on features, beside what each feature of each example takes.
+# For all models on features, besides what each feature of each example takes.
 _SECONDS = 2.0
 
 # Time of the models on features, for each feature of each training example.
@@ -272,7 +272,7 @@ def _typical(material: Dataset) -> Int64[np.ndarray, " some"]:
 def _seconds_of_one(
     ask: Callable[[Int64[np.ndarray, " some"]], object], positions: Int64[np.ndarray, " some"], *, vary: bool
 ) -> float:
-    """Seconds for one example: block after block, until it has taken long enough to tell.
+    """Seconds for one example: block after block, until it has taken long enough.
 
     Blocks of texts differ by their lengths, so their mean counts; else only a busy machine makes them.
     """

@@ -258,7 +258,7 @@ class TuningLearner:
     def tuned(self, material: Dataset) -> Built:
         """Train every layer of a copy of the network further, where that is wanted and fits into a limit.
 
-        The tuned network stands last where it paid.
+        The tuned network comes last where it paid.
         """
         built = self.frozen.built(material) if self.built is None else self.built
         if not is_tuned(self.frozen.settings, built.choice):
@@ -325,7 +325,7 @@ class BackboneLearner:
         return frozen.cost(material) + tuning
 
     def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
-        """Train every model on the backbone within the time, and hand over the best on validation.
+        """Train every model on the backbone within the time, and return the best on validation.
 
         The validation split may be empty.
         """

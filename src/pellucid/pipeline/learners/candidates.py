@@ -110,7 +110,7 @@ def compute_features(
 
     Blocks are the same however often the work was broken off, so that a resumed run has the same rows.
     Finished ones are kept in `folder`, which is made where it is missing; those of another `identity`, that
-    of the network and the data, are computed anew. `progress` is told the examples done and the examples in
+    of the network and the data, are computed anew. `progress` gets the examples done and the examples in
     all.
     """
     make_folder(folder)
@@ -181,10 +181,10 @@ class HeldOut:
     answers: Float64[np.ndarray, "n ..."]  # probabilities (n, classes) or numbers (n,)
     # how foreign each looks to the measure of its novelty (n, signals), where folds judged: by models
     # that did not learn from it either; None where the model itself can be asked. Not a number where an
-    # example was not looked at
+    # example was not judged
     signals: Float64[np.ndarray, "n signals"] | None = None
     # of each, by the detector that they calibrate; None without one, not a number where an example was
-    # not looked at
+    # not judged
     novelty: Float64[np.ndarray, " n"] | None = None
 
     def about(self, positions: Int64[np.ndarray, " asked"]) -> Float64[np.ndarray, "asked ..."]:
@@ -203,7 +203,7 @@ class Candidate:
     name: str  # its name in `metrics.json`
     model: Model
     train_examples: int  # training examples it saw
-    train_seconds: float  # time its training took, that of a network it stands on included
+    train_seconds: float  # time its training took, that of a network it is built on included
     held_out: HeldOut = NOTHING_HELD_OUT  # its answers about examples that it did not learn from
     features: str | None = None  # what it sees of an image, in words; None for networks
     configurations: tuple[Configuration, ...] = ()  # what was tried and how it scored on validation
@@ -212,15 +212,15 @@ class Candidate:
     # the model that gave `held_out`, where `model` was trained once more afterwards, from these
     # examples too; None where it is `model` itself, or folds judged
     judged: Model | None = None
-    stored: FeatureCache | None = None  # table of the body it stands on; None for a model that stands on none
+    stored: FeatureCache | None = None  # table of the body it is built on; None where there is none
     history: Sequence[Record] = ()  # one record for each epoch; none for a classical model
     # counts that a time limit left a classical model; None without a limit, and for networks
     budget: Budget | None = None
-    answer_seconds: float = 0.0  # time of its answer about one example, that of a body it stands on left out
+    answer_seconds: float = 0.0  # time of its answer about one example, without that of a body it is built on
 
 
 def stored_for(model: Model, material: Dataset, train: Int64[np.ndarray, " train"]) -> FeatureCache:
-    """A table of what a trained network makes of the examples, for all models that stand on it.
+    """A table of what a trained network makes of the examples, for all models built on it.
 
     The network answers from its rows; it is at temperature 1. Simple models and detectors ask about `train`.
     """
@@ -269,7 +269,7 @@ def raw_answers(
 def with_validation(candidate: Candidate, dataset: Dataset) -> Candidate:
     """Ask a model, at temperature 1, about the validation split."""
     if candidate.stored is not None and len(dataset.validation):
-        candidate.stored.features.of(dataset.validation)  # all that stand on the body share its time
+        candidate.stored.features.of(dataset.validation)  # all models on the body share its time
     began = time.perf_counter()
     held_out = HeldOut(dataset.validation, raw_answers(candidate, dataset, dataset.validation))
     seconds = seconds_of_one(began, len(dataset.validation))

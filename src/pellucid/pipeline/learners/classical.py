@@ -124,7 +124,7 @@ class ClassicalLearner:
         return [found]
 
     def within(self, seconds: float, material: Dataset, most: float = 0.0) -> Candidate | None:
-        """Fit the model as well as a time allows, its budget among what it hands over.
+        """Fit the model as well as a time allows, and report its budget.
 
         It may take `most` seconds where it could not learn from all examples otherwise and these come first.
         `None` where it could not learn from even a small part.
@@ -345,7 +345,7 @@ def simple_models(
     set-ups and budgets are taken, by default set-ups are compared, `within` a time. Simplest first.
     """
     stored = network.stored
-    assert stored is not None  # every network hands over the table of its body
+    assert stored is not None  # every network has the table of its body
     positions = np.concatenate([train, dataset.validation])
     training_set = TrainingSet(
         inputs=np.concatenate([stored.hidden(part) for part in (train, dataset.validation) if len(part)]),

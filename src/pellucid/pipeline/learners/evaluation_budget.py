@@ -56,7 +56,7 @@ def has_curve(settings: Settings) -> bool:
 
 
 # Below so many validation examples models are judged on folds; their number; value of `--folds` that leaves
-# the validation split to judge; seconds that judging may take beside the training's own time.
+# the validation split to judge; seconds that judging may take besides the training's own time.
 FEW, FOLDS, OFF, _FREE_SECONDS = 500, 5, 0, 5.0
 
 
@@ -157,7 +157,7 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
 def parts_of(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
     """Divide what is not for the test: for each fold, all others to learn from and the fold for validation.
 
-    Raises: `DataError` if a class cannot stand in every fold.
+    Raises: `DataError` if a class cannot be in every fold.
     """
     nothing = np.zeros(0, np.int64)
     return tuple(

@@ -1,4 +1,4 @@
-"""Learners in a run: what is decided stands in the journal, training is shown and survives a kill."""
+"""Learners in a run: decisions go to the journal, training is shown and survives a kill."""
 
 import dataclasses
 import hashlib
@@ -50,17 +50,17 @@ from pellucid.training.observers import Checkpointer, HistoryFile, Snapshots, St
 from pellucid.training.state import load_checkpoint
 
 _FITTED, _AGAIN = "fitted.json", "-again"
-# What is kept of a classical candidate beside its model.
+# What is kept of a classical candidate besides its model.
 _KEPT = ["train_examples", "train_seconds", "features", "setup", "scale"]
 _KEPT += ["configurations", "budget", "answer_seconds"]
 
-# Weight of a forest beside other models in the time of all; seconds below which no further model is tried; of
+# Weight of a forest among other models in the time of all; seconds below which no further model is tried; of
 # what is left of that time, what a linear model of texts may take to learn from all.
 _FOREST, _LESS, _SHORTEST, _MOST = "random-forest", 0.5, 0.2, 0.7
 
 
 def has_baselines(settings: Settings, dataset: Dataset) -> bool:
-    """True where classical models stand beside the network.
+    """True where classical models are trained next to the network.
 
     New data of a single class, with which a network may continue training, leaves them nothing to learn.
     """
@@ -280,7 +280,7 @@ _BEHIND, _TO_SPARE, _READINGS, _LEAST_BETWEEN = 1.1, 0.95, 20, 0.5
 def _shortening(
     network: Planned, checkpointer: Checkpointer, context: RunContext
 ) -> Callable[[int, Recipe], Recipe] | None:
-    """Function that makes a training shorter which falls behind its time, as other programs begin beside it.
+    """Function that makes a training shorter which falls behind its time, as other programs start.
 
     The course of the learning rate goes on from where it is and ends with the last step. Each decision is
     entered into the journal, so that a resumed run follows the same course. `None` without a time limit.
@@ -368,7 +368,7 @@ def frozen_in_run(choice: Choice, context: RunContext) -> FrozenLearner:
 def tuned_in_run(built: Built, before: Sequence[Mapping[str, Any]], context: RunContext) -> Built:
     """Fine-tune a backbone where that is wanted and fits into a time limit, from the newest checkpoint.
 
-    `before` are the records of the history that stand before those of tuning.
+    `before` are the records of the history that come before those of tuning.
     """
     name = built.choice.name + SUFFIX
     checkpoints = context.folder.checkpoints / name

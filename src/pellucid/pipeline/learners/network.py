@@ -42,12 +42,12 @@ from pellucid.training.recipe_defaults import FEW_EPOCHS
 class Learner(Protocol):
     """Something that learns: a classical model, a network, models on a backbone.
 
-    It says its cost, trains on labelled data within a time, and hands over candidates.
+    It says its cost, trains on labelled data within a time, and returns candidates.
     """
 
     @property
     def name(self) -> str:
-        """Name of what it hands over, in words."""
+        """Name of what it trains, in words."""
 
     def cost(self, material: Dataset) -> float:
         """Seconds that training on some material takes, by counts alone, on a processor of no name.
@@ -58,11 +58,11 @@ class Learner(Protocol):
     def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Train within a time on labelled inputs, whose validation split may be empty.
 
-        One candidate, or all that stand on one body, simplest first.
+        One candidate, or all that are built on one body, simplest first.
         """
 
 
-# Operations in a second, and seconds of a step beside them: orders of magnitude on two cores.
+# Operations in a second, and seconds of a step besides them: orders of magnitude on two cores.
 _FLOPS, _STEP = 1e11, 3e-3
 
 # Below so many of a network the next smaller one, which sees its examples more often, gets further.
@@ -81,7 +81,7 @@ class Planned:
 
     plan: Plan  # its layers and its recipe
     prepared: Prepared  # what it trains on
-    session: Session[Network]  # where its training stands
+    session: Session[Network]  # how far its training is
     # plans for less time, each for less than the one before; none where the width is given or the
     # family has none
     hurried: Sequence[Callable[[], Plan]] = ()
@@ -212,7 +212,7 @@ class NetworkLearner:
     def trained(self, network: Planned, material: Dataset) -> Sequence[Candidate]:
         """Train to the end of the recipe, from step 0 or from a checkpoint.
 
-        The trained network with its answers on validation, and behind it what stands on it.
+        The trained network with its answers on validation, and after it what is built on it.
         """
         self.train(network)
         plan, session = network.as_trained().plan, network.session
@@ -328,7 +328,7 @@ def require_enough_images(settings: Settings, count: int, place: str) -> None:
 
 
 def baseline_autoencoder(settings: Settings, material: Dataset) -> NetworkLearner:
-    """Learner of the autoencoder that an adversarial network is measured beside.
+    """Learner of the autoencoder that an adversarial network is compared with.
 
     It learns in few steps, the same whatever time there is, and nobody watches.
     """

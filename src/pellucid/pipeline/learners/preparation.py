@@ -100,7 +100,7 @@ def prepared_for(name: str, material: Dataset, settings: Settings) -> Prepared:
     encoder, reasons = fit(material.inputs, material.train, settings)
     vectors = None
     if settings.vectors is not None:
-        assert isinstance(encoder, TokenEncoder)  # other networks and other tokens are refused beside vectors
+        assert isinstance(encoder, TokenEncoder)  # other networks and other tokens are refused with vectors
         found = read_vectors(settings.vectors, encoder.entries)
         after = "are trained further" if settings.tune_vectors else "stay as they are"
         reason = (

@@ -134,7 +134,7 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
 
 
 def _require_generator(settings: Settings) -> None:
-    """Refuse settings of networks that make images beside any other model, and those without a use there."""
+    """Refuse settings of networks that make images with any other model, and those without a use there."""
     for row in ROWS:
         owners = row.belongs_to
         if set(owners) & set(GENERATIVE) and settings.model not in owners and row.is_used(settings):

@@ -3,7 +3,7 @@
 What comes after learning, the test and the report above all, has its seconds reserved before anything is
 trained, by counts first and then by what the models' answers took. Baselines get three tenths of the limit,
 or half of what is left; the network gets the rest, less what the simple models on it, folds and backbones
-take. A backbone that was asked for gets all that is left but what comes after it; those considered beside a
+take. A backbone that was asked for gets all that is left but what comes after it; those considered next to a
 network share three tenths of the limit. Of the training examples, a backbone learns from as many as fit;
 where not even a small part fits, one that was asked for is refused before anything is trained, and another is
 left out. What follows from a reading of the clock is entered into the journal as counts, which a resumed run
@@ -24,7 +24,7 @@ from pellucid.pipeline.run.context import LEAST_SHARE, RunContext, TimeBudget, s
 from pellucid.settings import CLASSICAL
 from pellucid.tasks import TEXTS
 
-# Of a time limit, what all baselines together may take, or all backbones beside a network; and, at most of
+# Of a time limit, what all baselines together may take, or all backbones next to a network; and, at most of
 # what is left, what the simple models on a network may.
 _SHARE, _OF_SIMPLE, _MOST_OF_SIMPLE = 0.3, 0.12, 0.2
 
@@ -64,7 +64,7 @@ def seconds_of_conclusion(test: int, models: int) -> float:
 
 
 def time_of_baselines(context: RunContext, folds: Folds, needed: float = 0.0) -> TimeBudget:
-    """Time of the classical models together, once; `needed` are seconds of what has to fit beside them."""
+    """Time of the classical models together, once; `needed` are seconds of what has to fit as well."""
     settings, time = context.settings, context.time
     if not time.is_limited:
         return time

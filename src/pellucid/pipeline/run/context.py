@@ -73,7 +73,7 @@ UNLIMITED = TimeBudget()
 
 
 def learner_time(settings: Settings, began: float | None = None) -> TimeBudget:
-    """A time limit for a learner that nothing stands beside, less what its detector takes."""
+    """A time limit for a learner that trains alone, less what its detector takes."""
     found = TimeBudget.of(settings, began)
     if found.is_limited:
         found.reserve("detector", min(_OF_DETECTOR, _MOST_OF_DETECTOR * found.whole))
@@ -118,7 +118,7 @@ class RunContext(NamedTuple):
         return is_affordable
 
     def beside_a_bar(self) -> "RunContext":
-        """The same for work beside a training that shows its bar."""
+        """The same for work during a training that shows its bar."""
         return self._replace(stages=self.stages.beside_a_bar())
 
 

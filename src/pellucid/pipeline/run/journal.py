@@ -26,7 +26,7 @@ from pellucid.files import (
 from pellucid.settings import ROWS, Settings
 from pellucid.strict import read_sealed, sealed
 
-# A data frame that was handed over in Python: the run's own DATA.
+# A data frame given in Python: the run's own DATA.
 FRAME_NAME = "frame.jsonl"
 
 # Files of a run that may as well be a user's own, and so do not mark a folder as a run.
@@ -100,9 +100,9 @@ class RunFolder:
     def opened(self, resume: bool, overwrite: bool) -> Iterator[None]:
         """Hold the folder for this process, ready to be written to.
 
-        A former run's files may stand there: with `resume` they are kept, with `overwrite` removed.
+        A former run's files may be there: with `resume` they are kept, with `overwrite` removed.
 
-        Raises: `UsageError` if both flags are given; `StorageError` if a run or something else stands there,
+        Raises: `UsageError` if both flags are given; `StorageError` if a run or something else is there,
         a folder in it is a link, or the place cannot be written to; `RunLockedError` if another process
         writes there.
         """
@@ -274,7 +274,7 @@ class Journal:
         """Decide once more, now that it is known how much of a time limit is left; a resumed run never does.
 
         `decision` is what `decided` gave, of a resumed run the revised one; `revise` makes it smaller where
-        it was not yet revised. The decision that stands from now on.
+        it was not yet revised. The decision that holds from now on.
         """
         before = self._content.get(_REVISED, [])
         if key in before:
@@ -285,7 +285,7 @@ class Journal:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Save the decisions made meanwhile in one write: after a kill all of them stand, or none."""
+        """Save the decisions made meanwhile in one write: after a kill all of them are saved, or none."""
         self._is_begun, was_begun = False, self._is_begun
         yield
         self._is_begun = was_begun
@@ -309,7 +309,7 @@ class Journal:
         return self._content[key][name]
 
     def note(self, sentence: str) -> bool:
-        """Enter a sentence on what a time limit leaves out; false where it stands there already."""
+        """Enter a sentence on what a time limit leaves out; false where it is there already."""
         known = self._content.get(NOTES, [])
         if sentence in known:
             return False
@@ -376,7 +376,7 @@ def command_of(place: str, given: Mapping[str, Any], out: Path) -> str:
 
 
 def call_of(place: str, given: Mapping[str, Any], out: Path) -> str:
-    """The call in Python that repeats a run on a data set that was handed over."""
+    """The call in Python that repeats a run on a data set given in Python."""
     words = [place, f"out={str(out)!r}", *(f"{name}={value!r}" for name, value in given.items())]
     return f"pellucid.train({', '.join(words)})"
 

@@ -46,7 +46,7 @@ class Stages:
         self._spins = True
 
     def beside_a_bar(self) -> "Stages":
-        """Stages on the same terminal that show no spinner, for work beside a training that shows its bar."""
+        """Stages on the same terminal that show no spinner, for work during a training that shows its bar."""
         other = copy.copy(self)
         other._spins = False
         return other
@@ -103,7 +103,7 @@ class Stages:
         mark = "✓" if encoding.startswith("utf") else "ok"
         # Names from files cannot move the cursor or colour the terminal.
         shown = "\n".join(map(visible, text.split("\n")))
-        # In one go, so that a bar that is being drawn, or work beside, does not come between.
+        # In one go, so that a bar that is being drawn, or other work, does not come between.
         self.console.print(Text.assemble((mark if tick else " ", "cyan"), " ", (shown, style)))
 
     @contextlib.contextmanager
@@ -122,7 +122,7 @@ class Stages:
 def counting(stages: Stages, total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     """Show how many trainings are done; nothing where standard error is no terminal.
 
-    The function it yields is told what is trained next, after the one before is done.
+    The function it yields takes what is trained next, after the one before is done.
     """
     if stages.quiet or not stages.in_terminal:
         yield lambda _: None
