@@ -34,13 +34,18 @@ FIRST = "body.block1."
 
 @runtime_checkable
 class Observer(Protocol):
-    """Callbacks that print, record, checkpoint or stop training, and decide no number of it."""
+    """Callbacks that print, record, checkpoint or stop training, and decide no number of it.
+
+    What an observer does not define does nothing.
+    """
 
     def after_step(self, state: State) -> None:
         """Called after every step."""
+        return
 
     def after_epoch(self, state: State) -> None:
         """Called after every epoch, its record already in the history."""
+        return
 
 
 def fit(

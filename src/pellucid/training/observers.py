@@ -19,6 +19,7 @@ from pellucid.errors import InterruptedRun
 from pellucid.files import make_folder, write_file
 from pellucid.settings import metric_of
 from pellucid.tasks import INPUT_KINDS
+from pellucid.training.loop import Observer
 from pellucid.training.recipe import Recipe
 from pellucid.training.state import State, save_checkpoint
 
@@ -80,7 +81,7 @@ class Checkpointer:
         self.took = self.last - began
 
 
-class HistoryFile:
+class HistoryFile(Observer):
     """Writer that keeps `history.jsonl` equal to the state's history, also after a resume.
 
     The records `before` come before those of the state; `model` is added to each of the state's.
@@ -94,9 +95,6 @@ class HistoryFile:
         self.added = {} if model is None else {"model": model}
         self.lines: list[str] = []
 
-    def after_step(self, state: State) -> None:
-        """No work: lines are per epoch."""
-
     def after_epoch(self, state: State) -> None:
         """Write every record so far."""
         new = (*self.before, *({**record, **self.added} for record in state.history))[len(self.lines) :]
@@ -104,7 +102,7 @@ class HistoryFile:
         write_file(self.path, "".join(self.lines).encode())
 
 
-class StopOnSignal:
+class StopOnSignal(Observer):
     """End of training after the step under way when Ctrl-C or SIGTERM comes, checkpoint first.
 
     A second Ctrl-C stops at once.
@@ -129,9 +127,6 @@ class StopOnSignal:
             self.received,
         )
 
-    def after_epoch(self, state: State) -> None:
-        """No work: the next step looks for the signal again."""
-
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
         """Take the two signals over for a while, where this is the main thread."""
@@ -144,15 +139,12 @@ class StopOnSignal:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-class PlainProgress:
+class PlainProgress(Observer):
     """One line per epoch, for pipes and logs."""
 
     def __init__(self, write: Any, recipe: Recipe) -> None:
         self.write = write
         self.recipe = recipe
-
-    def after_step(self, state: State) -> None:
-        """No output: lines are per epoch."""
 
     def after_epoch(self, state: State) -> None:
         """Print the epoch's line."""
@@ -226,7 +218,7 @@ _NAME = "epoch-{:04d}.png"
 Images = UInt8[np.ndarray, "count height width channels"]
 
 
-class Snapshots:
+class Snapshots(Observer):
     """Writer of a sheet after each of some of the `epochs`: what `make`, in evaluation mode, gives.
 
     Equal trainings write equal files, also where one of them was resumed.
@@ -236,9 +228,6 @@ class Snapshots:
         self.folder = folder
         self.make = make
         self.epochs = frozenset(np.linspace(1, epochs, min(_MOST, epochs)).round().astype(int).tolist())
-
-    def after_step(self, state: State) -> None:
-        """No work: sheets are per epoch."""
 
     def after_epoch(self, state: State) -> None:
         """Write the sheet of this epoch, if it is to have one."""
