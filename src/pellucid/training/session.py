@@ -108,59 +108,6 @@ def _mixture(
 _WARM_STEPS, _TIMED_STEPS, _MARGIN = 2, 6, 0.88
 
 
-def within(
-    seconds: float,
-    network: Network | HeadAlone,
-    batches: Batches,
-    scored_after: int,
-    least: float = 0.0,
-    fewest: int = 0,
-) -> Recipe:
-    """Shorten a recipe so that training ends within a time, its schedule run to the end.
-
-    A copy of the network takes a few real steps, on short and on long texts where it reads texts, and one
-    validation pass; the number of steps that fit is then fixed, and the clock decides no more.
-
-    Args:
-        seconds: time left for training and for scoring afterwards.
-        network: the network about to be trained; not changed.
-        batches: the recipe's batches.
-        scored_after: examples that will be scored when training is over.
-        least: seconds that training gets in any case, even where none are left.
-        fewest: steps; where not even half of them fit nothing is measured any further, for the caller will
-            train another network.
-
-    Returns:
-        The recipe with fewer steps, or as it was when it fits.
-
-    Raises:
-        UsageError: not even a few steps fit.
-    """
-    recipe = batches.recipe
-    began = time.perf_counter()
-    slowest = 2 * max(least, seconds) / fewest if fewest else math.inf
-    step_seconds, validation_seconds = _measure(network, batches, slowest)
-    scoring = scored_after * validation_seconds / max(1, len(batches.examples.validation))
-    # Answers are means over an image and its mirror image where mirroring keeps the label.
-    scoring *= 2 if recipe.augmentation.mirror else 1
-    left = max(least, (seconds - scoring - (time.perf_counter() - began)) * _MARGIN)
-    epoch_seconds = batches.per_epoch * step_seconds + validation_seconds
-    whole = math.floor(left / epoch_seconds)
-    rest = (left - whole * epoch_seconds - validation_seconds) / step_seconds
-    steps = whole * batches.per_epoch + max(0, math.floor(rest))
-    if recipe.optimizer == "gd":
-        steps = whole * batches.per_epoch  # it updates at the end of an epoch only
-    if steps < 3:
-        raise UsageError(
-            f"--time-limit: {max(0.0, left):.1f} s are left for training and one step takes "
-            f"{step_seconds:.2f} s; allow more time, or use fewer examples or a smaller "
-            + batches.examples.input_kind.smaller
-        )
-    if steps >= recipe.total_steps:
-        return recipe
-    return dataclasses.replace(recipe, total_steps=steps, epochs=math.ceil(steps / batches.per_epoch))
-
-
 def _measure(network: Network | HeadAlone, batches: Batches, slowest: float) -> tuple[float, float]:
     """Seconds of a step and of a validation pass, on a throw-away copy.
 
@@ -254,10 +201,46 @@ class Session(Generic[Learner]):
         return recipe.total_steps * (step_seconds + validation_seconds / self.batches.per_epoch)
 
     def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> None:
-        """Shorten the recipe to what fits into a time; arguments as for `within`."""
-        with pinned(self.batches.recipe.threads):
-            recipe = within(seconds, self.network, self.batches, scored_after, least, fewest)
-            self.batches = Batches(self.batches.examples, recipe)
+        """Shorten the recipe so that training ends within a time, its schedule run to the end.
+
+        A copy of the network takes a few real steps, on short and on long texts where it reads texts, and one
+        validation pass; the number of steps that fit is then fixed, and the clock decides no more.
+
+        Args:
+            seconds: time left for training and for scoring `scored_after` examples afterwards.
+            scored_after: examples that will be scored when training is over.
+            least: seconds that training gets in any case, even where none are left.
+            fewest: steps; where not even half of them fit nothing is measured any further, for the caller
+                will train another network.
+
+        Raises:
+            UsageError: not even a few steps fit.
+        """
+        batches, recipe = self.batches, self.batches.recipe
+        began = time.perf_counter()
+        slowest = 2 * max(least, seconds) / fewest if fewest else math.inf
+        with pinned(recipe.threads):
+            step_seconds, validation_seconds = _measure(self.network, batches, slowest)
+        scoring = scored_after * validation_seconds / max(1, len(batches.examples.validation))
+        # Answers are means over an image and its mirror image where mirroring keeps the label.
+        scoring *= 2 if recipe.augmentation.mirror else 1
+        left = max(least, (seconds - scoring - (time.perf_counter() - began)) * _MARGIN)
+        epoch_seconds = batches.per_epoch * step_seconds + validation_seconds
+        whole = math.floor(left / epoch_seconds)
+        rest = (left - whole * epoch_seconds - validation_seconds) / step_seconds
+        steps = whole * batches.per_epoch + max(0, math.floor(rest))
+        if recipe.optimizer == "gd":
+            steps = whole * batches.per_epoch  # it updates at the end of an epoch only
+        if steps < 3:
+            raise UsageError(
+                f"--time-limit: {max(0.0, left):.1f} s are left for training and one step takes "
+                f"{step_seconds:.2f} s; allow more time, or use fewer examples or a smaller "
+                + batches.examples.input_kind.smaller
+            )
+        if steps < recipe.total_steps:
+            epochs = math.ceil(steps / batches.per_epoch)
+            recipe = dataclasses.replace(recipe, total_steps=steps, epochs=epochs)
+        self.batches = Batches(batches.examples, recipe)
 
     def run(
         self,

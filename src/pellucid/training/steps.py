@@ -38,13 +38,6 @@ class TrainingStep:
 
     Full-batch gradient descent (`gd`) adds up the gradients of all batches of an epoch, each weighted by its
     share of the examples, and updates once at the end.
-
-    Args:
-        network: in training mode while it learns.
-        optimizer: over the network's trainable parameters.
-        objective: what it learns.
-        recipe: arithmetic, optimiser and batch size.
-        examples: size of the training split.
     """
 
     def __init__(

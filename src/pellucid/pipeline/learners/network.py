@@ -100,15 +100,8 @@ class Planned:
     def within(self, deadline: float, least: float, asked_after: int = 0) -> "Planned":
         """Shorten it, at step 0, to the steps that fit; where these are too few take a hurried plan.
 
-        Args:
-            deadline: reading of `time.monotonic` by which it should have trained and answered.
-            least: seconds that training gets in any case, even where the deadline is over.
-            asked_after: examples that it will be asked about before the deadline.
-
-        Returns:
-            The same or the hurried network, its session shortened too.
-
-        Raises: `UsageError` if not even a few steps fit.
+        `deadline` is the reading of `time.monotonic` by which it should have trained and answered about
+        `asked_after` examples; it trains `least` seconds in any case, even where the deadline is over.
         """
         epoch, steps = self.session.batches.per_epoch, 0
         fewest = min(_FEWEST_EPOCHS * epoch, self.plan.recipe.total_steps) if self.hurried else 0

@@ -29,15 +29,11 @@ _MOST_SLOWED = 20.0
 
 
 class TimeBudget:
-    """Seconds until a deadline, of which some are reserved for what comes later; without a limit endless.
+    """Seconds until a deadline, of which some are reserved for what comes later; of `None` without a limit.
 
     Stages read the clock when they begin, and turn what is left into counts, which the journal keeps. What a
     stage will take is estimated by what the same work took on this run's own data; work of which nothing was
     done yet by counts, times how much slower this machine is just now than an idle one.
-
-    Args:
-        seconds: of the whole; `None` without a limit.
-        began: reading of `time.monotonic` from which they count; default: now.
     """
 
     def __init__(self, seconds: float | None = None, began: float | None = None) -> None:
