@@ -16,7 +16,7 @@ from pellucid.classical.predictors import Rows
 from pellucid.data import Dataset
 from pellucid.evaluation import area_under_roc, wilson
 from pellucid.novelty import Measure, calibrated_detector, fit_measure, signals_of
-from pellucid.pipeline.judging.testing import Tested
+from pellucid.pipeline.judging.testing import Tested, drawn
 from pellucid.pipeline.learners.candidates import Candidate, rows_at_hand
 from pellucid.pipeline.learners.evaluation_budget import (
     MOST_JUDGED,
@@ -46,7 +46,7 @@ class _FittedMeasure(NamedTuple):
 def _fitted(
     model: Model, material: Material, seed: int, see: Callable[[Int64[np.ndarray, " n"]], Rows]
 ) -> _FittedMeasure:
-    train = _drawn(material.train, MOST_TRAINED_ON, seed, Purpose.DETECTOR_TRAINING)
+    train = drawn(material.train, MOST_TRAINED_ON, seed, Purpose.DETECTOR_TRAINING)
     labels = material.target.codes(material.labels[train])
     rows = see(train)
     with threadpool_limits(1):  # another number of threads would round otherwise
@@ -59,7 +59,7 @@ def _fitted(
 
 def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]:
     """Validation examples that detectors are calibrated on: ascending places in the validation split."""
-    return _drawn(np.arange(len(material.validation)), MOST_JUDGED, seed, Purpose.DETECTOR_CALIBRATION)
+    return drawn(np.arange(len(material.validation)), MOST_JUDGED, seed, Purpose.DETECTOR_CALIBRATION)
 
 
 def with_detectors(candidates: Sequence[Candidate], material: Material, seed: int) -> list[Candidate]:
@@ -164,15 +164,6 @@ def _with_novelty(candidate: Candidate, measure: Measure | None) -> Candidate:
         model=model.with_detector(detector),
         held_out=dataclasses.replace(held_out, novelty=novelty),
     )
-
-
-def _drawn(
-    places: Int64[np.ndarray, " n"], most: int, seed: int, purpose: Purpose
-) -> Int64[np.ndarray, " fewer"]:
-    """Some of many places, ascending."""
-    if len(places) <= most:
-        return places
-    return np.sort(generator(seed, purpose).permutation(places)[:most])
 
 
 def _seen(model: Model, material: Material, places: Int64[np.ndarray, " n"]) -> Rows:

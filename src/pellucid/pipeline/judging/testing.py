@@ -262,7 +262,8 @@ def with_test_answers(
     candidates: Sequence[Candidate], tested: Mapping[str, Tested], dataset: Dataset, seed: int
 ) -> list[Candidate]:
     """Let every model keep its answers about test examples too, by which its promises are checked."""
-    kept = _drawn(len(dataset.test), most_kept(len(dataset.classes)), seed)
+    most, every = most_kept(len(dataset.classes)), np.arange(len(dataset.test))
+    kept = drawn(every, most, seed, Purpose.HELD_OUT_ANSWERS)
     found = []
     for candidate in candidates:
         held_out, answered = candidate.model.held_out, tested[candidate.name]
@@ -309,7 +310,7 @@ def held_out_of(candidate: Candidate, dataset: Dataset | Material, seed: int) ->
     places = np.arange(len(held_out.positions)) if novelty is None else np.flatnonzero(~np.isnan(novelty))
     if len(places) == 0 or not np.isfinite(held_out.answers[places]).all():
         return None
-    kept = places[_drawn(len(places), most_kept(len(dataset.classes)), seed)]
+    kept = drawn(places, most_kept(len(dataset.classes)), seed, Purpose.HELD_OUT_ANSWERS)
     return bundle.HeldOut.of(
         dataset.labels[held_out.positions[kept]],
         held_out.answers[kept],
@@ -317,8 +318,8 @@ def held_out_of(candidate: Candidate, dataset: Dataset | Material, seed: int) ->
     )
 
 
-def _drawn(examples: int, most: int, seed: int) -> Int64[np.ndarray, " kept"]:
-    """Some of the examples, ascending; all where they are few enough."""
-    if examples <= most:
-        return np.arange(examples)
-    return np.sort(generator(seed, Purpose.HELD_OUT_ANSWERS).permutation(examples)[:most])
+def drawn(
+    places: Int64[np.ndarray, " n"], most: int, seed: int, purpose: Purpose
+) -> Int64[np.ndarray, " drawn"]:
+    """At most so many of some ascending places, ascending; chance draws them where there are more."""
+    return places if len(places) <= most else np.sort(generator(seed, purpose).permutation(places)[:most])
