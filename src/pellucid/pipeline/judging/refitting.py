@@ -106,15 +106,19 @@ def cross_fit(
         path = None if kept is None else kept.with_name(f"{kept.name}-{number}.npz")
         found = None if path is None else _read(path, len(split.judged))
         if found is None:
-            began = time.perf_counter()
-            fitted = fit(split.material)
-            seconds = round(time.perf_counter() - began, 3)
-            first = fitted[0]
-            arrays = ask(fitted, split)
-            found = Fit(arrays, first.history, first.train_examples, first.model.parameters, seconds)
+            found = _trained(fit, split, ask)
             if path is not None:
                 _write(path, found, len(split.judged))
         yield found
+
+
+def _trained(fit: Callable[[Material], Sequence[Candidate]], split: Split, ask: Ask) -> Fit:
+    """The outcome of one training, without its models, so that no two splits have theirs in memory."""
+    began = time.perf_counter()
+    fitted = fit(split.material)
+    seconds = round(time.perf_counter() - began, 3)
+    arrays, first = ask(fitted, split), fitted[0]
+    return Fit(arrays, first.history, first.train_examples, first.model.parameters, seconds)
 
 
 def _write(path: Path, found: Fit, judged: int) -> None:
