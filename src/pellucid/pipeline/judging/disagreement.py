@@ -74,7 +74,7 @@ def disagreement(
 
 
 def _reason(dataset: Dataset, settings: Mapping[str, Any], *, is_worse: bool) -> str:
-    """What may have set the splits apart, by who made them, and what to go by."""
+    """What may make the splits differ, by who made them, and what to go by."""
     if TEST in dataset.given_splits:
         why = (
             "The test came with the data: it may be of another source, other groups (people, devices, "

@@ -109,16 +109,16 @@ def signals_by_model(
 
 
 def generator_with_detector(model: Generator, material: Material, seed: int) -> Generator:
-    """Give a generator that looks at images a detector, where enough examples were held out for one."""
+    """Give a generator that sees images a detector, where enough examples were held out for one."""
     if model.columns_seen == 0 or len(material.validation) == 0:
         return model
     measure, signals = _fitted(model, material, seed, partial(_seen, model, material))
     if measure is None:
         return model
-    # It answers nothing that could drift, so the labels stand where answers would.
+    # It answers nothing that could drift, so the labels take the place of answers.
     labels = material.labels[material.validation[judged_places(material, seed)]]
     if not model.classes:
-        labels = labels.astype(np.float64)  # without classes they stand for numbers, all 0
+        labels = labels.astype(np.float64)  # without classes they are numbers, all 0
     return model.with_detector(calibrated_detector(measure, signals, labels, len(model.classes)))
 
 
@@ -152,13 +152,13 @@ def _with_novelty(candidate: Candidate, measure: Measure | None) -> Candidate:
     model, held_out = candidate.model, candidate.held_out
     if measure is None or held_out.signals is None:
         return candidate
-    looked_at = ~np.isnan(held_out.signals).all(axis=1)
-    signals, said = held_out.signals[looked_at], held_out.answers[looked_at]
-    detector = calibrated_detector(measure, signals, model.target.labels(said), len(model.classes))
+    is_drawn = ~np.isnan(held_out.signals).all(axis=1)
+    signals, answers = held_out.signals[is_drawn], held_out.answers[is_drawn]
+    detector = calibrated_detector(measure, signals, model.target.labels(answers), len(model.classes))
     if detector is None:
         return candidate
-    novelty = np.full(len(looked_at), np.nan)
-    novelty[looked_at] = detector.novelty_of(signals)
+    novelty = np.full(len(is_drawn), np.nan)
+    novelty[is_drawn] = detector.novelty_of(signals)
     return dataclasses.replace(
         candidate,
         model=model.with_detector(detector),

@@ -151,7 +151,7 @@ JUDGED_ON_FOLDS = "judged_on_folds"
 
 
 class Kind(NamedTuple):
-    """Models that are trained together: one, or all that stand on one network.
+    """Models that are trained together: one, or all that are built on one network.
 
     Attributes:
         learner: trains them on the training examples of a fold.
@@ -343,7 +343,7 @@ def draw_curve(
 ) -> LearningCurve | None:
     """Train on parts of the training split and score on validation; where folds judge, the first of them.
 
-    The best baseline, and the recommended one, stand for all by default, since they take seconds; the network
+    The best baseline, and the recommended one, represent all by default, as they take seconds; the network
     too is trained on the parts where the curve was asked for, with what its rules give to so many examples.
 
     `candidates` are the models trained on the whole split, of which the outlook of `recommended` matters;
@@ -368,7 +368,7 @@ def draw_curve(
     if folds.parts:
         material = material.without_validation
     splits = [Split(dataclasses.replace(material, train=each), dataset.validation) for each in subsets]
-    said: dict[str, list[tuple[int, np.ndarray]]] = {}
+    points_of: dict[str, list[tuple[int, np.ndarray]]] = {}
     with stages.stage("training on parts of the data for the learning curve") as stage:
         for name in dict.fromkeys(drawn):
             whole = min(models[name].train_examples, len(dataset.train))
@@ -380,9 +380,9 @@ def draw_curve(
             fits = [each for each in cross_fit(learner.fit, splits) if each.train_examples < whole]
             points = [(each.train_examples, each.arrays["answers"]) for each in fits]
             points.append((whole, models[name].held_out.about(dataset.validation)))
-            said[name] = [(seen, dataset.target.labels(answers)) for seen, answers in points]
-        outlook = recommended if recommended in said else next(iter(said))
-        curve = learning_curve(labels, said, outlook, settings.seed)
+            points_of[name] = [(seen, dataset.target.labels(answers)) for seen, answers in points]
+        outlook = recommended if recommended in points_of else next(iter(points_of))
+        curve = learning_curve(labels, points_of, outlook, settings.seed)
         stage.words = "trained on parts of the data for the learning curve"
         stage.details.append(curve.outlook)
     return curve
