@@ -33,8 +33,9 @@ from measuring import STAMPS, Among, command_line, heading, print_table, write_j
 
 from pellucid.arithmetic import accuracy, log_loss
 from pellucid.data import Dataset, prepare
+from pellucid.data import folds as divided
 from pellucid.networks import Network
-from pellucid.pipeline.comparing.trials import Trial, Trials
+from pellucid.pipeline.comparing.compare import fitted_on_folds
 from pellucid.pipeline.learners import backbone_learners
 from pellucid.pipeline.learners.backbone_choice import chosen
 from pellucid.pipeline.learners.backbone_costs import tuning_recipe
@@ -70,15 +71,14 @@ def compared(data: str, given: argparse.Namespace) -> dict[str, Any]:
     contenders[given.backbone] = on
     dataset, _ = prepare(data, on)
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        trials = Trials(dataset, given.folds, Path(folder) / "trials")
-        for name, settings in contenders.items():
-            found = [trials.judged(Trial(name, settings, fold)) for fold in range(1, given.folds + 1)]
-            scores = [one.scores["accuracy"] for one in found]
-            seconds = statistics.median(one.seconds for one in found)
-            shown = ", ".join(f"{score:.3f}" for score in scores)
-            rows.append([name, f"{np.mean(scores):.3f}", shown, f"{seconds:.0f} s", f"{found[0].train}"])
-            print(rows[-1], flush=True)
+    for name, settings in contenders.items():
+        parts = divided(dataset, given.folds, settings.seed)
+        found = [*fitted_on_folds(settings, parts)]
+        scores = [float(one.of("scores")["accuracy"]) for one in found]
+        seconds = statistics.median(one.seconds for one in found)
+        shown = ", ".join(f"{score:.3f}" for score in scores)
+        rows.append([name, f"{np.mean(scores):.3f}", shown, f"{seconds:.0f} s", f"{len(parts[0].train)}"])
+        print(rows[-1], flush=True)
     print_table(["model", "accuracy", "folds", "seconds a fold", "training images"], rows)
     return {"rows": rows}
 

@@ -23,7 +23,7 @@ from pellucid.arithmetic import accuracy
 from pellucid.data import Dataset, folds, prepare
 from pellucid.errors import DivergedError
 from pellucid.pipeline.comparing.compare import compare
-from pellucid.pipeline.comparing.trials import rank, scores_of
+from pellucid.pipeline.comparing.standings import rank, scores_of
 from pellucid.pipeline.learners.candidates import answers
 from pellucid.pipeline.learners.network import learner_of
 from pellucid.pipeline.learners.preparation import material_of

@@ -10,7 +10,7 @@ import pellucid
 from pellucid.data import prepare
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.errors import DataError, UsageError
-from pellucid.pipeline.comparing.trials import scores_of_folds
+from pellucid.pipeline.comparing.standings import scores_of_folds
 from pellucid.pipeline.judging.refitting import Kind, judged_by_folds
 from pellucid.pipeline.learners.candidates import HeldOut
 from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, learner_at_setup

@@ -100,7 +100,6 @@ class Section:
 SECTIONS: tuple[Section, ...] = (
     Section("verdict", "Verdict", verdicts.verdict_section),
     Section("models", "Models compared", model_sections.model_table),
-    Section("added", "Did generated images help?", model_sections.gain_by_generated),
     Section("continual", "Kept and forgotten", model_sections.forgetting),
     Section("errors", "Mistakes", error_sections.mistakes),
     Section("slices", "Where is it worst?", trust_sections.slices_section),
