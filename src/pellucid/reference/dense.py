@@ -23,8 +23,6 @@ Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural network
 JMLR 15, section 4; there the weights are multiplied by $1 - p$ after training instead.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -75,49 +73,6 @@ def dense_backward(
     of_inputs = np.einsum("...o,oi->...i", gradient, weight, optimize=True)
     of_weight = np.einsum("...o,...i->oi", gradient, inputs, optimize=True)
     return of_inputs, of_weight, gradient.sum(axis=tuple(range(gradient.ndim - 1)))
-
-
-class DenseUnit(NamedTuple):
-    r"""The arithmetic of one unit $o$ on one example.
-
-    Attributes:
-        products: $W_{oi} x_i$ for each input.
-        bias: $b_o$.
-        value: their sum, $y_o$.
-    """
-
-    products: Float[np.ndarray, " inputs"]
-    bias: float
-    value: float
-
-
-def dense_unit(
-    inputs: Float[np.ndarray, " inputs"],
-    weight: Float[np.ndarray, " inputs"],
-    bias: float = 0.0,
-) -> DenseUnit:
-    """Open one unit of `dense` on one example.
-
-    Args:
-        inputs: of the example.
-        weight: of the unit.
-        bias: of the unit.
-
-    Returns:
-        Its products, its bias and what they add up to.
-    """
-    products: np.ndarray = weight * inputs
-    return DenseUnit(products, bias, float(products.sum()) + bias)
-
-
-# Dropout: during training each value is kept or set to 0 at random.
-#
-# $$m_j \sim \mathrm{Bernoulli}(1 - p), \quad y_j = \frac{m_j x_j}{1 - p}$$
-#
-# Dividing by $1 - p$ keeps the mean, so that nothing has to change once training is over: then $y = x$.
-#
-# Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting",
-# JMLR 15, section 4; there the weights are multiplied by $1 - p$ after training instead.
 
 
 def dropout(

@@ -124,22 +124,6 @@ def _rows(vectors: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.minimum(np.arange(vectors.shape[1]), len(weight) - 1)
 
 
-# A weighed sum of the vectors of a text's n-grams: TF-IDF as a layer.
-#
-# With $n_t$ how often id $t$ stands in the text, $d_t$ in how many of the $N$ training texts, and groups $g$
-# of ids (words, pairs of words):
-#
-# $$r_t = 1 + \ln \frac{1 + N}{1 + d_t}, \quad w_t = (1 + \ln n_t) \, r_t, \quad
-#   A_t = \frac{a_g}{\lVert a \rVert} \, \frac{w_t}{\lVert w_g \rVert}, \quad
-#   y_o = b_o + \sum_t A_t E_{to}$$
-#
-# $$a_1 = 1, \quad a_g = \min\Bigl(1, \frac{1}{2} \sqrt{|g| / |g_1|}\Bigr)$$
-#
-# An id that is not in the text has $A_t = 0$, and so have padding and unknown, which stand in no group.
-#
-# Source: Salton and Buckley 1988, "Term-weighting approaches in automatic text retrieval", Information
-# Processing & Management 24(5), table 1.
-
 Groups = tuple[int, ...]
 
 

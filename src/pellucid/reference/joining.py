@@ -194,16 +194,6 @@ def part_backward(
     return of_inputs
 
 
-# A text turned around, padding left where it is, so that a recurrent layer can read it backwards.
-#
-# $$\tau_t = \begin{cases} T - 1 - t & t < T \\ t & t \ge T \end{cases}, \qquad y_{nti} = x_{n \tau_t i}$$
-#
-# for text $n$ of $T$ ids. $\tau$ is its own inverse: turned twice, a text is as it was.
-#
-# Source: Schuster and Paliwal 1997, "Bidirectional recurrent neural networks", IEEE Transactions on
-# Signal Processing 45(11).
-
-
 def reversed_order(places: Bool[np.ndarray, "batch length"]) -> Int64[np.ndarray, "batch length"]:
     r"""Permutation $\tau$ of the places.
 

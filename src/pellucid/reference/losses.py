@@ -206,26 +206,6 @@ def _smoothed(logits: np.ndarray, labels: np.ndarray, smoothing: float) -> np.nd
     return targets
 
 
-# Losses of a generative adversarial network: of the discriminator, and of the generator.
-#
-# The discriminator gives an image a score $s$, positive where it takes it for a real one; $\sigma(s)$ is the
-# probability that it is real. It is to be right about real images with scores $s$ and made ones with scores
-# $\tilde s$, and the generator is to make images that are taken for real:
-#
-# $$L_D = \frac{1}{n} \sum_i \left( -\ln \sigma(s_i) - \ln(1 - \sigma(\tilde s_i)) \right), \qquad
-#   L_G = -\frac{1}{n} \sum_i \ln \sigma(\tilde s_i)$$
-#
-# The generator could go up $L_D$ instead, but where the discriminator is sure that an image is made,
-# $\ln(1 - \sigma)$ is level there and teaches nothing; $-\ln \sigma$ is steep.
-#
-# With $-\ln \sigma(s) = \ln(1 + e^{-s})$ both are sums of one function, the softplus. Where there are classes
-# the score is that of the image's own class.
-#
-# Source: Goodfellow et al. 2014, "Generative adversarial nets", NeurIPS, eq. 1 and section 3; Miyato and
-# Koyama
-# 2018, "cGANs with projection discriminator", arXiv:1802.05637, for the score of a class.
-
-
 def discriminator_loss(real: Float[np.ndarray, " examples"], made: Float[np.ndarray, " examples"]) -> float:
     r"""Loss of the discriminator.
 

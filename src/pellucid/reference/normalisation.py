@@ -245,17 +245,6 @@ def _beside(of_channel: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     return of_channel.reshape(1, -1, *[1] * (inputs.ndim - 2))
 
 
-# Layer normalisation: the numbers of each example, or of each token, to mean 0 and variance 1.
-#
-# With the $m$ numbers $x_1, \dots, x_m$ of one vector:
-#
-# $$\mu = \frac{1}{m} \sum_i x_i, \quad \sigma^2 = \frac{1}{m} \sum_i (x_i - \mu)^2, \quad
-#   \hat x_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \epsilon}}, \quad y_i = \gamma_i \hat x_i + \beta_i$$
-#
-# Unlike batch normalisation it looks at one vector alone, so that training and answering compute the same.
-#
-# Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450, eq. 3 and 4.
-
 # Keeps the divisor above zero where the numbers of a vector are all equal; as BERT has it.
 LAYER_NORM_EPSILON = 1e-12
 
@@ -342,19 +331,6 @@ def normalised(
     deviation = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + epsilon)
     return centred / deviation, deviation
 
-
-# Filters that decorrelate the patches of training images: the frozen first layer of `cnn`.
-#
-# With $P_j$ the $m$ patches of the images as vectors over channel, row and column:
-#
-# $$\mu = \frac{1}{m} \sum_j P_j, \quad C = \frac{1}{m} \sum_j (P_j - \mu) (P_j - \mu)^\top
-#   = V \Lambda V^\top, \quad W_i = \pm \frac{v_i}{\sqrt{\lambda_i + \epsilon}}$$
-#
-# for the largest eigenvalues $\lambda_i$. Responses of the filters with $+$ have covariance near the
-# identity;
-# those with $-$ let the activation that follows keep both signs.
-#
-# Source: Page 2019, "How to train your ResNet 8: bag of tricks"; Jordan 2024, arXiv:2404.00498.
 
 WHITENING_EPSILON = 5e-4
 _NEARLY_LARGEST = 0.999

@@ -215,19 +215,6 @@ def global_average_backward(
     return np.broadcast_to(gradient[:, :, None, None] / (rows * columns), maps.shape).copy()
 
 
-# Pooling over the places of a text, padding left out.
-#
-# With $T_n$ the places of text $n$ where ids stand:
-#
-# $$\text{max: } y_{ni} = \max_{t \in T_n} x_{nti}, \qquad
-#   \text{average: } y_{ni} = \frac{1}{|T_n|} \sum_{t \in T_n} x_{nti}$$
-#
-# The gradient of a maximum is shared evenly among the places that are equal to it, as torch does.
-#
-# Source: Collobert et al. 2011, "Natural language processing (almost) from scratch", JMLR 12,
-# section 3.3, for the maximum over time.
-
-
 def token_mask(tokens: Int64[np.ndarray, "batch length"]) -> Bool[np.ndarray, "batch length"]:
     """Mask of ids, without padding (id 0); the first place counts always, so that no text is empty.
 

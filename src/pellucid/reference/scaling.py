@@ -214,25 +214,6 @@ def _lengths(inputs: np.ndarray) -> np.ndarray:
     return lengths.astype(inputs.dtype, copy=False)
 
 
-# Images at another size: each row and column a mean of those near it, the nearer the heavier.
-#
-# $$y_{nirc} = \sum_k \sum_l A_{rk} B_{cl} \, x_{nikl}, \qquad
-#   A_{rk} = \frac{a_{rk}}{\sum_j a_{rj}}, \quad
-#   a_{rk} = \max\Bigl(0,\, 1 - \frac{|k + \frac12 - (r + \frac12) s|}{\max(s, 1)}\Bigr), \quad
-#   s = \frac{R}{R'}$$
-#
-# from $R$ rows to $R'$ and in the same way from columns to columns. Where the image grows this is bilinear
-# interpolation, within the image's edge; where it shrinks the triangle widens, so that no row is left out
-# (antialiasing). A grey image is repeated for every channel asked for, and $x_{ni}$ is then its only one.
-# With
-# $\bar y = \partial L / \partial y$,
-#
-# $$\bar x_{nikl} = \sum_r \sum_c A_{rk} B_{cl} \, \bar y_{nirc}$$
-#
-# Source: Turkowski 1990, "Filters for common resampling tasks", Graphics Gems I, for the triangle and for
-# widening it.
-
-
 def resize(
     inputs: Float[np.ndarray, "batch channel height width"], *, size: Pair, channels: int
 ) -> Float[np.ndarray, "batch new_channel new_height new_width"]:
