@@ -83,15 +83,9 @@ def patches(
 ) -> Float[np.ndarray, "batch channel rows columns window_height window_width"]:
     """Cut out what a window sees at each of its places.
 
-    Args:
-        inputs: $x$.
-        window: height and width in pixels.
-        stride: pixels from one place to the next, downwards and across.
-        padding: zeros beyond the edges, above and left.
-        padding_after: zeros below and right; by default as many as above and left.
-
-    Returns:
-        $P$, a view that cannot be written to.
+    `inputs`: $x$; `window`: height and width in pixels; `stride`: pixels from one place to the next,
+    downwards and across; `padding`: zeros beyond the edges, above and left; `padding_after`: zeros below and
+    right; by default as many as above and left; result: $P$, a view that cannot be written to.
 
     Source: Goodfellow et al. 2016, eq. 9.8.
     """
@@ -111,15 +105,9 @@ def overlaid(
 ) -> Float[np.ndarray, "batch channel height width"]:
     """Add up, at each pixel of an image, the values that patches hold for it.
 
-    Args:
-        parts: one value for each pixel of each patch.
-        size: height and width of the image.
-        stride: as for `patches`.
-        padding: as for `patches`; what falls beyond the edge is dropped.
-        padding_after: likewise.
-
-    Returns:
-        The sums.
+    `parts`: one value for each pixel of each patch; `size`: height and width of the image; `stride`: as for
+    `patches`; `padding`: as for `patches`; what falls beyond the edge is dropped; `padding_after`: likewise;
+    result: the sums.
 
     Source: Goodfellow et al. 2016, eq. 9.13, where it is the gradient of a convolution's inputs.
     """
@@ -144,17 +132,9 @@ def convolution(
 ) -> Float[np.ndarray, "batch filter rows columns"]:
     r"""Weigh each patch: $y_{norc} = b_o + \sum_{ikl} W_{oikl} P_{nirckl}$.
 
-    Args:
-        inputs: $x$.
-        weight: $W$.
-        bias: $b$, or `None` for zeros.
-        stride: $s, s'$.
-        padding: $p, p'$.
-        padding_after: zeros below and right; by default as many as above and left.
-        groups: runs of channels; a divisor of channels and filters.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `weight`: $W$; `bias`: $b$, or `None` for zeros; `stride`: $s, s'$; `padding`: $p, p'$;
+    `padding_after`: zeros below and right; by default as many as above and left; `groups`: runs of channels;
+    a divisor of channels and filters.
 
     Source: Goodfellow et al. 2016, eq. 9.8.
     """
@@ -183,19 +163,6 @@ def convolution_backward(
     Float[np.ndarray, " filter"],
 ]:
     r"""Gradients of `convolution`, as at the top of this file.
-
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-        weight: $W$.
-        bias: $b$, whose gradient does not depend on it.
-        stride: $s, s'$.
-        padding: $p, p'$.
-        padding_after: as for `convolution`.
-        groups: likewise.
-
-    Returns:
-        $\bar x$, $\bar W$ and $\bar b$.
 
     Source: Goodfellow et al. 2016, eq. 9.11 and 9.13.
     """
@@ -233,16 +200,8 @@ def transposed_convolution(
 ) -> Float[np.ndarray, "batch filter height width"]:
     r"""Lay weighed kernels over one another: the first formula at the top of this file.
 
-    Args:
-        inputs: $x$.
-        weight: $W$.
-        bias: $b$, or `None` for zeros.
-        stride: $s, s'$.
-        padding: $p, p'$.
-        more: rows and columns of the output beyond $(r - 1) s + k - 2 p$.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `weight`: $W$; `bias`: $b$, or `None` for zeros; `stride`: $s, s'$; `padding`: $p, p'$;
+    `more`: rows and columns of the output beyond $(r - 1) s + k - 2 p$.
 
     Source: Dumoulin and Visin 2016, section 4.5.
     """
@@ -267,18 +226,6 @@ def transposed_convolution_backward(
     Float[np.ndarray, " filter"],
 ]:
     r"""Gradients of `transposed_convolution`, as at the top of this file.
-
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-        weight: $W$.
-        bias: $b$, whose gradient does not depend on it.
-        stride: $s, s'$.
-        padding: $p, p'$.
-        more: as for `transposed_convolution`.
-
-    Returns:
-        $\bar x$, $\bar W$ and $\bar b$.
 
     Source: the transpose of the formulas of `convolution`.
     """
@@ -306,13 +253,7 @@ def conv1d(
 ) -> Float[np.ndarray, "batch length filter"]:
     r"""Weigh each place with its neighbours: $y_{nto} = b_o + \sum_{ik} W_{oik} P_{ntik}$.
 
-    Args:
-        vectors: $x$.
-        weight: $W$.
-        bias: $b$.
-
-    Returns:
-        $y$.
+    `vectors`: $x$; `weight`: $W$; `bias`: $b$.
 
     Source: Kim 2014, eq. 2.
     """
@@ -336,15 +277,6 @@ def conv1d_backward(
     $$\bar W_{oik} = \sum_n \sum_t \bar y_{nto} P_{ntik}, \quad
       \bar x_{n,\,t+k-p,\,i} \mathrel{+}= \sum_o \bar y_{nto} W_{oik}, \quad
       \bar b_o = \sum_n \sum_t \bar y_{nto}$$
-
-    Args:
-        gradient: $\bar y$.
-        vectors: $x$.
-        weight: $W$.
-        bias: $b$, whose gradient does not depend on it.
-
-    Returns:
-        $\bar x$, $\bar W$ and $\bar b$.
 
     Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", eq. 9.11 and 9.13.
     """

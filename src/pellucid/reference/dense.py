@@ -34,13 +34,7 @@ def dense(
 ) -> Float[np.ndarray, "*batch units"]:
     r"""Weigh and add up: $y_{no} = \sum_i W_{oi} x_{ni} + b_o$.
 
-    Args:
-        inputs: $x$.
-        weight: $W$.
-        bias: $b$, or `None` for zeros.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `weight`: $W$; `bias`: $b$, or `None` for zeros.
 
     Source: Rumelhart et al. 1986, eq. 1.
     """
@@ -58,15 +52,6 @@ def dense_backward(
 ]:
     r"""Gradients of `dense`, as at the top of this file.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-        weight: $W$.
-        bias: $b$, whose gradient does not depend on it.
-
-    Returns:
-        $\bar x$, $\bar W$ and $\bar b$.
-
     Source: Rumelhart et al. 1986, eq. 6 and 7.
     """
     del bias
@@ -80,13 +65,7 @@ def dropout(
 ) -> Float[np.ndarray, "*shape"]:
     r"""Let the values of a mask stand: $y_j = m_j x_j / (1 - p)$.
 
-    Args:
-        inputs: $x$.
-        mask: $m$, true where a value stands.
-        probability: $p$, of falling, below 1.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `mask`: $m$, true where a value stands; `probability`: $p$, of falling, below 1.
 
     Source: Srivastava et al. 2014, section 4.
     """
@@ -103,15 +82,6 @@ def dropout_backward(
 ) -> tuple[Float[np.ndarray, "*shape"], None]:
     r"""Gradient of `dropout`: $\bar x_j = m_j \bar y_j / (1 - p)$.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$, on which the gradient does not depend.
-        mask: $m$.
-        probability: $p$.
-
-    Returns:
-        $\bar x$; a mask has no gradient.
-
     Source: Srivastava et al. 2014, section 4.
     """
     del inputs
@@ -123,13 +93,7 @@ def draw_mask(
 ) -> Bool[np.ndarray, "..."]:
     r"""Draw the mask: $m_j \sim \mathrm{Bernoulli}(1 - p)$.
 
-    Args:
-        shape: of the mask.
-        probability: $p$, of falling.
-        generator: source of the draws.
-
-    Returns:
-        $m$.
+    `shape`: of the mask; `probability`: $p$, of falling; `generator`: source of the draws; result: $m$.
 
     Source: Srivastava et al. 2014, section 4.
     """

@@ -17,9 +17,9 @@ summed. `mean` and `max` before the factors take the place of the sum. From a li
 - the multiplications: one for each choice of all letters (`Bound.multiply_adds`);
 - the formula in LaTeX (`Bound.latex`).
 
-Letters that stand for numbers of the layer: strides $S, s$; paddings $P, p$; filters $F$ and channels $I$ of a
-group; numbers $D$ of a head, and $V$ before the values; numbers $M$ of a map and $N$ of a row of it; the first
-number $A$ of a part; the last place $L$ of a text.
+Letters that stand for numbers of the layer: strides $S, s$; paddings $P, p$; filters $F$ and channels $I$ of
+a group; numbers $D$ of a head, and $V$ before the values; numbers $M$ of a map and $N$ of a row of it; the
+first number $A$ of a part; the last place $L$ of a text.
 
 Source: Vasilache et al. 2018, "Tensor Comprehensions", arXiv:1802.04730, section 2, for the notation and the
 ranges of letters; Einstein 1916 for the sum over letters that are on one side alone.
