@@ -62,10 +62,8 @@ class Weighing(NamedTuple):
 class Choice(NamedTuple):
     """Largest of several numbers.
 
-    Attributes:
-        window: the numbers: (row, column) of a map, or (place,) of a text.
-        winner: index of the first of the largest, in the window.
-        place: index of it in what is pooled.
+    `window`: the numbers: (row, column) of a map, or (place,) of a text; `winner`: index of the first of the
+    largest, in the window; `place`: index of it in what is pooled.
     """
 
     window: Float64[np.ndarray, "..."]
@@ -168,10 +166,8 @@ class Parts(NamedTuple):
 class Asked(NamedTuple):
     """Input of a unit's calculation.
 
-    Attributes:
-        taken: what the layer takes, weights included, values without the batch.
-        settings: of the layer.
-        unit: which number.
+    `taken`: what the layer takes, weights included, values without the batch; `settings`: of the layer;
+    `unit`: which number.
     """
 
     taken: list[np.ndarray]

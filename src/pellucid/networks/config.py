@@ -83,8 +83,7 @@ class Stem(OwnLayers):
 class Filters(OwnLayers):
     """Filters of `text-cnn`.
 
-    Attributes:
-        kernels: neighbouring ids that each kind of filter sees.
+    `kernels`: neighbouring ids that each kind of filter sees.
     """
 
     kernels: tuple[int, ...] = field(metadata={_ADMITS: Wholes(MOST_LAYERS, each=Whole(1, LARGEST_KERNEL))})
@@ -94,8 +93,7 @@ class Filters(OwnLayers):
 class Recurrent(OwnLayers):
     """Recurrent layers of `rnn`.
 
-    Attributes:
-        cell: one of `CELLS`.
+    `cell`: one of `CELLS`.
     """
 
     cell: str = field(metadata={_ADMITS: OneOf(CELLS)})
@@ -105,8 +103,7 @@ class Recurrent(OwnLayers):
 class Grams(OwnLayers):
     """Kinds of n-grams of `bag`.
 
-    Attributes:
-        groups: first id of each kind of n-gram, from 2, and, last, the number of ids.
+    `groups`: first id of each kind of n-gram, from 2, and, last, the number of ids.
     """
 
     groups: tuple[int, ...] = field(metadata={_ADMITS: Wholes(MOST_LAYERS, each=Whole(2, MOST_IDS))})
@@ -121,10 +118,8 @@ class Grams(OwnLayers):
 class Attention(OwnLayers):
     """Layers of the transformer of `sentence-encoder`.
 
-    Attributes:
-        transformer_layers: number of layers.
-        attention_heads: parts into which each layer splits a token's numbers.
-        feed_forward: units between the two dense layers of each layer.
+    `transformer_layers`: number of layers; `attention_heads`: parts into which each layer splits a token's
+    numbers; `feed_forward`: units between the two dense layers of each layer.
     """
 
     transformer_layers: int = field(metadata={_ADMITS: Whole(0, MOST_LAYERS)})
@@ -136,9 +131,7 @@ class Attention(OwnLayers):
 class Architecture(OwnLayers):
     """Layers of `backbone`, which others designed.
 
-    Attributes:
-        backbone: name of the architecture in timm.
-        seen: height and width in pixels at which it sees images.
+    `backbone`: name of the architecture in timm; `seen`: height and width in pixels at which it sees images.
     """
 
     backbone: str = field(metadata={_ADMITS: Text(100)})

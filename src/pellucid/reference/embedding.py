@@ -140,7 +140,7 @@ def factors(
 def shares(groups: Groups) -> list[float]:
     r"""Share of each group: $a_g / \lVert a \rVert$.
 
-    `groups`: first id of each group and, last, the number of ids; result: One number each; the squares add up
+    `groups`: first id of each group and, last, the number of ids; result: one number each; the squares add up
     to 1.
     """
     sizes = [end - first for first, end in pairwise(groups)]

@@ -138,7 +138,7 @@ def gru_sum_gradients(
     r"""Gradients at the sums inside the gates, as `gru_backward` needs them.
 
     `gradient`: of the states, from above; `inputs`: $x$; `input_weight`: $W$; `state_weight`: $U$;
-    `input_bias`: $b$; `state_bias`: $c$; result: At each place $(\bar a_r, \bar a_z, \bar a_g)$, which the
+    `input_bias`: $b$; `state_bias`: $c$; result: at each place $(\bar a_r, \bar a_z, \bar a_g)$, which the
     input's weights meet, and $(\bar a_r, \bar a_z, \bar q)$, which the state's weights meet.
 
     Source: the chain rule on Cho et al. 2014, eq. 5 to 8.

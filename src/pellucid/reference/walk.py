@@ -452,12 +452,7 @@ def numerical_gradient(
 def best_step(number: float, dtype: np.dtype) -> float:
     r"""The step where both errors together are about smallest: $h = \epsilon^{1/3} \max(1, |x|)$.
 
-    Args:
-        number: $x$.
-        dtype: of the arithmetic, which sets $\epsilon$.
-
-    Returns:
-        $h$.
+    `number`: $x$; `dtype`: of the arithmetic, which sets $\epsilon$; result: $h$.
 
     Source: Press et al. 2007, eq. 5.7.8.
     """
