@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from pellucid.reports.axes import Ruler, Tick, parted, path_through, round_steps, ruler
+from pellucid.evaluation import Interval
 from pellucid.reports.facts import noun_of
-from pellucid.reports.formatting import Score, finite, tick
+from pellucid.reports.formatting import finite, tick
+from pellucid.reports.plots import Ruler, Tick, parted, path_through, round_steps, ruler
 from pellucid.reports.report import environment
 from pellucid.reports.scored_models import Pairing, drawn, read_pair
 from pellucid.settings import METRICS, ROWS, Metric
@@ -218,7 +219,7 @@ class VariantRow:
     name: str
     colour: int
     is_best: bool
-    mean: Score
+    mean: Interval
     bar: Ruler
     dots: Sequence[float]
     others: Sequence[float]
@@ -280,7 +281,7 @@ def _rows(facts: ComparisonFacts, colours: Mapping[str, int]) -> tuple[list[Vari
     key, larger = facts.measured.key, facts.found["larger_is_better"]
     variants: Mapping[str, Any] = facts.found["variants"]
     values = {name: [float(each[key]) for each in entry["scores"]] for name, entry in variants.items()}
-    means = {name: Score(**entry["mean"]) for name, entry in variants.items()}
+    means = {name: Interval(**entry["mean"]) for name, entry in variants.items()}
     bounds = _scale([*means.values()], [value for each in values.values() for value in each])
     rows = [
         VariantRow(
@@ -289,7 +290,7 @@ def _rows(facts: ComparisonFacts, colours: Mapping[str, int]) -> tuple[list[Vari
             is_best=name == facts.found["best"],
             mean=means[name],
             bar=ruler(means[name], bounds),
-            dots=[ruler(Score(value, value, value), bounds).value for value in values[name]],
+            dots=[ruler(Interval(value, value, value), bounds).value for value in values[name]],
             others=[
                 sum(float(each[other.key]) for each in entry["scores"]) / len(entry["scores"])
                 for other in _others(facts)
@@ -302,7 +303,7 @@ def _rows(facts: ComparisonFacts, colours: Mapping[str, int]) -> tuple[list[Vari
     return rows, bounds
 
 
-def _scale(means: Sequence[Score], values: Sequence[float]) -> tuple[float, float]:
+def _scale(means: Sequence[Interval], values: Sequence[float]) -> tuple[float, float]:
     """Round ends that hold every training and interval."""
     low = min([*values, *(each.low for each in means)])
     high = max([*values, *(each.high for each in means)])
