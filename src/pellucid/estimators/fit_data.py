@@ -14,7 +14,7 @@ from jaxtyping import Float32, Float64, Int64, Shaped, UInt8
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
-from pellucid.data import Listing, Preprocessing, prepare, read_data
+from pellucid.data import Dataset, Listing, Preprocessing, prepare, read_data
 from pellucid.data.image_copies import first_with_content
 from pellucid.data.images.pixels import training_size
 from pellucid.data.images.preprocessing import array_digests, value_range, with_channel_axis
@@ -29,7 +29,6 @@ from pellucid.data.tables.table import plain_values
 from pellucid.data.targets import new_names, require_spread
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
-from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES, TEXTS, InputKind
 
@@ -218,7 +217,7 @@ class FitData:
         place: the path or data set that examples and labels were read from; empty where they were given.
     """
 
-    material: Material
+    material: Dataset
     labels: Labels | None
     joined_columns: tuple[str, ...] = ()
     place: str = ""
@@ -301,7 +300,7 @@ def fit_data_of_listing(listing: Listing, settings: Settings, kind: InputKind) -
     labels = None
     if names:
         labels = Labels(np.array(names), names, np.arange(len(names)), dataset.labels)
-    return FitData(material_of(dataset), labels, dataset.joined_columns, place)
+    return FitData(dataset, labels, dataset.joined_columns, place)
 
 
 def _listing(data: Any, settings: Settings, kind: InputKind) -> Listing:
@@ -384,7 +383,7 @@ def fit_data_in_memory(
         )
     train = np.setdiff1d(np.flatnonzero(usable), validation)
     names = () if classes is None else classes.names
-    return FitData(Material(inputs, targets, train, validation, names, preprocessing), classes)
+    return FitData(Dataset(inputs, targets, train, validation, names, preprocessing), classes)
 
 
 def _targets(labels: Labels | Float64[np.ndarray, " n"] | None, count: int) -> np.ndarray:
