@@ -32,7 +32,8 @@ import numpy as np
 from measuring import STAMPS, Among, command_line, heading, print_table, write_json
 
 from pellucid.arithmetic import accuracy, log_loss
-from pellucid.data import Dataset, folds, prepare
+from pellucid.data import Dataset, prepare
+from pellucid.data import folds as divided
 from pellucid.networks import Network
 from pellucid.pipeline.comparing.compare import fitted_on_folds
 from pellucid.pipeline.learners import backbone_learners
@@ -71,7 +72,7 @@ def compared(data: str, given: argparse.Namespace) -> dict[str, Any]:
     dataset, _ = prepare(data, on)
     rows = []
     for name, settings in contenders.items():
-        parts = folds(dataset, given.folds, settings.seed)
+        parts = divided(dataset, given.folds, settings.seed)
         found = [*fitted_on_folds(settings, parts)]
         scores = [float(one.of("scores")["accuracy"]) for one in found]
         seconds = statistics.median(one.seconds for one in found)

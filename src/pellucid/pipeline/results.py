@@ -29,7 +29,7 @@ from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.pipeline.run.journal import RunFolder, notes_of
 from pellucid.reports import render
-from pellucid.reports.formatting import Score, interval, scored, seconds, size, visible
+from pellucid.reports.formatting import interval, read_score, scored, seconds, size, visible
 from pellucid.reports.generated_sections import verdict_of_generator
 from pellucid.reports.scored_models import is_classical
 from pellucid.settings import METRICS
@@ -133,7 +133,7 @@ class Run:
         kind = str(self.metrics.get("task", "image")).split("-")[0]
         noun = kind if kind in ("image", "text") else "example"
         noun = f"test {noun}{'' if tested == 1 else 's'}{of_what}"
-        accuracy, error = Score.read(test.get("accuracy")), Score.read(test.get("mean_absolute_error"))
+        accuracy, error = read_score(test.get("accuracy")), read_score(test.get("mean_absolute_error"))
         if accuracy is not None:
             low, high = (per_cent(end, accuracy.value) for end in (accuracy.low, accuracy.high))
             return (
@@ -187,7 +187,7 @@ def _row(name: str, entry: Mapping[str, Any], titles: Mapping[str, str], *, is_r
         words += f"; saw {entry['train_examples']:,} examples only"
     test = entry.get("test") or {}
     cells = [words]
-    for score in (Score.read(test.get(title)) for title in titles):
+    for score in (read_score(test.get(title)) for title in titles):
         cells.append(f"{scored(score)} {interval(score)}".strip())
     cells += [seconds(entry.get("train_seconds")), size(entry.get("bytes"))]
     return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"

@@ -29,9 +29,9 @@ class Sums:
 
     loss: float = 0.0  # sum of the loss over examples
     correct: _Count = 0  # examples classified right while training; 0 where numbers are predicted
-    examples: _Count = 0  # examples used
+    examples: _Count = 0
     seconds: Annotated[float, Number(0.0)] = 0.0  # time spent in steps
-    # sums over examples of what else a step records, by name
+    # Sums over examples of what else a step records, by name.
     also: dict[str, float] = field(default_factory=dict)
     health: Record = field(default_factory=dict)  # what `training/layer_health.py` measured in the layers
 

@@ -44,6 +44,19 @@ class OldTest(NamedTuple):
         """Number of old test examples."""
         return sum(len(positions) for _, positions in self.data)
 
+    def labels(self, classes: tuple[str, ...]) -> Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]:
+        """Their labels as positions in all classes, or numbers."""
+        return np.concatenate([labels_among(classes, data)[positions] for data, positions in self.data])
+
+    def answers(self, model: Model, classes: tuple[str, ...]) -> Float64[np.ndarray, "n ..."]:
+        """A model's probabilities of all classes, 0 for those that it does not know; or numbers."""
+        found = np.concatenate([answers(model, data, positions) for data, positions in self.data])
+        if not classes:
+            return found
+        predictions = np.zeros((len(found), len(classes)))
+        predictions[:, [classes.index(name) for name in model.classes]] = found
+        return predictions
+
 
 def old_test(continual: ContinualTraining, dataset: Dataset) -> OldTest:
     """Collect the old test examples, without those whose content the network has learned from since."""
@@ -79,9 +92,9 @@ def forgetting(
     """
     if not old.examples:
         return None
-    labels = np.concatenate([labels_among(dataset.classes, data)[some] for data, some in old.data])
+    labels = old.labels(dataset.classes)
     answered = {
-        part: np.concatenate([_in_order(model, data, some, dataset.classes) for data, some in old.data])
+        part: old.answers(model, dataset.classes)
         for part, model in ((_AFTER, candidate.model), (_BEFORE, before))
     }
     (comparison,) = compared(dataset.target, labels, answered, seed)
@@ -110,11 +123,11 @@ def on_all_classes(
     """
     if not old.examples:
         return None
-    labels, predictions = [dataset.labels[dataset.test]], [new]
-    for data, positions in old.data:
-        labels.append(labels_among(dataset.classes, data)[positions])
-        predictions.append(_in_order(candidate.model, data, positions, dataset.classes))
-    truth, answered = np.concatenate(labels), np.concatenate(predictions)
+    labels = [dataset.labels[dataset.test], old.labels(dataset.classes)]
+    truth, answered = (
+        np.concatenate(labels),
+        np.concatenate([new, old.answers(candidate.model, dataset.classes)]),
+    )
     matrix = confusion_matrix(truth, answered.argmax(axis=1), len(dataset.classes))
     return {
         "model": candidate.name,
@@ -131,18 +144,6 @@ def _scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str,
     """Scores without those that count a class as 0 which is answered and never true, as new ones are here."""
     found = scores(labels, predictions, seed)
     return {name: score for name, score in found.items() if name not in _NOT_OF_OLD_CLASSES}
-
-
-def _in_order(
-    model: Model, old: Dataset, positions: Int64[np.ndarray, " examples"], classes: tuple[str, ...]
-) -> Float64[np.ndarray, "examples ..."]:
-    """A model's probabilities in the order of all classes, 0 for those that it does not know; or numbers."""
-    found = answers(model, old, positions)
-    if not classes:
-        return found
-    predictions = np.zeros((len(positions), len(classes)))
-    predictions[:, [classes.index(name) for name in model.classes]] = found
-    return predictions
 
 
 def _by_class(
@@ -288,7 +289,7 @@ def continual_sentences(found: Mapping[str, Any]) -> list[str]:
 
 
 def _seen_before(
-    continual: ContinualTraining, dataset: Dataset, said: Tested, seed: int
+    continual: ContinualTraining, dataset: Dataset, tested: Tested, seed: int
 ) -> dict[str, Any] | None:
     """New validation and test examples that the network had learned from before."""
     learned = {
@@ -304,5 +305,5 @@ def _seen_before(
     return {
         "test": int(is_seen.sum()),
         "validation": in_validation,
-        "test_without": scores(labels[~is_seen], said.answers[~is_seen], seed) or None,
+        "test_without": scores(labels[~is_seen], tested.answers[~is_seen], seed) or None,
     }

@@ -225,19 +225,19 @@ _FAR_OFF, _MUCH_WIDER = 3.0, 10.0
 def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings) -> list[str]:
     """Sentences on what becomes of classes and of old knowledge; one that warns starts with `warning:`."""
     new, missing, rehearsal = continual.new(dataset), continual.missing(dataset), continual.rehearsal
-    said = []
+    lines = []
     if new:
         rows = "its row" if len(new) == 1 else "their rows"
         starts = "starts from the mean of its" if len(new) == 1 else "start from the means of their"
-        said.append(
+        lines.append(
             f"New {'class' if len(new) == 1 else 'classes'}: {_named(new)}; {rows} in the last layer "
             f"{starts} examples, and the old classes keep theirs."
         )
     if missing:
         stay = "it stays" if len(missing) == 1 else "they stay"
-        said.append(f"No new training example has {_named(missing)}; {stay} among the network's answers.")
+        lines.append(f"No new training example has {_named(missing)}; {stay} among the network's answers.")
     if rehearsal is not None:
-        said.append(
+        lines.append(
             f"The network rehearses {rehearsal.train:,} of the {rehearsal.of:,} old training {dataset.noun}s "
             f"beside the {len(dataset.train):,} new ones; other models learn from the new ones alone."
         )
@@ -246,9 +246,9 @@ def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings
             why = "as --no-rehearse asks"
         else:
             why = "all of them stand in the new data" if continual.at_hand else continual.not_at_hand[0]
-        said.append(f"No old {dataset.noun}s are rehearsed: {why}.")
+        lines.append(f"No old {dataset.noun}s are rehearsed: {why}.")
     if rehearsal is None and missing:
-        said.append(
+        lines.append(
             f"warning: without them the network forgets {_named(missing)}, of which the new data has "
             "nothing; to keep them, train on old and new data together"
         )
@@ -258,12 +258,12 @@ def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings
         numbers = dataset.labels[dataset.train]
         is_wider = not 1 / _MUCH_WIDER <= float(numbers.std()) / std <= _MUCH_WIDER
         if is_wider or abs(float(numbers.mean()) - mean) > _FAR_OFF * std:
-            said.append(
+            lines.append(
                 f"warning: the new numbers lie around {numbers.mean():.3g} (spread {numbers.std():.3g}), "
                 f"those that the network learned before around {mean:.3g} (spread {std:.3g}); are they in "
                 "the same unit?"
             )
-    return said
+    return lines
 
 
 def _named(names: Sequence[str]) -> str:

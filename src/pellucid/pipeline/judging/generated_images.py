@@ -52,7 +52,7 @@ class _Halves(NamedTuple):
     Attributes:
         train: real images to learn from, with `labels`.
         first: held-out images that made ones are compared with.
-        second: as many others, which stand for a perfect generator.
+        second: as many others, in place of a perfect generator.
         tested: all held-out images.
     """
 

@@ -19,6 +19,7 @@ from pellucid.data.wording import count_of
 from pellucid.evaluation import LabelError, LabelJudgement, fit_temperature, judge_label_issues
 from pellucid.pipeline.judging.refitting import Split, cross_fit
 from pellucid.pipeline.judging.report_facts import shown
+from pellucid.pipeline.judging.testing import drawn
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.evaluation_budget import most_within_limit
@@ -107,7 +108,7 @@ def fold_judge(
     left = np.setdiff1d(able, known.positions)
     most = most_within_limit(_MOST_EXAMINED, settings, are_texts=isinstance(dataset.inputs, Texts))
     most = most if within is None else min(most, within)
-    positions = np.sort(generator(settings.seed, Purpose.LABEL_ISSUES).permutation(left)[:most])
+    positions = drawn(left, most, settings.seed, Purpose.LABEL_ISSUES)
     together = dataset.together[positions]
     if len(np.unique(together)) < 2 * FOLDS or len(np.unique(dataset.labels[positions])) < 2:
         return None

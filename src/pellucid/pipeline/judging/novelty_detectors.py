@@ -16,7 +16,7 @@ from pellucid.classical.predictors import Rows
 from pellucid.data import Dataset
 from pellucid.evaluation import area_under_roc, wilson
 from pellucid.novelty import Measure, calibrated_detector, fit_measure, signals_of
-from pellucid.pipeline.judging.testing import Tested
+from pellucid.pipeline.judging.testing import Tested, drawn
 from pellucid.pipeline.learners.candidates import Candidate, rows_at_hand
 from pellucid.pipeline.learners.evaluation_budget import (
     MOST_JUDGED,
@@ -45,7 +45,7 @@ class _FittedMeasure(NamedTuple):
 def _fitted(
     model: Model, material: Dataset, seed: int, see: Callable[[Int64[np.ndarray, " n"]], Rows]
 ) -> _FittedMeasure:
-    train = _drawn(material.train, MOST_TRAINED_ON, seed, Purpose.DETECTOR_TRAINING)
+    train = drawn(material.train, MOST_TRAINED_ON, seed, Purpose.DETECTOR_TRAINING)
     labels = material.target.codes(material.labels[train])
     rows = see(train)
     with threadpool_limits(1):  # another number of threads would round otherwise
@@ -58,7 +58,7 @@ def _fitted(
 
 def judged_places(material: Dataset, seed: int) -> Int64[np.ndarray, " judged"]:
     """Validation examples that detectors are calibrated on: ascending places in the validation split."""
-    return _drawn(np.arange(len(material.validation)), MOST_JUDGED, seed, Purpose.DETECTOR_CALIBRATION)
+    return drawn(np.arange(len(material.validation)), MOST_JUDGED, seed, Purpose.DETECTOR_CALIBRATION)
 
 
 def with_detectors(candidates: Sequence[Candidate], material: Dataset, seed: int) -> list[Candidate]:
@@ -108,16 +108,16 @@ def signals_by_model(
 
 
 def generator_with_detector(model: Generator, material: Dataset, seed: int) -> Generator:
-    """Give a generator that looks at images a detector, where enough examples were held out for one."""
+    """Give a generator that sees images a detector, where enough examples were held out for one."""
     if model.columns_seen == 0 or len(material.validation) == 0:
         return model
     measure, signals = _fitted(model, material, seed, partial(_seen, model, material))
     if measure is None:
         return model
-    # It answers nothing that could drift, so the labels stand where answers would.
+    # It answers nothing that could drift, so the labels take the place of answers.
     labels = material.labels[material.validation[judged_places(material, seed)]]
     if not model.classes:
-        labels = labels.astype(np.float64)  # without classes they stand for numbers, all 0
+        labels = labels.astype(np.float64)  # without classes they are numbers, all 0
     return model.with_detector(calibrated_detector(measure, signals, labels, len(model.classes)))
 
 
@@ -151,27 +151,18 @@ def _with_novelty(candidate: Candidate, measure: Measure | None) -> Candidate:
     model, held_out = candidate.model, candidate.held_out
     if measure is None or held_out.signals is None:
         return candidate
-    looked_at = ~np.isnan(held_out.signals).all(axis=1)
-    signals, said = held_out.signals[looked_at], held_out.answers[looked_at]
-    detector = calibrated_detector(measure, signals, model.target.labels(said), len(model.classes))
+    is_drawn = ~np.isnan(held_out.signals).all(axis=1)
+    signals, answers = held_out.signals[is_drawn], held_out.answers[is_drawn]
+    detector = calibrated_detector(measure, signals, model.target.labels(answers), len(model.classes))
     if detector is None:
         return candidate
-    novelty = np.full(len(looked_at), np.nan)
-    novelty[looked_at] = detector.novelty_of(signals)
+    novelty = np.full(len(is_drawn), np.nan)
+    novelty[is_drawn] = detector.novelty_of(signals)
     return dataclasses.replace(
         candidate,
         model=model.with_detector(detector),
         held_out=dataclasses.replace(held_out, novelty=novelty),
     )
-
-
-def _drawn(
-    places: Int64[np.ndarray, " n"], most: int, seed: int, purpose: Purpose
-) -> Int64[np.ndarray, " fewer"]:
-    """Some of many places, ascending."""
-    if len(places) <= most:
-        return places
-    return np.sort(generator(seed, purpose).permutation(places)[:most])
 
 
 def _seen(model: Model, material: Dataset, places: Int64[np.ndarray, " n"]) -> Rows:

@@ -40,8 +40,6 @@ from pellucid.settings import DUMMIES, Settings
 from pellucid.strict import field_of, parse, read_sealed_bytes, write_sealed_bytes
 from pellucid.training.state import Record
 
-_HISTORY = field_of(Sequence[Record])
-
 
 class Split(NamedTuple):
     """One division: what a model learns from, and ascending positions of the examples that judge it."""
@@ -107,15 +105,19 @@ def cross_fit(
         path = None if kept is None else kept.with_name(f"{kept.name}-{number}.npz")
         found = None if path is None else _read(path, len(split.judged))
         if found is None:
-            began = time.perf_counter()
-            fitted = fit(split.material)
-            seconds = round(time.perf_counter() - began, 3)
-            first = fitted[0]
-            arrays = ask(fitted, split)
-            found = Fit(arrays, first.history, first.train_examples, first.model.parameters, seconds)
+            found = _trained(fit, split, ask)
             if path is not None:
                 _write(path, found, len(split.judged))
         yield found
+
+
+def _trained(fit: Callable[[Dataset], Sequence[Candidate]], split: Split, ask: Ask) -> Fit:
+    """The outcome of one training, without its models, so that no two splits have theirs in memory."""
+    began = time.perf_counter()
+    fitted = fit(split.material)
+    seconds = round(time.perf_counter() - began, 3)
+    arrays, first = ask(fitted, split), fitted[0]
+    return Fit(arrays, first.history, first.train_examples, first.model.parameters, seconds)
 
 
 def _write(path: Path, found: Fit, judged: int) -> None:
@@ -136,7 +138,8 @@ def _read(path: Path, judged: int) -> Fit | None:
         facts = parse(str(arrays.pop("facts")).encode())
         if facts.pop("judged") != judged:
             return None
-        return Fit(arrays, **{**facts, "history": _HISTORY.read("history", facts["history"])})
+        history = field_of(Sequence[Record]).read("history", facts["history"])
+        return Fit(arrays, **{**facts, "history": history})
     except (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile, MemoryError):
         return None
 
@@ -148,7 +151,7 @@ JUDGED_ON_FOLDS = "judged_on_folds"
 
 
 class Kind(NamedTuple):
-    """Models that are trained together: one, or all that stand on one network.
+    """Models that are trained together: one, or all that are built on one network.
 
     Attributes:
         learner: trains them on the training examples of a fold.
@@ -339,7 +342,7 @@ def draw_curve(
 ) -> LearningCurve | None:
     """Train on parts of the training split and score on validation; where folds judge, the first of them.
 
-    The best baseline, and the recommended one, stand for all by default, since they take seconds; the network
+    The best baseline, and the recommended one, represent all by default, as they take seconds; the network
     too is trained on the parts where the curve was asked for, with what its rules give to so many examples.
 
     `candidates` are the models trained on the whole split, of which the outlook of `recommended` matters;
@@ -364,7 +367,7 @@ def draw_curve(
     if folds.parts:
         material = material.without_validation
     splits = [Split(dataclasses.replace(material, train=each), dataset.validation) for each in subsets]
-    said: dict[str, list[tuple[int, np.ndarray]]] = {}
+    points_of: dict[str, list[tuple[int, np.ndarray]]] = {}
     with stages.stage("training on parts of the data for the learning curve") as stage:
         for name in dict.fromkeys(drawn):
             whole = min(models[name].train_examples, len(dataset.train))
@@ -376,9 +379,9 @@ def draw_curve(
             fits = [each for each in cross_fit(learner.fit, splits) if each.train_examples < whole]
             points = [(each.train_examples, each.arrays["answers"]) for each in fits]
             points.append((whole, models[name].held_out.about(dataset.validation)))
-            said[name] = [(seen, dataset.target.labels(answers)) for seen, answers in points]
-        outlook = recommended if recommended in said else next(iter(said))
-        curve = learning_curve(labels, said, outlook, settings.seed)
+            points_of[name] = [(seen, dataset.target.labels(answers)) for seen, answers in points]
+        outlook = recommended if recommended in points_of else next(iter(points_of))
+        curve = learning_curve(labels, points_of, outlook, settings.seed)
         stage.words = "trained on parts of the data for the learning curve"
         stage.details.append(curve.outlook)
     return curve

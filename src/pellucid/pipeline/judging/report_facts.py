@@ -167,7 +167,7 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
 
 
 def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) -> None:
-    """Write the worst mistakes of the best model so far where the report will stand.
+    """Write the worst mistakes of the best model so far where the report will be.
 
     Nothing without a validation split, a model that learns, or a mistake; and where numbers are predicted.
     """
@@ -248,16 +248,16 @@ def _answered(dataset: Dataset, place: int, probabilities: Float64[np.ndarray, "
     )
 
 
-def _farthest_off(dataset: Dataset, said: Float64[np.ndarray, " test"]) -> list[Answered]:
+def _farthest_off(dataset: Dataset, predictions: Float64[np.ndarray, " test"]) -> list[Answered]:
     """Numbers: the answers farthest off, the worst first."""
     labels = dataset.labels[dataset.test]
-    worst = np.argsort(-np.abs(said - labels), kind="stable")[:_MISTAKES]
+    worst = np.argsort(-np.abs(predictions - labels), kind="stable")[:_MISTAKES]
     return [
         Answered(
             shown=shown(dataset, int(dataset.test[row])),
             source=dataset.sources[int(dataset.test[row])],
             label=f"{labels[row]:.4g}",
-            predicted=f"{said[row]:.4g}",
+            predicted=f"{predictions[row]:.4g}",
             probability=None,
             probability_of_label=None,
         )

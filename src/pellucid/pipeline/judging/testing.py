@@ -93,14 +93,14 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
     model = candidate.model
 
     def measured(
-        labels: np.ndarray, said: np.ndarray, groups: Groups | None = None
+        labels: np.ndarray, predictions: np.ndarray, groups: Groups | None = None
     ) -> dict[str, dict[str, float]]:
-        predicted = decided(said, model.classes, model.threshold) if model.classes else None
-        return scores(labels, said, seed, groups, positive, predicted)
+        predicted = decided(predictions, model.classes, model.threshold) if model.classes else None
+        return scores(labels, predictions, seed, groups, positive, predicted)
 
-    def without(parted: np.ndarray) -> dict[str, dict[str, float]] | None:
+    def without(left_out: np.ndarray) -> dict[str, dict[str, float]] | None:
         """Scores without some test examples; `None` where there are none of these."""
-        kept = ~np.isin(dataset.test, parted)
+        kept = ~np.isin(dataset.test, left_out)
         of_kept = None if groups is None or not kept.any() else groups.within(kept)
         return None if kept.all() else measured(labels[kept], tested.answers[kept], of_kept)
 
@@ -109,7 +109,9 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
     members = model.members if isinstance(model, AverageModel) else ()
     calibration = None
     if dataset.target.has_probabilities and len(labels):
-        before, after = (reliability(labels, said, seed, groups) for said in (tested.raw, tested.answers))
+        before, after = (
+            reliability(labels, predictions, seed, groups) for predictions in (tested.raw, tested.answers)
+        )
         calibration = {
             "temperature": model.temperature,
             "before": before.error._asdict(),
@@ -152,22 +154,22 @@ def _by_groups(
     """
     if groups is None:
         return {}
-    found = worth(groups, dataset.labels[dataset.test], tested.answers)
-    said: dict[str, Any] = {"by_groups": {**found.to_json(), "words": found.sentence(dataset.noun)}}
+    of_test = worth(groups, dataset.labels[dataset.test], tested.answers)
+    found: dict[str, Any] = {"by_groups": {**of_test.to_json(), "words": of_test.sentence(dataset.noun)}}
     held_out = candidate.held_out
     if dataset.has_few_groups and not np.isin(held_out.positions, dataset.validation).all():
         of_them = Groups.of_sets(dataset.together[held_out.positions])
         labels = dataset.labels[held_out.positions]
         found_out, metric = scores(labels, held_out.answers, seed, of_them), METRICS[dataset.target.headline]
         value, low, high = (figure(found_out[metric.key][end]) for end in ("value", "low", "high"))
-        said["left_out"] = {
+        found["left_out"] = {
             "groups": of_them.count,
             "examples": len(labels),
             "scores": found_out,
             "words": f"So few groups say little about others. By leaving groups out in turn, over the "
             f"{of_them.count:,} that are not for the test, its {metric.words} is {value} [{low}, {high}].",
         }
-    return said
+    return found
 
 
 def rows_of_test(dataset: Dataset, tested: Tested, threshold: Mapping[str, float]) -> Iterator[list[Any]]:
@@ -262,7 +264,8 @@ def with_test_answers(
     candidates: Sequence[Candidate], tested: Mapping[str, Tested], dataset: Dataset, seed: int
 ) -> list[Candidate]:
     """Let every model keep its answers about test examples too, by which its promises are checked."""
-    kept = _drawn(len(dataset.test), most_kept(len(dataset.classes)), seed)
+    most, every = most_kept(len(dataset.classes)), np.arange(len(dataset.test))
+    kept = drawn(every, most, seed, Purpose.HELD_OUT_ANSWERS)
     found = []
     for candidate in candidates:
         held_out, answered = candidate.model.held_out, tested[candidate.name]
@@ -309,7 +312,7 @@ def held_out_of(candidate: Candidate, dataset: Dataset, seed: int) -> bundle.Hel
     places = np.arange(len(held_out.positions)) if novelty is None else np.flatnonzero(~np.isnan(novelty))
     if len(places) == 0 or not np.isfinite(held_out.answers[places]).all():
         return None
-    kept = places[_drawn(len(places), most_kept(len(dataset.classes)), seed)]
+    kept = drawn(places, most_kept(len(dataset.classes)), seed, Purpose.HELD_OUT_ANSWERS)
     return bundle.HeldOut.of(
         dataset.labels[held_out.positions[kept]],
         held_out.answers[kept],
@@ -317,8 +320,8 @@ def held_out_of(candidate: Candidate, dataset: Dataset, seed: int) -> bundle.Hel
     )
 
 
-def _drawn(examples: int, most: int, seed: int) -> Int64[np.ndarray, " kept"]:
-    """Some of the examples, ascending; all where they are few enough."""
-    if examples <= most:
-        return np.arange(examples)
-    return np.sort(generator(seed, Purpose.HELD_OUT_ANSWERS).permutation(examples)[:most])
+def drawn(
+    places: Int64[np.ndarray, " n"], most: int, seed: int, purpose: Purpose
+) -> Int64[np.ndarray, " drawn"]:
+    """At most so many of some ascending places, ascending; chance draws them where there are more."""
+    return places if len(places) <= most else np.sort(generator(seed, purpose).permutation(places)[:most])
