@@ -113,7 +113,9 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
         backbones = limit_backbones(planned.backbones, planned.costs, context)
         built = [frozen_in_run(choice, context).built(dataset) for choice in backbones]
         has_others = any(each.features for each in baselines) and settings.model == "auto"
-        if has_others and planned.continual is None and not _affords_network(context):
+        seconds = _LEAST_OF_NETWORK * time.whole if time.is_limited else 0.0
+        sentence = f"The network is left out: there was no time for it within {settings.time_limit}."
+        if has_others and planned.continual is None and not context.affords(seconds, sentence):
             planned = dataclasses.replace(planned, learner=None, network=None)
         network, neural = _train_neural(planned, backbones, context)
     own = [] if network is None else network.session.state.history
@@ -212,14 +214,6 @@ def _network_learner(continual: ContinualTraining | None, context: RunContext) -
         journal.decided("plan", lambda: none)
         return None
     return network_of_run(context)
-
-
-def _affords_network(context: RunContext) -> bool:
-    """True where there is time for a few steps at least of a network that is not the only model."""
-    seconds = _LEAST_OF_NETWORK * context.time.whole if context.time.is_limited else 0.0
-    return context.affords(
-        seconds, f"The network is left out: there was no time for it within {context.settings.time_limit}."
-    )
 
 
 def _train_neural(
