@@ -388,3 +388,12 @@ def test_the_sentence_names_each_kind_of_finding():
         "not better beyond chance than noisy (too few trainings to tell)",
     ):
         assert part in sentence
+
+
+def test_a_difference_is_slight_beside_the_smaller_of_two_losses():
+    """5 % of 1.00 is less than the end of the interval, 5 % of 1.02 is more."""
+    around = 0.01638 * np.array([-1, -1, 0, 1, 1])
+    scores = {"a": [1.0] * 5, "b": (1.02 + around).tolist()}
+    (contrast,) = rank(scores, 80, 20, METRICS["log_loss"]).contrasts
+    assert 0.05 < -contrast.difference.low < 0.051
+    assert contrast.finding == UNDECIDED

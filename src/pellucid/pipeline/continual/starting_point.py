@@ -14,7 +14,7 @@ from jaxtyping import Float64, Int64, Shaped
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import AverageModel, ClassicalModel, ImageModel, Model, TextModel, load, save
-from pellucid.bundle.description import pack
+from pellucid.bundle.format import pack
 from pellucid.data import Check, Dataset, Listing, Preprocessing, prepare, read_data
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.data.images.decoding import GREY_MODES

@@ -38,7 +38,7 @@ from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import DUMMIES, Settings
-from pellucid.strict import Records, parse, read_sealed_bytes, write_sealed_bytes
+from pellucid.strict import field_of, parse, read_sealed_bytes, write_sealed_bytes
 from pellucid.training.state import Record
 
 
@@ -121,6 +121,9 @@ def _trained(fit: Callable[[Material], Sequence[Candidate]], split: Split, ask: 
     return Fit(arrays, first.history, first.train_examples, first.model.parameters, seconds)
 
 
+_HISTORY = field_of(Sequence[Record])
+
+
 def _write(path: Path, found: Fit, judged: int) -> None:
     facts = {**found._asdict(), "history": [*found.history], "judged": judged}
     del facts["arrays"]
@@ -139,7 +142,7 @@ def _read(path: Path, judged: int) -> Fit | None:
         facts = parse(str(arrays.pop("facts")).encode())
         if facts.pop("judged") != judged:
             return None
-        return Fit(arrays, **{**facts, "history": Records().read("history", facts["history"])})
+        return Fit(arrays, **{**facts, "history": _HISTORY.read("history", facts["history"])})
     except (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile, MemoryError):
         return None
 
