@@ -32,7 +32,8 @@ import numpy as np
 from measuring import STAMPS, Among, command_line, heading, print_table, write_json
 
 from pellucid.arithmetic import accuracy, log_loss
-from pellucid.data import Dataset, folds, prepare
+from pellucid.data import Dataset, prepare
+from pellucid.data import folds as divided
 from pellucid.networks import Network
 from pellucid.pipeline.comparing.compare import fitted_on_folds
 from pellucid.pipeline.learners import backbone_learners
@@ -40,7 +41,7 @@ from pellucid.pipeline.learners.backbone_choice import chosen
 from pellucid.pipeline.learners.backbone_costs import tuning_recipe
 from pellucid.pipeline.learners.backbone_learners import train_head
 from pellucid.pipeline.learners.candidates import Features
-from pellucid.pipeline.learners.preparation import material_of, unvaried_model_of
+from pellucid.pipeline.learners.preparation import unvaried_model_of
 from pellucid.settings import Settings
 from pellucid.training import loop
 from pellucid.training.hardware import choose_threads, pinned
@@ -71,7 +72,7 @@ def compared(data: str, given: argparse.Namespace) -> dict[str, Any]:
     dataset, _ = prepare(data, on)
     rows = []
     for name, settings in contenders.items():
-        parts = folds(dataset, given.folds, settings.seed)
+        parts = divided(dataset, given.folds, settings.seed)
         found = [*fitted_on_folds(settings, parts)]
         scores = [float(one.of("scores")["accuracy"]) for one in found]
         seconds = statistics.median(one.seconds for one in found)
@@ -87,7 +88,7 @@ Scores = tuple[float, float]
 
 def tuned(dataset: Dataset, settings: Settings, tested: int) -> dict[str, Scores | float]:
     """Accuracy and log loss of the three networks on test examples; what validation kept; seconds."""
-    material = material_of(dataset)
+    material = dataset
     (choice,) = chosen(settings, material)
     network, prepared = choice.started(settings), choice.prepared(material)
     asked = np.random.default_rng(0).permutation(dataset.test)[:tested]

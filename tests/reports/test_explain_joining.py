@@ -98,4 +98,4 @@ def test_the_types_name_all_that_python_tells_of_chosen_units(monkeypatch):
 
 
 def test_every_kind_of_layer_that_python_opens_opens_on_the_page():
-    assert units._OPENERS.keys() == properties("SettingsOf")
+    assert units.OPENED == properties("SettingsOf")

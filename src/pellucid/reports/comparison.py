@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.reports.axes import Ruler, round_bounds, ruler
+from pellucid.evaluation import Interval
 from pellucid.reports.facts import noun_of
-from pellucid.reports.formatting import Score, finite
+from pellucid.reports.formatting import finite
+from pellucid.reports.plots import Ruler, round_bounds, ruler
 from pellucid.reports.report import environment
 from pellucid.reports.scored_models import Pairing, read_pair
 from pellucid.settings import METRICS, ROWS, Metric
@@ -64,7 +65,7 @@ class VariantRow:
     """
 
     name: str
-    mean: Score
+    mean: Interval
     bar: Ruler
     dots: Sequence[float]
     pair: Pairing | None
@@ -104,7 +105,7 @@ def _rows(facts: ComparisonFacts) -> tuple[list[VariantRow], tuple[float, float]
     values = {
         name: [float(each[measure.key]) for each in entry["scores"]] for name, entry in variants.items()
     }
-    means = {name: Score(**entry["mean"]) for name, entry in variants.items()}
+    means = {name: Interval(**entry["mean"]) for name, entry in variants.items()}
     ends = [end for mean in means.values() for end in (mean.low, mean.high)]
     ends += [value for each in values.values() for value in each]
     bounds = round_bounds(min(ends), max(ends))
@@ -120,7 +121,7 @@ def _rows(facts: ComparisonFacts) -> tuple[list[VariantRow], tuple[float, float]
             name,
             means[name],
             ruler(means[name], bounds),
-            [ruler(Score(value, value, value), bounds).value for value in values[name]],
+            [ruler(Interval(value, value, value), bounds).value for value in values[name]],
             of_best.get(name),
             findings.get(name, ""),
             variants[name],

@@ -16,7 +16,7 @@ from pellucid.evaluation.exchange_tests import flip_p_values, splits_p_value
 from pellucid.evaluation.model_comparison import ADDED
 from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.reports.formatting import Score, interval, scored
+from pellucid.reports.formatting import interval, read_score, scored
 from pellucid.settings import METRICS, metric_of
 
 # With fewer examples no score is stable enough to report a difference.
@@ -181,11 +181,11 @@ def worst_slice(slices: Mapping[str, Any] | None, noun: str) -> str | None:
     if slices is None or len(slices["values"]) < 2:
         return None
     worst = slices["values"][0]
-    score = Score.read(worst["score"])
+    score = read_score(worst["score"])
     if score is None:
         return None
     column, value = quoted(slices["column"]), quoted(worst["value"])
-    others = [Score.read(each["score"]) for each in slices["values"]]
+    others = [read_score(each["score"]) for each in slices["values"]]
     if all(each is None or each.value == score.value for each in others):
         return f"no value of {column} is worse than another"
     beyond = "significantly worse than all" if worst["worse_than_all"] else "which could be chance"
