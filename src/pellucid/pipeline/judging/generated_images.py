@@ -50,7 +50,7 @@ class _Halves(NamedTuple):
     """Images that every maker is measured with, and their classes.
 
     Made images are compared with `first`, of the held-out ones; `second`, as many others, are in place of a
-    perfect generator; classifiers learn from `train`, with the classes `labels`, and answer all held-out ones.
+    perfect generator; classifiers learn from `train`, of the classes `labels`, and answer all held out.
     """
 
     train: Images
