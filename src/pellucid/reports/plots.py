@@ -33,17 +33,13 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class Axis:
-    """A straight scale of values from `low` to `high`, drawn from `start` to `end`.
-
-    Attributes:
-        at: values with a label and these labels; by default round numbers.
-    """
+    """A straight scale of values from `low` to `high`, drawn from `start` to `end`."""
 
     low: float
     high: float
     start: float
     end: float
-    at: Sequence[tuple[float, str]] | None = None
+    at: Sequence[tuple[float, str]] | None = None  # values with labels; by default round numbers
 
     def places(self, values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """Where values lie."""
@@ -248,7 +244,7 @@ def reliability_plot(reliability: Reliability, title: str, note: str, label: str
     across, upward = Axis(0.0, 1.0, left, right, quarters), Axis(0.0, 1.0, bottom, top, quarters)
     counts_bottom = _COUNTS_TOP + _COUNTS_HEIGHT
     marks = [
-        mark("text", "quiet", "share that was right", x=left, y=top - 16),
+        mark("text", "quiet", "accuracy", x=left, y=top - 16),
         mark("line", "reference", x1=left, y1=bottom, x2=right, y2=top),
     ]
     most = max((each.examples for each in filled), default=0)
@@ -262,7 +258,7 @@ def reliability_plot(reliability: Reliability, title: str, note: str, label: str
         x = across.place(each.confidence)
         marks += _estimate(x, each.accuracy, upward, radius=3.5)
     return Plot(
-        title, note, label, "confidence", across, upward, marks, size=(300, 330), labels_at=counts_bottom
+        title, note, label, "confidence", across, upward, marks, size=(300, 322), labels_at=counts_bottom
     )  # fmt: skip
 
 
