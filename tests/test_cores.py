@@ -4,6 +4,8 @@ import subprocess
 import sys
 
 import pytest
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info
 
 from pellucid import cores
 from pellucid.settings import Settings
@@ -66,3 +68,11 @@ def test_a_run_takes_a_thread_for_each_free_core_unless_told(two_cores, monkeypa
     with sharing(1):
         assert choose_threads(Settings()) == 4
     assert not is_left_open(Settings())
+
+
+def test_sums_of_tests_are_made_by_one_thread():
+    """Two would round otherwise than the one that runs bind themselves to, whether xdist started or not."""
+    LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    found = {(each["user_api"], each["filepath"]): each["num_threads"] for each in threadpool_info()}
+    assert any(api == "blas" for api, _ in found)
+    assert set(found.values()) == {1}

@@ -32,7 +32,7 @@ OF_CLASSES_ALONE = {
 OF_IMAGES_ALONE = {"image_size", "resize", "pooling", "batch_norm", "augment", "mirror"}
 OF_TEXTS_ALONE = {"cell", "tokens", "length", "vectors", "tune_vectors"}
 OF_GENERATORS_ALONE = {"latent", "beta"}
-OF_RUNS_ALONE = {"baselines", "learning_curve", "folds", "from_", "rehearse", "add_generated", "share"}
+OF_RUNS_ALONE = {"baselines", "learning_curve", "folds", "from_", "rehearse"}
 PARAMETERS = [
     row
     for row in ROWS

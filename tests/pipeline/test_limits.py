@@ -26,6 +26,7 @@ from pellucid.pipeline.learners.time_limits import (
     reserve_for_conclusion,
     time_of_baselines,
 )
+from pellucid.pipeline.learning import _train_neural
 from pellucid.pipeline.run.context import RunContext, TimeBudget, slowdown
 from pellucid.pipeline.run.journal import Journal, RunFolder, notes_of
 from pellucid.pipeline.run.stages import Stages
@@ -334,3 +335,17 @@ def test_a_recommended_model_that_learned_from_a_part_is_reported_as_such():
     assert words == f" It learned from 200 of {count_of(300, 'image')}."
     whole = dataclasses.replace(part, train_examples=300)
     assert concluding._saw_fewer([whole], "svm", SimpleNamespace(learning=dataset)) == ""
+
+
+def test_a_network_leaves_the_seconds_that_tuning_the_backbones_takes(tmp_path, clock):
+    pixels, labels = digits()
+    material = Material(pixels, labels, np.arange(300), np.arange(300, 400), CLASSES)
+    context = context_of(tmp_path)._replace(dataset=material)
+    context.journal.revised("plan", 0, lambda steps: steps)  # the steps that fit are settled
+    left = []
+    learner = SimpleNamespace(trained=lambda network, material: left.append(context.time.left()) or [])
+    network = SimpleNamespace(as_trained=lambda: None)
+    planned = SimpleNamespace(learner=learner, network=network, continual=None, added=None, folds=None)
+    tuned = [SimpleNamespace(granted=SimpleNamespace(seconds_after=seconds)) for seconds in (20.0, 5.0)]
+    _train_neural(planned, [*tuned, SimpleNamespace(granted=None)], context)
+    assert left == [75.0]

@@ -9,6 +9,7 @@ from pellucid.evaluation import wilson
 from pellucid.reports import ReportFacts
 from pellucid.reports import error_sections as tables
 from pellucid.reports.verdicts import judge
+from pellucid.settings import METRICS
 
 
 @pytest.fixture
@@ -123,3 +124,13 @@ def test_many_names_are_counted(facts: ReportFacts) -> None:
     verdict = judge(dataclasses.replace(many, confusion=np.full((9, 9), 10)))
     assert len(verdict["doubtful"]["shown"]) == 6
     assert verdict["doubtful"]["more"] == 3
+
+
+def test_the_largest_class_alone_is_that_of_the_labels(digit_facts):
+    """Of 60 and 40 labels 80 are taken for the second class: always the first one is right for 60 %."""
+    facts = dataclasses.replace(digit_facts, confusion=np.array([[18, 42], [2, 38]]))
+    assert facts.chance == pytest.approx(0.6)
+    assert facts.chance_by(METRICS["accuracy"]) == pytest.approx(0.6)
+    assert facts.chance_by(METRICS["balanced_accuracy"]) == pytest.approx(0.5)
+    f1 = 2 * 60 / (60 + 100)
+    assert facts.chance_by(METRICS["macro_f1"]) == pytest.approx(f1 / 2)

@@ -1,14 +1,17 @@
 import dataclasses
 import math
+from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from generators import begin as begin_generator
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import DivergedError
 from pellucid.training.batches import Mixed
-from pellucid.training.steps import LOSSES, ClassificationStep, cross_entropy, squared_error
+from pellucid.training.steps import LOSSES, ClassificationStep, cross_entropy, make_step, squared_error
 
 
 @pytest.fixture
@@ -124,3 +127,45 @@ def test_a_gradient_that_is_not_finite_stops_before_the_update(begin):
     with pytest.raises(DivergedError, match=r"the gradient is (inf|nan)"):
         step(next(iter(session.batches.epoch(0))), 0, 0.1)
     handle.remove()
+
+
+def test_the_discriminator_sees_every_image_beside_its_own_class():
+    torch.manual_seed(0)
+    session = begin_generator(model="gan")
+    network, batch = session.network.train(), next(session.batches.epoch(0))
+    asked, made = [], []
+    scores, make = network.scores, network.made
+    network.scores = lambda images, labels: asked.append((images, labels)) or scores(images, labels)
+
+    def noted(noise, labels, **how):
+        images = make(noise, labels, **how)
+        made.append((images, labels))
+        return images
+
+    network.made = noted
+    recipe, examples = session.batches.recipe, session.batches.examples
+    make_step(network, session.state.optimizer, recipe, examples)(batch, 0, 0.001)
+    (images, labels), (of_noise, of_classes) = asked[0], made[0]
+    assert torch.equal(images, torch.cat([batch.inputs, of_noise.detach()]))
+    assert torch.equal(labels, torch.cat([batch.labels, of_classes]))
+    assert len(set(batch.labels.tolist())) > 3
+
+
+def test_the_variance_kept_is_the_mean_of_those_of_the_batches():
+    torch.manual_seed(0)
+    session = begin_generator(model="vae")
+    network, decode = session.network.train(), session.network.decode
+    decoded, variances = [], []
+
+    def noted(drawn, labels):
+        decoded.append(decode(drawn, labels))
+        return decoded[-1]
+
+    network.decode = noted
+    recipe, examples = session.batches.recipe, session.batches.examples
+    step = make_step(network, session.state.optimizer, recipe, examples)
+    for number, batch in enumerate(islice(session.batches.epoch(0), 5)):
+        step(batch, number, 0.001)
+        variances.append(float((decoded[-1].detach() - batch.inputs).square().mean()))
+    assert len(variances) == 5
+    assert float(network.variance) == pytest.approx(np.mean(variances), rel=1e-3)

@@ -21,14 +21,11 @@ from pellucid.tasks import GENERATION, IMAGES, REGRESSION, TEXTS, InputKind, Tar
 
 
 class EarlierConstraints(NamedTuple):
-    """Classes and preprocessing of an earlier model.
+    """Classes and preprocessing of an earlier model."""
 
-    Attributes:
-        classes: those that it can answer; they stay, whether or not new data has any example of them.
-        preprocessing: how images are fitted to it; `None` for texts, and where a rule decides.
-    """
-
+    # those that it can answer; they stay, whether or not new data has any example of them
     classes: tuple[str, ...] = ()
+    # how images are fitted to it; `None` for texts, and where a rule decides
     preprocessing: Preprocessing | None = None
 
 

@@ -24,8 +24,8 @@ from sklearn.utils.validation import check_is_fitted
 from pellucid import cores
 from pellucid.answering.decisions import Decided, Decisions, PredictOptions
 from pellucid.bundle import Inputs, Model, save
-from pellucid.bundle.fields import FILE_NAME
-from pellucid.bundle.parts import vector_length
+from pellucid.bundle.format import FILE_NAME
+from pellucid.bundle.writing import vector_length
 from pellucid.data.wording import count_of
 from pellucid.errors import ArgumentError, DataError, StorageError
 from pellucid.estimators.fit_data import VALIDATION_FROM, VALIDATION_FROM_EACH, FitData

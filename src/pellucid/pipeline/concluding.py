@@ -13,8 +13,7 @@ from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.wording import count_of, some
 from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
 from pellucid.novelty import for_answers_of
-from pellucid.pipeline.adding import SUFFIX, judged
-from pellucid.pipeline.comparing.trials import scores_of_folds
+from pellucid.pipeline.comparing.standings import scores_of_folds
 from pellucid.pipeline.continual.forgetting import continual_metrics
 from pellucid.pipeline.continual.training import ContinualTraining, recommended_on
 from pellucid.pipeline.judging.disagreement import sliced
@@ -267,9 +266,6 @@ def conclude(
         text=None if network is None else text_facts(network.prepared, dataset),
         slices=sliced(dataset, settings.slice_column, tested[recommendation.name]),
         continual=found,
-        added=None
-        if learned.added is None
-        else judged(learned.added, candidates, recommendation.name, tested, dataset, settings),
     )
     return _with_backbone(outcome, learned.built)
 
@@ -329,16 +325,13 @@ def _with_time_for_test(
 ) -> list[Candidate]:
     """The models that there is time to test, score and write: the dearest are left out first.
 
-    Never one that the recommended model needs, nor the model that every other has to beat, nor the networks
-    with and without generated images, whose comparison was asked for.
+    Never one that the recommended model needs, nor the model that every other has to beat.
     """
     time, kept = context.time, list(candidates)
     if not time.is_limited:
         return kept
     time.reserve("conclusion", 0.0)
     needed = {recommended, *DUMMIES, *_members(next(each for each in kept if each.name == recommended))}
-    for name in [each.name for each in kept if each.name.endswith(SUFFIX)]:
-        needed |= {name, name.removesuffix(SUFFIX)}
     for each in sorted(kept, key=lambda each: -each.answer_seconds):
         if each.name in needed:
             continue

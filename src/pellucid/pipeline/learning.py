@@ -7,12 +7,11 @@ from functools import partial
 from typing import Any
 
 from pellucid.files import make_folder
-from pellucid.pipeline.adding import Added, records_of, train_with, trainings_beside
 from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, continual_learner, recall
 from pellucid.pipeline.judging.refitting import (
+    Kind,
     judged_by_folds,
-    kind_of_classical,
     kind_of_network,
     kinds_of_backbone,
 )
@@ -69,7 +68,6 @@ class PlannedLearning:
         network: how it is trained; `None` where there is none.
         backbones: pretrained networks that take part, simplest first.
         costs: of each under a time limit; nothing without one.
-        added: generated images that a second network learns from too; `None` without any.
     """
 
     continual: ContinualTraining | None
@@ -78,7 +76,6 @@ class PlannedLearning:
     network: Planned | None
     backbones: tuple[Choice, ...]
     costs: Sequence[Measured]
-    added: Added | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +87,6 @@ class Learned:
         continual: where continual training started; `None` for a fresh network.
         network: how it was trained; `None` where there is none.
         built: what came of each backbone.
-        added: generated images that a second network learned from too; `None` without any.
         history: one record for each epoch of the network's training; where folds judge, of the one that
             watched the first fold.
     """
@@ -99,16 +95,11 @@ class Learned:
     continual: ContinualTraining | None
     network: Planned | None
     built: Sequence[Built]
-    added: Added | None = None
     history: Sequence[Mapping[str, Any]] = ()
 
 
-def plan_learning(
-    continual: ContinualTraining | None, folds: Folds, context: RunContext, added: Added | None = None
-) -> PlannedLearning:
+def plan_learning(continual: ContinualTraining | None, folds: Folds, context: RunContext) -> PlannedLearning:
     """Decide which learners take part, and measure what costs much.
-
-    `added` are generated images that a second network learns from too.
 
     Raises: `UsageError` if settings contradict the data, each other or this machine, or time is too
     short; `ModelFileError` if weights of a backbone are missing, damaged or of another kind.
@@ -119,7 +110,7 @@ def plan_learning(
     learner = _network_learner(continual, context)
     network = None if learner is None else learner.planned(material_of(context.dataset))
     costs = costs_of(backbones, folds, context)
-    return PlannedLearning(continual, folds, learner, network, backbones, costs, added)
+    return PlannedLearning(continual, folds, learner, network, backbones, costs)
 
 
 def learn(planned: PlannedLearning, context: RunContext) -> Learned:
@@ -150,12 +141,11 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
         if has_others and planned.continual is None and not _affords_network(context):
             planned = dataclasses.replace(planned, learner=None, network=None)
         network, neural = _train_neural(planned, backbones, context)
-    before = [] if network is None else [*network.session.state.history, *records_of(neural)]
-    built = _tuned(built, before, context)
-    on_backbones = [candidate for each in built for candidate in each.candidates]
     history = [] if network is None else network.session.state.history
+    built = _tuned(built, history, context)
+    on_backbones = [candidate for each in built for candidate in each.candidates]
     candidates = [*baselines, *neural, *on_backbones]
-    learned = Learned(candidates, planned.continual, network, built, planned.added, history)
+    learned = Learned(candidates, planned.continual, network, built, history)
     for each in ("folds", "rest", "backbones"):
         context.time.reserve(each, 0.0)
     reserve_for_conclusion(context, candidates)
@@ -214,7 +204,7 @@ def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
     settings = context.settings
     alone = [each for each in learned.candidates if each.stored is None]
     lesson = TrainingSets().of
-    found = [kind_of_classical(each, learner_at_setup(each, settings, lesson)) for each in alone]
+    found = [Kind(learner_at_setup(each, settings, lesson), seconds=each.train_seconds) for each in alone]
     if learned.network is not None:
         name = learned.network.plan.name
         simple = [each for each in learned.candidates if each.name.endswith(f"-on-{name}")]
@@ -267,17 +257,12 @@ def _train_neural(
     """Train the network within its time, and simple models on its last hidden layer; nothing without one."""
     if planned.learner is None or planned.network is None:
         return None, []
-    dataset = context.dataset
     set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
     asked = 0 if planned.continual is None else planned.continual.asked_in_the_end
     context.time.reserve("backbones", set_aside)
-    trainings = trainings_beside(planned.added, material_of(dataset))
-    network = within_limit(planned.network, planned.folds, context, asked, trainings)
-    candidates = [*planned.learner.trained(network, material_of(dataset))]
-    network = network.as_trained()
-    if planned.added is not None:
-        candidates.append(train_with(planned.added, network, context))
-    return network, candidates
+    network = within_limit(planned.network, planned.folds, context, asked)
+    candidates = [*planned.learner.trained(network, material_of(context.dataset))]
+    return network.as_trained(), candidates
 
 
 def _tuned(built: Sequence[Built], before: Sequence[Mapping[str, Any]], context: RunContext) -> list[Built]:

@@ -271,7 +271,6 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         **({"notes": notes} if (notes := notes_of(config)) else {}),
         **({} if outcome.text is None else {"text": outcome.text}),
         **({} if outcome.continual is None else {"continual": outcome.continual}),
-        **({} if outcome.added is None else {"added_generated": outcome.added}),
     }
     threshold = outcome.recommended.model.threshold
     rows = as_csv([*rows_of_test(dataset, outcome.tested[outcome.recommendation.name], threshold)])
@@ -358,9 +357,6 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     stages.paragraph(str(run.metrics["reason"]))
     for sentence in [] if continual is None else continual_sentences(continual):
         stages.paragraph(sentence)
-    if (added := run.metrics.get("added_generated")) is not None:
-        for sentence in added["sentences"]:
-            stages.paragraph(sentence)
     found = findings_line(run.metrics)
     if found is not None:
         stages.paragraph(found)

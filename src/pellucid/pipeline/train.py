@@ -13,9 +13,9 @@ from pellucid.errors import UsageError
 from pellucid.files import write_file
 from pellucid.networks import as_text, describe
 from pellucid.networks.text_networks import cell_of
-from pellucid.pipeline.adding import images_to_add, require_room
 from pellucid.pipeline.concluding import conclude
-from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on, require_place_of_its_own
+from pellucid.pipeline.continual.starting_point import require_place_of_its_own
+from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on
 from pellucid.pipeline.generating import make_generator, say_generated
 from pellucid.pipeline.learners.backbone_choice import chosen, require_backbone
 from pellucid.pipeline.learners.backbone_costs import measured
@@ -78,9 +78,8 @@ def data_given(data: Any, settings: Settings) -> str | Listing:
             f"data: {type(data).__name__} is neither a path, a data frame, nor a data set of datasets or "
             "PyTorch; give one, or fit an estimator with arrays"
         )
-    for name in ("from_", "add_generated"):
-        if getattr(settings, name) is not None:
-            raise UsageError(f"{name}: reads the data again later; give the path of files, not a data set")
+    if settings.from_ is not None:
+        raise UsageError("from_: reads the data again later; give the path of files, not a data set")
     return read_dataset(data, settings)
 
 
@@ -161,7 +160,7 @@ def train(
     Raises:
         UsageError: a setting is unknown or unfit, or differs from the run being resumed.
         DataError: the data is refused, or differs from that of the run being resumed.
-        ModelFileError: the run of `from_` or `add_generated` holds no model, or a damaged one.
+        ModelFileError: the run of `from_` holds no model, or a damaged one.
         StorageError: `out` is taken or cannot be written to.
         DivergedError: the loss stopped being finite.
         InterruptedRun: a signal came; what was finished is kept.
@@ -171,7 +170,6 @@ def train(
     checked = Settings.from_mapping(given, "settings")
     given = {name: value for name in map(name_of, given) if (value := getattr(checked, name)) is not None}
     require_place_of_its_own(checked, folder.path, is_network=checked.model not in CLASSICAL)
-    require_room(checked, folder.path)
     if not resume:
         require_precision(checked, cell_of(checked))
         require_present(given_data, checked)
@@ -201,17 +199,15 @@ def _work(
     continual = begin(settings, given, folder.checkpoints, journal)
     dataset, check = read_and_check(data, settings, stages, continual)
     context = RunContext(folder, dataset, settings, stages, journal, TimeBudget.of(settings, stages.began))
-    place = data if isinstance(data, str) else data.place
     require_fitting(data, given, context)
     if settings.generates:
         make_generator(check, context)
         folder.prune()
         say_generated(Run(folder.path), context)
         return
-    added = images_to_add(place, context)
     folds = folds_of(dataset, settings, is_continual=continual is not None)
     learning = context._replace(dataset=folds.learning)
-    planned = plan_learning(continual, folds, learning, added)
+    planned = plan_learning(continual, folds, learning)
     journal.begin()  # nothing that may be refused comes after this
     learned = learn(planned, learning)
     outcome = conclude(learned, check, folds, context)

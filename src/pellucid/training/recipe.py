@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Int64
@@ -14,6 +14,7 @@ from pellucid.data.labels import require_classes
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.settings import ADVERSARIAL, Settings
+from pellucid.strict import LEFT_OUT, Saved
 from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
 from pellucid.training.recipe_defaults import (
     DEFAULTS,
@@ -44,15 +45,6 @@ class AdversarialRules:
     stretch: float
     averaging: float
 
-    def to_json(self) -> dict[str, float]:
-        """JSON form."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "AdversarialRules":
-        """Rules that `to_json` wrote."""
-        return cls(**document)
-
 
 # The recipe that made the best images in equal time; `docs/benchmarks.md` says what lost.
 BY_MEASUREMENT = AdversarialRules(generator_rate=1.0, momentum=0.0, stretch=1.0, averaging=0.999)
@@ -62,7 +54,7 @@ IMBALANCE = 5.0
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Saved):
     """Every number that decides the result of training.
 
     Attributes:
@@ -110,12 +102,12 @@ class Recipe:
     device: str
     threads: int
     seed: int
-    word_dropout: float = 0.0
-    beta: float | None = None
-    warm_up: float | None = None
-    adversarial: AdversarialRules | None = None
-    frozen_from: float | None = None
-    shortened: tuple[tuple[int, int], ...] = ()
+    word_dropout: Annotated[float, LEFT_OUT] = 0.0
+    beta: Annotated[float | None, LEFT_OUT] = None
+    warm_up: Annotated[float | None, LEFT_OUT] = None
+    adversarial: Annotated[AdversarialRules | None, LEFT_OUT] = None
+    frozen_from: Annotated[float | None, LEFT_OUT] = None
+    shortened: Annotated[tuple[tuple[int, int], ...], LEFT_OUT] = ()
 
     @property
     def planned_steps(self) -> int:
@@ -132,38 +124,11 @@ class Recipe:
         """Epochs at the end in which the first block stays as it is."""
         return 0 if self.frozen_from is None else self.epochs - math.ceil(self.frozen_from * self.epochs)
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON form of the recipe; entries that only texts, or made images, have are left out elsewhere."""
-        document = dataclasses.asdict(self)
-        if not self.word_dropout:
-            del document["word_dropout"]
-        if self.beta is None:
-            del document["beta"], document["warm_up"]
-        if self.adversarial is None:
-            del document["adversarial"]
-        if self.frozen_from is None:
-            del document["frozen_from"]
-        if not self.shortened:
-            del document["shortened"]
-        return document
-
     def beta_at(self, step: int) -> float:
         """Weight of the divergence after so many steps of training with the loss `elbo`."""
         assert self.beta is not None  # the loss has one
         rises = (self.warm_up or 0.0) * self.planned_steps
         return self.beta * min(1.0, step / rises) if rises else self.beta
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Recipe":
-        """Recipe that `to_json` wrote."""
-        values = dict(document)
-        values["augmentation"] = Augmentation(**values["augmentation"])
-        if values["class_weights"] is not None:
-            values["class_weights"] = tuple(values["class_weights"])
-        if values.get("adversarial") is not None:
-            values["adversarial"] = AdversarialRules.from_json(values["adversarial"])
-        values["shortened"] = tuple((int(at), int(steps)) for at, steps in values.get("shortened", ()))
-        return cls(**values)
 
 
 def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:

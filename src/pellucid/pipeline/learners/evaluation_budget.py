@@ -146,8 +146,7 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
     By rule there are five folds, or as many as the smallest class has examples that may be parted. The
     validation split judges where it has 500 examples or more and the test split is not of few groups, where
     training stops by it (`patience`), where
-    it is later than training (`time_column`), in continual training, where a generator that has seen the
-    training split adds images (`add_generated`), and where a class has a single example.
+    it is later than training (`time_column`), in continual training, and where a class has a single example.
 
     Raises: `DataError` if examples cannot be divided into the folds asked for.
     """
@@ -156,9 +155,7 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
     are_of_groups = dataset.has_few_groups
     enough = FEW if not are_of_groups else len(dataset.labels) + 1
     is_enough = len(dataset.validation) >= enough or len(dataset.validation) == 0
-    needs_validation = is_continual or any(
-        each is not None for each in (settings.patience, settings.time_column, settings.add_generated)
-    )
+    needs_validation = is_continual or settings.patience is not None or settings.time_column is not None
     if is_enough or needs_validation or settings.folds == OFF:
         return Folds(dataset)
     for count in range(FOLDS, 1, -1):

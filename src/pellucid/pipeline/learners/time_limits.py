@@ -159,14 +159,12 @@ def _for_network(context: RunContext) -> float:
     return context.time.left() / (WITH_CURVE if has_curve(context.settings) else 1.0)
 
 
-def within_limit(
-    network: Planned, folds: Folds, context: RunContext, asked: int = 0, trainings: float = 0.0
-) -> Planned:
+def within_limit(network: Planned, folds: Folds, context: RunContext, asked: int = 0) -> Planned:
     """Turn what is left of a time limit into steps of a network at step 0, once; they are saved and reused.
 
     Where folds judge and all steps of every training do not fit, a single fold is left to judge. It is asked
-    about so many examples more in the end, and a second one like it takes so many trainings more. Time that
-    is not the network's is reserved as `rest` until it is trained.
+    about so many examples more in the end. Time that is not the network's is reserved as `rest` until it is
+    trained.
 
     Raises: `UsageError` if not even a few steps fit.
     """
@@ -176,12 +174,12 @@ def within_limit(
         return context.journal.revised(
             "plan",
             network,
-            lambda found: _shortened(found, folds, context, asked, trainings),
+            lambda found: _shortened(found, folds, context, asked),
             lambda found: found.plan.to_json(),
         )
 
 
-def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int, trainings: float) -> Planned:
+def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int) -> Planned:
     """The network with as many steps as fit now."""
     settings, stages, time = context.settings, context.stages, context.time
     left, least = _for_network(context), LEAST_SHARE * time.whole
@@ -193,7 +191,7 @@ def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int, 
     whole, judged = network.session.batches, folds.judged_within(network.seconds)
     for count in sorted({judged, min(judged, 1)}, reverse=True):
         network.session.batches = whole
-        more = folds.trainings(count) - 1 + trainings  # the first is ready by now
+        more = folds.trainings(count) - 1  # the first is ready by now
         share = (_for_network(context) - simple - more * network.prepare_seconds) / (1 + more)
         found = network.within(_clock() + share, least, asked)
         if found.plan.recipe.total_steps == whole.recipe.total_steps:

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import dataclasses
 import json
+import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -108,7 +109,8 @@ class RunFolder:
         A former run's files may stand there: with `resume` they are kept, with `overwrite` removed.
 
         Raises: `UsageError` if both flags are given; `StorageError` if a run or something else stands there,
-        or the place cannot be written to; `RunLockedError` if another process writes there.
+        a folder in it is a link, or the place cannot be written to; `RunLockedError` if another process
+        writes there.
         """
         if resume and overwrite:
             raise UsageError("--resume: contradicts --overwrite; give one of them")
@@ -116,6 +118,8 @@ class RunFolder:
         make_folder(self.path)
         with locked(self.path), resumable():
             self._require_free(resume, overwrite, existed)
+            if not overwrite:
+                self._refuse_linked_folders()
             self._remove_leftovers()
             require_space(self.path, _SPACE)
             if overwrite:
@@ -136,12 +140,22 @@ class RunFolder:
         if present - hidden and not is_run:
             raise StorageError(f"{self.path}: holds files that are no run; choose another --out")
 
+    def _refuse_linked_folders(self) -> None:
+        """Refuse links to folders, through which a run would write, prune and empty what is not its own."""
+        for parent, folders, _ in os.walk(self.path):
+            for name in folders:
+                if os.path.islink(os.path.join(parent, name)):
+                    raise unusable(Path(parent, name), "a link, where a run has a folder of its own")
+
     def _remove_leftovers(self) -> None:
         """Remove temporary files of a process that was killed inside a save."""
         for folder in (self.path, self.checkpoints, self.path / "models"):
+            if folder.is_symlink() and folder != self.path:
+                continue
             for pattern in (".*.tmp", ".*.old"):
                 for entry in folder.glob(pattern):
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+                    is_folder = entry.is_dir() and not entry.is_symlink()
+                    shutil.rmtree(entry) if is_folder else entry.unlink()
 
     def _empty(self) -> None:
         """Remove a former run's own files, `metrics.json` first so that it no longer counts as finished."""

@@ -235,6 +235,7 @@ def _layer(
         "settings": {
             name: list(value) if isinstance(value, tuple) else value for name, value in line.settings.items()
         },
+        "declaration": record.declaration,
         "shape": list(record.output_shape),
         "hidden": record.kind in HIDDEN,
         "field": None if record.kind in (*HIDDEN, "flatten") else fields.get(record.name),
