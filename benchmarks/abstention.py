@@ -33,14 +33,13 @@ from scipy.stats import binom
 from novelty import Inputs, clothes, reuters
 from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import Model
-from pellucid.data import Preprocessing
+from pellucid.data import Dataset, Preprocessing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.forms import read_sample
 from pellucid.evaluation.promises import checked_promise, coverage_of, in_sets, promise
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.learners.candidates import calibrated
 from pellucid.pipeline.learners.network import learner_of
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings
 
 TRAINED_ON = {"clothes": 3000, "R8": 1500, "mails": 600}
@@ -89,7 +88,7 @@ def saved(name: str, kind: str, seed: int) -> Saved:
     validation, asked = np.sort(rest[:_VALIDATION]), np.sort(rest[_VALIDATION:])
     names = tuple(str(code) for code in range(labels.max() + 1))
     preprocessing = Preprocessing(28, 28, 1) if name == "clothes" else None
-    material = Material(inputs, labels, train, validation, names, preprocessing)
+    material = Dataset(inputs, labels, train, validation, names, preprocessing)
     (fitted,) = learner_of(Settings(model=kind, seed=seed), material).fit(material)
     (found,) = with_detectors(calibrated([fitted], material, seed), material, seed)
     said, novelty = answered_by(found.model, inputs[asked])

@@ -41,7 +41,7 @@ from pellucid.pipeline.learners.backbone_choice import chosen
 from pellucid.pipeline.learners.backbone_costs import tuning_recipe
 from pellucid.pipeline.learners.backbone_learners import train_head
 from pellucid.pipeline.learners.candidates import Features
-from pellucid.pipeline.learners.preparation import material_of, unvaried_model_of
+from pellucid.pipeline.learners.preparation import unvaried_model_of
 from pellucid.settings import Settings
 from pellucid.training import loop
 from pellucid.training.hardware import choose_threads, pinned
@@ -88,7 +88,7 @@ Scores = tuple[float, float]
 
 def tuned(dataset: Dataset, settings: Settings, tested: int) -> dict[str, Scores | float]:
     """Accuracy and log loss of the three networks on test examples; what validation kept; seconds."""
-    material = material_of(dataset)
+    material = dataset
     (choice,) = chosen(settings, material)
     network, prepared = choice.started(settings), choice.prepared(material)
     asked = np.random.default_rng(0).permutation(dataset.test)[:tested]

@@ -32,14 +32,13 @@ from scipy.stats import rankdata
 
 from pellucid.bundle import Model
 from pellucid.classical.predictors import Rows
-from pellucid.data import Preprocessing
+from pellucid.data import Dataset, Preprocessing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.array_files import read_idx_folder
 from pellucid.data.reading.forms import read_sample
 from pellucid.novelty import fit_measure
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.learners.network import learner_of
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import CLASSICAL, Settings
 
 # Name of each model to what it takes; the last, which takes longest, only when asked for.
@@ -161,7 +160,7 @@ class Data:
     far: dict[str, Any]
 
 
-def trained(name: str, known: Known, kept: np.ndarray, seed: int) -> tuple[Model, Material]:
+def trained(name: str, known: Known, kept: np.ndarray, seed: int) -> tuple[Model, Dataset]:
     """Train a model with its detector on some classes, a tenth set aside for validation."""
     rows = np.flatnonzero(np.isin(known[1], kept))
     labels, inputs = np.searchsorted(kept, known[1][rows]), known[0][rows]
@@ -169,14 +168,14 @@ def trained(name: str, known: Known, kept: np.ndarray, seed: int) -> tuple[Model
     order, tenth = np.random.default_rng(seed).permutation(len(rows)), len(rows) // 10
     preprocessing = Preprocessing(SIDE, SIDE, 1) if isinstance(inputs, np.ndarray) else None
     parts = np.sort(order[tenth:]), np.sort(order[:tenth])
-    material = Material(inputs, labels, *parts, tuple(map(str, kept)), preprocessing)
+    material = Dataset(inputs, labels, *parts, tuple(map(str, kept)), preprocessing)
     kind = name.removesuffix(" on images")
     more = {} if kind in CLASSICAL else {"preset": "quick"}
     (fitted,) = learner_of(Settings(model=kind, seed=seed, **more), material).fit(material)
     return with_detectors([fitted], material, seed)[0].model, material
 
 
-def others(model: Model, material: Material, seed: int) -> dict[str, Detector]:
+def others(model: Model, material: Dataset, seed: int) -> dict[str, Detector]:
     """Other detectors by name, each from features and probabilities to how foreign inputs are."""
     rows = np.random.default_rng(seed).permutation(material.train)[:5000]
     seen, labels = model.seen(material.inputs[rows]), material.labels[rows]

@@ -26,7 +26,8 @@ from measuring import Among, command_line, cores, heading, middle, print_table, 
 
 from pellucid.networks import InputFacts, design
 from pellucid.settings import Settings
-from pellucid.training import Examples, Session, Surroundings, choose_recipe, descent
+from pellucid.training import Examples, Session, Surroundings, choose_recipe
+from pellucid.training import steps as step_module
 from pellucid.training.hardware import keep_freed_memory
 from pellucid.training.steps import make_step
 
@@ -61,9 +62,9 @@ def main() -> int:
     config = design("cnn", settings, InputFacts((1, SIDE, SIDE), CLASSES, IMAGES))
     keep_freed_memory()
     torch.set_num_threads(given.threads)
-    steps, families = {}, descent.FEWEST
+    steps, families = {}, step_module.FEWEST
     for way, shared in (("every layer", {}), ("each batch", families)):
-        descent.FEWEST = shared
+        step_module.FEWEST = shared
         session = Session.start(config, examples, recipe)
         session.network.train()
         steps[way] = make_step(session.network, session.state.optimizer, recipe, examples)

@@ -9,6 +9,7 @@ import pytest
 from every_model import MODELS, inputs_of
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.bundle import load_any, save
+from pellucid.data import Dataset
 from pellucid.evaluation import cross_fitted, fit_temperature
 from pellucid.evaluation.calibration import cross_fitted_average
 from pellucid.pipeline.concluding import (
@@ -21,14 +22,13 @@ from pellucid.pipeline.concluding import (
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import with_held_out
-from pellucid.pipeline.learners.candidates import BodyFeatures, Candidate, Features, HeldOut, calibrated
-from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.candidates import Candidate, FeatureCache, Features, HeldOut, calibrated
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
-MATERIAL = Material(PIXELS, LABELS, np.arange(400), np.arange(600, 900), CLASSES, DIGITS)
+MATERIAL = Dataset(PIXELS, LABELS, np.arange(400), np.arange(600, 900), CLASSES, DIGITS)
 NAMES = ("majority", "logistic-regression", "svm", "random-forest")
 SETTINGS = Settings()
 
@@ -137,7 +137,7 @@ def test_its_entry_names_the_members(average):
 
 def test_time_of_a_body_that_several_stand_on_counts_once(candidates):
     below = Features(np.zeros((len(LABELS), 1), np.float32), np.arange(len(LABELS)), 0.002)
-    stored = BodyFeatures(below, lambda rows: rows, MATERIAL.train)
+    stored = FeatureCache(below, lambda rows: rows, MATERIAL.train)
     on_body = [
         each
         if each.name == "majority"

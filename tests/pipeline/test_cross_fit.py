@@ -12,7 +12,6 @@ from pellucid.pipeline.comparing.compare import compare, fitted_on_folds
 from pellucid.pipeline.comparing.standings import scores_of
 from pellucid.pipeline.judging.refitting import Split, cross_fit
 from pellucid.pipeline.learners.classical import ClassicalLearner
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import Settings
 from small_models import digits
 
@@ -37,7 +36,7 @@ def dataset_of(*, numbers: bool = False):
 
 
 def splits_of(dataset) -> list[Split]:
-    return [Split(material_of(each), each.test) for each in folds(dataset, 3, 0)]
+    return [Split(each, each.test) for each in folds(dataset, 3, 0)]
 
 
 def test_a_training_is_done_once_and_again_where_its_file_is_damaged_or_of_other_examples(tmp_path):

@@ -15,7 +15,6 @@ from pellucid.pipeline.judging.refitting import Kind, judged_by_folds
 from pellucid.pipeline.learners.candidates import HeldOut
 from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, learner_at_setup
 from pellucid.pipeline.learners.evaluation_budget import folds_of
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
@@ -49,7 +48,7 @@ def of_classical(dataset, folder, names, **changes):
     """Classical models trained on what is not for the test, and judged on folds."""
     settings = dataclasses.replace(SETTINGS, **changes)
     folds = folds_of(dataset, settings, is_continual=False)
-    learning = material_of(folds.learning)
+    learning = folds.learning
     candidates = [ClassicalLearner(name, settings).fit(learning)[0] for name in names]
     lesson = TrainingSets().of
     kinds = [Kind(learner_at_setup(each, settings, lesson)) for each in candidates]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.data import prepare
+from pellucid.data import Dataset, prepare
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
 from pellucid.networks import Network
@@ -19,7 +19,6 @@ from pellucid.pipeline.learners.backbone_learners import FrozenLearner, TuningLe
 from pellucid.pipeline.learners.candidates import answers, calibrated
 from pellucid.pipeline.learners.classical import ClassicalLearner, on_network
 from pellucid.pipeline.learners.network import Learner, learner_of, learner_on_part
-from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, learner_time
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
@@ -30,7 +29,7 @@ from text_models import texts
 from tiny_backbone import NAME, tiny_weights
 
 PIXELS, LABELS = digits()
-MATERIAL = Material(PIXELS, LABELS, np.arange(300), np.arange(300, 430), CLASSES, DIGITS)
+MATERIAL = Dataset(PIXELS, LABELS, np.arange(300), np.arange(300, 430), CLASSES, DIGITS)
 NUMBERS = dataclasses.replace(MATERIAL, labels=PIXELS.mean(axis=(1, 2, 3), dtype=np.float64), classes=())
 QUICK = {"threads": 1, "epochs": 1}
 LEARNERS = {
@@ -53,7 +52,7 @@ def given(name, photos, tmp_path):
     more = dict(LEARNERS[name])
     if "backbone" not in more:
         return Settings(**more), MATERIAL
-    return Settings(**more, weights=str(tiny_weights(tmp_path))), material_of(photos)
+    return Settings(**more, weights=str(tiny_weights(tmp_path))), photos
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -160,7 +159,7 @@ class Spy:
 
 
 def test_validation_and_test_examples_pass_a_shared_body_once(photos, monkeypatch):
-    material = material_of(photos)
+    material = photos
     settings = Settings(model="cnn", width=8, **QUICK, augment=False)
     learner = learner_of(settings, material)
     network = learner.planned(material)
@@ -214,7 +213,7 @@ def test_a_head_learns_from_training_rows_and_is_scored_on_validation_rows(photo
 @pytest.mark.parametrize("name", ["svm", "logistic-regression"])
 def test_a_scale_that_was_found_before_serves_its_own_set_up_alone(name):
     """Where set-ups are compared anew it counts for nothing."""
-    material = Material(Texts.of(texts()), LABELS, np.arange(300), np.arange(300, 500), CLASSES)
+    material = Dataset(Texts.of(texts()), LABELS, np.arange(300), np.arange(300, 500), CLASSES)
     learner = ClassicalLearner(name, Settings(threads=1))
     (found,) = learner.fit(material)
     assert found.scale is not None

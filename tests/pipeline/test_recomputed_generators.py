@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 import pellucid
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import load_any
-from pellucid.data import Preprocessing
+from pellucid.data import Dataset, Preprocessing
 from pellucid.evaluation.generated_images import (
     GaussianOnComponents,
     frechet,
@@ -22,7 +22,6 @@ from pellucid.evaluation.generated_images import (
 )
 from pellucid.evaluation.intervals import percentile_interval, resample
 from pellucid.pipeline.learners.network import NetworkLearner
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings
 from recomputed import Recomputed, wilson_interval
 
@@ -53,7 +52,7 @@ class Run:
         given = {"model": "lenet", "preset": "quick", "dropout": 0.3, "batch_norm": False, "augment": False}
         settings = Settings(**given, epochs=16, seed=SEED, threads=1, precision="fp32")
         everything = np.arange(len(images))
-        material = Material(images, labels, everything, everything[:0], CLASSES, Preprocessing(8, 8, 1))
+        material = Dataset(images, labels, everything, everything[:0], CLASSES, Preprocessing(8, 8, 1))
         return NetworkLearner(settings).fit(material)[0].model
 
 

@@ -11,7 +11,8 @@ from generators import begin as begin_generator
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import DivergedError
 from pellucid.training.batches import Mixed
-from pellucid.training.steps import LOSSES, ClassificationStep, cross_entropy, make_step, squared_error
+from pellucid.training.objectives import LOSSES, Classification, cross_entropy, squared_error
+from pellucid.training.steps import TrainingStep, make_step
 
 
 @pytest.fixture
@@ -46,10 +47,14 @@ def test_an_example_weighs_as_much_as_its_class(recipe, loss):
     assert torch.allclose(weighed, plain * weights[labels])
 
 
+def step_of(session, recipe):
+    objective = Classification(session.network, recipe)
+    return TrainingStep(session.network, session.state.optimizer, objective, recipe, 600)
+
+
 def mean_loss(session, recipe, batch):
     """Loss that a step returns before it moves anything."""
-    step = ClassificationStep(session.network, session.state.optimizer, recipe, 600)
-    return step(batch, 0, 0.0).loss
+    return step_of(session, recipe)(batch, 0, 0.0).loss
 
 
 @pytest.mark.parametrize("name", ["cross-entropy", "mse"])
@@ -107,7 +112,7 @@ def test_gd_moves_once_per_epoch_along_the_gradient_of_the_whole_split(begin, di
 
 def test_a_loss_that_is_not_finite_stops_before_the_update(begin):
     session = begin(model="mlp", width=8)
-    step = ClassificationStep(session.network, session.state.optimizer, session.batches.recipe, 600)
+    step = step_of(session, session.batches.recipe)
     batch = next(iter(session.batches.epoch(0)))
     bad = batch._replace(inputs=torch.full_like(batch.inputs, float("nan")))
     before = {name: each.clone() for name, each in session.network.named_parameters()}
@@ -120,7 +125,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(begin):
 
 def test_a_gradient_that_is_not_finite_stops_before_the_update(begin):
     session = begin(model="mlp", width=8)
-    step = ClassificationStep(session.network, session.state.optimizer, session.batches.recipe, 600)
+    step = step_of(session, session.batches.recipe)
     weight = session.network.head.weight if hasattr(session.network.head, "weight") else None
     parameter = weight if weight is not None else list(session.network.parameters())[-1]
     handle = parameter.register_hook(lambda gradient: gradient * float("inf"))

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid import cores
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset, folds, prepare
 from pellucid.data.reading.dispatch import require_existing
@@ -27,9 +26,7 @@ from pellucid.pipeline.judging.refitting import Fit, Split, cross_fit
 from pellucid.pipeline.learners.candidates import Candidate, answers
 from pellucid.pipeline.learners.network import learner_of
 from pellucid.pipeline.learners.preparation import (
-    Material,
     make_plan,
-    material_of,
     network_name,
     prepared_for,
     require_precision,
@@ -45,7 +42,7 @@ from pellucid.pipeline.run.journal import Journal, RunFolder, require_unchanged
 from pellucid.pipeline.run.stages import Stages, counting, interruptible
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
 from pellucid.settings import CLASSICAL, Settings
-from pellucid.training.hardware import choose_device, choose_precision, choose_threads, is_left_open, sharing
+from pellucid.training.hardware import choose_device, choose_precision, choose_threads, sharing
 
 SEEDS, FOLDS = 3, 3
 MOST_SEEDS = 100
@@ -84,7 +81,7 @@ def fitted_on_folds(settings: Settings, parts: Sequence[Dataset], kept: Path | N
     stopped being finite.
     """
 
-    def fit(material: Material) -> Sequence[Candidate]:
+    def fit(material: Dataset) -> Sequence[Candidate]:
         return learner_of(settings, material).fit(material)
 
     def ask(fitted: Sequence[Candidate], split: Split) -> Mapping[str, np.ndarray]:
@@ -93,7 +90,7 @@ def fitted_on_folds(settings: Settings, parts: Sequence[Dataset], kept: Path | N
         found = scores_of(material.labels[judged], predictions, len(material.classes))
         return {f"scores/{name}": np.array(value) for name, value in found.items()}
 
-    return cross_fit(fit, (Split(material_of(part), part.test) for part in parts), ask, kept)
+    return cross_fit(fit, (Split(part, part.test) for part in parts), ask, kept)
 
 
 def compare(
@@ -224,7 +221,7 @@ def _design(
 def machine_for(settings: Settings) -> dict[str, Any]:
     """Threads, device and precision on this machine, for a resumed comparison to keep."""
     device = choose_device(settings)
-    with sharing(cores.free() if is_left_open(settings) else None):
+    with sharing(settings):
         threads = choose_threads(settings)
     return {"threads": threads, "device": device, "precision": choose_precision(settings, device)}
 
@@ -248,7 +245,7 @@ def _require_precision(variants: Sequence[Variant], *, is_resumed: bool) -> None
 
 def _require_fitting(variants: Sequence[Variant], fold: Dataset) -> None:
     """Refuse variants that contradict the data before any is trained, with a `UsageError`."""
-    material = material_of(fold)
+    material = fold
     for variant in variants:
         settings = variant.settings
         with _named(variant):

@@ -26,7 +26,6 @@ from pellucid.data.text_copies import text_digests
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, PellucidError, UsageError
 from pellucid.networks import Network
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.pipeline.run.context import data_identity
 from pellucid.settings import ROWS, Settings, parse_image_size
 from pellucid.strict import MOST_BYTES, read_json
@@ -388,7 +387,7 @@ class Rehearsal(NamedTuple):
         fingerprints: of the data sets they come from.
     """
 
-    material: Material
+    material: Dataset
     train: int
     of: int
     validation: int
@@ -400,7 +399,7 @@ class Rehearsal(NamedTuple):
         return {**counts, "fingerprints": list(self.fingerprints)}
 
 
-def rehearsed(material: Material, old: Sequence[Dataset], seed: int) -> Rehearsal:
+def rehearsed(material: Dataset, old: Sequence[Dataset], seed: int) -> Rehearsal:
     """Put a part of the old data, fitted as the new is, behind the new, by the rule above."""
     new_content = set(contents(material.inputs, np.arange(len(material.labels))))
     labels = [labels_among(material.classes, each) for each in old]

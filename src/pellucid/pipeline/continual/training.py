@@ -36,15 +36,7 @@ from pellucid.pipeline.continual.starting_point import (
 from pellucid.pipeline.learners.candidates import Candidate, recommended
 from pellucid.pipeline.learners.in_run import simple_in_run, train_in_run
 from pellucid.pipeline.learners.network import NetworkLearner, recipe_words
-from pellucid.pipeline.learners.preparation import (
-    Material,
-    Plan,
-    Prepared,
-    examples_of,
-    make_plan,
-    material_of,
-    require_precision,
-)
+from pellucid.pipeline.learners.preparation import Plan, Prepared, examples_of, make_plan, require_precision
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
@@ -93,9 +85,9 @@ class ContinualTraining:
             return [f"{self.start.place} is a model folder alone and does not say what it was trained on"]
         return [each.reason for each in self.earlier if each.dataset is None]
 
-    def learned(self, dataset: Dataset) -> Material:
+    def learned(self, dataset: Dataset) -> Dataset:
         """The new data, and behind it what is rehearsed."""
-        return material_of(dataset) if self.rehearsal is None else self.rehearsal.material
+        return dataset if self.rehearsal is None else self.rehearsal.material
 
     def new(self, dataset: Dataset) -> list[str]:
         """Classes that the network did not know."""
@@ -195,7 +187,7 @@ def recall(
                 "restore it, or start again with --overwrite"
             )
         if old:
-            rehearsal = rehearsed(material_of(dataset), old, settings.seed)
+            rehearsal = rehearsed(dataset, old, settings.seed)
             continual = dataclasses.replace(continual, rehearsal=rehearsal if rehearsal.train else None)
         examples = count_of(sum(len(each.train) for each in continual.at_hand), f"training {dataset.noun}")
         stage.words = f"read what {place} was trained on: {examples} at hand"

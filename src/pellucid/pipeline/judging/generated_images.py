@@ -22,7 +22,6 @@ from pellucid.evaluation.generated_images import (
 from pellucid.evaluation.intervals import percentile_interval, resample, wilson
 from pellucid.insight.training_courses import AdversarialCourse, find_adversarial
 from pellucid.pipeline.learners.network import NetworkLearner
-from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.reports import GeneratedFacts, LatentMap, Pair, Walk
 from pellucid.reports.generated_sections import REAL
 from pellucid.settings import Settings
@@ -130,7 +129,7 @@ def measuring_seconds(makers: int, dataset: Dataset, settings: Settings) -> floa
         return 2.0 * makers
     learner = NetworkLearner(_judging(settings, min(MOST_TRAINED, len(dataset.train))))
     material = dataclasses.replace(
-        material_of(dataset), train=dataset.train[:MOST_TRAINED], validation=dataset.validation[:0]
+        dataset, train=dataset.train[:MOST_TRAINED], validation=dataset.validation[:0]
     )
     return (makers + 1) * (_SLOWER * learner.cost(material) + 3.0)
 
@@ -187,7 +186,7 @@ def _recognised(
 def _judge(images: Images, labels: Int64[np.ndarray, " n"], dataset: Dataset, settings: Settings) -> Model:
     """Small classifier that learns from some images alone."""
     everything = np.arange(len(images), dtype=np.int64)
-    material = Material(
+    material = Dataset(
         images, labels, everything, everything[:0], dataset.classes, preprocessing=dataset.preprocessing
     )
     return NetworkLearner(_judging(settings, len(images))).fit(material)[0].model

@@ -23,7 +23,6 @@ from pellucid.pipeline.judging.testing import drawn
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.evaluation_budget import most_within_limit
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.pipeline.run.stages import Stages
 from pellucid.reports import LabelIssue, LabelIssues
 from pellucid.settings import Settings
@@ -121,7 +120,7 @@ def fold_judge(
     else:
         seen = extract(_FEATURES, dataset.inputs[positions])
     are_rows = isinstance(seen, np.ndarray)
-    material = Material(
+    material = Dataset(
         seen,
         dataset.labels[positions] if are_rows else dataset.labels,
         train=np.arange(len(positions)) if are_rows else positions,
@@ -168,7 +167,7 @@ def _best_body(candidates: Sequence[Candidate], dataset: Dataset) -> Candidate |
     return None if best is None or score(alone) > score(best) else best
 
 
-def _setup(candidates: Sequence[Candidate], body: Candidate | None, material: Material) -> Setting | None:
+def _setup(candidates: Sequence[Candidate], body: Candidate | None, material: Dataset) -> Setting | None:
     """Set-up of the run's own logistic regression on the same features, which validation chose.
 
     `None` where there is none, and each fold's training examples choose.
@@ -195,14 +194,14 @@ def folds_of(together: Int64[np.ndarray, " n"], folds: int, seed: int) -> Int64[
 
 
 def out_of_fold(
-    learner: ClassicalLearner, material: Material, fold: Int64[np.ndarray, " train"]
+    learner: ClassicalLearner, material: Dataset, fold: Int64[np.ndarray, " train"]
 ) -> Float64[np.ndarray, "train classes"]:
     """Answers about the training examples, whose folds are given, by models trained on the other folds.
 
     All are trained at the set-up that serves best without the first fold.
     """
 
-    def fit(part: Material) -> Sequence[Candidate]:
+    def fit(part: Dataset) -> Sequence[Candidate]:
         nonlocal learner
         (fitted,) = learner.fit(part)
         # Comparing set-ups costs as much as learning, and on the other folds ends the same.
@@ -219,7 +218,7 @@ def out_of_fold(
 
 
 def with_discriminant(
-    answers: Float64[np.ndarray, "train classes"], material: Material, fold: Int64[np.ndarray, " train"]
+    answers: Float64[np.ndarray, "train classes"], material: Dataset, fold: Int64[np.ndarray, " train"]
 ) -> Float64[np.ndarray, "train classes"]:
     """Mean of a model's answers and of linear discriminant analysis, each at the temperature that fits."""
     assert isinstance(material.inputs, np.ndarray)

@@ -25,7 +25,6 @@ from pellucid.pipeline.learners.evaluation_budget import (
     MOST_TRAINED_ON,
 )
 from pellucid.pipeline.learners.in_run import everything_of
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings
 
 _BLOCK = 4096
@@ -44,7 +43,7 @@ class _FittedMeasure(NamedTuple):
 
 
 def _fitted(
-    model: Model, material: Material, seed: int, see: Callable[[Int64[np.ndarray, " n"]], Rows]
+    model: Model, material: Dataset, seed: int, see: Callable[[Int64[np.ndarray, " n"]], Rows]
 ) -> _FittedMeasure:
     train = drawn(material.train, MOST_TRAINED_ON, seed, Purpose.DETECTOR_TRAINING)
     labels = material.target.codes(material.labels[train])
@@ -57,12 +56,12 @@ def _fitted(
         return _FittedMeasure(measure, signals_of(measure, see(material.validation[places])))
 
 
-def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]:
+def judged_places(material: Dataset, seed: int) -> Int64[np.ndarray, " judged"]:
     """Validation examples that detectors are calibrated on: ascending places in the validation split."""
     return drawn(np.arange(len(material.validation)), MOST_JUDGED, seed, Purpose.DETECTOR_CALIBRATION)
 
 
-def with_detectors(candidates: Sequence[Candidate], material: Material, seed: int) -> list[Candidate]:
+def with_detectors(candidates: Sequence[Candidate], material: Dataset, seed: int) -> list[Candidate]:
     """Give every model that sees its inputs a detector, where enough examples were held out for one.
 
     Models that see the same of their inputs, as those on one network do, share what is computed of it. Where
@@ -89,7 +88,7 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
 
 
 def signals_by_model(
-    candidates: Sequence[Candidate], material: Material, seed: int
+    candidates: Sequence[Candidate], material: Dataset, seed: int
 ) -> dict[str, Float64[np.ndarray, "validation signals"]]:
     """Foreignness of validation examples to the measures of models, by the model's name.
 
@@ -108,7 +107,7 @@ def signals_by_model(
     return found
 
 
-def generator_with_detector(model: Generator, material: Material, seed: int) -> Generator:
+def generator_with_detector(model: Generator, material: Dataset, seed: int) -> Generator:
     """Give a generator that sees images a detector, where enough examples were held out for one."""
     if model.columns_seen == 0 or len(material.validation) == 0:
         return model
@@ -132,7 +131,7 @@ def _spread(
 
 
 def _shared(
-    candidate: Candidate, material: Material, seed: int, known: dict[Hashable, _FittedMeasure]
+    candidate: Candidate, material: Dataset, seed: int, known: dict[Hashable, _FittedMeasure]
 ) -> _FittedMeasure:
     """The measure of a model, computed where no other has shared it before, from its body's table if any."""
     key, model, stored = (
@@ -166,7 +165,7 @@ def _with_novelty(candidate: Candidate, measure: Measure | None) -> Candidate:
     )
 
 
-def _seen(model: Model, material: Material, places: Int64[np.ndarray, " n"]) -> Rows:
+def _seen(model: Model, material: Dataset, places: Int64[np.ndarray, " n"]) -> Rows:
     """Features that a model sees of some examples, read block by block where they are not at hand."""
     known = rows_at_hand(model, material.inputs, places)
     if known is not None:

@@ -34,7 +34,6 @@ from pellucid.pipeline.learners.candidates import (
 from pellucid.pipeline.learners.classical import drawn_for_simple_models, learner_at_setup, simple_models
 from pellucid.pipeline.learners.evaluation_budget import Folds, positions_of
 from pellucid.pipeline.learners.network import Learner, Planned, learner_on_part
-from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import DUMMIES, Settings
@@ -45,7 +44,7 @@ from pellucid.training.state import Record
 class Split(NamedTuple):
     """One division: what a model learns from, and ascending positions of the examples that judge it."""
 
-    material: Material
+    material: Dataset
     judged: Int64[np.ndarray, " judged"]
 
 
@@ -89,7 +88,7 @@ def answers_of_first(fitted: Sequence[Candidate], split: Split) -> Mapping[str, 
 
 
 def cross_fit(
-    fit: Callable[[Material], Sequence[Candidate]],
+    fit: Callable[[Dataset], Sequence[Candidate]],
     splits: Iterable[Split],
     ask: Ask = answers_of_first,
     kept: Path | None = None,
@@ -112,7 +111,7 @@ def cross_fit(
         yield found
 
 
-def _trained(fit: Callable[[Material], Sequence[Candidate]], split: Split, ask: Ask) -> Fit:
+def _trained(fit: Callable[[Dataset], Sequence[Candidate]], split: Split, ask: Ask) -> Fit:
     """The outcome of one training, without its models, so that no two splits have theirs in memory."""
     began = time.perf_counter()
     fitted = fit(split.material)
@@ -170,8 +169,7 @@ class Kind(NamedTuple):
 
     def split(self, part: Dataset) -> Split:
         """A fold for these models."""
-        material = material_of(part)
-        return Split(material if self.is_watched else material.without_validation, part.validation)
+        return Split(part if self.is_watched else part.without_validation, part.validation)
 
 
 def kind_of_network(
@@ -180,7 +178,7 @@ def kind_of_network(
     """The network of the run, judged on `most` folds, and the simple models on its last hidden layer."""
     known = {each.name: each for each in simple}
 
-    def beside(trained: Candidate, part: Material) -> Sequence[Candidate]:
+    def beside(trained: Candidate, part: Dataset) -> Sequence[Candidate]:
         """Train the simple models on the last hidden layer of a network that learnt a part."""
         if not simple:
             return []
@@ -199,7 +197,7 @@ def kinds_of_backbone(built: Built, settings: Settings) -> list[Kind]:
     frozen = FrozenLearner(choice, settings, lambda *_: built.features, known)
     kinds = [Kind(frozen, within=choice.train)]
     if built.is_tuned:
-        most = None if choice.granted is None else 1
+        most = None if choice.limits is None else 1
         kinds.append(Kind(TuningLearner(frozen), within=choice.train, most=most))
     return kinds
 
@@ -261,7 +259,7 @@ def _on_folds(
     most, share = context.journal.content.get(JUDGED_ON_FOLDS, {}).get(name), 1 - 1 / len(folds.parts)
     is_known = most is not None
     if most is None:
-        most = folds.judged_within(kind.learner.cost(material_of(folds.learning)))
+        most = folds.judged_within(kind.learner.cost(folds.learning))
         most = most if kind.most is None else min(most, kind.most)
     parts: list[Dataset] = list(folds.parts[:most])
     if kind.within is not None:  # other examples the models cannot be asked about
@@ -365,7 +363,7 @@ def draw_curve(
         drawn.append(recommended)
     if not drawn or not subsets or len(dataset.validation) == 0:
         return None
-    material = material_of(dataset)
+    material = dataset
     if folds.parts:
         material = material.without_validation
     splits = [Split(dataclasses.replace(material, train=each), dataset.validation) for each in subsets]

@@ -30,7 +30,7 @@ from pellucid.evaluation import (
     worth,
 )
 from pellucid.pipeline.learners.candidates import Candidate, answers_and_novelty
-from pellucid.pipeline.learners.preparation import Material, Prepared
+from pellucid.pipeline.learners.preparation import Prepared
 from pellucid.settings import METRICS
 from pellucid.tasks import Target
 
@@ -252,7 +252,7 @@ def compared(
 # about test examples, by which these are checked.
 
 
-def with_held_out(candidates: Sequence[Candidate], dataset: Dataset | Material, seed: int) -> list[Candidate]:
+def with_held_out(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> list[Candidate]:
     """Let every model keep its held-out answers; candidates have passed `with_detectors`."""
     return [
         dataclasses.replace(each, model=each.model.with_held_out(held_out_of(each, dataset, seed)))
@@ -302,7 +302,7 @@ def with_data_known(
     ]
 
 
-def held_out_of(candidate: Candidate, dataset: Dataset | Material, seed: int) -> bundle.HeldOut | None:
+def held_out_of(candidate: Candidate, dataset: Dataset, seed: int) -> bundle.HeldOut | None:
     """Answers of a model, at its temperature, about examples that it did not learn from; `None` without any.
 
     Where it has a detector, they are those whose novelty is known.

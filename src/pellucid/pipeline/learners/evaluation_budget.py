@@ -16,10 +16,8 @@ from pellucid.settings import Settings, parse_duration
 # Training and validation examples that a detector comes from; of more, some are drawn.
 MOST_TRAINED_ON, MOST_JUDGED = 5_000, 2_000
 
-# Test examples of which synthetic outliers are made, of each kind as many.
-MOST_OUTLIERS, MOST_OUTLIERS_WITHIN_LIMIT = 300, 100
-# Of images; of texts there are fewer.
-KINDS_OF_OUTLIERS = 3
+# Test examples of which synthetic outliers are made, of each kind as many (of texts there are fewer kinds).
+MOST_OUTLIERS, MOST_OUTLIERS_WITHIN_LIMIT, KINDS_OF_OUTLIERS = 300, 100, 3
 
 # Training examples that each second of a time limit leaves to what follows the network.
 _A_SECOND = 200
@@ -57,39 +55,29 @@ def has_curve(settings: Settings) -> bool:
     return settings.baselines and parse_duration(settings.time_limit) is None
 
 
-# Folds of a run: where validation has few examples, all that is not for the test judges, fold by fold.
-#
-# The models that the run keeps then learn from all of these examples. For each fold every kind of model is
-# trained once more on the other folds, and asked about the fold; so each example is judged by models that did
-# not learn from it. Models that take long are judged on fewer folds, as their cost allows.
-#
-# Source: Stone 1974, "Cross-Validatory Choice and Assessment of Statistical Predictions".
-
-# Below so many validation examples models are judged on folds.
-FEW = 500
-
-# Value of `--folds` that leaves the validation split to judge.
-OFF = 0
-
-FOLDS = 5
-_FREE_SECONDS = 5.0
+# Below so many validation examples models are judged on folds; their number; value of `--folds` that leaves
+# the validation split to judge; seconds that judging may take beside the training's own time.
+FEW, FOLDS, OFF, _FREE_SECONDS = 500, 5, 0, 5.0
 
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """Judge of a run's models before the test.
+    """Judge of a run's models before the test: where validation is small, all that is not for the test.
 
-    Attributes:
-        dataset: the data as it was split.
-        parts: for each fold the data whose training examples are all others and whose validation examples
-            are the fold; none where the validation split judges.
-        are_asked_for: whether the number of folds was given, and every model is judged on all of them.
-        are_of_groups: whether they judge because the test has few groups: every model by all of them, too.
+    The models that the run keeps then learn from all of these examples. For each fold every kind of model is
+    trained once more on the other folds, and asked about the fold; so each example is judged by models
+    that did not learn from it. Models that take long are judged on fewer folds, as their cost allows.
+
+    Source: Stone 1974, "Cross-Validatory Choice and Assessment of Statistical Predictions".
     """
 
-    dataset: Dataset
+    dataset: Dataset  # the data as it was split
+    # for each fold the data whose training examples are all others and whose validation examples are
+    # the fold; none where the validation split judges
     parts: tuple[Dataset, ...] = ()
+    # whether the number of folds was given, and every model is judged on all of them
     are_asked_for: bool = False
+    # whether they judge because the test has few groups: every model by all of them, too
     are_of_groups: bool = False
 
     @property
