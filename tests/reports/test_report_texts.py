@@ -195,7 +195,7 @@ def test_numbers_for_texts(number_facts: ReportFacts) -> None:
 
 @pytest.mark.parametrize(("task", "noun"), [("text-regression", "text"), ("image-classification", "image")])
 def test_a_comparison_speaks_of_what_was_compared(task: str, noun: str) -> None:
-    facts = ComparisonFacts("mails.csv", {"task": task, "compare": {}}, [], {}, {}, "pellucid compare")
+    facts = ComparisonFacts("mails.csv", {"task": task, "compare": {}}, {}, {}, "pellucid compare")
     assert facts.noun == noun
     template = environment().loader
     assert template is not None
