@@ -20,17 +20,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    NamedTuple,
-    Protocol,
-    TypeVar,
-    get_args,
-    get_origin,
-    runtime_checkable,
-)
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -163,7 +153,6 @@ _SHOWN = 40
 _ANY = 1e308
 
 
-@runtime_checkable
 class Field(Protocol):
     """Type and bounds of one value of an object."""
 
@@ -305,28 +294,6 @@ class Object:
         return {key: self.each.read(f"{name}: {key[:_SHOWN]}", entry) for key, entry in value.items()}
 
 
-@dataclass(frozen=True)
-class _Or:
-    """A value, or nothing."""
-
-    field: Field
-
-    def read(self, name: str, value: object) -> Any:
-        return None if value is None else self.field.read(name, value)
-
-
-@dataclass(frozen=True)
-class _Nested:
-    """An annotated object."""
-
-    kind: type
-
-    def read(self, name: str, value: object) -> Any:
-        return (
-            self.kind.from_json(value) if issubclass(self.kind, Saved) else from_json(name, value, self.kind)
-        )
-
-
 def _shown(value: object) -> str:
     return str(value)[:_SHOWN]
 
@@ -358,27 +325,44 @@ _PLAIN: dict[Any, Field] = {
 }
 
 
+@dataclass(frozen=True)
+class _Inner:
+    """A value, nothing where there may be nothing, or an object of a class, which reads itself."""
+
+    field: Field | type
+    or_none: bool = False
+
+    def read(self, name: str, value: object) -> Any:
+        if self.or_none and value is None:
+            return None
+        if not isinstance(self.field, type):
+            return self.field.read(name, value)
+        return (
+            self.field.from_json(value)
+            if issubclass(self.field, Saved)
+            else from_json(name, value, self.field)
+        )
+
+
 def field_of(annotation: Any) -> Field:
     """What reads a value of an annotated type: its own bounds, or those of the plain type.
 
     Raises: `TypeError` if no file can hold such a type.
     """
-    origin, inner = get_origin(annotation), get_args(annotation)
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation in _PLAIN:
         return _PLAIN[annotation]
     if dataclasses.is_dataclass(annotation):
-        return _Nested(typing.cast(type, annotation))
+        return _Inner(typing.cast(type, annotation))
     if origin is Annotated:
-        return next((each for each in inner[1:] if isinstance(each, Field)), None) or field_of(inner[0])
+        return next((each for each in inner[1:] if hasattr(each, "read")), None) or field_of(inner[0])
     if origin in (typing.Union, types.UnionType) and inner[-1] is types.NoneType:
-        return _Or(field_of(inner[0]))
-    if origin is tuple and inner[-1] is Ellipsis:
-        return Items(_MOST_ENTRIES, each=field_of(inner[0]), noun="values")
-    if origin is tuple and len(set(inner)) == 1:
-        return Items(len(inner), len(inner), field_of(inner[0]), "values")
+        return _Inner(field_of(inner[0]), or_none=True)
+    if origin is tuple:
+        size = _MOST_ENTRIES if inner[-1] is Ellipsis else len(inner)
+        return Items(size, 0 if inner[-1] is Ellipsis else size, field_of(inner[0]), "values")
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        is_any = inner[1] is Any
-        return Object() if is_any else Object(field_of(inner[1]), " of numbers" if inner[1] is float else "")
+        return Object(field_of(inner[1]), " of numbers" if inner[1] is float else "")
     if isinstance(origin, type) and issubclass(origin, Sequence):
         return Items(_MOST_ENTRIES, each=field_of(inner[0]), noun="objects")
     raise TypeError(f"{annotation} cannot be read from a file")
@@ -414,7 +398,11 @@ def fields_of(kind: type) -> Fields:
     fields = {name: field_of(each.annotation) for name, each in _declared(kind).items()}
     # What may be left out is never null where it stands.
     return {
-        name: field.field if isinstance(field, _Or) and _declared(kind)[name].is_left_out else field
+        name: field.field
+        if isinstance(field, _Inner)
+        and not isinstance(field.field, type)
+        and _declared(kind)[name].is_left_out
+        else field
         for name, field in fields.items()
     }
 
@@ -536,7 +524,7 @@ class Stored:
     def _arrays(cls) -> Iterator[tuple[str, str, list[str]]]:
         """Name, type and sides of every array, as they are annotated; of two types the first."""
         for name, declared in _declared(cls).items():
-            kinds = (declared.annotation, *get_args(declared.annotation))
+            kinds = (declared.annotation, *typing.get_args(declared.annotation))
             array = next((each for each in kinds if hasattr(each, "dim_str")), None)
             if array is not None:
                 yield name, array.dtypes[0], array.dim_str.split()
