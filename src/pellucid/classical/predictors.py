@@ -10,7 +10,8 @@ import scipy.sparse
 from jaxtyping import Float32, Float64, Int32
 
 from pellucid.arithmetic import softmax
-from pellucid.strict import Forms, Stored, Whole
+from pellucid.stored import Forms, Stored
+from pellucid.strict import Whole
 
 # One row for each example, in single precision.
 Rows: TypeAlias = Float32[np.ndarray, "n d"] | scipy.sparse.csr_array
