@@ -103,6 +103,7 @@ def test_names_outside_the_folder(name, any_folder, monkeypatch):
         os, "open", lambda path, *rest, **more: opened.append(path) or real_open(path, *rest, **more)
     )
     require_refused(any_folder, "is not a plain file name in the model folder")
+    assert [path for path in opened if str(path).endswith("model.json")]
     assert not [path for path in opened if "secret" in str(path) or "passwd" in str(path)]
 
 

@@ -99,10 +99,8 @@ class Grams(OwnLayers):
 class Attention(OwnLayers):
     """Layers of the transformer of `sentence-encoder`.
 
-    Attributes:
-        transformer_layers: number of layers.
-        attention_heads: parts into which each layer splits a token's numbers.
-        feed_forward: units between the two dense layers of each layer.
+    `transformer_layers`: number of layers; `attention_heads`: parts into which each layer splits a token's
+    numbers; `feed_forward`: units between the two dense layers of each layer.
     """
 
     transformer_layers: Annotated[int, Whole(0, MOST_LAYERS)]
@@ -114,9 +112,7 @@ class Attention(OwnLayers):
 class Architecture(OwnLayers):
     """Layers of `backbone`, which others designed.
 
-    Attributes:
-        backbone: name of the architecture in timm.
-        seen: height and width in pixels at which it sees images.
+    `backbone`: name of the architecture in timm; `seen`: height and width in pixels at which it sees images.
     """
 
     backbone: Annotated[str, Text(100)]

@@ -24,12 +24,9 @@ _LONGEST = 300
 class Origin(Saved):
     """Weights of others, as the model card names them.
 
-    Attributes:
-        name: short name, such as `efficientnet-lite0`.
-        title: what they are and what they were trained on.
-        source: package or file they were taken from.
-        licence: SPDX name, or words where it is not known.
-        sha256: of the file they were taken from.
+    `name`: short name, such as `efficientnet-lite0`; `title`: what they are and what they were trained on;
+    `source`: package or file they were taken from; `licence`: SPDX name, or words where it is not known;
+    `sha256`: of the file they were taken from.
     """
 
     name: Annotated[str, Text(_LONGEST)]
@@ -202,12 +199,7 @@ class Network(nn.Module):
 class HeadAlone(nn.Module):
     """Head of a network, to be trained on last hidden layers that were computed before.
 
-    Attributes:
-        config: of the network.
-        head: the network's own, shared with it.
-
-    Args:
-        network: whose body stays as it is.
+    `config`: of the network; `head`: the network's own, shared with it; `network`: whose body stays as it is.
     """
 
     config: NetworkConfig

@@ -332,21 +332,6 @@ class Settings:
         "default: where that data is still at hand",
         not_with=(GENERATORS,),
     )
-    add_generated: str | None = row(
-        None,
-        "training",
-        "Run whose generator makes images for classes with few examples; a second network learns from them",
-        not_with=(GENERATORS,),
-    )
-    share: float | None = row(
-        None,
-        "training",
-        "With --add-generated, part of what a class lacks to the median class that is filled with generated "
-        "images; default: 0.3",
-        low=0.01,
-        high=1.0,
-        not_with=(GENERATORS,),
-    )
     label_smoothing: float | None = row(
         None,
         "training",

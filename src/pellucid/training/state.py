@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pellucid.errors import DivergedError, StorageError
 from pellucid.files import read_regular, write_folder
 from pellucid.strict import Number, OneOf, Text, Whole, from_json, read_sealed, sealed, to_json
+from pellucid.training.steps import StepResult
 
 Record = dict[str, Any]
 
@@ -24,64 +25,47 @@ _Count = Annotated[int, Whole(0, _MOST)]
 
 @dataclass
 class Sums:
-    """Running sums of the epoch under way.
+    """Running sums of the epoch under way."""
 
-    Attributes:
-        loss: sum of the loss over examples.
-        correct: examples classified right while training; 0 where numbers are predicted.
-        examples: examples used.
-        seconds: time spent in steps.
-        also: sums over examples of what else a step records, by name.
-        health: what `training/layer_health.py` measured in the layers.
-    """
-
-    loss: float = 0.0
-    correct: _Count = 0
+    loss: float = 0.0  # sum of the loss over examples
+    correct: _Count = 0  # examples classified right while training; 0 where numbers are predicted
     examples: _Count = 0
-    seconds: Annotated[float, Number(0.0)] = 0.0
+    seconds: Annotated[float, Number(0.0)] = 0.0  # time spent in steps
+    # Sums over examples of what else a step records, by name.
     also: dict[str, float] = field(default_factory=dict)
-    health: Record = field(default_factory=dict)
+    health: Record = field(default_factory=dict)  # what `training/layer_health.py` measured in the layers
+
+    def add(self, result: StepResult, seconds: float) -> None:
+        """Add a step that took some seconds."""
+        self.loss += result.loss * result.examples
+        self.correct += result.correct
+        self.examples += result.examples
+        for name, mean in result.also.items():
+            self.also[name] = self.also.get(name, 0.0) + mean * result.examples
+        self.seconds += seconds
 
 
 @dataclass
 class Best:
-    """Best epoch so far by the chosen metric.
+    """Best epoch so far by the chosen metric."""
 
-    Attributes:
-        epoch: which one, from 1.
-        score: its validation score; larger is better (log loss and root mean squared error are
-            negated).
-        weights: the network's tensors at its end.
-    """
-
-    epoch: int
-    score: float
-    weights: dict[str, Tensor]
+    epoch: int  # which one, from 1
+    score: float  # its validation score; larger is better (log loss and root mean squared error are negated)
+    weights: dict[str, Tensor]  # the network's tensors at its end
 
 
 @dataclass
 class State:
-    """Weights, optimiser state, position, and the best epoch so far.
+    """Weights, optimiser state, position, and the best epoch so far."""
 
-    Attributes:
-        network: the network, with its buffers.
-        optimizer: with its moments.
-        step: batches used so far.
-        sums: running sums of the epoch under way.
-        best: best epoch so far, or `None` before the first validation.
-        epochs_without_gain: epochs since `best`.
-        stopped: whether patience has run out.
-        history: one record per finished epoch.
-    """
-
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-    sums: Sums = field(default_factory=Sums)
-    best: Best | None = None
-    epochs_without_gain: int = 0
-    stopped: bool = False
-    history: list[Record] = field(default_factory=list)
+    network: nn.Module  # the network, with its buffers
+    optimizer: torch.optim.Optimizer  # with its moments
+    step: int = 0  # batches used so far
+    sums: Sums = field(default_factory=Sums)  # running sums of the epoch under way
+    best: Best | None = None  # best epoch so far, or None before the first validation
+    epochs_without_gain: int = 0  # epochs since `best`
+    stopped: bool = False  # whether patience has run out
+    history: list[Record] = field(default_factory=list)  # one record per finished epoch
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state under a flat name such as `network/head.weight`; shared, not copied.
@@ -125,7 +109,16 @@ class State:
             raise ValueError(f"step {read.step:,} of {total_steps:,}")
         parts = self._read_tensors(tensors, has_best=read.best is not None)
         self.network.load_state_dict(parts["network"])
-        self._restore_moments(parts["optimizer"])
+        learnt = [each for group in self.optimizer.param_groups for each in group["params"]]
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimizer"].items():
+            index, _, key = name.partition("/")
+            like = learnt[int(index)]
+            if tensor.shape == like.shape:  # in its parameter's own memory layout
+                tensor = torch.empty_like(like, requires_grad=False).copy_(tensor)
+            moments.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         for name, parameter in self.network.named_parameters():
             gradient = parts["gradient"].get(name)
             parameter.grad = None if gradient is None else torch.empty_like(parameter).copy_(gradient)
@@ -135,10 +128,7 @@ class State:
         self.history = list(read.history)
 
     def _read_tensors(self, tensors: dict[str, Tensor], *, has_best: bool) -> dict[str, dict[str, Tensor]]:
-        """Tensors by part, each of the form that this state has, finite.
-
-        Raises: `ValueError` naming the first that is not.
-        """
+        """Tensors by part, each of the form that this state has, finite."""
         network = self.network.state_dict()
         parameters = dict(self.network.named_parameters())
         learnt = [each for group in self.optimizer.param_groups for each in group["params"]]
@@ -167,20 +157,6 @@ class State:
                 raise ValueError(f"tensors of {part} are missing")
         return parts
 
-    def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
-        """Put the optimiser's moments back, each in its parameter's own memory layout."""
-        parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            index, _, key = name.partition("/")
-            like = parameters[int(index)]
-            fits = tensor.shape == like.shape
-            moments.setdefault(int(index), {})[key] = (
-                torch.empty_like(like, requires_grad=False).copy_(tensor) if fits else tensor
-            )
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-
 
 @dataclass(frozen=True)
 class _BestEpoch:
@@ -206,8 +182,6 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
     """Copy of a network's weights and buffers, by name."""
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
-
-# Checkpoints: the state of training in a folder, whole or not at all, the last two kept.
 
 _FORMAT = 1
 _MOST_OF_HEADER = 16 << 20

@@ -26,8 +26,6 @@ from pellucid.files import (
 from pellucid.settings import ROWS, Settings
 from pellucid.strict import read_sealed, sealed
 
-# The folder of a run: who may write to it, what stands in it, and when it counts as finished.
-
 # A data frame that was handed over in Python: the run's own DATA.
 FRAME_NAME = "frame.jsonl"
 
@@ -57,11 +55,7 @@ def unusable(path: Path, reason: str) -> StorageError:
 
 
 class RunFolder:
-    """Paths of one run, and the rules for writing to it.
-
-    Args:
-        path: the folder.
-    """
+    """Folder of one run: who may write to it, what is in it, and when it counts as finished."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -171,11 +165,6 @@ class RunFolder:
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
 
-# Data frames handed over in Python, kept in the run, so that whatever reads its DATA later finds them.
-
-_NAME = "data"
-
-
 def place_of(data: Any, folder: RunFolder) -> Any:
     """A frame as the path of the file in the run that will hold it; other DATA as it is.
 
@@ -197,20 +186,15 @@ def keep_frame(data: Any, place: Any, *, resume: bool) -> None:
     if not is_frame(data):
         return
     path = Path(place)
-    if resume and path.exists():
-        _require_same(data, path)
+    if not (resume and path.exists()):
+        with writing(path) as draft:
+            for lines in json_lines_of_frame(data, "data"):
+                draft.write(lines)
         return
-    with writing(path) as draft:
-        for lines in json_lines_of_frame(data, _NAME):
-            draft.write(lines)
-
-
-def _require_same(data: Any, path: Path) -> None:
-    """Refuse another frame than the one that is kept."""
     with open_regular(path) as kept:
-        same = all(kept.read(len(lines)) == lines for lines in json_lines_of_frame(data, _NAME))
-        same = same and not kept.read(1)
-    if not same:
+        is_same = all(kept.read(len(lines)) == lines for lines in json_lines_of_frame(data, "data"))
+        is_same = is_same and not kept.read(1)
+    if not is_same:
         raise DataError(
             f"data: differs from {path}, which the run being resumed learns from; give the same frame"
         )
@@ -233,11 +217,7 @@ class Journal:
     """Decisions of a run by key; the only reader and writer of `config.json` while the run is under way.
 
     Until `begin`, decisions are kept in memory alone, so that a run that is refused leaves no file. From
-    then on each is saved as soon as it is made.
-
-    Args:
-        folder: of the run.
-        resume: take over what stands there; otherwise everything is decided afresh.
+    then on each is saved as soon as it is made. With `resume` those in the folder are taken over.
     """
 
     def __init__(self, folder: RunFolder, *, resume: bool = False) -> None:
@@ -272,21 +252,12 @@ class Journal:
 
         `to_json` and `from_json` turn a decision into what JSON can hold, and back.
         """
-        if key in self._content:
-            with self._taking_over(key):
-                return from_json(self._content[key])
-        found = decide()
-        self._save({key: to_json(found)})
-        return found
-
-    @contextlib.contextmanager
-    def _taking_over(self, key: str) -> Iterator[None]:
-        """Name the file where a decision in it means nothing.
-
-        Raises: `StorageError` instead of whatever the decision's own reader raises.
-        """
+        if key not in self._content:
+            found = decide()
+            self._save({key: to_json(found)})
+            return found
         try:
-            yield
+            return from_json(self._content[key])
         except PellucidError:
             raise
         except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
@@ -354,8 +325,6 @@ class Journal:
         if self._is_begun:
             self._folder.write_sealed(NAME, self._content)
 
-
-# Settings of a run, and the command that repeats it.
 
 _FLAGS = {row.name: row.flag for row in ROWS}
 
