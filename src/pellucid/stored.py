@@ -51,7 +51,7 @@ class Stored:
 
     Attributes:
         kind: name of what is stored, for files and messages.
-        SIZES: bounds of the sizes that a file states; others follow from these, see `_forms`.
+        SIZES: bounds of the sizes that a file states, in its order; others follow from these, see `_forms`.
     """
 
     kind: ClassVar[str]
@@ -70,11 +70,11 @@ class Stored:
         """Settings as plain JSON values, from which `expected` derives the forms of the arrays."""
         arrays = {name: sides for name, _, sides in self._arrays()}
         settings = {name: getattr(self, name) for name in declared(type(self)) if name not in arrays}
+        sizes: dict[str, int] = {}
         for name, sides in arrays.items():
-            for side, size in zip(sides, getattr(self, name).shape, strict=True):
-                if side in self.SIZES:
-                    settings.setdefault(side, size)
-        return settings
+            sizes.update(zip(sides, getattr(self, name).shape, strict=True))
+        stated = [side for side in self.SIZES if side in sizes and side not in settings]
+        return {**settings, **{side: sizes[side] for side in stated}}
 
     @classmethod
     def _forms(cls, stated: Mapping[str, Any]) -> Forms:
@@ -98,8 +98,8 @@ class Stored:
         fields = {
             name: field_of(each.annotation) for name, each in declared(cls).items() if name not in arrays
         }
-        sides = (side for of_one in arrays.values() for side in of_one if side in cls.SIZES)
-        return {**{side: cls.SIZES[side] for side in sides}, **fields}
+        named = {side for sides in arrays.values() for side in sides}
+        return {**{side: bounds for side, bounds in cls.SIZES.items() if side in named}, **fields}
 
     @classmethod
     def _parts(cls, stated: Mapping[str, Any], found: Mapping[str, np.ndarray]) -> dict[str, Any]:

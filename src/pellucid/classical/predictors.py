@@ -45,10 +45,10 @@ class Predictor(Stored):
 
     SIZES: ClassVar[Mapping[str, Whole]] = {
         "outputs": Whole(1, 100_000),
-        "columns": Whole(1, 100_000),
         "inputs": Whole(1, 10_000_000),
         "space": Whole(1, 100_000),
         "points": Whole(1, 10_000_000),
+        "columns": Whole(1, 100_000),
         "trees": Whole(1, 10_000),
         "nodes": Whole(0, 50_000_000),
         "leaves": Whole(1, 50_000_000),
