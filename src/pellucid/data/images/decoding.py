@@ -104,7 +104,7 @@ def _has_many(file: Seekable) -> bool:
     return found > 20 * FRAMES
 
 
-# Images decoded in a child process: their bytes go there, their pixels come back, both in shared memory.
+# Images decoded in a child process: their bytes go there, their pixels come back.
 
 _SIDE, _MOMENT = Whole(1, 1 << 31), Whole(-1, (1 << 63) - 1)
 _HEADER: Fields = {"height": _SIDE, "width": _SIDE, "mode": Text(40)}
@@ -140,21 +140,19 @@ def decoded_in_subprocess(
     with contextlib.ExitStack() as held:
         with room.child() as child:
             _give(child, content, {"job": "image", "size": size})
-            message = child.receive()
+            message, raw = child.receive()
             if "needs" in message:
                 needed = child.read(message, {"needs": Whole(0)})["needs"]
                 held.enter_context(DECODING.of(needed))
                 child.send({})
-                message = child.receive()
-            # Pixels copied out of the memory, which the child could change at any time, and what
-            # is told of them.
+                message, raw = child.receive()
             read = child.read(message, _IMAGE)
             shape = (read["rows"], read["columns"], read["channels"])
             warning = read["warning"]
-            if shape[0] * shape[1] > PIXELS.value() or not (warning is None or isinstance(warning, str)):
-                child.close()
-                raise DataError("its decoder says what it never would; use an undamaged copy")
-            pixels = np.frombuffer(child.shared, np.uint8, int(np.prod(shape))).reshape(shape).copy()
+            with child.judged():
+                if shape[0] * shape[1] > PIXELS.value() or not (warning is None or isinstance(warning, str)):
+                    raise ValueError("an image that is none")
+                pixels = np.frombuffer(raw, np.uint8).reshape(shape)
             found = SubprocessImage(
                 pixels,
                 read["mode"],
@@ -162,19 +160,14 @@ def decoded_in_subprocess(
                 (read["height"], read["width"]),
                 (read["milliseconds"], read["camera"]),
             )
-            child.forget(max(len(content), found.pixels.nbytes))
         yield found
 
 
 def _give(child: Child, content: bytes, message: dict[str, Any]) -> None:
-    """Hand over the bytes of an image.
-
-    Raises: `DataError` if there are more than fit.
-    """
+    """Hand over the bytes of an image."""
     if len(content) > MEMORY.value():
         raise DataError(f"larger than {MEMORY.value() / 1e6:,.0f} MB; {MEMORY.remedy}")
-    child.shared[: len(content)] = content
-    child.send({**message, "bytes": len(content)})
+    child.send(message, content)
 
 
 Found = TypeVar("Found")
@@ -208,21 +201,13 @@ GREY_MODES = frozenset(
 
 
 class Decoded(NamedTuple):
-    """An image at its own size.
+    """An image at its own size."""
 
-    Attributes:
-        pixels: (height, width, 1 or 3), upright.
-        mode: kind of image as it was stored, such as `grey`, `colour` or `16-bit grey`.
-        warning: what the user should know, such as the number of frames left out.
-        size: own height and width; `pixels` of a large JPEG may be smaller.
-        taken: when and by which camera it was taken.
-    """
-
-    pixels: UInt8[np.ndarray, "height width channels"]
-    mode: str
-    warning: str | None
-    size: tuple[int, int]
-    taken: Taken = UNKNOWN
+    pixels: UInt8[np.ndarray, "height width channels"]  # (height, width, 1 or 3), upright
+    mode: str  # kind of image as it was stored, such as `grey`, `colour` or `16-bit grey`
+    warning: str | None  # what the user should know, such as the number of frames left out
+    size: tuple[int, int]  # own height and width; `pixels` of a large JPEG may be smaller
+    taken: Taken = UNKNOWN  # when and by which camera it was taken
 
 
 def decode_image(source: Path | bytes, size: tuple[int, int] | None = None) -> Decoded:
@@ -274,7 +259,7 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
         content = read_content(source)
         with room.child() as child:
             _give(child, content, {"job": "header"})
-            read = child.read(child.receive(), _HEADER)
+            read = child.read(child.receive()[0], _HEADER)
         return read["height"], read["width"], read["mode"]
     if isinstance(source, bytes):
         return _header(io.BytesIO(source))
@@ -350,10 +335,7 @@ def _shrink_while_decoding(image: Image.Image, size: tuple[int, int]) -> None:
 
 
 def _not_empty(content: bytes) -> bytes:
-    """Hand back the bytes of a file.
-
-    Raises: `DataError` if there are none.
-    """
+    """Hand back the bytes of a file."""
     if not content:
         raise DataError("empty file (zero bytes)")
     return content
@@ -385,10 +367,7 @@ def _header(file: io.BytesIO | io.BufferedReader) -> tuple[int, int, str]:
 
 
 def _open(file: io.BytesIO | io.BufferedReader, start: bytes) -> Image.Image:
-    """Open without decoding, and refuse a decompression bomb from its header.
-
-    Raises: `DataError` if it has more pixels than the budget admits, or than its bytes can honestly hold.
-    """
+    """Open without decoding, and refuse a decompression bomb from its header."""
     formats = _FORMAT_OF_START.get(start) or _formats()
     image = Image.open(file, formats=formats)
     limit, pixels, size = PIXELS.value(), image.width * image.height, f"{image.height:,} x {image.width:,}"

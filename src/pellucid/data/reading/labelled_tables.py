@@ -112,9 +112,14 @@ class RowReader:
         self._wrong: list[tuple[int, str]] = []
 
     def inputs(self) -> Iterator[Sequence[object]]:
-        """Go through the table once: values of the input column, some rows at a time."""
-        columns = self._columns
+        """Go through the table once: values of the input column, some rows at a time.
+
+        Raises: `DataError` if there are more rows than memory is granted for.
+        """
+        columns, rows = self._columns, 0
+        self._table.require_rows(self._table.rows or 0)
         for block in self._table.read(columns.names):
+            self._table.require_rows(rows := rows + len(block.numbers))
             self._numbers.append(np.array(block.numbers, np.int64))
             self._labels += map(self._once, block.columns[columns.label])
             if columns.split is not None:
@@ -352,10 +357,7 @@ def _moved(problems: Sequence[Problem], by: int) -> Iterator[Problem]:
 
 
 def _joined(loaders: list[Callable[[], np.ndarray]], place: str) -> np.ndarray:
-    """Pixels of all parts.
-
-    Raises: `DataError` if their images differ in size.
-    """
+    """Pixels of all parts."""
     arrays = [load() for load in loaders]
     for other in arrays[1:]:
         if other.shape[1:] != arrays[0].shape[1:]:
