@@ -154,10 +154,9 @@ class Unpacking(io.BufferedIOBase):
 
     def _begins_member(self) -> bool:
         """Begin the next member, behind the zeros with which tapes are filled; false at the end."""
-        while self._members and (self._rest := self._rest.lstrip(b"\0")) == b"":
-            if not (more := self._packed.read(_BLOCK >> 4)):
-                break
-            self._rest = more
+        while self._members and not (rest := self._rest.lstrip(b"\0")) and self._rest:
+            self._rest = self._packed.read(_BLOCK >> 4)
+        self._rest = rest if self._members else self._rest
         if self._rest and not self._rest.startswith(b"\x1f\x8b"):
             raise OSError(f"Not a gzipped file ({self._rest[:2]!r})")
         self._unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
