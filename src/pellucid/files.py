@@ -157,11 +157,13 @@ class Unpacking(io.BufferedIOBase):
         while self._members and not (rest := self._rest.lstrip(b"\0")) and self._rest:
             self._rest = self._packed.read(_BLOCK >> 4)
         self._rest = rest if self._members else self._rest
-        if self._rest and not self._rest.startswith(b"\x1f\x8b"):
+        if not self._rest:
+            return False
+        if not self._rest.startswith(b"\x1f\x8b"):
             raise OSError(f"Not a gzipped file ({self._rest[:2]!r})")
         self._unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
         self._members += 1
-        return bool(self._rest)
+        return True
 
     def close(self) -> None:
         """Close both."""
