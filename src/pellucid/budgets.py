@@ -18,13 +18,9 @@ _LARGEST = 1e6
 
 @dataclass(frozen=True)
 class Budget:
-    """One budget that users can raise.
+    """One budget that users can raise: an environment variable replaces its default.
 
-    Attributes:
-        variable: environment variable that replaces the default.
-        default: in units.
-        unit: in words.
-        scale: what one unit is in bytes, pixels or multiply-adds.
+    A `unit`, in words, is `scale` bytes, pixels or multiply-adds.
     """
 
     variable: str

@@ -395,3 +395,19 @@ def test_what_the_system_does_not_limit_is_said_once(monkeypatch, tmp_path):
     with isolated(said.append):
         decode_image(write_digits(tmp_path, range(1))[0])
     assert said == ["warning: --isolate: this system does not limit the memory"]
+
+
+def test_the_limit_of_memory_is_beyond_what_the_process_has_mapped_before():
+    """An interpreter may map gigabytes that it never touches; an honest image must still fit."""
+    pytest.importorskip("resource")
+    script = (
+        "import mmap, resource\n"
+        "from pellucid.isolation import address_space, confine\n"
+        "held = mmap.mmap(-1, 2 << 30)\n"
+        "missing = confine(may_open=True)\n"
+        "print(missing, resource.getrlimit(resource.RLIMIT_AS)[0] - len(held) - address_space())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    if "the memory" in ended.stdout or sys.platform != "linux":
+        pytest.skip("this system does not limit the memory of a process")
+    assert 0 < int(ended.stdout.split()[-1]) < 4 << 30

@@ -49,50 +49,35 @@ class Taker(Protocol):
 
 
 class Block(NamedTuple):
-    """Some inputs, in order.
-
-    Attributes:
-        names: of every one.
-        inputs: those that can be used, as the model takes them.
-        errors: a reason for every one; empty where it can be used.
-        warnings: sentences about inputs of which something was left out.
-        passed: digest of the names and stamps of all inputs up to the end of this block, in hexadecimal.
-    """
+    """Some inputs, in order."""
 
     names: Sequence[str]
+    # those that can be used, as the model takes them
     inputs: Shaped[np.ndarray, "examples ..."] | Sequence[str]
-    errors: Sequence[str]
-    warnings: Sequence[str] = ()
+    errors: Sequence[str]  # a reason for every one; empty where it can be used
+    warnings: Sequence[str] = ()  # sentences about inputs of which something was left out
+    # digest of the names and stamps of all inputs up to the end of this block, in hexadecimal
     passed: str = ""
 
 
 class ResumeCursor(NamedTuple):
-    """Inputs at the front that were answered before.
-
-    Attributes:
-        number: of them.
-        digest: as `Block.passed` of the last block among them.
-    """
+    """Inputs at the front that were answered before."""
 
     number: int
-    digest: str
+    digest: str  # as `Block.passed` of the last block among them
 
 
 AT_START = ResumeCursor(0, "")
 
 
 class Incoming(NamedTuple):
-    """Everything that a model is asked about.
+    """Everything that a model is asked about."""
 
-    Attributes:
-        blocks_after: the inputs behind those that were answered before, to be gone through once; where these
-            are others now, the first block raises the `DataError` of `skip_answered`.
-        how_many: tells how many there are; `None` where only reading can tell.
-        warnings: sentences for the user that refuse nothing; complete once all blocks have passed.
-    """
-
+    # the inputs behind those that were answered before, to be gone through once; where these are others now,
+    # the first block raises the `DataError` of `skip_answered`
     blocks_after: Callable[[ResumeCursor], Iterator[Block]]
-    how_many: Callable[[], int | None]
+    how_many: Callable[[], int | None]  # tells how many there are; `None` where only reading can tell
+    # sentences for the user that refuse nothing; complete once all blocks have passed
     warnings: Sequence[str] = ()
 
     @property

@@ -19,21 +19,14 @@ _OWN = (0xCA12,)
 
 
 class Units(NamedTuple):
-    """Sets that must stay together, as a sparse table of unit and class to number of examples.
+    """Sets that must stay together, as a sparse table of unit and class to number of examples."""
 
-    Attributes:
-        of: unit of each example of the pool.
-        starts: where the rows of each unit begin in `labels` and `counts`, and the end.
-        labels: class of each row.
-        counts: examples of that class in the unit.
-        ranks: place of each unit in the order drawn from the seed.
-    """
-
-    of: Int64[np.ndarray, " pool"]
+    of: Int64[np.ndarray, " pool"]  # unit of each example of the pool
+    # where the rows of each unit begin in `labels` and `counts`, and the end
     starts: Int64[np.ndarray, " units_and_end"]
-    labels: Int64[np.ndarray, " rows"]
-    counts: Int64[np.ndarray, " rows"]
-    ranks: Int64[np.ndarray, " units"]
+    labels: Int64[np.ndarray, " rows"]  # class of each row
+    counts: Int64[np.ndarray, " rows"]  # examples of that class in the unit
+    ranks: Int64[np.ndarray, " units"]  # place of each unit in the order drawn from the seed
 
 
 def tabulated(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"], seed: int) -> Units:

@@ -46,49 +46,29 @@ _FORMS = {
 
 
 class Labelled(NamedTuple):
-    """One example of a conflict.
+    """One example of a conflict."""
 
-    Attributes:
-        source: a path, or `file:row`.
-        label: its class, or its number as text.
-    """
-
-    source: str
-    label: str
+    source: str  # a path, or `file:row`
+    label: str  # its class, or its number as text
 
 
 class Skipped(NamedTuple):
-    """An example that is left out.
+    """An example that is left out."""
 
-    Attributes:
-        position: place in the data, counted from 0.
-        source: a path, or `file:row`.
-        label: its class, or its number as text.
-        split: the user's split, or empty.
-        reason: what was found, such as `truncated image`.
-    """
-
-    position: int
-    source: str
-    label: str
-    split: str
-    reason: str
+    position: int  # place in the data, counted from 0
+    source: str  # a path, or `file:row`
+    label: str  # its class, or its number as text
+    split: str  # the user's split, or empty
+    reason: str  # what was found, such as `truncated image`
 
 
 class Related(NamedTuple):
-    """Examples that are related to another in one way.
+    """Examples that are related to another in one way."""
 
-    Attributes:
-        kind: `exact copies`, `near duplicates` or another rule of siblings, or `any of these`.
-        examples: examples in its sets.
-        sets: sets of two or more.
-        in_test: test examples with a related one in train or validation.
-    """
-
-    kind: str
-    examples: int
-    sets: int
-    in_test: int
+    kind: str  # `exact copies`, `near duplicates` or another rule of siblings, or `any of these`
+    examples: int  # examples in its sets
+    sets: int  # sets of two or more
+    in_test: int  # test examples with a related one in train or validation
 
 
 @dataclass(frozen=True)
@@ -337,17 +317,12 @@ def _copies_said(check: Check) -> list[str]:
 
 
 class Copies(NamedTuple):
-    """Exact and near copies.
+    """Exact and near copies."""
 
-    Attributes:
-        first: for each example the position of the first one with exactly the same content.
-        near: pairs that are nearly the same.
-        siblings: sets of examples that belong together.
-    """
-
+    # for each example the position of the first one with exactly the same content
     first: Int64[np.ndarray, " n"]
-    near: NearCopies
-    siblings: Siblings
+    near: NearCopies  # pairs that are nearly the same
+    siblings: Siblings  # sets of examples that belong together
 
 
 def examine(

@@ -26,21 +26,14 @@ _MOST_REMEMBERED = 100
 
 @dataclass(frozen=True)
 class Content:
-    """Decoded images, or texts, of a listing.
+    """Decoded images, or texts, of a listing."""
 
-    Attributes:
-        inputs: images, uint8 (n, height, width, channels), or texts.
-        digests: uint8 (n, 16); equal rows are exact copies.
-        problems: examples that cannot be used.
-        images: what decoding learned; `None` for texts.
-        preprocessing: how images were fitted; `None` for texts.
-    """
-
+    # images, uint8 (n, height, width, channels), or texts
     inputs: UInt8[np.ndarray, "n height width channels"] | Texts
-    digests: UInt8[np.ndarray, "n 16"]
-    problems: tuple[Problem, ...]
-    images: Images | None = None
-    preprocessing: Preprocessing | None = None
+    digests: UInt8[np.ndarray, "n 16"]  # uint8 (n, 16); equal rows are exact copies
+    problems: tuple[Problem, ...]  # examples that cannot be used
+    images: Images | None = None  # what decoding learned; `None` for texts
+    preprocessing: Preprocessing | None = None  # how images were fitted; `None` for texts
 
 
 def content_of(

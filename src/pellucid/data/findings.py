@@ -20,17 +20,11 @@ _MOST_CLASSES = 20
 
 
 class LookAlikes(NamedTuple):
-    """Two classes whose names are easily taken for one.
-
-    Attributes:
-        first: a class.
-        second: another class.
-        difference: what alone tells them apart.
-    """
+    """Two classes whose names are easily taken for one."""
 
     first: str
     second: str
-    difference: str
+    difference: str  # what alone tells them apart
 
 
 def look_alikes(classes: Sequence[str]) -> tuple[LookAlikes, ...]:
@@ -131,37 +125,24 @@ _TOGETHER = 500
 
 
 class Lengths(NamedTuple):
-    """Lengths of texts.
-
-    Attributes:
-        shortest: the shortest.
-        median: half are at most so long.
-        percentile_95: 95 in a hundred are at most so long.
-        longest: the longest.
-    """
+    """Lengths of texts."""
 
     shortest: int
-    median: int
-    percentile_95: int
+    median: int  # half are at most so long
+    percentile_95: int  # 95 in a hundred are at most so long
     longest: int
 
 
 @dataclass(frozen=True)
 class TextFindings:
-    """Lengths and scripts of texts.
-
-    Attributes:
-        characters: lengths in characters.
-        words: lengths in words, which spaces part.
-        scripts: script of most letters of a text and number of such texts, commonest first; texts without
-            a letter are under `no letters`. Only the first 1,000 characters of each are looked at.
-        longest: source of the longest text.
-    """
+    """Lengths and scripts of texts."""
 
     characters: Lengths
-    words: Lengths
+    words: Lengths  # lengths in words, which spaces part
+    # script of most letters of a text and number of such texts, commonest first; texts without a letter are
+    # under `no letters`. Only the first 1,000 characters of each are looked at
     scripts: tuple[tuple[str, int], ...]
-    longest: str
+    longest: str  # source of the longest text
 
     @property
     def has_words(self) -> bool:
@@ -231,43 +212,25 @@ _FEW_OUTSIDE = 0.05
 
 
 class Spread(NamedTuple):
-    """Spread of numbers: quartiles, extremes and mean.
-
-    Attributes:
-        examples: how many there are.
-        smallest: the smallest.
-        lower_quartile: a quarter are at most this.
-        median: half are at most this.
-        upper_quartile: three quarters are at most this.
-        largest: the largest.
-        mean: their mean.
-    """
+    """Spread of numbers: quartiles, extremes and mean."""
 
     examples: int
     smallest: float
-    lower_quartile: float
-    median: float
-    upper_quartile: float
+    lower_quartile: float  # a quarter are at most this
+    median: float  # half are at most this
+    upper_quartile: float  # three quarters are at most this
     largest: float
     mean: float
 
 
 @dataclass(frozen=True)
 class NumberFindings:
-    """Findings about numbers that are to be predicted.
+    """Findings about numbers that are to be predicted."""
 
-    Attributes:
-        all: spread over all splits together.
-        distinct: how many different numbers there are.
-        splits: spread in each split; `None` where the split is empty.
-        outside: test examples whose number is smaller or larger than every number of the train split.
-        noun: what one example is.
-    """
-
-    all: Spread
-    distinct: int
-    splits: Mapping[str, Spread | None]
-    outside: int
+    all: Spread  # spread over all splits together
+    distinct: int  # how many different numbers there are
+    splits: Mapping[str, Spread | None]  # spread in each split; `None` where the split is empty
+    outside: int  # test examples whose number is smaller or larger than every number of the train split
     noun: str = "image"
 
     def to_json(self) -> dict[str, Any]:
@@ -349,21 +312,14 @@ _THIN = 2
 
 @dataclass(frozen=True)
 class GroupFindings:
-    """Groups of examples, siblings and copies counted as one, in each split.
+    """Groups of examples, siblings and copies counted as one, in each split."""
 
-    Attributes:
-        counts: groups by the name of the split; an example without a group is one by itself.
-        are_given: whether a column of groups was given; else siblings alone make groups.
-        matter: whether the examples of the test split share groups so much that its intervals are by groups.
-        are_few: whether the groups of the test split are so few that it says little about others.
-        thin: classes of which training has one or two groups, where a column was given.
-    """
-
-    counts: Mapping[str, int]
-    are_given: bool
+    counts: Mapping[str, int]  # groups by the name of the split; an example without a group is one by itself
+    are_given: bool  # whether a column of groups was given; else siblings alone make groups
+    # whether the examples of the test split share groups so much that its intervals are by groups
     matter: bool
-    are_few: bool
-    thin: Sequence[str]
+    are_few: bool  # whether the groups of the test split are so few that it says little about others
+    thin: Sequence[str]  # classes of which training has one or two groups, where a column was given
 
     def to_json(self) -> dict[str, Any]:
         """The form of `data.groups` in `metrics.json`."""
@@ -414,20 +370,14 @@ def group_findings(siblings: Siblings, dataset: Dataset) -> GroupFindings | None
 
 @dataclass(frozen=True)
 class SiblingFindings:
-    """Siblings by rule.
+    """Siblings by rule."""
 
-    Attributes:
-        examples: examples that any rule links to another.
-        found: sets and examples of each rule that was asked, in the order of the rules.
-        sets: sources of the first sets by all rules together.
-        in_test: sources of test examples with a sibling in train or validation, exact copies aside.
-        reasons: for each example that belongs with an earlier one, the rule and the earlier one.
-    """
-
-    examples: int
-    found: Mapping[str, Found]
-    sets: Sequence[tuple[str, Sequence[str]]]
+    examples: int  # examples that any rule links to another
+    found: Mapping[str, Found]  # sets and examples of each rule that was asked, in the order of the rules
+    sets: Sequence[tuple[str, Sequence[str]]]  # sources of the first sets by all rules together
+    # sources of test examples with a sibling in train or validation, exact copies aside
     in_test: Sequence[str]
+    # for each example that belongs with an earlier one, the rule and the earlier one
     reasons: Mapping[int, tuple[str, int]] = field(repr=False, compare=False)
 
     def metrics(self) -> dict[str, Any]:

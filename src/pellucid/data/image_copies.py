@@ -46,15 +46,10 @@ _BITS_SET = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 
 
 class NearCopies(NamedTuple):
-    """Pairs of images that are nearly the same.
+    """Pairs of images that are nearly the same."""
 
-    Attributes:
-        pairs: positions, the earlier one first, sorted.
-        complete: false where the search stopped at its limit; there may be more pairs then.
-    """
-
-    pairs: Int64[np.ndarray, "pairs 2"]
-    complete: bool
+    pairs: Int64[np.ndarray, "pairs 2"]  # positions, the earlier one first, sorted
+    complete: bool  # false where the search stopped at its limit; there may be more pairs then
 
 
 def first_with_content(

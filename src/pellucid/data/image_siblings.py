@@ -35,14 +35,11 @@ _DAMPING = 1e-4
 
 
 class Laid(NamedTuple):
-    """The second images of pairs, laid over the first.
+    """The second images of pairs, laid over the first."""
 
-    Attributes:
-        likeness: correlation where they overlap, the largest on the way there; -1 without an overlap.
-        moved: scale $a$ and the shifts $t$ down and across, these as shares of the side.
-    """
-
+    # correlation where they overlap, the largest on the way there; -1 without an overlap
     likeness: Float32[np.ndarray, " m"]
+    # scale $a$ and the shifts $t$ down and across, these as shares of the side
     moved: Float32[np.ndarray, "m 3"]
 
 
@@ -69,19 +66,12 @@ def register(one: Cells, other: Cells, moved: Float32[np.ndarray, "m 3"], steps:
 
 
 class _View(NamedTuple):
-    """The square of the first image as it lies in the second.
+    """The square of the first image as it lies in the second."""
 
-    Attributes:
-        down: weights of the rows of the second for each row of the view.
-        across: weights of its columns for each column.
-        inside: 1 where the view lies in the second, 0 elsewhere.
-        axis: places from the middle, in cells.
-    """
-
-    down: Float32[np.ndarray, "m 1 side side"]
-    across: Float32[np.ndarray, "m 1 side side"]
-    inside: Float32[np.ndarray, "m 1 side side"]
-    axis: Float32[np.ndarray, " side"]
+    down: Float32[np.ndarray, "m 1 side side"]  # weights of the rows of the second for each row of the view
+    across: Float32[np.ndarray, "m 1 side side"]  # weights of its columns for each column
+    inside: Float32[np.ndarray, "m 1 side side"]  # 1 where the view lies in the second, 0 elsewhere
+    axis: Float32[np.ndarray, " side"]  # places from the middle, in cells
 
     @classmethod
     def at(cls, moved: Float32[np.ndarray, "m 3"], side: int) -> "_View":
@@ -246,17 +236,11 @@ def likenesses(
 
 
 class _Look(NamedTuple):
-    """A look at pairs of images.
+    """A look at pairs of images."""
 
-    Attributes:
-        side: cells along each side that it sees.
-        reach: cells by which one image is shifted each way; `None` where it is laid over the other.
-        share: of the others, of the most alike, which are looked at again.
-    """
-
-    side: int
-    reach: int | None
-    share: float
+    side: int  # cells along each side that it sees
+    reach: int | None  # cells by which one image is shifted each way; `None` where it is laid over the other
+    share: float  # of the others, of the most alike, which are looked at again
 
     def at(
         self,

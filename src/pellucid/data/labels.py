@@ -136,10 +136,7 @@ def _kind(value: object) -> str:
 
 
 def _refuse_mixed_kinds(values: Sequence[object], place: str, source: Callable[[int], str]) -> None:
-    """Refuse numbers beside texts, and labels that are neither.
-
-    Raises: `DataError` naming the first label of each kind.
-    """
+    """Refuse numbers beside texts, and labels that are neither."""
     first: dict[str, int] = {}
     for index, value in enumerate(values):
         if not _is_missing(value):
@@ -252,10 +249,7 @@ def _quoted_time(value: object) -> str:
 
 
 def _order_of_slashes(values: Sequence[object], place: str, source: Callable[[int], str]) -> bool | None:
-    """Tell whether the day stands before the month in `3/4/2024`; `None` where no value is of that form.
-
-    Raises: `DataError` if the values leave it open, or contradict each other.
-    """
+    """Tell whether the day stands before the month in `3/4/2024`; `None` where no value is of that form."""
     shown: dict[bool, int] = {}
     doubtful = None
     for index, value in enumerate(values):

@@ -95,17 +95,11 @@ class Listing:
 
 @dataclass(frozen=True)
 class Problem:
-    """One example that cannot be used.
+    """One example that cannot be used."""
 
-    Attributes:
-        index: position in the listing.
-        source: path or `file:row`.
-        reason: what was found, such as `truncated image`.
-    """
-
-    index: int
-    source: str
-    reason: str
+    index: int  # position in the listing
+    source: str  # path or `file:row`
+    reason: str  # what was found, such as `truncated image`
 
 
 @dataclass(frozen=True)

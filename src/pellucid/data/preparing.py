@@ -83,8 +83,6 @@ def _require_targets(
     """Refuse data with fewer classes than are needed, or a split of the user's that lost all it had.
 
     `rare` are classes that were left out.
-
-    Raises: `DataError` with what was found.
     """
     if rare and len({label for label in listing.labels if label not in rare} | set(known.classes)) < needed:
         raise DataError(
@@ -125,19 +123,13 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
 
 
 def _require_trained_spread(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
-    """Refuse numbers that leave nothing to learn from in training.
-
-    Raises: `DataError` if they are all the same.
-    """
+    """Refuse numbers that leave nothing to learn from in training."""
     del known
     require_spread(dataset.labels[dataset.train], f"{listing.place}, {TRAIN} split", listing.noun)
 
 
 def _require_trained_classes(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
-    """Refuse classes that are scored and can never be answered; an earlier model answers those it knows.
-
-    Raises: `DataError` naming them.
-    """
+    """Refuse classes that are scored and can never be answered; an earlier model answers those it knows."""
     trained = set(dataset.labels[dataset.train].tolist())
     trained |= {dataset.classes.index(name) for name in known.classes}
     for part in (VALIDATION, TEST):

@@ -49,23 +49,11 @@ _FLUSHED = 1 << 20
 
 
 class Texts(Sequence[str]):
-    """Texts one after the other as UTF-8, each found by where it starts.
-
-    Attributes:
-        content: the bytes of all texts, in memory or memory-mapped.
-        offsets: where each text starts, and where the last one ends.
-
-    Args:
-        content: see the attribute.
-        offsets: see the attribute.
-    """
-
-    content: UInt8[np.ndarray, " bytes"]
-    offsets: Int64[np.ndarray, " starts"]
+    """Texts one after the other as UTF-8: `content`, in memory or mapped; each starts at one of `offsets`."""
 
     def __init__(self, content: UInt8[np.ndarray, " bytes"], offsets: Int64[np.ndarray, " starts"]) -> None:
         self.content = content
-        self.offsets = offsets
+        self.offsets = offsets  # and where the last one ends
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> "Texts":
@@ -227,17 +215,13 @@ _PICTOGRAMS = ((0x2600, 0x27BF), (0x1F000, 0x1FAFF))
 
 
 class TextUnits(NamedTuple):
-    """Words, or characters that stand for themselves, of some texts.
+    """Words, or characters that stand for themselves, of some texts."""
 
-    Attributes:
-        hashes: 64 bits for each unit, in the order of the texts; equal units have equal hashes, others
-            practically never.
-        offsets: where the units of each text start, and where the last ones end.
-        alone: units that are single characters of a script without spaces, or pictograms.
-    """
-
+    # 64 bits for each unit, in the order of the texts; equal units have equal hashes, others practically
+    # never
     hashes: UInt64[np.ndarray, " units"]
-    offsets: Int64[np.ndarray, " starts"]
+    offsets: Int64[np.ndarray, " starts"]  # where the units of each text start, and where the last ones end
+    # units that are single characters of a script without spaces, or pictograms
     alone: Bool[np.ndarray, " units"]
 
     @property

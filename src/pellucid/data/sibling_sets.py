@@ -72,32 +72,22 @@ FEWEST_OF_ALL = 10
 
 
 class Found(NamedTuple):
-    """Outcome of one rule.
+    """Outcome of one rule."""
 
-    Attributes:
-        sets: sets of two or more examples.
-        examples: examples in them.
-    """
-
-    sets: int
-    examples: int
+    sets: int  # sets of two or more examples
+    examples: int  # examples in them
 
 
 @dataclass(frozen=True)
 class Siblings:
-    """Examples that belong together.
+    """Examples that belong together."""
 
-    Attributes:
-        first: for each example the first one of its set by all rules; its own position where it is alone.
-        found: what each rule found, in the order of the rules; nothing where none was asked.
-        links: what each rule linked, the earlier example first.
-        warnings: sentences about links that were not used.
-    """
-
+    # for each example the first one of its set by all rules; its own position where it is alone
     first: Int64[np.ndarray, " n"]
+    # what each rule found, in the order of the rules; nothing where none was asked
     found: Mapping[str, Found]
-    links: Mapping[str, Int64[np.ndarray, "links 2"]]
-    warnings: tuple[str, ...] = ()
+    links: Mapping[str, Int64[np.ndarray, "links 2"]]  # what each rule linked, the earlier example first
+    warnings: tuple[str, ...] = ()  # sentences about links that were not used
 
     @property
     def examples(self) -> int:

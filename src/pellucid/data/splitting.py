@@ -21,17 +21,11 @@ _NAMED_AT_MOST = 20
 
 
 class Shortage(NamedTuple):
-    """A class, or the numbers, of which there are too few.
+    """A class, or the numbers, of which there are too few."""
 
-    Attributes:
-        name: of the class; empty where numbers are predicted.
-        examples: how many there are.
-        sets: how many sets that must stay together they make up.
-    """
-
-    name: str
+    name: str  # of the class; empty where numbers are predicted
     examples: int
-    sets: int
+    sets: int  # how many sets that must stay together they make up
 
     @property
     def words(self) -> str:
@@ -102,16 +96,13 @@ _AMOUNTS = {
 
 
 class Division(NamedTuple):
-    """Outcome of splitting.
+    """Outcome of splitting."""
 
-    Attributes:
-        splits: `train`, `validation` or `test` for each example; as the user gave it, or
-            undecided, where the example cannot be used.
-        whole: classes too small to give to a missing split, all in training. Only where the user
-            gave a part of the division; otherwise that is an error.
-    """
-
+    # `train`, `validation` or `test` for each example; as the user gave it, or undecided, where the example
+    # cannot be used
     splits: np.ndarray
+    # classes too small to give to a missing split, all in training. Only where the user gave a part of the
+    # division; otherwise that is an error
     whole: tuple[str, ...]
 
 
@@ -267,10 +258,7 @@ def _members(
 def _require_enough_numbers(
     dataset: Dataset, units: Units, strata: Int64[np.ndarray, " pool"], count: int
 ) -> None:
-    """Refuse to divide too few numbers.
-
-    Raises: `DataError` with how many there are.
-    """
+    """Refuse to divide too few numbers."""
     del dataset, strata
     if len(units.ranks) < 2 * count:
         raise DataError(
@@ -282,10 +270,7 @@ def _require_enough_numbers(
 def _require_enough_of_classes(
     dataset: Dataset, units: Units, strata: Int64[np.ndarray, " pool"], count: int
 ) -> None:
-    """Refuse to divide classes that cannot stand in every fold.
-
-    Raises: `DataError` naming them.
-    """
+    """Refuse to divide classes that cannot stand in every fold."""
     sets = np.bincount(units.labels, minlength=int(strata.max()) + 1)
     short = np.flatnonzero(sets < count)
     if len(short) == 0:

@@ -83,17 +83,11 @@ def near_texts(texts: Texts, positions: Int64[np.ndarray, " m"]) -> NearCopies:
 
 
 class _Bands(NamedTuple):
-    """Bands of the signature of each text that is long enough.
+    """Bands of the signature of each text that is long enough."""
 
-    Attributes:
-        positions: the texts, ascending.
-        keys: one number for each band; equal ones bring texts together.
-        counts: words of each.
-    """
-
-    positions: Int64[np.ndarray, " texts"]
-    keys: UInt32[np.ndarray, "bands texts"]
-    counts: Float64[np.ndarray, " texts"]
+    positions: Int64[np.ndarray, " texts"]  # the texts, ascending
+    keys: UInt32[np.ndarray, "bands texts"]  # one number for each band; equal ones bring texts together
+    counts: Float64[np.ndarray, " texts"]  # words of each
 
 
 def _cut(texts: Texts, positions: Int64[np.ndarray, " m"]) -> int:

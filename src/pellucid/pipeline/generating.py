@@ -24,6 +24,7 @@ from pellucid.pipeline.judging.generated_images import (
     can_be_measured,
     findings_of_generator,
     generated_facts,
+    held_out_images,
     measured,
     measuring_seconds,
     taken_for_real,
@@ -33,7 +34,6 @@ from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learners.in_run import network_of_run
 from pellucid.pipeline.learners.network import baseline_autoencoder
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.learners.time_limits import within_limit
 from pellucid.pipeline.results import Run
 from pellucid.pipeline.run.context import RunContext, task_name
@@ -54,7 +54,7 @@ def make_generator(check: Check, context: RunContext) -> None:
     `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came; `StorageError` if the
     disk is full or not writable.
     """
-    learner, material = network_of_run(context), material_of(context.dataset)
+    learner, material = network_of_run(context), context.dataset
     planned = learner.planned(material)
     context.journal.begin()  # nothing that may be refused comes after this
     make_folder(context.folder.checkpoints)
@@ -95,8 +95,7 @@ def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any
     )
     makers: dict[str, Maker] = {name: model, PLAIN: plain}
     if isinstance(model, AdversarialModel):
-        material = material_of(dataset)
-        beside = baseline_autoencoder(context.settings, material).fit(material)[0].model
+        beside = baseline_autoencoder(context.settings, dataset).fit(dataset)[0].model
         assert isinstance(beside, Generator)
         makers[BESIDE_ADVERSARY] = beside
     return measured(makers, dataset, context.settings)
@@ -112,7 +111,13 @@ def _write(
     entry = _entry(candidate, context)
     place = folder.path / "models" / name
     make_folder(place.parent)
-    save(model, place, _card_facts(candidate, entry, context))
+    card: dict[str, Any] = {"trained on": journal.content["data"]["place"]}
+    card["training examples"] = candidate.train_examples
+    if (bits := entry["test"].get("bits_per_dimension")) is not None:
+        found = f"{bits['value']:.3g} [{bits['low']:.3g}, {bits['high']:.3g}]"
+        card["test bits per dimension"] = found
+    # No times, so that equal runs have equal cards.
+    save(model, place, {**card, "settings": "config.json of the run"})
     entry["bytes"] = sum(file.stat().st_size for file in place.iterdir())
     link_folder(place, folder.path / "model")
     metrics = {
@@ -168,12 +173,11 @@ def _entry(candidate: Candidate, context: RunContext) -> dict[str, Any]:
     }
     if isinstance(model, AutoencoderModel):
         validation = bound_scores(model, dataset, dataset.validation, seed)
-        held_out = dataset.test if len(dataset.test) else dataset.validation
         found |= {
             "validation": {name: score["value"] for name, score in validation.items()},
             "test": bound_scores(model, dataset, dataset.test, seed),
             "latent": model.network.latent,
-            "active_units": active_units(model, dataset, held_out),
+            "active_units": active_units(model, dataset, held_out_images(dataset)),
             "noise_deviation": float(model.network.variance.sqrt()),
         }
     if isinstance(model, AdversarialModel):
@@ -182,22 +186,6 @@ def _entry(candidate: Candidate, context: RunContext) -> dict[str, Any]:
             "taken_for_real": taken_for_real(model, dataset, seed),
         }
     return found
-
-
-def _card_facts(candidate: Candidate, entry: Mapping[str, Any], context: RunContext) -> dict[str, Any]:
-    """Facts for the model card, equal for equal runs, so without times."""
-    score = entry["test"].get("bits_per_dimension")
-    tested = (
-        {}
-        if score is None
-        else {"test bits per dimension": f"{score['value']:.3g} [{score['low']:.3g}, {score['high']:.3g}]"}
-    )
-    return {
-        "trained on": context.journal.content["data"]["place"],
-        "training examples": candidate.train_examples,
-        **tested,
-        "settings": "config.json of the run",
-    }
 
 
 def say_generated(run: Run, context: RunContext) -> None:

@@ -18,19 +18,13 @@ _LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Settings of the variation of training images.
+    """Settings of the variation of training images."""
 
-    Attributes:
-        mirror: every image is shown mirrored left to right in every other epoch.
-        shift: largest shift in pixels along each side; the border is filled by reflection.
-        erase: probability that a rectangle of an image is replaced by noise.
-        mix: probability that one is replaced by that of another training image, whose class then counts by
-            the rectangle's share of the area.
-    """
-
-    mirror: bool = False
-    shift: int = 0
-    erase: float = 0.0
+    mirror: bool = False  # every image is shown mirrored left to right in every other epoch
+    shift: int = 0  # largest shift in pixels along each side; the border is filled by reflection
+    erase: float = 0.0  # probability that a rectangle of an image is replaced by noise
+    # probability that one is replaced by that of another training image, whose class then counts by the
+    # rectangle's share of the area
     mix: float = 0.0
 
     @property
@@ -107,14 +101,7 @@ def mix(
 
 
 class _Rectangles(NamedTuple):
-    """A rectangle of each image of a batch, in pixels.
-
-    Attributes:
-        top: first row.
-        left: first column.
-        tall: rows.
-        wide: columns.
-    """
+    """A rectangle of each image of a batch, in pixels."""
 
     top: Int64[np.ndarray, " batch"]
     left: Int64[np.ndarray, " batch"]
@@ -151,20 +138,13 @@ class MirrorProbe:
     images as they are, once with every image's mirror image joined to them, and once mirrored among the
     others as they are. A class that mirroring turns into another (most digits and letters) makes the second
     answer worse; images that are never seen mirrored, such as signs and spectrograms, the third.
-
-    Attributes:
-        examples: images classified.
-        lost: right without the mirror images, wrong with them.
-        gained: wrong without, right with.
-        unknown: recognised as they are, and not when mirrored.
-        known: recognised when mirrored alone.
     """
 
-    examples: int
-    lost: int
-    gained: int
-    unknown: int
-    known: int
+    examples: int  # images classified
+    lost: int  # right without the mirror images, wrong with them
+    gained: int  # wrong without, right with
+    unknown: int  # recognised as they are, and not when mirrored
+    known: int  # recognised when mirrored alone
 
     @property
     def keeps_class(self) -> bool:
@@ -285,25 +265,15 @@ _FEWEST_CHANGED = 20
 
 @dataclass(frozen=True)
 class VariationProbe:
-    """Finding about one way of varying images, from the training data.
+    """Finding about one way of varying images, from the training data."""
 
-    Attributes:
-        name: what is done to the images, such as `mirroring`.
-        examples: images asked.
-        changed: those of them to which a varied copy is nearest.
-        random_error: mean squared error of images taken at random.
-        plain_error: of the nearest images as they are.
-        joint_error: of the nearest images, varied copies among them.
-        standard_error: of the difference between the last two.
-    """
-
-    name: str
-    examples: int
-    changed: int
-    random_error: float
-    plain_error: float
-    joint_error: float
-    standard_error: float
+    name: str  # what is done to the images, such as `mirroring`
+    examples: int  # images asked
+    changed: int  # those of them to which a varied copy is nearest
+    random_error: float  # mean squared error of images taken at random
+    plain_error: float  # of the nearest images as they are
+    joint_error: float  # of the nearest images, varied copies among them
+    standard_error: float  # of the difference between the last two
 
     @property
     def can_tell(self) -> bool:

@@ -48,23 +48,15 @@ _COLUMNS = ("digests", "perceptual_hashes", "original_sizes", "mode_codes", "tak
 
 @dataclass(frozen=True)
 class Entry:
-    """Decoded images as they stand in the cache.
+    """Decoded images as they stand in the cache."""
 
-    Attributes:
-        pixels: memory-mapped, read-only.
-        columns: `digests`, `perceptual_hashes`, `original_sizes`, `mode_codes` and `taken` of all images.
-        mode_names: what the mode codes mean.
-        reasons: position to why an image cannot be used.
-        notes: position to a warning.
-        preprocessing: how the images were fitted.
-    """
-
-    pixels: np.ndarray
+    pixels: np.ndarray  # memory-mapped, read-only
+    # `digests`, `perceptual_hashes`, `original_sizes`, `mode_codes` and `taken` of all images
     columns: dict[str, np.ndarray]
-    mode_names: Sequence[str]
-    reasons: dict[int, str]
-    notes: dict[int, str]
-    preprocessing: Preprocessing
+    mode_names: Sequence[str]  # what the mode codes mean
+    reasons: dict[int, str]  # position to why an image cannot be used
+    notes: dict[int, str]  # position to a warning
+    preprocessing: Preprocessing  # how the images were fitted
 
     @property
     def modes(self) -> list[str]:
@@ -240,10 +232,7 @@ def open_entry(home: Path, count: int) -> Entry | None:
 
 
 def _read_array(data: Path, name: str, document: dict[str, Any]) -> np.ndarray:
-    """Read a column.
-
-    Raises: `ValueError` if its checksum differs.
-    """
+    """Read a column."""
     content = read_regular(data / f"{name}.npy", MEMORY.value())
     if hashlib.sha256(content).hexdigest() != document["checksums"][name]:
         raise ValueError(f"{name}.npy is damaged")
@@ -348,10 +337,7 @@ def _open_or_write(
     progress: Progress | None,
     fixed: Preprocessing | None,
 ) -> Entry:
-    """Find the entry, or make it while no other process does.
-
-    Raises: `StorageError` if the disk is full, or another process held the entry for an hour.
-    """
+    """Find the entry, or make it while no other process does."""
     home = root / _key(listing, settings, fixed)
     entry = open_entry(home, len(listing))
     if entry is not None:
@@ -420,10 +406,7 @@ def _identity(absolute: str) -> bytes:
 
 @contextlib.contextmanager
 def _locked_patiently(home: Path) -> Iterator[None]:
-    """Lock an entry; while another process writes it, wait.
-
-    Raises: `RunLockedError` after an hour.
-    """
+    """Lock an entry; while another process writes it, wait."""
     deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
     with contextlib.ExitStack() as stack:
         while True:

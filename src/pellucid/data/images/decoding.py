@@ -164,10 +164,7 @@ def decoded_in_subprocess(
 
 
 def _give(child: Child, content: bytes, message: dict[str, Any]) -> None:
-    """Hand over the bytes of an image.
-
-    Raises: `DataError` if there are more than fit.
-    """
+    """Hand over the bytes of an image."""
     if len(content) > MEMORY.value():
         raise DataError(f"larger than {MEMORY.value() / 1e6:,.0f} MB; {MEMORY.remedy}")
     child.send(message, content)
@@ -204,21 +201,13 @@ GREY_MODES = frozenset(
 
 
 class Decoded(NamedTuple):
-    """An image at its own size.
+    """An image at its own size."""
 
-    Attributes:
-        pixels: (height, width, 1 or 3), upright.
-        mode: kind of image as it was stored, such as `grey`, `colour` or `16-bit grey`.
-        warning: what the user should know, such as the number of frames left out.
-        size: own height and width; `pixels` of a large JPEG may be smaller.
-        taken: when and by which camera it was taken.
-    """
-
-    pixels: UInt8[np.ndarray, "height width channels"]
-    mode: str
-    warning: str | None
-    size: tuple[int, int]
-    taken: Taken = UNKNOWN
+    pixels: UInt8[np.ndarray, "height width channels"]  # (height, width, 1 or 3), upright
+    mode: str  # kind of image as it was stored, such as `grey`, `colour` or `16-bit grey`
+    warning: str | None  # what the user should know, such as the number of frames left out
+    size: tuple[int, int]  # own height and width; `pixels` of a large JPEG may be smaller
+    taken: Taken = UNKNOWN  # when and by which camera it was taken
 
 
 def decode_image(source: Path | bytes, size: tuple[int, int] | None = None) -> Decoded:
@@ -346,10 +335,7 @@ def _shrink_while_decoding(image: Image.Image, size: tuple[int, int]) -> None:
 
 
 def _not_empty(content: bytes) -> bytes:
-    """Hand back the bytes of a file.
-
-    Raises: `DataError` if there are none.
-    """
+    """Hand back the bytes of a file."""
     if not content:
         raise DataError("empty file (zero bytes)")
     return content
@@ -381,10 +367,7 @@ def _header(file: io.BytesIO | io.BufferedReader) -> tuple[int, int, str]:
 
 
 def _open(file: io.BytesIO | io.BufferedReader, start: bytes) -> Image.Image:
-    """Open without decoding, and refuse a decompression bomb from its header.
-
-    Raises: `DataError` if it has more pixels than the budget admits, or than its bytes can honestly hold.
-    """
+    """Open without decoding, and refuse a decompression bomb from its header."""
     formats = _FORMAT_OF_START.get(start) or _formats()
     image = Image.open(file, formats=formats)
     limit, pixels, size = PIXELS.value(), image.width * image.height, f"{image.height:,} x {image.width:,}"

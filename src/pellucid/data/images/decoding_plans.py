@@ -44,39 +44,25 @@ _Source = Path | bytes | DataError
 
 
 class PlanBlock(NamedTuple):
-    """Consecutive images.
+    """Consecutive images."""
 
-    Attributes:
-        pixels: at the training size; zero where an image cannot be used.
-        digests: as in `Images`.
-        sizes: own height and width; zero where an image cannot be used.
-        modes: kind of each image.
-        reasons: position within the block to why the image cannot be used.
-        notes: position within the block to a warning.
-        taken: as in `Images`; unknown where images are no files.
-    """
-
+    # at the training size; zero where an image cannot be used
     pixels: UInt8[np.ndarray, "n height width channels"]
-    digests: UInt8[np.ndarray, "n 16"]
-    sizes: Int32[np.ndarray, "n 2"]
+    digests: UInt8[np.ndarray, "n 16"]  # as in `Images`
+    sizes: Int32[np.ndarray, "n 2"]  # own height and width; zero where an image cannot be used
     modes: Sequence[str]
-    reasons: dict[int, str]
-    notes: dict[int, str]
-    taken: Int64[np.ndarray, "n 2"]
+    reasons: dict[int, str]  # position within the block to why the image cannot be used
+    notes: dict[int, str]  # position within the block to a warning
+    taken: Int64[np.ndarray, "n 2"]  # as in `Images`; unknown where images are no files
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Shape and preprocessing of the pixels to decode.
+    """Shape and preprocessing of the pixels to decode."""
 
-    Attributes:
-        preprocessing: size, channels and range that were decided.
-        count: number of images.
-        blocks: the images in order, to be taken once; closing it stops the threads.
-    """
-
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing  # size, channels and range that were decided
     count: int
+    # the images in order, to be taken once; closing it stops the threads
     blocks: Generator[PlanBlock, None, None]
 
     @property
@@ -166,10 +152,7 @@ def _decode_files(sources: Sequence[_Source], preprocessing: Preprocessing) -> P
 
 
 def _there(source: _Source) -> Path | bytes:
-    """A file or its content.
-
-    Raises: `DataError` if a container did not give it.
-    """
+    """A file or its content."""
     if isinstance(source, DataError):
         raise source
     return source

@@ -51,15 +51,9 @@ def quiet_pillow() -> contextlib.AbstractContextManager[None]:
 
 
 class Share:
-    """A number of bytes that threads take parts of, and wait for.
+    """A number of bytes that threads take parts of, and wait for."""
 
-    Attributes:
-        asked: told the bytes before they are taken; in a child process, it asks the parent for as many.
-
-    Args:
-        size: the bytes.
-    """
-
+    # told the bytes before they are taken; in a child process, it asks the parent for as many
     asked: Callable[[int], object] | None = None
 
     def __init__(self, size: int) -> None:

@@ -19,15 +19,10 @@ _TIME = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d) (\d\d):(\d\d):(\d\d)", re.ASCII
 
 
 class Taken(NamedTuple):
-    """Moment of a photograph.
+    """Moment of a photograph."""
 
-    Attributes:
-        milliseconds: of the camera's own clock since 1970; -1 where the file does not say.
-        camera: a number for make, model and serial number of the camera.
-    """
-
-    milliseconds: int
-    camera: int
+    milliseconds: int  # of the camera's own clock since 1970; -1 where the file does not say
+    camera: int  # a number for make, model and serial number of the camera
 
 
 UNKNOWN = Taken(-1, 0)
@@ -98,10 +93,7 @@ def to_pixels(image: Image.Image) -> UInt8[np.ndarray, "height width channels"]:
 
 
 def _scale(values: np.ndarray) -> UInt8[np.ndarray, "height width"]:
-    """Scale grey values of more than 8 bits into 0..255 by the rule at the top of this file.
-
-    Raises: `DataError` if a value is not finite.
-    """
+    """Scale grey values of more than 8 bits into 0..255 by the rule at the top of this file."""
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise DataError("holds values that are not numbers (NaN or infinity)")
     low, high = float(values.min()), float(values.max())

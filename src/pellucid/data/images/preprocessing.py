@@ -4,15 +4,14 @@ Training, prediction, explanation and the server all call the same two methods, 
 never be prepared in two ways.
 """
 
-import dataclasses
 import functools
 import hashlib
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped, UInt8, UInt64
@@ -21,11 +20,14 @@ from pellucid.data.images.decoding import Decoded, decode_content, read_content
 from pellucid.data.images.decoding_threads import quiet_pillow
 from pellucid.data.images.pixels import fit_image
 from pellucid.errors import DataError
-from pellucid.strict import Fields, Number, OneOf, Truth, Whole, read_object
+from pellucid.strict import LEFT_OUT, Number, OneOf, Saved, Whole
+
+_LARGEST_SIDE = 4096
+_ANY = Number(-sys.float_info.max, sys.float_info.max)
 
 
 @dataclass(frozen=True)
-class Preprocessing:
+class Preprocessing(Saved):
     """Size, channels and range of the values that a model was trained on.
 
     Attributes:
@@ -37,12 +39,16 @@ class Preprocessing:
         stretch: whether images of another aspect are stretched to the size, and not fitted inside.
     """
 
-    height: int
-    width: int
-    channels: int
-    low: float = 0.0
-    high: float = 255.0
-    stretch: bool = False
+    height: Annotated[int, Whole(1, _LARGEST_SIDE)]
+    width: Annotated[int, Whole(1, _LARGEST_SIDE)]
+    channels: Annotated[int, OneOf((1, 3))]
+    low: Annotated[float, _ANY] = 0.0
+    high: Annotated[float, _ANY] = 255.0
+    stretch: Annotated[bool, LEFT_OUT] = False
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError("preprocessing: low is above high")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -102,37 +108,6 @@ class Preprocessing:
         for index, image in enumerate(scaled):
             fitted[index] = self.fitted(image)
         return fitted
-
-    def to_json(self) -> dict[str, int | float]:
-        """The fields as JSON values, by name; `stretch` where it is on."""
-        document = dataclasses.asdict(self)
-        if not self.stretch:
-            del document["stretch"]
-        return document
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Preprocessing":
-        """Read what `to_json` wrote, trusting nothing.
-
-        Raises: `ValueError` if a field is missing, unknown, of the wrong type or out of bounds.
-        """
-        if isinstance(document, dict):
-            document = {"stretch": False, **document}
-        read = read_object("preprocessing", document, _FIELDS)
-        if read["low"] > read["high"]:
-            raise ValueError("preprocessing: low is above high")
-        return cls(**read)
-
-
-_LARGEST_SIDE = 4096
-_FIELDS: Fields = {
-    "height": Whole(1, _LARGEST_SIDE),
-    "width": Whole(1, _LARGEST_SIDE),
-    "channels": OneOf((1, 3)),
-    "low": Number(-sys.float_info.max, sys.float_info.max),
-    "high": Number(-sys.float_info.max, sys.float_info.max),
-    "stretch": Truth(),
-}
 
 
 def with_channel_axis(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "n height width channels"]:

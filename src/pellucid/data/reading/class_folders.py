@@ -99,10 +99,7 @@ def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND, depth: 
 
 
 def _require_classes(folder: Folder, place: str, kind: FileKind) -> None:
-    """Refuse folders that are all named as splits and hold no class folders: they would be taken for classes.
-
-    Raises: `DataError` with what is missing.
-    """
+    """Refuse folders that are all named as splits without class folders: they would be taken for classes."""
     folders = sub_folders(folder)
     splits = {SPLIT_OF_NAME.get(name.lower()) for name in folders}
     if (
@@ -119,10 +116,7 @@ def _require_classes(folder: Folder, place: str, kind: FileKind) -> None:
 
 
 def _require_unlabelled(folder: Folder, place: str, extra: list[str], kind: FileKind) -> None:
-    """Refuse folders beside those of the splits that hold labelled files: they would be lost in silence.
-
-    Raises: `DataError` naming the folder.
-    """
+    """Refuse folders beside those of the splits that hold labelled files: they would be lost in silence."""
     beside = sub_folders(folder)
     for name in extra:
         for class_folder in sub_folders(beside[name]).values():
@@ -212,10 +206,7 @@ def _place_in_archive(path: File) -> int:
 
 
 def _class_folders(folder: Folder, place: str, split: str, kind: FileKind, depth: int | None) -> Listing:
-    """List the files of every class folder in one folder.
-
-    Raises: `DataError` as `read_folder` does.
-    """
+    """List the files of every class folder in one folder."""
     classes = sub_folders(folder)
     if not classes:
         raise DataError(_no_class_folders(folder, place, kind))
@@ -265,10 +256,7 @@ def _folders_between(file: File, folder: Folder) -> list[str]:
 
 
 def _joined_names(inner: Sequence[Sequence[str]], paths: Sequence[File], place: str, depth: int) -> list[str]:
-    """Classes named by so many of the folders that lead to each file, such as `Greek/alpha`.
-
-    Raises: `DataError` if a file lies in fewer, or a name is not UTF-8.
-    """
+    """Classes named by so many of the folders that lead to each file, such as `Greek/alpha`."""
     short = [place_of(path) for path, names in zip(paths, inner, strict=True) if len(names) < depth]
     if short:
         raise DataError(
@@ -286,8 +274,6 @@ def _require_one_reading(inner: Sequence[Sequence[str]], place: str, kind: FileK
     """Ask how many folders name a class where most class folders hold several folders, and no files.
 
     `inner` are the folders that lead to each file.
-
-    Raises: `DataError` with each reading, and the setting that chooses it.
     """
     below: dict[str, set[str]] = {}
     for first, *others in inner:

@@ -196,11 +196,7 @@ def require_existing(place: str) -> None:
 
 
 def _read(place: str, settings: Settings) -> Listing:
-    """Read DATA by its form.
-
-    Raises: `DataError` if it is missing, on a network, or no form of DATA, `UsageError` if `--task` asks for
-    another kind of inputs than it holds.
-    """
+    """Read DATA by its form."""
     require_existing(place)
     form, path = form_of(place), Path(place)
     if settings.label_from_name is not None and form is not Form.FOLDER:
@@ -224,10 +220,7 @@ def read_dataset(data: object, settings: Settings) -> Listing:
 
 
 def _of_task(listing: Listing, settings: Settings) -> Listing:
-    """Refuse a listing of another kind than the settings ask for.
-
-    Raises: `UsageError` naming both.
-    """
+    """Refuse a listing of another kind than the settings ask for."""
     kind = listing.input_kind
     if settings.task not in ("auto", kind.task):
         raise UsageError(
@@ -276,10 +269,7 @@ def _table(path: Path, place: str, settings: Settings) -> Listing:
 
 
 def _file(path: Path, place: str, settings: Settings) -> Listing:
-    """Refuse a file that has no labels.
-
-    Raises: `DataError` naming the forms that there are.
-    """
+    """Refuse a file that has no labels."""
     del settings
     if path.name.lower().endswith(("text.txt", "labels.txt")):
         raise DataError(f"{place}: texts and their labels are read from two files; give the folder of both")

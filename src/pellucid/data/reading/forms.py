@@ -42,10 +42,7 @@ def files_named(place: str) -> list[Path]:
 
 
 def _expanded(place: str) -> Iterator[str]:
-    """Names with every pair of braces replaced by each of its values.
-
-    Raises: `DataError` if there are too many.
-    """
+    """Names with every pair of braces replaced by each of its values."""
     waiting, given = [place], 0
     while waiting:
         name = waiting.pop()
@@ -61,10 +58,7 @@ def _expanded(place: str) -> Iterator[str]:
 
 
 def _values(inside: str, place: str) -> list[str]:
-    """Expand a pair of braces: `000..003` counts, `a,b` lists.
-
-    Raises: `DataError` if there are too many.
-    """
+    """Expand a pair of braces: `000..003` counts, `a,b` lists."""
     match = _RANGE.fullmatch(inside)
     if match is None:
         return inside.split(",")

@@ -165,10 +165,7 @@ class _Cells(Container):
 
 
 def _list_torch(data: Any, place: str) -> Listing:
-    """List a data set of pairs of an image or a text and its label; each pair is asked for once.
-
-    Raises: `DataError` if an item is no such pair.
-    """
+    """List a data set of pairs of an image or a text and its label; each pair is asked for once."""
     taker, spooled, labels = TextTaker(), _Spooled(place), []
     are_texts = False
     for position in range(len(data)):
@@ -216,10 +213,7 @@ def _class_names(data: Any) -> list[str]:
 
 
 def _encoded(value: Any, place: str) -> bytes:
-    """An image as the bytes of a lossless file.
-
-    Raises: `DataError` if it is none.
-    """
+    """An image as the bytes of a lossless file."""
     if not isinstance(value, Image.Image):
         value = _from_array(value, place)
     stored = io.BytesIO()
@@ -231,10 +225,7 @@ def _encoded(value: Any, place: str) -> bytes:
 
 
 def _from_array(value: Any, place: str) -> Image.Image:
-    """An image from a tensor, channels first, or from an array, channels last; floats are from 0 to 1.
-
-    Raises: `DataError` if it is none.
-    """
+    """An image from a tensor, channels first, or from an array, channels last; floats are from 0 to 1."""
     is_tensor = type(value).__module__.partition(".")[0] == "torch"
     pixels = np.asarray(value)
     if pixels.ndim == 3 and is_tensor:

@@ -39,29 +39,19 @@ from pellucid.tasks import TEXTS, InputKind
 
 
 class Cell(NamedTuple):
-    """A value of a table, a list or a pipe that is itself the text.
+    """A value of a table, a list or a pipe that is itself the text."""
 
-    Attributes:
-        value: of any kind; no other value than a text, a number or bytes is one.
-    """
-
-    value: object
+    value: object  # of any kind; no other value than a text, a number or bytes is one
 
 
 class Input(NamedTuple):
-    """One image or text to label.
+    """One image or text to label."""
 
-    Attributes:
-        name: the given path, joined with the relative path in a folder or archive; `file:row` in a table.
-        source: the file, its content where it was packed or piped, the pixels of an array, or a cell.
-        error: why there is nothing to read; empty where there may be.
-        stamp: of a file its size and time, by which a change is noticed; empty where it has none.
-    """
-
-    name: str
+    name: str  # the given path, joined with the relative path in a folder or archive; `file:row` in a table
+    # the file, its content where it was packed or piped, the pixels of an array, or a cell
     source: Path | bytes | np.ndarray | Cell
-    error: str = ""
-    stamp: str = ""
+    error: str = ""  # why there is nothing to read; empty where there may be
+    stamp: str = ""  # of a file its size and time, by which a change is noticed; empty where it has none
 
 
 def stamp_of(path: Path) -> str:
@@ -231,29 +221,19 @@ _MOST_REPEATED = 60
 
 
 class Opened(NamedTuple):
-    """Inputs of one or more places, in the order given.
+    """Inputs of one or more places, in the order given."""
 
-    Attributes:
-        inputs: to be gone through once.
-        how_many: tells how many there are, by going through names alone; `None` where only reading can tell.
-        warnings: sentences for the user that refuse nothing; complete once all inputs have passed.
-    """
-
-    inputs: Iterator[Input]
+    inputs: Iterator[Input]  # to be gone through once
+    # tells how many there are, by going through names alone; `None` where only reading can tell
     how_many: Callable[[], int | None]
-    warnings: list[str]
+    warnings: list[str]  # sentences for the user that refuse nothing; complete once all inputs have passed
 
 
 class _Asked(NamedTuple):
-    """Manner in which places are to be read.
+    """Manner in which places are to be read."""
 
-    Attributes:
-        kind: the files that are looked for.
-        settings: column and encoding of tables.
-    """
-
-    kind: FileKind
-    settings: Settings
+    kind: FileKind  # the files that are looked for
+    settings: Settings  # column and encoding of tables
 
     @property
     def is_of_texts(self) -> bool:
@@ -295,10 +275,7 @@ def open_places(
 
 
 def _existing(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> list[str]:
-    """A place itself, or what a glob matches.
-
-    Raises: `DataError` if there is no such place, or it is on a network.
-    """
+    """A place itself, or what a glob matches."""
     require_local(place)
     is_piped = stdin is not None and place == STANDARD_INPUT
     if is_piped or form_of(place) is Form.SAMPLE or os.path.lexists(place):
@@ -355,10 +332,7 @@ def _file(place: str, asked: _Asked) -> Opened:
 
 
 def _arrays(place: str, asked: _Asked) -> Opened:
-    """The rows of IDX and npz files.
-
-    Raises: `DataError` if texts are looked for, or they cannot be read.
-    """
+    """The rows of IDX and npz files."""
     if asked.is_of_texts:
         raise DataError(f"{place}: holds images; give texts to a model of texts")
     from pellucid.data.reading.dispatch import read_data  # all readers, which a file does without
@@ -383,10 +357,7 @@ def _sample(place: str, asked: _Asked) -> Opened:
 
 
 def _folder(place: str, asked: _Asked) -> Opened:
-    """The files of a folder and its sub-folders; where there is none of the kind, the rows of its tables.
-
-    Raises: `DataError` if there are neither.
-    """
+    """The files of a folder and its sub-folders; where there is none of the kind, the rows of its tables."""
     folder, kind = Path(place), asked.kind
     if not any(is_one for _, is_one in walk(folder, kind)):
         tables = [path for path, _ in walk(folder, kind) if is_table(path)]
@@ -412,10 +383,7 @@ def _folder(place: str, asked: _Asked) -> Opened:
 
 
 def _archive(place: str, asked: _Asked) -> Opened:
-    """The files in an archive, in its own order.
-
-    Raises: `DataError` if it cannot be read, or holds none of the kind.
-    """
+    """The files in an archive, in its own order."""
     path, kind = Path(place), asked.kind
     warnings: list[str] = []
     try:
@@ -428,10 +396,7 @@ def _archive(place: str, asked: _Asked) -> Opened:
 
 
 def _table(place: str, asked: _Asked) -> Opened:
-    """The images or texts that a table's rows hold or name; labels are not needed.
-
-    Raises: `DataError` if the table cannot be read, or no column can be told.
-    """
+    """The images or texts that a table's rows hold or name; labels are not needed."""
     path, settings = Path(place), asked.settings
     table = open_table(path, place, settings.encoding)
     packed = None if asked.is_of_texts else packed_column(table, settings)

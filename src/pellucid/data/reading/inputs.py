@@ -85,15 +85,10 @@ _MOST_AT_A_TIME, _PARTS = 64, 16
 
 
 class Inputs(NamedTuple):
-    """Every image to label, in the order given.
-
-    Attributes:
-        images: the images.
-        warnings: sentences for the user that refuse nothing.
-    """
+    """Every image to label, in the order given."""
 
     images: Sequence[Input]
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...]  # sentences for the user that refuse nothing
 
 
 def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
@@ -132,17 +127,11 @@ def decoders() -> ThreadPoolExecutor:
 
 
 class Fitted(NamedTuple):
-    """Images ready for a model, and what became of each.
+    """Images ready for a model, and what became of each."""
 
-    Attributes:
-        pixels: the images that could be read.
-        errors: a reason for each that was given; empty where the image could be read.
-        warnings: sentences about images of which something was left out, such as frames.
-    """
-
-    pixels: UInt8[np.ndarray, "readable height width channels"]
-    errors: list[str]
-    warnings: list[str]
+    pixels: UInt8[np.ndarray, "readable height width channels"]  # the images that could be read
+    errors: list[str]  # a reason for each that was given; empty where the image could be read
+    warnings: list[str]  # sentences about images of which something was left out, such as frames
 
 
 # Pixels or the reason why there are none, and a warning.

@@ -83,10 +83,7 @@ def _as_texts(listing: Listing, settings: Settings) -> Listing:
 
 
 def _labels(names: list[str], place: str, asked: str, kind: FileKind) -> list[str]:
-    """The label in each name.
-
-    Raises: `DataError` naming the first names that do not fit.
-    """
+    """The label in each name."""
     pattern = parse_name_pattern(asked)
     held_against = names if "/" in asked else list(map(os.path.basename, names))
     found = [pattern.fullmatch(name) for name in held_against]
@@ -105,10 +102,7 @@ def _labels(names: list[str], place: str, asked: str, kind: FileKind) -> list[st
 
 
 def _splits(names: list[str], place: str, kind: FileKind) -> list[str]:
-    """The split of each file, by the folder that it lies in.
-
-    Raises: `DataError` if files lie beside the folders of splits.
-    """
+    """The split of each file, by the folder that it lies in."""
     first = [name.partition(os.sep)[0] if os.sep in name else "" for name in names]
     splits = [SPLIT_OF_NAME.get(folder.lower(), UNDECIDED) for folder in first]
     if TRAIN not in splits:
@@ -155,29 +149,18 @@ _MOST_BYTES = 1 << 20
 
 
 class Pair(NamedTuple):
-    """Two files that belong together.
+    """Two files that belong together."""
 
-    Attributes:
-        texts: one on each line.
-        labels: one on each line.
-    """
-
-    texts: File
-    labels: File
+    texts: File  # one on each line
+    labels: File  # one on each line
 
 
 class Pairs(NamedTuple):
-    """Pairs of files in a folder.
+    """Pairs of files in a folder."""
 
-    Attributes:
-        found: by the path of the texts in the folder.
-        unlabelled: paths of texts without labels.
-        names: the file that names the classes, if there is one.
-    """
-
-    found: dict[str, Pair]
-    unlabelled: list[str]
-    names: File | None
+    found: dict[str, Pair]  # by the path of the texts in the folder
+    unlabelled: list[str]  # paths of texts without labels
+    names: File | None  # the file that names the classes, if there is one
 
 
 def pairs_in(folder: Folder) -> Pairs:
@@ -260,10 +243,7 @@ def _open_pair(pair: Pair, paths: list[Path], encoding: str | None) -> Table:
 
 
 def _rows(texts: TextFile, labels: TextFile) -> Iterator[tuple[int, dict[str, str]]]:
-    """Texts with their labels, counted from 1; lines at the end that are blank in both count for nothing.
-
-    Raises: `DataError` if a label is missing, or there are more lines in one than in the other.
-    """
+    """Texts with their labels, counted from 1; lines at the end that are blank in both count for nothing."""
     lines, others = _lines(texts), _lines(labels)
     blank = 0
     for number, (text, label) in enumerate(itertools.zip_longest(lines, others), start=1):
@@ -329,10 +309,7 @@ def with_class_names(listing: Listing, file: File, settings: Settings) -> Listin
 
 
 def _read_names(file: File) -> dict[str, str]:
-    """Names of classes by number; none where the file holds anything else.
-
-    Raises: `DataError` if it cannot be read.
-    """
+    """Names of classes by number; none where the file holds anything else."""
     try:
         content = read_regular(file, _MOST_BYTES) if isinstance(file, Path) else file.content()
         text = decode_text(content[: _MOST_BYTES + 1], None).text

@@ -357,10 +357,7 @@ def _moved(problems: Sequence[Problem], by: int) -> Iterator[Problem]:
 
 
 def _joined(loaders: list[Callable[[], np.ndarray]], place: str) -> np.ndarray:
-    """Pixels of all parts.
-
-    Raises: `DataError` if their images differ in size.
-    """
+    """Pixels of all parts."""
     arrays = [load() for load in loaders]
     for other in arrays[1:]:
         if other.shape[1:] != arrays[0].shape[1:]:

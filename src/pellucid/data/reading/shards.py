@@ -37,19 +37,12 @@ _SUBMISSION = "submission"
 
 
 class Shard(NamedTuple):
-    """One table of several.
+    """One table of several."""
 
-    Attributes:
-        name: its path in the folder of all.
-        split: the split it belongs to, or `UNDECIDED`.
-        open: begins to read it.
-        folder: what paths in it count from.
-    """
-
-    name: str
-    split: str
+    name: str  # its path in the folder of all
+    split: str  # the split it belongs to, or `UNDECIDED`
     open: Callable[[], Table]
-    folder: Path
+    folder: Path  # what paths in it count from
 
 
 def split_of_path(name: str) -> str:
@@ -197,17 +190,11 @@ Files = dict[str, Stored]
 
 
 class Samples(NamedTuple):
-    """Examples of one shard.
-
-    Attributes:
-        place: name of the shard.
-        files: of each example, by key, in the order of the shard.
-        input: what follows the key of the image or text.
-    """
+    """Examples of one shard."""
 
     place: str
-    files: dict[str, Files]
-    input: str
+    files: dict[str, Files]  # of each example, by key, in the order of the shard
+    input: str  # what follows the key of the image or text
 
     @property
     def are_images(self) -> bool:
@@ -301,10 +288,7 @@ def _sentence(samples: Samples, label: str) -> str:
 
 
 def _label(table: Table) -> str:
-    """The usual column of labels.
-
-    Raises: `DataError` if there is none.
-    """
+    """The usual column of labels."""
     if _CLASS in table.names:
         return _CLASS
     found = [name for usual in LABEL_NAMES for name in table.names if name.lower() == usual]
@@ -363,10 +347,7 @@ def _blocks(samples: Samples) -> Iterator[list[dict[str, object]]]:
 def _row(
     pairs: Iterator[tuple[tuple[str, str, Stored], Path | bytes | DataError]],
 ) -> dict[str, object]:
-    """Contents of the files of one example.
-
-    Raises: `DataError` if one is damaged.
-    """
+    """Contents of the files of one example."""
     row: dict[str, object] = {}
     for (_, ending, file), content in pairs:
         if isinstance(content, DataError):

@@ -106,17 +106,11 @@ def _stem(path: str) -> str:
 
 
 class SidecarTable(NamedTuple):
-    """A table that lies beside images.
+    """A table that lies beside images."""
 
-    Attributes:
-        name: its path in the folder.
-        table: begins to read it.
-        near: folders in which its images are looked for first.
-    """
-
-    name: str
+    name: str  # its path in the folder
     table: Table
-    near: tuple[str, ...]
+    near: tuple[str, ...]  # folders in which its images are looked for first
 
 
 def sidecar_tables(folder: Folder) -> dict[str, File]:
@@ -406,10 +400,7 @@ def _read_images_with_tables(folder: Folder, place: str, settings: Settings) -> 
 
 
 def _opened(path: Path, file: File, settings: Settings) -> Table:
-    """Begin to read a table.
-
-    Raises: `DataError` if it holds images and lies in an archive, where they are not found again.
-    """
+    """Begin to read a table."""
     table = open_table(path, place_of(file), settings.encoding)
     if table.images and isinstance(file, Stored):
         raise DataError(
