@@ -1,7 +1,7 @@
 """Listings: examples as read, before a single image is decoded; and decoded images."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +31,8 @@ class Listing:
             `webdataset`, `idx`, `npz`, `arrays`, `data set` or `list`.
         sources: where each example stands: a path, or `file:row` (rows count from 1).
         labels: class of each example, or number to predict, as text.
-        splits: `train`, `validation`, `test`, or `UNDECIDED` where Pellucid must choose.
-        groups: examples of one group never stand in two splits; empty text is no group.
+        splits: `train`, `validation`, `test`, or `UNDECIDED`, the default, where Pellucid must choose.
+        groups: examples of one group never stand in two splits; empty text, the default, is no group.
         paths: file of each example where images are files, on the disk or in a container.
         pixels: the images themselves where they came as arrays in memory:
             (n, height, width, channels), 8-bit, 16-bit or float.
@@ -56,8 +56,8 @@ class Listing:
     form: str
     sources: Sequence[str]
     labels: Sequence[str]
-    splits: Sequence[str]
-    groups: Sequence[str]
+    splits: Sequence[str] = ()
+    groups: Sequence[str] = ()
     paths: Sequence[File] | None = None
     pixels: np.ndarray | None = None
     load_pixels: Callable[[], np.ndarray] | None = None
@@ -71,6 +71,15 @@ class Listing:
     slices: Sequence[str] | None = None
     is_labelled: bool = True
     joined_columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("splits", "groups"):
+            if not getattr(self, name):
+                object.__setattr__(self, name, [""] * len(self))
+
+    def with_warnings(self, *more: str) -> "Listing":
+        """The same with more warnings behind its own."""
+        return replace(self, warnings=(*self.warnings, *more))
 
     @property
     def input_kind(self) -> InputKind:

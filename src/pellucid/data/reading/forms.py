@@ -16,8 +16,7 @@ from pellucid.data.tables.table_files import is_table
 from pellucid.data.trees import is_archive
 from pellucid.errors import DataError, UsageError
 
-# Data in several files named at once: braces such as `data/{000..003}.tar`, and globs.
-
+# Braces such as `data/{000..003}.tar`.
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)", re.ASCII)
 _SIGNS = "{*?["
@@ -69,8 +68,6 @@ def _values(inside: str, place: str) -> list[str]:
     return [str(number).zfill(len(match[1])) for number in numbers]
 
 
-# The samples that come with Pellucid.
-
 # Names of the labels 0 to 9 of Fashion-MNIST.
 FASHION_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -117,7 +114,6 @@ def _read_spam(place: str) -> Listing:
         sources=[f"{place}/{SPAM_FILE.name}:{row}" for row in range(1, len(labels) + 1)],
         labels=labels,
         splits=splits,
-        groups=[""] * len(labels),
         texts=writer.finish(),
     )
 
