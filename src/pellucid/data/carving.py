@@ -191,18 +191,14 @@ def split_by_time(
         wanted = min(max(round(share * free), min(least, free // 4)), most)
         begin = _begin(times[left], wanted)
         if begin is None:
+            names = ", ".join([TRAIN, *(part for part, _ in reversed(make))])
             raise DataError(
                 f"{listing.place}: {count_of(len(np.unique(latest)), 'different time')} of examples that may "
-                f"be parted cannot be divided into {', '.join(_names(make))}; give more, or leave "
-                "--time-column out"
+                f"be parted cannot be divided into {names}; give more, or leave --time-column out"
             )
         splits[pool[left & (times >= begin)]] = part
         left &= times < begin
     return splits
-
-
-def _names(make: Sequence[tuple[str, tuple[float, int, int]]]) -> list[str]:
-    return [TRAIN, *(part for part, _ in reversed(make))]
 
 
 def _begin(times: Float64[np.ndarray, " left"], wanted: int) -> float | None:

@@ -73,69 +73,43 @@ class Related(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """Findings about data; copies and sources stand in the order of the data.
+    """Findings about data; copies and sources stand in the order of the data."""
 
-    Attributes:
-        place: DATA as the user gave it.
-        form: kind of DATA, such as `class folders`.
-        classes: names of the classes, sorted by code point; none where numbers are predicted.
-        counts: examples of each class in each split, in the order of `classes`; where numbers are
-            predicted, of all examples in each split.
-        numbers: the spread of the numbers to predict; `None` where classes are predicted.
-        texts: lengths and scripts of texts; `None` where inputs are images.
-        sizes: height, width and number of images, commonest first; nothing for texts.
-        modes: kind of image as stored and number, commonest first; nothing for texts.
-        training_size: height, width and channels at which all are trained; nothing for texts.
-        stretched: whether the aspect of images is not kept at that size.
-        skipped: examples that cannot be used.
-        rare: classes left out for having too few examples, and how many each has.
-        left_out: their examples.
-        copies: sources of each set of exact copies.
-        conflicts: those sets of exact copies whose labels differ.
-        near_copies: sources of pairs that are nearly the same.
-        related: examples related to others, one row for each kind that was found.
-        own_splits: whether the splits are the user's.
-        near_complete: false where the search for near copies stopped at its limit.
-        duplicates: examples that repeat the content of one before them, in any split.
-        near_duplicates: examples that are nearly the same as one before them.
-        leaked: sources of test examples with an exact copy in train or validation.
-        look_alikes: classes that are easily taken for one.
-        imbalance: training examples of the largest class to those of the smallest.
-        balanced: whether class weights will make up for it.
-        warnings: sentences about anything else.
-        first: for each example the position of the first one with exactly the same content.
-        siblings: examples that belong together, by rule.
-        groups: how many of them each split has, those of a column among them; `None` without any.
-    """
-
-    place: str
-    form: str
-    classes: tuple[str, ...]
+    place: str  # DATA as the user gave it
+    form: str  # kind of DATA, such as `class folders`
+    classes: tuple[str, ...]  # names of the classes, sorted by code point; none where numbers are predicted
+    # examples of each class in each split, in the order of `classes`; where numbers are predicted, of all
+    # examples in each split
     counts: dict[str, tuple[int, ...]]
-    numbers: NumberFindings | None
-    texts: TextFindings | None
+    numbers: NumberFindings | None  # the spread of the numbers to predict; `None` where classes are predicted
+    texts: TextFindings | None  # lengths and scripts of texts; `None` where inputs are images
+    # height, width and number of images, commonest first; nothing for texts
     sizes: tuple[tuple[int, int, int], ...]
+    # kind of image as stored and number, commonest first; nothing for texts
     modes: tuple[tuple[str, int], ...]
+    # height, width and channels at which all are trained; nothing for texts
     training_size: tuple[int, int, int] | tuple[()]
-    stretched: bool
-    skipped: tuple[Skipped, ...]
-    rare: dict[str, int]
-    left_out: tuple[Skipped, ...]
-    copies: tuple[tuple[str, ...], ...]
-    conflicts: tuple[tuple[Labelled, ...], ...]
-    near_copies: tuple[tuple[str, str], ...]
-    related: tuple[Related, ...]
-    own_splits: bool
-    near_complete: bool
-    duplicates: int
-    near_duplicates: int
-    leaked: tuple[str, ...]
-    look_alikes: tuple[LookAlikes, ...]
-    imbalance: float
-    balanced: bool
-    warnings: tuple[str, ...]
+    stretched: bool  # whether the aspect of images is not kept at that size
+    skipped: tuple[Skipped, ...]  # examples that cannot be used
+    rare: dict[str, int]  # classes left out for having too few examples, and how many each has
+    left_out: tuple[Skipped, ...]  # their examples
+    copies: tuple[tuple[str, ...], ...]  # sources of each set of exact copies
+    conflicts: tuple[tuple[Labelled, ...], ...]  # those sets of exact copies whose labels differ
+    near_copies: tuple[tuple[str, str], ...]  # sources of pairs that are nearly the same
+    related: tuple[Related, ...]  # examples related to others, one row for each kind that was found
+    own_splits: bool  # whether the splits are the user's
+    near_complete: bool  # false where the search for near copies stopped at its limit
+    duplicates: int  # examples that repeat the content of one before them, in any split
+    near_duplicates: int  # examples that are nearly the same as one before them
+    leaked: tuple[str, ...]  # sources of test examples with an exact copy in train or validation
+    look_alikes: tuple[LookAlikes, ...]  # classes that are easily taken for one
+    imbalance: float  # training examples of the largest class to those of the smallest
+    balanced: bool  # whether class weights will make up for it
+    warnings: tuple[str, ...]  # sentences about anything else
+    # for each example the position of the first one with exactly the same content
     first: Int64[np.ndarray, " n"] = field(repr=False, compare=False)
-    siblings: SiblingFindings
+    siblings: SiblingFindings  # examples that belong together, by rule
+    # how many of them each split has, those of a column among them; `None` without any
     groups: GroupFindings | None = None
 
     @property
@@ -158,6 +132,15 @@ class Check:
 
     def to_json(self) -> dict[str, Any]:
         """All findings as JSON values: the counts of `metrics.json` and the findings behind them."""
+        if self.texts is not None:
+            inputs: dict[str, Any] = {"texts": self.texts.to_json()}
+        else:
+            sides, channels = ("height", "width", "images"), ("height", "width", "channels")
+            inputs = {
+                "sizes": [dict(zip(sides, size, strict=True)) for size in self.sizes],
+                "modes": dict(self.modes),
+                "training_size": dict(zip(channels, self.training_size, strict=True)),
+            }
         return {
             **self.metrics(),
             "place": self.place,
@@ -168,7 +151,7 @@ class Check:
                 for code, name in enumerate(self.classes)
             },
             "numbers": None if self.numbers is None else self.numbers.to_json(),
-            **self._inputs_to_json(),
+            **inputs,
             "skipped_examples": [each._asdict() for each in (*self.skipped, *self.left_out)],
             "copies": [list(sources) for sources in self.copies],
             "conflicts": [[each._asdict() for each in conflict] for conflict in self.conflicts],
@@ -177,22 +160,14 @@ class Check:
             "own_splits": self.own_splits,
             "near_copies_complete": self.near_complete,
             "leaked_examples": list(self.leaked),
-            "sibling_sets": self.siblings.sets_to_json(),
+            "sibling_sets": [
+                {"rule": rule, "examples": list(sources)} for rule, sources in self.siblings.sets
+            ],
             "test_sibling_examples": list(self.siblings.in_test),
             "look_alikes": [each._asdict() for each in self.look_alikes],
             "imbalance": self.imbalance,
             "balanced_class_weights": self.balanced,
             "warnings": list(self.warnings),
-        }
-
-    def _inputs_to_json(self) -> dict[str, Any]:
-        """Findings about the inputs alone, as JSON values."""
-        if self.texts is not None:
-            return {"texts": self.texts.to_json()}
-        return {
-            "sizes": [dict(zip(("height", "width", "images"), size, strict=True)) for size in self.sizes],
-            "modes": dict(self.modes),
-            "training_size": dict(zip(("height", "width", "channels"), self.training_size, strict=True)),
         }
 
     def sentences(self) -> list[str]:
@@ -202,20 +177,17 @@ class Check:
             *_copies_said(self),
             *self.siblings.sentences(self.noun, own_splits=self.own_splits),
             *(() if self.groups is None else self.groups.sentences(self.noun)),
-            *self._labels_said(),
         ]
+        if self.numbers is not None:
+            said += self.numbers.sentences()
+        else:
+            counts = self.counts[TRAIN]
+            said += class_sentences(self.classes, counts, self.look_alikes, self.imbalance, self.balanced)
         return [visible(sentence) for sentence in (*said, *self.warnings)]
 
     def table(self) -> list[str]:
         """Examples of each class in each split, or the spread of the numbers: heading first, 80 columns."""
         return class_table(self.classes, self.counts) if self.numbers is None else self.numbers.table()
-
-    def _labels_said(self) -> list[str]:
-        """Names that look alike, and imbalance; or how the numbers lie."""
-        if self.numbers is not None:
-            return self.numbers.sentences()
-        counts = self.counts[TRAIN]
-        return class_sentences(self.classes, counts, self.look_alikes, self.imbalance, self.balanced)
 
     def lines(self) -> list[str]:
         """The sentences, wrapped to 80 columns, around the table."""
@@ -313,9 +285,6 @@ def _copies_said(check: Check) -> list[str]:
     return said
 
 
-# Looking at data that is read, decoded and split: counts, copies, names, imbalance.
-
-
 class Copies(NamedTuple):
     """Exact and near copies."""
 
@@ -349,9 +318,6 @@ def examine(
     sets = _copy_sets(copies.first, used)
     pairs = copies.near.pairs.tolist()
     images, preprocessing = content.images, content.preprocessing
-    # Sets of exact copies whose labels differ.
-    # Examples that cannot be used.
-    # Kinds of images as stored and their numbers, commonest first.
     return Check(
         place=listing.place,
         form=listing.form,

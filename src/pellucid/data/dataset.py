@@ -42,51 +42,40 @@ _RISES = 1.1
 
 @dataclass(frozen=True)
 class Dataset:
-    """Checked and split images or texts.
+    """Checked and split images or texts."""
 
-    Attributes:
-        inputs: images, uint8 (n, height, width, channels), usually memory-mapped and read-only; or
-            texts.
-        labels: class of each example as a position in `classes`, 0 for an example that is skipped,
-            which stands in no split; or the number to predict.
-        classes: names of the classes, sorted by code point; none where numbers are predicted.
-        train: ascending positions of the training examples.
-        validation: the same for validation.
-        test: the same for the test.
-        leaked: those test examples whose exact content also stands in train or validation.
-        sources: where each example stands: a path, or `file:row`.
-        preprocessing: how the images were fitted, for the model to keep; `None` for texts, which every
-            model prepares in its own way.
-        fingerprint: digest of contents, labels, splits and preprocessing; it differs when anything
-            that decides the result of training has changed.
-        together: number of the set (one group, siblings or exact copies) that each example belongs to and
-            that must never be parted.
-        with_sibling: those test examples of whose set another stands in train or validation, exact copies
-            among them; only where the splits are the user's.
-        slices: value of each example in the column by which scores are taken apart; `None` without one.
-        is_labelled: whether there are labels; without, all are 0, and only a generator can learn from it.
-        joined_columns: columns of a table whose texts were joined to one text; none elsewhere.
-        given_splits: names of the splits that the user made; the others were cut here.
-        has_groups: whether a column of groups was given.
-    """
-
+    # images, uint8 (n, height, width, channels), usually memory-mapped and read-only; or texts
     inputs: UInt8[np.ndarray, "n height width channels"] | Texts
+    # class of each example as a position in `classes`, 0 for an example that is skipped, which stands in no
+    # split; or the number to predict
     labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]
-    classes: tuple[str, ...]
-    train: Int64[np.ndarray, " train"]
-    validation: Int64[np.ndarray, " validation"]
-    test: Int64[np.ndarray, " test"]
+    classes: tuple[str, ...]  # names of the classes, sorted by code point; none where numbers are predicted
+    train: Int64[np.ndarray, " train"]  # ascending positions of the training examples
+    validation: Int64[np.ndarray, " validation"]  # the same for validation
+    test: Int64[np.ndarray, " test"]  # the same for the test
+    # those test examples whose exact content also stands in train or validation
     leaked: Int64[np.ndarray, " leaked"]
-    sources: Sequence[str]
+    sources: Sequence[str]  # where each example stands: a path, or `file:row`
+    # how the images were fitted, for the model to keep; `None` for texts, which every model prepares in its
+    # own way
     preprocessing: Preprocessing | None
+    # digest of contents, labels, splits and preprocessing; it differs when anything that decides the result
+    # of training has changed
     fingerprint: str
+    # number of the set (one group, siblings or exact copies) that each example belongs to and that must never
+    # be parted
     together: Int64[np.ndarray, " n"]
+    # those test examples of whose set another stands in train or validation, exact copies among them; only
+    # where the splits are the user's
     with_sibling: Int64[np.ndarray, " with_sibling"]
+    # value of each example in the column by which scores are taken apart; `None` without one
     slices: Sequence[str] | None = None
+    # whether there are labels; without, all are 0, and only a generator can learn from it
     is_labelled: bool = True
+    # columns of a table whose texts were joined to one text; none elsewhere
     joined_columns: tuple[str, ...] = ()
-    given_splits: tuple[str, ...] = ()
-    has_groups: bool = False
+    given_splits: tuple[str, ...] = ()  # names of the splits that the user made; the others were cut here
+    has_groups: bool = False  # whether a column of groups was given
 
     @property
     def target(self) -> Target:

@@ -118,8 +118,6 @@ def _classes(names: Sequence[str]) -> str:
     return f"{'class' if len(names) == 1 else 'classes'} {some([quoted(name) for name in names])}"
 
 
-# Findings about texts: lengths and scripts.
-
 NO_LETTERS = "no letters"
 _TOGETHER = 500
 
@@ -206,8 +204,6 @@ def _lengths(lengths: Int64[np.ndarray, " texts"]) -> Lengths:
     return Lengths(*(int(in_order[place]) for place in places))
 
 
-# Findings about numbers that are to be predicted: their spread in each split.
-
 _FEW_OUTSIDE = 0.05
 
 
@@ -262,25 +258,16 @@ class NumberFindings:
 
     def table(self) -> list[str]:
         """The spread in each split within 80 columns: a heading, a line for each figure, the counts."""
+        splits = self.splits.values()
         rows = [
-            (words, [_cell(each, name) for each in self.splits.values()]) for name, words in _FIGURES.items()
+            (
+                name.replace("_", " "),
+                ["" if each is None else f"{getattr(each, name):.6g}" for each in splits],
+            )
+            for name in Spread._fields[1:]
         ]
-        counts = [f"{0 if each is None else each.examples:,}" for each in self.splits.values()]
+        counts = [f"{0 if each is None else each.examples:,}" for each in splits]
         return aligned("number", list(self.splits), [*rows, (f"{self.noun}s", counts)])
-
-
-_FIGURES = {
-    "smallest": "smallest",
-    "lower_quartile": "lower quartile",
-    "median": "median",
-    "upper_quartile": "upper quartile",
-    "largest": "largest",
-    "mean": "mean",
-}
-
-
-def _cell(spread: Spread | None, name: str) -> str:
-    return "" if spread is None else f"{getattr(spread, name):.6g}"
 
 
 def number_findings(dataset: Dataset) -> NumberFindings | None:
@@ -303,8 +290,6 @@ def _spread(values: Float64[np.ndarray, " examples"]) -> Spread:
     smallest, lower, median, upper, largest = np.quantile(values, (0.0, 0.25, 0.5, 0.75, 1.0)).tolist()
     return Spread(len(values), smallest, lower, median, upper, largest, float(values.mean()))
 
-
-# Findings about siblings and groups: sets of examples that belong together, and how many each split has.
 
 _SETS_LISTED = 100
 _THIN = 2
@@ -388,10 +373,6 @@ class SiblingFindings:
             "test_siblings": len(self.in_test),
         }
 
-    def sets_to_json(self) -> list[dict[str, Any]]:
-        """The first sets of each rule, with the sources of their examples."""
-        return [{"rule": rule, "examples": list(sources)} for rule, sources in self.sets]
-
     def sentences(self, noun: str, *, own_splits: bool) -> list[str]:
         """One sentence for each rule that found something, what is done about it, and one about the test.
 
@@ -420,13 +401,12 @@ def sibling_findings(siblings: Siblings, dataset: Dataset) -> SiblingFindings:
     """Count siblings by rule, and name the first sets of each."""
     sources = dataset.sources
     in_test = np.setdiff1d(dataset.with_sibling, dataset.leaked).tolist()
-    sets: list[tuple[str, Sequence[str]]] = []
-    for rule, members in siblings.sets_by_rule(_SETS_LISTED):
-        sets.append((rule, [sources[index] for index in members]))
     return SiblingFindings(
         examples=siblings.examples,
         found=siblings.found,
-        sets=sets,
+        sets=[
+            (rule, [sources[at] for at in members]) for rule, members in siblings.sets_by_rule(_SETS_LISTED)
+        ],
         in_test=[sources[index] for index in in_test],
         reasons=siblings.reasons(),
     )

@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
+from pellucid.data.image_copies import averaging
 from pellucid.data.listing import Images, Listing
 
 Cells = Float32[np.ndarray, "m channels side side"]
@@ -268,18 +269,9 @@ def _cells(
     """Means of equal cells; of large images some pixels stand for all."""
     steps = [max(1, length // (4 * side)) for length in images.shape[1:3]]
     sampled = images[:, :: steps[0], :: steps[1]].astype(np.float32).transpose(0, 3, 1, 2)
-    down, across = (_averaging(length, side) for length in sampled.shape[2:])
+    down, across = (averaging(length, side) for length in sampled.shape[2:])
     cells: Float32[np.ndarray, "m channels side side"] = down @ sampled @ across.T
     return cells
-
-
-def _averaging(length: int, side: int) -> Float32[np.ndarray, "side length"]:
-    """Matrix that takes the mean of equal stretches of a line, which may be shorter than a pixel."""
-    edges, pixel = np.linspace(0, length, side + 1), np.arange(length)
-    overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
-    weights: Float32[np.ndarray, "side length"] = np.maximum(overlap, 0).astype(np.float32)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return weights
 
 
 def _best_shift(

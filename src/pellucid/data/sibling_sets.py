@@ -50,8 +50,6 @@ def first_of_sets(count: int, pairs: Int64[np.ndarray, "pairs 2"]) -> Int64[np.n
     return first
 
 
-# Rules by which examples belong together, and what they found.
-
 # Names of the rules, in the order in which they are joined: those that look at the content come first.
 NEAR_COPIES, BURSTS, QUOTES, THREADS, SOURCES = "near_copies", "bursts", "quotes", "threads", "sources"
 
@@ -148,13 +146,8 @@ def joined(
             )
         fresh = fresh[is_small]
         kept_links[rule] = fresh
-        found[rule] = _counted(count, fresh)
+        members = np.unique(fresh)
+        found[rule] = Found(len(np.unique(first_of_sets(count, fresh)[members])), len(members))
         pairs = np.concatenate([pairs, fresh])
     first = first_of_sets(count, np.concatenate([pairs[len(of_copies) :], of_copies]))
     return Siblings(first, found, kept_links, tuple(said))
-
-
-def _counted(count: int, links: Int64[np.ndarray, "links 2"]) -> Found:
-    """Sets and examples of one rule's links."""
-    members = np.unique(links)
-    return Found(len(np.unique(first_of_sets(count, links)[members])), len(members))

@@ -20,7 +20,7 @@ from pellucid.arithmetic.draws import chained
 from pellucid.data.decoded import Content, remembered
 from pellucid.data.image_copies import NearCopies, confirmed_images
 from pellucid.data.image_siblings import BURST_RULE, SCENE_RULE, bursts
-from pellucid.data.listing import Images, Listing
+from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import Texts, units_of
 from pellucid.data.sibling_sets import (
     BURSTS,
@@ -96,7 +96,9 @@ def threads(texts: Texts, positions: Int64[np.ndarray, " positions"]) -> Int64[n
     is_answered: set[str] = set()
     links: list[tuple[int, int]] = []
     for index in positions.tolist():
-        subject, ids = _read(_start_of(texts, index))
+        start, end = texts.offsets[index : index + 2].tolist()
+        content = texts.content[start : min(end, start + _LOOKED_AT)].tobytes()
+        subject, ids = _read(content.decode(errors="ignore").lstrip())
         for name in ids:
             links.append((by_id.setdefault(name, index), index))
         subject, is_reply = plain_subject(subject)
@@ -118,11 +120,6 @@ def plain_subject(subject: str) -> tuple[str, bool]:
         is_reply = is_reply or match.re is _REPLY
         subject = subject[match.end() :]
     return " ".join(subject.casefold().split()), is_reply
-
-
-def _start_of(texts: Texts, index: int) -> str:
-    start, end = texts.offsets[index : index + 2].tolist()
-    return texts.content[start : min(end, start + _LOOKED_AT)].tobytes().decode(errors="ignore").lstrip()
 
 
 def _read(text: str) -> tuple[str, list[str]]:
@@ -288,8 +285,6 @@ def confirmed_chains(
     return np.concatenate(links)
 
 
-# Finding siblings: every rule asked in its order, and joined.
-
 _STEPS = 2
 
 Links = Int64[np.ndarray, "links 2"]
@@ -306,15 +301,27 @@ def find_siblings(
 
     `first` is the position of the first example with the same content; `near` are near copies.
     """
-    count = len(listing)
+    count, texts, images = len(listing), content.inputs, content.images
     alone = np.flatnonzero(usable & (first == np.arange(count))).astype(np.int64)
-    links: dict[str, Links] = {
-        NEAR_COPIES: confirmed_chains(count, near.pairs, lambda pairs: _still_alike(content, pairs))
-    }
-    if content.images is not None:
-        links |= _of_images(listing, content.images, alone)
-    if isinstance(content.inputs, Texts):
-        links |= _of_texts(content.inputs, content, alone)
+
+    def still_alike(pairs: Links) -> Bool[np.ndarray, " pairs"]:
+        """Tell pairs that may be near copies of a common one."""
+        if not isinstance(texts, Texts):
+            return confirmed_images(texts, pairs, _STEPS)
+        alike, _ = confirmed_texts(texts, pairs, steps=_STEPS)
+        return np.concatenate([alike, np.zeros(len(pairs) - len(alike), bool)])
+
+    links: dict[str, Links] = {NEAR_COPIES: confirmed_chains(count, near.pairs, still_alike)}
+    if images is not None and listing.paths is not None:
+        key = hashlib.sha256(repr((BURST_RULE, SCENE_RULE, images.pixels.shape, listing.labels)).encode())
+        key.update(b"\0".join(str(path).encode(errors="backslashreplace") for path in listing.paths))
+        if images.taken is not None:
+            key.update(images.taken.tobytes())
+        links[BURSTS] = _once("bursts", key, images.digests, alone, lambda: bursts(listing, images, alone))
+    if isinstance(texts, Texts):
+        key = hashlib.sha256(repr(QUOTE_RULE).encode())
+        links[QUOTES] = _once("quotes", key, content.digests, alone, lambda: quotes(texts, alone))
+        links[THREADS] = threads(texts, alone)
     name, by_column = by_source(listing.columns_of_sources, np.flatnonzero(usable).astype(np.int64))
     if listing.columns_of_sources:
         links[SOURCES] = by_column
@@ -323,34 +330,6 @@ def find_siblings(
         return found
     said = f"Examples with the same {quoted(name)} stay together (--no-groups turns this off)."
     return dataclasses.replace(found, warnings=(*found.warnings, said))
-
-
-def _still_alike(content: Content, pairs: Links) -> Bool[np.ndarray, " pairs"]:
-    """Tell pairs that may be near copies of a common one."""
-    if isinstance(content.inputs, Texts):
-        alike, _ = confirmed_texts(content.inputs, pairs, steps=_STEPS)
-        return np.concatenate([alike, np.zeros(len(pairs) - len(alike), bool)])
-    return confirmed_images(content.inputs, pairs, _STEPS)
-
-
-def _of_images(listing: Listing, images: Images, alone: Int64[np.ndarray, " alone"]) -> Mapping[str, Links]:
-    """Rules for images."""
-    if listing.paths is None:
-        return {}
-    key = hashlib.sha256(repr((BURST_RULE, SCENE_RULE, images.pixels.shape, listing.labels)).encode())
-    key.update(b"\0".join(str(path).encode(errors="backslashreplace") for path in listing.paths))
-    if images.taken is not None:
-        key.update(images.taken.tobytes())
-    return {BURSTS: _once("bursts", key, images.digests, alone, lambda: bursts(listing, images, alone))}
-
-
-def _of_texts(texts: Texts, content: Content, alone: Int64[np.ndarray, " alone"]) -> Mapping[str, Links]:
-    """Rules for texts."""
-    key = hashlib.sha256(repr(QUOTE_RULE).encode())
-    return {
-        QUOTES: _once("quotes", key, content.digests, alone, lambda: quotes(texts, alone)),
-        THREADS: threads(texts, alone),
-    }
 
 
 def _once(

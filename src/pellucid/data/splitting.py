@@ -56,14 +56,6 @@ def too_few_of_classes(
     return DataError(f"{place}: too few examples; {what}{listed}")
 
 
-def too_few_numbers(place: str, found: Shortage, missing: Sequence[str]) -> DataError:
-    """The error for numbers of which none can be spared for a split.
-
-    `found` is all there is; `missing` are the splits to be cut, the test first.
-    """
-    return DataError(f"{place}: {found.words} cannot be divided; {_needed(missing)}; add examples")
-
-
 def _needed(missing: Sequence[str]) -> str:
     parts = ", ".join([TRAIN, *reversed(missing)])
     return f"{len(missing) + 1} are needed, one each for {parts}"
@@ -147,7 +139,8 @@ def split(
             ]
             raise too_few_of_classes(listing.place, names, short, missing)
         if refuses and not taken:
-            raise too_few_numbers(listing.place, Shortage("", len(pool), len(units.ranks)), missing)
+            found = Shortage("", len(pool), len(units.ranks)).words
+            raise DataError(f"{listing.place}: {found} cannot be divided; {_needed(missing)}; add examples")
         whole.update(without)
         free[taken] = False
         splits[pool[np.isin(units.of, taken)]] = part
@@ -217,7 +210,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
     # Class of each example, numbered without gaps; for numbers, its decile.
     strata = dataset.target.strata(dataset.labels[pool], least=2 * count)
     units = tabulated(together, strata, seed)
-    _REQUIRE_ENOUGH[dataset.target](dataset, units, strata, count)
+    _require_enough(dataset, units, strata, count)
     classes = int(strata.max()) + 1
     free = np.ones(len(units.ranks), bool)
     of_unit = np.zeros(len(units.ranks), np.int64)
@@ -237,9 +230,9 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
         found.append(
             dataclasses.replace(
                 dataset,
-                train=_members(pool, units, others & ~is_kept_back),
-                validation=_members(pool, units, is_kept_back),
-                test=_members(pool, units, ~others),
+                train=pool[(others & ~is_kept_back)[units.of]],
+                validation=pool[is_kept_back[units.of]],
+                test=pool[~others[units.of]],
                 leaked=nothing,
                 with_sibling=nothing,
             )
@@ -247,30 +240,15 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
     return tuple(found)
 
 
-def _members(
-    pool: Int64[np.ndarray, " pool"], units: Units, chosen: Bool[np.ndarray, " units"]
-) -> Int64[np.ndarray, " positions"]:
-    """Positions of the examples of some units, ascending."""
-    members: Int64[np.ndarray, " positions"] = pool[chosen[units.of]]
-    return members
-
-
-def _require_enough_numbers(
-    dataset: Dataset, units: Units, strata: Int64[np.ndarray, " pool"], count: int
-) -> None:
-    """Refuse to divide too few numbers."""
-    del dataset, strata
-    if len(units.ranks) < 2 * count:
-        raise DataError(
-            f"folds: {count_of(len(units.ranks), 'example')} that may be parted cannot fill "
-            f"{count} folds; {_ADVICE}"
-        )
-
-
-def _require_enough_of_classes(
-    dataset: Dataset, units: Units, strata: Int64[np.ndarray, " pool"], count: int
-) -> None:
-    """Refuse to divide classes that cannot stand in every fold."""
+def _require_enough(dataset: Dataset, units: Units, strata: Int64[np.ndarray, " pool"], count: int) -> None:
+    """Refuse to divide too few numbers, and classes that cannot stand in every fold."""
+    if dataset.target is REGRESSION:
+        if len(units.ranks) < 2 * count:
+            raise DataError(
+                f"folds: {count_of(len(units.ranks), 'example')} that may be parted cannot fill "
+                f"{count} folds; {_ADVICE}"
+            )
+        return
     sets = np.bincount(units.labels, minlength=int(strata.max()) + 1)
     short = np.flatnonzero(sets < count)
     if len(short) == 0:
@@ -282,7 +260,3 @@ def _require_enough_of_classes(
         f"{'has' if len(names) == 1 else 'have'} fewer than {count} examples that may be parted, "
         f"one for each fold: {some(names, 10)}; {_ADVICE}"
     )
-
-
-# Needs of every fold, by target.
-_REQUIRE_ENOUGH = {CLASSIFICATION: _require_enough_of_classes, REGRESSION: _require_enough_numbers}

@@ -194,20 +194,11 @@ def probe_mirroring(
     classes = labels[chosen]
     plain = images.reshape(len(images), -1)
     mirrored = images[:, :, ::-1].reshape(len(images), -1)
-    plain_right = np.empty(len(images), dtype=bool)
-    joint_right = np.empty(len(images), dtype=bool)
-    mirrored_right = np.empty(len(images), dtype=bool)
-    for start in range(0, len(images), 500):
-        block = slice(start, start + 500)
-        rows = np.arange(len(plain[block]))
-        to_plain, to_mirrored = distances(plain[block], plain), distances(plain[block], mirrored)
-        to_plain[rows, rows + start] = to_mirrored[rows, rows + start] = np.inf
-        near_plain, near_mirrored = to_plain.argmin(1), to_mirrored.argmin(1)
-        nearer = to_plain[rows, near_plain] <= to_mirrored[rows, near_mirrored]
-        plain_right[block] = classes[near_plain] == classes[block]
-        # An image is as far from another's mirror image as its own mirror image is from that other.
-        mirrored_right[block] = classes[near_mirrored] == classes[block]
-        joint_right[block] = classes[np.where(nearer, near_plain, near_mirrored)] == classes[block]
+    near_plain, near_mirrored, is_nearer = _neighbours(plain, mirrored)
+    plain_right = classes[near_plain] == classes
+    # An image is as far from another's mirror image as its own mirror image is from that other.
+    mirrored_right = classes[near_mirrored] == classes
+    joint_right = classes[np.where(is_nearer, near_mirrored, near_plain)] == classes
     return MirrorProbe(
         examples=len(images),
         lost=int((plain_right & ~joint_right).sum()),
@@ -215,6 +206,22 @@ def probe_mirroring(
         unknown=int((plain_right & ~mirrored_right).sum()),
         known=int((mirrored_right & ~plain_right).sum()),
     )
+
+
+def _neighbours(
+    plain: Float32[np.ndarray, "m values"], varied: Float32[np.ndarray, "m values"]
+) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
+    """For each image the nearest other one, the other whose varied copy is nearest, and if that is nearer."""
+    near_plain, near_varied = np.empty((2, len(plain)), np.int64)
+    is_varied = np.empty(len(plain), bool)
+    for start in range(0, len(plain), _ROWS):
+        block = slice(start, start + _ROWS)
+        rows = np.arange(len(plain[block]))
+        to_plain, to_varied = _distances(plain[block], plain), _distances(plain[block], varied)
+        to_plain[rows, rows + start] = to_varied[rows, rows + start] = np.inf
+        near_plain[block], near_varied[block] = to_plain.argmin(1), to_varied.argmin(1)
+        is_varied[block] = to_varied[rows, near_varied[block]] < to_plain[rows, near_plain[block]]
+    return near_plain, near_varied, is_varied
 
 
 def small_images(pixels: np.ndarray) -> np.ndarray:
@@ -234,7 +241,7 @@ def small_images(pixels: np.ndarray) -> np.ndarray:
     return cut.astype(np.float32) - 127.5
 
 
-def distances(queries: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _distances(queries: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Squared Euclidean distances up to a constant per query: a row per query, a column per other."""
     found: np.ndarray = (-2 * queries) @ others.T
     found += np.square(others).sum(axis=1)
@@ -344,19 +351,9 @@ def _compare(
     labels: Float64[np.ndarray, " m"],
 ) -> VariationProbe:
     """Steps 1 and 2 for one variation."""
-    nearest_plain = np.empty(len(plain), np.int64)
-    nearest_joint = np.empty(len(plain), np.int64)
-    is_varied = np.empty(len(plain), bool)
-    for start in range(0, len(plain), _ROWS):
-        block = slice(start, start + _ROWS)
-        rows = np.arange(len(plain[block]))
-        to_plain, to_varied = distances(plain[block], plain), distances(plain[block], varied)
-        to_plain[rows, rows + start] = to_varied[rows, rows + start] = np.inf
-        near_plain, near_varied = to_plain.argmin(1), to_varied.argmin(1)
-        is_varied[block] = to_varied[rows, near_varied] < to_plain[rows, near_plain]
-        nearest_plain[block] = near_plain
-        nearest_joint[block] = np.where(is_varied[block], near_varied, near_plain)
-    plain_errors = np.square(labels[nearest_plain] - labels)
+    near_plain, near_varied, is_varied = _neighbours(plain, varied)
+    nearest_joint = np.where(is_varied, near_varied, near_plain)
+    plain_errors = np.square(labels[near_plain] - labels)
     joint_errors = np.square(labels[nearest_joint] - labels)
     return VariationProbe(
         name=name,

@@ -79,10 +79,7 @@ def plan_files(paths: Sequence[File], settings: Settings, fixed: Preprocessing |
     fit them to, no header is looked at.
     """
     preprocessing = _by_headers(_chunks(paths), settings) if fixed is None else fixed
-
-    def decode(chunk: Sequence[_Source]) -> PlanBlock:
-        return _decode_files(chunk, preprocessing)
-
+    decode = functools.partial(_decode_files, preprocessing)
     return Plan(preprocessing, len(paths), _in_threads(decode, _chunks(paths), settings))
 
 
@@ -121,7 +118,7 @@ def _headers(sources: Sequence[_Source]) -> list[tuple[int, int, str] | None]:
     return headers
 
 
-def _decode_files(sources: Sequence[_Source], preprocessing: Preprocessing) -> PlanBlock:
+def _decode_files(preprocessing: Preprocessing, sources: Sequence[_Source]) -> PlanBlock:
     """Decode and fit some files; one that cannot be decoded gets its reason and stays black."""
     size, channels = preprocessing.size, preprocessing.channels
     pixels = np.zeros((len(sources), *size, channels), np.uint8)
@@ -192,16 +189,12 @@ def plan_arrays(
     Of `settings` it takes the image size. The range of values is taken from training images alone. `fixed` is
     the size, channels and range to fit them to; by default rules decide.
     """
-    if fixed is not None:
-        return Plan(fixed, len(pixels), _array_blocks(pixels, fixed))
-    own_size = pixels.shape[1:3]
-    height, width = training_size(np.array([own_size], np.int32), settings)
-    is_training = np.array([split not in (VALIDATION, TEST) for split in splits], bool)
-    low, high = value_range(pixels, is_training)
-    preprocessing = Preprocessing(
-        height, width, pixels.shape[3], low, high, stretch=settings.resize == "stretch"
-    )
-    return Plan(preprocessing, len(pixels), _array_blocks(pixels, preprocessing))
+    if fixed is None:
+        size = training_size(np.array([pixels.shape[1:3]], np.int32), settings)
+        is_training = np.array([split not in (VALIDATION, TEST) for split in splits], bool)
+        values = value_range(pixels, is_training)
+        fixed = Preprocessing(*size, pixels.shape[3], *values, stretch=settings.resize == "stretch")
+    return Plan(fixed, len(pixels), _array_blocks(pixels, fixed))
 
 
 def _array_blocks(pixels: np.ndarray, preprocessing: Preprocessing) -> Generator[PlanBlock, None, None]:

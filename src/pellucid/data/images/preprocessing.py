@@ -26,23 +26,14 @@ from pellucid.strict import Fields, Number, OneOf, Truth, Whole, read_object
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Size, channels and range of the values that a model was trained on.
+    """Size, channels and range of the values that a model was trained on."""
 
-    Attributes:
-        height: rows of pixels, 1 to 4096.
-        width: columns of pixels, 1 to 4096.
-        channels: 1 (grey) or 3 (red, green, blue).
-        low: value that becomes 0 in arrays that are not 8-bit; files are scaled when decoded.
-        high: value that becomes 255; values outside saturate.
-        stretch: whether images of another aspect are stretched to the size, and not fitted inside.
-    """
-
-    height: int
-    width: int
-    channels: int
-    low: float = 0.0
-    high: float = 255.0
-    stretch: bool = False
+    height: int  # rows of pixels, 1 to 4096
+    width: int  # columns of pixels, 1 to 4096
+    channels: int  # 1 (grey) or 3 (red, green, blue)
+    low: float = 0.0  # value that becomes 0 in arrays that are not 8-bit; files are scaled when decoded
+    high: float = 255.0  # value that becomes 255; values outside saturate
+    stretch: bool = False  # whether images of another aspect are stretched to the size, and not fitted inside
 
     @property
     def size(self) -> tuple[int, int]:

@@ -32,19 +32,12 @@ _MOST_AT_A_TIME, _PARTS = 64, 16
 
 
 class TextInputs(NamedTuple):
-    """Every text to label, in the order given.
+    """Every text to label, in the order given."""
 
-    Attributes:
-        names: the given path, joined with the relative path in a folder; `file:row` in a table.
-        texts: the texts; an empty one where there is none.
-        errors: why there is no text; empty where there is one.
-        warnings: sentences for the user that refuse nothing.
-    """
-
-    names: Sequence[str]
-    texts: Sequence[str]
-    errors: Sequence[str]
-    warnings: tuple[str, ...]
+    names: Sequence[str]  # the given path, joined with the relative path in a folder; `file:row` in a table
+    texts: Sequence[str]  # the texts; an empty one where there is none
+    errors: Sequence[str]  # why there is no text; empty where there is one
+    warnings: tuple[str, ...]  # sentences for the user that refuse nothing
 
 
 def list_texts(places: Sequence[str], settings: Settings) -> TextInputs:
