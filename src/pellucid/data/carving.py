@@ -219,17 +219,17 @@ def time_sentence(listing: Listing, split_positions: dict[str, Int64[np.ndarray,
         for part, positions in split_positions.items()
         if len(positions)
     ]
-    said = f"Split by time: {', '.join(stretches)}."
+    sentence = f"Split by time: {', '.join(stretches)}."
     train, test = split_positions[TRAIN], split_positions[TEST]
     if not len(test):
         test = split_positions[VALIDATION]
     early = int((times[test] <= times[train].max()).sum()) if len(train) and len(test) else 0
     if early:
-        said += (
+        sentence += (
             f" {count_of(early, 'test example')} of earlier times "
             f"{'stands' if early == 1 else 'stand'} with a later one of the same set."
         )
-    return said
+    return sentence
 
 
 def _written(seconds: float) -> str:

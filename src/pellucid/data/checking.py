@@ -172,18 +172,20 @@ class Check:
 
     def sentences(self) -> list[str]:
         """Findings in words, safe to print, one line each: first what the data is, then what to know."""
-        said = [
-            *_inputs_said(self),
-            *_copies_said(self),
+        sentences = [
+            *_input_sentences(self),
+            *_copy_sentences(self),
             *self.siblings.sentences(self.noun, own_splits=self.own_splits),
             *(() if self.groups is None else self.groups.sentences(self.noun)),
         ]
         if self.numbers is not None:
-            said += self.numbers.sentences()
+            sentences += self.numbers.sentences()
         else:
             counts = self.counts[TRAIN]
-            said += class_sentences(self.classes, counts, self.look_alikes, self.imbalance, self.balanced)
-        return [visible(sentence) for sentence in (*said, *self.warnings)]
+            sentences += class_sentences(
+                self.classes, counts, self.look_alikes, self.imbalance, self.balanced
+            )
+        return [visible(sentence) for sentence in (*sentences, *self.warnings)]
 
     def table(self) -> list[str]:
         """Examples of each class in each split, or the spread of the numbers: heading first, 80 columns."""
@@ -201,73 +203,73 @@ class Check:
         ]
 
 
-def _inputs_said(check: Check) -> list[str]:
+def _input_sentences(check: Check) -> list[str]:
     """Sentences about the images or texts, and those left out."""
     total = sum(sum(counts) for counts in check.counts.values())
     present = sum(map(any, zip(*check.counts.values(), strict=True)))
     classes = f" in {count_of(present, 'class')}" if check.classes else " without labels"
     of_what = classes if check.numbers is None else ", each with a number to predict,"
     form = _FORMS.get(check.form, check.form)
-    said = [f"{count_of(total, check.noun)}{of_what} from {check.place} ({form})."]
-    said += _images_said(check) if check.texts is None else check.texts.sentences()
+    sentences = [f"{count_of(total, check.noun)}{of_what} from {check.place} ({form})."]
+    sentences += _image_sentences(check) if check.texts is None else check.texts.sentences()
     if check.skipped:
         named = [f"{each.source} ({each.reason})" for each in check.skipped]
-        said.append(
+        sentences.append(
             f"Left out because they cannot be used: {count_of(len(named), check.noun)}, {some(named)}."
         )
     if check.rare:
         rare = [f"{quoted(name)} ({number:,})" for name, number in check.rare.items()]
-        said.append(
+        sentences.append(
             f"Left out for having too few {check.noun}s (--min-examples): {count_of(len(rare), 'class')} "
             f"with {count_of(len(check.left_out), check.noun)}, {some(rare, _CLASSES_SHOWN)}."
         )
-    return said
+    return sentences
 
 
-def _images_said(check: Check) -> list[str]:
+def _image_sentences(check: Check) -> list[str]:
     """Sentences about the sizes and modes of images, and their preprocessing."""
     assert check.training_size
     height, width_, channels = check.training_size
     target = f"{height} x {width_} pixels in {'grey' if channels == 1 else 'colour'}"
     fitted = f"stretched to {target}" if check.stretched else f"fitted into {target} with its aspect kept"
-    said = []
+    sentences = []
     modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
     if len(check.sizes) == 1:
         size = f"{check.sizes[0][0]} x {check.sizes[0][1]}"
         same = check.sizes[0][:2] == (height, width_)
-        said.append(
+        sentences.append(
             f"All are {size} pixels" + (f", and trained at {target}." if same else f"; each is {fitted}.")
         )
     else:
         heights, widths, _ = zip(*check.sizes, strict=True)
-        said.append(
+        sentences.append(
             f"They have {len(check.sizes):,} sizes, {min(heights)} to {max(heights)} pixels high and "
             f"{min(widths)} to {max(widths)} wide; each is {fitted}."
         )
-    said.append(f"They are stored as: {modes}.")
-    return said
+    sentences.append(f"They are stored as: {modes}.")
+    return sentences
 
 
-def _copies_said(check: Check) -> list[str]:
+def _copy_sentences(check: Check) -> list[str]:
     """Exact copies, leaks, conflicts and near copies."""
-    said = []
+    sentences = []
     nouns = f"{check.noun}s"
     if check.duplicates:
         largest = max(check.copies, key=len)
         alike = "" if check.texts is None else " but for case and space"
-        said.append(
+        sentences.append(
             f"Exact copies{alike} of other {nouns}: {check.duplicates:,}, in "
             f"{count_of(len(check.copies), 'set')}, for instance {some(largest)}."
         )
     if check.leaked:
-        said.append(
+        sentences.append(
             f"Test {nouns} that also stand in train or validation flatter the score, which is therefore "
             f"also given without them: {len(check.leaked):,}, for instance {some(check.leaked)}."
         )
     if check.conflicts:
         shown = quoted if check.numbers is None else str
         sets = [some([f"{source} ({shown(label)})" for source, label in one]) for one in check.conflicts[:3]]
-        said.append(
+        sentences.append(
             f"Equal {nouns} have different {'labels' if check.numbers is None else 'numbers'}, "
             f"of which one at most is right: "
             f"{count_of(len(check.conflicts), 'set')}, for instance {'; '.join(sets)}."
@@ -275,14 +277,14 @@ def _copies_said(check: Check) -> list[str]:
     if check.near_duplicates:
         least = "" if check.near_complete else "at least "
         near = next(each for each in check.related if each.kind == NEAR_DUPLICATES)
-        said.append(
+        sentences.append(
             f"Near duplicates: {least}{count_of(near.examples, check.noun)} in {count_of(near.sets, 'set')}, "
             f"for instance {' and '.join(check.near_copies[0])}; {near.in_test:,} of the test "
             f"{'has' if near.in_test == 1 else 'have'} one in train or validation."
         )
     if not check.near_complete:
-        said.append("The search for near copies stopped at its limit; there may be more.")
-    return said
+        sentences.append("The search for near copies stopped at its limit; there may be more.")
+    return sentences
 
 
 class Copies(NamedTuple):
@@ -352,7 +354,13 @@ def examine(
         leaked=tuple(listing.sources[index] for index in dataset.leaked.tolist()),
         look_alikes=look_alikes(dataset.classes),
         imbalance=imbalance,
-        balanced=_is_balanced(dataset, imbalance, settings.class_weight),
+        # By rule class weights make up for imbalance for images alone.
+        balanced=dataset.target is CLASSIFICATION
+        and (
+            dataset.input_kind.is_weighted and imbalance > BALANCE_ABOVE
+            if settings.class_weight is None
+            else settings.class_weight != "none"
+        ),
         warnings=(
             *listing.warnings,
             *(() if images is None else images.warnings),
@@ -388,15 +396,6 @@ def _left_out(listing: Listing, content: Content, rare: Mapping[str, int], least
         for index, label in enumerate(listing.labels)
         if label in rare and index not in unusable
     )
-
-
-def _is_balanced(dataset: Dataset, imbalance: float, class_weight: Mapping[str, float] | str | None) -> bool:
-    """True where class weights make up for imbalance; by rule they do for images alone."""
-    if class_weight is None:
-        is_wanted = dataset.input_kind.is_weighted and imbalance > BALANCE_ABOVE
-    else:
-        is_wanted = class_weight != "none"
-    return is_wanted and dataset.target is CLASSIFICATION
 
 
 def _related(dataset: Dataset, copies: Copies) -> tuple[Related, ...]:

@@ -55,7 +55,7 @@ class Dataset:
     test: Int64[np.ndarray, " test"]  # the same for the test
     # those test examples whose exact content also stands in train or validation
     leaked: Int64[np.ndarray, " leaked"]
-    sources: Sequence[str]  # where each example stands: a path, or `file:row`
+    sources: Sequence[str]  # where each example comes from: a path, or `file:row`
     # how the images were fitted, for the model to keep; `None` for texts, which every model prepares in its
     # own way
     preprocessing: Preprocessing | None

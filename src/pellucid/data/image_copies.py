@@ -25,6 +25,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8, UInt64
 
+Pixels = UInt8[np.ndarray, "n height width channels"]
+Pairs = Int64[np.ndarray, "pairs 2"]
+
 CORRELATION = 0.985
 HASH_BITS = 16
 BLOCK_LEVELS = 12.0
@@ -48,7 +51,7 @@ _BITS_SET = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 class NearCopies(NamedTuple):
     """Pairs of images that are nearly the same."""
 
-    pairs: Int64[np.ndarray, "pairs 2"]  # positions, the earlier one first, sorted
+    pairs: Pairs  # positions, the earlier one first, sorted
     complete: bool  # false where the search stopped at its limit; there may be more pairs then
 
 
@@ -78,9 +81,7 @@ def first_with_content(
 
 
 def near_copies(
-    pixels: UInt8[np.ndarray, "n height width channels"],
-    hashes: UInt64[np.ndarray, " n"],
-    positions: Int64[np.ndarray, " m"],
+    pixels: Pixels, hashes: UInt64[np.ndarray, " n"], positions: Int64[np.ndarray, " m"]
 ) -> NearCopies:
     """Find images that are nearly the same, by the steps at the top of this file.
 
@@ -97,9 +98,7 @@ def near_copies(
     return NearCopies(pairs[confirmed_images(pixels, pairs)], complete)
 
 
-def _block_means(
-    pixels: UInt8[np.ndarray, "n height width channels"], positions: Int64[np.ndarray, " m"]
-) -> Float32[np.ndarray, "m 64"]:
+def _block_means(pixels: Pixels, positions: Int64[np.ndarray, " m"]) -> Float32[np.ndarray, "m 64"]:
     """Grey means of 8 x 8 blocks; large images are sampled, at least 32 pixels a side."""
     steps = [max(1, side // 32) for side in pixels.shape[1:3]]
     sampled = pixels[:, :: steps[0], :: steps[1]]
@@ -122,9 +121,7 @@ def averaging(length: int, parts: int) -> Float32[np.ndarray, "parts length"]:
     return weights
 
 
-def _candidates(
-    blocks: Float32[np.ndarray, "m 64"], hashes: UInt64[np.ndarray, " m"]
-) -> tuple[Int64[np.ndarray, "pairs 2"], bool]:
+def _candidates(blocks: Float32[np.ndarray, "m 64"], hashes: UInt64[np.ndarray, " m"]) -> tuple[Pairs, bool]:
     """Step 1: pairs whose block means and hashes are alike, and whether all were found."""
     found = [np.empty((0, 2), np.int64)]
     if len(blocks) < 2:
@@ -161,9 +158,7 @@ def _candidates(
 
 
 def _alike(
-    pairs: Int64[np.ndarray, "pairs 2"],
-    centred: Float32[np.ndarray, "m 64"],
-    hashes: UInt64[np.ndarray, " m"],
+    pairs: Pairs, centred: Float32[np.ndarray, "m 64"], hashes: UInt64[np.ndarray, " m"]
 ) -> Int64[np.ndarray, "kept 2"]:
     """Keep the pairs whose hashes and block means differ little."""
     differing = (hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]]).view(np.uint8).reshape(-1, 8)
@@ -178,11 +173,7 @@ def _alike(
     return np.concatenate(kept)
 
 
-def confirmed_images(
-    pixels: UInt8[np.ndarray, "n height width channels"],
-    pairs: Int64[np.ndarray, "pairs 2"],
-    steps: int = 1,
-) -> Bool[np.ndarray, " pairs"]:
+def confirmed_images(pixels: Pixels, pairs: Pairs, steps: int = 1) -> Bool[np.ndarray, " pairs"]:
     """Steps 2 and 3: which pairs are near copies on their pixels, or so many steps of one away."""
     confirmed = np.zeros(len(pairs), bool)
     rows = max(1, _CELLS // pixels[0].size)

@@ -156,7 +156,7 @@ def _shown(value: object) -> str:
 
 
 def is_encodable(text: str) -> bool:
-    """Tell text that can be written as UTF-8; lone surrogates cannot."""
+    """True of text that can be written as UTF-8; lone surrogates cannot."""
     if text.isascii():
         return True
     try:
@@ -249,7 +249,7 @@ def _quoted_time(value: object) -> str:
 
 
 def _order_of_slashes(values: Sequence[object], place: str, source: Callable[[int], str]) -> bool | None:
-    """Tell whether the day stands before the month in `3/4/2024`; `None` where no value is of that form."""
+    """Whether the day stands before the month in `3/4/2024`; `None` where no value is of that form."""
     shown: dict[bool, int] = {}
     doubtful = None
     for index, value in enumerate(values):

@@ -29,7 +29,7 @@ class Listing:
     # `class folders`, `split folders`, `folder`, `table`, `tables`, `table beside images`, `webdataset`,
     # `idx`, `npz`, `arrays`, `data set` or `list`
     form: str
-    sources: Sequence[str]  # where each example stands: a path, or `file:row` (rows count from 1)
+    sources: Sequence[str]  # where each example comes from: a path, or `file:row` (rows count from 1)
     labels: Sequence[str]  # class of each example, or number to predict, as text
     # `train`, `validation`, `test`, or `UNDECIDED`, the default, where Pellucid must choose
     splits: Sequence[str] = ()

@@ -37,7 +37,7 @@ def prepare(
     """Make data ready for training, or say all that is wrong with it.
 
     `make` are the splits to cut where the user gave none; an estimator cuts no test. `known` is of an earlier
-    model that continues training on this data. `progress` is told the images decoded and the images in all.
+    model that continues training on this data. `progress` gets the images decoded and the images in all.
 
     Raises: `DataError` if images or texts cannot be used (and `skip_bad` is off), there are fewer than two
     classes, a class is too small for the splits to be made, or is tested and never trained on, or all numbers

@@ -131,7 +131,7 @@ def joined(
     most = max(FEWEST_OF_ALL, usable // MOST_OF_ALL)
     places = np.arange(count, dtype=np.int64)
     of_copies = np.stack([copies, places], axis=1)[copies != places]
-    pairs, found, kept_links, said = of_copies, {}, {}, list(warnings)
+    pairs, found, kept_links, notes = of_copies, {}, {}, list(warnings)
     for rule, fresh in links.items():
         fresh = np.sort(fresh, axis=1)
         fresh = fresh[copies[fresh[:, 0]] != copies[fresh[:, 1]]]
@@ -140,7 +140,7 @@ def joined(
         is_small = sizes[first[fresh[:, 0]]] <= most
         if not is_small.all():
             largest = int(sizes[first[fresh[~is_small, 0]]].max())
-            said.append(
+            notes.append(
                 f"The rule for {rule.replace('_', ' ')} would join {largest:,} examples into one set, which "
                 "is more than a split can take; it was not followed there, so that scores may flatter."
             )
@@ -150,4 +150,4 @@ def joined(
         found[rule] = Found(len(np.unique(first_of_sets(count, fresh)[members])), len(members))
         pairs = np.concatenate([pairs, fresh])
     first = first_of_sets(count, np.concatenate([pairs[len(of_copies) :], of_copies]))
-    return Siblings(first, found, kept_links, tuple(said))
+    return Siblings(first, found, kept_links, tuple(notes))

@@ -36,13 +36,18 @@ from pellucid.data.tables.csv_tables import place_of_source
 from pellucid.data.text_copies import confirmed_texts
 from pellucid.data.wording import quoted
 
+Pairs = Int64[np.ndarray, "pairs 2"]
+Positions = Int64[np.ndarray, " positions"]
+Links = Int64[np.ndarray, "links 2"]
+
 FEWEST_SETS = 10
 LARGEST_SHARE = 0.2
+_STEPS = 2
 
 
 def by_source(
-    columns: Mapping[str, UInt64[np.ndarray, " n"]], positions: Int64[np.ndarray, " positions"]
-) -> tuple[str | None, Int64[np.ndarray, "links 2"]]:
+    columns: Mapping[str, UInt64[np.ndarray, " n"]], positions: Positions
+) -> tuple[str | None, Links]:
     """Link the examples with equal values in the first column that serves, and name it.
 
     A column serves where it has at least 10 different values, some value twice, and none in more than a fifth
@@ -89,7 +94,7 @@ _REPLY = re.compile(
 )
 
 
-def threads(texts: Texts, positions: Int64[np.ndarray, " positions"]) -> Int64[np.ndarray, "links 2"]:
+def threads(texts: Texts, positions: Positions) -> Links:
     """Link texts of one thread, by the rule at the top of this file; `positions` are the usable texts."""
     by_id: dict[str, int] = {}
     by_subject: dict[str, list[int]] = {}
@@ -171,7 +176,7 @@ _TOGETHER = 500
 _NEW_LINE, _MARK = ord("\n"), ord(">")
 
 
-def quotes(texts: Texts, positions: Int64[np.ndarray, " positions"]) -> Int64[np.ndarray, "links 2"]:
+def quotes(texts: Texts, positions: Positions) -> Links:
     """Link each text to those that quote most of it; `positions` ascend and are the texts compared."""
     quoting = positions[_have_quotations(texts)[positions]]
     runs, owners = _runs(texts, quoting, are_quoted=True)
@@ -184,17 +189,17 @@ def quotes(texts: Texts, positions: Int64[np.ndarray, " positions"]) -> Int64[np
     # What several texts say of themselves, as newsletters do from issue to issue, shows no quotation.
     found = found[np.bincount(found[:, 0], minlength=len(runs))[found[:, 0]] <= MOST_SAYING]
     times = counts[found[:, 0]]
-    said = np.repeat(found[:, 1], times)
+    own = np.repeat(found[:, 1], times)
     offsets = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
     heard = owners[np.repeat(starts[found[:, 0]], times) + offsets]
-    pairs, common = np.unique(said * len(texts) + heard, return_counts=True)
+    pairs, common = np.unique(own * len(texts) + heard, return_counts=True)
     pairs = np.stack(np.divmod(pairs, max(1, len(texts))), axis=1)
     enough = (common >= FEWEST_RUNS) & (common >= SHARE_QUOTED * sizes[pairs[:, 0]])
     return pairs[enough & (pairs[:, 0] != pairs[:, 1])]  # type: ignore[no-any-return]
 
 
 def _quoted_runs(
-    texts: Texts, positions: Int64[np.ndarray, " positions"], runs: UInt64[np.ndarray, " runs"]
+    texts: Texts, positions: Positions, runs: UInt64[np.ndarray, " runs"]
 ) -> tuple[Int64[np.ndarray, "found 2"], Int64[np.ndarray, " n"]]:
     """Runs of a sorted list that texts say in their own lines, as place and text; and how many each says."""
     found = [np.zeros((0, 2), np.int64)]
@@ -208,7 +213,7 @@ def _quoted_runs(
 
 
 def _have_quotations(texts: Texts) -> Bool[np.ndarray, " n"]:
-    """Tell the texts with a line that begins with `>`."""
+    """True for each text with a line that begins with `>`."""
     found = np.zeros(len(texts), bool)
     step = 1 << 24
     for start in range(0, len(texts.content), step):
@@ -219,7 +224,7 @@ def _have_quotations(texts: Texts) -> Bool[np.ndarray, " n"]:
 
 
 def _runs(
-    texts: Texts, positions: Int64[np.ndarray, " positions"], *, are_quoted: bool
+    texts: Texts, positions: Positions, *, are_quoted: bool
 ) -> tuple[UInt64[np.ndarray, " runs"], Int64[np.ndarray, " runs"]]:
     """Different runs of words of each text, in its quotations or in its own lines, and the text of each."""
     found = [np.zeros(0, np.uint64)]
@@ -256,12 +261,10 @@ def _lines(text: str, are_quoted: bool) -> str:
 # own.
 
 # Tells which pairs of positions still resemble each other.
-Resemble = Callable[[Int64[np.ndarray, "pairs 2"]], Bool[np.ndarray, " pairs"]]
+Resemble = Callable[[Pairs], Bool[np.ndarray, " pairs"]]
 
 
-def confirmed_chains(
-    count: int, pairs: Int64[np.ndarray, "pairs 2"], resemble: Resemble
-) -> Int64[np.ndarray, "links 2"]:
+def confirmed_chains(count: int, pairs: Pairs, resemble: Resemble) -> Links:
     """Link near copies to the first member of their set.
 
     `pairs` are near copies among `count` examples; `resemble` is asked about members that are no near copy
@@ -285,11 +288,6 @@ def confirmed_chains(
     return np.concatenate(links)
 
 
-_STEPS = 2
-
-Links = Int64[np.ndarray, "links 2"]
-
-
 def find_siblings(
     listing: Listing,
     content: Content,
@@ -305,7 +303,7 @@ def find_siblings(
     alone = np.flatnonzero(usable & (first == np.arange(count))).astype(np.int64)
 
     def still_alike(pairs: Links) -> Bool[np.ndarray, " pairs"]:
-        """Tell pairs that may be near copies of a common one."""
+        """True for each pair that may be near copies of a common one."""
         if not isinstance(texts, Texts):
             return confirmed_images(texts, pairs, _STEPS)
         alike, _ = confirmed_texts(texts, pairs, steps=_STEPS)
@@ -328,8 +326,8 @@ def find_siblings(
     found = joined(count, int(usable.sum()), first, links)
     if name is None or not found.found[SOURCES].sets:
         return found
-    said = f"Examples with the same {quoted(name)} stay together (--no-groups turns this off)."
-    return dataclasses.replace(found, warnings=(*found.warnings, said))
+    sentence = f"Examples with the same {quoted(name)} stay together (--no-groups turns this off)."
+    return dataclasses.replace(found, warnings=(*found.warnings, sentence))
 
 
 def _once(

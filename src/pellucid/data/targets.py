@@ -31,12 +31,14 @@ def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
         sources.setdefault(names.get(name, name), []).append(name)
     changed = [name for name in names if names[name] != name]
     pairs = [f"{quoted(name)} to {quoted(names[name])}" for name in changed]
-    said = [f"Renamed: {count_of(len(changed), 'class')}, {some(pairs, _NAMES_SHOWN)}."] if changed else []
+    sentences = (
+        [f"Renamed: {count_of(len(changed), 'class')}, {some(pairs, _NAMES_SHOWN)}."] if changed else []
+    )
     for new, old in sources.items():
         if len(old) > 1:
             parts = " and ".join(f"{quoted(name)} ({count_of(counts[name], listing.noun)})" for name in old)
-            said.append(f"Merged into {quoted(new)}: {parts}.")
-    return dataclasses.replace(listing, labels=new_names(listing.labels, names)).with_warnings(*said)
+            sentences.append(f"Merged into {quoted(new)}: {parts}.")
+    return dataclasses.replace(listing, labels=new_names(listing.labels, names)).with_warnings(*sentences)
 
 
 def new_names(labels: Sequence[str], names: Mapping[str, str]) -> list[str]:
@@ -148,7 +150,7 @@ def _complaint(wrong: Sequence[str], total: int) -> str:
 
 
 def _have_decimal_commas(labels: Sequence[str]) -> bool:
-    """Tell labels that would all be numbers if their commas were points."""
+    """True of labels that would all be numbers if their commas were points."""
     with_commas = [bool(_DECIMAL_COMMA.fullmatch(text.strip())) for text in labels]
     if not any(with_commas) or len(set(labels)) <= CLASSES_AT_MOST:
         return False

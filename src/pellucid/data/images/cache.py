@@ -65,7 +65,7 @@ def decode_all(
 
     Of `settings` it takes the image size and the number of threads. Images that cannot be used are among the
     `problems`; how the others were fitted is for the model to keep. `fixed` is the size, channels and range
-    to fit them to; by default a rule decides. `progress` is told the images done and the images in all; it is
+    to fit them to; by default a rule decides. `progress` gets the images done and the images in all; it is
     not called when the cache has all.
 
     Raises: `DataError` if an IDX or npz file is damaged, `StorageError` if the disk of the cache is full, or
@@ -81,8 +81,8 @@ def decode_all(
         if is_lasting:
             make_folder(root)
     except StorageError as error:
-        said = f"{error}; images were decoded into a temporary folder and will be decoded again next time"
-        warnings, is_lasting = (said,), False
+        sentence = f"{error}; images were decoded into a temporary folder and will be decoded again next time"
+        warnings, is_lasting = (sentence,), False
     if is_lasting:
         entry = _open_or_write(root, listing, settings, progress, fixed)
     else:
@@ -93,7 +93,7 @@ def decode_all(
 
 @dataclass(frozen=True)
 class Entry:
-    """Decoded images as they stand in the cache."""
+    """Decoded images as they lie in the cache."""
 
     pixels: np.ndarray  # memory-mapped, read-only
     columns: dict[str, np.ndarray]  # `_COLUMNS` of all images
@@ -110,8 +110,8 @@ def _images(entry: Entry, listing: Listing, warnings: tuple[str, ...]) -> Images
         warnings = (*warnings, f"{visible(listing.sources[noted[0][0]])}: {noted[0][1]}")
     elif noted:
         named = some([f"{visible(listing.sources[index])} ({note})" for index, note in noted])
-        said = f"{len(noted):,} images have several frames or pages, and the first is used: {named}"
-        warnings = (*warnings, said)
+        sentence = f"{len(noted):,} images have several frames or pages, and the first is used: {named}"
+        warnings = (*warnings, sentence)
     return Images(
         pixels=entry.pixels,
         digests=columns["digests"],
@@ -329,11 +329,7 @@ def cache_limit() -> int:
 
 
 def _open_or_write(
-    root: Path,
-    listing: Listing,
-    settings: Settings,
-    progress: Progress | None,
-    fixed: Preprocessing | None,
+    root: Path, listing: Listing, settings: Settings, progress: Progress | None, fixed: Preprocessing | None
 ) -> Entry:
     """Find the entry, or make it while no other process does."""
     home = root / _key(listing, settings, fixed)

@@ -131,8 +131,6 @@ def decode_content(
     """As `decode_image`, for many images inside one `quiet_pillow()`.
 
     `then` is done with the image before another large one may be decoded; it gives what is returned.
-
-    Raises: `DataError` as `decode_image` does.
     """
     room = current()
     if room is not None:
@@ -205,24 +203,20 @@ def _give(child: Child, content: bytes, message: dict[str, Any]) -> None:
 
 
 def read_content(source: Path | bytes) -> bytes:
-    """The bytes of an image; bytes are handed back as they are.
-
-    Raises: `DataError` if the file is missing, empty or cannot be read.
-    """
+    """The bytes of an image; bytes are returned as they are."""
     if isinstance(source, bytes):
         return _not_empty(source)
     try:
-        return _not_empty(read_regular(source, MEMORY.value()))
+        content = read_regular(source, MEMORY.value())
     except (OSError, ValueError) as error:
         raise _unreadable(error) from error
+    return _not_empty(content)
 
 
 def header_of(source: Path | bytes) -> tuple[int, int, str]:
     """Height and width of the upright image, and its kind as in `Decoded.mode`, pixels not decoded.
 
     Of a file no more is read than its format needs: of a JPEG what stands before the pixels.
-
-    Raises: `DataError` as `decode_image` does.
     """
     room = current()
     if room is not None:

@@ -3,6 +3,7 @@
 No more than a few blocks are in memory at a time.
 """
 
+import contextlib
 import functools
 import os
 from collections import deque
@@ -78,9 +79,13 @@ def plan_files(paths: Sequence[File], settings: Settings, fixed: Preprocessing |
     Of `settings` it takes the image size and the number of threads. With `fixed`, the size and channels to
     fit them to, no header is looked at.
     """
-    preprocessing = _by_headers(_chunks(paths), settings) if fixed is None else fixed
-    decode = functools.partial(_decode_files, preprocessing)
-    return Plan(preprocessing, len(paths), _in_threads(decode, _chunks(paths), settings))
+    if fixed is None:
+        headers = [each for chunk in _in_threads(_headers, _chunks(paths), settings) for each in chunk]
+        size = training_size(np.array([each[:2] for each in headers], np.int32).reshape(-1, 2), settings)
+        is_grey = bool(headers) and all(each[2] in GREY_MODES for each in headers)
+        fixed = Preprocessing(*size, 1 if is_grey else 3, stretch=settings.resize == "stretch")
+    decode = functools.partial(_decode_files, fixed)
+    return Plan(fixed, len(paths), _in_threads(decode, _chunks(paths), settings))
 
 
 def _chunks(paths: Sequence[File]) -> Iterator[list[_Source]]:
@@ -97,24 +102,12 @@ def _chunks(paths: Sequence[File]) -> Iterator[list[_Source]]:
         yield chunk
 
 
-def _by_headers(chunks: Iterable[Sequence[_Source]], settings: Settings) -> Preprocessing:
-    """Size and channels by rule."""
-    headers = [header for chunk in _in_threads(_headers, chunks, settings) for header in chunk]
-    readable = [header for header in headers if header is not None]
-    sizes = np.array([header[:2] for header in readable], np.int32).reshape(-1, 2)
-    height, width = training_size(sizes, settings)
-    is_grey = bool(readable) and all(header[2] in GREY_MODES for header in readable)
-    return Preprocessing(height, width, 1 if is_grey else 3, stretch=settings.resize == "stretch")
-
-
-def _headers(sources: Sequence[_Source]) -> list[tuple[int, int, str] | None]:
-    """Headers of some files; `None` where a file is no image (decoding will say why)."""
-    headers: list[tuple[int, int, str] | None] = []
+def _headers(sources: Sequence[_Source]) -> list[tuple[int, int, str]]:
+    """Headers of those files that are images; of the others decoding will say why not."""
+    headers = []
     for source in sources:
-        try:
+        with contextlib.suppress(DataError):
             headers.append(header_of(_there(source)))
-        except DataError:
-            headers.append(None)
     return headers
 
 

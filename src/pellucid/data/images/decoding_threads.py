@@ -49,7 +49,7 @@ def quiet_pillow() -> contextlib.AbstractContextManager[None]:
 class Share:
     """A number of bytes that decoders share: small images are decoded side by side, large ones in turn."""
 
-    # told the bytes before they are taken; in a child process, it asks the parent for as many
+    # called with the bytes before they are taken; in a child process, it asks the parent for as many
     asked: Callable[[int], object] | None = None
 
     def __init__(self, size: int) -> None:

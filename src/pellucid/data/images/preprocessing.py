@@ -63,10 +63,7 @@ class Preprocessing:
     def image_and_warning(
         self, source: Path | bytes
     ) -> tuple[UInt8[np.ndarray, "height width channels"], str | None]:
-        """As `image`, with a warning of what was left out, such as the number of frames, if any.
-
-        Raises: `DataError` as `image` does.
-        """
+        """As `image`, with a warning of what was left out, such as the number of frames, if any."""
 
         def fitted(decoded: Decoded) -> tuple[np.ndarray, str | None]:
             return self.fitted(decoded.pixels, decoded.size), decoded.warning
@@ -269,8 +266,8 @@ def _area_weights(pixels: int, areas: int) -> np.ndarray:
 
 # Test for photographs: images as large and as rich in colours as those backbones were trained on.
 #
-# The rule looks at up to 200 images. Each is as rich as it has different colours, red, green and blue told
-# apart in 32 steps each (grey in 256). Drawings, signs, digits and screenshots have few; a small photograph
+# The rule looks at up to 200 images. Each is as rich as it has different colours, red, green and blue
+# in 32 steps each (grey in 256). Drawings, signs, digits and screenshots have few; a small photograph
 # has hundreds. Images look like photographs when at least half of them have more than 64 colours (or grey
 # levels), and their shorter side is at least 32 pixels.
 

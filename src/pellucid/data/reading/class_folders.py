@@ -26,7 +26,7 @@ _TEXTS_ONLY = "holds text files only; leave --task image out to read texts"
 
 
 def holds_texts(folder: Folder) -> bool:
-    """Tell class folders of texts: `.txt` files, and no image; also where there are no class folders."""
+    """True of class folders of texts: `.txt` files, and no image; also where there are no class folders."""
     found_text = False
     for place in list(sub_folders(folder).values()) or [folder]:
         for path, is_image in walk(place, IMAGE_KIND):
@@ -41,9 +41,6 @@ def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND, depth: 
 
     `depth` is the number of folders that name a class, from the outermost on; by default one, where class
     folders do not look as if they held classes themselves.
-
-    Raises: `DataError` if there is no class folder, one without such files, text files only where images
-    are looked for, labelled files beside the split folders, or how many folders name a class is unknown.
     """
     splits = _split_folders(folder)
     if not splits:
@@ -117,23 +114,20 @@ def _require_unlabelled(folder: Folder, place: str, extra: list[str], kind: File
 
 
 def read_unlabelled(folder: Folder, place: str) -> Listing:
-    """List the images of a folder without class folders, for models that need no labels.
-
-    Raises: `DataError` if there is none.
-    """
+    """List the images of a folder without class folders, for models that need no labels."""
     paths, others = files_of(folder, IMAGE_KIND)
     if not paths:
         raise DataError(
             f"{place}: holds no image; put images there, or one sub-folder of them for each class"
         )
-    said = f"{place}: no class folders, so that its images are read without labels"
+    sentence = f"{place}: no class folders, so that its images are read without labels"
     return Listing(
         place=place,
         form="folder",
         sources=[place_of(path) for path in paths],
         labels=[""] * len(paths),
         paths=paths,
-        warnings=(said, *_warnings(place, [], others, IMAGE_KIND)),
+        warnings=(sentence, *_warnings(place, [], others, IMAGE_KIND)),
         is_labelled=False,
     )
 
@@ -261,7 +255,7 @@ def _require_one_reading(inner: Sequence[Sequence[str]], place: str, kind: FileK
 
 
 def _are_texts(others: list[File]) -> bool:
-    """Tell texts among files that are no images: there are some, and all of them end in `.txt`."""
+    """True of files, none of them an image, of which there are some and all end in `.txt`."""
     return bool(others) and all(suffix_of(path) == TEXT_SUFFIX for path in others)
 
 

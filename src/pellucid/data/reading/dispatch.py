@@ -149,8 +149,8 @@ def _read_archive(path: Path, place: str, settings: Settings) -> Listing:
         listing = in_stored_order(list_samples(samples, settings))
     else:
         listing = read_any_folder(tree, place, settings)
-    said = [said_of_enclosed(place, tree, notes)] if notes else []
-    return dataclasses.replace(listing, warnings=(*said, *listing.warnings))
+    first = [said_of_enclosed(place, tree, notes)] if notes else []
+    return dataclasses.replace(listing, warnings=(*first, *listing.warnings))
 
 
 def _archives_alone(folder: Path) -> list[Path]:

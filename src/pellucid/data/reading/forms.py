@@ -24,10 +24,7 @@ MOST_FILES = 100_000
 
 
 def files_named(place: str) -> list[Path]:
-    """Files that a pattern names: those of braces in their order, matches of a glob by their names.
-
-    Raises: `DataError` if one is not there, or there are too many.
-    """
+    """Files that a pattern names: those of braces in their order, matches of a glob by their names."""
     names = list(dict.fromkeys(_expanded(place)))
     found: list[Path] = []
     for name in names:
@@ -88,8 +85,6 @@ def read_sample(place: str) -> Listing:
     `sample:fashion`: 10,000 images of clothes to train on and 2,000 to test, 28 by 28 pixels, grey, ten
     classes of equal size, cut from Fashion-MNIST. `sample:spam`: 2,697 mails to train on and 675 to test,
     subject and body, 27 % of them spam, drawn from the SpamAssassin public corpus.
-
-    Raises: `DataError` if there is no sample of that name.
     """
     if place == "sample:fashion":
         return read_idx_folder(FASHION_FOLDER, place, FASHION_CLASSES)
@@ -154,7 +149,7 @@ def require_local(place: str) -> None:
 
 
 def form_of(place: str) -> Form:
-    """Form of a place, which need not exist: told by folders' content and by names of files."""
+    """Form of a place, which need not exist: by folders' content and by names of files."""
     if place.startswith(PREFIX):
         return Form.SAMPLE
     path = Path(place)

@@ -1,4 +1,4 @@
-"""Data sets handed over in Python: of Hugging Face's `datasets`, of PyTorch, or several of them by split.
+"""Data sets in memory: of Hugging Face's `datasets`, of PyTorch, or several of them by split.
 
 Neither library is imported here: who hands over a data set has it.
 """
@@ -36,7 +36,7 @@ _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")
 
 
 def is_in_memory(data: object) -> bool:
-    """Tell a data set of one of the two libraries, or a mapping of splits to such."""
+    """True of a data set of one of the two libraries, or a mapping of splits to such."""
     if isinstance(data, Mapping):  # so are some sparse matrices, of which none says whether it is empty
         parts = list(data.items())
         return bool(parts) and all(isinstance(name, str) and is_in_memory(part) for name, part in parts)
@@ -46,10 +46,7 @@ def is_in_memory(data: object) -> bool:
 
 
 def read_in_memory(data: Any, settings: Settings) -> Listing:
-    """List the examples of a data set, or of several by split.
-
-    Raises: `DataError` if it cannot be used as it is, or a name is no split.
-    """
+    """List the examples of a data set, or of several by split."""
     place = name_of(data)
     if not isinstance(data, Mapping):
         return _read_one(data, place, settings)

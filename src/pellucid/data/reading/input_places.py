@@ -205,11 +205,15 @@ def _listed(place: str, asked: _Asked) -> Opened:
 def _folder(place: str, asked: _Asked) -> Opened:
     """The files of a folder and its sub-folders; where there is none of the kind, the rows of its tables."""
     folder, kind = Path(place), asked.kind
-    if not any(is_one for _, is_one in walk(folder, kind)):
-        tables = [path for path, _ in walk(folder, kind) if is_table(path)]
-        if tables:
-            return _joined([_table(str(path), asked) for path in tables])
-        raise DataError(f"{place}: no {kind.what} in this folder; choose another INPUT")
+    tables = []
+    for path, is_one in walk(folder, kind):
+        if is_one:
+            break
+        tables += [path] if is_table(path) else []
+    else:
+        if not tables:
+            raise DataError(f"{place}: no {kind.what} in this folder; choose another INPUT")
+        return _joined([_table(str(path), asked) for path in tables])
     warnings: list[str] = []
     before = "" if str(folder) == "." else os.path.join(folder, "")
 
@@ -314,20 +318,20 @@ def _table(place: str, asked: _Asked) -> Opened:
         return sum(len(block.numbers) for block in rows)
 
     if packed is not None:
-        said = f"{place}: images from column {quoted(packed)}"
+        sentence = f"{place}: images from column {quoted(packed)}"
         other = next((name for name in table.names if name != packed), packed)
         inputs = _packed_cells(table, packed, other, settings.encoding)
-        return Opened(inputs, lambda: count([other]), [*table.warnings, said])
+        return Opened(inputs, lambda: count([other]), [*table.warnings, sentence])
     task = "text" if asked.is_of_texts else "image"
     holds, column = choose_input(table, path.parent, dataclasses.replace(settings, task=task))
     names = joined_names(table.names, column)
     why = because(why_input(table, holds, column, settings))
-    said = f"{place}: {holds if asked.is_of_texts else 'images'} from column {quoted(column)}{why}"
+    sentence = f"{place}: {holds if asked.is_of_texts else 'images'} from column {quoted(column)}{why}"
     if len(names) > 1:
-        said = f"{place}: texts joined from columns {' and '.join(map(quoted, names))}"
+        sentence = f"{place}: texts joined from columns {' and '.join(map(quoted, names))}"
     names_files = holds in (IMAGES, TEXT_FILES)
     inputs = _named_files(table, column, asked.kind) if names_files else _cells(table, names)
-    return Opened(inputs, lambda: count(names), [*table.warnings, said])
+    return Opened(inputs, lambda: count(names), [*table.warnings, sentence])
 
 
 def _packed_cells(table: Table, column: str, other: str, encoding: str | None) -> Iterator[Input]:

@@ -67,7 +67,7 @@ def _joined(row: Joined) -> tuple[str, str]:
 
 
 def is_blank(text: str) -> bool:
-    """Tell a blank text: nothing at all, spaces, or invisible characters."""
+    """True of a blank text: nothing at all, spaces, or invisible characters."""
     return not text[:1].isalnum() and all(unicodedata.category(character) in _UNSEEN for character in text)
 
 
@@ -143,13 +143,7 @@ def read_texts(listing: Listing, encoding: str | None) -> tuple[Listing, list[st
 
 
 def paths_of(
-    values: Sequence[object],
-    sources: Sequence[str],
-    folder: Path,
-    *,
-    column: str,
-    noun: str,
-    may_miss: bool,
+    values: Sequence[object], sources: Sequence[str], folder: Path, *, column: str, noun: str, may_miss: bool
 ) -> list[Path]:
     """Find the files that a column names.
 
@@ -224,10 +218,7 @@ FLAGS = "--input-column and --label-column name others"
 
 
 def packed_column(table: Table, settings: Settings) -> str | None:
-    """The column whose cells hold the images; `None` where there is none, or another is asked for.
-
-    Raises: `DataError` if there are several.
-    """
+    """The column whose cells hold the images; `None` where there is none, or another is asked for."""
     if settings.task == "text" or not table.images:
         return None
     if settings.input_column is not None:

@@ -54,8 +54,6 @@ def read_named_files(folder: Path, place: str, settings: Settings, *, are_texts:
     """List the images or texts of a folder and its sub-folders, each with the label in its name.
 
     Sub-folders that are named as splits are splits, where one of them is for training.
-
-    Raises: `DataError` if there is no such file, a name does not fit the pattern, or a label is no text.
     """
     kind = TEXT_KIND if are_texts else IMAGE_KIND
     if are_texts:
@@ -145,10 +143,7 @@ class Pairs(NamedTuple):
 
 
 def pairs_in(folder: Folder) -> Pairs:
-    """Pairs of files in a folder and, where there are none, in the folders in it.
-
-    Raises: `DataError` if labels have no texts.
-    """
+    """Pairs of files in a folder and, where there are none, in the folders in it."""
     own = _pairs_of(files_in(folder), "", folder)
     if own.found:
         return own
@@ -183,10 +178,7 @@ def _pairs_of(files: dict[str, File], above: str, folder: Folder) -> Pairs:
 
 
 def read_pairs(pairs: Pairs, place: str, settings: Settings) -> Listing:
-    """List the texts of pairs of files, with splits by their names.
-
-    Raises: `DataError` if two files differ in lines, a label is missing, or there are several data sets.
-    """
+    """List the texts of pairs of files, with splits by their names."""
     require_one_set(list(pairs.found), place)
     with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
         shards = []
@@ -214,12 +206,12 @@ def _open_pair(pair: Pair, paths: list[Path], encoding: str | None) -> Table:
     table = open_objects(_rows(texts, labels), texts.place)
     if not table.head.numbers:
         raise DataError(f"{texts.place}: holds no texts; give one on each line")
-    said = tuple(
+    warnings = tuple(
         f"{file.place}: read as {file.encoding.upper()}"
         for file in (texts, labels)
         if encoding is None and file.encoding != "utf-8"
     )
-    return dataclasses.replace(table, warnings=said)
+    return dataclasses.replace(table, warnings=warnings)
 
 
 def _rows(texts: TextFile, labels: TextFile) -> Iterator[tuple[int, dict[str, str]]]:
@@ -254,7 +246,7 @@ def _lines(file: TextFile) -> Iterator[str]:
 
 
 def is_class_names(file: File) -> bool:
-    """Tell a file that names the classes of the tables beside it: by its own name, and by what it holds."""
+    """True of a file that names the classes of the tables in its folder: by its own name and its content."""
     return posixpath.basename(place_of(file)).lower() in CLASS_NAMES and bool(_read_names(file))
 
 
@@ -287,7 +279,11 @@ def _read_names(file: File) -> dict[str, str]:
         raise DataError(f"{place_of(file)}: cannot be read ({error}); mend or remove it") from error
     if len(content) > _MOST_BYTES:
         return {}
-    pairs = _of_json(text) if place_of(file).lower().endswith(".json") else _of_lines(text)
+    if place_of(file).lower().endswith(".json"):
+        pairs = _of_json(text)
+    else:  # lines such as `0`, a tab, `negative`; what follows a second tab is left
+        parts = [line.split("\t") for line in text.splitlines() if line.strip()]
+        pairs = [(each[0].strip(), each[1] if len(each) > 1 else None) for each in parts]
     names = {
         str(number): name.strip() for number, name in pairs if isinstance(name, str) and is_encodable(name)
     }
@@ -309,9 +305,3 @@ def _of_json(text: str) -> list[tuple[object, object]]:
     if all(type(value) is int for value in document.values()):
         return [(number, name) for name, number in document.items()]
     return list(document.items())
-
-
-def _of_lines(text: str) -> list[tuple[object, object]]:
-    """Numbers and names of lines such as `0`, a tab, `negative`; what follows a second tab is left."""
-    parts = [line.split("\t") for line in text.splitlines() if line.strip()]
-    return [(each[0].strip(), each[1] if len(each) > 1 else None) for each in parts]

@@ -109,7 +109,8 @@ class RowReader:
         columns = self._columns
         for block in self._table.read(columns.names):
             self._numbers.append(np.array(block.numbers, np.int64))
-            self._labels += map(self._once, block.columns[columns.label])
+            for label in block.columns[columns.label]:
+                self._labels.append(self._kept.setdefault(label, label) if type(label) is str else label)
             if columns.split is not None:
                 self._splits += self._splits_of(block.columns[columns.split], block.numbers)
             if columns.group is not None:
@@ -128,10 +129,7 @@ class RowReader:
         return self.listing(), values
 
     def listing(self) -> Listing:
-        """All that was read beside the inputs, as a listing that still lacks them.
-
-        Raises: `DataError` if a label is none, or a value of the split column names no split.
-        """
+        """All that was read beside the inputs, as a listing that still lacks them."""
         place, columns, numbers = self._table.place, self._columns, np.concatenate(self._numbers)
 
         def row(index: int) -> str:
@@ -159,9 +157,6 @@ class RowReader:
             slices=self._slices if columns.slice is not None else None,
         )
 
-    def _once(self, value: object) -> object:
-        return self._kept.setdefault(value, value) if type(value) is str else value
-
     def _group_of(self, value: object) -> str:
         text = group_text(value)
         return self._kept.setdefault(text, text)
@@ -176,10 +171,7 @@ class RowReader:
 
 
 def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
-    """List the images or texts of a table; paths in it count from a folder.
-
-    Raises: `DataError` if it cannot be used as it is.
-    """
+    """List the images or texts of a table; paths in it count from a folder."""
     asked, packed = with_only_label(table, settings), packed_column(table, settings)
     if packed is not None:
         columns = choose_columns(table, folder, dataclasses.replace(asked, input_column=packed, task="image"))
@@ -229,10 +221,7 @@ def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settin
 
 
 def with_test(listing: Listing, test: Listing) -> Listing:
-    """Join a second listing as the test split.
-
-    Raises: `DataError` if the two do not fit, as `joined` says.
-    """
+    """Join a second listing as the test split."""
     test = dataclasses.replace(test, splits=[TEST] * len(test))
     return dataclasses.replace(joined([listing, test]), times=None)
 
@@ -241,9 +230,6 @@ def joined(parts: Sequence[Listing]) -> Listing:
     """One listing of several, under place and form of the first.
 
     What not all of them have, such as times, is left out.
-
-    Raises: `DataError` if one is of texts and the other of images, or one is of files and the other of
-    arrays.
     """
     first = parts[0]
     if len(parts) == 1:

@@ -68,15 +68,12 @@ def _words(part: str) -> list[str]:
 
 
 def is_submission(name: str) -> bool:
-    """Tell the table of a contest that shows how answers are handed in: its labels are none."""
+    """True of the table of a contest that shows how answers are handed in: its labels are none."""
     return _SUBMISSION in PurePath(name).stem.lower()
 
 
 def on_disk(file: File, temporary: Path, number: int) -> Path:
-    """A file of the disk, or the copy of one in an archive under a name of ours.
-
-    Raises: `DataError` if it cannot be unpacked.
-    """
+    """A file of the disk, or the copy of one in an archive under a name of ours."""
     if isinstance(file, Path):
         return file
     ending = "".join(Path(str(file)).suffixes[-2:]) if str(file).endswith(".gz") else suffix_of(file)
@@ -89,10 +86,7 @@ def on_disk(file: File, temporary: Path, number: int) -> Path:
 
 
 def require_one_set(names: Sequence[str], place: str) -> None:
-    """Refuse several data sets in one folder: joined they would make no sense.
-
-    Raises: `DataError` naming them.
-    """
+    """Refuse several data sets in one folder: joined they would make no sense."""
     sets = {
         "/".join(
             part
@@ -107,10 +101,7 @@ def require_one_set(names: Sequence[str], place: str) -> None:
 
 
 def require_all_named(names: Sequence[str], splits: Sequence[str], place: str, files: str) -> None:
-    """Refuse files of which some name a split and others do not; `files` is what they are.
-
-    Raises: `DataError` naming the others.
-    """
+    """Refuse files of which some name a split and others do not; `files` is what they are."""
     free = [name for name, split in zip(names, splits, strict=True) if not split]
     if free and len(free) < len(names):
         raise DataError(
@@ -128,10 +119,7 @@ def by_split(splits: Iterable[str]) -> str:
 
 
 def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> Listing:
-    """Read several tables as one data set.
-
-    Raises: `DataError` if one cannot be used, or some name a split and others do not.
-    """
+    """Read several tables as one data set."""
     require_all_named([shard.name for shard in shards], [shard.split for shard in shards], place, "tables")
     ordered = sorted(shards, key=lambda shard: shard.split not in (TRAIN, UNDECIDED))
     # The columns of the first table are those of all.
@@ -151,7 +139,7 @@ def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> List
         parts.append(dataclasses.replace(part, splits=[shard.split] * len(part)) if shard.split else part)
     if not parts:
         raise DataError(f"{place}: no table has labels in column {label}; name another")
-    # Which columns were chosen is the same of all parts and said once.
+    # Which columns were chosen is the same in all parts, and reported once.
     sentence = parts[0].warnings[-1].removeprefix(f"{parts[0].place}: ")
     warnings = [
         warning for part in parts for warning in part.warnings if warning != f"{part.place}: {sentence}"
@@ -165,7 +153,7 @@ def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> List
 
 
 def _is_labelled(table: Table, name: str) -> bool:
-    """Tell a table that has a label in some row."""
+    """True of a table that has a label in some row."""
     if name not in table.names:
         return False
     if any(value is not None for value in table.head.columns[name]):
@@ -223,8 +211,6 @@ def list_samples(samples: Samples, settings: Settings) -> Listing:
     """List the examples of one shard.
 
     The column of labels is `cls`, `txt` or a key of the objects; by default `cls`, a usual key, or `txt`.
-
-    Raises: `DataError` if an example has no input or no label.
     """
     missing = [key for key, files in samples.files.items() if samples.input not in files]
     if missing:
@@ -239,13 +225,13 @@ def list_samples(samples: Samples, settings: Settings) -> Listing:
     inputs = [files[samples.input] for files in samples.files.values()]
     where = f".{label} files" if label in (_CLASS, _TEXT) else f"key {quoted(label)} of .{_OBJECT} files"
     nouns = "texts" if samples.input == _TEXT else "images"
-    said = f"{nouns} from .{samples.input} files, labels from {where} (--label-column names another)"
+    sentence = f"{nouns} from .{samples.input} files, labels from {where} (--label-column names another)"
     listing = dataclasses.replace(
         rows,
         form="webdataset",
         sources=[str(file) for file in inputs],
         paths=inputs,
-        warnings=(f"{samples.place}: {TAKEN}, {said}",),
+        warnings=(f"{samples.place}: {TAKEN}, {sentence}",),
     )
     return read_texts(listing, settings.encoding)[0] if samples.input == _TEXT else listing
 
@@ -309,9 +295,7 @@ def _blocks(samples: Samples) -> Iterator[list[dict[str, object]]]:
         yield block
 
 
-def _row(
-    pairs: Iterator[tuple[tuple[str, str, Stored], Path | bytes | DataError]],
-) -> dict[str, object]:
+def _row(pairs: Iterator[tuple[tuple[str, str, Stored], Path | bytes | DataError]]) -> dict[str, object]:
     """Contents of the files of one example."""
     row: dict[str, object] = {}
     for (_, ending, file), content in pairs:

@@ -102,7 +102,7 @@ def _stem(path: str) -> str:
 
 
 class SidecarTable(NamedTuple):
-    """A table that lies beside images."""
+    """A table in the folder of images."""
 
     name: str  # its path in the folder
     table: Table
@@ -140,7 +140,7 @@ def _sidecar_tables(folder: Folder) -> dict[str, File]:
 
 
 def _is_of_images(name: str) -> bool:
-    """Tell the name of a folder that says that it holds images, or a split of them, and no class."""
+    """True of a name of a folder that means images, or a split of them, and no class."""
     words = set(re.split(r"[^a-z]+", name.lower()))
     return bool(words & _OF_IMAGES or any(word in SPLIT_OF_NAME for word in words))
 
@@ -228,7 +228,7 @@ def _list_named(beside: SidecarTable, images: ImageFinder, settings: Settings) -
 
 
 def _names_images_nearby(table: Table, folder: Path, settings: Settings) -> bool:
-    """Tell a table whose images lie in folders below its own, or are named without their ending."""
+    """True of a table whose images lie in folders below its own, or are named without their ending."""
     if settings.task == "text" or table.images or settings.generates:
         return False
     asked = settings.input_column
@@ -253,16 +253,13 @@ def _may_name(value: object) -> bool:
 
 
 def _is_nearby(value: str, places: Sequence[Path]) -> bool:
-    """Tell the name of an image in one of some folders."""
+    """True of the name of an image in one of some folders."""
     endings = [""] if ends_like_image(value) else IMAGE_SUFFIXES
     return any(os.path.isfile(f"{place}/{value}{ending}") for place in places for ending in endings)
 
 
 def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
-    """List what a folder holds: tables of splits, or class folders of images or of texts.
-
-    Raises: `DataError` if it holds nothing of the kind, or cannot be used as it is.
-    """
+    """List what a folder holds: tables of splits, or class folders of images or of texts."""
     pairs = pairs_in(folder) if settings.task != "image" else None
     if pairs is not None and pairs.found:
         return read_pairs(pairs, place, settings)
@@ -310,10 +307,7 @@ def _read_tables(folder: Folder, tables: list[File], place: str, settings: Setti
 
 
 def read_table(path: Path, place: str, settings: Settings) -> Listing:
-    """List the images or texts of one table, given by itself.
-
-    Raises: `DataError` if it cannot be used as it is.
-    """
+    """List the images or texts of one table, given by itself."""
     table = open_table(path, place, settings.encoding)
     if _names_images_nearby(table, path.parent, settings):
         beside = SidecarTable(path.name, table)
