@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.data.carving import time_sentence
 from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints
 from pellucid.data.decoded import Content
 from pellucid.data.findings import (
@@ -31,6 +30,7 @@ from pellucid.data.findings import (
 from pellucid.data.image_copies import NearCopies
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.sibling_sets import NEAR_COPIES, Siblings, first_of_sets
+from pellucid.data.splitting import time_sentence
 from pellucid.data.wording import count_of, quoted, some, visible, wrapped
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION
