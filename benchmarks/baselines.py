@@ -12,6 +12,7 @@ and measures nothing.
 Takes: on two cores about 3 minutes; half a minute with `--sample`.
 """
 
+import argparse
 import dataclasses
 import resource
 import sys
@@ -20,13 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import command_line, cores, heading, print_table, write_json
+from measuring import FASHION, Among, command_line, cores, heading, print_table, write_json
 
-from pellucid.classical import BASELINES, Budget, Fitted, TrainingSet, extract, fit_baseline
+from pellucid.classical import BASELINES, Budget, TrainingSet, extract, fit_baseline
 from pellucid.data import Dataset, prepare
 from pellucid.settings import Settings
 
-DEBIAN_FOLDER = "/usr/share/datasets/fashion-mnist"
 PIXELS_ALONE = "logistic-regression on pixels"
 Z = 1.959964
 
@@ -38,121 +38,67 @@ def wilson(share: float, examples: int) -> tuple[float, float]:
     return float(middle - half), float(middle + half)
 
 
-def measure(
-    name: str, lesson: TrainingSet, dataset: Dataset, seed: int, threads: int, budget: Budget
-) -> dict[str, Any]:
-    """Train one baseline, or `PIXELS_ALONE`, and ask it about the test split; what is shown and written.
-
-    `lesson` is what the others learn from.
-    """
+def measure(name: str, lesson: TrainingSet, dataset: Dataset, given: argparse.Namespace) -> dict[str, Any]:
+    """Train one baseline, or logistic regression on pixels alone, and ask it about the test split."""
+    own = {"seed": given.seed, "threads": given.threads}
     began = time.process_time()
     if name == PIXELS_ALONE:
-        pixels = extract("pixels", dataset.inputs)
-        alone = dataclasses.replace(lesson, inputs=pixels, kind="values")
-        fitted = fit_baseline("logistic-regression", alone, seed=seed, threads=threads)
+        alone = dataclasses.replace(lesson, inputs=extract("pixels", dataset.inputs), kind="values")
+        fitted = fit_baseline("logistic-regression", alone, **own)
         fitted = dataclasses.replace(fitted, features="pixels")
     else:
-        fitted = fit_baseline(name, lesson, seed=seed, threads=threads, budget=budget)
-    cpu = time.process_time() - began
-    began = time.perf_counter()
+        budget = dataclasses.replace(Budget(), grown=given.images_a_tree)
+        fitted = fit_baseline(name, lesson, **own, budget=budget)
+    cpu, began = time.process_time() - began, time.perf_counter()
     answers = fitted.predictor.predict(extract(fitted.features, np.asarray(dataset.inputs[dataset.test])))
-    asking = time.perf_counter() - began
+    asking, tried = time.perf_counter() - began, fitted.configurations
     accuracy = float((answers.argmax(axis=1) == dataset.labels[dataset.test]).mean())
     return {
         "name": name,
-        "features": fitted.features,
-        "seconds": fitted.seconds,
-        "cpu_seconds": cpu,
-        "test_seconds": asking,
         "accuracy": accuracy,
         "interval": wilson(accuracy, len(dataset.test)),
         "train_examples": fitted.train_examples,
+        "seconds": fitted.seconds,
+        "cpu_seconds": cpu,
+        "test_seconds": asking,
         "megabytes": sum(array.nbytes for array in fitted.predictor.arrays().values()) / 1e6,
-        "configurations": [list(each) for each in fitted.configurations],
-        "chosen": chosen(fitted),
+        "configurations": [list(each) for each in tried],
+        "chosen": max(tried, key=lambda each: each.score).words if tried else "",
     }
 
 
-def chosen(fitted: Fitted) -> str:
-    """Set-up that was best, in words."""
-    return max(fitted.configurations, key=lambda each: each.score).words if fitted.configurations else ""
-
-
 def main() -> int:
-    """Measure and print a table."""
-    parser = command_line(__doc__)
-    parser.add_argument("--data", default=DEBIAN_FOLDER, metavar="FOLDER", help=f"default: {DEBIAN_FOLDER}")
-    parser.add_argument("--sample", action="store_true", help="the bundled sample instead")
-    parser.add_argument("--only", nargs="+", choices=[*BASELINES, PIXELS_ALONE], help="default: all")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=cores())
-    parser.add_argument("--images-a-tree", type=int, default=Budget().grown, help="of the random forest")
-    arguments = parser.parse_args()
-    budget = dataclasses.replace(Budget(), grown=arguments.images_a_tree)
-    place = "sample:fashion" if arguments.sample else arguments.data
-    if place == DEBIAN_FOLDER and not Path(DEBIAN_FOLDER).exists():
-        print(
-            f"skipped: {DEBIAN_FOLDER} is not there; apt install dataset-fashion-mnist, or give --data FOLDER"
-        )
+    parser = command_line(
+        __doc__, data=str(FASHION), sample=False, only=Among((*BASELINES, PIXELS_ALONE)),
+        seed=0, threads=cores(), images_a_tree=Budget().grown,
+    )  # fmt: skip
+    given = parser.parse_args()
+    place = "sample:fashion" if given.sample else given.data
+    if not given.sample and not Path(place).exists():
+        print(f"skipped: {place} is not there; apt install dataset-fashion-mnist, or give --data FOLDER")
         return 0
-    facts = heading(("pellucid", "scikit-learn", "numpy"))
+    facts = heading("pellucid", "scikit-learn", "numpy")
     dataset, _ = prepare(place, Settings())
-    lesson = TrainingSet(
-        inputs=dataset.inputs,
-        labels=dataset.labels,
-        train=dataset.train,
-        validation=dataset.validation,
-        classes=len(dataset.classes),
-    )
-    print(
-        f"{len(dataset.train):,} train, {len(dataset.validation):,} validation, {len(dataset.test):,} test\n"
-    )
-    found = []
-    for name in arguments.only or [*BASELINES, PIXELS_ALONE]:
-        found.append(measure(name, lesson, dataset, arguments.seed, arguments.threads, budget))
-        print(f"{name}: {found[-1]['seconds']:.1f} s; {found[-1]['configurations']}", flush=True)
-    show(found)
+    train, validation, classes = dataset.train, dataset.validation, len(dataset.classes)
+    lesson = TrainingSet(dataset.inputs, dataset.labels, train, validation, classes)
+    print(f"{len(train):,} train, {len(validation):,} validation, {len(dataset.test):,} test\n")
+    found, rows = [], []
+    for name in given.only:
+        each = measure(name, lesson, dataset, given)
+        print(f"{name}: {each['seconds']:.1f} s; {each['configurations']}", flush=True)
+        cells = ["{:.3f}-{:.3f}".format(*each["interval"]), f"{each['train_examples']:,}"]
+        cells += [f"{each[key]:.1f}" for key in ("seconds", "cpu_seconds", "test_seconds", "megabytes")]
+        rows.append([name, f"{each['accuracy']:.4f}", *cells, each["chosen"]])
+        found.append(each)
+    costs = ["s", "CPU s", "s for the test", "MB"]
+    print_table(["baseline", "test accuracy", "95 % interval", "learnt from", *costs, "chosen"], rows)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
         1024 if sys.platform != "darwin" else 1024**2
     )
-    baselines = sum(each["seconds"] for each in found if each["name"] in BASELINES)
-    print(
-        f"all baselines together {baselines:.0f} s on {arguments.threads} threads; peak memory {peak:,.0f} MB"
-    )
-    write_json(arguments.json, {**facts, "baselines": found, "seconds": baselines, "peak_megabytes": peak})
+    together = sum(each["seconds"] for each in found if each["name"] in BASELINES)
+    print(f"all baselines together {together:.0f} s on {given.threads} threads; peak memory {peak:,.0f} MB")
+    write_json(given.json, {**facts, "baselines": found, "seconds": together, "peak_megabytes": peak})
     return 0
-
-
-def show(found: list[dict[str, Any]]) -> None:
-    """Print one row for each baseline, of what `measure` gave."""
-    print()
-    print_table(
-        [
-            "baseline",
-            "test accuracy",
-            "95 % interval",
-            "learnt from",
-            "s",
-            "CPU s",
-            "s for the test",
-            "MB",
-            "chosen",
-        ],
-        [
-            [
-                each["name"],
-                f"{each['accuracy']:.4f}",
-                "{:.3f}-{:.3f}".format(*each["interval"]),
-                f"{each['train_examples']:,}",
-                f"{each['seconds']:.1f}",
-                f"{each['cpu_seconds']:.1f}",
-                f"{each['test_seconds']:.1f}",
-                f"{each['megabytes']:.1f}",
-                each["chosen"],
-            ]
-            for each in found
-        ],
-    )
 
 
 if __name__ == "__main__":

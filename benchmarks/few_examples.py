@@ -10,10 +10,6 @@ pipeline runs with the preset `quick`, and the table shows for each size, as mea
 - by how much less accurate it is on the test than the most accurate;
 - its expected calibration error on the test.
 
-Below stand 20 draws of 160 examples of two classes each, learnt once with their labels, where some model is
-right in 75 % of the test or more, and once with shuffled ones: how often `majority` is recommended.
-`--majority 0` leaves that out.
-
 With `--kept` every draw is a line of FILE as soon as it is done, and what stands there is not drawn again:
 what was stopped goes on, and several commands fill one table.
 
@@ -26,15 +22,15 @@ Takes: half an hour on two cores for 4 draws of `fashion`, `r8` and `spam`
 """
 
 import argparse
+import functools
 import json
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from measuring import heading, print_table
+from measuring import Among, command_line, heading, print_table, write_json
 from text_data import SETS, load
 
 import pellucid
@@ -42,18 +38,10 @@ from pellucid.data import prepare
 from pellucid.settings import AVERAGE, Settings
 
 _TESTED = 1_500
-_TWO_CLASSES, _EXAMPLES_OF_TWO = 20, 160
-_KNOWABLE = 0.75
 
 
 class Examples(NamedTuple):
-    """A set to draw from.
-
-    Attributes:
-        inputs: images, or texts.
-        labels: class of each.
-        options: of `train`, beside the preset.
-    """
+    """A set to draw from: images or texts, the class of each, and options of `train` beside the preset."""
 
     inputs: np.ndarray
     labels: np.ndarray
@@ -61,22 +49,15 @@ class Examples(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What one run recommended.
+    """The model recommended, and of it on the test: log loss over the smallest, accuracy behind the best.
 
-    Attributes:
-        name: of the recommended model.
-        ratio: its log loss on the test over the smallest.
-        lost: accuracy on the test that it is behind the most accurate.
-        error: its calibration error on the test.
-        best: accuracy of the most accurate on the test.
-        losses: of each model, its log loss on what was held out and on the test.
+    `losses` has each model's log loss, held out and on the test.
     """
 
     name: str
     ratio: float
     lost: float
-    error: float
-    best: float
+    error: float  # of calibration
     losses: dict[str, tuple[float, float]]
 
 
@@ -84,36 +65,26 @@ class Kept:
     """Outcomes of the draws that are done, each a line of a file."""
 
     def __init__(self, path: Path | None) -> None:
+        lines = path.read_text(encoding="utf-8").splitlines() if path is not None and path.exists() else []
         self.path = path
-        self.found: dict[str, Outcome] = {}
-        if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                draw, outcome = json.loads(line)
-                self.found[draw] = Outcome(**outcome)
+        self.found = {draw: Outcome(**outcome) for draw, outcome in map(json.loads, lines)}
 
-    def outcome(
-        self,
-        draw: str,
-        examples: Examples,
-        positions: tuple[np.ndarray, np.ndarray],
-        seed: int,
-        *,
-        shuffled: bool = False,
-    ) -> Outcome:
+    def outcome(self, draw: str, *given: Any) -> Outcome:
         """What came of a draw, before or now."""
         if draw not in self.found:
-            self.found[draw] = run(examples, *positions, seed, shuffled=shuffled)
+            self.found[draw] = run(*given)
             if self.path is not None:
                 with self.path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps([draw, self.found[draw]._asdict()]) + "\n")
         return self.found[draw]
 
 
-def fashion() -> Examples:
-    """The bundled images of Fashion-MNIST."""
-    dataset, _ = prepare("sample:fashion", Settings())
-    labels = np.array(dataset.classes)[dataset.labels]
-    return Examples(np.asarray(dataset.inputs)[..., 0], labels, {"epochs": 25})
+def images(place: str, **options: Any) -> Examples:
+    """Images of DATA, all splits together."""
+    dataset, _ = prepare(place, Settings())
+    pixels = np.asarray(dataset.inputs)
+    pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+    return Examples(pixels, np.array(dataset.classes)[dataset.labels], options)
 
 
 def texts(name: str, backbone: str | None) -> Examples:
@@ -123,19 +94,10 @@ def texts(name: str, backbone: str | None) -> Examples:
     return Examples(inputs, np.array([*data.train_labels, *data.test_labels]), {"backbone": backbone})
 
 
-def photographs(folder: str) -> Examples:
-    """Photographs in class folders, both splits together."""
-    dataset, _ = prepare(folder, Settings())
-    labels = np.array(dataset.classes)[dataset.labels]
-    return Examples(np.asarray(dataset.inputs), labels, {"backbone": "efficientnet-lite0"})
-
-
-def drawn(
-    examples: Examples, each: int, seed: int, classes: Sequence[str] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def drawn(examples: Examples, each: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Positions to learn from, so many of each class, and of others to be tested on."""
     draws = np.random.default_rng(seed)
-    names = sorted(set(examples.labels)) if classes is None else classes
+    names = sorted(set(examples.labels))
     learnt, tested = [], []
     for name in names:
         order = draws.permutation(np.flatnonzero(examples.labels == name))
@@ -146,130 +108,80 @@ def drawn(
     return np.concatenate(learnt), np.concatenate(tested)
 
 
-def run(
-    examples: Examples, learnt: np.ndarray, tested: np.ndarray, seed: int, *, shuffled: bool = False
-) -> Outcome:
+def written(examples: Examples, learnt: np.ndarray, tested: np.ndarray, folder: Path) -> Path:
+    parts = {"train": learnt, "test": tested}
+    if examples.inputs.dtype != object:
+        arrays = {f"x_{split}": examples.inputs[positions] for split, positions in parts.items()}
+        arrays |= {f"y_{split}": examples.labels[positions] for split, positions in parts.items()}
+        np.savez(folder / "images.npz", **arrays)
+        return folder / "images.npz"
+    rows = [
+        {"text": str(examples.inputs[at]), "label": str(examples.labels[at]), "split": split}
+        for split, positions in parts.items()
+        for at in positions
+    ]
+    (folder / "texts.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return folder / "texts.jsonl"
+
+
+def run(examples: Examples, learnt: np.ndarray, tested: np.ndarray, seed: int) -> Outcome:
     """Train with the real pipeline, and read what it recommended."""
-    labels = examples.labels[learnt]
-    if shuffled:
-        labels = np.random.default_rng(seed).permutation(labels)
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        if examples.inputs.dtype == object:
-            rows = [
-                (str(examples.inputs[at]), str(label), "train")
-                for at, label in zip(learnt, labels, strict=True)
-            ]
-            rows += [(str(examples.inputs[at]), str(examples.labels[at]), "test") for at in tested]
-            data = folder / "texts.jsonl"
-            lines = [json.dumps(dict(zip(("text", "label", "split"), row, strict=True))) for row in rows]
-            data.write_text("\n".join(lines), encoding="utf-8")
-        else:
-            data = folder / "images.npz"
-            np.savez(
-                data,
-                x_train=examples.inputs[learnt],
-                y_train=labels,
-                x_test=examples.inputs[tested],
-                y_test=examples.labels[tested],
-            )
-        found = pellucid.train(
-            data,
-            out=folder / "run",
-            quiet=True,
-            preset="quick",
-            seed=seed,
-            learning_curve=False,
-            **examples.options,
-        )
-        metrics = found.metrics
+        data = written(examples, learnt, tested, Path(place))
+        own = {"preset": "quick", "seed": seed, "learning_curve": False, "quiet": True}
+        metrics = pellucid.train(data, out=f"{place}/run", **own, **examples.options).metrics
     of_test = {name: each["test"] for name, each in metrics["models"].items()}
     chosen = of_test[metrics["recommended"]]
     single = [each for name, each in of_test.items() if name != AVERAGE]
     best = max(each["accuracy"]["value"] for each in single)
+    losses = {
+        name: (each["validation"]["log_loss"], each["test"]["log_loss"]["value"])
+        for name, each in metrics["models"].items()
+    }
     return Outcome(
         metrics["recommended"],
         chosen["log_loss"]["value"] / min(each["log_loss"]["value"] for each in single),
         best - chosen["accuracy"]["value"],
         chosen["expected_calibration_error"]["value"],
-        best,
-        {
-            name: (each["validation"]["log_loss"], each["test"]["log_loss"]["value"])
-            for name, each in metrics["models"].items()
-        },
+        losses,
     )
 
 
-def show_draws(sets: dict[str, Callable[[], Examples]], sizes: Sequence[int], draws: int, kept: Kept) -> None:
-    """The table of the draws."""
+def show_draws(sets: dict[str, Callable[[], Examples]], given: argparse.Namespace, kept: Kept) -> None:
     rows = []
     for name, read in sets.items():
         examples = read()
-        for each in sizes:
+        for each in given.sizes:
+            words = f"{name}, {each} a class"
             found = [
-                kept.outcome(f"{name}, {each} a class, {seed}", examples, drawn(examples, each, seed), seed)
-                for seed in range(draws)
+                kept.outcome(f"{words}, {seed}", examples, *drawn(examples, each, seed), seed)
+                for seed in range(given.draws)
             ]
-            ratios, lost, errors = (
-                np.array([getattr(outcome, part) for outcome in found]) for part in ("ratio", "lost", "error")
-            )
-            rows.append(
-                [
-                    f"{name}, {each} a class",
-                    f"{ratios.mean():.2f}, at worst {ratios.max():.2f}",
-                    f"{lost.mean():.3f}, at worst {lost.max():.3f}",
-                    f"{errors.mean():.3f}",
-                    ", ".join(sorted({outcome.name for outcome in found})),
-                ]
-            )
+            ratios, lost = ([getattr(outcome, key) for outcome in found] for key in ("ratio", "lost"))
+            cells = [f"{np.mean(ratios):.2f}, at worst {max(ratios):.2f}"]
+            cells += [f"{np.mean(lost):.3f}, at worst {max(lost):.3f}"]
+            cells += [f"{np.mean([outcome.error for outcome in found]):.3f}"]
+            rows.append([words, *cells, ", ".join(sorted({outcome.name for outcome in found}))])
             print(rows[-1], flush=True)
     heads = ["learnt from", "log loss over the smallest", "accuracy lost", "calibration error", "recommended"]
     print_table(heads, rows)
 
 
-def show_majority(sets: dict[str, Callable[[], Examples]], draws: int, kept: Kept) -> None:
-    """How often `majority` is recommended of two classes, with labels and with shuffled ones."""
-    rows = []
-    for name, read in sets.items():
-        examples, found, knowable = read(), {False: 0, True: 0}, 0
-        for seed in range(draws):
-            # R8 has classes of fewer texts than are drawn.
-            names = [each for each, count in Counter(examples.labels).items() if count >= _EXAMPLES_OF_TWO]
-            names.sort()
-            two = [names[at] for at in np.random.default_rng(seed).permutation(len(names))[:2]]
-            positions = drawn(examples, _EXAMPLES_OF_TWO // 2, seed, two)
-            for shuffled in found:
-                draw = f"{name}, two classes{', shuffled' if shuffled else ''}, {seed}"
-                outcome = kept.outcome(draw, examples, positions, seed, shuffled=shuffled)
-                is_knowable = shuffled or outcome.best >= _KNOWABLE
-                found[shuffled] += is_knowable and outcome.name == "majority"
-                knowable += is_knowable and not shuffled
-            print(name, seed, found, flush=True)
-        rows.append([name, f"{found[False]} of {knowable}", f"{found[True]} of {draws}"])
-    print_table(["two classes of", "majority recommended", "majority recommended, labels shuffled"], rows)
-
-
 def main() -> None:
-    """Read the command line, run and show."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--folder", help="class folders of photographs in train/ and test/")
-    parser.add_argument("--draws", type=int, default=4)
-    parser.add_argument("--majority", type=int, default=_TWO_CLASSES, metavar="DRAWS")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[10, 25, 50])
-    parser.add_argument("--sets", nargs="*", default=["fashion", "r8", "spam"], choices=["fashion", *SETS])
-    parser.add_argument("--backbone", help="of texts; `none` leaves out the one that is installed")
-    parser.add_argument("--kept", type=Path, metavar="FILE", help="a line for each draw that is done")
-    asked = parser.parse_args()
-    kept = Kept(asked.kept)
-    heading(["pellucid", "torch", "scikit-learn", "timm"])
-    sets: dict[str, Callable[[], Examples]] = {}
-    for name in asked.sets:
-        sets[name] = fashion if name == "fashion" else lambda name=name: texts(name, asked.backbone)
-    if asked.folder is not None:
-        sets["photographs"] = lambda: photographs(asked.folder)
-    show_draws(sets, asked.sizes, asked.draws, kept)
-    if asked.majority:
-        show_majority(sets, asked.majority, kept)
+    sets_of = Among(("fashion", *SETS), ["fashion", "r8", "spam"])
+    own = {"folder": str, "draws": 4, "sizes": [10, 25, 50], "backbone": str, "kept": Path}
+    given = command_line(__doc__, sets=sets_of, **own).parse_args()
+    kept = Kept(given.kept)
+    facts = heading("pellucid", "torch", "scikit-learn", "timm")
+    sets: dict[str, Callable[[], Examples]] = {
+        name: functools.partial(texts, name, given.backbone) for name in given.sets if name != "fashion"
+    }
+    if "fashion" in given.sets:
+        sets["fashion"] = functools.partial(images, "sample:fashion", epochs=25)
+    if given.folder is not None:
+        sets["photographs"] = functools.partial(images, given.folder, backbone="efficientnet-lite0")
+    show_draws(sets, given, kept)
+    write_json(given.json, {**facts, "draws": {draw: each._asdict() for draw, each in kept.found.items()}})
 
 
 if __name__ == "__main__":

@@ -22,33 +22,24 @@ Takes: FOLDER; for 500 images to learn from and 5,000 to be tested about 6 minut
 import argparse
 import importlib.util
 import json
-import os
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from measuring import command_line, heading, print_table, write_json
+from measuring import PELLUCID, Among, command_line, heading, print_table, ran, write_json
 
 _NAME = "efficientnet-lite0"
 _NO_NETWORK = {"HF_HUB_OFFLINE": "1", "YOLO_OFFLINE": "true"}
-_MEAN, _SPREAD = (127 / 255,) * 3, (128 / 255,) * 3
-"""Of colours, as these weights were trained."""
-
+_MEAN, _SPREAD = (127 / 255,) * 3, (128 / 255,) * 3  # of colours, as these weights were trained
 _ANSWER = "accuracy: "
 
 
 def with_pellucid(folder: str, size: int, epochs: int) -> float:
-    """Train with the real command."""
     del size, epochs
-    program = os.path.join(os.path.dirname(sys.executable), "pellucid")
     with tempfile.TemporaryDirectory() as out:
         run = Path(out) / "run"
-        subprocess.run([program, "train", folder, "--out", str(run), "--backbone", _NAME], check=True)
+        ran([PELLUCID, "train", folder, "--out", run, "--backbone", _NAME])
         metrics = json.loads((run / "metrics.json").read_bytes())
     accuracy: float = metrics["models"][metrics["recommended"]]["test"]["accuracy"]["value"]
     return accuracy
@@ -107,60 +98,23 @@ CONTESTANTS: dict[str, Callable[[str, int, int], float]] = {
 _STARTS = {"pellucid": "ImageNet", "fastai": "the same", "ultralytics": "random"}
 
 
-def measured(name: str, given: argparse.Namespace) -> dict[str, Any]:
-    """Run one contestant in a process of its own; its name, accuracy and seconds.
-
-    Raises: `SystemExit` if it failed.
-    """
-    command = [sys.executable, __file__, given.folder, "--alone", name]
-    command += ["--size", str(given.size), "--epochs", str(given.epochs)]
-    began, before = time.perf_counter(), _processor_seconds()
-    ended = subprocess.run(command, env={**os.environ, **_NO_NETWORK}, stdout=subprocess.PIPE, text=True)
-    seconds = time.perf_counter() - began
-    if ended.returncode != 0:
-        raise SystemExit(f"error: {name} ended with {ended.returncode}")
-    accuracy = float(ended.stdout.rpartition(_ANSWER)[2])
-    return {
-        "name": name,
-        "accuracy": accuracy,
-        "seconds": seconds,
-        "processor_seconds": _processor_seconds() - before,
-        "start": _STARTS[name],
-    }
-
-
-def _processor_seconds() -> float:
-    """Of all processes that were started here and have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 def main() -> None:
-    """Run them in turn and print a table."""
-    parser = command_line(__doc__)
+    parser = command_line(__doc__, size=160, epochs=5, only=Among(CONTESTANTS))
     parser.add_argument("folder", metavar="FOLDER")
-    parser.add_argument("--size", type=int, default=160, help="pixels of a side, for fastai (default: 160)")
-    parser.add_argument("--epochs", type=int, default=5, help="of fastai's fine_tune (default: 5)")
-    parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
     parser.add_argument("--alone", choices=CONTESTANTS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.alone:
         print(f"{_ANSWER}{CONTESTANTS[given.alone](given.folder, given.size, given.epochs)}")
         return
-    facts = heading(("pellucid", "torch", "timm", "fastai", "ultralytics"))
-    found = [measured(name, given) for name in given.only if importlib.util.find_spec(name)]
-    rows = [
-        [
-            f["name"],
-            f["start"],
-            f"{f['accuracy']:.3f}",
-            f"{f['seconds']:.0f} s",
-            f"{f['processor_seconds']:.0f} s",
-        ]
-        for f in found
-    ]
+    facts = heading("pellucid", "torch", "timm", "fastai", "ultralytics")
+    rows, own = [], ["--size", given.size, "--epochs", given.epochs]
+    for name in filter(importlib.util.find_spec, given.only):
+        ended = ran([sys.executable, __file__, given.folder, "--alone", name, *own], _NO_NETWORK)
+        accuracy, seconds = float(ended.output.rpartition(_ANSWER)[2]), ended.seconds
+        costs = f"{seconds:.0f} s", f"{ended.processor_seconds:.0f} s"
+        rows.append([name, _STARTS[name], f"{accuracy:.3f}", *costs])
     print_table(["contestant", "weights at the start", "accuracy", "whole time", "processor"], rows)
-    write_json(given.json, {**facts, "found": found})
+    write_json(given.json, {**facts, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -10,15 +10,11 @@ Takes: on two cores about 6 minutes for the sample (3 runs), 8 a run for the ful
 """
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from measuring import command_line, heading, show_parts, write_json
+from measuring import command_line, heading, ran, show_parts, write_json
 
 DRIVER = """
 import json, sys, time
@@ -58,42 +54,22 @@ sys.exit(code)
 """
 
 
-def run_once(data: str, extra: Sequence[str], cache: str) -> dict[str, float]:
-    """Run the command once: seconds by part, `whole command`, and `peak MB`."""
-    with tempfile.TemporaryDirectory() as folder:
-        clock, run = os.path.join(folder, "seconds.json"), os.path.join(folder, "run")
-        command = [sys.executable, "-c", DRIVER, clock, "train", data, "--out", run, *extra]
-        began = time.perf_counter()
-        process = subprocess.Popen(command, env={**os.environ, "XDG_CACHE_HOME": cache})
-        _, status, usage = os.wait4(process.pid, 0)
-        whole = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            raise SystemExit(f"error: the command ended with {process.returncode}")
-        parts = json.loads(Path(clock).read_text())
-        size = os.path.getsize(os.path.join(run, "report.html")) / 1e6
-    per_megabyte = 1e6 if sys.platform == "darwin" else 1e6 / 1024  # bytes there, KiB elsewhere
-    return {
-        **parts,
-        "whole command": whole,
-        "peak MB": usage.ru_maxrss / per_megabyte,
-        "report MB": size,
-    }
-
-
 def main() -> int:
-    """Measure and print a table."""
-    parser = command_line(__doc__)
+    parser = command_line(__doc__, runs=3)
     parser.add_argument("data", nargs="?", default="sample:fashion", help="default: sample:fashion")
-    parser.add_argument("--runs", type=int, default=3, help="runs (default: 3)")
-    arguments, extra = parser.parse_known_args()  # further flags go to pellucid train
-
-    facts = heading(("pellucid", "torch", "numpy", "scikit-learn"))
+    given, extra = parser.parse_known_args()  # further flags go to pellucid train
+    facts, runs = heading("pellucid", "torch", "numpy", "scikit-learn"), []
     with tempfile.TemporaryDirectory() as cache:
-        runs = [run_once(arguments.data, extra, cache) for _ in range(arguments.runs)]
-    print(f"{arguments.data}, n = {arguments.runs}: median (range); seconds where nothing else is said")
-    found = show_parts(runs, 2)
-    write_json(arguments.json, {**facts, "data": arguments.data, "found": found})
+        for number in range(given.runs):
+            clock, run = Path(cache) / "seconds.json", Path(cache) / f"run-{number}"
+            command = [sys.executable, "-c", DRIVER, clock, "train", given.data, "--out", run, *extra]
+            ended = ran(command, {"XDG_CACHE_HOME": cache})
+            size = (run / "report.html").stat().st_size / 1e6
+            whole = {"whole command": ended.seconds, "peak MB": ended.megabytes, "report MB": size}
+            runs.append(json.loads(clock.read_text()) | whole)
+    print(f"{given.data}, n = {given.runs}; seconds where nothing else is said")
+    show_parts({"": runs}, 2)
+    write_json(given.json, {**facts, "data": given.data, "runs": runs})
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What every benchmark prints beside its numbers: the machine, the versions, the command, the spread."""
+"""What every benchmark shares: its flags, the heading of machine and versions, processes, and tables."""
 
 import argparse
 import json
@@ -6,82 +6,131 @@ import os
 import platform
 import shlex
 import statistics
+import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+# Environment that keeps torch and oneDNN from whatever the processor has beyond AVX2, bf16 among it.
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
-"""Environment that keeps torch and oneDNN from whatever the processor has beyond AVX2, bf16 among it."""
+FASHION = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist
+STAMPS = Path("/usr/share/tuxpaint/stamps")  # of Debian's package tuxpaint-stamps-default
+PELLUCID = os.path.join(os.path.dirname(sys.executable), "pellucid")
+_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
 
-_TELLING_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
+
+class Among(NamedTuple):
+    """What a flag may be, and its default: all of it where none is given."""
+
+    choices: Iterable[str]
+    default: Any = None
+
+
+def command_line(description: str | None, **defaults: Any) -> argparse.ArgumentParser:
+    """Parser of `--json FILE` and of one flag for each default, described by the text's first line.
+
+    A list takes several values, `False` is a switch, a type stands for a value that has no default.
+    """
+    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here, too")
+    for name, default in defaults.items():
+        choices = None
+        if isinstance(default, Among):
+            choices = list(default.choices)
+            default = choices if default.default is None else default.default
+        flag = f"--{name.replace('_', '-')}"
+        if default is False:
+            parser.add_argument(flag, action="store_true")
+        elif isinstance(default, type):
+            parser.add_argument(flag, type=default, choices=choices)
+        else:
+            more = {"nargs": "*"} if isinstance(default, list) else {}
+            kind = type(next(iter(default), "") if more else default)
+            parser.add_argument(
+                flag, type=kind, default=default, choices=choices, help=f"default: {default}", **more
+            )
+    return parser
+
+
+def fashion_or_sample() -> str:
+    """DATA of the full Fashion-MNIST where it is installed, else of the bundled part."""
+    return str(FASHION) if FASHION.exists() else "sample:fashion"
 
 
 def cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def machine() -> dict[str, Any]:
-    """Processor, cores, the instruction sets that decide speed, and how busy the machine is."""
-    flags: set[str] = set()
-    model = platform.processor() or platform.machine()
+def heading(*packages: str) -> dict[str, Any]:
+    """Print command, machine, its load before anything is measured, and versions; the same, for `--json`."""
+    command = shlex.join(["python", *sys.argv])
+    flags, model = set[str](), platform.processor() or platform.machine()
     if (cpuinfo := Path("/proc/cpuinfo")).exists():
         for line in cpuinfo.read_text().splitlines():
             name, _, value = line.partition(":")
-            if name.strip() == "flags":
-                flags |= set(value.split())
-            if name.strip() == "model name":
-                model = value.strip()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return {
-        "processor": model,
-        "cores": cores(),
-        "flags": [flag for flag in _TELLING_FLAGS if flag in flags],
-        "load_at_start": load,
-    }
-
-
-def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Versions of Python and of those packages, by their names for pip, that are installed."""
+            flags |= set(value.split()) if name.strip() == "flags" else set()
+            model = value.strip() if name.strip() == "model name" else model
     found = {"python": platform.python_version()}
     for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
-            continue  # a table of versions lists what is there
+            continue  # a list of versions names what is there
+    load = os.getloadavg()[0]
+    known = [flag for flag in _FLAGS if flag in flags]
+    print(f"command   {command}\nmachine   {model}, {cores()} cores, {' '.join(known)}; load {load:.2f}")
+    print(f"versions  {', '.join(f'{name} {number}' for name, number in found.items())}\n", flush=True)
+    machine = {"processor": model, "cores": cores(), "flags": known, "load_at_start": load}
+    return {"command": command, "machine": machine, "versions": found}
+
+
+class Ended(NamedTuple):
+    """A process that ended well: by the clock, of the processor, its largest memory, what it printed."""
+
+    seconds: float
+    processor_seconds: float
+    megabytes: float
+    output: str
+
+
+def ran(command: Sequence[object], environment: Mapping[str, str] | None = None) -> Ended:
+    """Run a command to its end; `SystemExit` with what it said where it fails."""
+    words = [str(word) for word in command]
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        began = time.perf_counter()
+        own = {**os.environ, **(environment or {})}
+        process = subprocess.Popen(words, env=own, stdout=output, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        if process.returncode:
+            raise SystemExit(f"error: {shlex.join(words)}: {process.returncode}\n{errors.read()[-2000:]}")
+        per_megabyte = 1e6 if sys.platform == "darwin" else 1e6 / 1024  # bytes there, KiB elsewhere
+        used = usage.ru_utime + usage.ru_stime
+        return Ended(seconds, used, usage.ru_maxrss / per_megabyte, output.read())
+
+
+def in_turns(
+    work: Mapping[Any, Callable[[], Any]], rounds: int, *, warm_up: bool = False
+) -> dict[Any, list[Any]]:
+    """What each of several callables gives, called in turns; a first round may not count."""
+    found: dict[Any, list[Any]] = {name: [] for name in work}
+    for number in range(-int(warm_up), rounds):
+        for name, call in work.items():
+            given = call()
+            if number >= 0:
+                found[name].append(given)
     return found
 
 
-def heading(packages: Iterable[str]) -> dict[str, Any]:
-    """Print command, machine and versions; the load is read now, before anything is measured.
-
-    The same, for `--json`.
-    """
-    command = shlex.join(["python", *sys.argv])
-    here, found = machine(), versions(packages)
-    print(f"command   {command}")
-    print(
-        f"machine   {here['processor']}, {here['cores']} cores, {' '.join(here['flags']) or 'no known flags'}"
-        + ("" if here["load_at_start"] is None else f"; load {here['load_at_start']:.2f} at the start")
-    )
-    print(f"versions  {', '.join(f'{name} {number}' for name, number in found.items())}\n", flush=True)
-    return {"command": command, "machine": here, "versions": found}
-
-
-def command_line(description: str | None, *, with_json: bool = True) -> argparse.ArgumentParser:
-    """Parser of a benchmark's flags, described by the first line of its text, perhaps with `--json FILE`."""
-    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
-    if with_json:
-        parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here, too")
-    return parser
-
-
 def spread(values: Sequence[float], digits: int = 0) -> str:
-    """Slowest and fastest, as `low-high`."""
+    """Smallest and largest, as `low-high`."""
     return f"{min(values):,.{digits}f}-{max(values):,.{digits}f}"
 
 
@@ -90,30 +139,30 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
     return {"n": len(values), "median": statistics.median(values), "values": list(values)}
 
 
+def middle(values: Sequence[float], digits: int = 0) -> str:
+    return f"{statistics.median(values):,.{digits}f} ({spread(values, digits)})"
+
+
+def mean_of(values: Sequence[float], digits: int) -> str:
+    return f"{statistics.fmean(values):,.{digits}f} ({spread(values, digits)})"
+
+
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; the first column to the left, the others to the right."""
     lines = [list(header), *(list(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    for number, line in enumerate(lines):
-        first, *others = (
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        print("  ".join([first, *others]).rstrip())
-        if number == 0:
-            print("-" * (sum(widths) + 2 * (len(widths) - 1)))
+    lines.insert(1, ["-" * width for width in widths])
+    for first, *others in lines:
+        cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+        print("  ".join([first.ljust(widths[0]), *cells]).rstrip())
     print(flush=True)
 
 
-def show_parts(runs: Sequence[Mapping[str, float]], digits: int) -> dict[str, Any]:
-    """Print median and range of every part of the runs, in rows; their summaries, for `--json`."""
-    parts = {name: [run[name] for run in runs] for name in runs[0]}
-    rows = [
-        [name, f"{statistics.median(values):.{digits}f}", spread(values, digits)]
-        for name, values in parts.items()
-    ]
-    print_table(["", "median", "range"], rows)
-    return {name: summary(values) for name, values in parts.items()}
+def show_parts(columns: Mapping[str, Sequence[Mapping[str, float]]], digits: int) -> None:
+    """Print median and range of every part of the runs of each column, in rows."""
+    parts = list(next(iter(columns.values()))[0])
+    rows = [[part, *(middle([run[part] for run in of], digits) for of in columns.values())] for part in parts]
+    print_table(["median (range)", *columns], rows)
 
 
 def write_json(path: Path | None, document: dict[str, Any]) -> None:

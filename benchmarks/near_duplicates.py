@@ -10,11 +10,11 @@ Takes: half a minute for `sample:fashion`, two to five minutes for the full Fash
 """
 
 import io
-import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
+from measuring import command_line, heading, print_table, write_json
 from PIL import Image
 
 from pellucid.data import decode_all, image_copies, read_data
@@ -25,27 +25,28 @@ PLANTED = 1000
 
 
 def main() -> None:
-    """Print both tables."""
-    place = sys.argv[1] if len(sys.argv) > 1 else "sample:fashion"
-    settings = Settings(skip_bad=True)
-    images, _ = decode_all(read_data(place, settings), settings)
+    parser = command_line(__doc__)
+    parser.add_argument("data", nargs="?", default="sample:fashion", help="default: sample:fashion")
+    given = parser.parse_args()
+    facts, settings = heading("pellucid", "numpy", "pillow"), Settings(skip_bad=True)
+    images, _ = decode_all(read_data(given.data, settings), settings)
     usable = np.ones(len(images.digests), bool)
     usable[[problem.index for problem in images.problems]] = False
     first = image_copies.first_with_content(images.digests, usable)
     alone = np.flatnonzero(usable & (first == np.arange(len(first))))
-    pixels = np.array(images.pixels[alone])
-    hashes = images.perceptual_hashes[alone]
-    print(f"{place}: {len(pixels):,} different images of {' x '.join(map(str, pixels.shape[1:]))}\n")
-    for bits in (0, 3, 6):
-        print(f"pairs whose hashes differ in at most {bits} bits: {pairs_by_hash(hashes, bits):>12,}")
+    pixels, hashes = np.array(images.pixels[alone]), images.perceptual_hashes[alone]
+    shape = " x ".join(map(str, pixels.shape[1:]))
+    print(f"{given.data}: {len(pixels):,} different images of {shape}; pairs")
+    pairs = {f"whose hashes differ in at most {n} bits": pairs_by_hash(hashes, n) for n in (0, 3, 6)}
     started = time.process_time()
     result = image_copies.near_copies(pixels, hashes, np.arange(len(pixels)))
     seconds = time.process_time() - started
-    print(f"pairs confirmed as near copies: {len(result.pairs):>25,}   ({seconds:.1f} s of processor time)\n")
-    print("planted change               found")
+    pairs[f"confirmed as near copies in {seconds:.1f} s of the processor"] = len(result.pairs)
+    print_table(["", "pairs"], [[words, f"{count:,}"] for words, count in pairs.items()])
     chosen = np.random.default_rng(0).permutation(len(pixels))[:PLANTED]
-    for name, change in CHANGES.items():
-        print(f"{name:<26} {100 * recall(pixels, hashes, chosen, change):>5.1f} %")
+    found = {name: recall(pixels, hashes, chosen, change) for name, change in CHANGES.items()}
+    print_table(["planted change", "found"], [[name, f"{100 * each:.1f} %"] for name, each in found.items()])
+    write_json(given.json, {**facts, "pairs": pairs, "found": found})
 
 
 def pairs_by_hash(hashes: np.ndarray, bits: int) -> int:
@@ -78,62 +79,40 @@ def _array(image: Image.Image) -> np.ndarray:
     return np.asarray(image).reshape(image.height, image.width, -1)
 
 
-def saved_as_jpeg(quality: int) -> Callable:
-    """Save as JPEG and open again."""
-
-    def change(image: np.ndarray) -> np.ndarray:
-        file = io.BytesIO()
-        _image(image).save(file, "JPEG", quality=quality)
-        return _array(Image.open(file))
-
-    return change
+def saved_as_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    file = io.BytesIO()
+    _image(image).save(file, "JPEG", quality=quality)
+    return _array(Image.open(file))
 
 
-def resized_by(factor: float) -> Callable:
-    """Resize and resize back."""
-
-    def change(image: np.ndarray) -> np.ndarray:
-        opened = _image(image)
-        between = (round(opened.width * factor), round(opened.height * factor))
-        there = opened.resize(between, Image.Resampling.BICUBIC)
-        return _array(there.resize(opened.size, Image.Resampling.BICUBIC))
-
-    return change
-
-
-def brighter(image: np.ndarray) -> np.ndarray:
-    """Five per cent brighter."""
-    return np.clip(image * 1.05 + 0.5, 0, 255).astype(np.uint8)
+def resized_by(image: np.ndarray, factor: float) -> np.ndarray:
+    """Resized and resized back."""
+    opened = _image(image)
+    between = opened.resize([round(side * factor) for side in opened.size], Image.Resampling.BICUBIC)
+    return _array(between.resize(opened.size, Image.Resampling.BICUBIC))
 
 
 def watermarked(image: np.ndarray) -> np.ndarray:
     """A small light mark in the lower right corner, about 2 % of the area."""
-    marked = image.copy()
-    side = max(2, image.shape[0] // 9)
+    marked, side = image.copy(), max(2, image.shape[0] // 9)
     corner = (slice(-side - 1, -1), slice(-side - 3, -1))
     marked[corner] = marked[corner] // 2 + 110
     return marked
 
 
-def shifted(image: np.ndarray) -> np.ndarray:
-    """One pixel to the left."""
-    return np.concatenate([image[:, 1:], image[:, -1:]], axis=1)
-
-
 def cropped(image: np.ndarray) -> np.ndarray:
     """One pixel off each side, enlarged to the old size."""
-    size = (image.shape[1], image.shape[0])
-    return _array(_image(image[1:-1, 1:-1]).resize(size, Image.Resampling.BICUBIC))
+    return _array(_image(image[1:-1, 1:-1]).resize(image.shape[1::-1], Image.Resampling.BICUBIC))
 
 
-CHANGES = {
-    "JPEG, quality 75": saved_as_jpeg(75),
-    "JPEG, quality 50": saved_as_jpeg(50),
-    "resized x 2 and back": resized_by(2),
-    "resized x 0.75 and back": resized_by(0.75),
-    "5 % brighter": brighter,
+CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "JPEG, quality 75": lambda image: saved_as_jpeg(image, 75),
+    "JPEG, quality 50": lambda image: saved_as_jpeg(image, 50),
+    "resized x 2 and back": lambda image: resized_by(image, 2),
+    "resized x 0.75 and back": lambda image: resized_by(image, 0.75),
+    "5 % brighter": lambda image: np.clip(image * 1.05 + 0.5, 0, 255).astype(np.uint8),
     "small watermark": watermarked,
-    "shifted by one pixel": shifted,
+    "shifted by one pixel": lambda image: np.concatenate([image[:, 1:], image[:, -1:]], axis=1),
     "cropped by one pixel": cropped,
 }
 

@@ -11,42 +11,38 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 FOLDER = Path(__file__).resolve().parent
 
 
-def scripts() -> list[Path]:
-    """Every benchmark: paths of the scripts of this folder that can be run by themselves, by name."""
-    return [
-        path
-        for path in sorted(FOLDER.glob("*.py"))
-        if path.name != "run.py" and 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")
-    ]
+class Benchmark(NamedTuple):
+    """A script, what it shows (the first line of its docstring) and what it takes."""
+
+    path: Path
+    shows: str
+    takes: str
+
+    @property
+    def needs_folder(self) -> bool:
+        return self.takes.startswith("FOLDER;")
 
 
-def shows(script: Path) -> str:
-    """First line of the docstring of a benchmark, which says what it shows."""
-    return _docstring(script).partition("\n")[0]
-
-
-def takes(script: Path) -> str:
-    """The rest of the line `Takes: ...` in the docstring of a benchmark; empty when there is none."""
-    found = re.search(r"^Takes: (.+)$", _docstring(script), re.MULTILINE)
-    return found[1] if found else ""
-
-
-def needs_folder(script: Path) -> bool:
-    """True where a benchmark needs data that the user names: its line `Takes:` begins with `FOLDER;`."""
-    return takes(script).startswith("FOLDER;")
-
-
-def _docstring(script: Path) -> str:
-    return ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
+def benchmarks() -> dict[str, Benchmark]:
+    """Scripts of this folder that can be run by themselves, by name."""
+    found = {}
+    for path in sorted(FOLDER.glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if path.name != "run.py" and 'if __name__ == "__main__":' in text:
+            words = ast.get_docstring(ast.parse(text)) or ""
+            takes = re.search(r"^Takes: (.+)$", words, re.MULTILINE)
+            found[path.stem] = Benchmark(path, words.partition("\n")[0], takes[1] if takes else "")
+    return found
 
 
 def main() -> int:
     """List or run the benchmarks; each one's own output is the result. 1 where one failed, else 0."""
-    known = {script.stem: script for script in scripts()}
+    known = benchmarks()
     parser = argparse.ArgumentParser(description="Run the benchmarks, one after the other.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(known)}; default: all")
     parser.add_argument("--list", action="store_true", help="say what each shows and takes, run nothing")
@@ -55,18 +51,18 @@ def main() -> int:
         parser.error(f"unknown benchmark {', '.join(sorted(unknown))}; known are {', '.join(known)}")
 
     chosen = {name: known[name] for name in arguments.names or known}
-    for name, script in chosen.items():
-        print(f"{name}: {shows(script)}\n    takes {takes(script)}", flush=True)
+    for name, each in chosen.items():
+        print(f"{name}: {each.shows}\n    takes {each.takes}", flush=True)
     if arguments.list:
         return 0
     failed = []
-    for name, script in chosen.items():
+    for name, each in chosen.items():
         print(f"\n== {name}", flush=True)
-        if needs_folder(script):
-            print(f"left out; run it with your data: python benchmarks/{script.name} FOLDER", flush=True)
+        if each.needs_folder:
+            print(f"left out; run it with your data: python benchmarks/{each.path.name} FOLDER", flush=True)
             continue
         started = time.monotonic()
-        if subprocess.run([sys.executable, script], check=False).returncode != 0:
+        if subprocess.run([sys.executable, each.path], check=False).returncode != 0:
             failed.append(name)
         print(f"== {name}: {time.monotonic() - started:.0f} s", flush=True)
     if failed:

@@ -23,15 +23,17 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from measuring import command_line, heading, print_table
+from measuring import command_line, heading, print_table, write_json
 
 import pellucid
 
 _WATCHED = (
-    "pellucid.strict", "pellucid.strict", "pellucid.strict", "pellucid.strict",
-    "pellucid.files", "pellucid.budgets", "pellucid.bundle.loading", "pellucid.bundle.loading",
+    "pellucid.strict",
+    "pellucid.files",
+    "pellucid.budgets",
+    "pellucid.bundle.reading",
     "pellucid.networks.costs",
-)  # fmt: skip
+)
 _INSIDE = threading.local()
 SPENT: Counter[str] = Counter()
 CALLS: Counter[str] = Counter()
@@ -76,12 +78,8 @@ def watch() -> None:
 
 
 def main() -> int:
-    """Measure and print a table."""
-    parser = command_line(__doc__, with_json=False)
-    parser.add_argument("--data", default="sample:fashion")
-    parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
-    heading(("pellucid", "torch"))
+    given = command_line(__doc__, data="sample:fashion", threads=1).parse_args()
+    facts = heading("pellucid", "torch")
     watch()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -97,8 +95,9 @@ def main() -> int:
             most = ", ".join(f"{name} {1000 * each:.0f} ms" for name, each in SPENT.most_common(4))
             rows.append([cache, f"{used:.1f}", f"{spent:.3f}", share, str(CALLS.total()), most])
     print_table(["cache of images", "CPU seconds", "of these watched", "share", "calls", "most of it"], rows)
+    write_json(given.json, {**facts, "rows": rows})
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

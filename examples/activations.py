@@ -9,16 +9,24 @@ Takes: about 4 minutes with one thread.
 """
 
 import statistics
-import sys
 import time
 from typing import Any
 
 import torch
 from drawing import Dots, Row, figure
-from material import Options, images
-from showing import against, cost, differences_table, finding, losses_table, panels_of, span, table, trainings
+from showing import (
+    beside,
+    cost,
+    differences_table,
+    losses_table,
+    panels_of,
+    rates_chosen,
+    span,
+    table,
+    trainings,
+)
 from torch import nn
-from trying import best_rates, main, twins
+from trying import BARE, Options, best_rates, images, twins
 
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
@@ -26,33 +34,25 @@ from pellucid.settings import Settings
 NAMES = ("relu", "sigmoid", "tanh")
 RATES = (0.0003, 0.001, 0.003, 0.01)
 EPOCHS, ROUNDS, BATCH = 12, 101, 128
-FIXED = {"model": "mlp", "width": 256, "batch_norm": False, "augment": False, "optimizer": "adam"}
-FIXED_TOO = {"label_smoothing": 0.0, "precision": "fp32"}
+FIXED = {**BARE, "width": 256, "optimizer": "adam"}
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Choose the rates, train, and time steps."""
-    place = images(options)
-    fixed = {**FIXED, **FIXED_TOO, "epochs": options.passes(EPOCHS)}
+    place, fixed = images(options), {**FIXED, "epochs": options.passes(EPOCHS)}
     rates, tuning = best_rates(options, place, "activation", NAMES, RATES, **fixed)
     variants = {name: {"activation": name, "learning_rate": rates[name]} for name in NAMES}
     steps = {
-        "perceptron": _step_times(Settings(model="mlp", width=256, batch_norm=False), options),
-        "lenet": _step_times(Settings(model="lenet", batch_norm=False), options),
+        name: _step_times(name.replace("perceptron", "mlp"), options) for name in ("perceptron", "lenet")
     }
-    return {
-        "tuning": tuning,
-        "rates": rates,
-        "trained": twins(options, place, variants, **fixed),
-        "step_milliseconds": steps,
-    }
+    trained = twins(options, place, variants, **fixed)
+    return {"tuning": tuning, "rates": rates, "trained": trained, "step_milliseconds": steps}
 
 
-def _step_times(settings: Settings, options: Options) -> dict[str, dict[str, float]]:
+def _step_times(model: str, options: Options) -> dict[str, dict[str, float]]:
     """Median and quartiles of one step of training with each activation, taken in turns."""
     rounds = ROUNDS if options.epochs is None else 5
     inputs, labels = torch.randn(BATCH, 1, 28, 28), torch.randint(10, (BATCH,))
-    steps = {name: _stepper(settings, name) for name in NAMES}
+    steps = {name: _stepper(model, name) for name in NAMES}
     times: dict[str, list[float]] = {name: [] for name in NAMES}
     threads = torch.get_num_threads()
     torch.set_num_threads(options.threads)
@@ -66,22 +66,21 @@ def _step_times(settings: Settings, options: Options) -> dict[str, dict[str, flo
             if number >= 0:
                 times[name].append(1000 * (time.process_time() - began))
     torch.set_num_threads(threads)
-    found = {}
-    for name, each in times.items():
-        low, middle, high = statistics.quantiles(each, n=4)
-        found[name] = {"value": round(middle, 3), "low": round(low, 3), "high": round(high, 3)}
-    return found
+    quartiles = {
+        name: [round(each, 3) for each in statistics.quantiles(of, n=4)] for name, of in times.items()
+    }
+    return {name: {"value": mid, "low": low, "high": high} for name, (low, mid, high) in quartiles.items()}
 
 
-def _stepper(settings: Settings, activation: str) -> tuple[nn.Module, torch.optim.Optimizer]:
+def _stepper(model: str, activation: str) -> tuple[nn.Module, torch.optim.Optimizer]:
     facts = InputFacts((1, 28, 28), outputs=10, examples=6_000)
-    changed = Settings(model=settings.model, width=settings.width, batch_norm=False, activation=activation)
-    network = build(design(changed.model, changed, facts), torch.Generator().manual_seed(0))
+    width = {"width": 256} if model == "mlp" else {}
+    settings = Settings(model=model, batch_norm=False, activation=activation, **width)
+    network = build(design(model, settings, facts), torch.Generator().manual_seed(0))
     return network, torch.optim.SGD(network.parameters(), lr=1e-3)
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy, gap and time."""
     found = record["trained"]
     times = [
         Row(f"{name}, {network}", each["value"], each["low"], each["high"])
@@ -97,32 +96,19 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables."""
     found = record["trained"]
-    gaps = [
-        [
-            name,
-            span(found["variants"][name]["train_accuracy"]),
-            span(found["variants"][name]["gap"]),
-            "" if name == "relu" else against(found, name, "relu", "gap"),
-            "" if name == "relu" else f"{finding(found, name, 'relu', 'gap')}",
-        ]
-        for name in NAMES
-    ]
+    gaps = []
+    for name in NAMES:
+        spans = [span(found["variants"][name][measure]) for measure in ("train_accuracy", "gap")]
+        gaps.append([name, *spans, *(["", ""] if name == "relu" else beside(found, name, "relu", "gap"))])
     times = [
         [name, *(f"{each[name]['value']:.2f} ms" for each in record["step_milliseconds"].values())]
         for name in NAMES
     ]
-    chosen = ", ".join(f"{name} {rate:g}" for name, rate in record["rates"].items())
-    grid = ", ".join(f"{rate:g}" for rate in RATES)
     header = ["", "accuracy on training images", "gap", "gap less that of relu", "verdict"]
     return (
         f"{differences_table(found, 'relu')}\n{table(header, gaps)}\n"
         f"{losses_table(found, NAMES)}\n"
         f"{table(['one step of 128 images', *record['step_milliseconds']], times)}\n"
-        f"Learning rates of Adam chosen from {grid}: {chosen}. {trainings(found)} {cost(record)}\n"
+        f"{rates_chosen(record, RATES)} {trainings(found)} {cost(record)}\n"
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,14 +7,11 @@ classical models choose between pixels and histograms of oriented gradients by t
 Takes: about 12 minutes with one thread.
 """
 
-import dataclasses
-import sys
 from typing import Any
 
 from drawing import CATEGORIES, Line, Lines, figure
-from material import Options, images
-from showing import against, cost, finding, plain, span, table, trainings
-from trying import compared, main
+from showing import beside, cost, plain, span, table, trainings
+from trying import Options, compared, images
 
 SIZES = (300, 1_000, 3_000, 10_000)
 NAMES = {
@@ -27,24 +24,15 @@ FOLDS = 2
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Train every model on every size."""
     record: dict[str, Any] = {"sizes": {}}
     for size in sorted({min(size, options.examples) for size in SIZES}):
-        few = dataclasses.replace(options, folds=FOLDS)
-        found, _ = compared(
-            few,
-            images(options, size),
-            {"model": list(NAMES)},
-            width=16,
-            preset="quick",
-            **({} if options.epochs is None else {"epochs": options.epochs}),
-        )
+        own = {"width": 16, "preset": "quick", "folds": FOLDS, **options.limit}
+        found, _ = compared(options, images(options, size), {"model": list(NAMES)}, **own)
         record["sizes"][str(size)] = plain(found, "model")
     return record
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy over the number of images."""
     lines = []
     for place, (name, words) in enumerate(NAMES.items()):
         aside = 0.94 + 0.04 * place  # so that intervals do not lie on each other
@@ -58,22 +46,15 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables."""
     header = ["images trained on", *NAMES.values()]
     rows, paired = [], []
     for each in record["sizes"].values():
-        means = [span(each["variants"][name]["accuracy"]) for name in NAMES]
-        rows.append([f"{each['train']:,}", *means])
+        rows.append([f"{each['train']:,}", *(span(each["variants"][name]["accuracy"]) for name in NAMES)])
         others = [name for name in NAMES if name != "cnn"]
-        cells = [f"{against(each, 'cnn', name)}, {finding(each, 'cnn', name)}" for name in others]
-        paired.append([f"{each['train']:,}", *cells])
+        paired.append([f"{each['train']:,}", *(", ".join(beside(each, "cnn", name)) for name in others)])
     last = list(record["sizes"].values())[-1]
-    beside = ["images trained on", *(f"network less {NAMES[name]}" for name in NAMES if name != "cnn")]
+    heads = ["images trained on", *(f"network less {NAMES[name]}" for name in NAMES if name != "cnn")]
     return (
-        f"{table(header, rows)}\nPaired differences in accuracy:\n\n{table(beside, paired)}\n"
+        f"{table(header, rows)}\nPaired differences in accuracy:\n\n{table(heads, paired)}\n"
         f"{trainings(last)} {cost(record)}\n"
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,8 +8,8 @@ from html import escape
 
 WIDTH, LEFT, RIGHT = 640.0, 190.0, 620.0
 TEAL, INK, FAINT = "#0b5f66", "#26303a", "#8a949e"
+# Okabe and Ito's colours, the darker ones first.
 CATEGORIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Okabe and Ito's colours, the darker ones first."""
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 _ROW, _LABEL = 26.0, 15.0
@@ -17,15 +17,7 @@ _ROW, _LABEL = 26.0, 15.0
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a dot plot.
-
-    Attributes:
-        label: what it is about.
-        value: the estimate.
-        low: lower end of its interval.
-        high: upper end.
-        all: single values, drawn faintly above the bar.
-    """
+    """One line of a dot plot: an estimate, its interval, and single values, drawn faintly above the bar."""
 
     label: str
     value: float
@@ -36,14 +28,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Dots:
-    """A dot for each row, its interval as a thin bar.
-
-    Attributes:
-        title: the sentence above it.
-        axis: name of the axis with its unit.
-        rows: what is drawn, from the top.
-        line: a value to compare with, such as zero or chance, and its name.
-    """
+    """A dot for each row, its interval as a thin bar, beside a value such as zero or chance and its name."""
 
     title: str
     axis: str
@@ -56,14 +41,7 @@ class Dots:
         return 44 + _ROW * len(self.rows) + 50
 
     def drawn(self, top: float) -> str:
-        """The marks.
-
-        Args:
-            top: where the panel begins.
-
-        Returns:
-            SVG elements.
-        """
+        """The marks as SVG elements, from `top` downwards."""
         values = [each for row in self.rows for each in (row.low, row.high, row.value, *row.all)]
         if self.line:
             values.append(self.line[0])
@@ -88,17 +66,7 @@ class Dots:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a line plot.
-
-    Attributes:
-        label: stands at its right end.
-        xs: horizontal values.
-        ys: vertical values.
-        lows: lower ends of intervals; none where there are none.
-        highs: upper ends.
-        colour: of the line.
-        dashed: whether it is drawn in dashes.
-    """
+    """One line of a line plot: its label stands at its right end; intervals where there are any."""
 
     label: str
     xs: Sequence[float]
@@ -106,21 +74,11 @@ class Line:
     lows: Sequence[float] = ()
     highs: Sequence[float] = ()
     colour: str = TEAL
-    dashed: bool = False
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines over a common axis.
-
-    Attributes:
-        title: the sentence above it.
-        x_axis: name of the horizontal axis.
-        y_axis: name of the vertical axis.
-        lines: what is drawn.
-        log_x: whether the horizontal axis is logarithmic.
-        log_y: whether the vertical axis is.
-    """
+    """Lines over a common axis, either axis perhaps logarithmic."""
 
     title: str
     x_axis: str
@@ -129,20 +87,10 @@ class Lines:
     log_x: bool = False
     log_y: bool = False
 
-    @property
-    def height(self) -> float:
-        """Height in user units."""
-        return 320.0
+    height = 320.0
 
     def drawn(self, top: float) -> str:
-        """The marks.
-
-        Args:
-            top: where the panel begins.
-
-        Returns:
-            SVG elements.
-        """
+        """The marks as SVG elements, from `top` downwards."""
         left, right, upper, lower = 64.0, 450.0, top + 52, top + 262
         xs = [each for line in self.lines for each in line.xs]
         ys = [each for line in self.lines for each in (*line.ys, *line.lows, *line.highs)]
@@ -176,14 +124,11 @@ def figure(panels: Sequence[Dots | Lines], description: str) -> str:
 
 
 def heading(text: str, top: float) -> str:
-    """A panel's title."""
-    return (
-        f'<text x="20" y="{top + 20:g}" fill="{INK}" font-size="14" font-weight="600">{escape(text)}</text>'
-    )
+    place = f'x="20" y="{top + 20:g}"'
+    return f'<text {place} fill="{INK}" font-size="14" font-weight="600">{escape(text)}</text>'
 
 
 def word(x: float, y: float, text: str, colour: str, anchor: str, size: float = 13) -> str:
-    """A piece of text."""
     shade = "#5c6770" if colour == FAINT else colour
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" fill="{shade}" text-anchor="{anchor}" font-size="{size:g}" '
@@ -192,7 +137,6 @@ def word(x: float, y: float, text: str, colour: str, anchor: str, size: float = 
 
 
 def stroke(x1: float, y1: float, x2: float, y2: float, colour: str, width: float, dashes: str = "") -> str:
-    """A straight line."""
     pattern = f' stroke-dasharray="{dashes}"' if dashes else ""
     return (
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" '
@@ -201,34 +145,27 @@ def stroke(x1: float, y1: float, x2: float, y2: float, colour: str, width: float
 
 
 def dot(x: float, y: float, radius: float, colour: str) -> str:
-    """A dot."""
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" fill="{colour}"/>'
 
 
 def scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
-    """From values to places."""
     return lambda value: start + (end - start) * (value - low) / (high - low)
 
 
 def padded(low: float, high: float) -> tuple[float, float]:
-    """A little room on both sides."""
     room = 0.04 * (high - low) or 0.5
     return low - room, high + room
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers within a range."""
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
-    return [
-        round(step * each, 12)
-        for each in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
-    ]
+    places = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+    return [round(step * each, 12) for each in places]
 
 
 def number(value: float) -> str:
-    """A number at a tick."""
     if value and (abs(value) < 0.001 or abs(value) >= 1e6):
         return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.6g}"
@@ -250,7 +187,6 @@ def parted(heights: Sequence[float]) -> list[float]:
 def _axis(
     values: Sequence[float], start: float, end: float, log: bool
 ) -> tuple[Callable[[float], float], list[float]]:
-    """Places and ticks of one axis."""
     if not log:
         low, high = padded(min(values), max(values))
         return scale(low, high, start, end), ticks(low, high)
@@ -274,8 +210,7 @@ def _x_axis(low: float, high: float, place: Callable[[float], float], y: float, 
 
 def _line(line: Line, x: Callable[[float], float], y: Callable[[float], float]) -> str:
     path = " L".join(f"{x(a):.1f},{y(b):.1f}" for a, b in zip(line.xs, line.ys, strict=True))
-    dashes = ' stroke-dasharray="5 4"' if line.dashed else ""
-    parts = [f'<path d="M{path}" fill="none" stroke="{line.colour}" stroke-width="2"{dashes}/>']
+    parts = [f'<path d="M{path}" fill="none" stroke="{line.colour}" stroke-width="2"/>']
     if line.lows:
         parts += [
             stroke(x(a), y(low), x(a), y(high), line.colour, 1.2)

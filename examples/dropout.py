@@ -7,33 +7,28 @@ and how accurate and how certain it is on the folds. No images are kept back to 
 Takes: about 3 minutes with one thread.
 """
 
-import sys
 from typing import Any
 
 from drawing import Dots, figure
-from material import Options, images
-from showing import against, cost, finding, panels_of, rows_of, span, table, trainings
-from trying import main, twins
+from showing import beside, cost, panels_of, rows_of, span, table, trainings
+from trying import BARE, Options, images, twins
 
 SIZES, RATES = (1_000, 10_000), (0.0, 0.25, 0.5)
 EPOCHS = {1_000: 30, 10_000: 12}
-FIXED = {"model": "mlp", "width": 256, "batch_norm": False, "augment": False, "optimizer": "adam"}
-FIXED_TOO = {"batch_size": 128, "label_smoothing": 0.0, "learning_rate": 0.001, "precision": "fp32"}
+FIXED = {**BARE, "width": 256, "optimizer": "adam", "batch_size": 128, "learning_rate": 0.001}
 NONE = "none"
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Train with every share on every size."""
     record: dict[str, Any] = {"sizes": {}}
     for size in SIZES:
         variants = {f"{rate:g}" if rate else NONE: {"dropout": rate} for rate in RATES}
-        fixed = {**FIXED, **FIXED_TOO, "epochs": options.passes(EPOCHS[size])}
+        fixed = {**FIXED, "epochs": options.passes(EPOCHS[size])}
         record["sizes"][f"{size:,}"] = twins(options, images(options, size), variants, **fixed)
     return record
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Gap and accuracy on both sizes."""
     panels = []
     for size, found in record["sizes"].items():
         panels.append(Dots(f"{size} images: gap to the training images", "gap", rows_of(found, "gap")))
@@ -42,30 +37,19 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables."""
     parts = []
     measures = ("gap", "accuracy", "log_loss")
     for size, found in record["sizes"].items():
         means = [
             [name, *(span(each[measure]) for measure in measures)] for name, each in found["variants"].items()
         ]
-        beside = [
-            [
-                name,
-                *(
-                    f"{against(found, name, NONE, measure)}, {finding(found, name, NONE, measure)}"
-                    for measure in measures
-                ),
-            ]
+        paired = [
+            [name, *(", ".join(beside(found, name, NONE, measure)) for measure in measures)]
             for name in found["variants"]
             if name != NONE
         ]
         parts.append(
             f"{size} images\n\n{table(['dropout', 'gap', 'accuracy', 'log loss'], means)}\n"
-            f"{table(['less without dropout', 'gap', 'accuracy', 'log loss'], beside)}\n{trainings(found)}\n"
+            f"{table(['less without dropout', 'gap', 'accuracy', 'log loss'], paired)}\n{trainings(found)}\n"
         )
     return "\n".join(parts) + f"\n{cost(record)}\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,17 +9,15 @@ Takes: about 1 minute with one thread.
 """
 
 import statistics
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from drawing import CATEGORIES, Dots, Line, Lines, Row, figure
-from material import Options, images
-from showing import against, cost, finding, rows_of, span, table, trainings
+from drawing import CATEGORIES, Dots, Line, Lines, figure
+from showing import beside, cost, rows_of, span, table, trainings
 from torch import nn
-from trying import compared, main
+from trying import BARE, Options, compared, images
 
 from pellucid.data import prepare
 from pellucid.networks import InputFacts, Network, build, design
@@ -28,25 +26,24 @@ from pellucid.settings import Settings
 NAMES = ("relu", "tanh", "sigmoid")
 DEPTH, WIDTH, BATCH, STARTS = 10, 64, 512, 5
 FITTED, COMMON = "fitted to the activation", "the same for all"
-FIXED = {"model": "mlp", "depth": DEPTH, "width": WIDTH, "augment": False, "optimizer": "adam"}
-FIXED_TOO = {"batch_size": 128, "learning_rate": 0.001, "label_smoothing": 0.0, "precision": "fp32"}
+FIXED = {
+    **BARE,
+    "depth": DEPTH,
+    "width": WIDTH,
+    "optimizer": "adam",
+    "batch_size": 128,
+    "learning_rate": 0.001,
+}
 EPOCHS, FOLDS = 6, 2
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Measure gradients at the start and in training."""
     place = images(options)
     batch = _batch(place)
     starts = {kind: {name: _at_start(name, batch, kind) for name in NAMES} for kind in (FITTED, COMMON)}
-    found, history = compared(
-        options,
-        place,
-        {"activation": NAMES, "batch_norm": [False, True]},
-        **FIXED,
-        **FIXED_TOO,
-        epochs=options.passes(EPOCHS),
-        folds=FOLDS,
-    )
+    own = {key: value for key, value in FIXED.items() if key != "batch_norm"}
+    own |= {"epochs": options.passes(EPOCHS), "folds": FOLDS}
+    found, history = compared(options, place, {"activation": NAMES, "batch_norm": [False, True]}, **own)
     return {"starts": starts, "trained": found, "in_training": _in_training(history)}
 
 
@@ -69,10 +66,13 @@ def _at_start(activation: str, batch: tuple[torch.Tensor, torch.Tensor], start: 
             for layer in _layers(network):
                 layer.reset_parameters()
         nn.functional.cross_entropy(network(images), labels).backward()
-        norms = [
-            float(layer.weight.grad.norm()) for layer in _layers(network) if layer.weight.grad is not None
-        ]
-        ratios.append([norm / norms[-1] for norm in norms])
+        ratios.append([float(layer.weight.grad.norm()) for layer in _layers(network)])
+    return _relative(ratios)
+
+
+def _relative(norms: Sequence[Sequence[float]]) -> list[float]:
+    """Of each layer's gradient over the last one's the median over several networks or epochs."""
+    ratios = ([each / of[-1] for each in of] for of in norms)
     return [float(f"{statistics.median(of):.3g}") for of in zip(*ratios, strict=True)]
 
 
@@ -94,11 +94,8 @@ def _in_training(history: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
             continue
         norms = [each["gradient_norm"] for each in record["health"]["weights"].values()]
         if norms[-1] > 0:
-            found.setdefault(record["variant"], []).append([norm / norms[-1] for norm in norms])
-    return {
-        name: [float(f"{statistics.median(of):.3g}") for of in zip(*rows, strict=True)]
-        for name, rows in found.items()
-    }
+            found.setdefault(record["variant"], []).append(norms)
+    return {name: _relative(rows) for name, rows in found.items()}
 
 
 def variant(name: str, norm: bool) -> str:
@@ -107,7 +104,6 @@ def variant(name: str, norm: bool) -> str:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Gradients by depth, and accuracy."""
     panels: list[Dots | Lines] = []
     for kind, title in ((FITTED, "Before the first step, weights fitted to the activation"),
                         (COMMON, "Before the first step, the same start for all")):  # fmt: skip
@@ -116,34 +112,23 @@ def drawn(record: dict[str, Any]) -> str:
             for colour, name in zip(CATEGORIES, NAMES, strict=False)
         ]
         panels.append(Lines(title, "layer, from the input", "gradient, last layer = 1", lines, log_y=True))
-    labels = {
-        variant(name, norm): f"{name}{', batch norm' if norm else ''}"
-        for name in NAMES
-        for norm in (False, True)
-    }
-    panels.append(Dots("Accuracy after training", "accuracy", _rows(record, labels), (0.1, "chance")))
+    both = [(name, norm) for name in NAMES for norm in (False, True)]
+    labels = {variant(name, norm): f"{name}{', batch norm' if norm else ''}" for name, norm in both}
+    rows = rows_of(record["trained"], names=labels)
+    panels.append(Dots("Accuracy after training", "accuracy", rows, (0.1, "chance")))
     return figure(panels, "Gradient of each layer of a deep perceptron, and what it learns")
 
 
-def _rows(record: dict[str, Any], labels: dict[str, str]) -> list[Row]:
-    return rows_of(record["trained"], names=labels)
-
-
 def shown(record: dict[str, Any]) -> str:
-    """The tables."""
-    found = record["trained"]
-    first = [
-        [
-            name,
-            *(f"{record['starts'][kind][name][0]:.2g}" for kind in (FITTED, COMMON)),
-            *(
-                f"{record['in_training'][variant(name, norm)][0]:.2g}" if record["in_training"] else ""
-                for norm in (False, True)
-            ),
-        ]
-        for name in NAMES
-    ]
-    scores = [[name, *_scores(found, name)] for name in NAMES]
+    found, trained, first, scores = record["trained"], record["in_training"], [], []
+    for name in NAMES:
+        variants = [variant(name, norm) for norm in (False, True)]
+        starts = [f"{record['starts'][kind][name][0]:.2g}" for kind in (FITTED, COMMON)]
+        first.append([name, *starts, *(f"{trained[each][0]:.2g}" if trained else "" for each in variants)])
+        means = [span(found["variants"][each]["accuracy"]) for each in variants]
+        relu = variant("relu", False)
+        paired = "" if name == "relu" else ", ".join(beside(found, variants[0], relu))
+        scores.append([name, means[0], paired, means[1]])
     header = ["first layer's gradient over the last's", f"start {FITTED}", f"start {COMMON}",
               "in training", "in training, batch norm"]  # fmt: skip
     return (
@@ -151,14 +136,3 @@ def shown(record: dict[str, Any]) -> str:
         f"{table(['', 'accuracy', 'difference to relu', 'accuracy with batch norm'], scores)}\n"
         f"{trainings(found)} {cost(record)}\n"
     )
-
-
-def _scores(found: dict[str, Any], name: str) -> list[str]:
-    bare, relu = variant(name, False), variant("relu", False)
-    beside = "" if bare == relu else f"{against(found, bare, relu)}, {finding(found, bare, relu)}"
-    means = [span(found["variants"][variant(name, norm)]["accuracy"]) for norm in (False, True)]
-    return [means[0], beside, means[1]]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,14 +9,12 @@ regression is the network without a hidden layer.
 Takes: about 2 minutes with one thread.
 """
 
-import sys
 from typing import Any
 
 import numpy as np
 from drawing import Dots, figure
-from material import DRAWS, Options, images, mails, texts_of
 from showing import cost, differences_table, plain, rows_of, trainings
-from trying import compared, main
+from trying import DRAWS, Options, compared, images, mails, texts_of
 
 from pellucid.data import prepare
 from pellucid.settings import Settings
@@ -39,7 +37,6 @@ POINTS, PAIRS = 800, 2_000
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Train the three networks on every set."""
     fixed = {"model": "mlp", "augment": False, "batch_norm": False, "width": 128, "batch_size": 128}
     places = {"points": _points(options), "pairs": _pairs(options), "fashion": images(options)}
     record: dict[str, Any] = {"sets": {}}
@@ -48,9 +45,8 @@ def tried(options: Options) -> dict[str, Any]:
         found, _ = compared(options, place, {"depth": DEPTHS}, **fixed, epochs=epochs)
         record["sets"][name] = plain(found, "depth")
     place = texts_of(options, "mails", *mails())
-    limited = {} if options.epochs is None else {"epochs": options.epochs}
     models = {"model": ["logistic-regression", "bag"]}
-    found, _ = compared(options, place, models, preset="quick", width=64, **limited)
+    found, _ = compared(options, place, models, preset="quick", width=64, **options.limit)
     record["sets"]["mails"] = plain(found, "model")
     return record
 
@@ -58,8 +54,7 @@ def tried(options: Options) -> dict[str, Any]:
 def _points(options: Options) -> str:
     """Points around the corners of a square, as images of one row and two pixels."""
     draws = np.random.default_rng(DRAWS)
-    count = min(POINTS, options.examples)
-    corners = draws.integers(0, 2, (count, 2))
+    corners = draws.integers(0, 2, (min(POINTS, options.examples), 2))
     values = np.clip(64 + 128 * corners + draws.normal(0, 20, corners.shape), 0, 255)
     return _kept(options, "points", values[:, None, :], corners[:, 0] ^ corners[:, 1])
 
@@ -68,14 +63,12 @@ def _pairs(options: Options) -> str:
     """Pairs of images, each of trousers or a bag; the class is whether exactly one is a bag."""
     dataset, _ = prepare("sample:fashion", Settings())
     pool = np.concatenate([dataset.train, dataset.validation])
-    kinds = {name: dataset.classes.index(name) for name in ("Trouser", "Bag")}
-    of = {name: pool[dataset.labels[pool] == code] for name, code in kinds.items()}
-    draws = np.random.default_rng(DRAWS)
-    count = min(PAIRS, options.examples)
-    is_bag = draws.integers(0, 2, (count, 2))
-    chosen = np.where(
-        is_bag == 1, draws.choice(of["Bag"], (count, 2)), draws.choice(of["Trouser"], (count, 2))
+    bags, trousers = (
+        pool[dataset.labels[pool] == dataset.classes.index(name)] for name in ("Bag", "Trouser")
     )
+    draws, shape = np.random.default_rng(DRAWS), (min(PAIRS, options.examples), 2)
+    is_bag = draws.integers(0, 2, shape)
+    chosen = np.where(is_bag == 1, draws.choice(bags, shape), draws.choice(trousers, shape))
     both = np.concatenate([dataset.inputs[chosen[:, side]] for side in (0, 1)], axis=2)
     return _kept(options, "pairs", both[..., 0], is_bag[:, 0] ^ is_bag[:, 1])
 
@@ -87,21 +80,14 @@ def _kept(options: Options, name: str, values: np.ndarray, labels: np.ndarray) -
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy on every set."""
-    panels = [
-        Dots(
-            TITLES[name],
-            "accuracy",
-            rows_of(found, names=LABELS),
-            (0.5, "chance") if name in ("points", "pairs") else None,
-        )
-        for name, found in record["sets"].items()
-    ]
+    panels = []
+    for name, found in record["sets"].items():
+        line = (0.5, "chance") if name in ("points", "pairs") else None
+        panels.append(Dots(TITLES[name], "accuracy", rows_of(found, names=LABELS), line))
     return figure(panels, "Accuracy without a hidden layer, with one and with two, on four sets")
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables."""
     parts = []
     for name, found in record["sets"].items():
         examples = {"points": "points", "pairs": "pairs", "mails": "texts"}.get(name, "images")
@@ -109,7 +95,3 @@ def shown(record: dict[str, Any]) -> str:
         base = next(iter(found["variants"]))
         parts.append(f"{heads}\n\n{differences_table(found, base)}\n{trainings(found, examples)}\n")
     return "\n".join(parts) + f"\n{cost(record)}\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,13 +8,11 @@ descent is also given five times the passes.
 Takes: about 4 minutes with one thread.
 """
 
-import sys
 from typing import Any
 
 from drawing import CATEGORIES, Line, Lines, figure
-from material import Options, images
-from showing import against, cost, differences_table, finding, losses_table, panels_of, trainings
-from trying import best_rates, main, twins
+from showing import beside, cost, differences_table, losses_table, panels_of, trainings
+from trying import BARE, Options, best_rates, images, twins
 
 RATES = {
     "gd": (0.03, 0.1, 0.3, 1.0),
@@ -25,25 +23,21 @@ RATES = {
 NAMES = {"gd": "gradient descent", "sgd": "stochastic", "momentum": "momentum", "adam": "Adam"}
 LONG, LONGER = "gradient descent, 5 x", 5
 EPOCHS = 10
-FIXED = {"model": "mlp", "width": 128, "batch_norm": False, "augment": False, "schedule": "constant"}
-FIXED_TOO = {"label_smoothing": 0.0, "weight_decay": 0.0, "precision": "fp32"}
+FIXED = {**BARE, "width": 128, "schedule": "constant", "weight_decay": 0.0}
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Choose the rates, then train."""
-    place, fixed = images(options), {**FIXED, **FIXED_TOO}
-    epochs = options.passes(EPOCHS)
-    rates, tuning = best_rates(options, place, "optimizer", list(RATES), RATES, **fixed, epochs=epochs)
+    place, epochs = images(options), options.passes(EPOCHS)
+    rates, tuning = best_rates(options, place, "optimizer", list(RATES), RATES, **FIXED, epochs=epochs)
     variants: dict[str, dict[str, Any]] = {
         words: {"optimizer": name, "learning_rate": rates[name], "epochs": epochs}
         for name, words in NAMES.items()
     }
     variants[LONG] = variants[NAMES["gd"]] | {"epochs": LONGER * epochs}
-    return {"tuning": tuning, "rates": rates, "trained": twins(options, place, variants, **fixed)}
+    return {"tuning": tuning, "rates": rates, "trained": twins(options, place, variants, **FIXED)}
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy at the end, and the loss pass by pass."""
     found = record["trained"]
     lines = []
     for colour, words in zip(CATEGORIES, NAMES.values(), strict=False):
@@ -57,7 +51,6 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables."""
     found = record["trained"]
     pair = NAMES["adam"], NAMES["momentum"]
     chosen = "; ".join(
@@ -66,10 +59,6 @@ def shown(record: dict[str, Any]) -> str:
     )
     return (
         f"{differences_table(found, NAMES['sgd'])}\n{losses_table(found, NAMES.values())}\n"
-        f"Adam less momentum: {against(found, *pair)}, {finding(found, *pair)}.\n\n"
+        f"Adam less momentum: {', '.join(beside(found, *pair))}.\n\n"
         f"Learning rates chosen: {chosen}. {trainings(found)} {cost(record)}\n"
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

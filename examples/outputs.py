@@ -8,16 +8,14 @@ answer and probability are.
 Takes: about 1 minute with one thread.
 """
 
-import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from drawing import figure
-from material import Options, images
-from showing import cost, differences_table, panels_of, table, trainings
+from showing import cost, differences_table, panels_of, rates_chosen, table, trainings
 from torch import Tensor, nn
-from trying import TUNING_SEED, main, summed_up
+from trying import TUNING_SEED, Options, images, summed_up
 
 from pellucid.arithmetic import accuracy, log_loss
 from pellucid.data import Dataset, folds, prepare
@@ -29,20 +27,7 @@ RATES = (0.001, 0.003, 0.01, 0.03)
 EPOCHS, BATCH, WIDTH = 10, 128, 128
 
 
-class Answered(NamedTuple):
-    """What a trained network says of a fold.
-
-    Attributes:
-        outputs: one number for each class, as the network gives it.
-        labels: the classes.
-    """
-
-    outputs: np.ndarray
-    labels: np.ndarray
-
-
 def tried(options: Options) -> dict[str, Any]:
-    """Choose the rates, train, and look at the outputs."""
     dataset, _ = prepare(images(options), Settings())
     threads = torch.get_num_threads()
     torch.set_num_threads(options.threads)
@@ -54,7 +39,7 @@ def tried(options: Options) -> dict[str, Any]:
         for number, fold in enumerate(folds(dataset, options.folds, seed), start=1):
             sizes.append((len(fold.train), len(fold.test)))
             for kind in _LOSSES:
-                found = _facts(_answered(fold, kind, rates[kind], seed, options))
+                found = _facts(*_answered(fold, kind, rates[kind], seed, options))
                 scores[kind].append({"seed": seed, "fold": number, **found})
     torch.set_num_threads(threads)
     train, judged = np.mean(sizes, axis=0)
@@ -70,13 +55,14 @@ def _tuned(dataset: Dataset, kind: str, rate: float, options: Options) -> float:
     """Mean accuracy with a learning rate, on two folds of another seed."""
     reached = []
     for fold in folds(dataset, 2, TUNING_SEED):
-        answered = _answered(fold, kind, rate, TUNING_SEED, options)
-        reached.append(accuracy(answered.labels, answered.outputs))
+        reached.append(accuracy(*_answered(fold, kind, rate, TUNING_SEED, options)))
     return round(float(np.mean(reached)), 4)
 
 
-def _answered(fold: Dataset, kind: str, rate: float, seed: int, options: Options) -> Answered:
-    """Train on a fold's examples and answer the fold."""
+def _answered(
+    fold: Dataset, kind: str, rate: float, seed: int, options: Options
+) -> tuple[np.ndarray, np.ndarray]:
+    """Train on a fold's examples; the fold's classes, and the network's output for each class."""
     images = torch.from_numpy(np.array(fold.inputs.transpose(0, 3, 1, 2)))
     labels = torch.from_numpy(fold.labels)
     classes = len(fold.classes)
@@ -94,7 +80,7 @@ def _answered(fold: Dataset, kind: str, rate: float, seed: int, options: Options
             optimizer.step()
     with torch.no_grad():
         outputs = _OUTPUTS[kind](network(images[torch.from_numpy(fold.test)].float()))
-    return Answered(outputs.numpy().astype(np.float64), fold.labels[fold.test])
+    return fold.labels[fold.test], outputs.numpy().astype(np.float64)
 
 
 def _each_class(logits: Tensor, labels: Tensor) -> Tensor:
@@ -108,8 +94,7 @@ _OUTPUTS = {SOFTMAX: lambda logits: logits.softmax(dim=1), SIGMOID: torch.sigmoi
 _FACTS = ("off_by_tenth", "least_sum", "largest_sum", "none", "several")
 
 
-def _facts(answered: Answered) -> dict[str, float]:
-    outputs, labels = answered
+def _facts(labels: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
     sums, above = outputs.sum(axis=1), (outputs > 0.5).sum(axis=1)
     return {
         "accuracy": accuracy(labels, outputs),
@@ -123,7 +108,6 @@ def _facts(answered: Answered) -> dict[str, float]:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy and log loss."""
     found = record["trained"]
     panels = [
         *panels_of(found, "Accuracy on the folds", SOFTMAX),
@@ -133,28 +117,15 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables."""
     found = record["trained"]
-    rows = [
-        [
-            kind,
-            f"{100 * of['off_by_tenth']:.1f} %",
-            f"{of['least_sum']:.2f} to {of['largest_sum']:.2f}",
-            f"{100 * of['none']:.1f} %",
-            f"{100 * of['several']:.1f} %",
-        ]
-        for kind, of in record["outputs"].items()
-    ]
+    rows = []
+    for kind, of in record["outputs"].items():
+        off, none, several = (f"{100 * of[key]:.1f} %" for key in ("off_by_tenth", "none", "several"))
+        rows.append([kind, off, f"{of['least_sum']:.2f} to {of['largest_sum']:.2f}", none, several])
     header = ["of the images of a fold", "sum is off 1 by over 0.1", "smallest and largest sum",
               "no class above a half", "several above a half"]  # fmt: skip
-    chosen = ", ".join(f"{kind} {rate:g}" for kind, rate in record["rates"].items())
-    grid = ", ".join(f"{rate:g}" for rate in RATES)
     return (
         f"{table(header, rows)}\n{differences_table(found, SOFTMAX)}\n"
         f"{differences_table(found, SOFTMAX, 'log_loss')}\n"
-        f"Learning rates of Adam chosen from {grid}: {chosen}. {trainings(found)} {cost(record)}\n"
+        f"{rates_chosen(record, RATES)} {trainings(found)} {cost(record)}\n"
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

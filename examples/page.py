@@ -8,39 +8,25 @@ import argparse
 import importlib
 import json
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from showing import table
 from trying import IMAGES, RECORDS, ROOT, write
 
-NAMES = (
-    "hidden_layers",
-    "activations",
-    "gradient_by_depth",
-    "optimisers",
-    "losses",
-    "outputs",
-    "dropout",
-    "convolution",
-    "receptive_field",
-    "pooling",
-    "texts",
-    "data_growth",
-)
-"""The tries, in the order of the page."""
+NAMES = (  # in the order of the page
+    "hidden_layers", "activations", "gradient_by_depth", "optimisers", "losses", "outputs", "dropout",
+    "convolution", "receptive_field", "pooling", "texts", "data_growth",
+)  # fmt: skip
 
 PAGE = ROOT / "docs" / "textbook.md"
 
 
 def script(name: str) -> ModuleType:
-    """The module of a try."""
     return importlib.import_module(name)
 
 
 def record_of(name: str) -> dict[str, Any]:
-    """The record of a try."""
     found: dict[str, Any] = json.loads((ROOT / RECORDS / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
@@ -48,18 +34,11 @@ def record_of(name: str) -> dict[str, Any]:
 def part(name: str) -> str:
     """Plot and figures in Markdown, between the marks of a try."""
     module, record = script(name), record_of(name)
-    image = f"images/textbook/{name}.svg"
-    return f"![{title_of(record, module)}]({image})\n\n{module.shown(record)}"
-
-
-def title_of(record: dict[str, Any], module: ModuleType) -> str:
-    """The title of a plot, which says what it shows."""
-    plot = module.drawn(record)
-    return str(plot[plot.index("<title>") + len("<title>") : plot.index("</title>")])
+    title = module.drawn(record).partition("<title>")[2].partition("</title>")[0]
+    return f"![{title}](images/textbook/{name}.svg)\n\n{module.shown(record)}"
 
 
 def costs() -> str:
-    """A table of what each try took."""
     records = {name: record_of(name) for name in NAMES}
     rows = [
         [f"`examples/{name}.py`", f"{each['processor_seconds']:,.0f} s", f"{each['seconds']:,.0f} s"]
@@ -87,7 +66,8 @@ def main() -> int:
     arguments = flags.parse_args()
     page = PAGE.read_text(encoding="utf-8")
     if arguments.check:
-        stale = [name for name in NAMES if _plot(name).read_text() != script(name).drawn(record_of(name))]
+        plots = {name: (ROOT / IMAGES / f"{name}.svg").read_text() for name in NAMES}
+        stale = [name for name, plot in plots.items() if plot != script(name).drawn(record_of(name))]
         if filled(page) != page:
             stale.append(PAGE.name)
         if stale:
@@ -98,10 +78,6 @@ def main() -> int:
             write(name, record_of(name), script(name).drawn, ROOT)
     PAGE.write_text(filled(page), encoding="utf-8")
     return 0
-
-
-def _plot(name: str) -> Path:
-    return ROOT / IMAGES / f"{name}.svg"
 
 
 if __name__ == "__main__":

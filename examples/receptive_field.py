@@ -8,16 +8,14 @@ Changing all pixels outside the field leaves the unit as it was, to the bit or n
 Takes: about 1 minute with one thread.
 """
 
-import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from drawing import Dots, Row, figure
-from material import Options, images
 from showing import cost, table
 from torch import Tensor, nn
-from trying import main
+from trying import Options, images
 
 from pellucid import ImageClassifier, explain
 from pellucid.data import Dataset, prepare
@@ -31,17 +29,11 @@ IMAGES, SIDE = 64, 28
 
 
 class Seen(NamedTuple):
-    """What a unit sees.
+    """What a unit sees: rows and columns of its layer's maps (1 where it has none) and of the field by rule.
 
-    Attributes:
-        layer: its layer.
-        kind: of the layer.
-        maps: rows and columns of the layer's maps, or 1 where it has none.
-        field: rows and columns of the field, by rule.
-        share: of the image's pixels that lie in it.
-        share_with_gradient: of the pixels that have a gradient in at least one image.
-        outside: largest gradient outside the field.
-        change: of the unit, relative to its spread over images, when all pixels outside are exchanged.
+    `share` is that of the image's pixels in the field, `share_with_gradient` that of the pixels that have a
+    gradient in at least one image, `outside` the largest gradient outside the field, `change` that of the
+    unit, relative to its spread over images, when all pixels outside are exchanged.
     """
 
     layer: str
@@ -55,7 +47,6 @@ class Seen(NamedTuple):
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Train both networks and look through every layer that moves a window, and the dense ones."""
     dataset, _ = prepare(images(options), Settings())
     found = {}
     for name, given in NETWORKS.items():
@@ -79,8 +70,8 @@ def _seen(classifier: ImageClassifier, dataset: Dataset) -> list[Seen]:
             continue
         shape = explained.opened.value(line.name).shape
         unit = (0, shape[1] // 2, shape[2] // 2) if len(shape) == 3 else (0,)
-        field = explained.field(line.name, unit)
-        rows.append(_through(network, modules[line.name], unit, images, (line.name, line.kind, shape, field)))
+        measured = _through(network, modules[line.name], unit, images, explained.field(line.name, unit))
+        rows.append(Seen(line.name, line.kind, shape[1] if len(shape) == 3 else 1, *measured))
     return rows
 
 
@@ -88,14 +79,9 @@ _LOOKED_AT = ("convolution", "max-pool", "average-pool", "global-max", "dense")
 
 
 def _through(
-    network: Network,
-    module: nn.Module,
-    unit: tuple[int, ...],
-    images: Tensor,
-    about: tuple[str, str, tuple[int, ...], Box],
-) -> Seen:
-    """Measure what one unit sees."""
-    name, kind, shape, field = about
+    network: Network, module: nn.Module, unit: tuple[int, ...], images: Tensor, field: Box
+) -> tuple[Any, ...]:
+    """Measure what one unit sees: the fields of `Seen` from `field` on."""
     inside = torch.zeros(SIDE, SIDE, dtype=torch.bool)
     (top, bottom), (left, right) = field
     inside[top : bottom + 1, left : right + 1] = True
@@ -107,20 +93,16 @@ def _through(
     with torch.no_grad():
         after = _unit(network, module, unit, exchanged)
     spread = float(values.detach().std()) or 1.0
-    return Seen(
-        layer=name,
-        kind=kind,
-        maps=shape[1] if len(shape) == 3 else 1,
-        field=(bottom - top + 1, right - left + 1),
-        share=round(float(inside.float().mean()), 4),
-        share_with_gradient=round(float((reach > 0).float().mean()), 4),
-        outside=float(reach[~inside].max()) if (~inside).any() else 0.0,
-        change=float(f"{float((after - values.detach()).abs().max()) / spread:.2g}"),
+    return (
+        (bottom - top + 1, right - left + 1),
+        round(float(inside.float().mean()), 4),
+        round(float((reach > 0).float().mean()), 4),
+        float(reach[~inside].max()) if (~inside).any() else 0.0,
+        float(f"{float((after - values.detach()).abs().max()) / spread:.2g}"),
     )
 
 
 def _unit(network: Network, module: nn.Module, unit: tuple[int, ...], images: Tensor) -> Tensor:
-    """The unit's value in every image."""
     kept: list[Tensor] = []
     # A copy, since a later layer may write over what this one gives.
     hook = module.register_forward_hook(lambda _module, _taken, given: kept.append(given.clone()))
@@ -131,7 +113,6 @@ def _unit(network: Network, module: nn.Module, unit: tuple[int, ...], images: Te
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """The share of the image that a unit of each layer sees."""
     panels = []
     for name, layers in record["networks"].items():
         rows = [Row(_short(each["layer"]), 100 * each["share"], 0.0, 100 * each["share"]) for each in layers]
@@ -145,29 +126,18 @@ def _short(layer: str) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables."""
     header = ["layer", "maps of", "field by rule", "share of the image", "pixels with a gradient",
               "largest gradient outside", "change when all outside is exchanged"]  # fmt: skip
     parts = []
     for name, layers in record["networks"].items():
-        rows = [
-            [
-                f"`{_short(each['layer'])}`",
-                f"{each['maps']} x {each['maps']}",
-                f"{each['field'][0]} x {each['field'][1]}",
-                f"{100 * each['share']:.0f} %",
-                f"{100 * each['share_with_gradient']:.0f} %",
-                f"{each['outside']:g}",
-                f"{each['change']:.1g}",
-            ]
-            for each in layers
-        ]
+        rows = []
+        for each in layers:
+            shares = [f"{100 * each[key]:.0f} %" for key in ("share", "share_with_gradient")]
+            sizes = [f"{each['maps']} x {each['maps']}", f"{each['field'][0]} x {each['field'][1]}"]
+            last = [f"{each['outside']:g}", f"{each['change']:.1g}"]
+            rows.append([f"`{_short(each['layer'])}`", *sizes, *shares, *last])
         parts.append(f"{TITLES[name]}\n\n{table(header, rows)}\n")
     return (
         "".join(parts) + f"One unit in the middle of each layer, {IMAGES} images; the change is relative to "
         f"the spread of the unit over images. {cost(record)}\n"
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

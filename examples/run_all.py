@@ -1,25 +1,33 @@
-"""Runs every try of the textbook, one after the other: `python examples/run_all.py [NAME ...]`.
+"""Runs every try of the textbook, one after the other: `python examples/run_all.py [NAME ...] [--seeds 5]`.
 
 Then fills docs/textbook.md, where records were written into this repository. Takes: under an hour on two
 cores; one core is used, unless `--threads` asks for more.
 """
 
+import argparse
 import sys
+from pathlib import Path
 
 from page import NAMES, PAGE, filled, script
-from trying import ROOT, options_of, parser, run
+from trying import ROOT, Options, run
 
 
 def main() -> int:
-    """Run the tries."""
-    flags = parser("Run the tries of the textbook.")
+    flags = argparse.ArgumentParser(description="Run the tries of the textbook.")
     flags.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(NAMES)}; default: all")
-    arguments = flags.parse_args()
-    if unknown := set(arguments.names) - set(NAMES):
+    flags.add_argument("--examples", type=int, default=10_000, help="most images or texts (10,000)")
+    flags.add_argument("--seeds", type=int, default=3, help="trainings on each fold (3)")
+    flags.add_argument("--folds", type=int, default=3, help="folds for each seed (3)")
+    flags.add_argument("--epochs", type=int, help="passes in every training; default: what each try asks for")
+    flags.add_argument("--threads", type=int, default=1, help="processor threads (1)")
+    flags.add_argument("--out", type=Path, default=ROOT, help="folder in which docs/ lies")
+    given = flags.parse_args()
+    if unknown := set(given.names) - set(NAMES):
         flags.error(f"unknown {', '.join(sorted(unknown))}; known are {', '.join(NAMES)}")
-    for name in arguments.names or NAMES:
-        run(script(name), options_of(arguments), arguments.out)
-    if arguments.out == ROOT:
+    options = Options(given.examples, given.seeds, given.folds, given.epochs, given.threads, Path())
+    for name in given.names or NAMES:
+        run(script(name), options, given.out)
+    if given.out == ROOT:
         PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 

@@ -49,13 +49,24 @@ def differences_table(record: Record, base: str, measure: str = "accuracy") -> s
     rows = []
     for name, each in record["variants"].items():
         cells = [name, span(each[measure])]
-        rows.append([*cells, *(["", ""] if name == base else _beside(record, name, base, measure))])
+        rows.append([*cells, *(["", ""] if name == base else beside(record, name, base, measure))])
     words = measure.replace("_", " ")
     return table(["", words, f"difference to {base}", "verdict"], rows)
 
 
-def _beside(record: Record, name: str, base: str, measure: str) -> list[str]:
+def beside(record: Record, name: str, base: str, measure: str = "accuracy") -> list[str]:
+    """The paired difference of two variants, and the verdict on it."""
     return [against(record, name, base, measure), finding(record, name, base, measure)]
+
+
+def sections(
+    records: Mapping[str, Record], titles: Mapping[str, str], base: str, what: str = "images"
+) -> list[str]:
+    """A title, the table of differences to `base` and how many trainings, for each of several records."""
+    return [
+        f"{titles[name]}\n\n{differences_table(found, base)}\n{trainings(found, what)}\n"
+        for name, found in records.items()
+    ]
 
 
 def trainings(record: Record, what: str = "images") -> str:
@@ -64,6 +75,12 @@ def trainings(record: Record, what: str = "images") -> str:
         f"{record['trainings']} trainings of each, on {record['train']:,} {what}, judged on "
         f"{record['judged']:,} others."
     )
+
+
+def rates_chosen(record: Record, rates: Iterable[float]) -> str:
+    """A sentence on the learning rates that `best_rates` chose."""
+    chosen = ", ".join(f"{name} {rate:g}" for name, rate in record["rates"].items())
+    return f"Learning rates of Adam chosen from {', '.join(f'{rate:g}' for rate in rates)}: {chosen}."
 
 
 def cost(record: Record) -> str:
@@ -112,13 +129,9 @@ def panels_of(
 def plain(record: Mapping[str, Any], setting: str) -> dict[str, Any]:
     """A record of `compare` whose variants, such as `depth=2`, are named by their values alone."""
     start = f"{setting}="
-    short = {name: name.removeprefix(start) for name in record["variants"]}
-    return {
-        **record,
-        "variants": {short[name]: each for name, each in record["variants"].items()},
-        "differences": [
-            {**each, "a": short[each["a"]], "b": short[each["b"]]}
-            | {"verdict": each["verdict"].replace(start, "")}
-            for each in record["differences"]
-        ],
-    }
+    differences = [
+        {key: value.replace(start, "") if isinstance(value, str) else value for key, value in each.items()}
+        for each in record["differences"]
+    ]
+    variants = {name.removeprefix(start): each for name, each in record["variants"].items()}
+    return {**record, "variants": variants, "differences": differences}

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from drawing import figure
-from material import Options, mails, texts_of
-from showing import cost, differences_table, panels_of, plain, table, trainings
-from trying import ROOT, compared, main
+from showing import cost, panels_of, plain, sections, table
+from trying import ROOT, Options, compared, mails, texts_of
 
 NAMES = {"bag": "bag of words", "text-cnn": "convolution", "rnn": "LSTM"}
 TITLES = {"mails": "e-mails: spam or not", "r8": "R8: eight topics of news"}
@@ -22,7 +21,6 @@ WORDS, FOLDS = 100, 2
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Train the three on both sets."""
     record: dict[str, Any] = {"sets": {}}
     for name, read in (("mails", mails), ("r8", _news)):
         try:
@@ -30,25 +28,17 @@ def tried(options: Options) -> dict[str, Any]:
         except SystemExit as error:
             print(f"    {TITLES[name]}: left out: {error}", file=sys.stderr)
             continue
-        found, _ = compared(
-            options,
-            texts_of(options, name, *_cut(*material)),
-            {"model": list(NAMES)},
-            folds=FOLDS,
-            preset="quick",
-            **({} if options.epochs is None else {"epochs": options.epochs}),
-        )
+        place, own = texts_of(options, name, *_cut(*material)), {"folds": FOLDS, "preset": "quick"}
+        found, _ = compared(options, place, {"model": list(NAMES)}, **own, **options.limit)
         record["sets"][name] = plain(found, "model")
     return record
 
 
 def _cut(texts: list[str], labels: list[str]) -> tuple[list[str], list[str]]:
-    """The beginnings of texts."""
     return [" ".join(text.split()[:WORDS]) for text in texts], labels
 
 
 def _news() -> tuple[list[str], list[str]]:
-    """The training part of R8."""
     sys.path.append(str(Path(ROOT) / "benchmarks"))
     import text_data
 
@@ -57,7 +47,6 @@ def _news() -> tuple[list[str], list[str]]:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy on both sets."""
     panels = []
     for name, found in record["sets"].items():
         panels += panels_of(found, TITLES[name], "bag", names=NAMES)
@@ -65,17 +54,10 @@ def drawn(record: dict[str, Any]) -> str:
 
 
 def shown(record: dict[str, Any]) -> str:
-    """The tables."""
-    parts = []
-    for name, found in record["sets"].items():
-        parts.append(f"{TITLES[name]}\n\n{differences_table(found, 'bag')}\n{trainings(found, 'texts')}\n")
     rows = [
         [words, *(f"{found['variants'][name]['train_seconds']:.1f} s" for found in record["sets"].values())]
         for name, words in NAMES.items()
     ]
     header = ["one training takes", *(TITLES[name] for name in record["sets"])]
-    return "\n".join(parts) + f"\n{table(header, rows)}\n{cost(record)}\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    parts = [*sections(record["sets"], TITLES, "bag", "texts"), table(header, rows) + f"\n{cost(record)}\n"]
+    return "\n".join(parts)

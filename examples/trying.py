@@ -7,27 +7,23 @@ and statistics are those of `compare`, but no examples are kept back to choose a
 the last one are judged. `best_rates` chooses that rate in trainings of their own, with another seed.
 """
 
-import argparse
 import dataclasses
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-from material import Options
 
 from pellucid.arithmetic import accuracy
 from pellucid.data import Dataset, folds, prepare
 from pellucid.errors import DivergedError
 from pellucid.pipeline.comparing.compare import compare
-from pellucid.pipeline.comparing.trials import rank, scores_of
+from pellucid.pipeline.comparing.standings import rank, scores_of
 from pellucid.pipeline.learners.candidates import answers
 from pellucid.pipeline.learners.network import learner_of
 from pellucid.pipeline.learners.preparation import material_of
@@ -36,17 +32,80 @@ from pellucid.settings import METRICS, Settings
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS, IMAGES = Path("docs/textbook"), Path("docs/images/textbook")
 TUNING_SEED = 1000
+# Seed of what a try makes up: none of those that divide the examples, whose draws would be the same.
+DRAWS = 20_260
+_ACCURACY, _SEEN = METRICS["accuracy"], "accuracy on the training examples"
 MEASURES = {
-    "accuracy": METRICS["accuracy"],
+    "accuracy": _ACCURACY,
     "log_loss": METRICS["log_loss"],
-    "train_accuracy": replace(
-        METRICS["accuracy"], key="train_accuracy", words="accuracy on the training examples"
-    ),
-    "gap": replace(METRICS["accuracy"], key="gap", words="gap between training and fold", is_error=True),
+    "train_accuracy": dataclasses.replace(_ACCURACY, key="train_accuracy", words=_SEEN),
+    "gap": dataclasses.replace(_ACCURACY, key="gap", words="gap between training and fold", is_error=True),
 }
+
+# A perceptron without what would blur a comparison.
+BARE = {"model": "mlp", "batch_norm": False, "augment": False, "label_smoothing": 0.0, "precision": "fp32"}
 
 Record = dict[str, Any]
 Scores = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How much is tried: at most so many examples, trainings on each fold, folds for each seed.
+
+    `epochs` are passes in every training, `None` for what each try asks for; `work` is a folder for what is
+    not kept.
+    """
+
+    examples: int
+    seeds: int
+    folds: int
+    epochs: int | None
+    threads: int
+    work: Path
+
+    @property
+    def limit(self) -> dict[str, int]:
+        """The epochs given for all, as a setting, where they are."""
+        return {} if self.epochs is None else {"epochs": self.epochs}
+
+    def passes(self, usual: int) -> int:
+        """Epochs of a training: the usual ones of the try, or what was given for all."""
+        return self.epochs or usual
+
+
+def images(options: Options, count: int | None = None) -> str:
+    """The bundled part of Fashion-MNIST, or `count` of its images, as DATA for `compare`.
+
+    `options.examples` bounds the number.
+    """
+    wanted = min(options.examples, count or options.examples)
+    dataset, _ = prepare("sample:fashion", Settings())
+    pool = np.concatenate([dataset.train, dataset.validation])
+    if wanted >= len(pool):
+        return "sample:fashion"
+    chosen = np.random.default_rng(0).permutation(pool)[:wanted]
+    path = options.work / f"fashion-{wanted}.npz"
+    labels, parts = np.array(dataset.classes)[dataset.labels], {"train": chosen, "test": dataset.test}
+    arrays = {f"x_{part}": dataset.inputs[where] for part, where in parts.items()}
+    np.savez(path, **arrays, **{f"y_{part}": labels[where] for part, where in parts.items()})
+    return str(path)
+
+
+def texts_of(options: Options, name: str, texts: Sequence[str], labels: Sequence[str]) -> str:
+    """A table of texts and their classes, as DATA for `compare`; `options.examples` bounds the number."""
+    path = options.work / f"{name}.jsonl"
+    chosen = np.random.default_rng(0).permutation(len(texts))[: options.examples]
+    rows = [{"text": texts[row], "label": labels[row]} for row in chosen]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def mails() -> tuple[list[str], list[str]]:
+    """The bundled e-mails that are not for the test: texts, and the class of each."""
+    dataset, _ = prepare("sample:spam", Settings())
+    pool = [*dataset.train.tolist(), *dataset.validation.tolist()]
+    return [dataset.inputs[row] for row in pool], [dataset.label_text(row) for row in pool]
 
 
 def compared(
@@ -58,16 +117,8 @@ def compared(
     the history: one line for each epoch of each training.
     """
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
-        run = compare(
-            place,
-            out=Path(folder) / "run",
-            vary=vary,
-            seeds=options.seeds,
-            folds=folds or options.folds,
-            threads=options.threads,
-            quiet=True,
-            **given,
-        )
+        own = {"seeds": options.seeds, "folds": folds or options.folds, "threads": options.threads}
+        run = compare(place, out=Path(folder) / "run", vary=vary, quiet=True, **own, **given)
         found = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["compare"]
         lines = (run / "history.jsonl").read_text(encoding="utf-8").splitlines()
     scores = {name: each["scores"] for name, each in found["variants"].items()}
@@ -175,10 +226,8 @@ def summed_up(scores: Scores, train: float, judged: float, measures: Sequence[st
             for each in standings.contrasts
         ]
     trainings = len(next(iter(scores.values())))
-    return {
-        "train": round(train), "judged": round(judged), "trainings": trainings,
-        "variants": variants, "differences": differences,
-    }  # fmt: skip
+    sizes = {"train": round(train), "judged": round(judged), "trainings": trainings}
+    return {**sizes, "variants": variants, "differences": differences}
 
 
 def difference(record: Record, a: str, b: str, measure: str = "accuracy") -> Record:
@@ -196,13 +245,9 @@ def difference(record: Record, a: str, b: str, measure: str = "accuracy") -> Rec
     raise KeyError(f"{a} against {b}: no difference in {measure}")
 
 
-def run(script: ModuleType | str, options: Options, out: Path) -> None:
-    """Try one sentence; write its record and its plot.
-
-    `script` is the module, or its name where it is the one being run; `out` the folder in which `docs` lies.
-    """
-    module = sys.modules[script] if isinstance(script, str) else script
-    name = Path(module.__file__ or "").stem
+def run(module: ModuleType, options: Options, out: Path) -> None:
+    """Try the sentence of a module; write its record and its plot into the folder in which `docs` lies."""
+    name = module.__name__
     print(f"{name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
     began, cpu = time.perf_counter(), sum(os.times()[:4])
     with tempfile.TemporaryDirectory() as work:
@@ -225,30 +270,3 @@ def write(name: str, record: Record, drawn: Callable[[Record], str], out: Path) 
     text = json.dumps(record, indent=1, allow_nan=False)
     (out / RECORDS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     (out / IMAGES / f"{name}.svg").write_text(drawn(record), encoding="utf-8")
-
-
-def parser(description: str) -> argparse.ArgumentParser:
-    """The flags that all scripts take; the description says what is tried."""
-    flags = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    flags.add_argument("--examples", type=int, default=10_000, help="most images or texts (10,000)")
-    flags.add_argument("--seeds", type=int, default=3, help="trainings on each fold (3)")
-    flags.add_argument("--folds", type=int, default=3, help="folds for each seed (3)")
-    flags.add_argument("--epochs", type=int, help="passes in every training; default: what each try asks for")
-    flags.add_argument("--threads", type=int, default=1, help="processor threads (1)")
-    flags.add_argument("--out", type=Path, default=ROOT, help="folder in which docs/ lies")
-    return flags
-
-
-def options_of(arguments: argparse.Namespace) -> Options:
-    """The options that the flags of `parser` stand for."""
-    names = ("examples", "seeds", "folds", "epochs", "threads")
-    return Options(**{name: getattr(arguments, name) for name in names}, work=Path())
-
-
-def main(module: str = "__main__") -> int:
-    """Try the sentence of the script that calls this, by the name of its module."""
-    arguments = parser(sys.modules[module].__doc__ or "").parse_args()
-    run(module, options_of(arguments), arguments.out)
-    return 0

@@ -10,12 +10,16 @@ from typing import Any
 
 import hypothesis
 import pytest
+from threadpoolctl import threadpool_limits
 
 # Before numpy or torch are imported: sums differ between one thread and two.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
 # Threads that a test asks for must not spin while they wait: another worker needs the core.
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+# Plain pytest has loaded numpy by now, through jaxtyping's plugin, so its BLAS never saw these variables;
+# workers of xdist inherit them.
+threadpool_limits(1)
 
 # What is installed beside Pellucid must not change what a test trains; tests of backbones undo this.
 os.environ["PELLUCID_BACKBONES"] = "none"

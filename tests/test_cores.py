@@ -4,10 +4,12 @@ import subprocess
 import sys
 
 import pytest
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info
 
 from pellucid import cores
 from pellucid.settings import Settings
-from pellucid.training.hardware import choose_threads, is_left_open, sharing
+from pellucid.training.hardware import choose_threads, sharing
 
 TIMES = """cpu  900 0 900 900 900 0 0 0 0 0
 cpu0 100 10 200 5000 40 5 5 0 0 0
@@ -57,12 +59,20 @@ def test_a_busy_program_is_seen(monkeypatch):
 def test_a_run_takes_a_thread_for_each_free_core_unless_told(two_cores, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert choose_threads(Settings()) == 2
-    with sharing(1):
-        assert choose_threads(Settings()) == 1
+    with sharing(Settings(), lambda: 1) as free:
+        assert free == choose_threads(Settings()) == 1
         assert choose_threads(Settings(threads=2)) == 2
-    assert is_left_open(Settings())
-    assert not is_left_open(Settings(threads=2))
+    assert choose_threads(Settings()) == 2
+    with sharing(Settings(threads=2), lambda: pytest.fail("counted")) as free:
+        assert free is None
     monkeypatch.setenv("OMP_NUM_THREADS", "4,2")
-    with sharing(1):
+    with sharing(Settings(), lambda: pytest.fail("counted")):
         assert choose_threads(Settings()) == 4
-    assert not is_left_open(Settings())
+
+
+def test_sums_of_tests_are_made_by_one_thread():
+    """Two would round otherwise than the one that runs bind themselves to, whether xdist started or not."""
+    LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    found = {(each["user_api"], each["filepath"]): each["num_threads"] for each in threadpool_info()}
+    assert any(api == "blas" for api, _ in found)
+    assert set(found.values()) == {1}

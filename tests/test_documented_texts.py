@@ -5,6 +5,7 @@ import re
 import pytest
 import write_reference
 
+from pellucid.data.splitting import LEAST_VALIDATION, MOST_TEST, MOST_VALIDATION, TEST_SHARE, VALIDATION_SHARE
 from pellucid.networks.config import MANY_CLASSES
 from pellucid.training.recipe_defaults import TEXTS, UPDATES_OF_TEXTS
 
@@ -37,3 +38,13 @@ def test_documented_numbers_of_training_are_those_used(name: str, column: int) -
     assert documented("arithmetic", column).startswith("bf16" if recipe.in_bf16 else "fp32")
     quick, standard, best = UPDATES_OF_TEXTS.values()
     assert f"until {quick}, {standard} or {best} steps" in PAGE
+
+
+def test_documented_sizes_of_splits_are_those_that_are_cut() -> None:
+    page = " ".join((write_reference.ROOT / "docs" / "data.md").read_text(encoding="utf-8").split())
+    said = (
+        f"{100 * TEST_SHARE:g} % of the examples are put aside for testing, at most {MOST_TEST:,}; where "
+        f"there is no validation split, {100 * VALIDATION_SHARE:g} % of the rest, "
+        f"at most {MOST_VALIDATION:,} and at least {LEAST_VALIDATION}"
+    )
+    assert said in page, re.findall(r".{80}for testing, at most.{120}", page)

@@ -251,3 +251,26 @@ def test_a_lock_that_cannot_be_written(tmp_path: Path) -> None:
         files.locked(tmp_path / "nowhere"),
     ):
         pass
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to], ids=["soft", "hard"])
+def test_a_lock_that_is_a_link_leaves_what_it_points_to(
+    tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine")
+    run = tmp_path / "run"
+    run.mkdir()
+    link(run / ".lock", precious)
+    with pytest.raises(StorageError, match=r"\.lock: cannot write: .*; remove it"), files.locked(run):
+        pass
+    assert precious.read_text() == "mine"
+
+
+def test_a_lock_that_is_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".lock")
+    with (
+        pytest.raises(StorageError, match=r"\.lock: cannot write: not a regular file"),
+        files.locked(tmp_path),
+    ):
+        pass

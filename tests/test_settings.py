@@ -275,3 +275,9 @@ def test_unfit_tables_of_names_are_refused(tmp_path: Path, content: str, words: 
         Settings(rename=str(tmp_path / "names.csv"))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"^--rename: .*missing.csv: no such file"):
         Settings(rename=str(tmp_path / "missing.csv"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("backbone", [None, "none"])
+def test_weights_without_a_backbone_are_refused(backbone: str | None) -> None:
+    with pytest.raises(UsageError, match=r"--weights: belongs to --backbone NAME"):
+        Settings(weights="weights.safetensors", backbone=backbone)

@@ -1,13 +1,17 @@
-"""The page of formulas, from the docstrings of `pellucid/reference`, where they stand beside the code."""
+"""The page of formulas, from `pellucid/reference`: the line of each layer, and docstrings beside the code."""
 
 import ast
 import re
 from pathlib import Path
 
+from pellucid.reference import LAYERS
+from pellucid.reference.notation import Declaration
+
 REFERENCE = Path(__file__).resolve().parent.parent / "src" / "pellucid" / "reference"
 
 ORDER = {
     "Layers": {
+        "One line a layer": "notation",
         "Inputs prepared": "scaling",
         "Dense layer and dropout": "dense",
         "Activation functions": "activations",
@@ -66,8 +70,21 @@ def mathematics_page() -> str:
         for title, name in files.items():
             tree = ast.parse((REFERENCE / f"{name}.py").read_text(encoding="utf-8"))
             parts.append(f"\n### {title}\n\n`reference/{name}.py`\n\n{_docstring(tree)}\n")
+            if name == "notation":
+                parts.append(_lines())
             parts.extend(_functions(tree, "$" if name in _SHORT_FORMULAS_TOO else "$$"))
     return "".join(parts)
+
+
+def _lines() -> str:
+    """Table of the layers that are one line, and the line of each."""
+    rows = "".join(
+        f"| {kind if first else ''} | `{line}` |\n"
+        for kind, layer in LAYERS.items()
+        if isinstance(layer.declared, Declaration)
+        for first, line in zip((True, False, False), layer.declared.lines, strict=False)
+    )
+    return f"\n| Layer | Line |\n| --- | --- |\n{rows}"
 
 
 def _functions(tree: ast.Module, sign: str) -> list[str]:

@@ -32,7 +32,8 @@ One table in `src/pellucid/settings/table.py` feeds the flags of `pellucid train
 In TOML and Python a name has underscores instead of dashes: `--learning-rate` is `learning_rate`; in
 Python, where `from` is a word of the language, `--from` is `from_`.
 The preset or the data decides a default that stands here as *by rule*; what was decided is printed
-when training starts and saved in `config.json`.
+when training starts and saved in `config.json`. The last column says which inputs or models a setting belongs
+to and which have no use for it: given there, it is refused.
 """
 
 
@@ -44,14 +45,22 @@ def settings_reference() -> str:
     """
     parts = [_SETTINGS_HEAD]
     for group, title in _GROUP_TITLES.items():
-        parts.append(f"\n## {title}\n\n| Flag | Values | Default | Meaning |\n| --- | --- | --- | --- |\n")
+        parts.append(
+            f"\n## {title}\n\n| Flag | Values | Default | Meaning | Fits |\n| --- | --- | --- | --- | --- |\n"
+        )
         parts.extend(_settings_line(row) for row in ROWS if row.group == group)
     return "".join(parts)
 
 
 def _settings_line(row: Row) -> str:
     flag = f"`{row.flag}`, `--no-{row.flag[2:]}`" if row.kind is bool else f"`{row.flag}`"
-    return f"| {flag} | {_values(row)} | {_default(row)} | {row.meaning} |\n"
+    return f"| {flag} | {_values(row)} | {_default(row)} | {row.meaning} | {_fits(row)} |\n"
+
+
+def _fits(row: Row) -> str:
+    """What a setting belongs to, and what has no use for it."""
+    no_use = f"not {', '.join(row.not_with)}" if row.not_with else ""
+    return "; ".join(filter(None, (", ".join(row.belongs_to), no_use))) or "all"
 
 
 def _default(row: Row) -> str:

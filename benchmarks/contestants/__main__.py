@@ -1,4 +1,4 @@
-"""One contestant in a process of its own: `python -m contestants NAME DATA.npz`.
+"""One contestant in a process of its own: `python -m contestants MODULE NAME DATA.npz`.
 
 Warms up, then trains one epoch for every line on standard input. Answers in JSON lines on standard
 output; whatever the library prints goes to standard error.
@@ -10,40 +10,23 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
 
-from contestants import CONTESTANTS, GENERATOR_CONTESTANTS, TEXT_CONTESTANTS
-from contestants.data import MEASURED, WARM_UP, Data, Texts
+from contestants import Data
 
 
 def main() -> None:
-    """Obey standard input until it ends."""
-    name, path = sys.argv[1], Path(sys.argv[2])
-    answers = _take_stdout()
-    data = Texts.load(path) if name in TEXT_CONTESTANTS else Data.load(path)
-    module = importlib.import_module(
-        f"contestants.{(CONTESTANTS | TEXT_CONTESTANTS | GENERATOR_CONTESTANTS)[name].module}"
-    )
-    epoch, parameters = module.build(name, data)
-    epoch(WARM_UP)
-    _say(answers, {"parameters": parameters})
+    module, name, path = sys.argv[1:]
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    data = Data.load(Path(path))
+    epoch, parameters = importlib.import_module(f"contestants.{module}").build(name, data)
+    epoch(data.part(warms_up=True))
+    answers.write(json.dumps({"parameters": parameters}) + "\n")
     for _ in sys.stdin:
         began = time.perf_counter()
-        loss = epoch(MEASURED)
-        seconds = time.perf_counter() - began
-        _say(answers, {"examples_per_second": len(data.labels) / seconds, "loss": loss})
-
-
-def _take_stdout() -> TextIO:
-    """Keep the real standard output for answers and send everybody else's to standard error."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return answers
-
-
-def _say(answers: TextIO, answer: dict[str, float]) -> None:
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
+        loss = epoch(data.part(warms_up=False))
+        rate = len(data.labels) / (time.perf_counter() - began)
+        answers.write(json.dumps({"examples_per_second": rate, "loss": loss}) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,13 +18,9 @@ _LARGEST = 1e6
 
 @dataclass(frozen=True)
 class Budget:
-    """One budget that users can raise.
+    """One budget that users can raise: an environment variable replaces its default.
 
-    Attributes:
-        variable: environment variable that replaces the default.
-        default: in units.
-        unit: in words.
-        scale: what one unit is in bytes, pixels or multiply-adds.
+    A `unit`, in words, is `scale` bytes, pixels or multiply-adds.
     """
 
     variable: str
@@ -96,6 +92,10 @@ BLOCK_BYTES = 32 << 20
 # Bytes of one page of a Parquet file, which is unpacked at once. Writers make pages of 1 million.
 PAGE_BYTES = 256 << 20
 
+# Bytes that a row takes once it is listed: inputs, labels, splits and what is looked for in them. 10 million
+# rows of two short texts took 2.5 GB.
+ROW_BYTES = 250
+
 # Cells of a table that are looked at before columns are chosen.
 CELLS = 1_000_000
 
@@ -150,6 +150,11 @@ def shortened(line: str) -> str:
     end = MESSAGE // 4
     start = MESSAGE - end - 60
     return f"{line[:start]} ... ({len(line) - start - end:,} characters left out) ... {line[-end:]}"
+
+
+def rows_limit(size: int) -> int:
+    """Rows that a table of this size may have where all of them are listed."""
+    return (MEMORY.value() + 2 * size) // ROW_BYTES
 
 
 def unpacked_limit(size: int) -> int:

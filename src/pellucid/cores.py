@@ -14,17 +14,11 @@ _SHORTEST, _LONGEST = 0.3, 20.0
 
 
 class Look(NamedTuple):
-    """Counts of the kernel at one moment, in seconds of processor time.
+    """Counts of the kernel at one moment, in seconds of processor time."""
 
-    Attributes:
-        moment: reading of `time.monotonic`.
-        busy: of all cores that this process may use.
-        own: of this process and the children that it has waited for.
-    """
-
-    moment: float
-    busy: float
-    own: float
+    moment: float  # reading of `time.monotonic`
+    busy: float  # of all cores that this process may use
+    own: float  # of this process and the children that it has waited for
 
 
 _first: Look | None = None

@@ -27,6 +27,7 @@ from pellucid.errors import RunLockedError, StorageError
 # Regular files, read without ever waiting: a pipe, a socket or a device in their place is refused.
 
 _BLOCK = 1 << 20
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -57,10 +58,7 @@ def open_regular(path: str | Path) -> BufferedReader:
 
 
 def _opened(path: str | Path) -> tuple[int, int]:
-    """File descriptor of a regular file, opened for reading, and its size.
-
-    Raises: `OSError` as `open_regular`.
-    """
+    """File descriptor of a regular file, opened for reading, and its size."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise _irregular(path)
     # Should something else have taken its place meanwhile, opening it does not wait either.
@@ -342,6 +340,7 @@ def storage_error(path: Path, error: OSError) -> StorageError:
         errno.EROFS: "choose a folder on a disk that is not read-only",
         errno.ENOTDIR: "a file stands where a folder is needed; choose another path",
         errno.EEXIST: "something of another kind stands there; choose another path",
+        errno.ELOOP: "remove it",
     }.get(error.errno or 0, "check the disk")
     reason = (error.strerror or str(error)).lower()
     return StorageError(f"{path}: cannot write: {reason}; {remedy}")
@@ -354,14 +353,20 @@ def locked(folder: Path) -> Iterator[None]:
     The system frees the lock when the process dies.
 
     Raises: `RunLockedError` if another living process holds it; the message names it. `StorageError` if the
-    lock file cannot be written.
+    lock file cannot be written, or is a link.
     """
     path = folder / ".lock"
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        # Its content is replaced: of a link, hard or soft, that would be the content of somebody's own file.
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "a link stands there")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o644)
     except OSError as error:
         raise storage_error(path, error) from error
     try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise storage_error(path, OSError(errno.ELOOP, "not a regular file of its own"))
         try:
             # Take the system's own exclusive lock on an open file, or fail at once.
             if sys.platform == "win32":

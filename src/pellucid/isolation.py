@@ -1,47 +1,44 @@
-"""Isolation: untrusted files decoded in child processes under limits, a second wall behind the readers."""
+"""Isolation: untrusted files decoded in child processes under limits of memory, time and files."""
 
+import atexit
 import contextlib
 import json
 import math
-import mmap
 import os
 import signal
-import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any, ClassVar
 
-from pellucid.budgets import MEMORY, PIXELS
+from pellucid.budgets import MEMORY, PIXELS, UNPACKED
 from pellucid.errors import DataError, UsageError
-from pellucid.strict import Fields, parse_line, read_object
+from pellucid.strict import Fields, read_object
 
 # Limits of a child process that decodes: memory, time and files, as far as the system has them.
 
-# Processor time of one image, or of one table; a photograph of 100 megapixels takes a second or two.
+# Processor time of one image, or of one block of a table; 100 megapixels take a second or two.
 SECONDS = 60
 
+# Address space beyond what is asked for, of which allocators and libraries take some as they please.
+SLACK = 256 << 20
 _BYTES_OF_A_PIXEL = 24
 
 
-def address_space() -> int:
-    """Bytes that a child may ask for beyond those it has as it starts: for the largest image, and a file."""
-    return 2 * MEMORY.value() + _BYTES_OF_A_PIXEL * PIXELS.value()
-
-
-def confine(*, may_open: bool, mapped: int = 0) -> list[str]:
+def confine(*, may_open: bool, memory: int) -> list[str]:
     """Limit this process for good: address space, no core, no file written, and none opened unless it may.
 
-    `mapped` bytes of a file may be mapped beside. Returns what the system does not limit, in words.
+    `memory` bytes may be asked for beyond those it has. Returns what the system does not limit, in words.
     """
-    import resource
-
+    try:
+        import resource
+    except ImportError:  # Windows
+        return ["the memory", "the processor time", "files to be written"]
     wanted = {
-        "the memory": ("RLIMIT_AS", _taken() + address_space() + mapped),
+        "the memory": ("RLIMIT_AS", _taken() + memory + SLACK),
         "core files": ("RLIMIT_CORE", 0),
         "files to be written": ("RLIMIT_FSIZE", 0),
     }
@@ -54,24 +51,30 @@ def confine(*, may_open: bool, mapped: int = 0) -> list[str]:
     for words, (name, most) in wanted.items():
         try:
             which = getattr(resource, name)
+            hard = resource.getrlimit(which)[1]
+            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.setrlimit(which, (most, most))
         except (AttributeError, ValueError, OSError):
             missing.append(words)
     return missing
 
 
-def begin_job() -> None:
-    """Limit the processor time from now on; a process that takes more is ended by the system."""
-    import resource
+def image_memory() -> int:
+    """Bytes that the largest image takes while it is decoded, with those of its file."""
+    return 2 * MEMORY.value() + _BYTES_OF_A_PIXEL * PIXELS.value()
 
-    spent = time.process_time()
-    with contextlib.suppress(ValueError, OSError):
+
+def begin_job() -> None:
+    """Limit the processor time from now on; the system ends a process that takes more."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(spent) + SECONDS, hard))
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + SECONDS, hard))
 
 
 def _taken() -> int:
-    """Bytes of address space that this process takes; 0 where the system does not tell."""
+    """Bytes of address space that this process takes; 0 where the system does not say."""
     import resource
 
     try:
@@ -81,136 +84,135 @@ def _taken() -> int:
         return 0
 
 
-# Messages between a process and its child: JSON behind its length, nothing that could run.
+# Messages between a process and its child: an object of plain values as JSON, and bytes beside it.
 
-_LENGTH = struct.Struct("<Q")
+_LENGTHS = struct.Struct("<QQ")
+_PIPE_BYTES = 1 << 20
 
 
 class Channel:
-    """One end of a pair of sockets.
+    """The two pipes between a process and its child.
 
     Args:
-        end: of the pair; it is closed with the channel.
-        most: bytes of the longest message that is taken.
+        read: what comes in.
+        write: what goes out.
+        most: bytes of the longest message that is taken, and of the bytes beside it.
     """
 
-    def __init__(self, end: socket.socket, most: int) -> None:
-        self._end, self._most = end, most
+    def __init__(self, read: IO[bytes], write: IO[bytes], most: int) -> None:
+        self._read, self._write, self._most = read, write, most
 
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message of plain values.
+    def send(self, message: dict[str, Any], content: bytes | memoryview = b"") -> None:
+        """Send a message of plain values, and bytes beside it.
 
         Raises: `OSError` if the other end is gone.
         """
-        content = json.dumps(message).encode()
-        self._end.sendall(_LENGTH.pack(len(content)) + content)
+        text = json.dumps(message, ensure_ascii=False).encode(errors="surrogatepass")
+        self._write.write(_LENGTHS.pack(len(text), len(content)) + text)
+        self._write.write(content)
+        self._write.flush()
 
-    def receive(self) -> dict[str, Any] | None:
-        """The next message; `None` where the other end is gone.
+    def receive(self) -> tuple[dict[str, Any], bytes] | None:
+        """The next message and its bytes; `None` where the other end is gone.
 
-        Raises: `ValueError` if it is none, or too long; `OSError` if it does not come in time.
+        Raises: `ValueError` if it is no message, or too long.
         """
-        head = self._bytes(_LENGTH.size)
-        if head is None:
+        head = self._read.read(_LENGTHS.size)
+        if len(head) < _LENGTHS.size:
             return None
-        length = _LENGTH.unpack(head)[0]
-        if length > self._most:
-            raise ValueError(f"a message of {length:,} bytes")
-        content = self._bytes(length)
-        if content is None:
+        lengths = _LENGTHS.unpack(head)
+        if max(lengths) > self._most:
+            raise ValueError(f"a message of {max(lengths):,} bytes")
+        text, content = map(self._read.read, lengths)
+        if (len(text), len(content)) != lengths:
             return None
-        message = parse_line(content.decode())
+        message = json.loads(text.decode(errors="surrogatepass"))
         if not isinstance(message, dict):
             raise ValueError("a message that is no object")
-        return message
+        return message, content
 
     def close(self) -> None:
-        """Close this end."""
-        self._end.close()
-
-    def _bytes(self, count: int) -> bytes | None:
-        found = bytearray()
-        while len(found) < count:
-            part = self._end.recv(min(count - len(found), 1 << 20))
-            if not part:
-                return None
-            found += part
-        return bytes(found)
+        """Close both pipes."""
+        for each in (self._read, self._write):
+            with contextlib.suppress(OSError):
+                each.close()
 
 
-# A child process that decodes, seen from its parent: asked over a channel, its death an exception.
+# A child process that decodes, seen from its parent: its death is an exception.
 
 PROGRAM = "pellucid.data.decoder"
 _PATIENCE = 20.0 * SECONDS
-_LARGE = 1 << 24
+
+
+class ChildEnded(DataError):
+    """A child ended, or was ended because of what it sent."""
 
 
 class Child:
-    """A process under limits that shares memory with this one.
+    """A process under limits that answers messages.
 
     Attributes:
-        shared: memory for what it is given and gives back; it may change what stands there at any time.
         unlimited: what the system does not limit, in words.
         is_closed: it has ended, or was ended.
 
     Args:
         job: what it is for, as `PROGRAM` knows it.
-        files: open files that it may read, by their numbers.
 
     Raises:
         UsageError: it cannot be started.
     """
 
-    shared: mmap.mmap
     unlimited: Sequence[str]
     is_closed: bool = False
 
-    def __init__(self, job: str, files: Sequence[int] = ()) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs, _memory() as memory:
-            size = MEMORY.value() + 3 * PIXELS.value()
-            os.ftruncate(memory.fileno(), size)
-            self.shared = mmap.mmap(memory.fileno(), size)
-            passed = (theirs.fileno(), memory.fileno(), *files)
-            # -P: no module is taken from the working folder, which may be a stranger's.
-            words = [sys.executable, "-P", "-m", PROGRAM, job, *map(str, passed)]
-            try:
-                self._process = subprocess.Popen(
-                    words, pass_fds=passed, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL, start_new_session=True,
-                )  # fmt: skip
-            except OSError as error:
-                raise UsageError(f"--isolate: no process can be started ({error}); leave it out") from error
-        ours.settimeout(_PATIENCE)
-        self._channel = Channel(ours, MEMORY.value())
-        ready = self.receive()
-        missing = ready.get("unlimited")
+    def __init__(self, job: str) -> None:
+        # -P: no module is taken from the working folder, whose files may be untrusted.
+        words = [sys.executable, "-P", "-m", PROGRAM, job]
+        try:
+            self._process = subprocess.Popen(
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                start_new_session=True, pipesize=_PIPE_BYTES,
+            )  # fmt: skip
+        except OSError as error:
+            raise UsageError(f"no process can be started that decodes files ({error}); end others") from error
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        most = MEMORY.value() + 3 * PIXELS.value()
+        self._channel = Channel(self._process.stdout, self._process.stdin, most)
+        self._deadline, self._closing = math.inf, threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+        missing = self.receive()[0].get("unlimited")
         self.unlimited = [str(each) for each in missing] if isinstance(missing, list) else []
 
-    def send(self, message: dict[str, Any]) -> None:
-        """Send a message; where the child is gone, the next `receive` says so."""
-        with contextlib.suppress(OSError):
-            self._channel.send(message)
+    def send(self, message: dict[str, Any], content: bytes = b"") -> None:
+        """Send a message; where the child is gone, the next `receive` reports it."""
+        self._deadline = time.monotonic() + _PATIENCE
+        with contextlib.suppress(OSError, ValueError):
+            self._channel.send(message, content)
 
-    def receive(self) -> dict[str, Any]:
-        """The next message.
+    def receive(self) -> tuple[dict[str, Any], bytes]:
+        """The next message and the bytes beside it.
 
-        Raises: `DataError` with the reason if the child is gone, refuses, or says what it never would.
+        Raises:
+            ChildEnded: it is gone, or sent what no decoder of ours would.
+            DataError: it refuses.
         """
+        self._deadline = time.monotonic() + _PATIENCE
         try:
-            message = self._channel.receive()
+            found = self._channel.receive()
         except (OSError, ValueError, RecursionError) as error:
             raise self._ended(f"says what it never would: {str(error)[:100]}") from error
-        if message is None:
+        self._deadline = math.inf
+        if found is None:
             raise self._ended()
-        if "error" in message:
-            raise DataError(str(message["error"])[:10_000])
-        return message
+        if "error" in found[0]:
+            raise DataError(str(found[0]["error"])[:10_000])
+        return found
 
     def read(self, message: dict[str, Any], fields: Fields) -> dict[str, Any]:
         """Fields of a message.
 
-        Raises: `DataError` after ending the child, if it says something else.
+        Raises: `ChildEnded` after ending the child, if it says something else.
         """
         with self.judged():
             return read_object("decoder", message, fields)
@@ -219,68 +221,119 @@ class Child:
     def judged(self) -> Iterator[None]:
         """End the child where what it said cannot be understood: it is not our program any more.
 
-        Raises: `DataError` afterwards.
+        Raises: `ChildEnded` afterwards.
         """
         try:
             yield
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             self.close()
             reason = f"its decoder says what it never would ({str(error)[:100]}); use an undamaged copy"
-            raise DataError(reason) from error
-
-    def forget(self, size: int) -> None:
-        """Give memory back that held so many bytes."""
-        if size > _LARGE and hasattr(mmap, "MADV_REMOVE"):
-            with contextlib.suppress(OSError):
-                self.shared.madvise(mmap.MADV_REMOVE)
+            raise ChildEnded(reason) from error
 
     def close(self) -> None:
         """End it, whatever it does."""
         self.is_closed = True
-        self._channel.close()
+        self._closing.set()
         with contextlib.suppress(OSError):
             self._process.kill()
         self._process.wait()
-        with contextlib.suppress(BufferError):
-            self.shared.close()
+        self._channel.close()
 
-    def _ended(self, how: str = "") -> DataError:
+    def _watch(self) -> None:
+        """End a child that does not answer in time: one that waits takes no processor time."""
+        while not self._closing.wait(5):
+            if time.monotonic() > self._deadline:
+                self._process.kill()
+
+    def _ended(self, how: str = "") -> ChildEnded:
         """An error that says how the child ended, which it has afterwards."""
         if not how:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(timeout=5)
-                how = f"ended by {_name_of(-code)}" if code < 0 else f"ended with {code}"
+                how = f"ended by {_signal_name(-code)}" if code < 0 else f"ended with {code}"
         self.close()
-        return DataError(f"the process that decodes it {how or 'does not answer'}; use an undamaged copy")
+        return ChildEnded(f"the process that decodes it {how or 'does not answer'}; use an undamaged copy")
 
 
-def _name_of(number: int) -> str:
+def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
 
 
-def _memory() -> Any:
-    """An open file in memory, or one without a name where the system has none."""
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("pellucid"), "r+b")
-    return tempfile.TemporaryFile()
+# The warm worker: one process for each job that reads tables, for all threads, whatever file they read.
 
 
-# The room of children that decode: as many as threads ask at a time, kept for the next file.
+class Worker:
+    """A child that is started when it is first asked, kept, and started afresh after each refusal."""
+
+    _all: ClassVar[dict[str, "Worker"]] = {}
+
+    def __init__(self, job: str) -> None:
+        self._job = job
+        self._lock = threading.RLock()
+        self._child: Child | None = None
+        self._made_for: tuple[object, ...] = ()
+
+    @classmethod
+    def of(cls, job: str) -> "Worker":
+        """The worker of a job."""
+        return cls._all.setdefault(job, cls(job))
+
+    def ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """Send a message that says all there is to know, and take the answer.
+
+        Raises:
+            ChildEnded: the worker ended meanwhile, or sent what it never would.
+            DataError: it refuses.
+        """
+        with self._lock:
+            # A process that was forked has no child of its own, and a budget may have been raised.
+            made_for = (os.getpid(), PROGRAM, MEMORY.value(), UNPACKED.value())
+            if self._child is None or made_for != self._made_for:
+                self.end()
+                self._child, self._made_for = Child(self._job), made_for
+            try:
+                self._child.send(message)
+                return self._child.receive()
+            except BaseException:
+                self.end()
+                raise
+
+    def forget(self, message: dict[str, Any]) -> None:
+        """Send a message that has no answer, if there is a child."""
+        with self._lock:
+            if self._child is not None and self._made_for[0] == os.getpid():
+                self._child.send(message)
+
+    def end(self) -> None:
+        """End the child, if this process started one."""
+        with self._lock:
+            child, self._child = self._child, None
+            if child is not None and self._made_for[0] == os.getpid():
+                child.close()
+
+
+@atexit.register
+def _end_workers() -> None:
+    for worker in Worker._all.values():
+        worker.end()
+
+
+# The room of children that decode images: as many as threads ask at a time, kept for the next file.
 
 Announce = Callable[[str], object]
 
 
 class Room:
-    """Children that wait for work.
+    """Children that wait for images.
 
     Attributes:
         inside: the room that decoders of this process use; `None` where they decode themselves.
 
     Args:
-        announce: told once, in a sentence, what the system does not limit.
+        announce: called once, with a sentence about what the system does not limit.
     """
 
     inside: ClassVar["Room | None"] = None
@@ -296,7 +349,11 @@ class Room:
         with self._lock:
             child = self._idle.pop() if self._idle else None
         if child is None:
-            child = self.begun("images")
+            child = Child("images")
+            with self._lock:
+                announce, self._announce = self._announce, None
+            if announce is not None and child.unlimited:
+                announce(f"warning: --isolate: this system does not limit {', '.join(child.unlimited)}")
         try:
             yield child
         except DataError:  # of a bad file, after which it takes the next one, or of its own end
@@ -312,15 +369,6 @@ class Room:
             with self._lock:
                 self._idle.append(child)
 
-    def begun(self, job: str, *files: int) -> Child:
-        """A new child, to be closed; `files` are open ones that it may read."""
-        child = Child(job, files)
-        with self._lock:
-            announce, self._announce = self._announce, None
-        if announce is not None and child.unlimited:
-            announce(f"warning: --isolate: this system does not limit {', '.join(child.unlimited)}")
-        return child
-
     def close(self) -> None:
         """End all children."""
         with self._lock:
@@ -335,7 +383,7 @@ def current() -> Room | None:
 
 @contextlib.contextmanager
 def isolated(announce: Announce | None = None) -> Iterator[None]:
-    """Decode images, Parquet and Arrow files in child processes for a while, in all threads of this process.
+    """Decode images in child processes for a while, in all threads of this process.
 
     Answers are the same to the last byte. A file that ends its decoder is a file that cannot be read.
 

@@ -1,15 +1,36 @@
-"""Strict reading of untrusted files: JSON, fields and arrays, checked before anything is built."""
+"""Strict reading of untrusted files: JSON, annotated objects and arrays, checked before anything is built.
 
+What a file holds is declared once, as a dataclass whose annotations carry the bounds:
+
+    height: Annotated[int, Whole(1, 4096)]            # a number within bounds
+    stretch: Annotated[bool, LEFT_OUT] = False        # left out of the file where it has its default
+    weights: Float64[np.ndarray, "inputs columns"]    # an array of a `Stored`, whose sizes are settings
+
+`to_json` writes such an object, `from_json` reads it and trusts nothing.
+"""
+
+import dataclasses
+import functools
 import hashlib
-import inspect
 import json
 import math
 import re
-from abc import abstractmethod
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    NamedTuple,
+    Protocol,
+    TypeVar,
+    get_args,
+    get_origin,
+    runtime_checkable,
+)
 
 import numpy as np
 
@@ -33,13 +54,7 @@ def parse(content: bytes) -> Any:
     """
     require_bounded(content)
     try:
-        document = json.loads(
-            content.decode(),
-            object_pairs_hook=_object,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            parse_int=_whole,
-        )
+        document = json.loads(content.decode(), parse_constant=_refuse_constant, **_HOOKS)
         if b"\\u" in content:  # only an escape can spell a lone surrogate, which then fails here
             json.dumps(document, ensure_ascii=False).encode()
     except RecursionError as error:
@@ -58,7 +73,7 @@ def parse_line(text: str) -> Any:
     """
     require_bounded(text)
     try:
-        return _DECODER.decode(text)
+        return _LINE_DECODER.decode(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -72,22 +87,14 @@ def require_bounded(content: bytes | str) -> None:
     opened = content.count(list_) + content.count(object_)  # type: ignore[arg-type]
     if opened + content.count(comma) > STRUCTURE:  # type: ignore[arg-type]
         raise ValueError(f"more than {STRUCTURE:,} values")
-    if opened > NESTED and _depth(content) > NESTED:
-        raise ValueError("nested too deeply")
-
-
-def _depth(content: bytes | str) -> int:
-    """Most brackets open at a time, texts left out."""
+    if opened <= NESTED:
+        return
+    depth = 0
     text = content.decode(errors="replace") if isinstance(content, bytes) else content
-    depth = deepest = 0
     for found in _MARK.finditer(text):
-        mark = found[0]
-        if mark in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif mark in "]}":
-            depth -= 1
-    return deepest
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
+        if depth > NESTED:
+            raise ValueError("nested too deeply")
 
 
 def read_json(path: Path, most: int) -> Any:
@@ -114,7 +121,7 @@ def to_bytes(document: Any) -> bytes:
     return (json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Build an object; the first repeated key is refused."""
     document: dict[str, Any] = {}
     for key, value in pairs:
@@ -136,7 +143,6 @@ def _whole(text: str) -> int:
 
 
 def _finite(text: str) -> float:
-    """Parse a floating-point number that float64 can hold."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text[:20]} is too large")
@@ -147,14 +153,14 @@ def _empty_cell(name: str) -> float:
     return math.nan if name == "NaN" else _refuse_constant(name)
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_constant=_empty_cell, parse_float=_finite, parse_int=_whole
-)
+_HOOKS: Any = {"object_pairs_hook": _unique, "parse_float": _finite, "parse_int": _whole}
+_LINE_DECODER = json.JSONDecoder(**_HOOKS, parse_constant=_empty_cell)
 
 
-# Fields of a saved object, declared once: each knows the type and the bounds that it admits.
+# Bounds, which stand in annotations: each reads one value that JSON held.
 
 _SHOWN = 40
+_ANY = 1e308
 
 
 @runtime_checkable
@@ -178,6 +184,18 @@ class Anything:
         """The value as it is."""
         del name
         return value
+
+
+@dataclass(frozen=True)
+class Read:
+    """A value that a function of its owner reads, or refuses with a `ValueError`."""
+
+    by: Callable[[Any], Any]
+
+    def read(self, name: str, value: object) -> Any:
+        """What the function makes of the value."""
+        del name
+        return self.by(value)
 
 
 @dataclass(frozen=True)
@@ -257,55 +275,195 @@ class OneOf:
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """An object of finite numbers by any names."""
+class Items:
+    """A list of `least` to `most` values, which becomes a tuple."""
 
-    def read(self, name: str, value: object) -> dict[str, float]:
+    most: int
+    least: int = 0
+    each: Field = Whole()
+    noun: str = "whole numbers"
+
+    def read(self, name: str, value: object) -> tuple[Any, ...]:
         """Check, as `Field` says."""
-        if not isinstance(value, dict):
-            raise ValueError(f"{name}: no object of numbers")
-        return {each: _ANY_NUMBER.read(f"{name}: {each[:_SHOWN]}", number) for each, number in value.items()}
+        if not isinstance(value, list) or not self.least <= len(value) <= self.most:
+            count = self.least if self.least == self.most else f"{self.least} to {self.most}"
+            raise ValueError(f"{name}: no list of {count} {self.noun}")
+        return tuple(self.each.read(name, entry) for entry in value)
 
 
 @dataclass(frozen=True)
 class Object:
-    """An object whose fields its owner checks."""
+    """An object by any names, whose values are all of one kind; without one, its owner checks them."""
+
+    each: Field = Anything()
+    noun: str = ""
 
     def read(self, name: str, value: object) -> dict[str, Any]:
         """Check, as `Field` says."""
         if not isinstance(value, dict):
-            raise ValueError(f"{name}: no object")
-        return value
+            raise ValueError(f"{name}: no object{self.noun}")
+        return {key: self.each.read(f"{name}: {key[:_SHOWN]}", entry) for key, entry in value.items()}
 
 
 @dataclass(frozen=True)
-class Records:
-    """A list of objects, whose values their reader checks where it uses them."""
+class _Or:
+    """A value, or nothing."""
 
-    def read(self, name: str, value: object) -> list[dict[str, Any]]:
-        """Check, as `Field` says."""
-        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-            raise ValueError(f"{name}: no list of objects")
-        return value
+    field: Field
+
+    def read(self, name: str, value: object) -> Any:
+        return None if value is None else self.field.read(name, value)
 
 
 @dataclass(frozen=True)
-class Wholes:
-    """A list of at most so many whole numbers."""
+class _Nested:
+    """An annotated object."""
 
-    most: int
-    least: int = 0
-    each: Whole = Whole()
+    kind: type
 
-    def read(self, name: str, value: object) -> tuple[int, ...]:
-        """Check, as `Field` says."""
-        if not isinstance(value, list) or not self.least <= len(value) <= self.most:
-            count = self.least if self.least == self.most else f"{self.least} to {self.most}"
-            raise ValueError(f"{name}: no list of {count} whole numbers")
-        return tuple(self.each.read(name, number) for number in value)
+    def read(self, name: str, value: object) -> Any:
+        return (
+            self.kind.from_json(value) if issubclass(self.kind, Saved) else from_json(name, value, self.kind)
+        )
 
 
-_ANY_NUMBER = Number(-1e308, 1e308)
+def _shown(value: object) -> str:
+    return str(value)[:_SHOWN]
+
+
+def _range(least: float | None, most: float | None) -> str:
+    """Bounds in words, where there are any."""
+    if least is None or most is None:
+        return ""
+    return " from {} to {}".format(
+        *(each if isinstance(each, int) else f"{each:g}" for each in (least, most))
+    )
+
+
+# The codec: annotated dataclasses to JSON and back.
+
+# In an annotation: a file leaves the field out where it has its default.
+LEFT_OUT = "left out"
+# Most entries of a list that states no other bound.
+_MOST_ENTRIES = 10_000_000
+
+Built = TypeVar("Built")
+
+_PLAIN: dict[Any, Field] = {
+    bool: Truth(),
+    int: Whole(),
+    float: Number(-_ANY, _ANY),
+    str: Text(_MOST_ENTRIES, 0),
+    Any: Anything(),
+}
+
+
+def field_of(annotation: Any) -> Field:
+    """What reads a value of an annotated type: its own bounds, or those of the plain type.
+
+    Raises: `TypeError` if no file can hold such a type.
+    """
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if annotation in _PLAIN:
+        return _PLAIN[annotation]
+    if dataclasses.is_dataclass(annotation):
+        return _Nested(typing.cast(type, annotation))
+    if origin is Annotated:
+        return next((each for each in inner[1:] if isinstance(each, Field)), None) or field_of(inner[0])
+    if origin in (typing.Union, types.UnionType) and inner[-1] is types.NoneType:
+        return _Or(field_of(inner[0]))
+    if origin is tuple and inner[-1] is Ellipsis:
+        return Items(_MOST_ENTRIES, each=field_of(inner[0]), noun="values")
+    if origin is tuple and len(set(inner)) == 1:
+        return Items(len(inner), len(inner), field_of(inner[0]), "values")
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        is_any = inner[1] is Any
+        return Object() if is_any else Object(field_of(inner[1]), " of numbers" if inner[1] is float else "")
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        return Items(_MOST_ENTRIES, each=field_of(inner[0]), noun="objects")
+    raise TypeError(f"{annotation} cannot be read from a file")
+
+
+class _Declared(NamedTuple):
+    """A field as its dataclass declares it: its type, its default, and whether a file may leave it out."""
+
+    annotation: Any
+    default: Any
+    is_left_out: bool
+
+
+def _declarations(kind: type) -> dict[str, _Declared]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {
+        each.name: _Declared(
+            hints[each.name],
+            each.default if each.default_factory is MISSING else each.default_factory(),
+            LEFT_OUT in getattr(hints[each.name], "__metadata__", ()),
+        )
+        for each in dataclasses.fields(kind)
+        if each.init
+    }
+
+
+# Fields that a dataclass is built from, by name.
+_declared: Callable[[type], dict[str, _Declared]] = functools.cache(_declarations)
+
+
+def fields_of(kind: type) -> Fields:
+    """Fields of an annotated dataclass by name, in its order."""
+    fields = {name: field_of(each.annotation) for name, each in _declared(kind).items()}
+    # What may be left out is never null where it stands.
+    return {
+        name: field.field if isinstance(field, _Or) and _declared(kind)[name].is_left_out else field
+        for name, field in fields.items()
+    }
+
+
+def optional_of(kind: type) -> Set[str]:
+    """Names of the fields that a file may leave out."""
+    return {name for name, each in _declared(kind).items() if each.is_left_out}
+
+
+def to_json(value: Any) -> Any:
+    """An annotated object as plain JSON values, tuples as lists; other values as they are."""
+    return value.to_json() if isinstance(value, Saved) else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {
+            name: to_json(getattr(value, name))
+            for name, each in _declared(type(value)).items()
+            if not (each.is_left_out and getattr(value, name) == each.default)
+        }
+    if isinstance(value, (list, tuple)):
+        return [to_json(each) for each in value]
+    return {name: to_json(each) for name, each in value.items()} if isinstance(value, Mapping) else value
+
+
+def from_json(what: str, document: object, kind: type[Built]) -> Built:
+    """Build an annotated object from parsed JSON, trusting nothing; `what` names it in messages.
+
+    Raises: `ValueError` as `read_object`, or if the object refuses its own fields.
+    """
+    return kind(**read_object(what, document, fields_of(kind), optional_of(kind)))
+
+
+class Saved:
+    """Base of annotated dataclasses that files hold by themselves."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as plain JSON values, by name."""
+        document: dict[str, Any] = _plain(self)
+        return document
+
+    @classmethod
+    def from_json(cls: type[Built], document: object) -> Built:
+        """Read what `to_json` wrote, trusting nothing.
+
+        Raises: `ValueError` as the function `from_json`.
+        """
+        return from_json(cls.__name__.lower(), document, cls)
 
 
 def read_object(
@@ -329,19 +487,6 @@ def read_object(
         for name, field in fields.items()
         if name in document
     }
-
-
-def _shown(value: object) -> str:
-    return str(value)[:_SHOWN]
-
-
-def _range(least: float | None, most: float | None) -> str:
-    """Bounds in words, where there are any."""
-    return "" if least is None or most is None else f" from {_figure(least)} to {_figure(most)}"
-
-
-def _figure(number: float) -> str:
-    return str(number) if isinstance(number, int) else f"{number:g}"
 
 
 # Arrays out of a file, compared with what the settings beside them announce.
@@ -376,37 +521,73 @@ def read_arrays(kind: str, expected: Forms, arrays: Mapping[str, np.ndarray]) ->
 class Stored:
     """Base of dataclasses that a file holds as settings in JSON and arrays beside them.
 
+    Fields of an array type of jaxtyping are the arrays; settings are all other fields and, behind them, the
+    sizes that the arrays name in their annotations.
+
     Attributes:
         kind: name of what is stored, for files and messages.
-        SETTINGS: type and bounds of each setting.
+        SIZES: bounds of the sizes that a file states; others follow from these, see `_forms`.
     """
 
     kind: ClassVar[str]
-    SETTINGS: ClassVar[Fields]
-
-    @abstractmethod
-    def to_json(self) -> dict[str, Any]:
-        """Settings as plain JSON values, from which `expected` tells the forms of the arrays."""
+    SIZES: ClassVar[Mapping[str, Whole]]
 
     @classmethod
-    @abstractmethod
+    def _arrays(cls) -> Iterator[tuple[str, str, list[str]]]:
+        """Name, type and sides of every array, as they are annotated; of two types the first."""
+        for name, declared in _declared(cls).items():
+            kinds = (declared.annotation, *get_args(declared.annotation))
+            array = next((each for each in kinds if hasattr(each, "dim_str")), None)
+            if array is not None:
+                yield name, array.dtypes[0], array.dim_str.split()
+
+    def to_json(self) -> dict[str, Any]:
+        """Settings as plain JSON values, from which `expected` derives the forms of the arrays."""
+        arrays = {name: sides for name, _, sides in self._arrays()}
+        settings = {name: getattr(self, name) for name in _declared(type(self)) if name not in arrays}
+        for name, sides in arrays.items():
+            for side, size in zip(sides, getattr(self, name).shape, strict=True):
+                if side in self.SIZES:
+                    settings.setdefault(side, size)
+        return settings
+
+    @classmethod
     def _forms(cls, stated: Mapping[str, Any]) -> Forms:
         """Forms of the arrays by settings within their bounds, or `ValueError` where these disagree."""
+        return {
+            name: (dtype, tuple(int(side) if side.isdigit() else stated[side] for side in sides))
+            for name, dtype, sides in cls._arrays()
+        }
 
     def _check(self) -> None:
         """Refuse arrays of the right form that hold something impossible, with a `ValueError`."""
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Arrays, for a file."""
-        return {name: getattr(self, name) for name in self.expected(self.to_json())}
+        return {name: getattr(self, name) for name, _, _ in self._arrays()}
+
+    @classmethod
+    def _fields(cls) -> dict[str, Field]:
+        """Bounds of the settings by name."""
+        arrays = {name: sides for name, _, sides in cls._arrays()}
+        fields = {
+            name: field_of(each.annotation) for name, each in _declared(cls).items() if name not in arrays
+        }
+        sides = (side for of_one in arrays.values() for side in of_one if side in cls.SIZES)
+        return {**{side: cls.SIZES[side] for side in sides}, **fields}
+
+    @classmethod
+    def _parts(cls, stated: Mapping[str, Any], found: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """What the object is built from, by settings within their bounds and arrays of their forms."""
+        return {name: found[name] if name in found else stated[name] for name in _declared(cls)}
 
     @classmethod
     def expected(cls, settings: object) -> Forms:
-        """Tell type and shape of every array by its name from the settings alone, nothing trusted.
+        """Type and shape of every array by its name from the settings alone, nothing trusted.
 
         Raises: `ValueError` if they are not what `to_json` gives.
         """
-        return cls._forms(read_object(cls.kind, settings, cls.SETTINGS))
+        return cls._forms(read_object(cls.kind, settings, cls._fields()))
 
     @classmethod
     def from_parts(cls: type[Own], settings: object, arrays: Mapping[str, np.ndarray]) -> Own:
@@ -414,32 +595,28 @@ class Stored:
 
         Raises: `ValueError` if something is not what `to_json` and `arrays` give.
         """
-        found = read_arrays(cls.kind, cls.expected(settings), arrays)
-        assert isinstance(settings, dict)  # `expected` refused everything else
-        parts = {**settings, **found}
-        built = cls(**{name: parts[name] for name in inspect.signature(cls).parameters})
+        stated = read_object(cls.kind, settings, cls._fields())
+        built = cls(**cls._parts(stated, read_arrays(cls.kind, cls._forms(stated), arrays)))
         built._check()
         return built
 
 
-# Sealed files: what a run leaves for itself carries its own checksum, so that no edit passes unnoticed.
-#
-# A sealed JSON document has as its last key, `own_sha256`, the SHA-256 of all that stands before it. Other
-# content is followed by its SHA-256 in 32 bytes. Whoever wants to deceive can seal anew what he changed: a
-# seal
-# speaks of accidents, and of hands that meant well; readers trust nothing all the same.
+# Sealed files: what a run leaves for itself carries its own checksum, so that no edit passes unnoticed. It
+# detects accidents and well-meant edits; whoever wants to deceive can seal anew, so readers trust nothing.
 
+# The last key of a sealed document: the SHA-256 of all that stands before it.
 SEAL = "own_sha256"
 # Most bytes of a sealed document; those of long runs with many settings take less than one million.
 MOST_BYTES = 64 << 20
 
 _DIGEST_BYTES = 32
+_CHANGED = "its checksum does not match: it was changed after it was written"
 
 
 def sealed(document: Mapping[str, Any]) -> bytes:
     """A document as indented JSON in UTF-8 with its seal; refuses not-a-number and infinity."""
     plain = {name: value for name, value in document.items() if name != SEAL}
-    return _text({**plain, SEAL: hashlib.sha256(_text(plain)).hexdigest()})
+    return _indented({**plain, SEAL: hashlib.sha256(_indented(plain)).hexdigest()})
 
 
 def read_sealed(path: Path, most: int = MOST_BYTES) -> dict[str, Any]:
@@ -451,14 +628,13 @@ def read_sealed(path: Path, most: int = MOST_BYTES) -> dict[str, Any]:
     found = read_json(path, most)
     if not isinstance(found, dict):
         raise ValueError(f"{type(found).__name__} found, an object expected")
-    seal = found.pop(SEAL, None)
-    if seal != hashlib.sha256(_text(found)).hexdigest():
-        raise ValueError("its checksum does not match: it was changed after it was written")
+    if found.pop(SEAL, None) != hashlib.sha256(_indented(found)).hexdigest():
+        raise ValueError(_CHANGED)
     return found
 
 
 def write_sealed_bytes(path: Path, content: bytes) -> None:
-    """Write content and its seal through the save protocol.
+    """Write content, and its SHA-256 in 32 bytes behind it, through the save protocol.
 
     Raises: `StorageError` as `write_file` does.
     """
@@ -473,40 +649,9 @@ def read_sealed_bytes(path: Path, most: int) -> bytes:
     found = read_regular(path, most + _DIGEST_BYTES)
     content = found[:-_DIGEST_BYTES]
     if hashlib.sha256(content).digest() != found[-_DIGEST_BYTES:]:
-        raise ValueError("its checksum does not match: it was changed after it was written")
+        raise ValueError(_CHANGED)
     return content
 
 
-def _text(document: Mapping[str, Any]) -> bytes:
+def _indented(document: Mapping[str, Any]) -> bytes:
     return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-__all__ = [
-    "MOST_BYTES",
-    "Anything",
-    "Field",
-    "Fields",
-    "Forms",
-    "Number",
-    "Numbers",
-    "Object",
-    "OneOf",
-    "Records",
-    "Stored",
-    "Text",
-    "Truth",
-    "Whole",
-    "Wholes",
-    "parse",
-    "parse_file",
-    "parse_line",
-    "read_arrays",
-    "read_json",
-    "read_object",
-    "read_sealed",
-    "read_sealed_bytes",
-    "require_bounded",
-    "sealed",
-    "to_bytes",
-    "write_sealed_bytes",
-]

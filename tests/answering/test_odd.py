@@ -10,10 +10,9 @@ from command_line import within
 from generators import trained_generator
 from pellucid.answering.generated import inspect_odd
 from pellucid.bundle import save
-from pellucid.data import prepare
+from pellucid.data import Dataset, prepare
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits, trained_model
 
@@ -25,7 +24,7 @@ def with_detector(*, is_labelled=True):
     """A generator of digits with its detector."""
     labels = LABELS if is_labelled else np.zeros_like(LABELS)
     names = CLASSES if is_labelled else ()
-    material = Material(PIXELS, labels, np.arange(600), np.arange(600, 800), names, DIGITS)
+    material = Dataset(PIXELS, labels, np.arange(600), np.arange(600, 800), names, DIGITS)
     return generator_with_detector(trained_generator(is_labelled=is_labelled), material, 0)
 
 
@@ -165,7 +164,7 @@ def test_unreadable_images_are_left_out_when_asked(run, folder, tmp_path):
 
 
 def test_too_few_held_out_images_give_no_detector():
-    material = Material(PIXELS, LABELS, np.arange(600), np.arange(600, 610), CLASSES, DIGITS)
+    material = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 610), CLASSES, DIGITS)
     assert generator_with_detector(trained_generator(), material, 0).detector is None
     blind = trained_generator(2, model="gan")
     assert generator_with_detector(blind, material, 0) is blind

@@ -131,7 +131,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path):
     predictor = linear(64)
     weights = predictor.weights.copy()
     weights[0, 0] = np.nan
-    broken = type(predictor)(2, False, weights, predictor.bias, predictor.classes)
+    broken = type(predictor)(False, 2, weights, predictor.bias, predictor.classes)
     model = ClassicalModel(broken, "pixels", ("a", "b"), preprocessing=DIGITS)
     with pytest.raises(
         DivergedError, match=r"weights 'predictor\.weights' are not finite; nothing was saved"

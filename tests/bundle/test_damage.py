@@ -17,7 +17,7 @@ from forged_folders import (
     write_weights,
 )
 from pellucid.bundle import load
-from pellucid.bundle.description import unpack
+from pellucid.bundle.format import unpack
 from pellucid.errors import ModelFileError
 from pellucid.networks import InputFacts, NetworkConfig, design
 from pellucid.settings import Settings

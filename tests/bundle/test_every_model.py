@@ -10,7 +10,7 @@ from every_model import CLASSICAL, CLASSIFIERS, EVERY, MODELS, ON_NETWORK, answe
 from forged_folders import document_of
 from pellucid.arithmetic import at_temperature
 from pellucid.bundle import ClassicalModel, Model, load, load_any, save
-from pellucid.bundle.held_out import KINDS
+from pellucid.bundle.format import KINDS
 from pellucid.classical import PREDICTORS, feature_length
 from pellucid.errors import DataError, ModelFileError
 from pellucid.tasks import TEXTS, VALUES

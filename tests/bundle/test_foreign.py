@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.bundle.loading import refuse_foreign_file
+from pellucid.bundle.reading import refuse_foreign_file
 from pellucid.errors import ModelFileError
 
 

@@ -8,10 +8,10 @@ import pytest
 from forged_folders import require_refused
 from generators import trained_generator
 from pellucid.bundle import AdversarialModel, AutoencoderModel, load, load_any, save
+from pellucid.data import Dataset
 from pellucid.errors import DataError, ModelFileError
 from pellucid.networks import InputFacts, build, design
 from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits, reseal
 
@@ -92,7 +92,7 @@ def test_a_detector_sees_the_last_layer_before_the_latent_numbers(folder):
 
 
 def test_a_detector_is_kept_and_changes_no_weight(folder, tmp_path):
-    material = Material(PIXELS, LABELS, np.arange(600), np.arange(600, 700), CLASSES, DIGITS)
+    material = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 700), CLASSES, DIGITS)
     model = generator_with_detector(trained_generator(), material, 0)
     save(model, tmp_path / "with detector", {})
     again = load_any(tmp_path / "with detector")

@@ -6,12 +6,11 @@ import pytest
 
 from forged_folders import document_of
 from pellucid.bundle import load, save
-from pellucid.bundle.fields import read_joined_columns
-from pellucid.bundle.held_out import KINDS
+from pellucid.data.tables.table import joined_columns_of
 from pellucid.errors import ModelFileError
 from pellucid.export.export import metadata_of
 from pellucid.runtime.metadata import Metadata
-from small_models import sealed
+from small_models import sealed, trained_model
 from text_models import text_model
 
 NAMES = ("title", "body text", "größe")
@@ -33,13 +32,16 @@ def test_they_are_kept_in_folders_and_exported_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [[], ["one"], "ab", {"a": 1}, ["a", 1], ["a", ""], ["a", " b"], ["a", "b" * 1001], ["a"] * 101, 7],
+    [["one"], "ab", {"a": 1}, ["a", 1], ["a", ""], ["a", " b"], ["a", "b" * 1001], ["a"] * 101, 7],
 )
 def test_what_no_flag_could_name_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="joined_columns: "):
-        read_joined_columns(value, KINDS["text-classifier"])
+        joined_columns_of(value)
 
 
-def test_models_of_images_have_none() -> None:
-    with pytest.raises(ValueError, match="a model of the kind image-classifier reads no columns of texts"):
-        read_joined_columns(["a", "b"], KINDS["image-classifier"])
+def test_models_of_images_have_none(tmp_path: Path) -> None:
+    save(trained_model(), tmp_path / "model", {})
+    document = document_of(tmp_path / "model")
+    (tmp_path / "model" / "model.json").write_bytes(sealed({**document, "joined_columns": ["a", "b"]}))
+    with pytest.raises(ModelFileError, match="of the kind image-classifier reads no columns of texts"):
+        load(tmp_path / "model")

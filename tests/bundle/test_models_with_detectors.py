@@ -121,3 +121,12 @@ def test_equal_detectors_are_equal_bytes(tmp_path):
         save(with_detector(KINDS["mlp"]()), tmp_path / place, {})
     one, other = ((tmp_path / place / "novelty.safetensors").read_bytes() for place in ("one", "other"))
     assert one == other
+
+
+def test_the_card_says_which_inputs_deserve_doubt(tmp_path):
+    model = with_detector(MODELS["svm"]())
+    save(model, tmp_path / "model", {})
+    card = " ".join((tmp_path / "model" / "README.md").read_text().replace("\\", "").split())
+    examples = f"the share of {model.detector.examples:,} validation examples that look less foreign"
+    assert examples in card
+    assert "what lies above 0.95 deserves doubt, as do 5 % of inputs like the training data" in card

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.data.image_siblings import by_names
+from pellucid.data.image_siblings import _following, by_names
 from pellucid.data.images.cache import decode_all
 from pellucid.data.images.decoding import decode_image
 from pellucid.data.images.pixels import UNKNOWN
@@ -139,3 +139,10 @@ def test_the_fraction_of_a_second_counts() -> None:
     file = io.BytesIO()
     Image.fromarray(garments(1)[0]).save(file, "JPEG", exif=exif)
     assert decode_image(file.getvalue()).taken.milliseconds % 60_000 == 3250
+
+
+def test_the_next_but_one_may_be_twice_as_far() -> None:
+    """Of 0, 3, 6 and 10 with steps of 3: the frame after the next counts from where it is, 10 from none."""
+    order = np.array([[0, 0], [0, 3], [0, 6], [0, 10], [1, 11]])
+    pairs = _following(order, np.array([3, 3]), np.arange(5))
+    assert sorted(map(tuple, pairs.tolist())) == [(0, 1), (0, 2), (1, 2)]

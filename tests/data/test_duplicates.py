@@ -161,3 +161,12 @@ def test_block_means_of_any_size(shape):
     means = image_copies._block_means(pixels, np.arange(3)).reshape(3, 8, 8)
     sampled = pixels[:, :: max(1, shape[0] // 32), :: max(1, shape[1] // 32)]
     np.testing.assert_allclose(means.mean(axis=(1, 2)), sampled.mean(axis=(1, 2, 3)), rtol=1e-5)
+
+
+def test_copies_may_be_thirteen_levels_brighter_and_no_more(garments):
+    """A pattern at another brightness is another image."""
+    first = garments[:5] // 2
+    for levels, is_copy in ((0, True), (12, True), (40, False), (90, False)):
+        brighter = (first + levels).astype(np.uint8)
+        assert (nearly_equal(first, brighter) == is_copy).all(), levels
+        assert (nearly_equal(brighter, first) == is_copy).all(), levels

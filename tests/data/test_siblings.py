@@ -7,7 +7,7 @@ from data.made import listing_of_texts, made_texts
 from pellucid.data.ledger import ledger_lines
 from pellucid.data.preparing import prepare
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.sibling_sets import NEAR_COPIES, SOURCES, first_of_sets, joined, linked
+from pellucid.data.sibling_sets import FEWEST_OF_ALL, NEAR_COPIES, SOURCES, first_of_sets, joined, linked
 from pellucid.data.siblings import by_source, confirmed_chains
 from pellucid.data.splitting import folds
 from pellucid.settings import Settings
@@ -116,3 +116,11 @@ def test_rows_of_one_thread_stay_together_and_an_empty_cell_is_no_thread(tmp_pat
         inside = [threads[position] for position in positions if position >= 8]
         assert (np.unique(inside, return_counts=True)[1] == 4).all()
     assert any(f"Examples with the same '{header}' stay together" in said for said in check.warnings)
+
+
+def test_a_whole_split_is_measured_by_the_examples_that_can_be_used() -> None:
+    """Of 100 examples half cannot be used: a set of 15 is then too large, among 100 it is not."""
+    links = np.stack([np.zeros(14, np.int64), np.arange(1, 15)], axis=1)
+    assert FEWEST_OF_ALL < 15
+    assert (joined(100, 50, np.arange(100), {SOURCES: links}).first == np.arange(100)).all()
+    assert joined(100, 100, np.arange(100), {SOURCES: links}).first[:15].tolist() == [0] * 15

@@ -16,7 +16,7 @@ from pyarrow import parquet
 from data.made import read, require_refused, texts_of, written
 from pellucid.data import read_data
 from pellucid.data.reading.input_values import is_blank
-from pellucid.data.tables.csv_tables import ROWS_FIRST
+from pellucid.data.tables.table import ROWS_FIRST
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
 

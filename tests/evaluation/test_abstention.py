@@ -196,3 +196,13 @@ def test_a_model_that_trusts_all_answers_alike_has_one_point():
     (point,) = error_curve(np.full(40, 0.6), np.arange(40) < 10)
     assert (point.share, point.error.value) == (1.0, 0.25)
     assert kept_on(0.7, np.full(40, 0.6), np.arange(40) < 10).error is None
+
+
+def test_the_first_set_is_a_quarter_of_all_rounded_up():
+    """Two wrong of 60 do not prove an error of 10 %, two of 61 do: of 241 a quarter is 61."""
+    trusted = np.linspace(1, 0.5, 241)
+    is_wrong = np.zeros(241, bool)
+    is_wrong[[3, 7]] = is_wrong[61:] = True
+    assert binom.cdf(2, 60, 0.1) > 0.05 > binom.cdf(2, 61, 0.1)
+    found = promise(trusted, is_wrong, 0.1)
+    assert (found.answered, found.wrong) == (61, 2)

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from pellucid.evaluation import recommend, recommend_numbers
+from pellucid.evaluation.comparisons import paired_interval
 from pellucid.evaluation.exchange_tests import flip_p_values
+from pellucid.evaluation.intervals import points
 from pellucid.settings.metrics import CHOICES, metric_of
 
 NAMES = ["logistic-regression", "svm", "random-forest", "cnn", "svm-on-cnn", "logistic-regression-on-cnn"]
@@ -333,3 +335,15 @@ def test_of_two_classes_the_better_ranking_is_taken_though_accuracy_is_the_same(
     assert recommend(labels[few], several, "average-precision").name != "majority"
     noise = {"majority": answers["majority"], "svm": answers["svm"][draws.permutation(2000)]}
     assert recommend(labels, noise, "average-precision").name == "majority"
+
+
+def test_by_accuracy_the_gain_is_over_the_examples_that_both_answered():
+    """One model was asked about the first 200 of 800 examples."""
+    best, judged = stated(LABELS, 3, 2), stated(LABELS, 1.5, 1)
+    judged[200:] = np.nan
+    found = recommend(LABELS, {"majority": majority(LABELS), "svm": judged, "cnn": best}, "accuracy")
+    assert (found.name, found.rival) == ("cnn", "svm")
+    right, other = (each[:200].argmax(axis=1) == LABELS[:200] for each in (best, judged))
+    gain = paired_interval(int((right & ~other).sum()), int((other & ~right).sum()), 200)
+    assert "on 200 of 800 validation examples" in found.reason
+    assert f"behind by {points(gain)}." in found.reason

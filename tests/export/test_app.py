@@ -14,16 +14,17 @@ from hypothesis.extra import numpy as arrays
 
 from app_pages import CARD, HOSTILE, page
 from command_line import within
+from every_model import MODELS
 from models_with_detectors import with_detector
 from pellucid.errors import StorageError, UsageError
 from pellucid.export.app import exporting
 from pellucid.export.app.content import card_of, page_of, refusal, script_of
-from pellucid.export.app.exporting import AppProof, export_app
+from pellucid.export.app.exporting import AppProof, _answers, export_app
 from pellucid.export.app.kinds import KINDS
 from pellucid.export.app.page_data import Tensors, stepped
 from pellucid.export.export import metadata_of
 from pellucid.export.proof import DisagreeingError
-from small_models import DIGITS, number_model, untrained_model, vector_model
+from small_models import DIGITS, digits, number_model, untrained_model, vector_model
 
 LARGEST_BESIDE_WEIGHTS = 300_000
 
@@ -168,3 +169,16 @@ def test_the_card_says_what_the_run_found(run):
         "cardVersion",
     ]
     assert CARD["models"] == []
+
+
+def test_one_example_that_a_page_cannot_read_leaves_the_novelty_of_the_others():
+    model = with_detector(MODELS["svm"]())
+    (said, novelty) = model.answer(digits()[0][:3])
+    page = [{"said": row.tolist(), "novelty": float(each)} for row, each in zip(said, novelty, strict=True)]
+    found = _answers(model, [page[0], {"error": "no image"}, page[2]])
+    np.testing.assert_array_equal(found.said[[0, 2]], said[[0, 2]])
+    np.testing.assert_array_equal(found.novelty[[0, 2]], novelty[[0, 2]])
+    assert np.isnan(found.said[1]).all()
+    assert np.isnan(found.novelty[1])
+    unread = _answers(model, [{"error": "no image"}] * 2)
+    assert unread.novelty is None

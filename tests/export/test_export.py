@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from command_line import within
-from every_model import classical_model
+from every_model import MODELS, classical_model
+from models_with_detectors import with_detector
 from pellucid.answering.decisions import PredictOptions
 from pellucid.answering.predict import predict
 from pellucid.bundle import load, save
@@ -14,7 +15,7 @@ from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
 from pellucid.export import export as exporting
 from pellucid.export import export as needs
 from pellucid.export.export import by_reference, export, metadata_of, serialised
-from pellucid.export.proof import held_out_examples, prove
+from pellucid.export.proof import compare, held_out_examples, prove
 from pellucid.pipeline.train import train
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.settings import Settings
@@ -206,3 +207,16 @@ def test_data_that_changed_since_is_noticed(tmp_path):
         path.unlink()
     with pytest.raises(DataError, match="no longer the data that the run was made from"):
         export(str(tmp_path / "run"), tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("name", ["cnn of numbers", "svm"])
+def test_answers_that_are_no_numbers_are_not_those_of_the_model(name):
+    """Of one example in eight the file says nothing: no difference is found, and it is not the same."""
+    model = with_detector(MODELS[name]())
+    ours = model.answer(digits()[0][:8])
+    names = [f"{row}.png" for row in range(8)]
+    assert compare(model, names, ours, ours, "the file") == 0.0
+    said = ours.said.copy()
+    said[5] = np.nan
+    with pytest.raises(ModelFileError, match=r"the file disagrees with the model on 1 of 8 .*5\.png"):
+        compare(model, names, ours, ours._replace(said=said), "the file")

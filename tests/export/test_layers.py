@@ -1,5 +1,7 @@
 """The layers that are exported compute what the model computes; here by torch itself, of every model."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,14 @@ import torch
 from every_model import inputs_of
 from exported_models import EVERY
 from generators import trained_generator
+from models_with_detectors import with_detector
 from pellucid.classical import Predictor
 from pellucid.classical.forests import Forest
 from pellucid.encoding import Encoder
 from pellucid.errors import UsageError
 from pellucid.export.onnx_graph import answer_layer, graph_inputs
+from pellucid.export.onnx_layers import NoveltyLayer, make_predictor_layer
 from pellucid.export.onnx_layers import make_measure_layer as layer_of_measure
-from pellucid.export.onnx_layers import make_predictor_layer
 from pellucid.novelty import Measure
 
 
@@ -92,3 +95,17 @@ def test_what_is_unknown_is_refused():
         layer_of_measure(object.__new__(type("Unknown", (Measure,), {})))
     with pytest.raises(UsageError, match="makes images and answers nothing"):
         answer_layer(trained_generator(1))
+
+
+def test_inputs_as_foreign_as_validation_examples_have_the_middle_of_their_ranks():
+    kept = np.array([0.0, 1, 1, 1, 2, 3])
+    detector = dataclasses.replace(
+        with_detector(EVERY["svm"]()).detector, reference=kept, middle=np.zeros(1), spread=np.ones(1)
+    )
+    layer = NoveltyLayer(detector)
+    layer.measure = torch.nn.Identity()
+    foreign = np.array([-1.0, 0, 0.5, 1, 2, 3, 5])
+    found = layer(torch.from_numpy(foreign[:, None])).numpy()
+    np.testing.assert_allclose(found, detector.placed(foreign))
+    below = np.array([0, 0.5, 1, 2.5, 4.5, 5.5])  # half of those that are equal count
+    np.testing.assert_allclose(found[:6], (below + 0.5) / 7)

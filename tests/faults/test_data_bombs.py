@@ -15,7 +15,6 @@ from pyarrow import parquet
 from fuzz.harness import try_all
 from limited import within_limits
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.tables.parquet import Column, pages_of
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
@@ -49,7 +48,7 @@ def test_a_dictionary_that_stands_for_gigabytes(tmp_path):
     text = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), pa.array(["a" * (16 << 20)]))
     table = {"text": text, "label": ["a", "b"] * 500}
     path = write_parquet(tmp_path / "t.parquet", table, compression="zstd")
-    refused(path, "unpacks to more than")
+    refused(path, "unpacks to more than", within=6.0)
 
 
 @pytest.mark.slow
@@ -62,7 +61,7 @@ def test_a_page_that_unpacks_to_a_gigabyte(tmp_path):
         use_dictionary=False,
     )
     del column
-    refused(path, "has a page of")
+    refused(path, "row 1 holds more than 48 MB; cut its texts")
 
 
 @pytest.mark.slow
@@ -319,11 +318,3 @@ def test_a_member_of_an_archive_with_two_names(tmp_path):
     (tmp_path / "t.npz").write_bytes(content)
     with pytest.raises(DataError, match=r"t\.npz: .*'x_train\.npy'.* has two names; use an undamaged copy"):
         read_data(str(tmp_path / "t.npz"), Settings())
-
-
-def test_the_header_of_a_page_whose_kind_is_a_structure():
-    header = bytes(
-        [0x1C, 0x00, 0x15, 0x00, 0x15, 0x00, 0x00]
-    )  # field 1 a structure, fields 2 and 3 whole numbers
-    column = Column(1, 1, len(header), 0, None, "UNCOMPRESSED")
-    assert [page.unpacked for page in pages_of(io.BytesIO(header), column, len(header))] == [0]

@@ -90,3 +90,41 @@ def test_an_edited_journal_is_refused(pellucid, digits_npz, run, change):
     done = pellucid(*_words(digits_npz, run), "--resume")
     assert done.returncode == 5, done.stderr
     assert f"error: {run / 'config.json'}: " in done.stderr
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "models", "checkpoints/kept"])
+def test_a_folder_of_a_run_that_is_a_link_is_never_followed(pellucid, digits_npz, run, tmp_path, name):
+    """FAULTS 45: a run once wrote and pruned in the folder that a link pointed to."""
+    mine = tmp_path / "mine"
+    (mine / "step-000000001").mkdir(parents=True)
+    (mine / ".draft.tmp").write_text("mine")
+    shutil.rmtree(run / name, ignore_errors=True)
+    (run / name).symlink_to(mine)
+    done = pellucid(*_words(digits_npz, run), "--resume")
+    assert done.returncode == 5, done.stderr
+    assert f"{run / name}: a link, where a run has a folder of its own" in done.stderr
+    pellucid.succeed(*_words(digits_npz, run), "--overwrite")
+    assert sorted(entry.name for entry in mine.iterdir()) == [".draft.tmp", "step-000000001"]
+    assert not (run / name).is_symlink()
+
+
+def test_a_lock_that_points_elsewhere_empties_nothing(pellucid, digits_npz, run, tmp_path):
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine")
+    (run / ".lock").unlink()
+    (run / ".lock").symlink_to(precious)
+    for flag in ("--resume", "--overwrite"):
+        done = pellucid(*_words(digits_npz, run), flag)
+        assert done.returncode == 5, done.stderr
+        assert f"{run / '.lock'}: cannot write: a link stands there; remove it" in done.stderr
+        assert precious.read_text() == "mine"
+
+
+def test_a_checkpoint_of_far_too_many_bytes_is_not_read(pellucid, digits_npz, run):
+    """FAULTS 49: 64 GB that take no room on the disk."""
+    for path in (run / "checkpoints").glob("step-*/state.safetensors"):
+        with path.open("r+b") as file:
+            file.truncate(64 << 30)
+    done = pellucid(*_words(digits_npz, run), "--resume")
+    assert done.returncode == 5, done.stderr
+    assert "larger than" in done.stderr

@@ -126,7 +126,7 @@ def test_a_classical_model_on_a_backbone_is_opened_with_it(undriven):
     hidden = model.transform(photograph())
     draws = np.random.default_rng(0)
     predictor = Linear(
-        3, False, draws.normal(size=(hidden.shape[1], 3)) / 40, np.zeros(3), np.arange(3, dtype=np.int32)
+        False, 3, draws.normal(size=(hidden.shape[1], 3)) / 40, np.zeros(3), np.arange(3, dtype=np.int32)
     )
     found = explain_model(
         ClassicalModel(predictor, "network", model.classes, preprocessing=model.preprocessing,

@@ -9,6 +9,7 @@ from pellucid.bundle import ImageModel
 from pellucid.insight.attribution import attributions_of_image, attributions_of_text, ids_of, randomised
 from pellucid.insight.explanation import nearest
 from pellucid.insight.gradient_attribution import (
+    _collect,
     grad_cam,
     has_maps,
     integrated_gradients_of_image,
@@ -220,3 +221,16 @@ def test_the_nearest_are_the_nearest():
     assert [each.distance for each in found] == [0, 1, 5]
     assert found[2].share == pytest.approx(5 / 3)
     assert nearest(np.zeros((1, 2), np.float32), examples[:0], 3) == []
+
+
+def test_the_slope_is_taken_at_the_middles_of_steps():
+    """Of a square the middles are exact, so that the fewest steps are enough; ends would not be."""
+    way = torch.tensor([[1.0, -2.0, 3.0]])
+
+    def squares(alphas, moved):
+        return ((alphas[:, None] * moved) ** 2).sum(dim=1)
+
+    found = _collect(squares, way, 3, 1 << 12)
+    np.testing.assert_allclose(found.scores[0], [1, 4, 9], rtol=1e-6)
+    assert found.missing < 1e-6
+    assert found.steps == _collect(squares, way, 3, 1).steps

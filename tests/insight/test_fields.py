@@ -7,7 +7,7 @@ import torch
 from insight.small_networks import NAMES, asked, model, opened
 from pellucid.insight.opened_networks import still
 from pellucid.insight.receptive_fields import receptive_field
-from pellucid.insight.units import _OPENERS
+from pellucid.insight.units import OPENED
 
 EXACT = {"cnn-average-no-norm", "lenet-average"}
 """Networks in which every number a unit sees matters: no maximum passes one by."""
@@ -44,7 +44,7 @@ def layers_to_ask(name):
     return [
         line.name
         for line in network.lines
-        if line.kind in _OPENERS and line.name in modules and line.kind != "embedding"
+        if line.kind in OPENED and line.name in modules and line.kind != "embedding"
     ]
 
 

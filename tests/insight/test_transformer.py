@@ -17,7 +17,7 @@ from pellucid.insight.layer_records import layer_records
 from pellucid.insight.opened_networks import Opened, open_network
 from pellucid.insight.receptive_fields import receptive_field
 from pellucid.insight.unit_arithmetic import TOLERANCE
-from pellucid.insight.units import _OPENERS, open_unit
+from pellucid.insight.units import OPENED, open_unit
 from pellucid.networks import Network
 from pellucid.pretrained import installed, read_sentence_folder
 from pellucid.settings import Settings
@@ -125,7 +125,7 @@ def test_units_of_the_real_minilm_agree():
         answer = network(torch.from_numpy(found.values["inputs"]))
     np.testing.assert_allclose(found.value(found.output), answer[0], rtol=1e-5, atol=1e-5)
     draws = np.random.default_rng(0)
-    layers = [line.name for line in found.lines if line.kind in _OPENERS]
+    layers = [line.name for line in found.lines if line.kind in OPENED]
     assert len(layers) > 70
     for layer in layers:
         unit = [int(draws.integers(size)) for size in found.value(layer).shape]

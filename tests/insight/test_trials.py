@@ -75,3 +75,10 @@ def test_rank_correlations_by_hand():
     assert rank_correlation(np.array([1.0, 2, 3]), np.zeros(3)) == 0
     ties = rank_correlation(np.array([1.0, 1, 2]), np.array([1.0, 2, 3]))
     assert ties == pytest.approx(np.corrcoef([1.5, 1.5, 3], [1, 2, 3])[0, 1])
+
+
+def test_an_image_of_the_input_with_its_sign_turned_fails_too():
+    """An edge detector that shows dark for bright tells as little of the network."""
+    trial = Bench(Sum()).test(WEIGHTS, [-WEIGHTS, -WEIGHTS])
+    assert trial.likeness == pytest.approx(1.0)
+    assert trial.likeness == Bench(Sum()).test(WEIGHTS, [WEIGHTS]).likeness

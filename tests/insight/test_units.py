@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from insight.small_networks import NAMES, OF_CLASSES, asked, model, opened
+from pellucid.insight import gradients, layer_records, receptive_fields, reference_lines, units
 from pellucid.insight.opened_networks import open_network
 from pellucid.insight.unit_arithmetic import TOLERANCE
-from pellucid.insight.units import _OPENERS, open_unit
+from pellucid.insight.units import OPENED, open_unit
 from pellucid.networks import InputFacts, build, design
 from pellucid.reference import LAYERS
+from pellucid.reference.notation import Declaration
 from pellucid.settings import Settings
 
 UNITS = 400
@@ -17,7 +19,7 @@ UNITS = 400
 
 def units_of(network, count, generator):
     """Random units of all layers, each layer as often as every other."""
-    with_units = [line for line in network.lines if line.kind in _OPENERS]
+    with_units = [line for line in network.lines if line.kind in OPENED]
     for number in range(count):
         line = with_units[number % len(with_units)]
         yield line.name, tuple(int(generator.integers(size)) for size in network.value(line.name).shape)
@@ -26,9 +28,9 @@ def units_of(network, count, generator):
 @pytest.mark.parametrize("name", NAMES)
 def test_hundreds_of_units_agree_with_the_network(name):
     network = opened(name)
-    units = list(units_of(network, UNITS, np.random.default_rng(0)))
-    assert len(units) == UNITS
-    for layer, unit in units:
+    chosen = list(units_of(network, UNITS, np.random.default_rng(0)))
+    assert len(chosen) == UNITS
+    for layer, unit in chosen:
         found = open_unit(network, layer, unit)
         assert found.network == network.value(layer)[unit]
         assert found.difference <= TOLERANCE * found.magnitude, found
@@ -43,11 +45,27 @@ def test_the_values_are_those_of_the_answer(name):
     np.testing.assert_allclose(network.value(network.output), answer[0], rtol=1e-6, atol=1e-6)
 
 
+def test_every_kind_is_declared_once():
+    """By a line or steps in the reference, or by hand; tables by kind hold none twice, and no other."""
+    declared = {kind for kind, layer in LAYERS.items() if layer.declared}
+    answering = OPENED | {"present", "turned-places"}
+    by_hand = units._BY_HAND.keys()
+    assert not declared & by_hand
+    assert layer_records._BY_HAND.keys() == (answering - declared) | {reference_lines.CLOSED}
+    learnt = {"lstm", "gru", *gradients._TERMS}
+    assert not learnt & {kind for kind in declared if isinstance(LAYERS[kind].declared, Declaration)}
+    texts = (layer_records._WORDS, layer_records._LEARNT, layer_records._LOCAL, receptive_fields._PASSING)
+    for table in (*texts, gradients._TERMS, layer_records._EACH_GIVEN, layer_records._EACH_TAKEN):
+        assert set(table) <= answering
+    kinds = {same.kind for same in reference_lines.SAME.values() if isinstance(same.kind, str)}
+    assert kinds <= answering | {"dropout", reference_lines.CLOSED}
+
+
 def test_every_layer_of_an_answering_network_can_be_opened():
     of_training = {"batch-norm", "dropout"}
     losses = {kind for kind in LAYERS if kind.startswith(("cross", "squared")) or kind.endswith("-loss")}
     without_units = {"present", "turned-places"}
-    assert _OPENERS.keys() == LAYERS.keys() - of_training - losses - without_units
+    assert OPENED == LAYERS.keys() - of_training - losses - without_units
 
 
 def test_a_wrong_network_is_found_out():
@@ -123,9 +141,9 @@ def test_large_photographs_with_strides(name):
     image = np.random.default_rng(0).integers(0, 256, (1, 3, 48, 50)).astype(np.float32)
     network.initialise_from_data(torch.from_numpy(image))
     found = open_network(network, image)
-    units = list(units_of(found, 200, np.random.default_rng(1)))
-    assert len(units) == 200
-    for layer, unit in units:
+    chosen = list(units_of(found, 200, np.random.default_rng(1)))
+    assert len(chosen) == 200
+    for layer, unit in chosen:
         assert open_unit(found, layer, unit).agrees
 
 

@@ -1,6 +1,7 @@
 """Decoders in child processes: the same answers, and files that end a decoder end nothing else."""
 
 import csv
+import gzip
 import random
 import subprocess
 import sys
@@ -23,9 +24,8 @@ from pellucid.data.data_files import Stored, contents
 from pellucid.data.images.decoding import decode_image, header_of
 from pellucid.data.images.decoding_threads import DECODING
 from pellucid.data.tables.table_files import open_table
-from pellucid.encoding.vector_files import read_vectors
 from pellucid.errors import DataError
-from pellucid.isolation import isolated
+from pellucid.isolation import Worker, isolated
 from small_models import trained_model, write_digits
 
 LAYOUTS = Path(__file__).parents[1] / "data" / "layouts"
@@ -101,105 +101,150 @@ EVERY = {
     "day": [date(2024, 2, 29), None, date(1, 1, 1), date(9999, 12, 31)],
     "moment": [datetime(2024, 3, 1, 14, 5, 0, 7), None, datetime(1970, 1, 1), datetime(2000, 1, 1)],
     "zoned": pa.array([0, 10**15, None, -1], pa.timestamp("us", "Europe/Berlin")),
-    "beyond": pa.array([2**62, 0, None, 1], pa.timestamp("us")),
     "time": [time(1, 2, 3, 4), None, time(0), time(23, 59)],
     "span": [timedelta(days=-1, microseconds=1), None, timedelta(0), timedelta(1)],
     "decimal": [Decimal("1.50"), None, Decimal("-0.01"), Decimal("0.00")],
+    "category": pa.array(["a", "b", None, "a"]).dictionary_encode(),
+}
+BEYOND = {
+    "beyond": pa.array([2**62, 0, None, 1], pa.timestamp("us")),
     "list": [[1], [], None, [2, 3]],
     "structure": [{"a": 1}, None, {"a": 2}, {"a": 3}],
 }
 
 
-@pytest.mark.parametrize("ending", [".parquet", ".parquet.gz"])
-def test_tables_of_every_type(ending, tmp_path, here):
-    path = tmp_path / f"t{ending}"
-    if ending == ".parquet":
-        parquet.write_table(pa.table(EVERY), path)
+def write_every(path, made):
+    """Write a table by the ending of its name."""
+    sink = pa.BufferOutputStream()
+    if ".arrow" in path.name:
+        with pa.ipc.new_stream(sink, made.schema) as out:
+            out.write_table(made)
     else:
-        import gzip
+        parquet.write_table(made, sink)
+    content = sink.getvalue().to_pybytes()
+    path.write_bytes(gzip.compress(content) if path.name.endswith("gz") else content)
 
-        sink = pa.BufferOutputStream()
-        parquet.write_table(pa.table(EVERY), sink)
-        path.write_bytes(gzip.compress(sink.getvalue().to_pybytes()))
 
-    def read():
-        table = open_table(path, "t")
-        return [
-            [(name, [type(each), _shown(each)]) for name, cells in block.columns.items() for each in cells]
-            for block in table.read(list(EVERY))
-        ]
-
-    assert here(read) == read()
+@pytest.mark.parametrize("name", ["t.parquet", "t.parquet.gz", "t.arrow"])
+def test_the_worker_hands_back_what_arrow_reads(name, tmp_path):
+    made = pa.table({**EVERY, **BEYOND})
+    write_every(tmp_path / name, made)
+    table = open_table(tmp_path / name, "t")
+    (block,) = table.read(table.names)
+    for column in EVERY:
+        expected = made[column].to_pylist()
+        assert list(map(_shown, block.columns[column])) == list(map(_shown, expected)), column
+    assert block.columns["beyond"][1:] == [datetime(1970, 1, 1), None, datetime(1970, 1, 1, 0, 0, 0, 1)]
+    assert block.columns["beyond"][0] == "timestamp[us] out of range"
+    assert list(block.columns["list"]) == list(block.columns["structure"]) == [[]] * 4
+    assert list(block.numbers) == [1, 2, 3, 4]
 
 
 def _shown(cell):
     """A moment of Berlin has its offset apart, and the name of its zone here: they are written alike."""
-    return cell.isoformat() if isinstance(cell, datetime) else repr(cell)
+    return [type(cell), cell.isoformat() if isinstance(cell, datetime) else repr(cell)]
 
 
-def test_a_damaged_table_has_the_same_reason(tmp_path, here):
-    parquet.write_table(pa.table({"a": ["b"] * 100}), tmp_path / "t.parquet")
-    content = bytearray((tmp_path / "t.parquet").read_bytes())
-    content[20:40] = b"\xff" * 20
-    (tmp_path / "t.parquet").write_bytes(content)
-    reason = here(open_table, tmp_path / "t.parquet", "t.parquet")
-    assert reason.startswith("refused: t.parquet: not a readable Parquet file")
-    assert outcome(open_table, tmp_path / "t.parquet", "t.parquet") == reason
+def test_one_worker_serves_all_files_and_is_started_afresh_after_a_refusal(tmp_path):
+    for number in range(3):
+        parquet.write_table(pa.table({"a": ["b"] * 30_000}), tmp_path / f"{number}.parquet")
+    worker = Worker.of("columns")
+    tables = [open_table(tmp_path / f"{number}.parquet", "t") for number in range(2)]
+    first = worker._child
+    blocks = list(map(iter, (table.read(["a"]) for table in tables)))
+    assert [len(next(each).numbers) for each in blocks for _ in range(2)] == [10_000] * 4
+    assert worker._child is first
+    (tmp_path / "2.parquet").write_bytes(b"PAR1 none PAR1")
+    with pytest.raises(DataError, match="t: not a readable Parquet file"):
+        open_table(tmp_path / "2.parquet", "t")
+    # The others go on where they were, in another process.
+    assert [list(next(each).numbers) for each in blocks] == [list(range(20_001, 30_001))] * 2
+    assert worker._child is not first
+    assert first.is_closed
+
+
+def test_a_raised_budget_starts_another_worker(tmp_path, monkeypatch):
+    parquet.write_table(
+        pa.table({"a": ["b" * (40 << 20)], "b": ["c"]}), tmp_path / "t.parquet", compression="zstd"
+    )
+    monkeypatch.setenv("PELLUCID_UNPACKED_GB", "0.01")
+    with pytest.raises(DataError, match=r"t: unpacks to more than 10 MB; if you trust it"):
+        open_table(tmp_path / "t.parquet", "t")
+    monkeypatch.setenv("PELLUCID_UNPACKED_GB", "0.1")
+    assert len(open_table(tmp_path / "t.parquet", "t").head.columns["a"][0]) == 40 << 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory")
+def test_a_batch_that_takes_too_much_memory_is_read_with_fewer_rows(tmp_path, monkeypatch):
+    """A thousand rows of a megabyte in a dictionary of a few: a gigabyte at once, but not a few at a time."""
+    monkeypatch.setenv("PELLUCID_MEMORY_GB", "0.1")
+    texts = [str(number) * (1 << 20) for number in range(3)]
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 1] * 100, pa.int8()), pa.array(texts))
+    parquet.write_table(pa.table({"text": column.dictionary_decode()}), tmp_path / "t.parquet")
+    table = open_table(tmp_path / "t.parquet", "t")
+    found = [text[:3] for block in table.read(["text"]) for text in block.columns["text"]]
+    assert found == ["000", "111", "222", "111"] * 100
 
 
 @pytest.mark.slow
-def test_long_texts_come_in_parts_of_the_same_blocks(tmp_path, here):
-    texts = [f"{row}, " + "a,b,[c] " * (row % 7) * 60_000 for row in range(20)]
+def test_long_texts_come_in_blocks_of_some_megabytes(tmp_path):
+    texts = [f"{row}, " + "a,b,[c] " * (row % 7) * 600_000 for row in range(20)]
     parquet.write_table(pa.table({"text": texts, "label": [1] * 20}), tmp_path / "t.parquet")
-
-    def read():
-        table = open_table(tmp_path / "t.parquet", "t")
-        return [table.head, *table.read(["text", "label"])]
-
-    assert read() == here(read)
-
-
-def test_columns_with_images_and_named_classes(here, monkeypatch):
-    def read():
-        found = []
-        for path in (SHARD, SAVED):
-            table = open_table(path, path.name)
-            rows = len(table.head.numbers)
-            blocks = [(dict(block.columns), list(block.numbers)) for block in table.read(table.names)]
-            images = table.images["image"]
-            names = [images.name_of(row) for row in range(rows)]
-            stored = [Stored(images, row) for row in (*range(rows), 0, rows)]
-            found.append((table.head, table.classes, blocks, names, list(map(outcome_of, contents(stored)))))
-        return found
-
-    whole = here(read)
-    monkeypatch.setattr("pellucid.data.tables.columnar_files.ColumnsHere", None)  # nothing is read here
-    assert read() == whole
-    assert all(found[1] == {"label": ["cat", "dog"]} for found in whole)
-    assert all(found[4][-1] == "holds no image in this row" for found in whole)
+    blocks = list(open_table(tmp_path / "t.parquet", "t").read(["text", "label"]))
+    assert [text for block in blocks for text in block.columns["text"]] == texts
+    assert len(blocks) > 2
 
 
 def outcome_of(content):
     return content if isinstance(content, bytes) else str(content)
 
 
+def test_columns_with_images_and_named_classes():
+    found = []
+    for path in (SHARD, SAVED):
+        table = open_table(path, path.name)
+        rows = len(table.head.numbers)
+        (block,) = table.read(table.names)
+        images = table.images["image"]
+        cells = stored_cells(path)
+        order = (*range(rows), 0, 2, 1)
+        read = list(map(outcome_of, contents(Stored(images, row) for row in (*order, rows))))
+        assert read == [*(cells[row] for row in order), "holds no image in this row"]
+        assert table.classes == {"label": ["cat", "dog"]}
+        assert set(block.columns["label"]) == {"cat", "dog"}
+        found.append([images.name_of(row) for row in range(2)])
+    assert found == [[f"{path.name}:1", f"{path.name}:2"] for path in (SHARD, SAVED)]
+
+
+def test_images_have_the_names_of_their_files_where_these_stand_beside_them(tmp_path):
+    cells = [{"bytes": b"\x89PNG", "path": None if row == 1 else f"{row}.png"} for row in range(3)]
+    parquet.write_table(pa.table({"image": cells}), tmp_path / "t.parquet")
+    images = open_table(tmp_path / "t.parquet", "t").images["image"]
+    assert [images.name_of(row) for row in range(4)] == ["t/0.png", "t:2", "t/2.png", "t:4"]
+
+
+def stored_cells(path):
+    """Bytes of the images in a file, as Arrow reads them."""
+    made = parquet.read_table(path) if path is SHARD else pa.ipc.open_stream(path.read_bytes()).read_all()
+    return [cell["bytes"] for cell in made["image"].to_pylist()]
+
+
 @pytest.mark.parametrize("path", [SHARD, SAVED])
-def test_damaged_files_of_images_have_the_same_reasons(path, tmp_path, here):
+def test_damaged_files_of_images_give_the_same_bytes_or_a_reason(path, tmp_path):
     draw = random.Random(path.name)
     damaged = tmp_path / path.name
-
-    def read():
-        images = open_table(damaged, "t").images.values()
-        stored = [Stored(each, row) for each in images for row in range(6)]
-        return list(map(outcome_of, contents(stored)))
-
+    whole = path.read_bytes()
     for _ in range(4):
-        damaged.write_bytes(mutate_bytes(draw, path.read_bytes()))
-        assert here(read) == outcome(read)
+        damaged.write_bytes(mutate_bytes(draw, whole))
+        table = outcome(open_table, damaged, "t")
+        if isinstance(table, str):
+            assert table.startswith("refused: t: ")
+            continue
+        found = contents(Stored(each, row) for each in table.images.values() for row in range(6))
+        assert all(isinstance(each, (bytes, DataError)) for each in found)
 
 
-@pytest.mark.parametrize("is_apart", [False, True])
-def test_behind_a_damaged_page_no_image_stands_for_another(is_apart, tmp_path, here):
+def test_behind_a_damaged_page_no_image_stands_for_another(tmp_path):
     cells = [b"\x89PNG\r\n\x1a\n" + row.to_bytes(2) * 10_000 for row in range(1000)]
     path = tmp_path / "t.parquet"
     parquet.write_table(
@@ -211,12 +256,8 @@ def test_behind_a_damaged_page_no_image_stands_for_another(is_apart, tmp_path, h
     at = content.index(cells[600])
     content[at - 4 : at] = b"\xff" * 4
     path.write_bytes(content)
-
-    def read():
-        images = open_table(path, "t").images["image"]
-        return list(map(outcome_of, contents(Stored(images, row) for row in range(len(cells)))))
-
-    found = read() if is_apart else here(read)
+    images = open_table(path, "t").images["image"]
+    found = list(map(outcome_of, contents(Stored(images, row) for row in range(len(cells)))))
     wrong = [row for row, (one, other) in enumerate(zip(found, cells, strict=True)) if one != other]
     assert 600 in wrong
     assert wrong == list(range(wrong[0], 800))
@@ -228,21 +269,22 @@ def test_arrow_stays_out_of_the_parent(own_cache):
     script = """if True:
         import sys
         from pellucid.cli.main import main
-        assert main(["inspect", sys.argv[1], "--isolate"]) == main(["inspect", sys.argv[2], "--isolate"]) == 0
+        assert main(["inspect", sys.argv[1]]) == main(["inspect", sys.argv[2]]) == 0
         assert "pyarrow" not in sys.modules
     """
     done = subprocess.run([sys.executable, "-c", script, SHARD, SAVED], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_a_vocabulary_in_parquet_is_refused(tmp_path):
-    np.save(tmp_path / "v.npy", np.zeros((1, 2), np.float32))
-    parquet.write_table(pa.table({"word": ["a"]}), tmp_path / "v.parquet")
-    with pytest.raises(DataError, match=r"v.parquet: a vocabulary in Parquet is not read under --isolate"):
-        read_vectors(str(tmp_path / "v.npy"), ["a"])
-
-
 # Decoders with holes
+
+
+@pytest.fixture
+def broken_worker(monkeypatch):
+    """A worker of tables with holes."""
+    monkeypatch.setattr(isolation, "PROGRAM", "broken_decoder")
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +304,7 @@ def holes():
         ("segv", "the process that decodes it ended by SIGSEGV; use an undamaged copy"),
         ("exit", "the process that decodes it ended with 3; use an undamaged copy"),
         ("spin", "the process that decodes it ended by SIGXCPU; use an undamaged copy"),
-        ("lie", "its decoder says what it never would; use an undamaged copy"),
+        ("lie", "its decoder says what it never would (an image that is none); use an undamaged copy"),
         ("memory", "too large for this machine's memory"),
         ("open", "corrupt image ([Errno 24] Too many open files: "),
         ("write", "corrupt image ([Errno 24] Too many open files: "),
@@ -279,28 +321,38 @@ def test_an_image_that_ends_its_decoder_is_one_that_cannot_be_read(what, reason,
     assert decode_image(good).pixels.shape == (8, 8, 1)
 
 
+@pytest.mark.usefixtures("broken_worker")
 @pytest.mark.parametrize("path", [SHARD, SAVED])
-def test_a_table_that_ends_its_reader_is_refused_by_name(path, holes):
+def test_a_table_that_ends_the_worker_is_refused_by_name(path):
     with pytest.raises(DataError, match=r"^ends: the process that decodes it ended by SIGSEGV"):
         open_table(path, "ends")
+    assert open_table(path, "t").classes
 
 
-def test_a_reader_that_lies_is_ended(holes):
+@pytest.mark.usefixtures("broken_worker")
+def test_a_table_that_takes_too_much_memory_is_refused_with_the_figure():
+    with pytest.raises(DataError, match=r"^takes: takes more than 1,000 MB of memory .* PELLUCID_MEMORY_GB"):
+        open_table(SHARD, "takes")
+
+
+@pytest.mark.usefixtures("broken_worker")
+def test_a_worker_that_lies_is_ended():
     with pytest.raises(
-        DataError, match=r"^lies: its decoder says what it never would \(rows that do not foll"
+        DataError, match=r"^lies: its decoder says what it never would \(rows that are no numbers"
     ):
         open_table(SHARD, "lies")
 
 
+@pytest.mark.usefixtures("broken_worker")
 @pytest.mark.parametrize("path", [SHARD, SAVED])
-def test_a_cell_that_ends_its_reader_is_a_bad_image_and_so_are_those_behind_it(path, holes, capfd, own_cache):
+def test_a_cell_that_ends_the_worker_is_a_bad_image_and_so_are_those_behind_it(path, capfd, own_cache):
     images = open_table(path, "t").images["image"]
     found = list(contents(Stored(images, row) for row in range(5)))
     assert all(isinstance(each, bytes) for each in found[:3])
     assert [str(each) for each in found[3:]] == [
         "the process that decodes it ended by SIGSEGV; use an undamaged copy"
     ] * 2
-    assert main(["inspect", str(path), "--isolate"]) == 3
+    assert main(["inspect", str(path)]) == 3
     said = capfd.readouterr().err
     assert path.name in said
     assert "the process that decodes it ended by SIGSEGV; use an undamaged copy" in said
@@ -343,3 +395,19 @@ def test_what_the_system_does_not_limit_is_said_once(monkeypatch, tmp_path):
     with isolated(said.append):
         decode_image(write_digits(tmp_path, range(1))[0])
     assert said == ["warning: --isolate: this system does not limit the memory"]
+
+
+def test_the_limit_of_memory_is_beyond_what_the_process_has_mapped_before():
+    """An interpreter may map gigabytes that it never touches; an honest image must still fit."""
+    pytest.importorskip("resource")
+    script = (
+        "import mmap, resource\n"
+        "from pellucid.isolation import address_space, confine\n"
+        "held = mmap.mmap(-1, 2 << 30)\n"
+        "missing = confine(may_open=True)\n"
+        "print(missing, resource.getrlimit(resource.RLIMIT_AS)[0] - len(held) - address_space())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    if "the memory" in ended.stdout or sys.platform != "linux":
+        pytest.skip("this system does not limit the memory of a process")
+    assert 0 < int(ended.stdout.split()[-1]) < 4 << 30

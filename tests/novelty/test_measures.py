@@ -91,14 +91,14 @@ def test_neighbours_by_hand():
     kept = scipy.sparse.csr_array(np.eye(6, 8, dtype=np.float32))
     centres = scipy.sparse.csr_array(np.full((1, 8), 0.5, np.float32))
     rows = scipy.sparse.csr_array(np.array([[0.6, 0.8, 0, 0, 0, 0, 0, 0], [0] * 8], np.float32))
-    found = Neighbours(kept, centres).measure(rows)
+    found = Neighbours.of(kept, centres).measure(rows)
     # only two kept rows are like the first at all, so its fifth neighbour is as far as can be
     np.testing.assert_allclose(found, [[1, 1 - 0.7], [1, 1]], atol=1e-6)
 
 
 def test_few_kept_rows_stand_in_for_the_fifth():
     kept = scipy.sparse.csr_array(np.eye(2, dtype=np.float32))
-    found = Neighbours(kept, kept).measure(scipy.sparse.csr_array(np.array([[1, 0]], np.float32)))
+    found = Neighbours.of(kept, kept).measure(scipy.sparse.csr_array(np.array([[1, 0]], np.float32)))
     np.testing.assert_allclose(found, [[1, 0]])
 
 

@@ -9,6 +9,9 @@ import pytest
 from every_model import MODELS, inputs_of
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.bundle import load_any, save
+from pellucid.data import Dataset
+from pellucid.evaluation import cross_fitted, fit_temperature
+from pellucid.evaluation.calibration import cross_fitted_average
 from pellucid.pipeline.concluding import (
     average_of,
     members_in_words,
@@ -19,14 +22,13 @@ from pellucid.pipeline.concluding import (
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import with_held_out
-from pellucid.pipeline.learners.candidates import BodyFeatures, Candidate, Features, HeldOut, calibrated
-from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.candidates import Candidate, FeatureCache, Features, HeldOut, calibrated
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
-MATERIAL = Material(PIXELS, LABELS, np.arange(400), np.arange(600, 900), CLASSES, DIGITS)
+MATERIAL = Dataset(PIXELS, LABELS, np.arange(400), np.arange(600, 900), CLASSES, DIGITS)
 NAMES = ("majority", "logistic-regression", "svm", "random-forest")
 SETTINGS = Settings()
 
@@ -66,10 +68,18 @@ def test_it_stands_last_and_leaves_the_dummy_out(candidates, average, capsys):
 
 
 def test_its_held_out_answers_are_not_those_that_it_was_chosen_by(candidates, average):
+    """Each is of an average chosen without the example, at a temperature found without it too."""
     members = {each.name: each for each in candidates}
-    model = average.model
+    model, labels = average.model, LABELS[MATERIAL.validation]
+    said = [each.held_out.answers for each in candidates if each.name != "majority"]
+    fair = cross_fitted_average(labels, said, SETTINGS.seed)
     flattering = weighted_mean([members[each.name].held_out.answers for each in model.members], model.weights)
-    assert np.abs(average.held_out.answers - flattering).max() > 1e-6
+    fair, flattering = (
+        cross_fitted(labels, each, fit_temperature(labels, each), SETTINGS.seed)
+        for each in (fair, flattering)
+    )
+    np.testing.assert_allclose(average.held_out.answers, fair)
+    assert np.abs(flattering - fair).max() > 1e-3
     assert np.array_equal(average.held_out.positions, MATERIAL.validation)
     np.testing.assert_allclose(average.held_out.answers.sum(axis=1), 1)
     assert len(model.held_out) == len(MATERIAL.validation)
@@ -127,7 +137,7 @@ def test_its_entry_names_the_members(average):
 
 def test_time_of_a_body_that_several_stand_on_counts_once(candidates):
     below = Features(np.zeros((len(LABELS), 1), np.float32), np.arange(len(LABELS)), 0.002)
-    stored = BodyFeatures(below, lambda rows: rows, MATERIAL.train)
+    stored = FeatureCache(below, lambda rows: rows, MATERIAL.train)
     on_body = [
         each
         if each.name == "majority"

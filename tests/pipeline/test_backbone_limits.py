@@ -10,12 +10,11 @@ import pytest
 from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.pipeline.learners import backbone_costs, backbone_learners, time_limits
-from pellucid.pipeline.learners.backbone_choice import Granted, chosen, taken_over
+from pellucid.pipeline.learners.backbone_choice import BackboneLimits, chosen, taken_over
 from pellucid.pipeline.learners.backbone_costs import BackboneCost, Measured, measured
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learners.network import learner_of
-from pellucid.pipeline.learners.preparation import material_of
-from pellucid.pipeline.learners.time_limits import costs_of, share_out
+from pellucid.pipeline.learners.time_limits import costs_of, limit_backbones
 from pellucid.pipeline.run.context import RunContext, TimeBudget, learner_time
 from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
@@ -49,43 +48,43 @@ def context(dataset, asked, tmp_path):
 
 
 def test_all_of_it_fits_into_enough_time():
-    assert COST.granted(1_000.0) == Granted(2_000, True, COST.granted(1_000.0).seconds_before, 58.0)
+    assert COST.within(1_000.0) == BackboneLimits(2_000, True, COST.within(1_000.0).seconds_before, 58.0)
 
 
 def test_what_is_granted_takes_no_longer_than_the_time():
     for seconds in (8.0, 12.0, 20.0, 60.0, 80.0, 88.0, 90.0, 200.0):
-        granted = COST.granted(seconds)
-        assert granted.seconds_before + granted.seconds_after <= seconds + 0.2
-        if granted.train < COST.most:  # nothing is left over that one more example would have needed
-            assert COST.needed(granted.train + 1) > seconds - 0.02
+        limits = COST.within(seconds)
+        assert limits.seconds_before + limits.seconds_after <= seconds + 0.2
+        if limits.train < COST.most:  # nothing is left over that one more example would have needed
+            assert COST.needed(limits.train + 1) > seconds - 0.02
 
 
 def test_training_examples_come_before_fine_tuning():
-    assert COST.granted(40.0).train == 2_000
-    assert not COST.granted(40.0).is_tuned
-    assert not COST._replace(tuning=0).granted(1_000.0).is_tuned
+    assert COST.within(40.0).train == 2_000
+    assert not COST.within(40.0).is_tuned
+    assert not COST._replace(tuning=0).within(1_000.0).is_tuned
 
 
 def test_too_little_time_grants_nothing():
     enough = COST.needed(COST.least)
-    assert COST.granted(enough).train == COST.least
-    assert COST.granted(enough - 0.1) is None
-    assert COST.granted(-5.0) is None
+    assert COST.within(enough).train == COST.least
+    assert COST.within(enough - 0.1) is None
+    assert COST.within(-5.0) is None
 
 
 @pytest.mark.parametrize(("is_asked_for", "left"), [(True, 100.0), (False, 43.0)])
 def test_those_beside_a_network_leave_it_half_or_more(is_asked_for, left, context, monkeypatch):
-    (choice,) = chosen(context.settings, material_of(context.dataset))
-    granted = []
-    monkeypatch.setattr(Measured, "within", lambda self, seconds: granted.append(seconds))
+    (choice,) = chosen(context.settings, context.dataset)
+    limits = []
+    monkeypatch.setattr(Measured, "within", lambda self, seconds: limits.append(seconds))
     context = context._replace(time=TimeBudget(100.0, time.monotonic() - 100.0 + left))
     choice = dataclasses.replace(choice, is_asked_for=is_asked_for)
-    share_out((choice,), [Measured(choice, COST, material_of(context.dataset), context.settings)], context)
-    assert granted == [pytest.approx(left if is_asked_for else left / 2, abs=0.5)]
+    limit_backbones((choice,), [Measured(choice, COST, context.dataset, context.settings)], context)
+    assert limits == [pytest.approx(left if is_asked_for else left / 2, abs=0.5)]
 
 
 def test_one_that_could_never_fit_is_not_even_measured(context, monkeypatch):
-    material = material_of(context.dataset)
+    material = context.dataset
     backbones = tuple(
         dataclasses.replace(each, is_asked_for=False) for each in chosen(context.settings, material)
     )
@@ -95,19 +94,19 @@ def test_one_that_could_never_fit_is_not_even_measured(context, monkeypatch):
     assert not backbone_costs.is_hopeless(backbones[0], material, len(context.dataset.test), 18.0)
     slowed[0] = 8.0
     assert costs_of(backbones, Folds(context.dataset), context) == []
-    assert share_out(backbones, [], context) == ()
+    assert limit_backbones(backbones, [], context) == ()
     assert "is left out" in context.journal.content["backbones_left_out"][0]["reason"]
 
 
 def test_no_more_examples_are_timed_where_the_first_took_far_too_long(dataset, asked, monkeypatch):
-    material = material_of(dataset)
+    material = dataset
     (choice,) = chosen(asked, material)
     monkeypatch.setattr(backbone_costs, "_seconds_of_one", lambda *_, **__: pytest.fail("timed further"))
     assert measured(choice, material, asked, seconds=1e-6).cost.example > 0
 
 
 def test_measuring_counts_what_will_be_asked(dataset, asked):
-    material = material_of(dataset)
+    material = dataset
     (choice,) = chosen(asked, material)
     cost = measured(choice, material, asked, len(dataset.test)).cost
     assert 0 < cost.example < 1
@@ -119,37 +118,37 @@ def test_measuring_counts_what_will_be_asked(dataset, asked):
 
 
 def test_one_that_was_asked_for_is_refused_by_name_where_too_little_fits(dataset, asked):
-    (choice,) = chosen(asked, material_of(dataset))
+    (choice,) = chosen(asked, dataset)
     message = r"--time-limit: 3.0 s are left for test-efficientnet, and the features of 400 examples"
     with pytest.raises(UsageError, match=message):
-        Measured(choice, COST, material_of(dataset), asked).require(3.0)
-    Measured(choice, COST, material_of(dataset), asked).require(COST.needed(40))
+        Measured(choice, COST, dataset, asked).require(3.0)
+    Measured(choice, COST, dataset, asked).require(COST.needed(40))
 
 
 def test_one_that_was_asked_for_keeps_what_it_needs_where_others_took_longer(dataset, asked):
-    (choice,) = chosen(asked, material_of(dataset))
-    found = Measured(choice, COST, material_of(dataset), asked).within(0.0)
+    (choice,) = chosen(asked, dataset)
+    found = Measured(choice, COST, dataset, asked).within(0.0)
     assert len(found.train) == 40
     beside = dataclasses.replace(choice, is_asked_for=False)
-    assert Measured(beside, COST, material_of(dataset), asked).within(0.0) is None
+    assert Measured(beside, COST, dataset, asked).within(0.0) is None
 
 
 def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monkeypatch):
-    material = material_of(context.dataset)
+    material = context.dataset
     backbones = chosen(context.settings, material)
     cost = COST._replace(most=len(backbones[0].train), example=0.2, tuning=0)
     monkeypatch.setattr(time_limits, "measured", lambda choice, *given: Measured(choice, cost, *given[:2]))
     settings = dataclasses.replace(context.settings, time_limit="107s")
     context = context._replace(settings=settings, time=TimeBudget.of(settings))
     context.journal.begin()
-    kept = share_out(backbones, costs_of(backbones, Folds(context.dataset), context), context)
+    kept = limit_backbones(backbones, costs_of(backbones, Folds(context.dataset), context), context)
     assert 40 <= len(kept[0].train) < len(material.train)
     resumed = Journal(context.folder, resume=True)
     assert resumed.content == json.loads(json.dumps(context.journal.content))
     late = context._replace(time=TimeBudget(107.0, time.monotonic() - 100), journal=resumed)
     again = taken_over(resumed.content["backbones"], context.settings, material)
     assert costs_of(again, Folds(late.dataset), late) == []
-    same = share_out(again, [], late)
+    same = limit_backbones(again, [], late)
     assert np.array_equal(same[0].train, kept[0].train)
     assert resumed.content == Journal(context.folder, resume=True).content
 
@@ -157,8 +156,7 @@ def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monk
 def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeypatch):
     monkeypatch.setattr(backbone_costs, "slowdown", lambda: 1.0)
     backbones = tuple(
-        dataclasses.replace(each, is_asked_for=False)
-        for each in chosen(context.settings, material_of(context.dataset))
+        dataclasses.replace(each, is_asked_for=False) for each in chosen(context.settings, context.dataset)
     )
     monkeypatch.setattr(
         time_limits,
@@ -166,7 +164,7 @@ def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeyp
         lambda choice, *given: Measured(choice, COST._replace(example=1.0), *given[:2]),
     )
     context = context._replace(stages=Stages())
-    assert share_out(backbones, costs_of(backbones, Folds(context.dataset), context), context) == ()
+    assert limit_backbones(backbones, costs_of(backbones, Folds(context.dataset), context), context) == ()
     config = context.journal.content
     assert config["backbones"] == []
     (left_out,) = config["backbones_left_out"]
@@ -177,7 +175,7 @@ def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeyp
 
 
 def test_what_is_left_out_is_said(dataset, asked):
-    material = material_of(dataset)
+    material = dataset
     (choice,) = chosen(asked, material)
     cost = COST._replace(most=len(choice.train))
     whole = Measured(choice, cost, material, asked)
@@ -204,7 +202,7 @@ def test_blocks_are_timed_until_it_has_taken_long_enough(monkeypatch):
 
 
 def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monkeypatch):
-    material = material_of(dataset)
+    material = dataset
     with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for test-efficientnet"):
         learner_of(asked, material).fit(material, learner_time(asked, time.monotonic() - 60))
     cost = COST._replace(example=0.5, held_out=0, asked_after=0, most=len(material.train))

@@ -10,9 +10,8 @@ from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.networks import NetworkConfig, Origin
 from pellucid.pipeline.learners import backbone_choice as backbones
-from pellucid.pipeline.learners.backbone_choice import Granted, chosen, stratified_sample, taken_over
+from pellucid.pipeline.learners.backbone_choice import BackboneLimits, chosen, stratified_sample, taken_over
 from pellucid.pipeline.learners.backbone_costs import is_tuned
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import Settings
 from photographs import class_folders
 from pretrained.tiny_bert import write_folder
@@ -24,7 +23,7 @@ LITE0 = "efficientnet-lite0"
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     folder = class_folders(tmp_path_factory.mktemp("photos") / "data", count=30, side=48)
-    return material_of(prepare(str(folder), Settings())[0])
+    return prepare(str(folder), Settings())[0]
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +39,7 @@ def texts(tmp_path):
         for number in range(40)
     ]
     table.write_text("\n".join(["text,label", *rows]))
-    return material_of(prepare(str(table), Settings())[0])
+    return prepare(str(table), Settings())[0]
 
 
 def test_the_one_asked_for_takes_part_and_learns_from_all(photos):
@@ -101,12 +100,12 @@ def test_a_resumed_run_keeps_its_decision(photos):
 def test_a_resumed_run_keeps_what_a_limit_left_of_its_training_examples(photos):
     settings = Settings(time_limit="60s")
     (choice,) = chosen(settings, photos)
-    bound = choice.within(Granted(12, False, 8.0, 3.0), photos, settings.seed, "For want of time.")
+    bound = choice.within(BackboneLimits(12, False, 8.0, 3.0), photos, settings.seed, "For want of time.")
     records = json.loads(json.dumps([bound.to_json()]))
     (again,) = taken_over(records, settings, photos)
     assert len(again.train) == 12
     assert np.array_equal(again.train, bound.train)
-    assert (again.granted, again.reason) == (bound.granted, "For want of time.")
+    assert (again.limits, again.reason) == (bound.limits, "For want of time.")
     assert again.to_json() == bound.to_json()
 
 

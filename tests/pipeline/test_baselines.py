@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from every_model import MODELS
-from pellucid.data import prepare, read_data
+from pellucid.data import Dataset, prepare, read_data
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.learners.candidates import (
@@ -20,7 +20,6 @@ from pellucid.pipeline.learners.candidates import (
 )
 from pellucid.pipeline.learners.classical import ClassicalLearner, _affordable, left_out
 from pellucid.pipeline.learners.in_run import everything_of, train_baselines
-from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.pipeline.run.context import TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
@@ -48,7 +47,7 @@ NAMES = ("majority", "svm", "random-forest")
 def test_each_model_of_a_line_has_its_own_score(labels, said, words):
     everywhere = np.arange(len(labels))
     classes = ("a", "b") if labels.dtype.kind == "i" else ()
-    material = Material(np.zeros((len(labels), 1), np.float32), labels, everywhere, everywhere, classes)
+    material = Dataset(np.zeros((len(labels), 1), np.float32), labels, everywhere, everywhere, classes)
     candidates = [Candidate("any", MODELS["majority"](), 2, 1.0, HeldOut(everywhere, each)) for each in said]
     assert on_validation(candidates, material, Settings()) == words
 
@@ -86,12 +85,12 @@ def test_a_linear_model_of_texts_learns_from_what_judged_it_in_the_end(mails, tr
     assert [each.train_examples for each in trained[0]] == [len(mails.train), pool, len(mails.train)]
     assert majority.judged is None
     assert forest.judged is None
-    (first,) = ClassicalLearner("svm", SETTINGS).fit(material_of(mails))
+    (first,) = ClassicalLearner("svm", SETTINGS).fit(mails)
     same(svm.judged, first.model, mails)
     np.testing.assert_array_equal(svm.held_out.answers, first.held_out.answers)
     assert svm.scale == first.scale is not None
     last = ClassicalLearner("svm", SETTINGS, setup=first.setup, scale=first.scale)
-    same(svm.model, last.fit(everything_of(material_of(mails)))[0].model, mails)
+    same(svm.model, last.fit(everything_of(mails))[0].model, mails)
     assert not np.array_equal(svm.held_out.answers, answers(svm.model, mails, mails.validation))
     reason = recommended([svm], mails, None).reason
     assert reason.endswith("After that it learned from these texts too.")
@@ -141,9 +140,9 @@ def test_a_linear_model_of_texts_takes_all_of_them_before_it_compares_set_ups(ma
 def test_foreign_texts_are_told_by_what_did_not_know_the_validation_texts(mails, trained):
     svm = trained[0][1]
     known = dataclasses.replace(svm, judged=None)
-    found, flattered = with_detectors([svm, known], material_of(mails), SETTINGS.seed)
+    found, flattered = with_detectors([svm, known], mails, SETTINGS.seed)
     first = dataclasses.replace(svm, model=svm.judged, judged=None)
-    (before,) = with_detectors([first], material_of(mails), SETTINGS.seed)
+    (before,) = with_detectors([first], mails, SETTINGS.seed)
     np.testing.assert_array_equal(found.held_out.signals, before.held_out.signals)
     assert found.model.detector.measure.signals == before.model.detector.measure.signals
     assert not np.array_equal(found.held_out.signals, flattered.held_out.signals)

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from pellucid.errors import DataError, StorageError, UsageError
-from pellucid.pipeline.comparing import trials
+from pellucid.pipeline.comparing import compare as comparing
 from pellucid.pipeline.comparing.compare import compare
-from pellucid.pipeline.comparing.trials import ALIKE, BETTER, IDENTICAL, UNDECIDED, rank
+from pellucid.pipeline.comparing.standings import ALIKE, BETTER, IDENTICAL, UNDECIDED, rank
 from pellucid.pipeline.comparing.variants import make_variants, parse_vary
 from pellucid.pipeline.train import train
 from pellucid.settings import METRICS
@@ -112,7 +112,8 @@ def test_the_page_says_it_and_asks_no_one(planted):
     text = re.sub(r"<[^>]+>", "", page)
     assert read(planted)[0]["compare"]["verdict"] in text.replace("&#39;", "'")
     assert "100 images for the test were set aside and not used" in text
-    assert page.count('<path class="band ') == 8
+    assert page.count('<circle class="dot"') == 4 * 6
+    assert page.count("the best is significantly better") == 2
     assert not re.search(r"https?://|<script|src=\"(?!data:)", page)
 
 
@@ -132,36 +133,38 @@ def test_the_test_split_is_not_looked_at(data, planted, tmp_path):
 def test_finished_trainings_are_not_trained_again_and_the_result_is_the_same(data, tmp_path, monkeypatch):
     vary = {"activation": ["relu", "tanh"]}
     compare(data, out=tmp_path / "unbroken", vary=vary, seeds=1, folds=3, **TINY)
-    real, done = trials.train_and_judge, []
+    real, done = comparing.learner_of, []
 
-    def dies_at_the_fifth(trial, fold):
+    def dies_at_the_fifth(settings, material):
         if len(done) == 4:
             raise KeyboardInterrupt
-        done.append(trial.words)
-        return real(trial, fold)
+        done.append(settings.activation)
+        return real(settings, material)
 
-    monkeypatch.setattr(trials, "train_and_judge", dies_at_the_fifth)
+    monkeypatch.setattr(comparing, "learner_of", dies_at_the_fifth)
     with pytest.raises(KeyboardInterrupt):
         compare(data, out=tmp_path / "run", vary=vary, seeds=1, folds=3, **TINY)
     assert not (tmp_path / "run" / "metrics.json").exists()
     again = []
     monkeypatch.setattr(
-        trials, "train_and_judge", lambda trial, fold: again.append(trial.words) or real(trial, fold)
+        comparing,
+        "learner_of",
+        lambda settings, material: again.append(settings.activation) or real(settings, material),
     )
     compare(data, out=tmp_path / "run", vary={}, resume=True, quiet=True)
-    assert again == ["activation=tanh, seed 0, fold 2", "activation=tanh, seed 0, fold 3"]
+    assert (done, again) == (["relu", "relu", "relu", "tanh"], ["tanh", "tanh"])
     assert timeless(*read(tmp_path / "run")) == timeless(*read(tmp_path / "unbroken"))
-    monkeypatch.setattr(trials, "train_and_judge", None)  # a finished comparison trains nothing
+    monkeypatch.setattr(comparing, "learner_of", None)  # a finished comparison trains nothing
     assert compare(data, out=tmp_path / "run", vary=vary, resume=True, quiet=True) == tmp_path / "run"
 
 
 @pytest.fixture
 def half_done(data, tmp_path, monkeypatch):
-    def dies(trial, fold):
+    def dies(settings, material):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(trials, "train_and_judge", dies)
+        patch.setattr(comparing, "learner_of", dies)
         with pytest.raises(KeyboardInterrupt):
             compare(data, out=tmp_path / "run", vary={"activation": ["relu", "tanh"]}, **TINY)
     return tmp_path / "run"
@@ -206,7 +209,7 @@ def test_train_does_not_go_on_with_a_comparison(data, half_done):
 
 
 def test_a_variant_that_contradicts_the_data_is_refused_before_any_training(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(trials, "train_and_judge", None)
+    monkeypatch.setattr(comparing, "learner_of", None)
     with pytest.raises(UsageError, match=r"variant optimizer=gd: --batch-size: gd takes the whole"):
         compare(
             data,
@@ -372,7 +375,8 @@ def test_the_sentence_names_each_kind_of_finding():
         "bad": 0.5 + noise + rng.normal(size=9) * 0.001,
     }
     standings = rank({name: each.tolist() for name, each in scores.items()}, 600, 300, METRICS["accuracy"])
-    assert {name: each.finding for name, each in standings.against_best().items()} == {
+    against = [each for each in standings.contrasts if "best" in (each.a, each.b)]
+    assert {each.b if each.a == "best" else each.a: each.finding for each in against} == {
         "twin": IDENTICAL, "near": ALIKE, "noisy": UNDECIDED, "bad": BETTER,
     }  # fmt: skip
     sentence = standings.sentence()
@@ -384,3 +388,12 @@ def test_the_sentence_names_each_kind_of_finding():
         "not better beyond chance than noisy (too few trainings to tell)",
     ):
         assert part in sentence
+
+
+def test_a_difference_is_slight_beside_the_smaller_of_two_losses():
+    """5 % of 1.00 is less than the end of the interval, 5 % of 1.02 is more."""
+    around = 0.01638 * np.array([-1, -1, 0, 1, 1])
+    scores = {"a": [1.0] * 5, "b": (1.02 + around).tolist()}
+    (contrast,) = rank(scores, 80, 20, METRICS["log_loss"]).contrasts
+    assert 0.05 < -contrast.difference.low < 0.051
+    assert contrast.finding == UNDECIDED

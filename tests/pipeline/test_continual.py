@@ -21,7 +21,6 @@ from pellucid.pipeline.continual.training import (
     recall,
     sentences,
 )
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
@@ -43,7 +42,7 @@ def planned(continual, dataset, settings=SETTINGS):
     folder = RunFolder(Path("nowhere"))
     context = RunContext(folder, dataset, settings, QUIET, Journal(folder))
     continual = recall(continual, dataset, settings, context.journal, QUIET)
-    return continual, continual_learner(continual, context).planned(material_of(dataset))
+    return continual, continual_learner(continual, context).planned(dataset)
 
 
 def test_without_from_nothing_goes_on(tmp_path):

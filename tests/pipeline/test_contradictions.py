@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from pellucid.errors import UsageError
-from pellucid.pipeline.continual.starting_point import starting_point
-from pellucid.pipeline.continual.training import require_no_contradiction, require_place_of_its_own
+from pellucid.pipeline.continual.starting_point import (
+    require_no_contradiction,
+    require_place_of_its_own,
+    starting_point,
+)
 from pellucid.settings import Settings
 from runs_to_continue import old_images, old_numbers, old_texts
 

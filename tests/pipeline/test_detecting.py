@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from every_model import MODELS, network_model
+from pellucid.data import Dataset
 from pellucid.pipeline.judging.novelty_detectors import judged_places, with_detectors
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut
-from pellucid.pipeline.learners.preparation import Material
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
-MATERIAL = Material(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES, DIGITS)
+MATERIAL = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES, DIGITS)
 
 
 def candidate(name: str) -> Candidate:
@@ -22,7 +22,7 @@ def candidate(name: str) -> Candidate:
     )
 
 
-def detector_of(candidate: Candidate, material: Material = MATERIAL):
+def detector_of(candidate: Candidate, material: Dataset = MATERIAL):
     return with_detectors([candidate], material, 0)[0].model.detector
 
 

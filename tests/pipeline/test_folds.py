@@ -10,12 +10,11 @@ import pellucid
 from pellucid.data import prepare
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.errors import DataError, UsageError
-from pellucid.pipeline.comparing.trials import scores_of_folds
+from pellucid.pipeline.comparing.standings import scores_of_folds
 from pellucid.pipeline.judging.refitting import Kind, judged_by_folds
 from pellucid.pipeline.learners.candidates import HeldOut
 from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, learner_at_setup
 from pellucid.pipeline.learners.evaluation_budget import folds_of
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
@@ -49,7 +48,7 @@ def of_classical(dataset, folder, names, **changes):
     """Classical models trained on what is not for the test, and judged on folds."""
     settings = dataclasses.replace(SETTINGS, **changes)
     folds = folds_of(dataset, settings, is_continual=False)
-    learning = material_of(folds.learning)
+    learning = folds.learning
     candidates = [ClassicalLearner(name, settings).fit(learning)[0] for name in names]
     lesson = TrainingSets().of
     kinds = [Kind(learner_at_setup(each, settings, lesson)) for each in candidates]
@@ -116,7 +115,7 @@ def test_who_judges():
         return len(folds_of(dataset, settings, is_continual=is_continual).parts)
 
     assert count() == 5
-    assert count(folds=0) == count(patience=3) == count(is_continual=True) == 0
+    assert count(folds=0) == count(patience=3) == count(is_continual=True) == count(time_column="taken") == 0
     assert count(folds=7) == 7
     many = dataset_of()
     many = dataclasses.replace(many, validation=np.arange(500))
@@ -140,7 +139,8 @@ def test_the_form_of_metrics_json(run):
     found = run.metrics["folds"]
     assert list(found) == ["folds", "metric", "train", "test", "models", "fewer", "comparisons"]
     assert (found["folds"], found["metric"]) == (3, "accuracy")
-    assert found["train"] + found["test"] == COUNT - run.metrics["data"]["test"]
+    pool = COUNT - run.metrics["data"]["test"]
+    assert (found["train"], found["test"]) == (round(pool * 2 / 3), round(pool / 3))
     assert set(found["models"]) == set(run.metrics["models"])
     assert found["fewer"] == {}
     for each in found["models"].values():

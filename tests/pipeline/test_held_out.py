@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 import pellucid
 from every_model import MODELS
 from pellucid.answering.decisions import Decisions, PredictOptions
+from pellucid.data import Dataset
 from pellucid.errors import UsageError
 from pellucid.export.proof import thresholds_of
 from pellucid.pipeline.judging import testing
@@ -18,14 +19,13 @@ from pellucid.pipeline.judging.novelty_detectors import judged_places, with_dete
 from pellucid.pipeline.judging.report_facts import abstention_facts
 from pellucid.pipeline.judging.testing import with_held_out, with_test_answers
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut
-from pellucid.pipeline.learners.preparation import Material
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
-MATERIAL = Material(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES, DIGITS)
+MATERIAL = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES, DIGITS)
 
 
-def finished(name: str, material: Material = MATERIAL) -> Candidate:
+def finished(name: str, material: Dataset = MATERIAL) -> Candidate:
     model = MODELS[name]()
     said = model.predict_proba(PIXELS[material.validation])
     candidate = Candidate(name, model, 600, 1.0, HeldOut(material.validation, said))

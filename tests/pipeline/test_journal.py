@@ -133,3 +133,15 @@ def test_the_content_cannot_be_changed_from_outside(folder):
     journal.decided("list", lambda: [1])
     journal.content["list"].append(2)
     assert journal.content["list"] == [1]
+
+
+def test_of_two_decisions_that_were_revised_neither_is_revised_again(folder):
+    journal = Journal(folder)
+    journal.begin()
+    for key in ("backbones", "plan"):
+        journal.decided(key, lambda: 10)
+        assert journal.revised(key, 10, lambda number: number - 1) == 9
+    for each in (journal, Journal(folder, resume=True)):
+        for key in ("backbones", "plan"):
+            assert each.is_revised(key)
+            assert each.revised(key, 9, lambda number: never()) == 9

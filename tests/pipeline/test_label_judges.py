@@ -7,7 +7,7 @@ import pytest
 
 from pellucid.arithmetic import accuracy
 from pellucid.classical import extract
-from pellucid.data import prepare
+from pellucid.data import Dataset, prepare
 from pellucid.evaluation import judge_label_issues
 from pellucid.pipeline.judging import label_issues
 from pellucid.pipeline.judging.label_issues import (
@@ -21,9 +21,8 @@ from pellucid.pipeline.judging.label_issues import (
     out_of_fold,
     with_discriminant,
 )
-from pellucid.pipeline.learners.candidates import BodyFeatures, Features, answers
+from pellucid.pipeline.learners.candidates import FeatureCache, Features, answers
 from pellucid.pipeline.learners.classical import ClassicalLearner
-from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.settings import Settings
 from small_models import digits
 
@@ -31,9 +30,9 @@ SETTINGS = Settings(threads=1)
 NOBODY = Judge("nobody", None, np.zeros(0, np.int64), np.zeros((0, 10)))
 
 
-def of_digits(labels: np.ndarray, rows: np.ndarray) -> Material:
+def of_digits(labels: np.ndarray, rows: np.ndarray) -> Dataset:
     seen = extract("hog", digits()[0][rows])
-    return Material(seen, labels, np.arange(len(labels)), np.zeros(0, np.int64), tuple("0123456789"))
+    return Dataset(seen, labels, np.arange(len(labels)), np.zeros(0, np.int64), tuple("0123456789"))
 
 
 def test_no_example_is_judged_by_a_model_that_knows_it_or_its_copy():
@@ -86,7 +85,7 @@ def test_under_a_time_limit_fewer_images_are_judged_than_there_are(dataset):
 
 
 def test_the_recommended_model_judges_what_was_kept_from_it(dataset):
-    model = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))[0]
+    model = ClassicalLearner("logistic-regression", SETTINGS).fit(dataset)[0]
     judge = held_out_judge(model, dataset, answers(model.model, dataset, dataset.test))
     assert judge.positions.tolist() == [*dataset.validation, *dataset.test]
     assert accuracy(dataset.labels[judge.positions], judge.answers) > 0.8
@@ -101,7 +100,7 @@ def test_the_set_up_is_that_which_validation_chose_for_the_same_features(dataset
 
     monkeypatch.setattr(label_issues, "ClassicalLearner", learner)
     alone = ClassicalLearner("logistic-regression", SETTINGS, setup=("hog", "HOG, C = 0.1"))
-    (hog,) = alone.fit(material_of(dataset))
+    (hog,) = alone.fit(dataset)
     hog = dataclasses.replace(hog, setup=("hog", "HOG, C = 0.1"), features="hog")
     pixels = dataclasses.replace(hog, setup=("pixels", "pixels, C = 0.1"), features="pixels")
     by_log_loss = dataclasses.replace(SETTINGS, metric="log-loss")
@@ -111,10 +110,10 @@ def test_the_set_up_is_that_which_validation_chose_for_the_same_features(dataset
 
 
 def test_features_of_a_frozen_body_are_seen_where_they_serve_better(dataset):
-    alone = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))[0]
+    alone = ClassicalLearner("logistic-regression", SETTINGS).fit(dataset)[0]
     known, every = dataset.train[:600], np.arange(len(dataset.labels))
     rows = extract("pixels", dataset.inputs[every])
-    stored = BodyFeatures(Features(rows, every), lambda asked: asked, known)
+    stored = FeatureCache(Features(rows, every), lambda asked: asked, known)
     body = dataclasses.replace(alone, name="logistic-regression-on-eyes", features="pixels", stored=stored)
     judge = fold_judge([body], dataset, NOBODY, SETTINGS)
     assert judge is not None

@@ -7,26 +7,29 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.data import prepare
+from pellucid.data import Dataset, prepare
+from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
 from pellucid.networks import Network
+from pellucid.networks.network import HeadAlone
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import test_once as ask_about_test
 from pellucid.pipeline.learners.backbone_choice import chosen
-from pellucid.pipeline.learners.backbone_learners import FrozenLearner, TuningLearner
+from pellucid.pipeline.learners.backbone_learners import FrozenLearner, TuningLearner, train_head
 from pellucid.pipeline.learners.candidates import answers, calibrated
-from pellucid.pipeline.learners.classical import on_network
+from pellucid.pipeline.learners.classical import ClassicalLearner, on_network
 from pellucid.pipeline.learners.network import Learner, learner_of, learner_on_part
-from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, learner_time
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
+from pellucid.training import Session
 from photographs import class_folders
 from small_models import CLASSES, DIGITS, digits
+from text_models import texts
 from tiny_backbone import NAME, tiny_weights
 
 PIXELS, LABELS = digits()
-MATERIAL = Material(PIXELS, LABELS, np.arange(300), np.arange(300, 430), CLASSES, DIGITS)
+MATERIAL = Dataset(PIXELS, LABELS, np.arange(300), np.arange(300, 430), CLASSES, DIGITS)
 NUMBERS = dataclasses.replace(MATERIAL, labels=PIXELS.mean(axis=(1, 2, 3), dtype=np.float64), classes=())
 QUICK = {"threads": 1, "epochs": 1}
 LEARNERS = {
@@ -49,7 +52,7 @@ def given(name, photos, tmp_path):
     more = dict(LEARNERS[name])
     if "backbone" not in more:
         return Settings(**more), MATERIAL
-    return Settings(**more, weights=str(tiny_weights(tmp_path))), material_of(photos)
+    return Settings(**more, weights=str(tiny_weights(tmp_path))), photos
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -156,7 +159,7 @@ class Spy:
 
 
 def test_validation_and_test_examples_pass_a_shared_body_once(photos, monkeypatch):
-    material = material_of(photos)
+    material = photos
     settings = Settings(model="cnn", width=8, **QUICK, augment=False)
     learner = learner_of(settings, material)
     network = learner.planned(material)
@@ -180,3 +183,43 @@ def test_validation_and_test_examples_pass_a_shared_body_once(photos, monkeypatc
         novelty = each.model.answer(photos.inputs[photos.test]).novelty
         np.testing.assert_allclose(tested[each.name].novelty, novelty, atol=1e-6)
         assert tested[each.name].milliseconds > 0
+
+
+def test_a_head_learns_from_training_rows_and_is_scored_on_validation_rows(photos, tmp_path, monkeypatch):
+    settings, material = given("backbone, tuned", photos, tmp_path)
+    (choice,) = chosen(settings, material)
+    network, prepared = choice.started(settings), choice.prepared(material)
+    train, validation = prepared.examples.train, prepared.examples.validation
+    assert min(len(train), len(validation)) > 0
+    features = FrozenLearner(choice, settings).built(material).features
+    begun, fitted, of = [], [], Session.of
+
+    def noted(head, examples, *rest):
+        begun.append(examples)
+        return of(head, examples, *rest)
+
+    fit = HeadAlone.fit
+    monkeypatch.setattr(Session, "of", noted)
+    monkeypatch.setattr(HeadAlone, "fit", lambda self, *rows: fitted.append(rows) or fit(self, *rows))
+    train_head(network, features, prepared, settings)
+    (examples,), ((rows, labels),) = begun, fitted
+    for places, wanted in ((examples.train, train), (examples.validation, validation)):
+        np.testing.assert_array_equal(examples.inputs[places], features.of(wanted))
+        np.testing.assert_array_equal(examples.labels[places], prepared.examples.labels[wanted])
+    np.testing.assert_array_equal(rows, features.of(train))
+    np.testing.assert_array_equal(labels, prepared.examples.labels[train])
+
+
+@pytest.mark.parametrize("name", ["svm", "logistic-regression"])
+def test_a_scale_that_was_found_before_serves_its_own_set_up_alone(name):
+    """Where set-ups are compared anew it counts for nothing."""
+    material = Dataset(Texts.of(texts()), LABELS, np.arange(300), np.arange(300, 500), CLASSES)
+    learner = ClassicalLearner(name, Settings(threads=1))
+    (found,) = learner.fit(material)
+    assert found.scale is not None
+    assert len(found.configurations) > 1
+    (again,) = dataclasses.replace(learner, scale=50 * found.scale).fit(material)
+    assert again.scale == found.scale
+    np.testing.assert_array_equal(again.held_out.answers, found.held_out.answers)
+    (alone,) = dataclasses.replace(learner, setup=found.setup, scale=50 * found.scale).fit(material)
+    assert alone.scale == 50 * found.scale

@@ -9,7 +9,7 @@ import pytest
 
 from every_model import MODELS
 from pellucid.classical import Budget, OverdueError
-from pellucid.data import Preprocessing, prepare
+from pellucid.data import Dataset, Preprocessing, prepare
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.data.wording import count_of
 from pellucid.pipeline import concluding
@@ -18,14 +18,14 @@ from pellucid.pipeline.learners import classical, time_limits
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner, fitted_within
 from pellucid.pipeline.learners.evaluation_budget import Folds, folds_of
-from pellucid.pipeline.learners.in_run import _shortening
+from pellucid.pipeline.learners.in_run import _shortening, part_of
 from pellucid.pipeline.learners.network import learner_of
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.pipeline.learners.time_limits import (
     conclusion_seconds,
     reserve_for_conclusion,
     time_of_baselines,
 )
+from pellucid.pipeline.learning import _train_neural
 from pellucid.pipeline.run.context import RunContext, TimeBudget, slowdown
 from pellucid.pipeline.run.journal import Journal, RunFolder, notes_of
 from pellucid.pipeline.run.stages import Stages
@@ -165,7 +165,7 @@ def test_fewer_set_ups_come_before_fewer_texts():
 def test_a_forest_keeps_the_trees_that_it_has_grown_in_time(monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 255, (300, 8, 8, 1)).astype(np.uint8)
     labels, everything = np.arange(300) % 3, np.arange(300)
-    material = Material(
+    material = Dataset(
         pixels, labels, everything[:250], everything[250:], tuple("abc"), Preprocessing(8, 8, 1)
     )
     learner = ClassicalLearner("random-forest", Settings(threads=1))
@@ -189,7 +189,7 @@ def shortening(tmp_path, clock, **given):
     """Function that shortens a training of 1,000 steps in 90 s, and the context of its run."""
     pixels, labels = digits()
     everything = np.arange(400)
-    material = Material(pixels, labels, everything[:300], everything[300:], CLASSES)
+    material = Dataset(pixels, labels, everything[:300], everything[300:], CLASSES)
     network = learner_of(Settings(model="mlp", epochs=100, batch_size=30, **given), material).planned(
         material
     )
@@ -330,7 +330,20 @@ def test_a_recommended_model_that_learned_from_a_part_is_reported_as_such():
         input_kind=IMAGES,
     )
     part = Candidate("svm", MODELS["svm"](), 200, 1.0)
-    words = concluding._saw_fewer([part], "svm", SimpleNamespace(learning=dataset))
-    assert words == f" It learned from 200 of {count_of(300, 'image')}."
+    assert part_of(part, dataset) == f" from 200 of {count_of(300, 'image')}"
     whole = dataclasses.replace(part, train_examples=300)
-    assert concluding._saw_fewer([whole], "svm", SimpleNamespace(learning=dataset)) == ""
+    assert part_of(whole, dataset) == ""
+
+
+def test_a_network_leaves_the_seconds_that_tuning_the_backbones_takes(tmp_path, clock):
+    pixels, labels = digits()
+    material = Dataset(pixels, labels, np.arange(300), np.arange(300, 400), CLASSES)
+    context = context_of(tmp_path)._replace(dataset=material)
+    context.journal.revised("plan", 0, lambda steps: steps)  # the steps that fit are settled
+    left = []
+    learner = SimpleNamespace(trained=lambda network, material: left.append(context.time.left()) or [])
+    network = SimpleNamespace(as_trained=lambda: None)
+    planned = SimpleNamespace(learner=learner, network=network, continual=None, added=None, folds=None)
+    tuned = [SimpleNamespace(granted=SimpleNamespace(seconds_after=seconds)) for seconds in (20.0, 5.0)]
+    _train_neural(planned, [*tuned, SimpleNamespace(granted=None)], context)
+    assert left == [75.0]

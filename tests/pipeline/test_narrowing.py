@@ -6,14 +6,14 @@ import time
 import numpy as np
 import pytest
 
-from pellucid.data import Preprocessing, prepare
+from pellucid.data import Dataset, Preprocessing, prepare
 from pellucid.errors import UsageError
 from pellucid.files import make_folder
 from pellucid.networks import NETWORKS
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learners.in_run import network_of_run
 from pellucid.pipeline.learners.network import learner_of, learner_on_part
-from pellucid.pipeline.learners.preparation import Material, Plan, material_of
+from pellucid.pipeline.learners.preparation import Plan
 from pellucid.pipeline.learners.time_limits import within_limit
 from pellucid.pipeline.run.context import RunContext, TimeBudget
 from pellucid.pipeline.run.journal import Journal, RunFolder, notes_of
@@ -26,7 +26,7 @@ from small_models import CLASSES, digits
 
 PIXELS, LABELS = digits()
 LARGER = PIXELS.repeat(4, axis=1).repeat(4, axis=2)
-MATERIAL = Material(
+MATERIAL = Dataset(
     LARGER, LABELS, np.arange(300), np.arange(300, 430), CLASSES, Preprocessing(*LARGER.shape[1:])
 )
 USUAL = 32  # channels of the first block
@@ -97,7 +97,7 @@ def test_fewer_than_three_epochs_of_that_take_a_small_network(fitting, passed_ov
 
 def test_many_images_freeze_no_block_of_a_network_that_has_none():
     many = np.arange(45_000) % len(LARGER)
-    material = Material(
+    material = Dataset(
         LARGER[many],
         LABELS[many],
         np.arange(len(many)),
@@ -196,11 +196,11 @@ def test_a_resumed_run_takes_the_narrow_network_over(tmp_path):
     for is_resumed in (False, True):
         journal = Journal(folder, resume=is_resumed)
         context = RunContext(folder, dataset, settings, Stages(), journal, TimeBudget.of(settings))
-        whole = network_of_run(context).planned(material_of(dataset))
+        whole = network_of_run(context).planned(dataset)
         journal.begin()
         found.append(within_limit(whole, Folds(dataset), context))
     assert found[0].plan.recipe.total_steps < 3 * found[0].session.batches.per_epoch
-    usual = learner_of(settings, material_of(dataset)).planned(material_of(dataset)).plan
+    usual = learner_of(settings, dataset).planned(dataset).plan
     assert found[0].plan.network == NETWORKS["cnn"].small(usual.network)
     assert found[1].plan == found[0].plan
     assert notes_of(journal.content) == [found[0].plan.reasons[-1]]

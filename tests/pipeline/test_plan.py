@@ -7,22 +7,23 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from pellucid.data import Dataset
 from pellucid.errors import UsageError
-from pellucid.pipeline.learners.preparation import Material, Plan, make_plan, network_name, prepared_for
+from pellucid.pipeline.learners.preparation import Plan, make_plan, network_name, prepared_for
 from pellucid.settings import Settings
 
 DIGITS = load_digits()
 COLUMNS = np.arange(8.0)
 
 
-def plan_for(settings: Settings, material: Material) -> Plan:
+def plan_for(settings: Settings, material: Dataset) -> Plan:
     return make_plan(settings, prepared_for(network_name(settings, material), material, settings))
 
 
 @pytest.fixture(scope="module")
-def brightness() -> Material:
+def brightness() -> Dataset:
     order = np.random.default_rng(0).permutation(1797)
-    return Material(
+    return Dataset(
         inputs=(DIGITS.images * 15).astype(np.uint8)[..., None],
         labels=DIGITS.images.mean(axis=(1, 2)),
         train=np.sort(order[:1400]),

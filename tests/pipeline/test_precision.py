@@ -10,7 +10,7 @@ from pellucid.bundle import save
 from pellucid.cli.main import main
 from pellucid.errors import UsageError
 from pellucid.pipeline import learning
-from pellucid.pipeline.comparing import trials
+from pellucid.pipeline.comparing import compare as comparing
 from pellucid.pipeline.comparing.compare import compare
 from pellucid.pipeline.train import train
 from pellucid.strict import sealed
@@ -110,7 +110,7 @@ def test_a_comparison_that_began_in_bf16_is_not_resumed(tmp_path, monkeypatch):
     data = write_texts(tmp_path / "data.csv", range(2), slice(0, 200))
     vary = {"model": ["bag", "rnn"]}
     with monkeypatch.context() as patch:
-        patch.setattr(trials, "train_and_judge", killed)
+        patch.setattr(comparing, "learner_of", killed)
         with pytest.raises(KeyboardInterrupt):
             compare(data, out=tmp_path / "run", vary=vary, **SMALL)
     rewritten(tmp_path / "run" / "config.json", lambda config: config["machine"].update(precision="bf16"))

@@ -20,7 +20,6 @@ NETWORK_ALONE = {
     "augment": True, "mirror": True, "patience": 2, "precision": "fp32", "device": "cuda",
     "cell": "gru", "tokens": "bytes", "length": 8, "vectors": "words.txt", "tune_vectors": False,
     "from_": "run", "rehearse": False, "backbone": "efficientnet-lite0", "latent": 8, "beta": 2.0,
-    "add_generated": "run", "share": 0.5,
 }  # fmt: skip
 FOR_ALL = {
     "model": "svm", "preset": "quick", "image_size": "8", "time_limit": "9s", "metric": "log-loss", "seed": 3,

@@ -9,7 +9,6 @@ from pellucid.data.dataset import EarlierConstraints
 from pellucid.data.raw_texts import Texts
 from pellucid.pipeline.continual import starting_point
 from pellucid.pipeline.continual.starting_point import contents, rehearsed
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import Settings
 
 PIXELS = images_of(700, seed=1)
@@ -36,7 +35,7 @@ def names(found, dataset):
 
 def test_new_examples_come_first_and_keep_their_places():
     old, new = old_and_new()
-    found = rehearsed(material_of(new), [old], seed=3)
+    found = rehearsed(new, [old], seed=3)
     material, count = found.material, len(new.labels)
     np.testing.assert_array_equal(material.inputs[:count], new.inputs)
     np.testing.assert_array_equal(material.labels[:count], new.labels)
@@ -50,7 +49,7 @@ def test_new_examples_come_first_and_keep_their_places():
 
 def test_what_is_rehearsed_is_old_training_data_under_its_own_label():
     old, new = old_and_new()
-    material = rehearsed(material_of(new), [old], seed=3).material
+    material = rehearsed(new, [old], seed=3).material
     known = {
         old.inputs[position].tobytes(): (old.classes[old.labels[position]], part)
         for part, positions in old.split_positions.items()
@@ -66,14 +65,14 @@ def test_what_is_rehearsed_is_old_training_data_under_its_own_label():
 
 def test_classes_give_their_shares():
     old, new = old_and_new()
-    found = rehearsed(material_of(new), [old], seed=3)
+    found = rehearsed(new, [old], seed=3)
     again = names(found, new)[len(new.train) :]
     assert again.count("a") == pytest.approx(3 * again.count("b"), abs=3)
 
 
 def test_the_draw_depends_on_the_seed_alone():
     old, new = old_and_new()
-    first, same, other = (rehearsed(material_of(new), [old], seed) for seed in (3, 3, 4))
+    first, same, other = (rehearsed(new, [old], seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first.material.inputs, same.material.inputs)
     assert not np.array_equal(first.material.inputs, other.material.inputs)
 
@@ -82,7 +81,7 @@ def test_copies_of_new_examples_are_left_out():
     old, _ = old_and_new()
     copies = np.concatenate([PIXELS[:60], PIXELS[500:560]])
     new = dataset_of(["b", "c"] * 60, copies, known=("a", "b"))
-    found = rehearsed(material_of(new), [old], seed=0)
+    found = rehearsed(new, [old], seed=0)
     fresh = contents(found.material.inputs, np.arange(len(new.labels), len(found.material.labels)))
     assert not set(fresh) & set(contents(new.inputs, np.arange(len(new.labels))))
     assert found.of == len(old.train)
@@ -100,7 +99,7 @@ def test_no_test_example_is_learned_by_way_of_an_old_copy(monkeypatch):
     tested = set(contents(new.inputs, new.test))
     assert len(tested) == 10
     assert tested <= set(contents(old.inputs, old.train))
-    found = rehearsed(material_of(new), [old], seed=0)
+    found = rehearsed(new, [old], seed=0)
     assert (len(old.train), found.train, found.validation) == (60, 50, 10)
     learned = np.concatenate([found.material.train, found.material.validation])
     assert not tested & set(contents(found.material.inputs, learned))
@@ -110,7 +109,7 @@ def test_several_data_sets_are_drawn_from_together():
     old, new = old_and_new(200)
     other = dataset_of(["d", "e"] * 60, PIXELS[200:320])
     new = dataset_of(["b", "c"] * 50, PIXELS[500:600], known=("a", "b", "d", "e"))
-    found = rehearsed(material_of(new), [old, other], seed=0)
+    found = rehearsed(new, [old, other], seed=0)
     assert {"a", "b", "c", "d", "e"} == set(names(found, new))
     assert found.fingerprints == (old.fingerprint, other.fingerprint)
     assert found.to_json() == {
@@ -127,7 +126,7 @@ def test_texts_are_rehearsed_as_they_are():
     new = prepare(
         listing_of_texts(texts[70:], ["b", "c"] * 25), Settings(), known=EarlierConstraints(("a", "b"))
     )[0]
-    found = rehearsed(material_of(new), [old], seed=0)
+    found = rehearsed(new, [old], seed=0)
     assert isinstance(found.material.inputs, Texts)
     assert list(found.material.inputs)[:50] == texts[70:]
     assert found.train > 0
@@ -141,7 +140,7 @@ def test_numbers_are_drawn_from_their_whole_range():
         listing = listing_of([str(row) for row in range(count)], pixels=PIXELS[start : start + count])
         return prepare(dataclasses.replace(listing, values=np.arange(float(count))), Settings())[0]
 
-    found = rehearsed(material_of(numbers(500, 60)), [numbers(0, 400)], seed=0)
+    found = rehearsed(numbers(500, 60), [numbers(0, 400)], seed=0)
     again = found.material.labels[60:]
     assert found.material.classes == ()
     assert again.min() < 60

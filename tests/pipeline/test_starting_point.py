@@ -21,7 +21,6 @@ PIXELS = digits()[0]
 def test_the_network_of_a_run():
     start = starting_point(str(old_images()))
     assert isinstance(start.model, ImageModel)
-    assert start.nouns == "images"
     assert start.sha256 == sha256(old_images() / "model" / "weights.safetensors")
     assert start.config is not None
     assert start.config["plan"]["model"] == "mlp"
@@ -30,7 +29,6 @@ def test_the_network_of_a_run():
 def test_a_model_folder_alone_knows_no_run():
     start = starting_point(str(old_texts() / "models" / "text-cnn"))
     assert isinstance(start.model, TextModel)
-    assert start.nouns == "texts"
     assert start.config is None
 
 

@@ -7,7 +7,6 @@ from torch.nn import functional
 from pellucid.reference.convolution import (
     convolution,
     convolution_backward,
-    convolution_unit,
     overlaid,
     patches,
 )
@@ -77,29 +76,3 @@ def test_laying_over_is_the_transpose_of_cutting_out(layer):
     parts = draw(*seen.shape, seed=1)
     back = overlaid(parts, inputs[2:], stride, padding)
     assert (seen * parts).sum() == pytest.approx((image * back).sum(), abs=1e-9)
-
-
-def test_a_unit_opened_by_hand():
-    two_channels = np.concatenate([IMAGE, 10 * IMAGE], axis=1)[0]
-    weight = np.concatenate([KERNEL, 0 * KERNEL + 1], axis=1)[0]
-    unit = convolution_unit(two_channels, weight, 0.5, place=(0, 1))
-    assert unit.patch.tolist() == [[[2, 3], [5, 6]], [[20, 30], [50, 60]]]
-    assert unit.products.tolist() == [[[2, 30], [500, 6000]], [[20, 30], [50, 60]]]
-    assert unit.channel_sums.tolist() == [6532.0, 160.0]
-    assert (unit.bias, unit.value) == (0.5, 6692.5)
-
-
-def test_a_unit_at_the_edge_sees_zeros_beyond_it():
-    unit = convolution_unit(IMAGE[0], KERNEL[0], place=(0, 0), padding=(1, 1))
-    assert unit.patch.tolist() == [[[0, 0], [0, 1]]]
-    assert unit.value == 1000.0
-
-
-def test_every_unit_opened_is_the_layer():
-    inputs, weight, bias = draw(2, 3, 5, 6), draw(2, 3, 3, 2), draw(2)
-    way = {"stride": (2, 1), "padding": (1, 1)}
-    outputs = convolution(inputs, weight, bias, **way)
-    assert outputs.shape == (2, 2, 3, 7)
-    for n, o, r, c in np.ndindex(outputs.shape):
-        unit = convolution_unit(inputs[n], weight[o], float(bias[o]), place=(r, c), **way)
-        assert unit.value == pytest.approx(outputs[n, o, r, c], abs=1e-12)

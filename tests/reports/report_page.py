@@ -1,6 +1,9 @@
 """A page as its elements and text, for tests."""
 
 from html.parser import HTMLParser
+from typing import Any
+
+from pellucid.reports.plots import Plot
 
 VOID = {"meta", "link", "img", "wbr"}
 SHAPES = {"line", "rect", "path", "circle", "use", "image"}
@@ -42,3 +45,11 @@ class Page(HTMLParser):
     def text(self) -> str:
         joined = "".join(data for tag, data in self.texts if tag != "style")
         return " ".join(joined.split())
+
+
+def drawn(plot: Plot, css: str, model: str = "") -> list[dict[str, Any]]:
+    """Attributes of a plot's marks of a class of the style sheet, perhaps of one model."""
+    found = [(str(each.attributes["class"]).split(), dict(each.attributes)) for each in plot.marks]
+    return [
+        attributes for (first, *rest), attributes in found if first == css and (not model or model in rest)
+    ]

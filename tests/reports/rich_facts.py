@@ -169,7 +169,6 @@ def rich_class_facts(base: ReportFacts) -> ReportFacts:
         "comparisons": [each.to_json() for each in pairs],
         "folds": made_folds("accuracy", {"majority": 0.1, "svm": 0.951, "random-forest": 0.94, "cnn": 0.957}),
         "slices": score_slices("hand", hands, labels[TEST], test[chosen.name]).to_json(),
-        "added_generated": _added(),
         "continual": _gone_on(),
     }  # fmt: skip
     return dataclasses.replace(
@@ -214,26 +213,6 @@ def abstention_of(
         for each in (0.01, 0.02, 0.05, 0.1)
     }
     return AbstentionFacts(error_curve(*on_test), len(trusted), promises)
-
-
-def _added() -> dict[str, Any]:
-    """Gain by generated images, with names that are no markup."""
-    difference = {"value": 0.031, "low": 0.004, "high": 0.058}
-    return {
-        "from": "runs/<vae>",
-        "generator": "vae",
-        "share": 0.3,
-        "median": 240,
-        "images": {"<i>bag</i>": 68, "sneaker": 12},
-        "with": "cnn-with-generated",
-        "without": "cnn",
-        "test": {"examples": 300, "accuracy_difference": difference, "p_value_holm": 0.021},
-        "test_of_filled_classes": None,
-        "sentences": [
-            "Generated images gained accuracy beyond chance.",
-            "Chosen on validation: that with them.",
-        ],
-    }
 
 
 def _gone_on() -> dict[str, Any]:

@@ -11,8 +11,8 @@ from pellucid.evaluation.promises import checked_promise, error_curve, kept_on, 
 from pellucid.reports import AbstentionFacts, ReportFacts, render
 from pellucid.reports import trust_sections as section
 from pellucid.reports.formatting import percent as shown_percent
-from pellucid.reports.trust_sections import CURVE_BOTTOM, CURVE_TOP, error_plot
-from reports.report_page import Page
+from pellucid.reports.plots import CURVE_BOTTOM, CURVE_TOP, error_plot
+from reports.report_page import Page, drawn
 
 
 def judged(examples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -60,20 +60,22 @@ def test_the_figures_of_the_plot_are_said_to_those_who_do_not_see_it(digit_facts
 
 def test_marks_stand_at_the_share_and_the_error() -> None:
     curve = error_curve(*judged(800))
-    plot = error_plot(curve, "cnn")
+    plot = error_plot(curve, 6, "title", "note", "label")
     assert plot is not None
-    (drawn,) = plot.curves
-    assert [mark.x for mark in drawn.marks] == pytest.approx([100 * each.share for each in curve])
-    assert all(CURVE_TOP <= mark.top <= mark.y <= mark.bottom <= CURVE_BOTTOM for mark in drawn.marks)
-    assert [tick.label for tick in plot.x_ticks] == [f"{share}\u00a0%" for share in (0, 25, 50, 75, 100)]
-    assert drawn.name == f"all: {shown_percent(curve[-1].error.value)}"
-    assert error_plot(curve[-1:], "majority") is None
+    places, bars = drawn(plot, "point"), drawn(plot, "whisker")
+    across = [float(each["cx"].rstrip("%")) for each in places]
+    assert across == pytest.approx([100 * each.share for each in curve], abs=0.051)
+    for place, bar in zip(places, bars, strict=True):
+        assert CURVE_TOP <= bar["y1"] <= place["cy"] <= bar["y2"] <= CURVE_BOTTOM
+    assert [tick.label for tick in plot.across.ticks] == [f"{share}\u00a0%" for share in (0, 25, 50, 75, 100)]
+    assert [each.text for each in plot.marks if each.text] == [f"all: {shown_percent(curve[-1].error.value)}"]
+    assert error_plot(curve[-1:], 0, "title", "note", "label") is None
 
 
 def test_a_model_that_never_errs_has_a_plot_all_the_same() -> None:
-    plot = error_plot(error_curve(np.linspace(0.5, 1, 40), np.zeros(40, bool)), "cnn")
+    plot = error_plot(error_curve(np.linspace(0.5, 1, 40), np.zeros(40, bool)), 6, "title", "note", "label")
     assert plot is not None
-    assert all(mark.y == CURVE_BOTTOM for mark in plot.curves[0].marks)
+    assert {each["cy"] for each in drawn(plot, "point")} == {CURVE_BOTTOM}
 
 
 @pytest.mark.parametrize(

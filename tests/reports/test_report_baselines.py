@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from pellucid.evaluation import Interval
 from pellucid.reports import ReportFacts, model_sections, render, scored_models
-from pellucid.reports.formatting import Score
 from pellucid.reports.generated_sections import verdict_of_generator
 from pellucid.reports.scored_models import pairings, read_pair
 from pellucid.reports.verdicts import judge
@@ -69,7 +69,7 @@ def test_nothing_better_than_the_commonest_class(rich_facts: ReportFacts) -> Non
     assert "No trained model is significantly better than always predicting the most frequent class." in text
     assert "Nothing: it predicts the same for every image." in text
     assert "would reach" not in text
-    assert judge(facts).trusted.shown == []
+    assert judge(facts)["trusted"]["shown"] == []
 
 
 def test_every_model_stands_in_the_table_the_recommended_first_then_by_score(
@@ -79,10 +79,10 @@ def test_every_model_stands_in_the_table_the_recommended_first_then_by_score(
     assert content is not None
     rows = content["rows"]
     assert len(rows) == 7
-    assert [row.is_recommended for row in rows] == [True] + 6 * [False]
-    values = [row.score.value for row in rows[1:]]
+    assert [row["is_recommended"] for row in rows] == [True] + 6 * [False]
+    values = [row["score"].value for row in rows[1:]]
     assert values == sorted(values, reverse=True)
-    assert len({row.colour for row in rows}) == 7
+    assert len({row["colour"] for row in rows}) == 7
 
 
 def test_the_scale_tells_the_good_ones_apart_and_the_baseline_lies_at_its_edge(
@@ -92,7 +92,7 @@ def test_the_scale_tells_the_good_ones_apart_and_the_baseline_lies_at_its_edge(
     assert content is not None
     assert content["bounds"] == (0.8, 1.0)
     assert content["off_scale"]
-    assert {row.bar.reference.place for row in content["rows"]} == {0}
+    assert {row["bar"].reference.place for row in content["rows"]} == {0}
     text = Page(render(rich_facts)).text
     assert (
         "The bars run from 0.8 to 1. The dashed line is always predicting the most frequent class, 0.100"
@@ -107,7 +107,7 @@ def test_a_model_that_saw_fewer_examples_is_marked_in_words(page: Page) -> None:
 
 
 def test_a_model_that_learned_from_its_judges_says_so(rich_facts: ReportFacts) -> None:
-    found = rich_facts.metrics["model_sections"]
+    found = rich_facts.metrics["models"]
     again = {name: {**entry, "trained_again": name == "svm"} for name, entry in found.items()}
     text = Page(render(with_metrics(rich_facts, models=again))).text
     assert "svm learned once more in the end, from the 300 images of the validation split too." in text
@@ -139,7 +139,7 @@ def test_configurations_and_the_chosen_one_stand_behind_a_disclosure(page: Page)
 def test_pairs_are_seen_from_the_recommended_model_the_nearest_first(rich_facts: ReportFacts) -> None:
     found = pairings(rich_facts, rich_facts.metrics["comparisons"])
     assert found is not None
-    assert (len(found.first), len(found.rest), found.count) == (6, 15, 21)
+    assert (len(found.first), len(found.rest)) == (6, 15)
     assert {pair.first for pair in found.first} == {"cnn"}
     distances = [abs(pair.difference.value) for pair in found.first if pair.difference]
     assert distances == sorted(distances)
@@ -155,7 +155,7 @@ def test_a_pair_is_turned_with_its_interval(rich_facts: ReportFacts) -> None:
     assert found is not None
     pair = found.first[0]
     assert (pair.first, pair.second) == ("svm", "cnn")
-    assert pair.difference == Score(-0.2, -0.4, -0.1)
+    assert pair.difference == Interval(-0.2, -0.4, -0.1)
     assert pair.p_value is None
     assert pairings(facts, []) is None
     assert pairings(facts, None) is None
@@ -172,9 +172,9 @@ def test_one_model_alone_says_so_in_one_line(digit_facts: ReportFacts) -> None:
 def test_folds_show_each_fold_and_the_corrected_interval(page: Page, rich_facts: ReportFacts) -> None:
     found = model_sections.read_folds(rich_facts)
     assert found is not None
-    assert [row.name for row in found.rows] == ["cnn", "svm", "random-forest", "majority"]
-    assert all(len(row.dots) == 5 for row in found.rows)
-    assert found.bounds[0] > 0.9, "the baseline does not stretch the scale"
+    assert [row["name"] for row in found["rows"]] == ["cnn", "svm", "random-forest", "majority"]
+    assert all(len(row["dots"]) == 5 for row in found["rows"])
+    assert found["bounds"][0] > 0.9, "the baseline does not stretch the scale"
     assert "The same on 5 other splits" in page.text
     assert "880 images to learn from and 220 to score each time" in page.text
     dots = [circle for circle in page.all("circle") if circle.get("class") == "dot"]
@@ -184,22 +184,22 @@ def test_folds_show_each_fold_and_the_corrected_interval(page: Page, rich_facts:
 def test_folds_without_the_recommended_model_tell_of_the_best(rich_facts: ReportFacts) -> None:
     found = model_sections.read_folds(with_metrics(rich_facts, recommended="svm-on-cnn"))
     assert found is not None
-    assert len(found.shown) == 3
-    assert all("cnn" in (pair.first, pair.second) for pair in found.shown)
+    assert len(found["pairs"]) == 3
+    assert all("cnn" in (pair.first, pair.second) for pair in found["pairs"])
     assert model_sections.read_folds(with_metrics(rich_facts, folds=None)) is None
 
 
 def test_folds_of_equal_scores_have_a_scale(rich_facts: ReportFacts) -> None:
     flat = made_folds("accuracy", {"cnn": 0.5})
-    flat["model_sections"]["cnn"] = {"scores": [0.5] * 5, "mean": {"value": 0.5, "low": 0.5, "high": 0.5}}
+    flat["models"]["cnn"] = {"scores": [0.5] * 5, "mean": {"value": 0.5, "low": 0.5, "high": 0.5}}
     found = model_sections.read_folds(with_metrics(rich_facts, folds=flat))
     assert found is not None
-    assert found.bounds == (0.0, 1.0)
+    assert found["bounds"] == (0.0, 1.0)
 
 
 def test_a_model_has_one_colour_everywhere(page: Page, rich_facts: ReportFacts) -> None:
     css = files("pellucid.reports").joinpath("page/models.css").read_text(encoding="utf-8")
-    for place in {scored_models.colour(name) for name in scored_models.models(rich_facts)}:
+    for place in {scored_models.colour(name) for name in rich_facts.models}:
         assert f".model-{place} {{ --model: var(--model-{place}); }}" in css
         assert f"bar model-{place}" in classes_of_svg(page)
     assert (
@@ -242,9 +242,9 @@ def test_numbers_speak_of_the_typical_error(number_facts: ReportFacts) -> None:
 def test_numbers_that_explain_nothing_are_no_better_than_the_mean(number_facts: ReportFacts) -> None:
     page = Page(render(with_metrics(number_facts, recommended="mean")))
     assert "No trained model is significantly better than always predicting the mean." in page.text
-    entry = number_facts.metrics["model_sections"]["svm"]
+    entry = number_facts.metrics["models"]["svm"]
     weak = {**entry, "test": {**entry["test"], "r2": {"value": 0.01, "low": -0.02, "high": 0.04}}}
-    trained = {**number_facts.metrics["model_sections"], "svm": weak}
+    trained = {**number_facts.metrics["models"], "svm": weak}
     text = Page(render(with_metrics(number_facts, models=trained))).text
     assert "svm is not significantly better than always predicting the mean." in text
     assert "Nothing yet: the mean alone may do as well." in text
@@ -279,7 +279,7 @@ def test_a_generator_no_better_than_its_baseline_says_so_in_the_headline() -> No
 
 def test_features_of_a_pretrained_network_are_named_in_the_headline(rich_facts: ReportFacts) -> None:
     name = "logistic-regression-on-efficientnet-lite0"
-    models = {**rich_facts.metrics["model_sections"], name: rich_facts.metrics["model_sections"]["cnn"]}
+    models = {**rich_facts.metrics["models"], name: rich_facts.metrics["models"]["cnn"]}
     page = Page(render(with_metrics(rich_facts, recommended=name, models=models)))
     assert "EfficientNet-Lite0 features + logistic regression classifies 95.3 %" in page.text
     assert f"Recommended: {name}." in page.text
@@ -311,7 +311,7 @@ def test_a_comparison_has_one_direction_and_one_word(rich_facts: ReportFacts) ->
     }  # fmt: skip
     found = read_pair(pair, "cnn", METRICS["accuracy"])
     assert (found.first, found.second, found.word) == ("cnn", "svm", "worse")
-    assert found.difference == Score(-0.05, -0.08, -0.02)
+    assert found.difference == Interval(-0.05, -0.08, -0.02)
     errors = {
         "a": "ridge",
         "b": "mean",
@@ -324,7 +324,7 @@ def test_a_comparison_has_one_direction_and_one_word(rich_facts: ReportFacts) ->
 
 
 def test_who_was_asked_about_fewer_examples_stands_among_the_folds(rich_facts: ReportFacts) -> None:
-    folds = rich_facts.metrics["model_sections"]
+    folds = rich_facts.metrics["folds"]
     fewer = {"lenet": {"examples": 32, "of": 160, "scores": [0.9, None, None, None, None]}}
     page = Page(render(with_metrics(rich_facts, folds={**folds, "fewer": fewer})))
     assert "lenet 32 of 160 images" in page.text
@@ -337,7 +337,7 @@ def test_the_table_of_models_says_who_was_asked_about_fewer_held_out_examples(
     asked = {"cnn": 32, "svm": 32}
     entries_now = {
         name: {**entry, "held_out_examples": asked.get(name, 160)}
-        for name, entry in rich_facts.metrics["model_sections"].items()
+        for name, entry in rich_facts.metrics["models"].items()
     }
     page = Page(render(with_metrics(rich_facts, models=entries_now)))
     assert "Before the test cnn and svm were asked about 32 of the 160 held-out images" in page.text

@@ -7,17 +7,23 @@ import pytest
 from pellucid.evaluation import CurvePoint, Interval, LearningCurve, Reliability, ReliabilityBin
 from pellucid.reports import CalibrationFacts, ReportFacts, render
 from pellucid.reports import trust_sections as section
-from pellucid.reports.axes import round_bounds
-from pellucid.reports.trust_sections import (
+from pellucid.reports.plots import (
     CURVE_BOTTOM,
     CURVE_TOP,
     SIDE,
     SQUARE_LEFT,
     SQUARE_TOP,
-    curve_plot,
     reliability_plot,
+    round_bounds,
 )
-from reports.report_page import Page
+from pellucid.reports.plots import curve_plot as curve_plot_of
+from reports.report_page import Page, drawn
+
+WORDS = ("title", "note", "label")
+
+
+def curve_plot(curves):
+    return curve_plot_of(curves, {name: place for place, name in enumerate(curves)}, *WORDS)
 
 
 def binned(*accuracies: float, error: Interval) -> Reliability:
@@ -36,14 +42,15 @@ def calibrated(facts: ReportFacts, temperature: float, after: Reliability) -> st
 
 
 def test_marks_of_the_reliability_diagram_stand_where_the_shares_are() -> None:
-    plot = reliability_plot(binned(0.5, 0.9, error=Interval(0, 0, 0)))
-    first, second = plot.marks
-    assert (first.x, first.y) == (SQUARE_LEFT + SIDE / 2, SQUARE_TOP + SIDE / 2)
-    assert (second.x - SQUARE_LEFT) / SIDE == pytest.approx(0.9)
-    assert second.top == SQUARE_TOP
-    assert first.top < first.y < first.bottom
-    assert plot.columns[1].height == pytest.approx(9 * plot.columns[0].height, abs=0.5)
-    assert plot.most == "90"
+    plot = reliability_plot(binned(0.5, 0.9, error=Interval(0, 0, 0)), *WORDS)
+    first, second = drawn(plot, "point")
+    low, high = drawn(plot, "whisker")
+    assert (first["cx"], first["cy"]) == (SQUARE_LEFT + SIDE / 2, SQUARE_TOP + SIDE / 2)
+    assert (second["cx"] - SQUARE_LEFT) / SIDE == pytest.approx(0.9)
+    assert high["y1"] == SQUARE_TOP
+    assert low["y1"] < first["cy"] < low["y2"]
+    few, many = (each["height"] for each in drawn(plot, "count"))
+    assert many == pytest.approx(9 * few, abs=0.5)
 
 
 @pytest.mark.parametrize(
@@ -89,26 +96,31 @@ def test_the_curve_runs_over_the_logarithm_of_the_examples() -> None:
         {"cnn": points((100, 0.5), (200, 0.6), (400, 0.8)), "svm": points((100, 0.4), (200, 0.5))}
     )
     assert plot is not None
-    cnn, svm = plot.curves
-    assert [mark.x for mark in cnn.marks] == [0, 50, 100]
-    assert cnn.marks[0].y > cnn.marks[1].y > cnn.marks[2].y
-    assert all(CURVE_TOP <= mark.top < mark.y < mark.bottom <= CURVE_BOTTOM for mark in cnn.marks)
-    assert (cnn.is_short, svm.is_short) == (False, True)
-    assert svm.label_y < svm.marks[-1].top
-    assert cnn.shift != svm.shift
-    assert [tick.label for tick in plot.x_ticks] == ["100", "200", "400"]
+    places, bars = drawn(plot, "point", "model-0"), drawn(plot, "whisker", "model-0")
+    assert [each["cx"] for each in places] == ["0%", "50%", "100%"]
+    assert places[0]["cy"] > places[1]["cy"] > places[2]["cy"]
+    for place, bar in zip(places, bars, strict=True):
+        assert CURVE_TOP <= bar["y1"] < place["cy"] < bar["y2"] <= CURVE_BOTTOM
+    cnn, svm = drawn(plot, "direct")
+    assert "text-anchor" not in cnn
+    assert svm["text-anchor"] == "middle"
+    others = drawn(plot, "whisker", "model-1")
+    assert svm["y"] < others[-1]["y1"]
+    assert bars[0]["transform"] != others[0]["transform"]
+    assert [tick.label for tick in plot.across.ticks] == ["100", "200", "400"]
 
 
 def test_sizes_too_close_to_label_are_left_out_but_never_the_largest() -> None:
     plot = curve_plot({"cnn": points((100, 0.5), (390, 0.6), (400, 0.8))})
     assert plot is not None
-    assert [tick.label for tick in plot.x_ticks] == ["100", "400"]
+    assert [tick.label for tick in plot.across.ticks] == ["100", "400"]
 
 
 def test_labels_at_the_edge_are_parted() -> None:
     plot = curve_plot({"cnn": points((10, 0.5), (20, 0.6)), "svm": points((10, 0.5), (20, 0.601))})
     assert plot is not None
-    assert abs(plot.curves[0].label_y - plot.curves[1].label_y) >= 14
+    first, second = (each["y"] for each in drawn(plot, "direct"))
+    assert abs(first - second) >= 14
 
 
 def test_one_size_is_no_curve() -> None:

@@ -50,15 +50,14 @@ def compared(measure: Metric, best: str) -> ComparisonFacts:
         **{"seeds": [0], "folds": 2, "trainings": 2, "train": 100, "judged": 50, "set_aside": 10},
     }
     task = "image-regression" if measure.is_error else "image-classification"
-    return ComparisonFacts("digits.npz", {"task": task, "compare": found}, [], {}, {}, "pellucid compare")
+    return ComparisonFacts("digits.npz", {"task": task, "compare": found}, {}, {}, "pellucid compare")
 
 
-def tables(html: str, section: str) -> list[list[str]]:
-    """The rows of each table of a section, without their headings, as HTML."""
-    found = re.search(rf'<section id="{section}".*?</section>', html, re.DOTALL)
-    assert found is not None
-    bodies = re.findall("<tbody.*?</tbody>", found[0], re.DOTALL)
-    return [re.findall("<tr .*?</tr>", body, re.DOTALL) for body in bodies]
+def rows_of(html: str) -> list[str]:
+    """The rows of the table of variants, without the heading, as HTML."""
+    body = re.search("<tbody.*?</tbody>", html, re.DOTALL)
+    assert body is not None
+    return re.findall("<tr .*?</tr>", body[0], re.DOTALL)
 
 
 def text_of(row: str) -> str:
@@ -72,28 +71,48 @@ def text_of(row: str) -> str:
         (NUMBER_METRIC, ["v1", "v2", "v3", "v4", "v5", "v6", "v7"]),
     ],
 )
-def test_variants_stand_from_the_best_to_the_worst_which_alone_is_grey(
+def test_variants_stand_from_the_best_to_the_worst_with_a_dot_for_each_training(
     measure: Metric, order: list[str]
 ) -> None:
-    found = tables(render_comparison(compared(measure, order[0])), "variants")
-    assert len(found) == 2  # the score that decides, and the others
-    assert ['class="chosen"' in row for row in found[0]] == [True] + [False] * 6
-    for rows in found:
-        assert [text_of(row).split()[0] for row in rows] == order
-        assert ["mark model-0" in row for row in rows] == [False] * 6 + [True]
+    rows = rows_of(render_comparison(compared(measure, order[0])))
+    assert [text_of(row).split()[0] for row in rows] == order
+    assert ['class="chosen"' in row for row in rows] == [True] + [False] * 6
+    assert [row.count('class="dot"') for row in rows] == [2] * 7
 
 
 @pytest.mark.parametrize("measure", [METRICS["accuracy"], NUMBER_METRIC])
 def test_a_pair_is_turned_with_its_interval_where_the_best_is_named_second(measure: Metric) -> None:
     """v7 is second beside v4: 0.5 less 0.875 is -0.375 [-0.475, -0.175], and turned 0.375 [0.175, 0.475]."""
-    with_best, others = tables(render_comparison(compared(measure, "v7")), "differences")
-    assert [text_of(row).rpartition(" ")[0] for row in with_best] == [
-        "v4 beside v7 0.375 [0.175, 0.475]",
-        "v2 beside v7 0.625 [0.425, 0.725]",
-        "v7 beside v5 0.250 [0.150, 0.450]",
-        "v7 beside v1 0.750 [0.650, 0.950]",
-        "v7 beside v6 0.125 [0.025, 0.325]",
-        "v7 beside v3 0.500 [0.400, 0.700]",
-    ]
-    assert len(others) == 15
-    assert text_of(others[1]).rpartition(" ")[0] == "v4 beside v5 v4 - v5 -0.125 [-0.225, 0.075]"
+    rows = rows_of(render_comparison(compared(measure, "v7")))
+    found = {text_of(row).split()[0]: text_of(row) for row in rows}
+    wanted = {
+        "v4": "0.375 [0.175, 0.475] v4 beside v7 ",
+        "v2": "0.625 [0.425, 0.725] v2 beside v7 ",
+        "v5": "0.250 [0.150, 0.450] v7 beside v5 ",
+        "v1": "0.750 [0.650, 0.950] v7 beside v1 ",
+        "v6": "0.125 [0.025, 0.325] v7 beside v6 ",
+        "v3": "0.500 [0.400, 0.700] v7 beside v3 ",
+    }
+    for name, words in wanted.items():
+        assert words in found[name]
+    assert "beside" not in found["v7"]
+
+
+@pytest.mark.parametrize(
+    ("better", "headline"),
+    [
+        (["v1", "v2", "v3", "v4", "v5", "v6"], "v7 is significantly better than the others."),
+        (["v1", "v4"], "v7 has the best mean, but the lead over some others could be chance."),
+        ([], "No variant is significantly better than the others."),
+    ],
+)
+def test_the_headline_says_whom_the_best_beats(better: list[str], headline: str) -> None:
+    facts = compared(METRICS["accuracy"], "v7")
+    for pair in facts.metrics["compare"]["comparisons"]:
+        (other,) = {pair["a"], pair["b"]} - {"v7"} if "v7" in (pair["a"], pair["b"]) else {None}
+        if other is not None:
+            word = f"v7 is better than {other}" if other in better else f"v7 and {other}: too few trainings"
+            pair["verdict"] = word
+    page = render_comparison(facts)
+    assert headline in Page(page).text
+    assert page.count("the best is significantly better") == len(better)

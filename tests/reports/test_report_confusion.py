@@ -9,6 +9,7 @@ from pellucid.evaluation import wilson
 from pellucid.reports import ReportFacts
 from pellucid.reports import error_sections as tables
 from pellucid.reports.verdicts import judge
+from pellucid.settings import METRICS
 
 
 @pytest.fixture
@@ -36,17 +37,17 @@ def test_pairs_by_falling_count(facts: ReportFacts) -> None:
 
 def test_matrix_rows_are_true_classes(facts: ReportFacts) -> None:
     rows = tables.matrix(facts)
-    assert [row.total for row in rows] == [100, 100, 5, 0]
-    assert [cell.count for cell in rows[1].cells] == [30, 70, 0, 0]
-    assert [cell.is_right for cell in rows[1].cells] == [False, True, False, False]
-    assert [cell.step for cell in rows[0].cells] == [9, 2, 0, 0]
+    assert [sum(cell.count for cell in row) for row in rows] == [100, 100, 5, 0]
+    assert [cell.count for cell in rows[1]] == [30, 70, 0, 0]
+    assert [cell.is_right for cell in rows[1]] == [False, True, False, False]
+    assert [cell.step for cell in rows[0]] == [9, 2, 0, 0]
 
 
 @pytest.mark.parametrize(
     ("share", "step"), [(0, 0), (0.004, 1), (0.01, 1), (0.011, 2), (0.8, 8), (0.81, 9), (1, 9)]
 )
 def test_colour_steps(share: float, step: int) -> None:
-    assert tables.Pair("0-1", "a", "b", 1, share).step == step
+    assert tables.Cell("0-1", "a", "b", 1, share).step == step
 
 
 def test_per_class_hardest_first(facts: ReportFacts) -> None:
@@ -108,18 +109,28 @@ def test_without_a_matrix_only_listed_pairs_open(facts: ReportFacts) -> None:
 def test_trust_needs_the_whole_interval(facts: ReportFacts) -> None:
     verdict = judge(facts)
     # dog is right 70 times of 72 when answered, but found only 70 times in 100; five owls prove nothing.
-    assert verdict.doubtful.shown == ["dog", "cat"]
-    assert verdict.trusted.shown == []
-    assert verdict.undecided.shown == ["yak", "owl"]
-    assert verdict.beats_chance
+    assert verdict["doubtful"]["shown"] == ["dog", "cat"]
+    assert verdict["trusted"]["shown"] == []
+    assert verdict["undecided"]["shown"] == ["yak", "owl"]
+    assert verdict["beats_chance"]
     surer = judge(dataclasses.replace(facts, confusion=np.diag([100, 100, 5, 0])))
-    assert set(surer.trusted.shown) == {"cat", "dog"}
-    assert surer.confused is None
+    assert set(surer["trusted"]["shown"]) == {"cat", "dog"}
+    assert surer["confused"] is None
 
 
 def test_many_names_are_counted(facts: ReportFacts) -> None:
     classes = [f"class {k}" for k in range(9)]
     many = dataclasses.replace(facts, metrics={**facts.metrics, "classes": classes}, mistakes=[])
     verdict = judge(dataclasses.replace(many, confusion=np.full((9, 9), 10)))
-    assert len(verdict.doubtful.shown) == 6
-    assert verdict.doubtful.more == 3
+    assert len(verdict["doubtful"]["shown"]) == 6
+    assert verdict["doubtful"]["more"] == 3
+
+
+def test_the_largest_class_alone_is_that_of_the_labels(digit_facts):
+    """Of 60 and 40 labels 80 are taken for the second class: always the first one is right for 60 %."""
+    facts = dataclasses.replace(digit_facts, confusion=np.array([[18, 42], [2, 38]]))
+    assert facts.chance == pytest.approx(0.6)
+    assert facts.chance_by(METRICS["accuracy"]) == pytest.approx(0.6)
+    assert facts.chance_by(METRICS["balanced_accuracy"]) == pytest.approx(0.5)
+    f1 = 2 * 60 / (60 + 100)
+    assert facts.chance_by(METRICS["macro_f1"]) == pytest.approx(f1 / 2)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pellucid.evaluation import Interval
 from pellucid.reports import formatting
-from pellucid.reports.formatting import Score
+from pellucid.reports.formatting import read_score
 
 
 def plain(text: str) -> str:
@@ -53,25 +54,25 @@ def test_units(function: object, value: object, shown: str) -> None:
 
 
 def test_an_interval_has_the_decimals_of_its_value() -> None:
-    score = Score.read({"value": 0.9364, "low": 0.9312, "high": 0.9411})
+    score = read_score({"value": 0.9364, "low": 0.9312, "high": 0.9411})
     assert plain(formatting.scored(score)) == "0.936"
     assert plain(formatting.interval(score)) == "[0.931, 0.941]"
     assert (
-        plain(formatting.interval(Score.read({"value": 0.0213, "low": 0.01, "high": 0.03})))
+        plain(formatting.interval(read_score({"value": 0.0213, "low": 0.01, "high": 0.03})))
         == "[0.0100, 0.0300]"
     )
 
 
 def test_a_score_without_an_interval_shows_none() -> None:
-    assert formatting.interval(Score.read(0.9)) == ""
+    assert formatting.interval(read_score(0.9)) == ""
     assert formatting.interval(None) == ""
-    assert Score.read({}) is None
-    assert Score.read(None) is None
+    assert read_score({}) is None
+    assert read_score(None) is None
 
 
 @given(st.floats(0, 1))
 def test_a_share_below_one_never_reads_as_one(share: float) -> None:
-    assert (formatting.scored(Score(share, share, share)) in ("1.000", "1.00")) <= (share > 0.99999)
+    assert (formatting.scored(Interval(share, share, share)) in ("1.000", "1.00")) <= (share > 0.99999)
 
 
 @given(st.floats(1e-4, 1e8))

@@ -2,43 +2,45 @@
 
 import pytest
 
-from pellucid.reports.axes import BOTTOM, LEFT, RIGHT, TOP, Axes, Series, line_plot, round_steps, ruler
-from pellucid.reports.formatting import Score
+from pellucid.evaluation import Interval
+from pellucid.reports.plots import BOTTOM, LEFT, RIGHT, TOP, Series, line_plot, round_steps, ruler
 from pellucid.reports.report import environment
+from reports.report_page import drawn
 
-AXES = Axes("Accuracy", "by epoch", "epoch", "share right", (0, 1), (0.1, "chance"))
+AXES = ("Accuracy", "by epoch", "share correct", (0, 1), (0.1, "chance"))
 
 
 def test_corners_of_the_data_are_corners_of_the_plot() -> None:
-    plot = line_plot([Series("validation", "main", [1, 11], [0, 1])], AXES)
+    plot = line_plot([Series("validation", "main", [1, 11], [0, 1])], *AXES)
     assert plot is not None
-    assert plot.lines[0].path == f"M{LEFT:g},{BOTTOM:g} L{RIGHT:g},{TOP:g}"
-    assert plot.lines[0].end == (RIGHT, TOP)
-    assert plot.reference is not None
-    assert plot.reference.place == pytest.approx(BOTTOM - 0.1 * (BOTTOM - TOP), abs=0.05)
-    assert [tick.label for tick in plot.y_ticks] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+    assert drawn(plot, "line")[0]["d"] == f"M{LEFT:g},{BOTTOM:g} L{RIGHT:g},{TOP:g}"
+    assert (drawn(plot, "end")[0]["cx"], drawn(plot, "end")[0]["cy"]) == (RIGHT, TOP)
+    (reference,) = drawn(plot, "reference")
+    assert reference["y1"] == reference["y2"] == pytest.approx(BOTTOM - 0.1 * (BOTTOM - TOP), abs=0.05)
+    assert [tick.label for tick in plot.upward.ticks] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
 
 
 def test_labels_of_close_lines_do_not_overlap() -> None:
     close = [Series(str(k), "main", [1, 2], [0.5, 0.5 + k / 1000]) for k in range(2)]
-    plot = line_plot(close, AXES)
+    plot = line_plot(close, *AXES)
     assert plot is not None
-    assert abs(plot.lines[0].label_y - plot.lines[1].label_y) >= 14
+    first, second = (float(each["y"]) for each in drawn(plot, "label"))
+    assert abs(first - second) >= 14
 
 
 def test_gaps_single_points_and_nothing() -> None:
-    plot = line_plot([Series("a", "main", [1, 2, 3], [None, 0.5, None])], AXES)
+    plot = line_plot([Series("a", "main", [1, 2, 3], [None, 0.5, None])], *AXES)
     assert plot is not None
-    assert plot.lines[0].path.count("L") == 0
-    assert LEFT < plot.lines[0].end[0] < RIGHT
-    assert line_plot([Series("a", "main", [1, 2], [None, None])], AXES) is None
-    assert line_plot([], AXES) is None
+    assert drawn(plot, "line")[0]["d"].count("L") == 0
+    assert LEFT < drawn(plot, "end")[0]["cx"] < RIGHT
+    assert line_plot([Series("a", "main", [1, 2], [None, None])], *AXES) is None
+    assert line_plot([], *AXES) is None
 
 
 def test_a_line_of_zeros_can_be_drawn() -> None:
-    plot = line_plot([Series("a", "main", [1, 2], [0, 0])], Axes("t", "d", "x", "y"))
+    plot = line_plot([Series("a", "main", [1, 2], [0, 0])], "t", "d", "y")
     assert plot is not None
-    assert plot.lines[0].end == (RIGHT, BOTTOM)
+    assert (drawn(plot, "end")[0]["cx"], drawn(plot, "end")[0]["cy"]) == (RIGHT, BOTTOM)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,7 @@ def test_round_steps(low: float, high: float, steps: list[float]) -> None:
 
 
 def test_a_ruler_places_the_interval_and_stays_on_its_scale() -> None:
-    laid = ruler(Score(0.95, 0.9, 1.2), (0.8, 1.0), (0.1, "chance"))
+    laid = ruler(Interval(0.95, 0.9, 1.2), (0.8, 1.0), (0.1, "chance"))
     assert (laid.low, laid.value, laid.high) == pytest.approx((50, 75, 100))
     assert laid.reference is not None
     assert laid.reference.place == 0
@@ -63,6 +65,6 @@ def test_a_ruler_places_the_interval_and_stays_on_its_scale() -> None:
 
 @pytest.mark.parametrize(("place", "anchor"), [(0.4, "start"), (0.5, "end"), (0.571, "end"), (0.9, "end")])
 def test_the_label_of_a_reference_stays_inside_a_narrow_page(place, anchor):
-    drawn = ruler(Score(0.95, 0.9, 1.0), reference=(place, "largest class alone"))
-    page = environment().from_string('{% import "plots.html" as plots %}{{ plots.scale(drawn, "0.95") }}')
-    assert f'text-anchor="{anchor}">largest class alone</text>' in page.render(drawn=drawn)
+    laid = ruler(Interval(0.95, 0.9, 1.0), reference=(place, "largest class alone"))
+    page = environment().from_string('{% import "plots.html" as plots %}{{ plots.scale(laid, "0.95") }}')
+    assert f'text-anchor="{anchor}">largest class alone</text>' in page.render(laid=laid)

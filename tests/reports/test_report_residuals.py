@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,43 +11,48 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.residuals import BOTTOM, LEFT, RIGHT, TOP, Residuals, Scatter, residuals
-from reports.report_page import Page
+from pellucid.reports.error_sections import residuals
+from pellucid.reports.plots import SCATTER_BOTTOM as BOTTOM
+from pellucid.reports.plots import SCATTER_LEFT as LEFT
+from pellucid.reports.plots import SCATTER_RIGHT as RIGHT
+from pellucid.reports.plots import SCATTER_TOP as TOP
+from pellucid.reports.plots import Plot
+from reports.report_page import Page, drawn
 
 
-def measured(rows: np.ndarray) -> Residuals:
+def measured(rows: np.ndarray) -> Mapping[str, Any]:
     found = residuals(rows, "image")
     assert found is not None
     return found
 
 
-def marks(plot: Scatter) -> list[tuple[float, float]]:
+def marks(plot: Plot) -> list[tuple[float, float]]:
     return [
         (float(x), float(y))
-        for _, path in plot.levels
-        for x, y in re.findall(r"M([-\d.]+) ([-\d.]+)h0", path)
+        for path in drawn(plot, "marks")
+        for x, y in re.findall(r"M([-\d.]+) ([-\d.]+)h0", path["d"])
     ]
 
 
 def test_figures_by_hand() -> None:
     found = measured(np.array([[0.0, 1.0], [10.0, 8.0], [20.0, 23.0], [30.0, 30.0]]))
-    assert (found.examples, found.left_out, found.worst) == (4, 0, 3.0)
-    assert found.half_within == 1.5
-    assert found.mean.value == 0.5
+    assert (found["examples"], found["left_out"], found["worst"]) == (4, 0, 3.0)
+    assert found["half_within"] == 1.5
+    assert found["mean"].value == 0.5
     spread = 1.96 * np.std([1, -2, 3, 0], ddof=1) / 2
-    assert (found.mean.low, found.mean.high) == pytest.approx((0.5 - spread, 0.5 + spread))
-    assert not found.leans
-    assert not found.is_thinned
+    assert (found["mean"].low, found["mean"].high) == pytest.approx((0.5 - spread, 0.5 + spread))
+    assert not found["has_bias"]
+    assert not found["is_thinned"]
 
 
 def test_a_shift_is_a_lean() -> None:
     true = np.linspace(0, 1, 50)
-    assert measured(np.stack([true, true + 0.1 + 0.01 * np.sin(90 * true)], axis=1)).leans
+    assert measured(np.stack([true, true + 0.1 + 0.01 * np.sin(90 * true)], axis=1))["has_bias"]
 
 
 def test_a_right_answer_lies_on_the_line_and_too_much_above_it() -> None:
-    plot = measured(np.array([[0.0, 0.0], [5.0, 9.0], [10.0, 10.0]])).plots[0]
-    low_x, low_y, high_x, high_y = plot.line
+    plot = measured(np.array([[0.0, 0.0], [5.0, 9.0], [10.0, 10.0]]))["plots"][0]
+    low_x, low_y, high_x, high_y = (drawn(plot, "truth")[0][key] for key in ("x1", "y1", "x2", "y2"))
     assert (low_x, low_y, high_x, high_y) == (LEFT, BOTTOM, RIGHT, TOP)
     height = {x: low_y + (high_y - low_y) * (x - low_x) / (high_x - low_x) for x, _ in marks(plot)}
     (_, first), (middle, above), (_, last) = sorted(marks(plot))
@@ -61,14 +68,14 @@ def test_marks_stay_in_the_plot_are_bounded_and_lose_no_place(seed: int, count: 
     true = draws.normal(size=count) * 10.0 ** draws.integers(-8, 9)
     rows = np.stack([true, true + draws.standard_cauchy(count) * true.std()], axis=1)
     found = measured(rows)
-    for plot in found.plots:
+    for plot in found["plots"][:2]:
         places = np.array(marks(plot))
         assert ((places[:, 0] >= LEFT - 2) & (places[:, 0] <= RIGHT + 2)).all()
         assert ((places[:, 1] >= TOP - 2) & (places[:, 1] <= BOTTOM + 2)).all()
         assert len(places) <= 3000
         assert len({tuple(place) for place in places.tolist()}) == len(places)
     # Every answer, outliers too, has a mark at most half a step away.
-    plot = found.plots[0]
+    plot = found["plots"][0]
     wanted = np.stack([plot.across.places(rows[:, 0]), plot.upward.places(rows[:, 1])], axis=1)
     outer = wanted[np.argsort(-np.abs(rows[:, 1] - rows[:, 0]))[:20]]
     gaps = np.abs(outer[:, None] - np.array(marks(plot))).max(axis=2).min(axis=1)
@@ -77,25 +84,25 @@ def test_marks_stay_in_the_plot_are_bounded_and_lose_no_place(seed: int, count: 
 
 def test_depth_tells_how_many_answers_share_a_place() -> None:
     rows = np.concatenate([np.zeros((600, 2)), [[10.0, 10.0]], [[0.0, 10.0]] * 3])
-    assert [depth for depth, _ in measured(rows).plots[0].levels] == [1, 2, 5]
+    classes = [each["class"] for each in drawn(measured(rows)["plots"][0], "marks")]
+    assert classes == ["marks depth-1", "marks depth-2", "marks depth-5"]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60))
 def test_the_histogram_holds_every_residual_with_zero_at_an_edge(off: list[float]) -> None:
-    histogram = measured(np.stack([np.zeros(len(off)), np.array(off)], axis=1)).histogram
-    assert histogram.bars
-    assert all(bar.width > 0 and bar.height >= 1 for bar in histogram.bars)
-    assert all(
-        bar.x >= histogram.zero - 0.2 or bar.x + bar.width <= histogram.zero + 0.2 for bar in histogram.bars
-    )
-    assert len(histogram.bars) <= 45
+    histogram = measured(np.stack([np.zeros(len(off)), np.array(off)], axis=1))["plots"][2]
+    bars, zero = drawn(histogram, "share"), drawn(histogram, "truth")[0]["x1"]
+    assert bars
+    assert all(bar["width"] > 0 and bar["height"] >= 1 for bar in bars)
+    assert all(bar["x"] >= zero - 0.2 or bar["x"] + bar["width"] <= zero + 0.2 for bar in bars)
+    assert len(bars) <= 45
 
 
 def test_one_value_and_nothing() -> None:
-    assert measured(np.array([[2.0, 2.0]])).worst == 0
+    assert measured(np.array([[2.0, 2.0]]))["worst"] == 0
     assert residuals(np.zeros((0, 2)), "image") is None
     found = measured(np.array([[1.0, np.nan], [np.inf, 1.0], [1.0, 2.0]]))
-    assert (found.examples, found.left_out) == (1, 2)
+    assert (found["examples"], found["left_out"]) == (1, 2)
     assert residuals(np.full((3, 2), np.nan), "image") is None
 
 
@@ -104,9 +111,9 @@ def test_one_value_and_nothing() -> None:
     [(1.0, "answer"), (3e7, "answer, \u00d7\u00a010⁷"), (4e-6, "answer, \u00d7\u00a010⁻⁶")],
 )
 def test_axes_leave_out_powers_of_ten(scale: float, title: str) -> None:
-    axis = measured(np.array([[0.0, 0.1], [1.0, 1.0]]) * scale).plots[1].across
-    assert axis.title == title
-    assert all(len(tick.label) <= 5 for tick in axis.ticks)
+    plot = measured(np.array([[0.0, 0.1], [1.0, 1.0]]) * scale)["plots"][1]
+    assert plot.x_label == title
+    assert all(len(tick.label) <= 5 for tick in plot.across.ticks)
 
 
 def test_the_page_of_numbers(number_facts: ReportFacts) -> None:

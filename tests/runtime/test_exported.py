@@ -10,8 +10,9 @@ from pellucid.answering.answers import rows_of
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
 from pellucid.errors import DataError, NotFiniteError
+from pellucid.runtime.exported import Batching, always
 from small_models import digits, write_digits
-from text_models import texts
+from text_models import encoder, texts
 
 
 def test_images_may_be_files_bytes_or_arrays(tmp_path):
@@ -83,3 +84,15 @@ def test_an_image_without_a_finite_answer_gets_its_reason():
     assert rows[1].label is None
     assert rows[1].probabilities == (None,) * 10
     np.testing.assert_allclose(rows[3].probabilities, file.predict_proba(pixels[2:3])[0], atol=1e-6)
+
+
+def test_texts_beyond_one_block_keep_their_places():
+    """4,096 texts are encoded at once; the ids of every text stand at its own place."""
+    reader = encoder("text-cnn")
+    asked = (texts() * 6)[:10_000]
+    seen = np.zeros(len(asked), int)
+    for feed, places in Batching({"ids": reader}, always).of(asked):
+        seen[places] += 1
+        expected = reader.encode([asked[place] for place in places]).padded(np.arange(len(places)))
+        np.testing.assert_array_equal(feed["ids"], expected)
+    assert (seen == 1).all()

@@ -10,7 +10,8 @@ from pellucid.errors import DivergedError
 from pellucid.reference import LAYERS
 from pellucid.training import Recipe
 from pellucid.training.loop import validator
-from pellucid.training.steps import discriminator_loss, generator_loss, make_step
+from pellucid.training.objectives import discriminator_loss, generator_loss
+from pellucid.training.steps import make_step
 
 pytestmark = pytest.mark.slow
 

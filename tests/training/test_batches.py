@@ -96,3 +96,25 @@ def test_stored_images_stay_in_8_bits(digits):
     stored = as_stored(digits.inputs, positions)
     assert stored.dtype == torch.uint8
     assert torch.equal(stored.float(), to_tensor(digits.inputs, positions))
+
+
+def test_the_second_label_is_that_of_the_image_that_was_pasted(begin, digits):
+    """Every image is of one grey level, its own, so that a pasted rectangle names the image it came from."""
+    grey = np.zeros(len(digits.inputs), np.int64)
+    grey[digits.train[:200]] = np.arange(200)
+    inputs = np.broadcast_to(grey[:, None, None, None], digits.inputs.shape).astype(np.uint8)
+    few = dataclasses.replace(digits, inputs=inputs, train=digits.train[:200])
+    recipe = dataclasses.replace(begin().batches.recipe, augmentation=Augmentation(mix=1.0))
+    pasted = 0
+    for batch in Batches(few, recipe).epoch(0):
+        label_of = dict(zip(grey[batch.indices].tolist(), batch.labels.tolist(), strict=True))
+        for row, index in enumerate(batch.indices.tolist()):
+            levels, counts = np.unique(batch.inputs[row].numpy().astype(int), return_counts=True)
+            others = levels != grey[index]
+            if others.any():
+                pasted += 1
+                (other,) = levels[others].tolist()
+                assert int(batch.mixed.labels[row]) == label_of[other]
+                share = counts[others].sum() / counts.sum()
+                assert float(batch.mixed.shares[row]) == pytest.approx(share)
+    assert pasted > 100

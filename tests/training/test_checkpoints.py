@@ -144,7 +144,7 @@ EDITS = {
         "of best are",
     ),
     "something more": (lambda state: state.update(more=1), r"unknown keys \['more'\]"),
-    "no list of records": (lambda state: state.update(history=[1]), "history: no list of objects"),
+    "no list of records": (lambda state: state.update(history=[1]), "history: no object"),
 }
 
 

@@ -14,7 +14,7 @@ from pellucid.errors import DivergedError, UsageError
 from pellucid.reference import LAYERS
 from pellucid.training import Examples, Recipe
 from pellucid.training.loop import validator
-from pellucid.training.session import refit_prior
+from pellucid.training.session import _mixture, refit_prior
 from pellucid.training.steps import make_step
 from small_models import digits
 
@@ -155,3 +155,14 @@ def test_arithmetic_of_half_precision_keeps_the_loss_in_full():
     session = begin(precision="bf16", epochs=1)
     session.run()
     assert np.isfinite(session.state.history[-1]["train_loss"])
+
+
+def test_components_weigh_as_many_draws_as_are_theirs():
+    """Three heaps of draws, far apart, of 60, 30 and 10 in a hundred."""
+    draws = np.random.default_rng(0)
+    sizes = (600, 300, 100)
+    heaps = [draws.normal(20.0 * place, 1, (size, 2)) for place, size in enumerate(sizes)]
+    start = np.array([[1.0, -1.0], [19.0, 21.0], [42.0, 39.0]])
+    weights, means, _ = _mixture(np.concatenate(heaps), start)
+    np.testing.assert_allclose(weights, [0.6, 0.3, 0.1], atol=1e-6)
+    np.testing.assert_allclose(means, [heap.mean(axis=0) for heap in heaps], atol=1e-6)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from pellucid.training.loop import selection_score
+from pellucid.training.optimisers import learning_rate
 
 
 class _Watcher:
@@ -107,3 +108,22 @@ def test_the_metric_decides_which_epoch_is_best(metric, score):
         "validation_macro_f1": 0.8,
     }
     assert selection_score(record, metric) == score
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine"])
+def test_the_history_has_the_rate_of_the_last_step_of_each_epoch(begin, schedule):
+    session = begin(epochs=2, schedule=schedule)
+    session.run()
+    recipe = session.batches.recipe
+    for record in session.state.history:
+        place = (record["step"] - 1, recipe.total_steps)
+        assert record["learning_rate"] == learning_rate(schedule, recipe.learning_rate, *place)
+    assert session.state.history[-1]["learning_rate"] > 0
+
+
+def test_of_equal_scores_the_later_epoch_is_the_best(begin):
+    session = begin(epochs=3, learning_rate=1e-9, schedule="constant", batch_norm=False, model="mlp")
+    session.run()
+    scores = {record["validation_accuracy"] for record in session.state.history}
+    assert len(scores) == 1
+    assert session.state.best.epoch == 3

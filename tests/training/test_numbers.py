@@ -14,9 +14,10 @@ from pellucid.errors import DivergedError
 from pellucid.tasks import REGRESSION
 from pellucid.training.batches import to_tensor
 from pellucid.training.loop import selection_score
+from pellucid.training.objectives import Classification, Regression, make_objective
 from pellucid.training.observers import PlainProgress
 from pellucid.training.optimisers import build_optimizer
-from pellucid.training.steps import ClassificationStep, RegressionStep, make_step
+from pellucid.training.steps import make_step
 
 
 def test_the_last_layer_knows_the_training_labels_alone(begin_numbers, start, ink):
@@ -32,16 +33,15 @@ def test_the_last_layer_knows_the_training_labels_alone(begin_numbers, start, in
 
 
 def test_the_step_fits_what_the_labels_are(begin, begin_numbers):
-    for session, kind in ((begin(), ClassificationStep), (begin_numbers(), RegressionStep)):
+    for session, kind in ((begin(), Classification), (begin_numbers(), Regression)):
         batches = session.batches
-        step = make_step(session.network, session.state.optimizer, batches.recipe, batches.examples)
-        assert type(step) is kind
+        assert type(make_objective(session.network, batches.recipe, batches.examples)) is kind
 
 
 def test_a_network_of_classes_cannot_learn_numbers(begin):
     session = begin()
     with pytest.raises(ValueError, match="network: 10 outputs found, 1 expected for a number"):
-        RegressionStep(session.network, session.state.optimizer, session.batches.recipe, 600)
+        Regression(session.network, session.batches.recipe)
 
 
 def test_the_loss_is_the_mean_squared_error_of_standardised_numbers(begin_numbers, ink):
@@ -51,7 +51,9 @@ def test_the_loss_is_the_mean_squared_error_of_standardised_numbers(begin_number
         predicted = session.network(batch.inputs)[:, 0].double()
     labels = ink.labels[ink.train]
     expected = ((predicted - batch.labels) / labels.std()).square().mean().item()
-    step = RegressionStep(session.network, session.state.optimizer, session.batches.recipe, 600)
+    step = make_step(
+        session.network, session.state.optimizer, session.batches.recipe, session.batches.examples
+    )
     result = step(batch, 0, 0.01)
     # The labels lie near 5e6, where float32 steps by 0.5, a 10,000th of their deviation.
     assert result.loss == pytest.approx(expected, rel=1e-3)
@@ -89,7 +91,9 @@ def test_one_unit_serves_as_well_as_another(ink, begin_numbers, start):
 @pytest.mark.parametrize("what", ["loss", "gradient"])
 def test_what_is_not_finite_stops_before_the_update(begin_numbers, what):
     session = begin_numbers(model="mlp", width=8)
-    step = RegressionStep(session.network, session.state.optimizer, session.batches.recipe, 600)
+    step = make_step(
+        session.network, session.state.optimizer, session.batches.recipe, session.batches.examples
+    )
     batch = next(iter(session.batches.epoch(0)))
     if what == "loss":
         batch = batch._replace(inputs=torch.full_like(batch.inputs, float("nan")))

@@ -8,8 +8,7 @@ from torch import nn
 
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import DivergedError
-from pellucid.training.descent import FEWEST, DataParallelWorkers, MicroBatchDropout
-from pellucid.training.steps import make_step
+from pellucid.training.steps import FEWEST, DataParallelWorkers, MicroBatchDropout, make_step
 
 OF_IMAGES = FEWEST["cnn"]
 WHOLE = 2 * OF_IMAGES + 50

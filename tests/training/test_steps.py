@@ -1,14 +1,18 @@
 import dataclasses
 import math
+from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from generators import begin as begin_generator
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import DivergedError
 from pellucid.training.batches import Mixed
-from pellucid.training.steps import LOSSES, ClassificationStep, cross_entropy, squared_error
+from pellucid.training.objectives import LOSSES, Classification, cross_entropy, squared_error
+from pellucid.training.steps import TrainingStep, make_step
 
 
 @pytest.fixture
@@ -43,10 +47,14 @@ def test_an_example_weighs_as_much_as_its_class(recipe, loss):
     assert torch.allclose(weighed, plain * weights[labels])
 
 
+def step_of(session, recipe):
+    objective = Classification(session.network, recipe)
+    return TrainingStep(session.network, session.state.optimizer, objective, recipe, 600)
+
+
 def mean_loss(session, recipe, batch):
     """Loss that a step returns before it moves anything."""
-    step = ClassificationStep(session.network, session.state.optimizer, recipe, 600)
-    return step(batch, 0, 0.0).loss
+    return step_of(session, recipe)(batch, 0, 0.0).loss
 
 
 @pytest.mark.parametrize("name", ["cross-entropy", "mse"])
@@ -104,7 +112,7 @@ def test_gd_moves_once_per_epoch_along_the_gradient_of_the_whole_split(begin, di
 
 def test_a_loss_that_is_not_finite_stops_before_the_update(begin):
     session = begin(model="mlp", width=8)
-    step = ClassificationStep(session.network, session.state.optimizer, session.batches.recipe, 600)
+    step = step_of(session, session.batches.recipe)
     batch = next(iter(session.batches.epoch(0)))
     bad = batch._replace(inputs=torch.full_like(batch.inputs, float("nan")))
     before = {name: each.clone() for name, each in session.network.named_parameters()}
@@ -117,10 +125,52 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(begin):
 
 def test_a_gradient_that_is_not_finite_stops_before_the_update(begin):
     session = begin(model="mlp", width=8)
-    step = ClassificationStep(session.network, session.state.optimizer, session.batches.recipe, 600)
+    step = step_of(session, session.batches.recipe)
     weight = session.network.head.weight if hasattr(session.network.head, "weight") else None
     parameter = weight if weight is not None else list(session.network.parameters())[-1]
     handle = parameter.register_hook(lambda gradient: gradient * float("inf"))
     with pytest.raises(DivergedError, match=r"the gradient is (inf|nan)"):
         step(next(iter(session.batches.epoch(0))), 0, 0.1)
     handle.remove()
+
+
+def test_the_discriminator_sees_every_image_beside_its_own_class():
+    torch.manual_seed(0)
+    session = begin_generator(model="gan")
+    network, batch = session.network.train(), next(session.batches.epoch(0))
+    asked, made = [], []
+    scores, make = network.scores, network.made
+    network.scores = lambda images, labels: asked.append((images, labels)) or scores(images, labels)
+
+    def noted(noise, labels, **how):
+        images = make(noise, labels, **how)
+        made.append((images, labels))
+        return images
+
+    network.made = noted
+    recipe, examples = session.batches.recipe, session.batches.examples
+    make_step(network, session.state.optimizer, recipe, examples)(batch, 0, 0.001)
+    (images, labels), (of_noise, of_classes) = asked[0], made[0]
+    assert torch.equal(images, torch.cat([batch.inputs, of_noise.detach()]))
+    assert torch.equal(labels, torch.cat([batch.labels, of_classes]))
+    assert len(set(batch.labels.tolist())) > 3
+
+
+def test_the_variance_kept_is_the_mean_of_those_of_the_batches():
+    torch.manual_seed(0)
+    session = begin_generator(model="vae")
+    network, decode = session.network.train(), session.network.decode
+    decoded, variances = [], []
+
+    def noted(drawn, labels):
+        decoded.append(decode(drawn, labels))
+        return decoded[-1]
+
+    network.decode = noted
+    recipe, examples = session.batches.recipe, session.batches.examples
+    step = make_step(network, session.state.optimizer, recipe, examples)
+    for number, batch in enumerate(islice(session.batches.epoch(0), 5)):
+        step(batch, number, 0.001)
+        variances.append(float((decoded[-1].detach() - batch.inputs).square().mean()))
+    assert len(variances) == 5
+    assert float(network.variance) == pytest.approx(np.mean(variances), rel=1e-3)

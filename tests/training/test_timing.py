@@ -1,8 +1,11 @@
+import dataclasses
+import itertools
 import time
 
 import pytest
 import torch
 
+from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import UsageError
 
 
@@ -46,3 +49,19 @@ def test_training_gets_its_least_share_even_where_no_time_is_left(begin):
     session = begin(epochs=10_000, width=32)
     session.limit(-9.0, scored_after=300, least=1.0)
     assert 3 <= session.batches.recipe.total_steps < 100_000
+
+
+def test_examples_that_are_seen_mirrored_too_are_scored_twice(begin, monkeypatch):
+    """On a clock that ticks once for each look, a step and a validation pass take a second each."""
+    ticks = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(ticks)))
+    steps = []
+    for mirror in (False, True):
+        session = begin(epochs=10_000, width=8)
+        recipe = dataclasses.replace(session.batches.recipe, augmentation=Augmentation(mirror=mirror))
+        session.batches.recipe = recipe
+        validated = len(session.batches.examples.validation)
+        session.limit(1000.0, scored_after=300 * validated)
+        steps.append(session.batches.recipe.total_steps)
+    alone, twice = steps
+    assert twice == pytest.approx(alone * (1000 - 600) / (1000 - 300), rel=0.05)

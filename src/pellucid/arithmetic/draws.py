@@ -72,9 +72,7 @@ _kept: dict[int, np.ndarray] = {}
 class Prefixes(NamedTuple):
     """Running hashes of an array of code points, from which any piece's name follows.
 
-    Attributes:
-        sums: of the terms before each position.
-        shifts: what takes a piece from its position to the beginning.
+    `sums` are of the terms before each position; `shifts` take a piece from its position to the beginning.
     """
 
     sums: UInt64[np.ndarray, " points_and_one"]

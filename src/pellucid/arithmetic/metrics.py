@@ -141,20 +141,14 @@ SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)  # at 0 the log loss woul
 def accuracy(
     labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
 ) -> float:
-    """Share of examples whose most probable class is their label (of equals, the first).
-
-    0 to 1.
-    """
+    """Share of examples, 0 to 1, whose most probable class is their label (of equals, the first)."""
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
 def confusion_matrix(
     labels: Int64[np.ndarray, " examples"], predicted: Int64[np.ndarray, " examples"], classes: int
 ) -> Int64[np.ndarray, "classes classes"]:
-    """Count the examples of each pair of label and prediction.
-
-    Counts; rows are labels, columns predictions.
-    """
+    """Count the examples of each pair of label (rows) and prediction (columns)."""
     cells = np.bincount(labels * classes + predicted, minlength=classes * classes)
     return cells.reshape(classes, classes).astype(np.int64)
 
@@ -162,10 +156,7 @@ def confusion_matrix(
 def log_loss(
     labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
 ) -> float:
-    r"""Mean of $-\ln p_{i y_i}$, in nats.
-
-    Zero or more; smaller is better.
-    """
+    r"""Mean of $-\ln p_{i y_i}$, in nats; zero or more, smaller is better."""
     return float(log_loss_terms(labels, probabilities).mean())
 
 
@@ -179,13 +170,7 @@ def log_loss_terms(
 
 
 class ClassCounts(NamedTuple):
-    """Counts for each class, along the last axis.
-
-    Attributes:
-        hits: examples of the class that were predicted as such.
-        labelled: examples of the class.
-        predicted: examples predicted as the class.
-    """
+    """Along the last axis, for each class: hits, examples of it, and predictions of it."""
 
     hits: np.ndarray
     labelled: np.ndarray
@@ -204,11 +189,9 @@ def class_counts(
 
 
 def balanced_accuracy(counts: ClassCounts) -> np.ndarray:
-    r"""Mean over classes of $\text{recall} = \text{hits} / \text{labelled}$.
+    r"""Mean over classes of $\text{recall} = \text{hits} / \text{labelled}$, 0 to 1.
 
-    A class without an example has no recall and is left out.
-
-    Counts are of one set of examples or, with leading axes, of many; one score, 0 to 1, for each.
+    A class without an example has no recall and is left out. With leading axes there is one score for each.
 
     Source: Brodersen et al. 2010, "The Balanced Accuracy and Its Posterior Distribution".
     """
@@ -218,11 +201,9 @@ def balanced_accuracy(counts: ClassCounts) -> np.ndarray:
 
 
 def macro_f1(counts: ClassCounts) -> np.ndarray:
-    r"""Mean over classes of $F_1 = 2 \cdot \text{hits} / (\text{labelled} + \text{predicted})$.
+    r"""Mean over classes of $F_1 = 2 \cdot \text{hits} / (\text{labelled} + \text{predicted})$; likewise.
 
     A class that is neither a label nor a prediction of any example has no $F_1$ and is left out.
-
-    Counts are of one set of examples or, with leading axes, of many; one score, 0 to 1, for each.
     """
     total = counts.labelled + counts.predicted
     occurs = total > 0

@@ -25,17 +25,10 @@ def at_temperature(
 
     $$q_k = \frac{p_k^{1/T}}{\sum_j p_j^{1/T}}$$
 
-    Of a softmax this is the softmax of the logits divided by $T$.
+    Of a softmax this is the softmax of the logits divided by $T$, above 0; at 1 the very same array comes
+    back.
 
-    Args:
-        probabilities: rows that sum to one.
-        temperature: $T$, above 0; at 1 the very same array comes back.
-
-    Returns:
-        Rows that sum to one.
-
-    Source:
-        Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
+    Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
     """
     if temperature == 1:
         return probabilities
@@ -92,15 +85,10 @@ def weighted_mean(
 def trust(
     probability: Float[np.ndarray, " n"], novelty: Float[np.ndarray, " n"] | None, rate: float = 1.0
 ) -> Float64[np.ndarray, " n"]:
-    """Trust in each answer: its probability, or 0 where the input is unfamiliar or a number is missing.
+    """Trust in each answer, 0 to 1: its probability, or 0 where the input is unfamiliar.
 
-    Args:
-        probability: of the answer.
-        novelty: of the input; `None` where the model has no detector.
-        rate: share of familiar inputs that may count as unfamiliar; those above a novelty of 1 less it do.
-
-    Returns:
-        0 to 1, from numbers rounded to 32 bits, as held-out ones are stored.
+    Also 0 where a number is missing. `rate` is the share of familiar inputs that may count as unfamiliar:
+    those above a novelty of 1 less it do. Numbers are rounded to 32 bits, as held-out ones are stored.
     """
     found = np.asarray(probability, np.float32).astype(np.float64)
     if novelty is not None:

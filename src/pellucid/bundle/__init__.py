@@ -11,11 +11,10 @@ if TYPE_CHECKING:
     from pellucid.bundle.average_models import AverageModel, Member
     from pellucid.bundle.generator_models import AdversarialModel, AutoencoderModel, Generator
     from pellucid.bundle.held_out import Answers, HeldOut
-    from pellucid.bundle.loading import load, load_any, load_to_open, model_folder
     from pellucid.bundle.model import Inputs, Model
     from pellucid.bundle.models import ClassicalModel, FeatureModel, ImageModel, TextModel
-    from pellucid.bundle.parts import generator_of
-    from pellucid.bundle.saving import save
+    from pellucid.bundle.reading import generator_of, load, load_any, load_to_open, model_folder
+    from pellucid.bundle.writing import save
 
 __getattr__, __all__ = on_first_use(
     __name__,
@@ -23,10 +22,9 @@ __getattr__, __all__ = on_first_use(
         "average_models": "AverageModel Member",
         "generator_models": "AdversarialModel AutoencoderModel Generator",
         "held_out": "Answers HeldOut",
-        "loading": "load load_any load_to_open model_folder",
+        "reading": "generator_of load load_any load_to_open model_folder",
         "model": "Inputs Model",
         "models": "ClassicalModel FeatureModel ImageModel TextModel",
-        "parts": "generator_of",
-        "saving": "save",
+        "writing": "save",
     },
 )

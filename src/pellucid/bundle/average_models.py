@@ -23,13 +23,7 @@ from pellucid.tasks import TEXTS
 
 
 class Member(NamedTuple):
-    """A model in an average.
-
-    Attributes:
-        name: that its run gives it.
-        weight: whole, 1 to 1,000; its share is this over the sum of all.
-        model: at its own temperature.
-    """
+    """A model in an average; its share is its weight, 1 to 1,000, over the sum of all."""
 
     name: str
     weight: int
@@ -39,19 +33,11 @@ class Member(NamedTuple):
 class AverageModel(Model):
     """Images or texts in; the weighted mean of the members' probabilities, or of their numbers, out.
 
-    What is novel to the member of the most weight is novel to the average. Members that look at an input in
-    the same way, as those on one network do, look at it once.
+    What is novel to the member of the most weight, which stands first, is novel to the average. Members that
+    look at an input in the same way, as those on one network do, look at it once.
 
-    Attributes:
-        members: the one of the most weight first.
-
-    Args:
-        members: two to five, of different names, that take the same inputs and know the same classes.
-        temperature: of the mean; probabilities are raised to the power of one over it; 0.01 to 100.
-
-    Raises:
-        ValueError: members do not fit each other or cannot be averaged, or the temperature is out of bounds,
-            or not 1 where a number is predicted.
+    A `ValueError` where there are not two to five members of different names that take the same inputs and
+    know the same classes, or the temperature is out of bounds.
     """
 
     members: tuple[Member, ...]
@@ -95,7 +81,11 @@ class AverageModel(Model):
         groups: dict[Hashable, list[int]] = {}
         for place, model in enumerate(self._models):
             groups.setdefault(model.sees_through, []).append(place)
-        return [sorted(each, key=lambda place: not self._is_network(place)) for each in groups.values()]
+        models = self._models
+        return [
+            sorted(each, key=lambda place: not isinstance(models[place], OnNetwork))
+            for each in groups.values()
+        ]
 
     @property
     def parameters(self) -> int:
@@ -138,18 +128,28 @@ class AverageModel(Model):
 
     def answer(self, inputs: Inputs) -> Answers:
         """The mean of the answers, and how novel each input is to the member of the most weight."""
-        checked = self._checked(inputs)
+        found: Iterator[Inputs]
+        if self.input_kind is TEXTS:
+            found = text_blocks(require_texts(inputs))
+        else:
+            assert self.preprocessing is not None  # it takes images
+            images = require_images(inputs, self.preprocessing)
+            found = blocks(images, MOST_EXAMPLES) if len(images) else iter(())
         outputs: list[list[np.ndarray]] = [[] for _ in self.members]
         novelty = [np.zeros(0)]
-        for block in self._blocks(checked):
+        for block in found:
             for places in self.groups:
                 for place, rows in self._asked(places, block, outputs):
                     if place == 0 and self.detector is not None:
                         novelty.append(self.detector.novelty(rows))
-        said = [_member_answers(model, parts) for model, parts in zip(self._models, outputs, strict=True)]
-        mean = weighted_mean(said, self.weights)
+        said = []
+        for model, parts in zip(self._models, outputs, strict=True):
+            assert isinstance(model, (OnNetwork, ClassicalModel))  # the members were checked
+            kind = np.float32 if model.network else np.float64
+            nothing = np.zeros((0, model.target.outputs(len(model.classes))), kind)
+            said.append(model.said_of(np.concatenate(parts) if parts else nothing))
         return Answers(
-            self.target.calibrated(mean, self.temperature),
+            self.target.calibrated(weighted_mean(said, self.weights), self.temperature),
             None if self.detector is None else np.concatenate(novelty),
         )
 
@@ -159,9 +159,6 @@ class AverageModel(Model):
     @property
     def _models(self) -> list[Model]:
         return [each.model for each in self.members]
-
-    def _is_network(self, place: int) -> bool:
-        return isinstance(self.members[place].model, OnNetwork)
 
     def _asked(
         self, places: Sequence[int], block: Inputs, outputs: list[list[np.ndarray]]
@@ -181,31 +178,9 @@ class AverageModel(Model):
                 outputs[place].append(model.predictor.predict(rows))
             yield place, rows
 
-    def _checked(self, inputs: Inputs) -> Inputs:
-        if self.input_kind is TEXTS:
-            return require_texts(inputs)
-        assert self.preprocessing is not None  # it takes images
-        return require_images(inputs, self.preprocessing)
-
-    def _blocks(self, inputs: Inputs) -> Iterator[Inputs]:
-        """Checked inputs, block by block; none where there is no input."""
-        if not len(inputs):
-            return
-        yield from blocks(inputs, MOST_EXAMPLES) if isinstance(inputs, np.ndarray) else text_blocks(inputs)
-
-
-def _member_answers(model: Model, parts: Sequence[np.ndarray]) -> Float64[np.ndarray, "examples ..."]:
-    """Answers of a member at its temperature from what it put out."""
-    assert isinstance(model, (OnNetwork, ClassicalModel))  # the members were checked
-    outputs, kind = model.target.outputs(len(model.classes)), np.float32 if model.network else np.float64
-    return model.said_of(np.concatenate(parts) if parts else np.zeros((0, outputs), kind))
-
 
 def _require_agreement(members: Sequence[Member]) -> None:
-    """Require members that can be averaged.
-
-    Raises: `ValueError` with what contradicts what.
-    """
+    """Require members that can be averaged."""
     if not LEAST_MEMBERS <= len(members) <= MOST_MEMBERS:
         raise ValueError(
             f"members: {len(members)} of them, where {LEAST_MEMBERS} to {MOST_MEMBERS} are averaged"
@@ -232,29 +207,29 @@ def _sharing(members: Sequence[Member]) -> Iterator[Member]:
     for member in members:
         model = member.model
         assert isinstance(model, (OnNetwork, ClassicalModel))  # the members were checked
-        for other in known:
-            if _is_of_same_body(model, other):
-                model = _on_body_of(other, model)
-                break
+        other = next((each for each in known if _is_of_same_body(model, each)), None)
+        if other is not None and isinstance(model, ClassicalModel):
+            model = model.on_body_of(other)
+        elif other is not None:
+            model = copy.copy(model)
+            model.network = other.network  # equal to the model's own
         known.append(model)
         yield member._replace(model=model)
 
 
 def _is_of_same_body(model: OnNetwork | ClassicalModel, other: OnNetwork | ClassicalModel) -> bool:
     """Equal weights of a network that read texts by equal tokens, or equal TF-IDF."""
-    mine, theirs = _network(model), _network(other)
+    mine, theirs = model.network, other.network
     if mine is None or theirs is None:
         words = [getattr(each, "tfidf", None) for each in (model, other)]
         return mine is theirs and are_equal_encoders(*words)
     encoders = [getattr(each, "encoder", None) for each in (model, other)]
-    return are_equal_encoders(*encoders) and (mine is theirs or _are_equal_networks(mine, theirs))
-
-
-def _are_equal_networks(one: Network, other: Network) -> bool:
-    if one.config != other.config:
-        return False
-    weights, others = one.state_dict(), other.state_dict()
-    return all(torch.equal(weight, others[name]) for name, weight in weights.items())
+    if mine is theirs or not are_equal_encoders(*encoders):
+        return mine is theirs and are_equal_encoders(*encoders)
+    weights, others = mine.state_dict(), theirs.state_dict()
+    return mine.config == theirs.config and all(
+        torch.equal(weight, others[name]) for name, weight in weights.items()
+    )
 
 
 def are_equal_encoders(one: Encoder | Tfidf | None, other: Encoder | Tfidf | None) -> bool:
@@ -266,17 +241,6 @@ def are_equal_encoders(one: Encoder | Tfidf | None, other: Encoder | Tfidf | Non
     if isinstance(one, Tfidf) and isinstance(other, Tfidf) and not np.array_equal(one.idf, other.idf):
         return False
     return one.content() == other.content()
-
-
-def _on_body_of(
-    other: OnNetwork | ClassicalModel, model: OnNetwork | ClassicalModel
-) -> OnNetwork | ClassicalModel:
-    """The same model on the body of another, which is equal to its own."""
-    if isinstance(model, ClassicalModel):
-        return model.on_body_of(other)
-    same = copy.copy(model)
-    same.network = other.network  # type: ignore[assignment]  # it has one, equal to the model's own
-    return same
 
 
 def _network(model: Model) -> Network | None:

@@ -26,20 +26,8 @@ _PREDICTS_NOTHING = "model: it makes images and predicts nothing about them; use
 class Generator(Model):
     """A model that makes images: uint8 (count, height, width, channels), of the size it was trained on.
 
-    Attributes:
-        input_kind: images.
-        network: the trained network.
-        preprocessing: how an image of any size becomes pixels as they were trained on.
-        classes: names of the classes that it tells apart; none where images had no labels.
-        temperature: 1; there are no probabilities.
-
-    Args:
-        network: see the attribute.
-        preprocessing: see the attribute.
-        classes: see the attribute.
-
-    Raises:
-        ValueError: the network tells apart more or fewer classes.
+    There are no `classes` where images had no labels. A `ValueError` where the network tells apart more or
+    fewer classes.
     """
 
     input_kind = IMAGES
@@ -159,9 +147,8 @@ class Generator(Model):
 class Bound(NamedTuple):
     """Evidence lower bound of each of some images, in its two terms, in nats.
 
-    Attributes:
-        reconstruction: minus the logarithm of the probability of the grey levels, given the latent numbers.
-        divergence: from the prior of the image's class.
+    `reconstruction` is minus the logarithm of the probability of the grey levels, given the latent numbers;
+    `divergence` is from the prior of the image's class.
     """
 
     reconstruction: Float64[np.ndarray, " examples"]
@@ -175,13 +162,7 @@ class Bound(NamedTuple):
 
 
 class AutoencoderModel(Generator):
-    """A variational autoencoder that makes images, reconstructs them and says how likely they are.
-
-    Always fp32, always evaluation mode.
-
-    Attributes:
-        network: the trained network.
-    """
+    """A variational autoencoder that makes images, reconstructs them and says how likely they are."""
 
     network: Autoencoder
 
@@ -299,13 +280,7 @@ class AutoencoderModel(Generator):
 
 
 class AdversarialModel(Generator):
-    """A generative adversarial network, whose averaged generator makes images.
-
-    Always fp32, always evaluation mode.
-
-    Attributes:
-        network: the trained network.
-    """
+    """A generative adversarial network, whose averaged generator makes images."""
 
     network: Adversarial
 

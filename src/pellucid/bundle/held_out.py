@@ -1,41 +1,57 @@
-"""Held-out answers, kept beside the weights of a model, and the kinds of models that a folder can hold.
+"""Held-out answers, kept beside the weights of a model, without PyTorch.
 
-Held-out answers about validation examples give the thresholds of what is promised; those about test examples
-check them.
+Those about validation examples give the thresholds of what is promised; those about test examples check them.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int64, Shaped
 
 from pellucid.arithmetic.probabilities import trust
-from pellucid.strict import Anything, Fields, Forms, Truth, Whole, read_arrays, read_object
-from pellucid.tasks import CLASSIFICATION, GENERATION, IMAGES, REGRESSION, TEXTS, VALUES, InputKind, Target
+from pellucid.strict import LEFT_OUT, Forms, Whole, from_json, read_arrays, to_json
 
 MOST_EXAMPLES = 10_000
 # Of all examples together: with many classes fewer examples are kept.
 MOST_PROBABILITIES = 2_000_000
+# Models in an average, and how much one of them may weigh.
+LEAST_MEMBERS, MOST_MEMBERS = 2, 5
+MOST_WEIGHT = 1_000
 
-_FIELDS: Fields = {"examples": Whole(1, MOST_EXAMPLES), "novelty": Truth()}
-_TEST = "test"
-_OF_TEST = f"{_TEST}."  # before the names of arrays about test examples
+_OF_TEST = "test."  # before the names of arrays about test examples
 _SUM_TOLERANCE = 1e-3
 
 
 class Answers(NamedTuple):
-    """Answers of a model about some inputs, and their novelty.
+    """Answers of a model: probabilities (n, classes) or numbers (n,), and the novelty of each input, 0 to 1.
 
-    Attributes:
-        said: probabilities (n, classes), or numbers (n,).
-        novelty: 0 to 1 for each, the share of validation examples that look less foreign; `None` where
-            the model cannot tell.
+    Novelty is the share of validation examples that look less foreign; `None` where the model cannot tell.
     """
 
     said: Float64[np.ndarray, "n ..."]
     novelty: Float64[np.ndarray, " n"] | None
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What a file states of held-out answers; `test` are those of the test split, which hold none."""
+
+    examples: Annotated[int, Whole(1, MOST_EXAMPLES)]
+    novelty: bool
+    test: Annotated["_Settings | None", LEFT_OUT] = None
+
+    def forms(self, width: int) -> Forms:
+        """Forms of the arrays about one split, of a model of so many classes, or `ValueError`."""
+        if self.examples > most_kept(width):
+            raise ValueError(f"held_out: {self.examples} examples of {width} classes are too many")
+        rows = (self.examples,)
+        return {
+            "labels": ("int32" if width else "float64", rows),
+            "said": ("float32", (*rows, width)) if width else ("float64", rows),
+            **({"novelty": ("float32", rows)} if self.novelty else {}),
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +74,8 @@ class HeldOut:
     def of(cls, labels: np.ndarray, said: np.ndarray, novelty: np.ndarray | None) -> "HeldOut":
         """Answers as they are stored: of classes in 32 bits."""
         of_labels, of_said = (np.float64, np.float64) if said.ndim == 1 else (np.int32, np.float32)
-        return cls(
-            labels.astype(of_labels),
-            said.astype(of_said),
-            None if novelty is None else novelty.astype(np.float32),
-        )
+        stored = None if novelty is None else novelty.astype(np.float32)
+        return cls(labels.astype(of_labels), said.astype(of_said), stored)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -89,9 +102,13 @@ class HeldOut:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Settings as plain JSON values, from which `expected` tells the forms of the arrays."""
-        found: dict[str, Any] = {"examples": len(self), "novelty": self.novelty is not None}
-        return found if self.test is None else {**found, _TEST: self.test.to_json()}
+        """Settings as plain JSON values, from which `expected` derives the forms of the arrays."""
+        settings: dict[str, Any] = to_json(self._settings())
+        return settings
+
+    def _settings(self) -> _Settings:
+        test = None if self.test is None else self.test._settings()
+        return _Settings(len(self), self.novelty is not None, test)
 
     @staticmethod
     def expected(settings: object, classes: Sequence[str]) -> Forms:
@@ -99,14 +116,15 @@ class HeldOut:
 
         Raises: `ValueError` if a setting is missing, unknown or out of bounds.
         """
-        stated = read_object("held_out", settings, {**_FIELDS, _TEST: Anything()}, {_TEST})
-        forms = dict(_forms(stated, len(classes)))
-        if _TEST in stated:
-            of_test = read_object(f"held_out: {_TEST}", stated[_TEST], _FIELDS)
-            if of_test["novelty"] != stated["novelty"]:
-                raise ValueError("held_out: novelty of one split only")
-            forms |= {_OF_TEST + name: form for name, form in _forms(of_test, len(classes)).items()}
-        return forms
+        stated = from_json("held_out", settings, _Settings)
+        forms, test = stated.forms(len(classes)), stated.test
+        if test is None:
+            return forms
+        if test.test is not None:
+            raise ValueError("held_out: a test within the test")
+        if test.novelty != stated.novelty:
+            raise ValueError("held_out: novelty of one split only")
+        return {**forms, **{_OF_TEST + name: form for name, form in test.forms(len(classes)).items()}}
 
     @classmethod
     def from_parts(
@@ -125,10 +143,7 @@ class HeldOut:
 
     @classmethod
     def _of_one(cls, found: Mapping[str, np.ndarray], classes: Sequence[str]) -> "HeldOut":
-        """Answers about one split, of arrays in their forms.
-
-        Raises: `ValueError` if one holds what no model says.
-        """
+        """Answers about one split, of arrays in their forms; a `ValueError` where they are none."""
         labels, said, novelty = found["labels"], found["said"], found.get("novelty")
         if classes:
             if ((labels < 0) | (labels >= len(classes))).any():
@@ -140,70 +155,6 @@ class HeldOut:
         return cls(labels, said, novelty)
 
 
-def _forms(stated: Mapping[str, Any], width: int) -> Forms:
-    """Forms of the arrays about one split, of a model of so many classes.
-
-    Raises: `ValueError` if there are more examples than are kept.
-    """
-    count = stated["examples"]
-    if count > most_kept(width):
-        raise ValueError(f"held_out: {count} examples of {width} classes are too many")
-    forms: Forms = {
-        "labels": ("int32" if width else "float64", (count,)),
-        "said": ("float32", (count, width)) if width else ("float64", (count,)),
-    }
-    return {**forms, "novelty": ("float32", (count,))} if stated["novelty"] else forms
-
-
 def most_kept(classes: int) -> int:
     """Examples of a split that are kept at most of so many classes; 0 where numbers are predicted."""
     return min(MOST_EXAMPLES, max(1, MOST_PROBABILITIES // max(1, classes)))
-
-
-# The kinds of models that a folder can hold.
-
-LEAST_MEMBERS, MOST_MEMBERS = 2, 5
-# Models in an average, and how much one of them may weigh.
-MOST_WEIGHT = 1_000
-
-
-class Kind(NamedTuple):
-    """A kind of model.
-
-    Attributes:
-        input_kind: of what it takes.
-        target: of its answers.
-        is_classical: or else a network, or an average.
-        is_average: or else one model.
-    """
-
-    input_kind: InputKind
-    target: Target
-    is_classical: bool
-    is_average: bool = False
-
-    @property
-    def name(self) -> str:
-        """The name in `model.json`."""
-        return next(name for name, kind in KINDS.items() if kind == self)
-
-
-KINDS = {
-    "image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=False),
-    "image-regressor": Kind(IMAGES, REGRESSION, is_classical=False),
-    "image-generator": Kind(IMAGES, GENERATION, is_classical=False),
-    "feature-classifier": Kind(VALUES, CLASSIFICATION, is_classical=False),
-    "feature-regressor": Kind(VALUES, REGRESSION, is_classical=False),
-    "text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=False),
-    "text-regressor": Kind(TEXTS, REGRESSION, is_classical=False),
-    "classical-image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=True),
-    "classical-image-regressor": Kind(IMAGES, REGRESSION, is_classical=True),
-    "classical-feature-classifier": Kind(VALUES, CLASSIFICATION, is_classical=True),
-    "classical-feature-regressor": Kind(VALUES, REGRESSION, is_classical=True),
-    "classical-text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=True),
-    "classical-text-regressor": Kind(TEXTS, REGRESSION, is_classical=True),
-    "average-image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=False, is_average=True),
-    "average-image-regressor": Kind(IMAGES, REGRESSION, is_classical=False, is_average=True),
-    "average-text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=False, is_average=True),
-    "average-text-regressor": Kind(TEXTS, REGRESSION, is_classical=False, is_average=True),
-}

@@ -34,9 +34,7 @@ LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 100.0
 
 
 def checked_temperature(temperature: float, classes: Sequence[str]) -> float:
-    """Refuse a temperature that no fit gives.
-
-    There are no `classes` where numbers are predicted.
+    """Refuse a temperature that no fit gives; there are no `classes` where numbers are predicted.
 
     Raises: `ValueError` if it is not finite, out of bounds, or not 1 in a model of numbers.
     """
@@ -264,9 +262,7 @@ class Model:
         """
 
     def with_detector(self: Own, detector: Detector | None) -> Own:
-        """The same model with another detector, or `None`; this one stays as it is.
-
-        The detector was fitted on features as the model computes them.
+        """The same model with another detector, fitted on features as the model computes them, or `None`.
 
         Raises: `ValueError` if the detector takes features of another length, or counted other classes.
         """
@@ -282,7 +278,7 @@ class Model:
         return model
 
     def with_held_out(self: Own, held_out: HeldOut | None) -> Own:
-        """The same model with other held-out answers, or `None`; this one stays as it is.
+        """The same model with other held-out answers, or `None`.
 
         Raises: `ValueError` if they speak of other classes, or of a novelty that the model cannot tell.
         """
@@ -305,13 +301,13 @@ class Model:
         renamed: Mapping[str, str] = MappingProxyType({}),
         threshold: Mapping[str, float] = MappingProxyType({}),
     ) -> Own:
-        """The same model, which knows how data like its own is read and decided; this one stays as it is."""
+        """The same model, which knows how data like its own is read and decided."""
         model = copy.copy(self)
         model.joined_columns, model.renamed, model.threshold = joined_columns, dict(renamed), dict(threshold)
         return model
 
     def at(self: Own, temperature: float) -> Own:
-        """The same model at another temperature, without held-out answers; this one stays as it is.
+        """The same model at another temperature, without held-out answers.
 
         Raises: `ValueError` if the temperature is out of bounds, or not 1 where a number is predicted.
         """

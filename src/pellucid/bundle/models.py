@@ -36,18 +36,9 @@ from pellucid.tasks import IMAGES, TEXTS, VALUES
 
 
 class OnNetwork(Model):
-    """A model whose answers are a network's; always fp32, always evaluation mode.
+    """A model whose answers are those of its `network`; always fp32, always evaluation mode.
 
-    Attributes:
-        network: the trained network.
-
-    Args:
-        network: see the attribute.
-        classes: class names in the order of the logits; none where a number is predicted.
-        temperature: what logits are divided by before the softmax, 0.01 to 100.
-
-    Raises:
-        ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
+    A `ValueError` where the temperature is out of bounds, or not 1 where a number is predicted.
     """
 
     network: Network
@@ -99,11 +90,9 @@ class OnNetwork(Model):
         return Answers(self.said_of(both[:, :outputs]), self.detector.novelty(both[:, outputs:]))
 
     def outputs_and_seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples values"]:
-        """Outputs of the network and behind them its last hidden layer, in one pass.
+        """Outputs of the network and, behind them, its last hidden layer, in one pass, a row for each input.
 
-        One row for each; `said_of` turns the outputs into an answer.
-
-        Raises: `DataError` if the inputs are of another form.
+        `said_of` turns the outputs into an answer. Raises: `DataError` if the inputs are of another form.
         """
         return self._asked(inputs, self._outputs_and_hidden)
 
@@ -138,25 +127,10 @@ class OnNetwork(Model):
 
 
 class ImageModel(OnNetwork):
-    """Images in: uint8 (examples, height, width, channels), as `preprocessing` makes them.
+    """Images in: uint8 (examples, height, width, channels), as `preprocessing` makes them of any image.
 
-    The network takes raw pixel values 0 to 255.
-
-    Attributes:
-        input_kind: images.
-        preprocessing: how an image of any size becomes the pixels that the network takes.
-        mirror: whether the outputs (logits or numbers) for the image and for its left-right mirror
-            image are averaged.
-
-    Args:
-        network: see `OnNetwork`.
-        preprocessing: see the attribute.
-        classes: see `OnNetwork`.
-        mirror: see the attribute.
-        temperature: see `OnNetwork`.
-
-    Raises:
-        ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
+    The network takes raw pixel values 0 to 255. With `mirror`, the outputs (logits or numbers) for the image
+    and for its left-right mirror image are averaged.
     """
 
     input_kind = IMAGES
@@ -192,25 +166,11 @@ class ImageModel(OnNetwork):
 
 
 class TextModel(OnNetwork):
-    """Texts in, any number of them.
+    """Texts in, any number of them; `encoder` turns them into the ids that the network takes.
 
-    The answer for a text does not depend on the texts beside it. Every text is answered: of an empty
-    one the network sees a single unknown token, of a very long one the first `encoder.length` tokens.
-
-    Attributes:
-        input_kind: texts.
-        preprocessing: none; texts are taken as they are.
-        encoder: from texts to the ids that the network takes.
-
-    Args:
-        network: see `OnNetwork`.
-        encoder: see the attribute.
-        classes: see `OnNetwork`.
-        temperature: see `OnNetwork`.
-
-    Raises:
-        ValueError: network and encoder do not speak of the same ids, or the temperature is out of
-            bounds, or not 1 where a number is predicted.
+    The answer for a text does not depend on the texts beside it. Every text is answered: of an empty one the
+    network sees a single unknown token, of a very long one the first `encoder.length` tokens. A `ValueError`
+    where network and encoder do not speak of the same ids.
     """
 
     input_kind = TEXTS
@@ -236,12 +196,7 @@ class TextModel(OnNetwork):
 
 
 class FeatureModel(OnNetwork):
-    """Feature vectors in: float32 (examples, features), finite.
-
-    Attributes:
-        input_kind: feature vectors.
-        preprocessing: none; vectors are taken as they are.
-    """
+    """Feature vectors in: float32 (examples, features), finite."""
 
     input_kind = VALUES
     preprocessing = None
@@ -268,31 +223,14 @@ _WORDS = {
 
 
 class ClassicalModel(Model):
-    """Images, texts or feature vectors in, class probabilities or numbers out, by a classical model.
+    """Images, texts or feature vectors in, class probabilities or numbers out, by a classical `predictor`.
 
-    Attributes:
-        predictor: the trained model, from features to probabilities or a number.
-        features: what it sees: `pixels` or `hog` of images, `values` of vectors, `tf-idf` of texts, or
-            `network`, the last hidden layer of `network`.
-        network: the network it stands on, or `None`; as for every network, its `transform` is of the
-            image or text as it is, in fp32 and evaluation mode.
-        tfidf: from texts to the weights of their words; `None` where the features are others, or the
-            predictor looks at none.
-        encoder: from texts to the ids of `network`, or `None`.
+    It sees `features`: `pixels` or `hog` of images, `values` of vectors, `tf-idf` of texts (by `tfidf`, which
+    is `None` where the predictor looks at nothing), or `network`, the last hidden layer of `network`, which
+    takes texts by `encoder`. As for every network, its `transform` is of the input as it is, in fp32 and
+    evaluation mode.
 
-    Args:
-        predictor: see the attribute.
-        features: see the attribute.
-        classes: class names in the order of the probabilities; none where a number is predicted.
-        preprocessing: how an image of any size becomes pixels; `None` where none are taken.
-        network: see the attribute.
-        tfidf: see the attribute.
-        encoder: see the attribute.
-        temperature: probabilities are raised to the power of one over it; 0.01 to 100.
-
-    Raises:
-        ValueError: the parts do not fit each other, or the temperature is out of bounds, or not 1
-            where a number is predicted.
+    A `ValueError` where the parts do not fit each other, or the temperature is out of bounds.
     """
 
     predictor: Predictor
@@ -426,10 +364,7 @@ class ClassicalModel(Model):
             yield np.zeros((len(block), 0), np.float32) if is_blind else self._feature_view.features(block)
 
     def _require_agreement(self) -> None:
-        """Require predictor, features, classes and parts of the features to speak of the same things.
-
-        Raises: `ValueError` with what contradicts what.
-        """
+        """Require predictor, features, classes and parts of the features to speak of the same things."""
         outputs = self.target.outputs(len(self.classes))
         if self.predictor.outputs != outputs:
             needed = "1 is" if outputs == 1 else f"{outputs} are"

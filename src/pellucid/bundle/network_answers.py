@@ -34,12 +34,10 @@ def answer_in_batches(
     inputs: Shaped[np.ndarray, "examples ..."],
     answer: Callable[[Float[Tensor, "batch ..."]], Float[Tensor, "batch values"]],
 ) -> Float32[np.ndarray, "examples values"]:
-    """Run a function of the network over a bounded number of inputs at a time, in fp32.
+    """Run a function of the network over a bounded number of inputs at a time, in fp32 and evaluation mode.
 
-    A memory-mapped array is read batch by batch and never copied whole.
-
-    Inputs are uint8 images (n, height, width, channels) or float32 features (n, features); `answer` gives one
-    row for each. The network is in evaluation mode while it is asked.
+    Inputs are uint8 images (n, height, width, channels) or float32 features (n, features); a memory-mapped
+    array is read batch by batch and never copied whole. `answer` gives one row for each.
     """
     if len(inputs) == 0:
         return answer_in_batches(network, np.zeros((1, *inputs.shape[1:]), inputs.dtype), answer)[:0]
@@ -119,10 +117,8 @@ def answer_texts(
 ) -> Float32[np.ndarray, "texts values"]:
     """Run a function of the network over texts, a bounded number of tokens at a time, in fp32.
 
-    Texts are sorted by length inside, so that little is filled up, and the rows put back in order.
-
-    `answer` gives one row for each text, from its token ids. The network is in evaluation mode while it is
-    asked. Texts are any that UTF-8 can write.
+    Texts are any that UTF-8 can write. They are sorted by length inside, so that little is filled up, and the
+    rows put back in order. `answer` gives one row for each text, from its token ids.
     """
     if len(texts) == 0:
         return answer_texts(network, encoder, [""], answer)[:0]
@@ -175,16 +171,7 @@ MOST_EXAMPLES = 1024
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FeatureView:
-    """From inputs to the features that a predictor takes.
-
-    Attributes:
-        kind: `pixels` or `hog` of images, `values` of vectors, `tf-idf` of texts, or `network`, the
-            last hidden layer of `network`.
-        preprocessing: how an image of any size becomes pixels; `None` where none are taken.
-        network: the network it looks through, or `None`.
-        tfidf: from texts to the weights of their words, or `None`.
-        encoder: from texts to the ids of `network`, or `None`.
-    """
+    """From inputs to the features that a predictor takes; its parts are those of `ClassicalModel`."""
 
     kind: str
     preprocessing: Preprocessing | None
@@ -207,11 +194,9 @@ class FeatureView:
         return "values" if self.preprocessing is None else "image"
 
     def checked(self, inputs: Inputs, length: int) -> Inputs:
-        """Refuse inputs of another form; the same come back.
+        """Refuse inputs of another form with a `DataError`; the same come back.
 
         `length` is the numbers in a feature vector, 0 where any will do.
-
-        Raises: `DataError` with what was found and what is expected.
         """
         if self.input_kind is TEXTS:
             return require_texts(inputs)
@@ -227,10 +212,7 @@ class FeatureView:
             yield from text_blocks(inputs)
 
     def features(self, inputs: Inputs) -> Any:
-        """Features that the predictor takes, of as many inputs as one block holds.
-
-        One row for each: an array, or the sparse rows of TF-IDF.
-        """
+        """Features of the inputs of one block, a row for each: an array, or the sparse rows of TF-IDF."""
         if self.network is not None:
             return self.hidden(self.network, inputs)
         if isinstance(inputs, np.ndarray):
@@ -273,10 +255,7 @@ class FeatureView:
         return feature_length(self.kind, (image.height, image.width, image.channels))
 
     def _size_of_texts(self) -> int:
-        """Count the features of texts.
-
-        Raises: `ValueError` with what contradicts what.
-        """
+        """Count the features of texts."""
         if self.preprocessing is not None:
             raise ValueError(f"features {self.kind!r} of texts, but preprocessing makes images")
         if self.network is None:

@@ -132,26 +132,16 @@ def fit_baseline(
     """Train one classical model on the training split, its set-up chosen on the validation split.
 
     Without a validation split, part of the training examples is set aside for the choice. The result follows
-    from lesson, seed, threads and budget; but after a deadline a forest grows no further tree.
+    from lesson, seed, threads and budget (by default the standard one); but after a deadline, a reading of
+    `time.monotonic`, a forest grows no further tree. Features computed for one baseline serve the next.
 
-    Args:
-        name: key in `BASELINES`, or in `NUMBER_BASELINES` for a lesson of numbers.
-        lesson: what to learn from; features computed for one baseline serve the next.
-        seed: of every draw.
-        threads: processor threads, at least 1.
-        metric: value of `--metric`; numbers go by the root mean squared error.
-        budget: by default the standard one.
-        setup: the set-up to train; where there is no such one, or none is given, all are compared.
-        scale: of a linear model's decision values, from an earlier training at this set-up.
-        class_weights: of each class in the loss; `None` where all weigh the same.
-        deadline: reading of `time.monotonic` after which the work is given up; default: never.
+    `name` is a key in `BASELINES`, or in `NUMBER_BASELINES` for a lesson of numbers, which go by the root
+    mean squared error whatever the `metric`. `setup` is the set-up to train; where there is no such one, or
+    none is given, all are compared. `scale` is that of a linear model's decision values, from an earlier
+    training at this set-up; `class_weights` are of each class in the loss.
 
-    Returns:
-        The trained model and what was compared.
-
-    Raises:
-        OverdueError: the deadline was over before the model was trained.
-        ValueError: there is no such model for such labels, or no such metric.
+    Raises: `OverdueError` if the deadline was over before the model was trained, `ValueError` if there is no
+    such model for such labels, or no such metric.
     """
     from sklearn.exceptions import ConvergenceWarning
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
 from pellucid.classical.linear_fitting import constant
-from pellucid.classical.predictors import Predictor, Rows, dense, settings_with
+from pellucid.classical.predictors import Outputs, Predictor, Rows, dense
 from pellucid.classical.search import Work
 from pellucid.classical.training_set import OverdueError
 from pellucid.strict import Forms
@@ -24,9 +24,8 @@ class Forest(Predictor):
 
     Attributes:
         kind: key in `PREDICTORS`.
-        SETTINGS: bounds of what a file states.
-        outputs: classes, or 1 for a number.
         number: whether a number is predicted.
+        outputs: classes, or 1 for a number.
         inputs: features it takes.
         roots: where each tree begins.
         feature: the feature that each node asks about.
@@ -39,10 +38,9 @@ class Forest(Predictor):
     """
 
     kind: ClassVar[str] = "forest"
-    SETTINGS = settings_with("outputs", "inputs", "trees", "nodes", "leaves", "entries")
-    outputs: int
     number: bool
-    inputs: int
+    outputs: Outputs
+    inputs: Annotated[int, Predictor.SIZES["inputs"]]
     roots: Int32[np.ndarray, " trees"]
     feature: Int32[np.ndarray, " nodes"]
     threshold: Float32[np.ndarray, " nodes"]
@@ -107,34 +105,15 @@ class Forest(Predictor):
         shares: np.ndarray = self.content / np.repeat(totals, np.diff(self.ends, prepend=0))
         return shares
 
-    def to_json(self) -> dict[str, Any]:
-        """Sizes, from which `expected` tells the forms of the arrays."""
-        return {
-            "number": self.number,
-            "outputs": self.outputs,
-            "inputs": self.inputs,
-            "trees": len(self.roots),
-            "nodes": len(self.feature),
-            "leaves": len(self.ends),
-            "entries": len(self.entry),
-        }
-
     @classmethod
     def _forms(cls, stated: Mapping[str, Any]) -> Forms:
-        cls._require_outputs(stated)
+        forms = super()._forms(stated)
         nodes, leaves, entries = stated["nodes"], stated["leaves"], stated["entries"]
         if leaves != nodes + stated["trees"]:  # every node parts one branch into two
             raise ValueError(f"forest: {stated['trees']} trees of {nodes} nodes cannot have {leaves} leaves")
         if entries < leaves or (stated["number"] and entries != leaves):
             raise ValueError(f"forest: {entries} entries do not fit {leaves} leaves")
-        inner = {"feature": "int32", "threshold": "float32", "left": "int32", "right": "int32"}
-        return {
-            "roots": ("int32", (stated["trees"],)),
-            **{name: (dtype, (nodes,)) for name, dtype in inner.items()},
-            "ends": ("int32", (leaves,)),
-            "entry": ("int32", (entries,)),
-            "content": ("float64" if stated["number"] else "int32", (entries,)),
-        }
+        return {**forms, "content": ("float64", (entries,))} if stated["number"] else forms
 
     def _check(self) -> None:
         """Refuse also a tree that loops, is too deep or leaves its arrays."""
@@ -151,11 +130,7 @@ class Forest(Predictor):
 
 
 def _require_trees(forest: Forest) -> None:
-    """Refuse a forest unless every node and leaf is reached in exactly one way, in a bounded depth.
-
-    Raises:
-        ValueError: they are not.
-    """
+    """Refuse a forest unless every node and leaf is reached in exactly one way, in a bounded depth."""
     nodes, leaves = len(forest.feature), len(forest.ends)
     if nodes and (forest.feature.min() < 0 or forest.feature.max() >= forest.inputs):
         raise ValueError(f"forest: a node asks about a feature outside 0 to {forest.inputs - 1}")

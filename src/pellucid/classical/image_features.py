@@ -24,13 +24,7 @@ _CELLS, _SMALLEST_CELL = 7, 4
 
 
 class Grid(NamedTuple):
-    """Division of an image into cells.
-
-    Attributes:
-        cell: side of a cell in pixels.
-        rows: cells from top to bottom.
-        columns: cells from left to right.
-    """
+    """Division of an image into rows and columns of cells, each of `cell` pixels a side."""
 
     cell: int
     rows: int
@@ -46,10 +40,8 @@ class Grid(NamedTuple):
 def grid(height: int, width: int) -> Grid:
     """Grid of cells with a seventh of the root of the image's area, but at least 4 pixels, a side.
 
-    An image smaller than a cell is one cell.
-
-    28 x 28 pixels give 7 x 7 cells of 4 pixels. Pixels that fill no cell are left out at the borders,
-    half of them on either side.
+    An image smaller than a cell is one cell; 28 x 28 pixels give 7 x 7 cells of 4 pixels. Pixels that fill no
+    cell are left out at the borders, half of them on either side.
     """
     cell = min(max(_SMALLEST_CELL, round(math.sqrt(height * width) / _CELLS)), height, width)
     return Grid(cell, height // cell, width // cell)
@@ -149,13 +141,7 @@ _BLOCK_VALUES = 1 << 17  # what is computed of so many stays in the cache of a p
 
 
 class ImageFeatureKind(NamedTuple):
-    """Kind of features of images.
-
-    Attributes:
-        title: in words, for tables.
-        extract: from uint8 (n, height, width, channels) to float32 (n, d).
-        length: from height, width and channels to d.
-    """
+    """Kind of features of images: how they are computed, and their number by height, width, channels."""
 
     title: str
     extract: Callable[[UInt8[np.ndarray, "n height width channels"]], Float32[np.ndarray, "n d"]]
@@ -185,8 +171,6 @@ def extract(kind: str, inputs: Shaped[np.ndarray, "n ..."]) -> Float32[np.ndarra
 
     `kind` is a key in `FEATURES` for images, uint8 (n, height, width, channels), or one of `AS_THEY_ARE` for
     vectors, float32 (n, d).
-
-    Raises: `KeyError` if there is no such kind.
     """
     if kind in AS_THEY_ARE:
         return np.asarray(inputs, np.float32)
@@ -200,10 +184,7 @@ def extract(kind: str, inputs: Shaped[np.ndarray, "n ..."]) -> Float32[np.ndarra
 
 
 def feature_length(kind: str, shape: tuple[int, ...]) -> int:
-    """Number of features of an input of `shape` (height, width, channels) or (length,).
-
-    Raises: `KeyError` if there is no such kind.
-    """
+    """Number of features of an input of `shape` (height, width, channels) or (length,)."""
     return shape[0] if kind in AS_THEY_ARE else FEATURES[kind].length(*shape)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
 from pellucid.classical.linear_fitting import constant, moments, scale_out_of_sample, scaling, standardise
-from pellucid.classical.predictors import Predictor, Rows, dense, settings_with, spread
+from pellucid.classical.predictors import Outputs, Predictor, Rows, dense, spread
 from pellucid.classical.search import Work
 from pellucid.strict import Forms
 
@@ -51,10 +51,9 @@ class Kernel(Predictor):
 
     Attributes:
         kind: key in `PREDICTORS`.
-        SETTINGS: bounds of what a file states.
         inputs: features of a row.
-        outputs: classes, or 1 for a number.
         number: whether a number is predicted.
+        outputs: classes, or 1 for a number.
         mean: taken away from each feature.
         projection: from features to the space of the kernel.
         points: the kept examples in that space.
@@ -69,10 +68,9 @@ class Kernel(Predictor):
     """
 
     kind: ClassVar[str] = "kernel"
-    SETTINGS = settings_with("outputs", "inputs", "space", "points", "columns")
     inputs: int = field(init=False)
-    outputs: int
     number: bool
+    outputs: Outputs
     mean: Float32[np.ndarray, " inputs"]
     projection: Float32[np.ndarray, "inputs space"]
     points: Float32[np.ndarray, "points space"]
@@ -128,34 +126,14 @@ class Kernel(Predictor):
     def _points(self) -> Float64[np.ndarray, "points space"]:
         return self.points.astype(np.float64)
 
-    def to_json(self) -> dict[str, Any]:
-        """Sizes, from which `expected` tells the forms of the arrays."""
-        return {
-            "number": self.number,
-            "outputs": self.outputs,
-            "inputs": self.inputs,
-            "space": self.points.shape[1],
-            "points": len(self.points),
-            "columns": len(self.classes),
-        }
-
     @classmethod
     def _forms(cls, stated: Mapping[str, Any]) -> Forms:
-        cls._require_outputs(stated)
-        space, points, columns = stated["space"], stated["points"], stated["columns"]
+        columns = stated["columns"]
+        pairs = columns * (columns - 1) // 2
+        forms = super()._forms({**stated, "others": max(1, columns - 1), "pairs": max(1, pairs)})
         if not stated["number"] and columns < 2:
             raise ValueError("kernel: a single class has nothing to be told from")
-        return {
-            "mean": ("float32", (stated["inputs"],)),
-            "projection": ("float32", (stated["inputs"], space)),
-            "points": ("float32", (points, space)),
-            "gamma": ("float64", (1,)),
-            "weights": ("float64", (points, max(1, columns - 1))),
-            "bias": ("float64", (max(1, columns * (columns - 1) // 2),)),
-            "scale": ("float64", (1,)),
-            "ends": ("int32", (columns,)),
-            "classes": ("int32", (columns,)),
-        }
+        return forms
 
     def _check(self) -> None:
         self._require_classes(self.classes)
@@ -189,25 +167,14 @@ _CACHE_MEGABYTES = 200
 
 
 class Setup(NamedTuple):
-    r"""Hyper-parameters of a support vector machine.
-
-    Attributes:
-        width: $\gamma$ times the summed variance of the features.
-        strength: $C$, of the errors against the size of the weights.
-    """
+    r"""Hyper-parameters: `width` is $\gamma$ times the summed variance of the features, `strength` is $C$."""
 
     width: float
     strength: float
 
 
 class Space(NamedTuple):
-    """Space in which the kernel works.
-
-    Attributes:
-        mean: of the features.
-        projection: standardisation and principal components in one.
-        rows: every training example there.
-    """
+    """Space in which the kernel works: all rows there, and what projects features into it."""
 
     mean: Float32[np.ndarray, " d"]
     projection: Float32[np.ndarray, "d space"]
@@ -233,9 +200,8 @@ class Pairs(NamedTuple):
 def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work, setup: Setup) -> Predictor:
     """Train a support vector machine; a constant where all labels are one, or all features.
 
-    The rows of the features are in an order drawn by chance. Labels are class codes, or numbers where `work`,
-    which has seed, threads and counts, knows no classes. The set-up is the width of the kernel and the
-    strength.
+    The rows of the features are in an order drawn by chance. Labels are class codes, or numbers where `work`
+    knows no classes.
     """
     centre, scale = scaling(features, work.one_unit)
     variance = float(np.count_nonzero(scale))

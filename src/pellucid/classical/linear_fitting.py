@@ -188,9 +188,8 @@ def parts_held_out(
 ) -> list[Int64[np.ndarray, " held"]]:
     """Positions to hold out, one part after the other: five parts of few examples, the last of many.
 
-    With `once` it is one part in any case.
-
-    Every class keeps an example outside each part: what would leave it none is not held out.
+    With `once` it is one part in any case. Every class keeps an example outside each part: what would leave
+    it none is not held out.
     """
     part = np.full(len(labels), -1)
     if len(labels) > FEW:
@@ -248,13 +247,7 @@ SHRINKAGES = (0.1, 0.3, 0.6)
 
 
 class _Sums(NamedTuple):
-    """Sums over some examples.
-
-    Attributes:
-        counts: of each class.
-        rows: of the features, for each class.
-        squares: of the products of each two features.
-    """
+    """Sums over some examples: counts and features of each class, products of each two features."""
 
     counts: Float64[np.ndarray, " classes"]
     rows: Float64[np.ndarray, "classes d"]
@@ -271,16 +264,9 @@ def discriminant_answers(
     classes: int,
     fold: Int64[np.ndarray, " n"],
 ) -> Float64[np.ndarray, "n classes"]:
-    """Answer about the examples of each fold by what was learnt from the others.
+    """Probabilities of the examples of each fold by what was learnt from the others.
 
-    Args:
-        features: one row for each example.
-        labels: class codes.
-        classes: how many there are.
-        fold: number of the fold of each example, from 0.
-
-    Returns:
-        Probabilities.
+    `fold` is the number of the fold of each example, from 0.
     """
     # One thread for each matrix product, so that every number of threads gives the same bytes.
     with threadpool_limits(1):

@@ -3,14 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
 import scipy.sparse
 from jaxtyping import Float32, Float64, Int32
 
 from pellucid.arithmetic import softmax
-from pellucid.strict import Fields, Forms, Stored, Truth, Whole
+from pellucid.strict import Forms, Stored, Whole
 
 # One row for each example, in single precision.
 Rows: TypeAlias = Float32[np.ndarray, "n d"] | scipy.sparse.csr_array
@@ -29,24 +29,6 @@ def dense(rows: Rows, start: int, end: int) -> Float32[np.ndarray, "some d"]:
 
 # Base of every trained classical model: plain arrays that answer.
 
-# Bounds of each thing that a predictor may count.
-_COUNTS = {
-    "outputs": Whole(1, 100_000),
-    "columns": Whole(1, 100_000),
-    "inputs": Whole(1, 10_000_000),
-    "space": Whole(1, 100_000),
-    "points": Whole(1, 10_000_000),
-    "trees": Whole(1, 10_000),
-    "nodes": Whole(0, 50_000_000),
-    "leaves": Whole(1, 50_000_000),
-    "entries": Whole(1, 100_000_000),
-}
-
-
-def settings_with(*counts: str) -> Fields:
-    """Settings of a predictor: whether it predicts a number, and these counts."""
-    return {"number": Truth(), **{name: _COUNTS[name] for name in counts}}
-
 
 class Predictor(Stored):
     """Trained model in NumPy alone: features in, probabilities or a number out.
@@ -54,11 +36,23 @@ class Predictor(Stored):
     Its `kind` is its key in `PREDICTORS`.
 
     Attributes:
+        SIZES: bounds of each thing that a predictor may count.
         outputs: classes, or 1 for a number.
         number: whether a number is predicted.
         inputs: features of a row; 0 where any will do.
     """
 
+    SIZES: ClassVar[Mapping[str, Whole]] = {
+        "outputs": Whole(1, 100_000),
+        "columns": Whole(1, 100_000),
+        "inputs": Whole(1, 10_000_000),
+        "space": Whole(1, 100_000),
+        "points": Whole(1, 10_000_000),
+        "trees": Whole(1, 10_000),
+        "nodes": Whole(0, 50_000_000),
+        "leaves": Whole(1, 50_000_000),
+        "entries": Whole(1, 100_000_000),
+    }
     outputs: int
     number: bool
     inputs: int
@@ -76,19 +70,22 @@ class Predictor(Stored):
         """
 
     @classmethod
-    def _require_outputs(cls, stated: Mapping[str, Any]) -> None:
-        """Refuse several outputs of a number, and more columns than outputs, with a `ValueError`."""
+    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
+        """Forms, as `Stored`; refused are several outputs of a number, and more columns than outputs."""
         outputs, columns = stated["outputs"], stated.get("columns", 0)
         if stated["number"] and outputs != 1:
             raise ValueError(f"{cls.kind}: {outputs} outputs where a single number is predicted")
         if columns > outputs:
             raise ValueError(f"{cls.kind}: {columns} columns for {outputs} outputs")
+        return super()._forms(stated)
 
     def _require_classes(self, classes: np.ndarray) -> None:
         """Refuse classes of columns that do not ascend among the outputs, with a `ValueError`."""
         if classes[0] < 0 or classes[-1] >= self.outputs or (classes[1:] <= classes[:-1]).any():
             raise ValueError(f"{self.kind}: classes must ascend from 0 or more to less than {self.outputs}")
 
+
+Outputs = Annotated[int, Predictor.SIZES["outputs"]]
 
 # Constant answer, which every other model has to beat.
 
@@ -97,19 +94,9 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Constant(Predictor):
-    """Shares of the classes, or mean, of the training examples.
-
-    Attributes:
-        kind: key in `PREDICTORS`.
-        SETTINGS: bounds of what a file states.
-        outputs: classes, or 1 for a number.
-        inputs: 0; it takes any features and looks at none.
-        number: whether a number is predicted.
-        answer: probabilities that sum to one, or one number.
-    """
+    """Shares of the classes, or mean, of the training examples; it takes any features and looks at none."""
 
     kind: ClassVar[str] = "constant"
-    SETTINGS = settings_with("outputs")
     outputs: int = field(init=False)
     inputs: int = field(init=False, default=0)
     number: bool
@@ -126,15 +113,6 @@ class Constant(Predictor):
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Same answer for every row, of any length."""
         return np.tile(self.answer, (features.shape[0], 1))
-
-    def to_json(self) -> dict[str, Any]:
-        """Sizes, from which `expected` tells the forms of the arrays."""
-        return {"number": self.number, "outputs": self.outputs}
-
-    @classmethod
-    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
-        cls._require_outputs(stated)
-        return {"answer": ("float64", (stated["outputs"],))}
 
     def _check(self) -> None:
         if not self.number and (self.answer.min() < 0 or abs(self.answer.sum() - 1) > _ROUNDING):
@@ -169,22 +147,14 @@ def spread(
 class Linear(Predictor):
     """Linear model of classes or of a number.
 
-    Attributes:
-        kind: key in `PREDICTORS`.
-        SETTINGS: bounds of what a file states.
-        inputs: features of a row.
-        outputs: classes, or 1 for a number.
-        number: whether a number is predicted.
-        weights: one column for each class that was there to learn, with any standardisation in it.
-        bias: one number for each of them.
-        classes: which classes these are; ascending.
+    Of `weights` and `bias` there is one column for each of the `classes` that were there to learn, ascending,
+    with any standardisation in it.
     """
 
     kind: ClassVar[str] = "linear"
-    SETTINGS = settings_with("outputs", "inputs", "columns")
     inputs: int = field(init=False)
-    outputs: int
     number: bool
+    outputs: Outputs
     weights: Float64[np.ndarray, "inputs columns"]
     bias: Float64[np.ndarray, " columns"]
     classes: Int32[np.ndarray, " columns"]
@@ -206,24 +176,6 @@ class Linear(Predictor):
             for at in range(0, max(1, features.shape[0]), rows)
         ]
         return spread(np.concatenate(scores), self.classes, self.outputs, self.number)
-
-    def to_json(self) -> dict[str, Any]:
-        """Sizes, from which `expected` tells the forms of the arrays."""
-        return {
-            "number": self.number,
-            "outputs": self.outputs,
-            "inputs": self.inputs,
-            "columns": len(self.bias),
-        }
-
-    @classmethod
-    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
-        cls._require_outputs(stated)
-        return {
-            "weights": ("float64", (stated["inputs"], stated["columns"])),
-            "bias": ("float64", (stated["columns"],)),
-            "classes": ("int32", (stated["columns"],)),
-        }
 
     def _check(self) -> None:
         self._require_classes(self.classes)

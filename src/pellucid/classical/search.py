@@ -30,11 +30,7 @@ _NEGLIGIBLE = 0.02  # part of the log loss by which a set-up may be worse and co
 
 @dataclass
 class Scale:
-    """Scale of decision values, kept so that no model is trained for it twice.
-
-    Attributes:
-        value: the scale; `None` before it is known.
-    """
+    """Scale of decision values, kept so that no model is trained for it twice; `None` before it is known."""
 
     value: float | None = None
 
@@ -197,17 +193,7 @@ def search(
 def score(
     metric: str | None, labels: np.ndarray, outputs: Float64[np.ndarray, "n outputs"], target: Target
 ) -> float:
-    """Score the outputs of a predictor.
-
-    Args:
-        metric: value of `--metric`; of no importance for numbers.
-        labels: class codes, or numbers; at least one.
-        outputs: probabilities, or numbers in column 0.
-        target: classes or numbers.
-
-    Returns:
-        The metric, errors negated; larger is better.
-    """
+    """Score of a predictor's outputs by the metric, errors negated: larger is better."""
     decides = target.decides(metric)
     return decides.better(metric_value(decides, labels, target.of_columns(outputs)))
 

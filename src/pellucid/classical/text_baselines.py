@@ -59,10 +59,8 @@ _DRAWING = Lock()
 class TextSetup(NamedTuple):
     """Hyper-parameters of a linear model of texts.
 
-    Attributes:
-        model: `svm`, `logistic-regression` or `ridge`.
-        strength: $C$, of the errors against the size of the weights; of `ridge` the penalty.
-        by_label: whether features are weighed by class, or by number.
+    `model` is `svm`, `logistic-regression` or `ridge`; `strength` is $C$, of the errors against the size of
+    the weights, of `ridge` the penalty; features may be weighed by class, or by number (`by_label`).
     """
 
     model: str

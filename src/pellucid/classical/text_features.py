@@ -41,12 +41,7 @@ _KNOWN: WeakKeyDictionary[Texts, dict[Shape, CountedTexts | None]] = WeakKeyDict
 
 
 class Reading(NamedTuple):
-    """Choice of n-grams.
-
-    Attributes:
-        title: in words, for tables.
-        shape: which n-grams.
-    """
+    """Choice of n-grams, with its title in words, for tables."""
 
     title: str
     shape: Shape
@@ -61,13 +56,7 @@ READINGS: dict[str, Reading] = {
 
 
 class TextTable(NamedTuple):
-    """Counts of n-grams of texts, with the TF-IDF that made them.
-
-    Attributes:
-        tfidf: fitted on the training texts.
-        train: counts of its n-grams in each of them.
-        validation: the same of the validation texts.
-    """
+    """Counts of the n-grams of training and validation texts, with the TF-IDF that made them."""
 
     tfidf: Tfidf
     train: scipy.sparse.csr_array
@@ -84,12 +73,7 @@ class TextTable(NamedTuple):
 
 
 class Look(NamedTuple):
-    """Readings that fit some training texts.
-
-    Attributes:
-        readings: keys in `READINGS`, the one that usually serves best first.
-        words: mean number of words of a text, about.
-    """
+    """Readings that fit some training texts, the best first, and the mean number of words of a text."""
 
     readings: tuple[str, ...]
     words: float
@@ -178,8 +162,7 @@ def about_classes(rows: Rows, labels: Int64[np.ndarray, " n"], classes: int) -> 
     $o_{jk}$ is the sum of feature $j$ over the examples of class $k$, $e_{jk}$ what it would be if the
     feature had nothing to do with the classes.
 
-    Source:
-        Yang and Pedersen, "A Comparative Study on Feature Selection in Text Categorization" (1997).
+    Source: Yang and Pedersen, "A Comparative Study on Feature Selection in Text Categorization" (1997).
     """
     count = len(labels)
     members = scipy.sparse.csr_array((np.ones(count), (labels, np.arange(count))), shape=(classes, count))

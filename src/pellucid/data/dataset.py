@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, UInt8
+from jaxtyping import Bool, Float64, Int64, Shaped
 
 from pellucid.data.decoded import Content
 from pellucid.data.images.preprocessing import DIGEST_BYTES, Preprocessing
@@ -15,7 +15,17 @@ from pellucid.data.labels import number_text
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.raw_texts import Texts
 from pellucid.data.sibling_sets import together
-from pellucid.tasks import GENERATION, IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
+from pellucid.tasks import (
+    GENERATION,
+    IMAGES,
+    REGRESSION,
+    TEXTS,
+    VALUES,
+    InputKind,
+    InputName,
+    Target,
+    target_of,
+)
 
 # Constraints that an earlier model puts on data for continual training.
 
@@ -40,40 +50,37 @@ FEW_GROUPS = 10
 _RISES = 1.1
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """Checked and split images or texts."""
+def _nobody() -> Int64[np.ndarray, " none"]:
+    return np.zeros(0, np.int64)
 
-    # images, uint8 (n, height, width, channels), usually memory-mapped and read-only; or texts
-    inputs: UInt8[np.ndarray, "n height width channels"] | Texts
-    # class of each example as a position in `classes`, 0 for an example that is skipped, which stands in no
-    # split; or the number to predict
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled images, texts or feature vectors, decoded, checked and split."""
+
+    # uint8 images (n, height, width, channels), usually memory-mapped and read-only; float32 vectors
+    # (n, features); or texts
+    inputs: Shaped[np.ndarray, "n ..."] | Texts
+    # position of the class in `classes` (0 for an example that is skipped, which is in no split), or
+    # the number to predict
     labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]
-    classes: tuple[str, ...]  # names of the classes, sorted by code point; none where numbers are predicted
     train: Int64[np.ndarray, " train"]  # ascending positions of the training examples
-    validation: Int64[np.ndarray, " validation"]  # the same for validation
-    test: Int64[np.ndarray, " test"]  # the same for the test
-    # those test examples whose exact content also stands in train or validation
-    leaked: Int64[np.ndarray, " leaked"]
-    sources: Sequence[str]  # where each example comes from: a path, or `file:row`
-    # how the images were fitted, for the model to keep; `None` for texts, which every model prepares in its
-    # own way
-    preprocessing: Preprocessing | None
-    # digest of contents, labels, splits and preprocessing; it differs when anything that decides the result
-    # of training has changed
-    fingerprint: str
-    # number of the set (one group, siblings or exact copies) that each example belongs to and that must never
-    # be parted
-    together: Int64[np.ndarray, " n"]
-    # those test examples of whose set another stands in train or validation, exact copies among them; only
-    # where the splits are the user's
-    with_sibling: Int64[np.ndarray, " with_sibling"]
-    # value of each example in the column by which scores are taken apart; `None` without one
-    slices: Sequence[str] | None = None
-    # whether there are labels; without, all are 0, and only a generator can learn from it
-    is_labelled: bool = True
-    # columns of a table whose texts were joined to one text; none elsewhere
-    joined_columns: tuple[str, ...] = ()
+    validation: Int64[np.ndarray, " validation"]
+    classes: tuple[str, ...]  # names, sorted by code point; none where numbers are predicted
+    preprocessing: Preprocessing | None = None  # how images were fitted, for the model to keep
+    weights: Float64[np.ndarray, " n"] | None = None  # of each in the loss; None where all weigh the same
+    test: Int64[np.ndarray, " test"] = field(default_factory=_nobody)
+    # test examples whose exact content is in train or validation too
+    leaked: Int64[np.ndarray, " leaked"] = field(default_factory=_nobody)
+    sources: Sequence[str] = ()  # where each example comes from: a path, or `file:row`
+    fingerprint: str = ""  # digest of contents, labels, splits and preprocessing: all that decides a training
+    # number of the set (a group, siblings or exact copies) of each example, which must never be divided
+    together: Int64[np.ndarray, " n"] = field(default_factory=_nobody)
+    # test examples of whose set another is in train or validation; only where the splits are the user's
+    with_sibling: Int64[np.ndarray, " with_sibling"] = field(default_factory=_nobody)
+    slices: Sequence[str] | None = None  # value of each in the column by which scores are broken down
+    is_labelled: bool = True  # without labels, all are 0, and only a generator can learn from it
+    joined_columns: tuple[str, ...] = ()  # columns of a table whose texts were joined to one text
     given_splits: tuple[str, ...] = ()  # names of the splits that the user made; the others were cut here
     has_groups: bool = False  # whether a column of groups was given
 
@@ -84,8 +91,20 @@ class Dataset:
 
     @property
     def input_kind(self) -> InputKind:
-        """Kind of the inputs: images or texts."""
-        return TEXTS if isinstance(self.inputs, Texts) else IMAGES
+        """Kind of the inputs: images, feature vectors or texts."""
+        if isinstance(self.inputs, Texts):
+            return TEXTS
+        return IMAGES if self.inputs.ndim == IMAGES.axes else VALUES
+
+    @property
+    def takes(self) -> InputName:
+        """Name of the kind of the inputs."""
+        return self.input_kind.name
+
+    @property
+    def without_validation(self) -> "Dataset":
+        """The same with no example set aside, so that none of those to be judged chooses anything."""
+        return replace(self, validation=_nobody())
 
     @property
     def is_regression(self) -> bool:

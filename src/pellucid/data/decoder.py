@@ -1,47 +1,45 @@
-"""Program of the child processes that decode: what it is given is a stranger's, and so may it become itself.
+"""Program of the child processes that decode: what it is given is untrusted, and so may it become itself.
 
-Started by `pellucid.isolation` with its job and open files by their numbers. It imports all that it
-will need, limits itself for good, and only then takes the first byte.
+Started by `pellucid.isolation` with its job. It imports all that it will need, limits itself for good, and
+only then takes the first byte.
 """
 
-import mmap
 import os
-import socket
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.budgets import MEMORY
-from pellucid.data.images.decoding_threads import DECODING, quiet_pillow
+from pellucid.budgets import MEMORY, PIXELS
 from pellucid.errors import DataError
-from pellucid.isolation import Channel, begin_job, confine
+from pellucid.isolation import Channel, begin_job, confine, image_memory
 
 # Bytes of memory for which no parent is asked: as many threads as there are cores take that much anyway.
 _LITTLE = 8 << 20
 
 
 def main(words: Sequence[str]) -> None:
-    """Do the work of one kind, `images`, `parquet` or `arrow`, until the parent is gone."""
-    job, *numbers = words
-    end, memory, *files = map(int, numbers)
-    channel = Channel(socket.socket(fileno=end), MEMORY.value())
-    shared = mmap.mmap(memory, 0)
+    """Do the work of one job, `images`, `columns` or `workbooks`, until the parent is gone."""
+    # What a library prints must not come between messages.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    channel = Channel(sys.stdin.buffer, answers, MEMORY.value() + 3 * PIXELS.value())
     try:
-        if job == "images":
-            _images(channel, shared)
+        if words[0] == "images":
+            _images(channel)
         else:
-            _columns(channel, shared, job, files[0])
+            _tables(channel, words[0])
     except BrokenPipeError:
-        pass  # the parent went away
+        os._exit(0)  # the parent went away; nothing is left to be flushed
 
 
-def _images(channel: Channel, shared: mmap.mmap) -> None:
+def _images(channel: Channel) -> None:
     """Decode images, one after the other."""
     from PIL import Image
 
     from pellucid.data.images.decoding import decode_content, header_of
+    from pellucid.data.images.decoding_threads import DECODING, quiet_pillow
 
     Image.init()
 
@@ -52,53 +50,51 @@ def _images(channel: Channel, shared: mmap.mmap) -> None:
 
     DECODING.asked = ask
 
-    def kept(decoded: Any) -> dict[str, Any]:
-        """Copy pixels into shared memory; what is said of them."""
+    def kept(decoded: Any) -> tuple[dict[str, Any], memoryview]:
+        """The description of an image, and its pixels."""
         rows, columns, channels = decoded.pixels.shape
-        shared[: decoded.pixels.nbytes] = np.ascontiguousarray(decoded.pixels).data.cast("B")
         (height, width), taken = decoded.size, decoded.taken
-        return {
+        message = {
             "height": height, "width": width, "mode": decoded.mode, "rows": rows, "columns": columns,
             "channels": channels, "warning": decoded.warning, "milliseconds": taken.milliseconds,
             "camera": taken.camera,
         }  # fmt: skip
+        return message, np.ascontiguousarray(decoded.pixels).data.cast("B")
 
-    channel.send({"unlimited": confine(may_open=False)})
+    channel.send({"unlimited": confine(may_open=False, memory=image_memory())})
     while (asked := channel.receive()) is not None:
         begin_job()
-        content = shared[: asked["bytes"]]
+        message, content = asked
+        pixels = memoryview(b"")
         try:
             with quiet_pillow():
-                if asked["job"] == "header":
+                if message["job"] == "header":
                     reply = dict(zip(("height", "width", "mode"), header_of(content), strict=True))
                 else:
-                    size = asked["size"]
-                    reply = decode_content(content, None if size is None else tuple(size), kept)
+                    size = message["size"]
+                    reply, pixels = decode_content(content, None if size is None else tuple(size), kept)
         except DataError as error:
             reply = {"error": str(error)}
-        channel.send(reply)
+        channel.send(reply, pixels)
 
 
-def _columns(channel: Channel, shared: mmap.mmap, form: str, number: int) -> None:
-    """Answer what is asked of one Parquet or Arrow file; for the names of time zones it may open files."""
-    from pyarrow import parquet  # noqa: F401
+def _tables(channel: Channel, job: str) -> None:
+    """Answer what is asked of tables; for them, and the names of time zones, it may open files."""
+    from pellucid.data.tables.table_worker import answer, prepare, too_large
 
-    from pellucid.data.tables.columnar_files import ColumnsHere, replies
-
-    mapped = os.fstat(number).st_size if form == "arrow" else 0
-    channel.send({"unlimited": confine(may_open=True, mapped=mapped)})
-    asked = channel.receive()
-    if asked is None:
-        return
-    with os.fdopen(number, "rb") as file:
-        columns = ColumnsHere(form, file, asked["place"])
-        while (asked := channel.receive()) is not None:
-            begin_job()
-            try:
-                for reply in replies(columns, asked, shared):
-                    channel.send(reply)
-            except DataError as error:
-                channel.send({"error": str(error)})
+    prepare(job)
+    # Of the address space that Arrow asks for it uses half: 550 MB of 1,500 for a page of 160 MB.
+    channel.send({"unlimited": confine(may_open=True, memory=2 * MEMORY.value())})
+    while (asked := channel.receive()) is not None:
+        begin_job()
+        try:
+            reply = answer(asked[0])
+            if reply is not None:
+                channel.send(*reply)
+        except MemoryError:
+            channel.send({"error": f"{asked[0]['place']}: {too_large()}"})
+        except DataError as error:
+            channel.send({"error": str(error)})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int32, Int64, Integer, UInt64
 
 from pellucid.data.raw_texts import Spool
-from pellucid.strict import Field, Whole, Wholes, parse, read_object
+from pellucid.strict import Field, Items, Whole, parse, read_object
 
 # Coverage: the share of texts that an encoder takes in.
 
@@ -51,9 +51,9 @@ MOST_BYTES = 64 << 20
 LENGTH = Whole(1, LONGEST)
 
 
-def kept_field(most: int) -> Wholes:
+def kept_field(most: int) -> Items:
     """Field of at most so many counts of entries."""
-    return Wholes(most, 1, Whole(0, MOST_ENTRIES))
+    return Items(most, 1, Whole(0, MOST_ENTRIES))
 
 
 def read_content(content: bytes, fields: Mapping[str, Field]) -> dict[str, Any]:

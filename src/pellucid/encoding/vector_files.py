@@ -1,5 +1,6 @@
 """Word vectors in local files, as text or as a `.npy` matrix: only the rows that are needed are kept."""
 
+import itertools
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,10 +10,10 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from pellucid.budgets import MEMORY
+from pellucid.data.tables.columnar_files import open_columns
 from pellucid.encoding.words import normalise
 from pellucid.errors import DataError
 from pellucid.files import Unpacking, open_regular, read_regular
-from pellucid.isolation import current
 from pellucid.strict import parse
 
 
@@ -127,11 +128,6 @@ def _beside(path: Path) -> Path:
 
 def _words(path: Path) -> list[str]:
     """Word of each row."""
-    if path.suffix == ".parquet" and current() is not None:
-        raise DataError(
-            f"{path}: a vocabulary in Parquet is not read under --isolate; write its words into a .txt file, "
-            "one a line"
-        )
     try:
         if path.suffix == ".parquet":
             return _column(path)
@@ -158,14 +154,12 @@ def _words(path: Path) -> list[str]:
 
 def _column(path: Path) -> list[str]:
     """First column of texts of a Parquet file."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
-    for name in table.column_names:
-        kind = table.schema.field(name).type
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            return [word if word is not None else "" for word in table.column(name).to_pylist()]
+    with open_columns(path, str(path), "parquet") as file:
+        for head in itertools.islice(file.blocks(None, 1_000), 1):
+            for name, values in head.columns.items():
+                if all(value is None or type(value) is str for value in values) and any(values):
+                    blocks = file.blocks([name], 10_000)
+                    return [word or "" for block in blocks for word in block.columns[name]]
     raise DataError(f"{path}: no column of texts in it; put the words into one")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.answering.naming import model_of
 from pellucid.bundle import AverageModel, ClassicalModel, Generator, Inputs, Model, load_any
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.estimator import Trained
+from pellucid.estimators.estimator import Estimator
 from pellucid.estimators.image_generator import ImageGenerator
 from pellucid.estimators.predictors import ImageClassifier, ImageRegressor, TextClassifier, TextRegressor
 from pellucid.insight.explaining import explain_model
@@ -39,9 +39,10 @@ _CLASSICAL = {
 }
 
 
-def load(
-    folder: str | os.PathLike[str],
-) -> ImageClassifier | ImageGenerator | ImageRegressor | TextClassifier | TextRegressor:
+Loaded = ImageClassifier | ImageGenerator | ImageRegressor | TextClassifier | TextRegressor
+
+
+def load(folder: str | os.PathLike[str]) -> Loaded:
     """Load a saved model, neural or classical, as a fitted estimator, whose `repr` names it.
 
     Its parameters are those that the model folder knows: the kind of model. Of a classical model on
@@ -70,9 +71,7 @@ def load(
     return estimator
 
 
-def _fitted(
-    model: Model,
-) -> ImageClassifier | ImageGenerator | ImageRegressor | TextClassifier | TextRegressor:
+def _fitted(model: Model) -> Loaded:
     """A fitted estimator of a model."""
     if isinstance(model, Generator):
         generator = ImageGenerator(model=model.name)
@@ -127,11 +126,11 @@ def explain(
     """
     if isinstance(model, (str, os.PathLike)):
         chosen = model_of(os.fspath(model), name)
-        estimator: Trained = load(chosen.folder)
+        estimator: Estimator = load(chosen.folder)
         name = chosen.name
     elif name is not None:
         raise UsageError(f"name: {name!r} chooses a model of a run, and no run is given; leave it out")
-    elif isinstance(model, Trained) and hasattr(model, "model_"):
+    elif isinstance(model, Estimator) and hasattr(model, "model_"):
         estimator = model
     else:
         found = type(model).__name__
@@ -151,7 +150,7 @@ def explain(
     )
 
 
-def _one(estimator: Trained, example: Any) -> Inputs:
+def _one(estimator: Estimator, example: Any) -> Inputs:
     """One example as a model takes it."""
     if isinstance(example, (str, os.PathLike)):
         return estimator._inputs([example])

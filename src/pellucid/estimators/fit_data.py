@@ -4,32 +4,26 @@ import dataclasses
 import numbers
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, Shaped, UInt8
+from jaxtyping import Float64, Int64, Shaped
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
-from pellucid.data import Listing, Preprocessing, prepare, read_data
-from pellucid.data.image_copies import first_with_content
-from pellucid.data.images.pixels import training_size
-from pellucid.data.images.preprocessing import array_digests, value_range, with_channel_axis
+from pellucid.data import Dataset, Listing, Preprocessing, prepare, read_data
 from pellucid.data.labels import LARGEST, label_texts, require_classes
 from pellucid.data.listing import TEST, UNDECIDED, VALIDATION
 from pellucid.data.raw_texts import Texts
 from pellucid.data.reading.dispatch import read_dataset
 from pellucid.data.reading.in_memory import name_of
-from pellucid.data.reading.inputs import fit_inputs, list_inputs
 from pellucid.data.splitting import split
 from pellucid.data.tables.table import plain_values
 from pellucid.data.targets import new_names, require_spread
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
-from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES, TEXTS, InputKind
 
@@ -218,7 +212,7 @@ class FitData:
         place: the path or data set that examples and labels were read from; empty where they were given.
     """
 
-    material: Material
+    material: Dataset
     labels: Labels | None
     joined_columns: tuple[str, ...] = ()
     place: str = ""
@@ -301,7 +295,7 @@ def fit_data_of_listing(listing: Listing, settings: Settings, kind: InputKind) -
     labels = None
     if names:
         labels = Labels(np.array(names), names, np.arange(len(names)), dataset.labels)
-    return FitData(material_of(dataset), labels, dataset.joined_columns, place)
+    return FitData(dataset, labels, dataset.joined_columns, place)
 
 
 def _listing(data: Any, settings: Settings, kind: InputKind) -> Listing:
@@ -384,7 +378,7 @@ def fit_data_in_memory(
         )
     train = np.setdiff1d(np.flatnonzero(usable), validation)
     names = () if classes is None else classes.names
-    return FitData(Material(inputs, targets, train, validation, names, preprocessing), classes)
+    return FitData(Dataset(inputs, targets, train, validation, names, preprocessing), classes)
 
 
 def _targets(labels: Labels | Float64[np.ndarray, " n"] | None, count: int) -> np.ndarray:
@@ -397,101 +391,3 @@ def _targets(labels: Labels | Float64[np.ndarray, " n"] | None, count: int) -> n
 def _allows_validation(examples: int, counts: Int64[np.ndarray, " classes"] | None) -> bool:
     """True where there are enough examples, in all and in each class."""
     return examples >= VALIDATION_FROM and (counts is None or int(counts.min()) >= VALIDATION_FROM_EACH)
-
-
-# Inputs of `fit` and `predict` as images or feature vectors.
-
-_MOST_DECODERS = 8
-
-
-def is_place(inputs: object) -> bool:
-    """True where inputs are a path, as a text or a `Path`."""
-    return isinstance(inputs, (str, os.PathLike))
-
-
-def are_paths(inputs: object) -> bool:
-    """True for a list, tuple or one-dimensional array that starts with a text or a path."""
-    is_list = isinstance(inputs, (list, tuple)) or (isinstance(inputs, np.ndarray) and inputs.ndim == 1)
-    return is_list and len(inputs) > 0 and is_place(inputs[0])  # type: ignore[arg-type,index]
-
-
-def are_images(inputs: object) -> bool:
-    """True for images as an array of three or more dimensions, or as a list of arrays."""
-    if isinstance(inputs, (list, tuple)):
-        return len(inputs) > 0 and np.ndim(inputs[0]) >= 2
-    return getattr(inputs, "ndim", 0) >= 3
-
-
-def fit_data_of_images(images: object, y: object, settings: Settings) -> FitData:
-    """Take images that stand in memory, with their labels, which generators do without.
-
-    Nothing is written to the cache.
-
-    Images are (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other numbers.
-
-    Raises: `UsageError` if there are no labels; `DataError` if the images have another shape or are not
-    numbers, or labels do not fit.
-    """
-    pixels = with_channel_axis(as_array(images))
-    is_labelled = y is not None or not settings.generates
-    labels = read_targets(y, len(pixels), settings, IMAGES) if is_labelled else None
-    height, width = training_size(np.array([pixels.shape[1:3]]), settings)
-    low, high = value_range(pixels, np.ones(len(pixels), bool))
-    preprocessing = Preprocessing(
-        height, width, pixels.shape[3], low, high, stretch=settings.resize == "stretch"
-    )
-    fitted = preprocessing.arrays(pixels)
-    first = first_with_content(array_digests(fitted), np.ones(len(fitted), bool))
-    return fit_data_in_memory(fitted, labels, settings, first=first, preprocessing=preprocessing)
-
-
-def fit_data_of_features(rows: Float32[np.ndarray, "n features"], y: object, settings: Settings) -> FitData:
-    """Take a table of feature vectors, all finite, with their labels.
-
-    Raises: `UsageError` if there are no labels, or a setting belongs to images; `DataError` if labels do
-    not fit.
-    """
-    if settings.image_size is not None:
-        raise UsageError("image_size: feature vectors have no size in pixels; leave it out")
-    labels = read_targets(y, len(rows), settings, IMAGES)
-    return fit_data_in_memory(rows, labels, settings, first=np.arange(len(rows)))
-
-
-def as_array(inputs: Any) -> Shaped[np.ndarray, "..."]:
-    """One array from an array, or from a list of equal ones.
-
-    Raises: `DataError` if the images differ in size.
-    """
-    try:
-        return np.asarray(inputs)
-    except ValueError as error:
-        raise DataError(f"images of different sizes cannot stand in one array ({error})") from error
-
-
-def fit_images(images: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "n height width channels"]:
-    """Bring images to the form a model was trained on.
-
-    `images` are an array of images of any one size, a list of such, a path or a list of paths; a folder
-    stands for its images, those of sub-folders included, in the order of their paths.
-
-    Raises: `DataError` if a file cannot be read, or the array holds no images.
-    """
-    if is_place(images):
-        return _fit_files([os.fspath(images)], preprocessing)
-    if are_paths(images):
-        return _fit_files([os.fspath(path) for path in images], preprocessing)
-    return preprocessing.arrays(as_array(images))
-
-
-def _fit_files(places: Sequence[str], preprocessing: Preprocessing) -> np.ndarray:
-    """Decode files in threads; the first that cannot be read ends it.
-
-    Raises: `DataError` naming the file.
-    """
-    listed = list_inputs(places, Settings()).images
-    with ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1)) as executor:
-        fitted = fit_inputs(listed, preprocessing, executor)
-    for image, error in zip(listed, fitted.errors, strict=True):
-        if error:
-            raise DataError(f"{image.name}: {error}; leave it out")
-    return fitted.pixels

@@ -1,6 +1,7 @@
 """Texts and data frames as inputs of `fit` and `predict`."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from pellucid.bundle.model import require_texts
 from pellucid.data.image_copies import first_with_content
 from pellucid.data.raw_texts import Texts
+from pellucid.data.reading.in_memory import is_in_memory
 from pellucid.data.reading.input_values import BLANK, is_blank, text_or_reason
 from pellucid.data.reading.inputs import list_texts
 from pellucid.data.reading.labelled_tables import list_texts_of
@@ -21,10 +23,16 @@ from pellucid.data.tables.columns import (
     joined_names,
     named_inputs,
 )
-from pellucid.data.tables.table import Table, inputs_of, plain_values, table_of_frame
+from pellucid.data.tables.table import Table, inputs_of, is_frame, plain_values, table_of_frame
 from pellucid.data.text_copies import text_digests
-from pellucid.errors import DataError
-from pellucid.estimators.fit_data import FitData, fit_data_in_memory, fit_data_of_listing, read_targets
+from pellucid.errors import DataError, UsageError
+from pellucid.estimators.fit_data import (
+    FitData,
+    fit_data_at_place,
+    fit_data_in_memory,
+    fit_data_of_listing,
+    read_targets,
+)
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS
 
@@ -145,3 +153,36 @@ def _texts(table: Table, names: tuple[str, ...]) -> list[str]:
                 raise DataError(f"{table.place}: row {number} {reason}; fix it or leave it out")
             texts.append(text)
     return texts
+
+
+def fit_data_of_text_input(estimator: object, X: Any, y: Any, settings: Settings) -> FitData:
+    """Examples and labels from lists, arrays and columns of texts, data frames, paths and data sets."""
+    del estimator
+    if is_frame(X):
+        return fit_data_of_frame(X, y, settings)
+    is_place = isinstance(X, (str, os.PathLike))
+    if not is_place and not is_in_memory(X):
+        return fit_data_of_texts(as_texts(X), y, settings)
+    if y is not None and not is_place:
+        raise UsageError(f"y: {type(X).__name__} brings its own labels; leave y out")
+    if y is not None:
+        raise UsageError(
+            f"y: {os.fspath(X)[:100]!r} is taken for a path, which brings its own labels; leave y out, "
+            "or put a text into a list"
+        )
+    return fit_data_at_place(os.fspath(X) if is_place else X, settings, TEXTS)
+
+
+def texts_for(X: Any, joined: tuple[str, ...]) -> Sequence[str]:
+    """Inputs as a fitted model takes them, which reads the columns `joined` of a table as one text."""
+    if isinstance(X, str):
+        raise DataError(
+            "X: a single text may be meant, or a path; put a text into a list, and a path into pathlib.Path"
+        )
+    if is_frame(X):
+        return texts_of_frame(X, joined)
+    if isinstance(X, os.PathLike):
+        return read_places([os.fspath(X)], joined)
+    if isinstance(X, (list, tuple)) and X and all(isinstance(each, os.PathLike) for each in X):
+        return read_places([os.fspath(each) for each in X], joined)
+    return as_texts(X)

@@ -5,41 +5,25 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, UInt8
-from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from pellucid.bundle import AutoencoderModel, Generator, Inputs
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.estimator import GeneratorParameters, Trained, advice_about_neighbours, documented
-from pellucid.estimators.fit_data import (
-    FitData,
-    are_images,
-    are_paths,
-    fit_data_at_place,
-    fit_data_of_images,
-    fit_images,
-    is_place,
-    texts_of,
-)
+from pellucid.estimators.estimator import OF_GENERATORS, Estimator, advice_about_neighbours
+from pellucid.estimators.fit_data import FitData, fit_data_at_place, texts_of
+from pellucid.estimators.fit_images import are_images, are_paths, fit_data_of_images, fit_images, is_place
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
 from pellucid.pipeline.learners.network import NetworkLearner, require_enough_images
 from pellucid.pipeline.learners.preparation import require_precision
 from pellucid.pipeline.run.context import learner_time
-from pellucid.settings import Settings
+from pellucid.settings import GENERATIVE, Settings
 from pellucid.tasks import IMAGES
 from pellucid.training.hardware import choose_threads
 
-_NOTHING_HELD = "this generator has no latent numbers of images"
 
-
-@documented
-class ImageGenerator(
-    Trained,
-    GeneratorParameters,
-    BaseEstimator,  # type: ignore[misc]  # scikit-learn has no types
-):
+class ImageGenerator(Estimator):
     """Learns to make images like those it is given, of classes where there are labels.
 
     `fit` takes an array of images, (n, height, width) or (n, height, width, 1 or 3), with or without a label
@@ -67,6 +51,9 @@ class ImageGenerator(
         (7, 16)
     """  # noqa: DOC602, DOC603  attributes that fit sets
 
+    KIND = IMAGES
+    PARAMETERS = OF_GENERATORS
+    MODELS = GENERATIVE
     model_: Generator  # the one kind that it trains
 
     def fit(self, X: Any, y: Any = None) -> "ImageGenerator":
@@ -88,14 +75,14 @@ class ImageGenerator(
         settings = self._settings()
         if not settings.generates:
             raise UsageError(f"model: {settings.model} makes no images; choose vae or gan")
-        taught = self._taught(X, y, settings)
-        require_enough_images(settings, len(taught.material.train), "X")
+        data = self._fit_data(X, y, settings)
+        require_enough_images(settings, len(data.material.train), "X")
         require_precision(settings, cell_of(settings))
         with advice_about_neighbours(choose_threads(settings)):
-            (fitted,) = NetworkLearner(settings).fit(taught.material, learner_time(settings, began))
+            (fitted,) = NetworkLearner(settings).fit(data.material, learner_time(settings, began))
         assert isinstance(fitted.model, Generator)  # settings ask for one
-        model = generator_with_detector(fitted.model, taught.material, settings.seed)
-        names: Any = model.classes if taught.labels is None else taught.labels.classes
+        model = generator_with_detector(fitted.model, data.material, settings.seed)
+        names: Any = model.classes if data.labels is None else data.labels.classes
         self._take(model, np.array(names))
         self.history_ = [dict(record) for record in fitted.history]
         return self
@@ -200,11 +187,11 @@ class ImageGenerator(
     def _autoencoder(self) -> AutoencoderModel:
         check_is_fitted(self)
         if not isinstance(self.model_, AutoencoderModel):
-            raise DataError(f"model: {_NOTHING_HELD}")
+            raise DataError("model: this generator has no latent numbers of images")
         return self.model_
 
-    def _taught(self, X: Any, y: Any, settings: Settings) -> FitData:
-        """Tell the forms of input apart and check them."""
+    def _fit_data(self, X: Any, y: Any, settings: Settings) -> FitData:
+        """Examples, and labels where there are some, in any of the forms that `fit` takes, checked."""
         if is_place(X):
             if y is not None:
                 raise UsageError(f"y: {X} brings its own labels; leave y out")
@@ -224,6 +211,5 @@ class ImageGenerator(
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
         tags.target_tags.required = False
         return tags

@@ -1,63 +1,25 @@
 """Classifiers and regressors of images and texts: by what they take and what they learn."""
 
-import os
-import time
-from typing import Any, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Bool, Float64, Shaped
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
-from pellucid.answering.decisions import ARGUMENTS, PredictOptions
 from pellucid.arithmetic.probabilities import decided as decided_codes
-from pellucid.bundle import Inputs, Model
-from pellucid.data.reading.in_memory import is_in_memory
-from pellucid.data.tables.table import is_frame
+from pellucid.bundle import Model
 from pellucid.data.targets import new_names
-from pellucid.errors import DataError, UsageError
-from pellucid.estimators.estimator import (
-    ClassParameters,
-    ImageClassParameters,
-    ImageParameters,
-    Parameters,
-    TextClassParameters,
-    TextParameters,
-    Trained,
-    decided,
-    documented,
-)
-from pellucid.estimators.fit_data import (
-    FitData,
-    are_images,
-    are_paths,
-    fit_data_at_place,
-    fit_data_of_features,
-    fit_data_of_images,
-    fit_images,
-    is_place,
-    texts_of,
-    weighted,
-)
-from pellucid.estimators.fit_texts import (
-    as_texts,
-    fit_data_of_frame,
-    fit_data_of_texts,
-    read_places,
-    texts_of_frame,
-)
-from pellucid.pipeline.learners.refusals import require_fitting_model
-from pellucid.settings import Settings
-from pellucid.tasks import IMAGES, TARGETS, TEXTS
-
-ClassLearner = TypeVar("ClassLearner", bound="Classifying")
+from pellucid.errors import DataError
+from pellucid.estimators.estimator import OF_CLASSIFIERS, OF_IMAGES, OF_PREDICTORS, OF_TEXTS, Estimator
+from pellucid.estimators.fit_data import texts_of
+from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS
+from pellucid.tasks import IMAGES, TEXTS
 
 
-class Classifying(
+class Classifier(
     ClassifierMixin,  # type: ignore[misc]  # scikit-learn has no types
-    Trained,
-    ClassParameters,
+    Estimator,
 ):
     """Fits one model and answers with the caller's own classes.
 
@@ -67,7 +29,7 @@ class Classifying(
 
     classes_: Shaped[np.ndarray, " classes"]
 
-    def fit(self: ClassLearner, X: Any, y: Any = None, sample_weight: Any = None) -> ClassLearner:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train one model from scratch.
 
         Args:
@@ -84,12 +46,9 @@ class Classifying(
             DataError: the data cannot be used as it is.
             DivergedError: the loss stopped being finite.
         """
-        began = time.monotonic()
-        settings = self._settings()
-        taught = weighted(self._taught(X, y, settings), sample_weight)
-        labels = taught.labels
+        model, labels = self._train(X, y, sample_weight)
         assert labels is not None  # numbers are learnt only where the settings ask for them
-        self._take(self._trained(taught, settings, began), labels.classes)
+        self._take(model, labels.classes)
         return self
 
     def _take(self, model: Model, classes: Shaped[np.ndarray, " classes"]) -> None:
@@ -149,7 +108,7 @@ class Classifying(
                 were set aside when the model was trained, or the test of its run refutes it.
             DataError: an example cannot be read, or does not fit what was learnt.
         """
-        found = decided(self, X, PredictOptions(max_error=max_error, names=ARGUMENTS)).abstained
+        found = self._decide(X, max_error=max_error).abstained
         assert found is not None
         return found
 
@@ -168,7 +127,7 @@ class Classifying(
             UsageError: `coverage` is out of range, or cannot be promised, as for `abstains`.
             DataError: an example cannot be read, or does not fit what was learnt.
         """
-        found = decided(self, X, PredictOptions(sets=coverage, names=ARGUMENTS)).sets
+        found = self._decide(X, sets=coverage).sets
         assert found is not None
         names = [self.model_.classes[column] for column in self._columns]
         own = dict(zip(names, self.classes_.tolist(), strict=True))
@@ -198,19 +157,15 @@ class Classifying(
         return float(np.average(named == labels, weights=sample_weight))
 
 
-# Estimators that learn numbers.
-
-NumberLearner = TypeVar("NumberLearner", bound="Regressing")
-
-
-class Regressing(
+class Regressor(
     RegressorMixin,  # type: ignore[misc]  # scikit-learn has no types
-    Trained,
-    Parameters,
+    Estimator,
 ):
     """Fits one model and answers with numbers in the unit of the labels."""
 
-    def fit(self: NumberLearner, X: Any, y: Any = None, sample_weight: Any = None) -> NumberLearner:
+    TARGET = "number"
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train one model from scratch.
 
         Args:
@@ -227,10 +182,8 @@ class Regressing(
             DataError: the data cannot be used as it is.
             DivergedError: the loss stopped being finite.
         """
-        began = time.monotonic()
-        settings = self._settings()
-        taught = weighted(self._taught(X, y, settings), sample_weight)
-        self._become(self._trained(taught, settings, began))
+        model, _ = self._train(X, y, sample_weight)
+        self._become(model)
         return self
 
     def predict(self, X: Any) -> Float64[np.ndarray, " examples"]:
@@ -264,119 +217,14 @@ class Regressing(
                 were set aside when the model was trained, or the test of its run refutes it.
             DataError: an example cannot be read, or does not fit what was learnt.
         """
-        return np.array(decided(self, X, PredictOptions(sets=coverage, names=ARGUMENTS)).sets).reshape(-1, 2)
+        return np.array(self._decide(X, sets=coverage).sets).reshape(-1, 2)
 
 
-# Estimators that take images or feature vectors.
+_FOR_CLASSES = ("majority", "logistic-regression", "svm", "random-forest")
+_FOR_NUMBERS = ("mean", "ridge", "svm", "random-forest")
 
 
-class OnImages(Trained):
-    """Takes arrays of images, tables of feature vectors, and paths."""
-
-    def _taught(self, X: Any, y: Any, settings: Settings) -> FitData:
-        """Tell the forms of input apart and check them."""
-        require_fitting_model(settings, TARGETS[settings.target or "class"])
-        if is_in_memory(X):
-            if y is not None:
-                raise UsageError(f"y: {type(X).__name__} brings its own labels; leave y out")
-            return fit_data_at_place(X, settings, IMAGES)
-        if not are_images(X) and not is_place(X):
-            if are_paths(np.asarray(X) if getattr(X, "ndim", 0) == 1 else X):
-                name = type(self).__name__
-                raise DataError(
-                    f"X: a list of texts; {name} learns from arrays of images, or from the path of a "
-                    f"folder or table; learn texts with {name.replace('Image', 'Text')}"
-                )
-            if y is None:
-                raise UsageError(
-                    f"y: {type(self).__name__} requires y to be passed, but the target y is None; give labels"
-                )
-            return fit_data_of_features(validate_data(self, X, dtype=np.float32), y, settings)
-        for name in ("n_features_in_", "feature_names_in_"):
-            self.__dict__.pop(name, None)
-        if not is_place(X):
-            return fit_data_of_images(X, y, settings)
-        if y is not None:
-            raise UsageError(f"y: {os.fspath(X)} brings its own labels; leave y out")
-        return fit_data_at_place(os.fspath(X), settings, IMAGES)
-
-    def _inputs(self, X: Any) -> Inputs:
-        """Bring inputs to the form that the model takes."""
-        preprocessing = self.model_.preprocessing
-        if preprocessing is None:
-            rows: np.ndarray = validate_data(self, X, dtype=np.float32, reset=False)
-            return rows
-        if is_place(X) or are_paths(X) or are_images(X):
-            return fit_images(X, preprocessing)
-        raise DataError(
-            f"this model takes images, (n, height, width) or (n, height, width, channels), "
-            f"but was given {type(X).__name__} of shape {np.shape(X)}"
-        )
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
-
-
-# Estimators that take texts.
-
-
-class OnTexts(Trained):
-    """Takes lists, arrays and columns of texts, data frames, and paths."""
-
-    def _taught(self, X: Any, y: Any, settings: Settings) -> FitData:
-        """Tell the forms of input apart and check them."""
-        require_fitting_model(settings, TARGETS[settings.target or "class"])
-        if is_frame(X):
-            return fit_data_of_frame(X, y, settings)
-        if is_in_memory(X):
-            if y is not None:
-                raise UsageError(f"y: {type(X).__name__} brings its own labels; leave y out")
-            return fit_data_at_place(X, settings, TEXTS)
-        if not isinstance(X, (str, os.PathLike)):
-            return fit_data_of_texts(as_texts(X), y, settings)
-        if y is not None:
-            raise UsageError(
-                f"y: {os.fspath(X)[:100]!r} is taken for a path, which brings its own labels; leave y out, "
-                "or put a text into a list"
-            )
-        return fit_data_at_place(os.fspath(X), settings, TEXTS)
-
-    def _inputs(self, X: Any) -> Inputs:
-        """Bring inputs to the form that the model takes."""
-        if isinstance(X, str):
-            raise DataError(
-                "X: a single text may be meant, or a path; put a text into a list, and a path into "
-                "pathlib.Path"
-            )
-        joined = self.model_.joined_columns
-        if is_frame(X):
-            return texts_of_frame(X, joined)
-        if isinstance(X, os.PathLike):
-            return read_places([os.fspath(X)], joined)
-        if isinstance(X, (list, tuple)) and X and all(isinstance(each, os.PathLike) for each in X):
-            return read_places([os.fspath(each) for each in X], joined)
-        return as_texts(X)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
-        return tags
-
-
-# `ImageClassifier`: the pipeline as an estimator, for classes of images or feature vectors.
-
-
-@documented
-class ImageClassifier(
-    OnImages,
-    Classifying,
-    ImageClassParameters,
-    BaseEstimator,  # type: ignore[misc]  # scikit-learn has no types
-):
+class ImageClassifier(Classifier):
     """Learns the classes of images, or of feature vectors, with a network or a classical model.
 
     `fit` and the other methods take:
@@ -420,17 +268,12 @@ class ImageClassifier(
         True
     """  # noqa: DOC602, DOC603  attributes that fit sets
 
+    KIND = IMAGES
+    PARAMETERS = f"{OF_PREDICTORS} {OF_CLASSIFIERS} {OF_IMAGES}"
+    MODELS = ("auto", *NEURAL_OF_IMAGES, *_FOR_CLASSES)
 
-# `ImageRegressor`: the pipeline as an estimator, for numbers from images or feature vectors.
 
-
-@documented
-class ImageRegressor(
-    OnImages,
-    Regressing,
-    ImageParameters,
-    BaseEstimator,  # type: ignore[misc]  # scikit-learn has no types
-):
+class ImageRegressor(Regressor):
     """Learns a number from images, or from feature vectors, with a network or a classical model.
 
     `fit` and the other methods take:
@@ -474,17 +317,12 @@ class ImageRegressor(
         True
     """  # noqa: DOC602, DOC603  attributes that fit sets
 
+    KIND = IMAGES
+    PARAMETERS = f"{OF_PREDICTORS} {OF_IMAGES}"
+    MODELS = ("auto", *NEURAL_OF_IMAGES, *_FOR_NUMBERS)
 
-# `TextClassifier`: the pipeline as an estimator, for classes of texts.
 
-
-@documented
-class TextClassifier(
-    OnTexts,
-    Classifying,
-    TextClassParameters,
-    BaseEstimator,  # type: ignore[misc]  # scikit-learn has no types
-):
+class TextClassifier(Classifier):
     """Learns the classes of texts, in any language, with a network or a classical model.
 
     `fit` and the other methods take:
@@ -527,17 +365,12 @@ class TextClassifier(
         (1, 2)
     """  # noqa: DOC602, DOC603  attributes that fit sets
 
+    KIND = TEXTS
+    PARAMETERS = f"{OF_PREDICTORS} {OF_CLASSIFIERS} {OF_TEXTS}"
+    MODELS = ("auto", *NEURAL_OF_TEXTS, *_FOR_CLASSES)
 
-# `TextRegressor`: the pipeline as an estimator, for numbers from texts.
 
-
-@documented
-class TextRegressor(
-    OnTexts,
-    Regressing,
-    TextParameters,
-    BaseEstimator,  # type: ignore[misc]  # scikit-learn has no types
-):
+class TextRegressor(Regressor):
     """Learns a number from texts, in any language, with a network or a classical model.
 
     `fit` and the other methods take:
@@ -577,3 +410,7 @@ class TextRegressor(
         >>> bool(fine > dull)
         True
     """  # noqa: DOC602, DOC603  attributes that fit sets
+
+    KIND = TEXTS
+    PARAMETERS = f"{OF_PREDICTORS} {OF_TEXTS}"
+    MODELS = ("auto", *NEURAL_OF_TEXTS, *_FOR_NUMBERS)

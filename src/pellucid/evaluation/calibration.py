@@ -20,17 +20,16 @@ from pellucid.arithmetic.metrics import (
 )
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.bundle.held_out import MOST_MEMBERS
-from pellucid.evaluation.intervals import NORMAL_QUANTILE, Groups, Interval, share_interval
+from pellucid.evaluation.intervals import NORMAL_QUANTILE, TAILS, Groups, Interval, share_interval
 
 # The expected calibration error with an interval that knows how chance inflates it.
 #
-# Notation: bin $b$ of $B$ holds the share $\pi_b$ of $n$ answers, with mean confidence $c_b$; its part
+# Notation: bin $b$ of $B$ has the share $\pi_b$ of $n$ answers, with mean confidence $c_b$; its part
 # of the error is $|g_b|$, where $g_b = \pi_b (\text{accuracy}_b - c_b)$, estimated as $\hat g_b$.
 
 DRAWS = 2000
 _ERROR_STEPS = 41
 _REACH = 4.0
-_TAILS = (0.025, 0.975)
 _PRIOR_ANSWERS = 2.0
 
 
@@ -89,7 +88,7 @@ def calibration_error(
     r"""Expected calibration error with its 95 % interval, both from 0 to 1, of at least one example.
 
     Chance moves the error up only, so that percentiles of resamples lie above the truth. Here the
-    interval holds every error $\theta$ under which the measured one, $\hat\theta$, is no surprise:
+    interval contains every error $\theta$ under which the measured one, $\hat\theta$, is no surprise:
     gaps are taken to be $\theta \hat g_b / \hat\theta$, measured ones are drawn around them with
     binomial variance, and $\theta$ is kept while $\hat\theta$ lies within the middle 95 % of their
     $\sum_b |g_b|$. The measured error is always kept. With `groups` they are drawn with the covariance that
@@ -135,30 +134,13 @@ def _inverted(measured: _Bins, value: float, seed: int) -> tuple[float, float]:
     ends = np.empty((_ERROR_STEPS, 2))
     for step, theta in enumerate(thetas):
         gaps = theta * direction + measured.deviations(theta * direction) * noise
-        ends[step] = np.quantile(np.abs(gaps).sum(axis=1), _TAILS)
+        ends[step] = np.quantile(np.abs(gaps).sum(axis=1), TAILS)
     lowest, highest = np.maximum.accumulate(ends, axis=0).T
-    low = float(np.interp(value, highest, thetas))
-    return low, float(np.interp(value, lowest, thetas))
-
-
-__all__ = [
-    "Reliability",
-    "ReliabilityBin",
-    "at_temperature",
-    "cross_fitted",
-    "fit_temperature",
-    "reliability",
-]
-
-COLDEST, HOTTEST = 0.05, 20.0
-# Standard deviation of the logarithm of temperatures, as far as is known before any example is seen.
-_SPREAD = 0.5
-
-_MANY, _TEMPERATURE_PARTS = 500, 5
+    return float(np.interp(value, highest, thetas)), float(np.interp(value, lowest, thetas))
 
 
 class ReliabilityBin(NamedTuple):
-    """Answers of about the same confidence.
+    """Answers of a confidence above `low` and up to `high`.
 
     Attributes:
         low: smallest confidence, not included.
@@ -177,15 +159,51 @@ class ReliabilityBin(NamedTuple):
 
 @dataclass(frozen=True)
 class Reliability:
-    """Confidence of the answers against how often they are right.
-
-    Attributes:
-        bins: of 15 bins of equal width those that hold an answer, ascending.
-        error: expected calibration error.
-    """
+    """Of 15 bins of confidence those that hold an answer, ascending, and the expected calibration error."""
 
     bins: tuple[ReliabilityBin, ...]
     error: Interval
+
+
+def reliability(
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Float64[np.ndarray, "examples classes"],
+    seed: int = 0,
+    groups: Groups | None = None,
+) -> Reliability:
+    """Compare confidence with accuracy, bin by bin; `seed` draws for the interval of the error.
+
+    With `groups` intervals are by these.
+
+    Raises: `ValueError` if there is no example.
+    """
+    if len(labels) == 0:
+        raise ValueError("labels: no example to judge confidence by; at least one is needed")
+    bins, _ = calibration_terms(labels, probabilities)
+    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
+    confidence = np.bincount(bins, weights=probabilities.max(axis=1), minlength=CALIBRATION_BINS)
+    right = probabilities.argmax(axis=1) == labels
+    return Reliability(
+        bins=tuple(
+            ReliabilityBin(
+                low=place / CALIBRATION_BINS,
+                high=(place + 1) / CALIBRATION_BINS,
+                examples=int(counts[place]),
+                confidence=float(confidence[place] / counts[place]),
+                accuracy=share_interval(
+                    right[bins == place], None if groups is None else groups.within(bins == place)
+                ),
+            )
+            for place in np.flatnonzero(counts).tolist()
+        ),
+        error=calibration_error(labels, probabilities, seed, groups),
+    )
+
+
+COLDEST, HOTTEST = 0.05, 20.0
+# Standard deviation of the logarithm of temperatures, as far as is known before any example is seen.
+_SPREAD = 0.5
+_MANY, _TEMPERATURE_PARTS = 500, 5
 
 
 def fit_temperature(
@@ -238,45 +256,9 @@ def cross_fitted(
     found = np.empty_like(probabilities)
     for number in range(_TEMPERATURE_PARTS):
         mine, others = part == number, part != number
-        found[mine] = at_temperature(
-            probabilities[mine], fit_temperature(labels[others], probabilities[others])
-        )
+        fitted = fit_temperature(labels[others], probabilities[others])
+        found[mine] = at_temperature(probabilities[mine], fitted)
     return found
-
-
-def reliability(
-    labels: Int64[np.ndarray, " examples"],
-    probabilities: Float64[np.ndarray, "examples classes"],
-    seed: int = 0,
-    groups: Groups | None = None,
-) -> Reliability:
-    """Compare confidence with accuracy, bin by bin; `seed` draws for the interval of the error.
-
-    With `groups` intervals are by these.
-
-    Raises: `ValueError` if there is no example.
-    """
-    if len(labels) == 0:
-        raise ValueError("labels: no example to judge confidence by; at least one is needed")
-    bins, _ = calibration_terms(labels, probabilities)
-    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
-    confidence = np.bincount(bins, weights=probabilities.max(axis=1), minlength=CALIBRATION_BINS)
-    right = probabilities.argmax(axis=1) == labels
-    return Reliability(
-        bins=tuple(
-            ReliabilityBin(
-                low=place / CALIBRATION_BINS,
-                high=(place + 1) / CALIBRATION_BINS,
-                examples=int(counts[place]),
-                confidence=float(confidence[place] / counts[place]),
-                accuracy=share_interval(
-                    right[bins == place], None if groups is None else groups.within(bins == place)
-                ),
-            )
-            for place in np.flatnonzero(counts).tolist()
-        ),
-        error=calibration_error(labels, probabilities, seed, groups),
-    )
 
 
 # Average of models: which of them, and how much each counts, chosen greedily by what was held out.
@@ -285,7 +267,7 @@ def reliability(
 # so far loses least: the log loss of probabilities, the squared error of numbers. Of the means on the way the
 # one that loses least is kept; how often a model was taken is its weight.
 #
-# A mean chosen on the examples that judge it flatters itself. So its held-out answers come from five parts,
+# A mean chosen on the examples that judge it looks too good. So its held-out answers come from five parts,
 # drawn by chance: the mean for each part is chosen on the other four.
 #
 # Source: Caruana et al. 2004, "Ensemble Selection from Libraries of Models".
@@ -294,22 +276,22 @@ _AVERAGE_STEPS, _AVERAGE_PARTS = 20, 5
 
 
 def chosen_weights(
-    labels: Shaped[np.ndarray, " examples"], said: Sequence[Float64[np.ndarray, "examples ..."]]
+    labels: Shaped[np.ndarray, " examples"], outputs: Sequence[Float64[np.ndarray, "examples ..."]]
 ) -> Int64[np.ndarray, " models"]:
-    """Weight of every model in the average that loses least on some examples.
+    """Weight of every model in the average that loses least on some examples, at least one.
 
     Whole weights without a common divisor, 0 for a model that is no member; of models that serve equally the
-    one that stands first is taken. `labels` are class codes or numbers of at least one example; `said` are
-    probabilities (examples, classes) or numbers (examples,) of every model, simplest first.
+    first is taken. `outputs` are probabilities (examples, classes) or numbers (examples,) of every model,
+    simplest first.
     """
     # Probability of the label, or error of the number: of a mean they are the mean of its members'.
-    places = np.arange(len(labels))
-    terms = np.stack([rows[places, labels] if rows.ndim == 2 else rows - labels for rows in said], axis=1)
-    counts, best = np.zeros(len(said), np.int64), np.zeros(len(said), np.int64)
+    places, has_classes = np.arange(len(labels)), outputs[0].ndim == 2
+    terms = np.stack([rows[places, labels] if has_classes else rows - labels for rows in outputs], axis=1)
+    counts, best = np.zeros(len(outputs), np.int64), np.zeros(len(outputs), np.int64)
     least, total = np.inf, np.zeros(len(labels))
-    has_classes = said[0].ndim == 2
     for step in range(1, _AVERAGE_STEPS + 1):
-        losses = _losses((total[:, None] + terms) / step, has_classes=has_classes)
+        means = (total[:, None] + terms) / step
+        losses = (-np.log(np.maximum(means, SMALLEST_PROBABILITY)) if has_classes else means**2).mean(axis=0)
         if (counts > 0).sum() == MOST_MEMBERS:
             losses[counts == 0] = np.inf
         taken = int(losses.argmin())
@@ -323,26 +305,17 @@ def chosen_weights(
 
 def cross_fitted_average(
     labels: Shaped[np.ndarray, " examples"],
-    said: Sequence[Float64[np.ndarray, "examples ..."]],
+    outputs: Sequence[Float64[np.ndarray, "examples ..."]],
     seed: int = 0,
 ) -> Float64[np.ndarray, "examples ..."]:
-    """Answers of averages that no example took part in choosing for itself.
+    """Answers of averages that no example took part in choosing for itself, of at least five examples.
 
-    `labels` and `said` are as for `chosen_weights`, of at least five examples; `seed` draws the parts.
+    `labels` and `outputs` are as for `chosen_weights`; `seed` draws the parts.
     """
     part = generator(seed, Purpose.AVERAGE).permutation(len(labels)) % _AVERAGE_PARTS
-    found = np.empty_like(said[0])
+    found = np.empty_like(outputs[0])
     for number in range(_AVERAGE_PARTS):
         mine = part == number
-        weights = chosen_weights(labels[~mine], [rows[~mine] for rows in said])
-        found[mine] = weighted_mean([rows[mine] for rows in said], weights.tolist())
-    return found
-
-
-def _losses(
-    terms: Float64[np.ndarray, "examples models"], *, has_classes: bool
-) -> Float64[np.ndarray, " models"]:
-    """Mean log loss, or mean squared error."""
-    each = -np.log(np.maximum(terms, SMALLEST_PROBABILITY)) if has_classes else terms**2
-    found: np.ndarray = each.mean(axis=0)
+        weights = chosen_weights(labels[~mine], [rows[~mine] for rows in outputs])
+        found[mine] = weighted_mean([rows[mine] for rows in outputs], weights.tolist())
     return found

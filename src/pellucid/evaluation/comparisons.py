@@ -15,48 +15,10 @@ from pellucid.data.wording import count_of
 from pellucid.evaluation.exchange_tests import flip_p_values, rmse_differences
 from pellucid.evaluation.intervals import NORMAL_QUANTILE, Groups, Interval, points, span
 
-# The 95 % interval of the difference of two accuracies on the same examples.
-#
-# Notation: of $n$ examples, $b$ are answered right by the first model only, $c$ by the second only.
-
-_NUDGE = 1e-12  # without variance at the difference itself, the excess is zero there too
-
-
-def paired_interval(only_a: float, only_b: float, examples: float) -> Interval:
-    r"""Tango's score interval of $d = (b - c) / n$, from -1 to 1, where $b$ is `only_a` and $c$ `only_b`.
-
-    It holds every $\delta$ with $|b - c - n \delta| \le z \sqrt{n (2 \tilde q + \delta (1 - \delta))}$,
-    where $\tilde q$, the likeliest share of answers right for the second model only when the
-    difference is $\delta$, is the larger root of
-    $2 n q^2 + (-b - c + (2n - b + c) \delta) \, q - c \, \delta (1 - \delta) = 0$.
-
-    $n$, `examples`, is above 0; no count need be whole, as with groups (`Groups.effective`).
-
-    Source: Tango 1998, "Equivalence test and confidence interval for the difference in
-    proportions for the paired-sample design", Statistics in Medicine 17.
-    """
-    value = (only_a - only_b) / examples
-
-    def excess(delta: float) -> float:
-        gap = only_a - only_b - examples * delta
-        return gap * gap - NORMAL_QUANTILE**2 * _variance(only_a, only_b, examples, delta)
-
-    low = -1.0 if value <= -1 or excess(-1.0) <= 0 else float(brentq(excess, -1.0, value - _NUDGE))
-    high = 1.0 if value >= 1 or excess(1.0) <= 0 else float(brentq(excess, value + _NUDGE, 1.0))
-    return Interval(value, low, high)
-
-
-def _variance(only_a: float, only_b: float, examples: float, delta: float) -> float:
-    """Variance of the difference of counts where the true difference is `delta`."""
-    linear = -only_a - only_b + (2 * examples - only_a + only_b) * delta
-    root = math.sqrt(max(0.0, linear**2 + 8 * examples * only_b * delta * (1 - delta)))
-    share = (root - linear) / (4 * examples)
-    return max(0.0, examples * (2 * share + delta * (1 - delta)))
-
-
 LEVEL = 0.05
 # Reach of the interval of a small difference: share of the examples, or of the labels' spread.
 WIDEST, WIDEST_RELATIVE = 0.05, 0.1
+_NUDGE = 1e-12  # without variance at the difference itself, the excess is zero there too
 
 
 @dataclass(frozen=True)
@@ -83,7 +45,7 @@ class Comparison:
     score: str = "accuracy"
 
     def to_json(self) -> dict[str, Any]:
-        """Entry of `comparisons` in `metrics.json`: names, difference, both p-values and verdict."""
+        """Entry of `comparisons` in `metrics.json`."""
         return {
             "a": self.a,
             "b": self.b,
@@ -94,13 +56,47 @@ class Comparison:
         }
 
 
+def paired_interval(only_a: float, only_b: float, examples: float) -> Interval:
+    r"""Tango's score interval of the difference of two accuracies, $d = (b - c) / n$, from -1 to 1.
+
+    Of $n$ examples, `examples`, $b$ are answered right by the first model only (`only_a`), $c$ by the second
+    only (`only_b`). The interval contains every $\delta$ with
+    $|b - c - n \delta| \le z \sqrt{n (2 \tilde q + \delta (1 - \delta))}$,
+    where $\tilde q$, the likeliest share of answers right for the second model only when the
+    difference is $\delta$, is the larger root of
+    $2 n q^2 + (-b - c + (2n - b + c) \delta) \, q - c \, \delta (1 - \delta) = 0$.
+
+    $n$ is above 0; no count need be whole, as with groups (`Groups.effective`).
+
+    Source: Tango 1998, "Equivalence test and confidence interval for the difference in
+    proportions for the paired-sample design", Statistics in Medicine 17.
+    """
+    value = (only_a - only_b) / examples
+
+    def excess(delta: float) -> float:
+        gap = only_a - only_b - examples * delta
+        return gap * gap - NORMAL_QUANTILE**2 * _variance(only_a, only_b, examples, delta)
+
+    low = -1.0 if value <= -1 or excess(-1.0) <= 0 else float(brentq(excess, -1.0, value - _NUDGE))
+    high = 1.0 if value >= 1 or excess(1.0) <= 0 else float(brentq(excess, value + _NUDGE, 1.0))
+    return Interval(value, low, high)
+
+
+def _variance(only_a: float, only_b: float, examples: float, delta: float) -> float:
+    """Variance of the difference of counts where the true difference is `delta`."""
+    linear = -only_a - only_b + (2 * examples - only_a + only_b) * delta
+    root = math.sqrt(max(0.0, linear**2 + 8 * examples * only_b * delta * (1 - delta)))
+    share = (root - linear) / (4 * examples)
+    return max(0.0, examples * (2 * share + delta * (1 - delta)))
+
+
 def mcnemar(only_a: int, only_b: int) -> float:
     r"""McNemar's exact test, two-sided, where $b$ is `only_a` and $c$ `only_b`.
 
-    Were the models equal, each example that sets them apart would fall to either side like a fair
-    coin: $p = \min\left(1, 2 \sum_{k=0}^{\min(b, c)} \binom{b+c}{k} 2^{-(b+c)}\right)$.
+    Were the models equal, each example that only one of them answers right would fall to either side like a
+    fair coin: $p = \min\left(1, 2 \sum_{k=0}^{\min(b, c)} \binom{b+c}{k} 2^{-(b+c)}\right)$.
 
-    0 to 1; 1 where no example sets the models apart.
+    0 to 1; 1 where there is no such example.
 
     Source: McNemar 1947, "Note on the sampling error of the difference between correlated
     proportions or percentages"; exact form as in Agresti 2002, "Categorical Data Analysis", 10.1.
@@ -110,11 +106,9 @@ def mcnemar(only_a: int, only_b: int) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    r"""Adjust p-values so that among all of them a false alarm stays as rare as for one.
+    r"""Adjust p-values so that among all of them a false alarm stays as rare as for one, in the given order.
 
     In ascending order, $\tilde p_{(i)} = \max_{j \le i} \min(1, (m - j + 1) \, p_{(j)})$.
-
-    Adjusted ones stand in the given order.
 
     Source: Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure".
     """
@@ -138,17 +132,26 @@ def compare_all(
 
     Raises: `ValueError` if there is no example.
     """
-    _require_examples(len(labels))
+    examples = _examples(labels, groups)
     right = {name: answers == labels for name, answers in predicted.items()}
     pairs = list(combinations(right, 2))
-    only = [(int((right[a] & ~right[b]).sum()), int((right[b] & ~right[a]).sum())) for a, b in pairs]
     p_values = [paired_p_value(right[a], right[b], groups, seed) for a, b in pairs]
     found = []
-    for (a, b), counts, p_value, adjusted in zip(pairs, only, p_values, holm(p_values), strict=True):
+    for (a, b), p_value, adjusted in zip(pairs, p_values, holm(p_values), strict=True):
         difference = paired_difference(right[a], right[b], groups)
-        verdict = _verdict(
-            a, b, difference, (p_value, adjusted), _on(labels, groups), sum(counts), len(pairs)
-        )
+        if adjusted <= LEVEL:
+            word = "better" if difference.value > 0 else "worse"
+            verdict = f"{a} is {word} than {b}: a difference of {points(difference)}"
+        elif max(-difference.low, difference.high) > WIDEST:
+            apart = f"{int((right[a] != right[b]).sum()):,} of {examples}"
+            verdict = f"inconclusive: {a} and {b} disagree on {apart}, a difference of {points(difference)}"
+        else:
+            verdict = f"inconclusive: {a} and {b} differ by {points(difference)}, which could be chance"
+            if p_value <= LEVEL:
+                verdict = (
+                    f"inconclusive: {a} and {b} differ by {points(difference)}, which would be significant "
+                    f"alone, but among {len(pairs)} comparisons one such is expected by chance"
+                )
         found.append(Comparison(a, b, difference, p_value, adjusted, verdict))
     return tuple(found)
 
@@ -193,7 +196,7 @@ def compare_numbers(
 
     Raises: `ValueError` if there is no example.
     """
-    _require_examples(len(labels))
+    examples = _examples(labels, groups)
     squares = {name: (answers - labels) ** 2 for name, answers in predicted.items()}
     pairs = list(combinations(squares, 2))
     if not pairs:
@@ -202,65 +205,29 @@ def compare_numbers(
     sides = np.array(list(combinations(range(len(squares)), 2)))
     differences = rmse_differences(errors, sides, seed, groups)
     p_values = flip_p_values(errors[:, sides[:, 0]] - errors[:, sides[:, 1]], seed, groups).tolist()
-    spread = float(labels.std())
+    widest = WIDEST_RELATIVE * float(labels.std())
     found = []
     for (a, b), difference, p_value, adjusted in zip(
         pairs, differences, p_values, holm(p_values), strict=True
     ):
-        verdict = _number_verdict(a, b, difference, (p_value, adjusted), _on(labels, groups), spread)
-        found.append(
-            Comparison(a, b, difference, p_value, adjusted, verdict, score="root_mean_squared_error")
-        )
+        of_errors = f"a difference in error of {span(difference)}"
+        if adjusted <= LEVEL:
+            verdict = f"{a} is {'better' if difference.value < 0 else 'worse'} than {b}: {of_errors}"
+        elif max(-difference.low, difference.high) > widest:
+            verdict = f"inconclusive: {a} and {b} on only {examples}, {of_errors}"
+        else:
+            verdict = f"inconclusive: {a} and {b}, {of_errors}, which could be chance"
+        score = "root_mean_squared_error"
+        found.append(Comparison(a, b, difference, p_value, adjusted, verdict, score))
     return tuple(found)
 
 
-def _require_examples(examples: int) -> None:
-    if examples == 0:
-        raise ValueError("labels: no example to compare on; at least one is needed")
-
-
-def _on(labels: np.ndarray, groups: Groups | None) -> str:
+def _examples(labels: np.ndarray, groups: Groups | None) -> str:
     """The examples in words, and of how many groups they are."""
+    if len(labels) == 0:
+        raise ValueError("labels: no example to compare on; at least one is needed")
     examples = count_of(len(labels), "example")
     return examples if groups is None else f"{examples} of {count_of(groups.count, 'group')}"
-
-
-def _verdict(
-    a: str,
-    b: str,
-    difference: Interval,
-    p_values: tuple[float, float],
-    examples: str,
-    apart: int,
-    pairs: int,
-) -> str:
-    """Sentence on two accuracies, its difference `a` less `b`."""
-    p_value, adjusted = p_values
-    if adjusted <= LEVEL:
-        word = "better" if difference.value > 0 else "worse"
-        return f"{a} is {word} than {b}: a difference of {points(difference)}"
-    if max(-difference.low, difference.high) > WIDEST:
-        told = f"{a} and {b} disagree on {apart:,} of {examples}"
-        return f"inconclusive: {told}, a difference of {points(difference)}"
-    found = f"inconclusive: {a} and {b} differ by {points(difference)}"
-    if p_value <= LEVEL:
-        return (
-            f"{found}, which would be significant alone, but among {pairs} comparisons one such is expected "
-            "by chance"
-        )
-    return f"{found}, which could be chance"
-
-
-def _number_verdict(
-    a: str, b: str, difference: Interval, p_values: tuple[float, float], examples: str, spread: float
-) -> str:
-    """Sentence on two root mean squared errors, its difference `a` less `b`."""
-    of_errors = f"a difference in error of {span(difference)}"
-    if p_values[1] <= LEVEL:
-        return f"{a} is {'better' if difference.value < 0 else 'worse'} than {b}: {of_errors}"
-    if max(-difference.low, difference.high) > WIDEST_RELATIVE * spread:
-        return f"inconclusive: {a} and {b} on only {examples}, {of_errors}"
-    return f"inconclusive: {a} and {b}, {of_errors}, which could be chance"
 
 
 # Cross-validated scores, whose folds share training examples and so are not independent.

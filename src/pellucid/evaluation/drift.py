@@ -28,7 +28,7 @@ from pellucid.evaluation.comparisons import LEVEL, holm
 from pellucid.evaluation.intervals import Interval, wilson
 from pellucid.novelty import Detector
 
-# Fewer inputs are no set whose drift could be told.
+# Fewer inputs are too few to detect drift.
 LEAST_INPUTS = 20
 
 _SIZES = ("slight", "small", "medium", "large")
@@ -62,17 +62,15 @@ class Drift:
     """Difference of a set of inputs from the validation examples.
 
     Attributes:
-        noun: what one input is: `image` or `text`.
         examples: inputs in the set.
         reference: validation examples.
         novelty: share of the inputs that are unlike the training data, by the detector's threshold.
-        expected: the share of inputs like the training data for which that is said.
+        expected: the share that is flagged of inputs like the training data.
         foreignness: whether they look more foreign.
         superiority: the chance that an input looks more foreign than a validation example does.
         answers: whether the answers are others.
     """
 
-    noun: str
     examples: int
     reference: int
     novelty: Interval
@@ -102,7 +100,7 @@ class Drift:
         return f"Drift: {', and '.join(parts)}{doubt}."
 
     def to_json(self) -> dict[str, Any]:
-        """The form of `drift` in the document of `evaluate`."""
+        """The value of `drift` in the document of `evaluate`."""
         return {
             "examples": self.examples,
             "reference_examples": self.reference,
@@ -124,22 +122,15 @@ class Drift:
 
 
 class Gathering:
-    """Adds up what a model says of a set, block by block, in little memory.
-
-    Attributes:
-        examples: inputs so far.
-        alarms: those that are unlike the training data.
+    """Adds up a model's answers about a set, block by block, in little memory.
 
     Args:
         detector: of the model.
         classes: of the model; none where it predicts numbers.
     """
 
-    examples: int
-    alarms: int
-
     def __init__(self, detector: Detector, classes: tuple[str, ...]) -> None:
-        self.examples = self.alarms = 0
+        self.examples = self.alarms = 0  # inputs so far, and those that are unlike the training data
         self._detector = detector
         self._classes = classes
         self._below_sum = self._answer_sum = 0.0
@@ -169,7 +160,7 @@ class Gathering:
         }
 
     def take_up(self, sums: dict[str, Any]) -> None:
-        """Go on from what `sums` told of the same model."""
+        """Go on from the `sums` of the same model."""
         self.examples, self.alarms = sums["examples"], sums["alarms"]
         self._below_sum, self._answer_sum = sums["below"], sums["answers"]
         self._counts = np.array(sums["counts"], np.float64)
@@ -180,47 +171,42 @@ class Gathering:
             return None
         detector, examples = self._detector, self.examples
         superiority = detector.superiority(self._below_sum / examples)
-        foreign_p = _mann_whitney(superiority, examples, detector.examples)
-        answers = (
-            _of_classes(self._classes, self._counts, detector.answers)
-            if self._classes
-            else _of_numbers(self._answer_sum / examples, examples, detector.examples)
+        foreign = _by_ranks(
+            superiority,
+            (examples, detector.examples),
+            f"{with_article(noun)} from here looks more foreign than a validation {noun}",
         )
-        adjusted = holm([foreign_p, answers.p_value])
-        delta = 2 * superiority - 1
+        if self._classes:
+            answers = _of_classes(self._classes, self._counts, detector.answers)
+        else:
+            answers = _by_ranks(
+                self._answer_sum / examples,
+                (examples, detector.examples),
+                "the number predicted here is larger than one for the validation examples",
+            )
+        foreign_p, answers_p = holm([foreign.p_value, answers.p_value])
         return Drift(
-            noun=noun,
             examples=examples,
             reference=detector.examples,
             novelty=wilson(self.alarms, examples),
             expected=detector.rate,
-            foreignness=Shift(
-                adjusted[0],
-                delta,
-                _size(delta, _DELTAS),
-                f"in {percent(superiority)} of pairs {with_article(noun)} from here looks more foreign than "
-                f"a validation {noun}, where 50 % is no drift",
-            ),
+            foreignness=foreign._replace(p_value=foreign_p),
             superiority=superiority,
-            answers=answers._replace(p_value=adjusted[1]),
+            answers=answers._replace(p_value=answers_p),
         )
 
 
-def _mann_whitney(superiority: float, examples: int, reference: int) -> float:
-    """Two-sided p-value of a chance that would be one half without drift."""
+def _by_ranks(superiority: float, counts: tuple[int, int], what: str) -> Shift:
+    """Shift of a chance that would be one half without drift, by numbers of inputs and validation examples.
+
+    The p-value is two-sided, and not adjusted.
+    """
+    examples, reference = counts
     deviation = math.sqrt((examples + reference + 1) / (12 * examples * reference))
-    return math.erfc(abs(superiority - 0.5) / deviation / math.sqrt(2))
-
-
-def _of_numbers(superiority: float, examples: int, reference: int) -> Shift:
+    p_value = math.erfc(abs(superiority - 0.5) / deviation / math.sqrt(2))
     delta = 2 * superiority - 1
-    return Shift(
-        _mann_whitney(superiority, examples, reference),
-        delta,
-        _size(delta, _DELTAS),
-        f"in {percent(superiority)} of pairs the number predicted here is larger than one for the "
-        "validation examples, where 50 % is no drift",
-    )
+    words = f"in {percent(superiority)} of pairs {what}, where 50 % is no drift"
+    return Shift(p_value, delta, _size(delta, _DELTAS), words)
 
 
 def _of_classes(

@@ -1,4 +1,8 @@
-"""Tests by exchanging answers, resampling or shuffling, and intervals of differences by the bootstrap."""
+"""Tests by exchanging answers, resampling or shuffling, and intervals of differences by the bootstrap.
+
+Were two models equally good, it would not matter which answer came from which; exchanging the two answers of
+an example flips the sign of its difference. So differences are compared with those under random signs.
+"""
 
 from collections.abc import Callable
 
@@ -16,13 +20,8 @@ from pellucid.evaluation.intervals import (
     resample_within,
 )
 
-# Paired tests by exchanging answers, and intervals of differences by the bootstrap.
-#
-# Were two models equally good, it would not matter which answer came from which; exchanging the two
-# answers of an example flips the sign of its difference. So the differences seen are compared with
-# those under random signs.
-
 FLIPS = 4999  # the answers as they are count as one more: p-values are multiples of 1/5000
+EXCHANGES, SHUFFLES = 1999, 799
 _MOST_PARTS = 10_000
 _EVERY_SIGN = 12  # their 4,096 choices of signs are fewer than those drawn otherwise
 _BLOCK = 500
@@ -62,10 +61,7 @@ def flip_p_values(
 
 
 def flips(generator: np.random.Generator, rows: int, examples: int) -> Float64[np.ndarray, "rows examples"]:
-    """Draw which examples have their answers exchanged.
-
-    Ones and zeros, each with probability one half.
-    """
+    """Draw which examples have their answers exchanged: ones and zeros, each with probability one half."""
     packed = np.frombuffer(generator.bytes(rows * -(-examples // 8)), np.uint8).reshape(rows, -1)
     return np.unpackbits(packed, axis=1, count=examples).astype(np.float64)
 
@@ -100,22 +96,14 @@ def mean_difference(
     return percentile_interval(float(differences.mean()), draws[:, 0], groups)
 
 
-EXCHANGES, SHUFFLES = 1999, 799
-
-_Metric = Callable[[ClassCounts], np.ndarray]
-
-
 def exchange_p_value(
-    metric: _Metric,
+    metric: Callable[[ClassCounts], np.ndarray],
     labels: Int64[np.ndarray, " examples"],
     predicted: tuple[Int64[np.ndarray, " examples"], Int64[np.ndarray, " examples"]],
     classes: int,
     seed: int,
 ) -> float:
-    """Two-sided p-value of the difference of two models' scores, by exchanging their answers at random.
-
-    Above 0, to 1.
-    """
+    """Two-sided p-value, above 0, of the difference of two models' scores, by exchanging their answers."""
     first, second = predicted
     counts = [class_counts(labels, each, classes) for each in predicted]
     seen = abs(float(metric(counts[0])) - float(metric(counts[1])))
@@ -136,18 +124,31 @@ def exchange_p_value(
     return as_large / (EXCHANGES + 1)
 
 
+def _changes(labels: np.ndarray, first: np.ndarray, second: np.ndarray, classes: int) -> csr_array:
+    """Change of the first model's hits and predictions by class when an example's answers are exchanged."""
+    columns = np.arange(len(labels))
+    rows, values, places = [], [], []
+    for answers, sign in ((second, 1.0), (first, -1.0)):
+        hit = answers == labels
+        rows += [answers[hit], classes + answers]
+        places += [columns[hit], columns]
+        values += [np.full(int(hit.sum()), sign), np.full(len(labels), sign)]
+    cells = (np.concatenate(values), (np.concatenate(rows), np.concatenate(places)))
+    return csr_array(cells, shape=(2 * classes, len(labels)))
+
+
 def resampled_p_value(
     metric: Callable[[np.ndarray, np.ndarray], np.ndarray],
     is_positive: Bool[np.ndarray, " examples"],
-    said: tuple[Float64[np.ndarray, " examples"], Float64[np.ndarray, " examples"]],
+    scores: tuple[Float64[np.ndarray, " examples"], Float64[np.ndarray, " examples"]],
     seed: int,
 ) -> float:
-    """Two-sided p-value of the difference of two rankings of the same examples, by resampling these.
+    """Two-sided p-value, above 0, of the difference of two rankings of the same examples, resampling these.
 
-    Above 0, to 1. How far apart two models' probabilities lie says nothing about their rankings, so answers
-    cannot be exchanged between them.
+    How far apart two models' probabilities lie says nothing about their rankings, so answers cannot be
+    exchanged between them.
     """
-    first, second = (ranked(is_positive, each) for each in said)
+    first, second = (ranked(is_positive, each) for each in scores)
 
     def gap(weights: np.ndarray) -> np.ndarray:
         found: np.ndarray = metric(*first(weights)) - metric(*second(weights))
@@ -163,10 +164,7 @@ def shuffle_p_value(
     labels: Int64[np.ndarray, " examples"],
     seed: int,
 ) -> float:
-    """One-sided p-value of a score of answers to labels against its values for shuffled labels.
-
-    Above 0, to 1; small where the answers depend on the labels.
-    """
+    """One-sided p-value, above 0, of a score of answers to labels against its values for shuffled labels."""
     generator = np.random.default_rng(seed)
     seen = score(labels)
     shuffled = (score(generator.permutation(labels)) for _ in range(SHUFFLES))
@@ -178,22 +176,15 @@ def best_by_chance(
     labels: Shaped[np.ndarray, " examples"],
     seed: int,
 ) -> float:
-    """Probability that the largest of several models' gains is as large where no model knows the labels.
+    """Probability, above 0, that the largest of several models' gains is as large on shuffled labels.
 
     `gains` takes rows of labels, each in another order, and gives what each model is ahead of an answer that
     is the same for all. All models meet the same shuffled labels, so models that answer alike do not count
     twice.
 
-    Above 0, to 1.
-
     Source: Westfall and Young 1993, "Resampling-Based Multiple Testing", section 2.3.
     """
-    generator = np.random.default_rng(seed)
-    seen, as_large = float(gains(labels[None]).max()), 1
-    for rows in block_rows(SHUFFLES, len(labels)):
-        shuffled = generator.permuted(np.tile(labels, (rows, 1)), axis=1)
-        as_large += int((gains(shuffled).max(axis=1) >= seen - 1e-12).sum())
-    return as_large / (SHUFFLES + 1)
+    return _shuffled(lambda rows: gains(rows).max(axis=1), labels, seed)
 
 
 def splits_p_value(
@@ -202,7 +193,7 @@ def splits_p_value(
     sets: Int64[np.ndarray, " examples"],
     seed: int,
 ) -> float:
-    """Two-sided p-value of the difference of mean scores in two splits, by shuffling what is in which.
+    """Two-sided p-value, above 0, of the difference of mean scores in two splits, by shuffling the splits.
 
     Sets that stay together, such as the images of one person, are shuffled whole: they are not independent.
 
@@ -211,9 +202,6 @@ def splits_p_value(
         in_second: whether it is in the second split; some are, and some are not.
         sets: number of the set that each example belongs to.
         seed: of the shuffles.
-
-    Returns:
-        Above 0, to 1.
     """
     keys, of = np.unique(2 * sets + in_second, return_inverse=True)
     sums, sizes = np.bincount(of, weights=terms), np.bincount(of).astype(np.float64)
@@ -224,22 +212,13 @@ def splits_p_value(
         found: np.ndarray = np.abs(of_sum / of_count - (total - of_sum) / (count - of_count))
         return found
 
-    is_second = (keys % 2).astype(np.float64)
-    seen, generator, as_large = float(gaps(is_second[None])[0]), np.random.default_rng(seed), 1
-    for rows in block_rows(SHUFFLES, len(keys)):
-        shuffled = generator.permuted(np.tile(is_second, (rows, 1)), axis=1)
-        as_large += int((gaps(shuffled) >= seen - 1e-12).sum())
+    return _shuffled(gaps, (keys % 2).astype(np.float64), seed)
+
+
+def _shuffled(statistic: Callable[[np.ndarray], np.ndarray], values: np.ndarray, seed: int) -> float:
+    """Share of orders of some values, the given one among them, of a statistic at least as large."""
+    seen, generator, as_large = float(statistic(values[None])[0]), np.random.default_rng(seed), 1
+    for rows in block_rows(SHUFFLES, len(values)):
+        shuffled = generator.permuted(np.tile(values, (rows, 1)), axis=1)
+        as_large += int((statistic(shuffled) >= seen - 1e-12).sum())
     return as_large / (SHUFFLES + 1)
-
-
-def _changes(labels: np.ndarray, first: np.ndarray, second: np.ndarray, classes: int) -> csr_array:
-    """Change of the first model's hits and predictions by class when an example's answers are exchanged."""
-    columns = np.arange(len(labels))
-    rows, values, places = [], [], []
-    for answers, sign in ((second, 1.0), (first, -1.0)):
-        hit = answers == labels
-        rows += [answers[hit], classes + answers]
-        places += [columns[hit], columns]
-        values += [np.full(int(hit.sum()), sign), np.full(len(labels), sign)]
-    cells = (np.concatenate(values), (np.concatenate(rows), np.concatenate(places)))
-    return csr_array(cells, shape=(2 * classes, len(labels)))

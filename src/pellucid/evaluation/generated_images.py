@@ -1,4 +1,4 @@
-"""Measures of made images: distances, coverage, memorisation, and a plain generator beside."""
+"""Measures of generated images: distances, coverage, memorisation, and a PCA + Gaussian baseline."""
 
 import math
 from typing import NamedTuple
@@ -15,10 +15,12 @@ _GROUPS = 20
 
 def frechet(first: Features, second: Features) -> Interval:
     """Fréchet distance of two sets with a 95 % interval, by a jackknife that leaves out groups of both."""
-    # A distance with the interval of a delete-a-group jackknife.
     value = _frechet(first, second)
     groups = min(_GROUPS, len(first) // 2, len(second) // 2)
-    without = [_frechet(_left(first, group, groups), _left(second, group, groups)) for group in range(groups)]
+    without = [
+        _frechet(*(rows[np.arange(len(rows)) % groups != group] for rows in (first, second)))
+        for group in range(groups)
+    ]
     error = math.sqrt((groups - 1) / groups * float(((np.array(without) - np.mean(without)) ** 2).sum()))
     reach = NORMAL_QUANTILE * error
     return Interval(value, max(0.0, value - reach), value + reach)
@@ -48,41 +50,31 @@ def kernel_distance(first: Features, second: Features) -> Interval:
 
 
 def _frechet(first: Features, second: Features) -> float:
-    """The formula at the top of this file, by eigenvalues of symmetric matrices."""
+    r"""$\lVert \mu_1 - \mu_2 \rVert^2 + \mathrm{tr}(C_1 + C_2 - 2 (C_1 C_2)^{1/2})$, by eigenvalues."""
     means, covariances = zip(*((each.mean(axis=0), np.cov(each.T)) for each in (first, second)), strict=True)
     values, vectors = np.linalg.eigh(np.atleast_2d(covariances[0]))
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     both = np.linalg.eigvalsh(root @ np.atleast_2d(covariances[1]) @ root)
     trace = sum(float(np.trace(np.atleast_2d(each))) for each in covariances)
-    distance = (
-        float(((means[0] - means[1]) ** 2).sum()) + trace - 2 * float(np.sqrt(np.maximum(both, 0)).sum())
-    )
-    return max(0.0, distance)
-
-
-def _left(rows: Features, group: int, groups: int) -> Features:
-    left: np.ndarray = rows[np.arange(len(rows)) % groups != group]
-    return left
+    apart = float(((means[0] - means[1]) ** 2).sum())
+    return max(0.0, apart + trace - 2 * float(np.sqrt(np.maximum(both, 0)).sum()))
 
 
 # Measures by nearest neighbours: coverage and density of made images, and whether they are copies.
 #
 # Each of $n$ real examples has a ball up to its $k$-th nearest real neighbour. Coverage is the share of the
 # balls in which at least one made example lies: it falls where kinds of images are missing. Density is the
-# mean
-# number of balls in which a made example lies, divided by $k$: it falls where made images look like no real
-# ones, and about 1 is that of real images.
+# mean number of balls in which a made example lies, divided by $k$: it falls where made images look like no
+# real ones, and about 1 is that of real images.
 #
-# **Memorisation.** Blurred images are near everything, so that distances to training images alone convict the
-# innocent. Instead, as many held-out images as training images are laid before a made image: an innocent one
-# is nearest to a training image in half of the cases, as a held-out image is. How far from a half chance may
-# lead is told by exchanging training and held-out images at random.
+# **Memorisation.** Blurred images are near everything, so that distances to training images alone would find
+# copies where there are none. Instead, a made image is compared with as many held-out images as training
+# images: without copying it is nearest to a training image in half of the cases, as a held-out image is. How
+# far from a half chance may lead is measured by exchanging training and held-out images at random.
 #
 # Source: Naeem et al. 2020, "Reliable fidelity and diversity metrics for generative models",
-# arXiv:2002.09797,
-# eq. 4 and 5; Meehan, Chaudhuri and Dasgupta 2020, "A non-parametric test to detect data-copying in
-# generative
-# models", arXiv:2004.05675, for the held-out images; Mann and Whitney 1947.
+# arXiv:2002.09797, eq. 4 and 5; Meehan, Chaudhuri and Dasgupta 2020, "A non-parametric test to detect
+# data-copying in generative models", arXiv:2004.05675, for the held-out images; Mann and Whitney 1947.
 
 NEIGHBOURS = 5
 _EXCHANGES = 2_000
@@ -92,12 +84,7 @@ Rows = Shaped[np.ndarray, "_ numbers"]
 
 
 class Spread(NamedTuple):
-    """Place of made examples among real ones.
-
-    Attributes:
-        coverage: share of the real examples that have a made one near.
-        density: of real examples around made ones; about 1 for real ones.
-    """
+    """Share of the real examples that have a made one near, and density of real ones around made ones."""
 
     coverage: Interval
     density: Interval
@@ -140,7 +127,7 @@ def spread(real: Rows, made: Rows, neighbours: int = NEIGHBOURS) -> Spread:
 def memorisation(train: Rows, held_out: Rows, others: Rows, made: Rows, seed: int) -> Memorisation:
     """Compare distances of made images from training images and from as many held-out ones.
 
-    `others` are held-out images that stand beside the made ones; all rows are pixels.
+    `others` are held-out images that are measured like the made ones; all rows are pixels.
     """
     count = min(len(train), len(held_out))
     pool = np.concatenate([train[:count], held_out[:count]])
@@ -156,9 +143,9 @@ def memorisation(train: Rows, held_out: Rows, others: Rows, made: Rows, seed: in
 def _share_of_first_half(found: Int64[np.ndarray, " rows"], size: int, seed: int) -> tuple[Interval, float]:
     """Share of the rows found that lie in the first half of a pool, and how often chance gives as much.
 
-    Many made images may be nearest to one and the same real image, so they are not as many witnesses as there
-    are images: the test exchanges the halves of the pool at random, and the interval counts the images that
-    many different neighbours are worth.
+    Many made images may be nearest to one and the same real image, so they are not independent: the test
+    exchanges the halves of the pool at random, and the interval counts as many images as there are
+    neighbours.
     """
     counts = np.bincount(found, minlength=size)
     share = float(counts[: size // 2].sum()) / len(found)
@@ -192,11 +179,9 @@ def squared_distances(first: Rows, second: Rows) -> Float64[np.ndarray, "first s
     return distances
 
 
-# The plain generator that others have to beat: normal principal components, for each class.
-#
-# An image is its mean plus the leading components of all training images, and their weights are normal with
-# mean and covariance of the class. Of few examples the covariance is drawn towards its diagonal by
-# $\alpha = d / (d + n)$ for $d$ components and $n$ examples, so that it can be told from noise.
+# PCA + Gaussian baseline: an image is the mean plus the leading components of all training images, and their
+# weights are normal with mean and covariance of the class. Of few examples the covariance is drawn towards
+# its diagonal by $\alpha = d / (d + n)$ for $d$ components and $n$ examples, so that it is more than noise.
 #
 # Source: Bishop 2006, "Pattern recognition and machine learning", section 12.1, for components.
 
@@ -205,16 +190,7 @@ _MOST_EXAMPLES = 10_000
 
 
 class Components:
-    """Principal components of images, and back.
-
-    Attributes:
-        mean: grey levels of the mean image, flat.
-        vectors: one row for each component, of length 1, the leading first.
-
-    Args:
-        images: training images.
-        most: most components.
-    """
+    """Principal components of training images, at most so many: the flat mean image, and one row each."""
 
     mean: Float64[np.ndarray, " pixels"]
     vectors: Float64[np.ndarray, "components pixels"]
@@ -242,7 +218,7 @@ class GaussianOnComponents:
     """Makes images from a normal distribution of principal components for each class.
 
     Args:
-        images: training images; at most 10,000 of them, evenly spaced, are looked at.
+        images: training images; at most 10,000 of them, evenly spaced, are used.
         labels: class of each.
         classes: number of classes; 1 where there are none.
     """

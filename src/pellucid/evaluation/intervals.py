@@ -13,20 +13,37 @@ from jaxtyping import Bool, Float64, Int64, Shaped, UInt16
 from pellucid.arithmetic.rounding import figure, rounded, with_minus
 from pellucid.data.wording import count_of
 
-# Groups of examples that are no independent witnesses: a speaker's recordings, a patient's images.
+NORMAL_QUANTILE = 1.959963984540054
+TAILS = (0.025, 0.975)
+RESAMPLES = 1000
+_BLOCK_BYTES = 16 << 20
+# Counts, two bytes each, up to which those of one set of resamples are kept for the next model.
+_MOST_KEPT = 1 << 24
+# Degrees of freedom from which Student's distribution is the normal one to six digits.
+_AS_NORMAL = 10_000
+# Design effect from which a sentence says how many independent examples the test is worth.
+_MUCH_WIDER = 2.0
+
+
+class Interval(NamedTuple):
+    """A score on the examples at hand, and the ends of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def with_ends_of(self, other: "Interval") -> "Interval":
+        """The same score with an interval that contains both."""
+        return Interval(self.value, min(self.low, other.low), max(self.high, other.high))
+
+
+# Groups of examples that are not independent: a speaker's recordings, a patient's images.
 #
 # Notation: $n$ examples in $G$ groups of sizes $m_g$. Where the answers within a group are alike, a mean over
 # the examples varies as that of fewer independent ones: $n / D$, where $D$ is the design effect.
 #
 # Source: Kish 1965, "Survey Sampling", sections 5.4 and 8.2; Korn and Graubard 1998, "Confidence Intervals
-# for
-# Proportions With Small Expected Number of Positive Counts Estimated From Survey Data".
-
-# Design effect from which a sentence says how many independent examples the test is worth.
-_MUCH_WIDER = 2.0
-
-NORMAL_QUANTILE = 1.959963984540054
-_AS_NORMAL = 10_000
+# for Proportions With Small Expected Number of Positive Counts Estimated From Survey Data".
 
 
 def _student(degrees: float) -> float:
@@ -44,11 +61,7 @@ def _student(degrees: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """The groups that some examples fall into.
-
-    Attributes:
-        of: number of the group of each example, from 0 without gaps.
-    """
+    """The groups of some examples: of each the number of its group, from 0 without gaps."""
 
     of: Int64[np.ndarray, " examples"]
 
@@ -95,8 +108,8 @@ class Groups:
 
         With residuals $r_i$ from the mean, $V = \frac{G}{G-1} \sum_g (\sum_{i \in g} r_i)^2$ estimates the
         variance of their sum, and $\sum_i r_i^2$ what it were without groups; so
-        $\hat\rho = (V / \sum_i r_i^2 - 1) / (\sum_g m_g^2 / n - 1)$. Of few terms unlike the others, as of
-        three wrong answers, it tells little, and of none nothing: one more counts that comes with its whole
+        $\hat\rho = (V / \sum_i r_i^2 - 1) / (\sum_g m_g^2 / n - 1)$. Few terms unlike the others, such as
+        three wrong answers, say little of it, and none nothing: one more counts that comes with its whole
         group as likely as alone, $\rho = (k \hat\rho + 1/2) / (k + 1)$, where $k$ is `rare`, their number.
         """
         found, residuals = 0.0, terms - terms.mean()
@@ -113,7 +126,7 @@ class Groups:
     def effective(self, terms: Float64[np.ndarray, " examples"], rare: int) -> float:
         """Number of independent examples whose interval by the normal quantile is as wide as it should be.
 
-        Less than `n / D`, since few groups tell little of how much they differ: Student's quantile is due.
+        Less than `n / D`, since few groups say little of how much they differ: Student's quantile is due.
         """
         return len(self.of) / self.design_effect(terms, rare) * (NORMAL_QUANTILE / self.quantile) ** 2
 
@@ -152,19 +165,19 @@ class Worth(NamedTuple):
         return self.examples / self.design_effect
 
     def to_json(self) -> dict[str, float]:
-        """The form of `models.NAME.by_groups` in `metrics.json`."""
+        """The value of `models.NAME.by_groups` in `metrics.json`."""
         return {**self._asdict(), "independent_examples": self.independent}
 
     def sentence(self, noun: str) -> str:
         """How intervals were made, and where answers of a group are much alike, what the test is worth."""
-        said = (
+        how = (
             f"95 % intervals are from resampling the {count_of(self.groups, 'group')} tested, not single "
             f"{noun}s."
         )
         if self.design_effect < _MUCH_WIDER:
-            return said
+            return how
         return (
-            f"{said} Answers about one group are alike (intra-group correlation {figure(self.correlation)}): "
+            f"{how} Answers about one group are alike (intra-group correlation {figure(self.correlation)}): "
             f"these {count_of(self.examples, noun)} say as much as about "
             f"{max(1, round(self.independent)):,} independent ones."
         )
@@ -181,31 +194,6 @@ def worth(
         rare = int(min(terms.sum(), len(terms) - terms.sum()))
     correlation, effect = groups.correlation(terms, rare), groups.design_effect(terms, rare)
     return Worth(groups.count, len(labels), correlation, effect)
-
-
-RESAMPLES = 1000
-_TAILS = (0.025, 0.975)
-_BLOCK_BYTES = 16 << 20
-# Counts, two bytes each, up to which those of one set of resamples are kept for the next model.
-_MOST_KEPT = 1 << 24
-
-
-class Interval(NamedTuple):
-    """A score with its 95 % interval.
-
-    Attributes:
-        value: the score on the examples at hand.
-        low: lower end.
-        high: upper end.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def with_ends_of(self, other: "Interval") -> "Interval":
-        """The same score with an interval that holds both."""
-        return Interval(self.value, min(self.low, other.low), max(self.high, other.high))
 
 
 def wilson(hits: float, examples: float, quantile: float = NORMAL_QUANTILE) -> Interval:
@@ -242,20 +230,19 @@ def share_interval(
     return wilson(right / examples * worth, worth, quantile)._replace(value=right / examples)
 
 
+Resampled = Callable[
+    [Float64[np.ndarray, "resamples examples"]], Float64[np.ndarray, "resamples scores"]
+]  # from weights of the examples, one row for each resample, to scores, one column for each
+
+
 def resample(
-    scores: Callable[[Float64[np.ndarray, "resamples examples"]], Float64[np.ndarray, "resamples scores"]],
-    examples: int,
-    seed: int,
-    resamples: int = RESAMPLES,
-    groups: Groups | None = None,
+    scores: Resampled, examples: int, seed: int, resamples: int = RESAMPLES, groups: Groups | None = None
 ) -> Float64[np.ndarray, "resamples scores"]:
     """Scores of bootstrap resamples, one row for each.
 
     A resample draws as many examples as there are, with replacement; it is given as how often
     each example was drawn. Blocks of resamples bound the memory. All models scored on as many examples with
     one seed share the resamples. With groups, whole ones are drawn, as many as there are.
-
-    `scores` makes of weights, one row for each resample, scores, one column for each.
 
     Source: Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
     """
@@ -270,20 +257,18 @@ def resample(
 def _of_examples(
     blocks: Iterable[np.ndarray], groups: Groups
 ) -> Iterator[UInt16[np.ndarray, "rows examples"]]:
-    """Resamples of groups as how often each example stands in them, in blocks that are small again."""
+    """Resamples of groups as how often each example is in them, in blocks that are small again."""
     for counts in blocks:
         for part in np.array_split(counts, len(block_rows(len(counts), len(groups.of)))):
             yield part[:, groups.of]
 
 
 def resample_within(
-    scores: Callable[[Float64[np.ndarray, "resamples examples"]], Float64[np.ndarray, "resamples scores"]],
-    is_positive: Bool[np.ndarray, " examples"],
-    seed: int,
+    scores: Resampled, is_positive: Bool[np.ndarray, " examples"], seed: int
 ) -> Float64[np.ndarray, "resamples scores"]:
     """Scores of bootstrap resamples that draw within each of two classes, as `resample` gives them.
 
-    Of few positive examples a plain resample may hold none, and then says nothing about a ranking.
+    Of few positive examples a plain resample may contain none, and then says nothing about a ranking.
     """
     generator, found = np.random.default_rng(seed), []
     sides = [np.flatnonzero(is_positive), np.flatnonzero(~is_positive)]
@@ -302,7 +287,7 @@ def _kept(examples: int, seed: int, resamples: int) -> list[UInt16[np.ndarray, "
 
 
 def _drawn(examples: int, seed: int, resamples: int) -> Iterator[UInt16[np.ndarray, "rows examples"]]:
-    """Draw resamples, block by block: how often each example stands in each."""
+    """Draw resamples, block by block: how often each example is in each."""
     generator = np.random.default_rng(seed)
     for rows in block_rows(resamples, examples):
         counts = np.empty((rows, examples), np.uint16)
@@ -312,10 +297,7 @@ def _drawn(examples: int, seed: int, resamples: int) -> Iterator[UInt16[np.ndarr
 
 
 def block_rows(rows: int, columns: int) -> list[int]:
-    """Cut the rows of a large float64 matrix into blocks of bounded size.
-
-    Rows of each block, at least one.
-    """
+    """Rows, at least one, of each of the blocks of bounded size that a large float64 matrix is cut into."""
     most = max(1, _BLOCK_BYTES // (8 * columns))
     return [min(most, rows - start) for start in range(0, rows, most)]
 
@@ -327,7 +309,7 @@ def percentile_interval(
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Interval:
     """The middle 95 % of the resamples; those of few groups are moved out, within the bounds of the score."""
-    low, high = (float(end) for end in np.quantile(draws, _TAILS))
+    low, high = (float(end) for end in np.quantile(draws, TAILS))
     if groups is None:
         return Interval(value, low, high)
     low, high = (value + groups.reach * (end - value) for end in (min(low, value), max(high, value)))
@@ -340,7 +322,7 @@ def studentised_interval(
     draws: Float64[np.ndarray, " resamples"],
     draw_errors: Float64[np.ndarray, " resamples"],
 ) -> Interval:
-    r"""Interval, holding the score, from how many standard errors the resamples lie away from it.
+    r"""Interval, containing the score, from how many standard errors the resamples lie away from it.
 
     $[v - t_{97.5} \, \sigma, \; v - t_{2.5} \, \sigma]$ with the percentiles of
     $t = (v^* - v) / \sigma^*$. Where a standard error cannot be had in half of the resamples, as with
@@ -354,20 +336,15 @@ def studentised_interval(
     if not math.isfinite(value):
         return Interval(value, value, value)
     if error > 0 and math.isfinite(error) and usable.sum() > len(draws) / 2:
-        first, last = np.quantile((draws - value)[usable] / draw_errors[usable], _TAILS)
+        first, last = np.quantile((draws - value)[usable] / draw_errors[usable], TAILS)
         low, high = value - last * error, value - first * error
     else:
-        low, high = np.quantile(np.append(draws[np.isfinite(draws)], value), _TAILS)
+        low, high = np.quantile(np.append(draws[np.isfinite(draws)], value), TAILS)
     return Interval(float(value), float(min(low, value)), float(max(high, value)))
 
 
-# Differences with intervals in a plain sentence, on a terminal, in JSON or on a page.
-#
-# `reports.numbers` sets those of the figures of a page, with powers of ten and units.
-
-
 def span(interval: Interval, unit: str = "") -> str:
-    """Write a value with its interval, all with the same decimals, as many as the width deserves.
+    """A difference with its interval in words, all with the same decimals, as many as the width deserves.
 
     Such as `1.9 points [1.1, 2.7]`, where `unit` is `points`.
     """
@@ -381,5 +358,5 @@ def span(interval: Interval, unit: str = "") -> str:
 
 
 def points(interval: Interval) -> str:
-    """Write a difference of shares, -1 to 1, in percent points, such as `1.9 points [1.1, 2.7]`."""
+    """A difference of shares, -1 to 1, in percent points, such as `1.9 points [1.1, 2.7]`."""
     return span(Interval(*(float(rounded(100 * end, 12)) for end in interval)), "points")

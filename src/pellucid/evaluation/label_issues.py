@@ -1,4 +1,4 @@
-r"""Labels that are likely wrong, found by what models that did not learn from them say.
+r"""Labels that are likely wrong, found by models that did not learn from them.
 
 A label is either right, and then as probable as the judge says, or wrong, and then any of the other classes:
 
@@ -12,33 +12,24 @@ Source: the noise is that of Angluin and Laird 1988, "Learning From Noisy Exampl
 temperature that of Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int64
 from scipy.optimize import minimize_scalar
 
-# Examples; fewer do not tell a share of wrong labels from a judge that is too sure of itself.
+# Fewer examples do not distinguish a share of wrong labels from an overconfident judge.
 _LEAST = 100
-
-# Of the way from one answer for all to agreement with every label.
-#
-# Weaker judges are wrong in ways that look like wrong labels: on digits under noise, of which they knew a
-# third, they held up to 19 % of the labels for wrong where 3 % were.
+# Of the way from one answer for all to agreement with every label. Weaker judges are wrong in ways that look
+# like wrong labels: on digits under noise they called up to 19 % of the labels wrong where 3 % were.
 _SKILL = 0.6
-
-# Twice the gain in log likelihood that equally many trials without wrong labels reach in 1 % of the cases.
-#
-# A share cannot be below 0, so half of the trials gain nothing and the other half like chi-squared.
+# Twice the gain in log likelihood that 1 % of equally many trials without wrong labels reach. A share cannot
+# be below 0, so half of the trials gain nothing and the other half like chi-squared.
 _EVIDENCE = 5.41
-
 # Standard deviation of the logarithm of the temperature, as far as is known before any example is seen.
 _SPREAD = 0.5
-
 # Probability of being wrong from which on a label is listed; of those below one half most were flipped.
 _LEAST_LISTED = 0.4
-
 _TEMPERATURES = np.exp(np.linspace(-1.4, 1.4, 15))
 _MOST_WRONG = 0.5
 _SMALLEST = 1e-12
@@ -62,18 +53,15 @@ class LabelError(NamedTuple):
     probability_wrong: float
 
 
-@dataclass(frozen=True)
-class LabelJudgement:
-    """Judgement of a judge on labels.
+class LabelJudgement(NamedTuple):
+    """What a judge found in labels.
 
     Attributes:
         found: labels that are wrong with a probability of at least 0.4, the likeliest first.
-        examined: labels that were looked at.
-        agreed: labels that the judge would have given itself.
-        is_able: True where it agrees with enough of the labels, and there are enough of them; where it is not
-            able nothing is listed.
-        share: of all labels that are wrong, as far as they follow no pattern; 0 where they cannot be told
-            from none.
+        examined: labels that were examined.
+        agreed: labels that the judge predicts too.
+        is_able: whether it agrees with enough of the labels, and there are enough; else none is listed.
+        share: of all labels that are wrong, as far as they follow no pattern; 0 if not significant.
     """
 
     found: list[LabelError]
@@ -84,7 +72,7 @@ class LabelJudgement:
 
     @property
     def accuracy(self) -> float:
-        """Share of the labels that the judge would have given itself; 0 without one."""
+        """Share of the labels that the judge predicts too; 0 without one."""
         return self.agreed / self.examined if self.examined else 0.0
 
 
@@ -110,7 +98,9 @@ def judge_label_issues(
     """
     probabilities = out_of_sample_probabilities
     agreed = int((probabilities.argmax(axis=1) == labels).sum())
-    is_able = _is_able(labels, agreed)
+    # A judge must agree with many more labels than the largest class as one answer does.
+    largest = int(np.bincount(labels).max(initial=0))
+    is_able = len(labels) >= _LEAST and agreed - largest > _SKILL * (len(labels) - largest)
     nothing = LabelJudgement([], len(labels), agreed, is_able, 0.0)
     if not is_able:
         return nothing
@@ -119,15 +109,7 @@ def judge_label_issues(
     if 2 * (likeliest.likelihood - spotless.likelihood) < _EVIDENCE:
         return nothing
     found = _listed(_at(logarithms, likeliest.temperature), labels, likeliest.share)
-    return LabelJudgement(found, len(labels), agreed, is_able, likeliest.share)
-
-
-def _is_able(labels: np.ndarray, agreed: int) -> bool:
-    """True where a judge agrees with many more labels than the largest class as one answer."""
-    if len(labels) < _LEAST:
-        return False
-    largest = int(np.bincount(labels).max())
-    return agreed - largest > _SKILL * (len(labels) - largest)
+    return nothing._replace(found=found, share=likeliest.share)
 
 
 def _at(logarithms: np.ndarray, temperature: float) -> Float64[np.ndarray, "examples classes"]:
@@ -166,12 +148,11 @@ def _fit(logarithms: np.ndarray, labels: np.ndarray, temperature: float, most: f
 
     share = 0.0
     if most:
-        options = {"xatol": 1e-6}
-        share = float(
-            minimize_scalar(
-                lambda each: -likelihood(each), bounds=(0, most), method="bounded", options=options
-            ).x
+        bounds, options = (0, most), {"xatol": 1e-6}
+        found = minimize_scalar(
+            lambda each: -likelihood(each), bounds=bounds, method="bounded", options=options
         )
+        share = float(found.x)
     return _Fit(likelihood(share), temperature, share)
 
 

@@ -16,7 +16,7 @@ from jaxtyping import Float64
 
 from pellucid.arithmetic.rounding import figure
 from pellucid.data.wording import count_of
-from pellucid.evaluation.intervals import Interval, points, resample, span, wilson
+from pellucid.evaluation.intervals import TAILS, Interval, points, resample, span, wilson
 from pellucid.evaluation.scores import score_numbers
 from pellucid.settings import METRICS, NUMBER_METRIC, Metric
 
@@ -26,12 +26,7 @@ MATTERS_RELATIVE, LITTLE_RELATIVE = 0.02, 0.05
 
 
 class CurvePoint(NamedTuple):
-    """A point of a learning curve.
-
-    Attributes:
-        examples: how many training examples were used.
-        score: on the validation split, with its interval.
-    """
+    """A point of a learning curve: training examples, and the score on the validation split."""
 
     examples: int
     score: Interval
@@ -46,7 +41,7 @@ class LearningCurve:
         curves: name of each model to its points, ascending.
         model: which one the outlook is about.
         outlook: one or two sentences: whether more data would help.
-        would_help: the same in a word; `None` where it cannot be told.
+        would_help: the same in a word; `None` where it is inconclusive.
     """
 
     metric: str
@@ -56,7 +51,7 @@ class LearningCurve:
     would_help: bool | None
 
     def to_json(self) -> dict[str, Any]:
-        """Form of `learning_curve` in `metrics.json`: metric, model, outlook, and each curve as points."""
+        """The value of `learning_curve` in `metrics.json`."""
         return {
             "metric": self.metric,
             "model": self.model,
@@ -67,20 +62,6 @@ class LearningCurve:
                 for name, points in self.curves.items()
             },
         }
-
-
-class _Forecast(NamedTuple):
-    """Forecast for twice the data.
-
-    Attributes:
-        now: score with all the data.
-        score: score with twice the data.
-        gain: how much better that is; above 0 is better.
-    """
-
-    now: float
-    score: Interval
-    gain: Interval
 
 
 def learning_curve(
@@ -98,47 +79,50 @@ def learning_curve(
     """
     if model not in answers:
         raise ValueError(f"model: {model!r} has no learning curve; there are {', '.join(answers) or 'none'}")
-    metric = _metric(labels).key
+    metric = NUMBER_METRIC if labels.dtype.kind == "f" else METRICS["accuracy"]
     if len(labels) == 0:
         outlook = "There are no validation examples, so whether more data would help is unknown."
-        return LearningCurve(metric, {name: () for name in answers}, model, outlook, None)
+        return LearningCurve(metric.key, {name: () for name in answers}, model, outlook, None)
+
+    def scored(found: np.ndarray) -> Interval:
+        if metric.is_error:
+            return score_numbers(labels, found, seed)[metric.key]
+        return wilson(int((found == labels).sum()), len(labels))
+
     curves = {
-        name: tuple(CurvePoint(int(size), _score(labels, found, seed)) for size, found in curve)
+        name: tuple(CurvePoint(int(size), scored(found)) for size, found in curve)
         for name, curve in answers.items()
     }
-    outlook, would_help = _outlook(labels, answers[model], model, seed)
-    return LearningCurve(metric, curves, model, outlook, would_help)
-
-
-def _metric(labels: np.ndarray) -> Metric:
-    """Accuracy of classes, root mean squared error of numbers."""
-    return NUMBER_METRIC if labels.dtype.kind == "f" else METRICS["accuracy"]
-
-
-def _score(labels: np.ndarray, answers: np.ndarray, seed: int) -> Interval:
-    """Accuracy, or root mean squared error, with its interval."""
-    if _metric(labels).is_error:
-        return score_numbers(labels, answers, seed)[_metric(labels).key]
-    return wilson(int((answers == labels).sum()), len(labels))
-
-
-def _outlook(
-    labels: np.ndarray, curve: Sequence[tuple[int, np.ndarray]], model: str, seed: int
-) -> tuple[str, bool | None]:
-    """Sentence on whether more data would help, and the same as yes, no or unknown."""
-    sizes = np.array([size for size, _ in curve], np.float64)
+    sizes = np.array([size for size, _ in answers[model]], np.float64)
     if len(np.unique(sizes)) < LEAST_POINTS:
-        told = f"{count_of(len(np.unique(sizes)), 'size')} of training split"
-        return f"Whether more data would help {model} is unknown from {told}; three are needed.", None
-    forecast = _forecast(labels, [answers for _, answers in curve], sizes, seed)
-    return _words(forecast, model, int(sizes[-1]), _metric(labels))
+        number = count_of(len(np.unique(sizes)), "size")
+        outlook = (
+            f"Whether more data would help {model} is unknown from {number} of training split; three are "
+            "needed."
+        )
+        return LearningCurve(metric.key, curves, model, outlook, None)
+    found = [found for _, found in answers[model]]
+    outlook, would_help = _words(_forecast(labels, found, sizes, metric, seed), model, int(sizes[-1]), metric)
+    return LearningCurve(metric.key, curves, model, outlook, would_help)
+
+
+class _Forecast(NamedTuple):
+    """The score now and with twice the data, and how much better that is; a gain above 0 is better."""
+
+    now: float
+    score: Interval
+    gain: Interval
 
 
 def _forecast(
-    labels: np.ndarray, answers: Sequence[np.ndarray], sizes: Float64[np.ndarray, " sizes"], seed: int
+    labels: np.ndarray,
+    answers: Sequence[np.ndarray],
+    sizes: Float64[np.ndarray, " sizes"],
+    metric: Metric,
+    seed: int,
 ) -> _Forecast:
     """Go on along the straight line to twice the data, with the line's uncertainty."""
-    metric, examples = _metric(labels), len(labels)
+    examples = len(labels)
     if metric.is_error:
         terms = np.stack([(found - labels) ** 2 for found in answers], axis=1)
         power, added = 0.5, 0.0
@@ -147,38 +131,27 @@ def _forecast(
         power, added = 1.0, 0.5
     steps = np.log(sizes / sizes[-1])
 
+    def logarithms(totals: np.ndarray) -> np.ndarray:
+        return np.asarray(power * np.log(np.maximum((totals + added) / (examples + 2 * added), 1e-300)))
+
     def line(totals: np.ndarray) -> np.ndarray:
-        logs = power * np.log(np.maximum((totals + added) / (examples + 2 * added), 1e-300))
-        return np.asarray(np.polynomial.polynomial.polyfit(steps, logs.T, 1).T)
+        return np.asarray(np.polynomial.polynomial.polyfit(steps, logarithms(totals).T, 1).T)
 
     fitted = line(terms.sum(axis=0, keepdims=True))[0]
     drawn = resample(lambda weights: line(weights @ terms), examples, seed)
-    drawn = drawn + _scatter(terms, steps, fitted, (power, added), len(drawn), seed)
+    # Other training runs would move the line as far as the points' own scatter shows.
+    rest = logarithms(terms.sum(axis=0)) - fitted[0] - fitted[1] * steps
+    deviation = np.sqrt((rest**2).sum() / (len(steps) - 2))
+    noise = np.random.default_rng(seed).normal(scale=deviation, size=(len(steps), len(drawn)))
+    drawn = drawn + np.asarray(np.polynomial.polynomial.polyfit(steps, noise, 1).T)
     now, later = np.exp(fitted[0]), np.exp(fitted[0] + fitted[1] * np.log(2))
     errors_now, errors_later = np.exp(drawn[:, 0]), np.exp(drawn[:, 0] + drawn[:, 1] * np.log(2))
-    gain = Interval(float(now - later), *map(float, np.quantile(errors_now - errors_later, (0.025, 0.975))))
-    low, high = map(float, np.quantile(errors_later, (0.025, 0.975)))
+    gain = Interval(float(now - later), *map(float, np.quantile(errors_now - errors_later, TAILS)))
+    low, high = map(float, np.quantile(errors_later, TAILS))
     seen = float((terms[:, -1].sum() / examples) ** power)
     if metric.is_error:
         return _Forecast(seen, Interval(float(later), low, high), gain)
     return _Forecast(1 - seen, Interval(1 - float(later), 1 - high, 1 - low), gain)
-
-
-def _scatter(
-    terms: np.ndarray,
-    steps: np.ndarray,
-    fitted: np.ndarray,
-    scale: tuple[float, float],
-    rows: int,
-    seed: int,
-) -> np.ndarray:
-    """Draws of how far the line would move with other training runs, from the points' own scatter."""
-    power, added = scale
-    logs = power * np.log(np.maximum((terms.sum(axis=0) + added) / (len(terms) + 2 * added), 1e-300))
-    rest = logs - fitted[0] - fitted[1] * steps
-    deviation = np.sqrt((rest**2).sum() / (len(steps) - 2))
-    noise = np.random.default_rng(seed).normal(scale=deviation, size=(len(steps), rows))
-    return np.asarray(np.polynomial.polynomial.polyfit(steps, noise, 1).T)
 
 
 def _words(forecast: _Forecast, model: str, size: int, metric: Metric) -> tuple[str, bool | None]:

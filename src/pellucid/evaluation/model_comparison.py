@@ -29,28 +29,26 @@ from pellucid.evaluation.exchange_tests import (
 from pellucid.evaluation.intervals import points, span
 from pellucid.settings import DUMMIES, NUMBER_METRIC, Metric, metric_of
 
-FEW = 500
 # Examples below which the dummy is compared by shuffled labels: a test of pairs takes the best of several
 # models that know nothing for better than it.
-
-PRACTICALLY_NOTHING = 0.02
+FEW = 500
 # Share of a log loss, with 0.01 added, or of a squared error, that no user would notice.
-POINTS = 0.003
+PRACTICALLY_NOTHING = 0.02
 # The same of accuracy and of other shares of examples.
+POINTS = 0.003
+# Added to a loss before shares of it are taken: of hardly any log loss, any share is nothing.
 ADDED = {"log_loss": 0.01, "root_mean_squared_error": 0.0}
-# To a loss before shares of it are taken: of hardly any log loss, any share is nothing.
-
 _OF_LOSS = f"at most {100 * PRACTICALLY_NOTHING:g} % of the log loss"
 _OF_ACCURACY = f"{100 * POINTS:g} points of accuracy"
-
-_SPREAD = 0.25
 # Standard deviation of differences between good models, as a share of the loss, by which they are shrunk.
-
-_MOST_RANKED = 2_000
+_SPREAD = 0.25
 # Examples on which ranks are compared; enough to find the weakest correlation worth a model.
+_MOST_RANKED = 2_000
 
 # Answers by name of the model, simplest first; not a number where a model was not asked.
 Outputs = Mapping[str, np.ndarray]
+# The same of what each example adds to a score.
+_Terms = Mapping[str, Float64[np.ndarray, " examples"]]
 
 
 class ModelComparison(NamedTuple):
@@ -85,27 +83,24 @@ class ModelComparison(NamedTuple):
 
 
 def compare_classifiers(
-    metric: Metric | None, labels: Int64[np.ndarray, " examples"], said: Outputs, seed: int
+    metric: Metric | None, labels: Int64[np.ndarray, " examples"], outputs: Outputs, seed: int
 ) -> ModelComparison:
     """Compare models of classes by a metric.
 
     Without one by log loss; then a lead is practically nothing only where that in accuracy is, too.
     """
     if metric is not None and metric.test in ("exchange", "resample"):
-        return _by_whole(metric, labels, said, seed)
+        return _by_whole(metric, labels, outputs, seed)
     hits = {
         name: np.where(np.isnan(rows[:, 0]), np.nan, rows.argmax(axis=1) == labels)
-        for name, rows in said.items()
+        for name, rows in outputs.items()
     }
     accuracy = _estimated(hits, sign=1)
-    losses = {name: log_loss_terms(labels, rows) for name, rows in said.items()}
-    logarithms = {name: np.log(np.maximum(rows, SMALLEST_PROBABILITY)) for name, rows in said.items()}
-    # True where so few examples judge that what knows nothing may look as if it knew something.
-    by_chance = (
-        _chance_of_lead(labels, logarithms, seed)
-        if (len(labels) < FEW and any(name in DUMMIES for name in said))
-        else 0.0
-    )
+    losses = {name: log_loss_terms(labels, rows) for name, rows in outputs.items()}
+    by_chance = 0.0
+    if len(labels) < FEW and any(name in DUMMIES for name in outputs):
+        logarithms = {name: np.log(np.maximum(rows, SMALLEST_PROBABILITY)) for name, rows in outputs.items()}
+        by_chance = _chance_of_lead(labels, logarithms, seed)
     if metric is not None and metric.test == "mcnemar":
         return _by_accuracy(metric, hits, losses, accuracy, by_chance)
     scores = _estimated(losses, sign=-1)
@@ -156,12 +151,95 @@ def _chance_of_lead(
     return best_by_chance(gains, labels, seed)
 
 
-def compare_regressors(labels: Float64[np.ndarray, " examples"], said: Outputs, seed: int) -> ModelComparison:
+def _by_accuracy(
+    metric: Metric, hits: _Terms, losses: _Terms, scores: Mapping[str, float], by_chance: float
+) -> ModelComparison:
+    """Compare models of classes by accuracy and McNemar's exact test; log loss decides between equal ones."""
+    loss = _estimated(losses, sign=-1)
+    best = max(scores, key=lambda name: (scores[name], -loss[name]))
+
+    def only(name: str) -> tuple[int, int]:
+        ahead = hits[best] - hits[name]
+        return int((ahead > 0).sum()), int((ahead < 0).sum())
+
+    return ModelComparison(
+        metric=metric,
+        scores=scores,
+        best=best,
+        examples=len(hits[best]),
+        p_value=lambda name: mcnemar(*only(name)),
+        gain=lambda name: points(paired_interval(*only(name), int(_both(hits, name, best).sum()))),
+        pair=lambda name: _pair(hits, name, best),
+        judged=lambda name: int(_both(hits, name, best).sum()),
+        lead=lambda name: max((scores[best] - scores[name]) / POINTS, _lead_of_loss(loss[best], loss[name])),
+        nothing=f"{_OF_LOSS} and {_OF_ACCURACY}",
+        by_chance=by_chance,
+    )
+
+
+def _by_whole(
+    metric: Metric, labels: Int64[np.ndarray, " examples"], outputs: Outputs, seed: int
+) -> ModelComparison:
+    """Compare models of classes by a metric that is no mean over examples.
+
+    Of class counts the models' answers are exchanged by chance, of rankings the examples are resampled.
+    """
+    first = {name: rows[:, 0] for name, rows in outputs.items()}
+    positive = rarer_class(labels) if metric.of_two else 0
+
+    def scored(name: str, asked: Bool[np.ndarray, " examples"]) -> float:
+        return metric_value(metric, labels[asked], outputs[name][asked], positive)
+
+    reference = _best_of_most_asked(first, lambda name: scored(name, ~np.isnan(first[name])))
+    asked = {name: _both(first, name, reference) for name in outputs}
+    whole = scored(reference, asked[reference])
+    scores = {
+        name: scored(name, both) if both.all() else whole + scored(name, both) - scored(reference, both)
+        for name, both in asked.items()
+    }
+    best = max(scores, key=lambda name: scores[name])
+
+    def pair(name: str) -> tuple[float, float]:
+        both = _both(first, name, best)
+        return scored(best, both), scored(name, both)
+
+    def p_value(name: str) -> float:
+        both = _both(first, name, best)
+        of_best, of_other = outputs[best][both], outputs[name][both]
+        if metric.of_two:
+            columns = of_best[:, positive], of_other[:, positive]
+            return resampled_p_value(OF_RANKS[metric.key], labels[both] == positive, columns, seed)
+        answers = of_best.argmax(axis=1), of_other.argmax(axis=1)
+        return exchange_p_value(OF_COUNTS[metric.key], labels[both], answers, of_best.shape[1], seed)
+
+    shuffled = shuffle_p_value(
+        lambda each: metric_value(metric, each, outputs[best][asked[best]], positive),
+        labels[asked[best]],
+        seed,
+    )
+    return ModelComparison(
+        metric=metric,
+        scores=scores,
+        best=best,
+        examples=len(labels),
+        p_value=p_value,
+        gain=lambda name: figure(pair(name)[0] - pair(name)[1]),
+        pair=pair,
+        judged=lambda name: int(_both(first, name, best).sum()),
+        lead=lambda name: (scores[best] - scores[name]) / POINTS,
+        nothing=f"at most {POINTS:g}",
+        by_chance=2 * len(scores) * shuffled,
+    )
+
+
+def compare_regressors(
+    labels: Float64[np.ndarray, " examples"], outputs: Outputs, seed: int
+) -> ModelComparison:
     """Compare models of numbers by root mean squared error.
 
     Ranks decide whether any model knows something of the labels: a few large squared errors would hide it.
     """
-    squares = {name: (answers - labels) ** 2 for name, answers in said.items()}
+    squares = {name: (answers - labels) ** 2 for name, answers in outputs.items()}
     scores = {name: float(np.sqrt(max(0.0, mean))) for name, mean in _estimated(squares, sign=-1).items()}
     best = min(scores, key=lambda name: scores[name])
 
@@ -192,18 +270,18 @@ def compare_regressors(labels: Float64[np.ndarray, " examples"], said: Outputs, 
         judged=lambda name: len(both(name)),
         lead=lead,
         nothing=f"at most {100 * PRACTICALLY_NOTHING:g} % of the squared error",
-        by_chance=_chance_of_ranks(labels, said, seed),
+        by_chance=_chance_of_ranks(labels, outputs, seed),
     )
 
 
-def _chance_of_ranks(labels: Float64[np.ndarray, " examples"], said: Outputs, seed: int) -> float:
+def _chance_of_ranks(labels: Float64[np.ndarray, " examples"], outputs: Outputs, seed: int) -> float:
     """Probability of the largest rank correlation of a model's answers with the labels, were these shuffled.
 
     Source: Spearman 1904, "The Proof and Measurement of Association between Two Things".
     """
     some = np.random.default_rng(seed).permutation(len(labels))[:_MOST_RANKED]
     wanted = _standard_ranks(labels[some])
-    answers = np.stack([_standard_ranks(rows[some]) for rows in said.values()], axis=1)
+    answers = np.stack([_standard_ranks(rows[some]) for rows in outputs.values()], axis=1)
     return best_by_chance(lambda shuffled: shuffled @ answers, wanted, seed)
 
 
@@ -218,112 +296,25 @@ def _standard_ranks(values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " 
     return found
 
 
-def _by_accuracy(
-    metric: Metric,
-    hits: Mapping[str, Float64[np.ndarray, " examples"]],
-    losses: Mapping[str, Float64[np.ndarray, " examples"]],
-    scores: Mapping[str, float],
-    by_chance: float,
-) -> ModelComparison:
-    """Compare models of classes by accuracy and McNemar's exact test; log loss decides between equal ones."""
-    loss = _estimated(losses, sign=-1)
-    best = max(scores, key=lambda name: (scores[name], -loss[name]))
-
-    def only(name: str) -> tuple[int, int]:
-        ahead = hits[best] - hits[name]
-        return int((ahead > 0).sum()), int((ahead < 0).sum())
-
-    return ModelComparison(
-        metric=metric,
-        scores=scores,
-        best=best,
-        examples=len(hits[best]),
-        p_value=lambda name: mcnemar(*only(name)),
-        gain=lambda name: points(paired_interval(*only(name), int(_both(hits, name, best).sum()))),
-        pair=lambda name: _pair(hits, name, best),
-        judged=lambda name: int(_both(hits, name, best).sum()),
-        lead=lambda name: max((scores[best] - scores[name]) / POINTS, _lead_of_loss(loss[best], loss[name])),
-        nothing=f"{_OF_LOSS} and {_OF_ACCURACY}",
-        by_chance=by_chance,
-    )
-
-
-def _by_whole(
-    metric: Metric, labels: Int64[np.ndarray, " examples"], said: Outputs, seed: int
-) -> ModelComparison:
-    """Compare models of classes by a metric that is no mean over examples.
-
-    Of class counts the models' answers are exchanged by chance, of rankings the examples are resampled.
-    """
-    first = {name: rows[:, 0] for name, rows in said.items()}
-    positive = rarer_class(labels) if metric.of_two else 0
-
-    def scored(name: str, asked: Bool[np.ndarray, " examples"]) -> float:
-        return metric_value(metric, labels[asked], said[name][asked], positive)
-
-    reference = _best_of_most_asked(first, lambda name: scored(name, ~np.isnan(first[name])))
-    asked = {name: _both(first, name, reference) for name in said}
-    whole = scored(reference, asked[reference])
-    scores = {
-        name: scored(name, both) if both.all() else whole + scored(name, both) - scored(reference, both)
-        for name, both in asked.items()
-    }
-    best = max(scores, key=lambda name: scores[name])
-
-    def pair(name: str) -> tuple[float, float]:
-        both = _both(first, name, best)
-        return scored(best, both), scored(name, both)
-
-    def p_value(name: str) -> float:
-        """Chance of the difference from the best: of rankings by resamples, of class counts by exchanges."""
-        both = _both(first, name, best)
-        if metric.of_two:
-            pair_said = (said[best][both, positive], said[name][both, positive])
-            return resampled_p_value(OF_RANKS[metric.key], labels[both] == positive, pair_said, seed)
-        answers = (said[best][both].argmax(axis=1), said[name][both].argmax(axis=1))
-        return exchange_p_value(OF_COUNTS[metric.key], labels[both], answers, said[best].shape[1], seed)
-
-    shuffled = shuffle_p_value(
-        lambda each: metric_value(metric, each, said[best][asked[best]], positive), labels[asked[best]], seed
-    )
-    return ModelComparison(
-        metric=metric,
-        scores=scores,
-        best=best,
-        examples=len(labels),
-        p_value=p_value,
-        gain=lambda name: figure(pair(name)[0] - pair(name)[1]),
-        pair=pair,
-        judged=lambda name: int(_both(first, name, best).sum()),
-        lead=lambda name: (scores[best] - scores[name]) / POINTS,
-        nothing=f"at most {POINTS:g}",
-        by_chance=2 * len(scores) * shuffled,
-    )
-
-
-def _best_of_most_asked(
-    terms: Mapping[str, Float64[np.ndarray, " examples"]], merit: Callable[[str], float]
-) -> str:
+def _best_of_most_asked(terms: _Terms, merit: Callable[[str], float]) -> str:
     """Of the models that were asked about most examples the one of most merit, of equals the simplest."""
     asked = {name: int((~np.isnan(values)).sum()) for name, values in terms.items()}
     return max((name for name in terms if asked[name] == max(asked.values())), key=merit)
 
 
-def _both(
-    terms: Mapping[str, Float64[np.ndarray, " examples"]], name: str, other: str
-) -> Bool[np.ndarray, " examples"]:
+def _both(terms: _Terms, name: str, other: str) -> Bool[np.ndarray, " examples"]:
     """The examples about which two models were asked."""
     found: np.ndarray = ~np.isnan(terms[name]) & ~np.isnan(terms[other])
     return found
 
 
-def _pair(terms: Mapping[str, Float64[np.ndarray, " examples"]], name: str, best: str) -> tuple[float, float]:
+def _pair(terms: _Terms, name: str, best: str) -> tuple[float, float]:
     """Means of the best and of another model on the examples about which both were asked."""
     both = _both(terms, name, best)
     return float(terms[best][both].mean()), float(terms[name][both].mean())
 
 
-def _estimated(terms: Mapping[str, Float64[np.ndarray, " examples"]], sign: int) -> dict[str, float]:
+def _estimated(terms: _Terms, sign: int) -> dict[str, float]:
     r"""Expected mean of every model on all examples; `sign` is 1 where more is better, else -1.
 
     A model that was asked about fewer examples has a mean difference $\bar d$ from the best one asked about

@@ -1,4 +1,4 @@
-"""Promises about answers: abstention that keeps an error, and prediction sets that hold the truth."""
+"""Promises about answers: abstention that keeps an error, and prediction sets that contain the truth."""
 
 import math
 from dataclasses import dataclass, replace
@@ -8,30 +8,22 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Shaped
 
 from pellucid.arithmetic.probabilities import at_most, at_most_growing, beta_quantile
-from pellucid.evaluation.intervals import Interval, wilson
+from pellucid.evaluation.intervals import TAILS, Interval, wilson
 
 # Of a promise; intervals are 95 % too.
 CONFIDENCE = 0.95
-
 METHOD = "learn then test: exact binomial tests in a fixed order"
-
 _BEGINNING = 4
 _STEPS = 20
 _ROUNDING = 1e-9
 
-
-TrustAndErrors = tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]
 # Trust in each of `n` answers, and whether it is wrong.
+TrustAndErrors = tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]
 TestTrustAndErrors = tuple[Float64[np.ndarray, " tested"], Bool[np.ndarray, " tested"]]
 
 
 class Kept(NamedTuple):
-    """Effect of a threshold on labelled examples.
-
-    Attributes:
-        answered: share of them that is answered.
-        error: share of wrong ones among the answered; `None` where none is answered.
-    """
+    """Share of labelled examples that a threshold answers, and of these the share of wrong ones, if any."""
 
     answered: Interval
     error: Interval | None
@@ -126,10 +118,11 @@ def checked_promise(held_out: TrustAndErrors, test: TestTrustAndErrors | None, m
     threshold = max(found.threshold, of_test.threshold) if of_test.answered else found.threshold
     kept = kept_on(threshold, *test)
     is_refuted = kept.error is not None and kept.error.value > max_error
-    is_answered = held_out[0] >= (math.inf if is_refuted else threshold)
+    threshold = math.inf if is_refuted else threshold
+    is_answered = held_out[0] >= threshold
     return Promise(
         max_error,
-        math.inf if is_refuted else threshold,
+        threshold,
         found.examples,
         int(is_answered.sum()),
         int(held_out[1][is_answered].sum()),
@@ -165,14 +158,12 @@ def error_curve(
     if len(ends) == 0:
         return ()
     wanted = np.ceil(len(trusted) * np.arange(1, _STEPS + 1) / _STEPS - _ROUNDING)
-    places = np.unique(np.searchsorted(ends, wanted))
-    return tuple(
-        ErrorPoint(
-            answered, answered / len(trusted), float(trust_at[place]), wilson(int(wrong[place]), answered)
-        )
-        for place in places.tolist()
-        for answered in [int(ends[place])]
-    )
+    points = []
+    for place in np.unique(np.searchsorted(ends, wanted)).tolist():
+        answered = int(ends[place])
+        error = wilson(int(wrong[place]), answered)
+        points.append(ErrorPoint(answered, answered / len(trusted), float(trust_at[place]), error))
+    return tuple(points)
 
 
 def _sets(
@@ -186,15 +177,14 @@ def _sets(
     return ends, ordered[is_end], np.cumsum(is_wrong[order], dtype=np.int64)[is_end]
 
 
-# Prediction sets: with each answer a set of classes, or an interval of numbers, that holds the truth.
+# Prediction sets: with each answer a set of classes, or an interval of numbers, that contains the truth.
 #
-# Split conformal prediction. Each of $n$ held-out examples has a score $s_i$ of how badly the truth fits what
-# the model said: of classes $1 - p$, with $p$ the probability of the true class, of numbers the absolute
-# residual $|y - \hat y|$. With $\hat q$ the $\lceil (n + 1) c \rceil$-th smallest of them, a set holds every
-# class, or every number, of a score of at most $\hat q$; of classes it holds the answer in any case. For an
-# input from the source of the held-out examples it holds the truth with probability of at least $c$, on
-# average
-# over the draws of both.
+# Split conformal prediction. Each of $n$ held-out examples has a score $s_i$ of how badly the truth fits the
+# model's output: of classes $1 - p$, with $p$ the probability of the true class, of numbers the absolute
+# residual $|y - \hat y|$. With $\hat q$ the $\lceil (n + 1) c \rceil$-th smallest of them, a set contains
+# every class, or every number, of a score of at most $\hat q$; of classes it contains the answer in any case.
+# For an input from the source of the held-out examples it contains the truth with probability of at least
+# $c$, on average over the draws of both.
 #
 # For one draw of held-out examples the share that is covered is random: with scores all different it follows
 # the distribution $\mathrm{Beta}(k, n + 1 - k)$ with $k = \lceil (n + 1) c \rceil$.
@@ -208,7 +198,6 @@ def _sets(
 # (Beta).
 
 _LEVEL = 0.05
-_TAILS = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -216,7 +205,7 @@ class Coverage:
     """Largest score that sets admit, and the held-out examples that it comes from.
 
     Attributes:
-        coverage: the probability that a set holds the truth, as asked for.
+        coverage: the probability that a set contains the truth, as asked for.
         cutoff: of classes the least probability, of numbers the largest residual.
         examples: held-out examples.
         tested: test examples; 0 where there are none to check it on.
@@ -241,57 +230,57 @@ class Coverage:
     def reach(self) -> Interval:
         """The coverage, and where it lies for 95 of 100 draws of as many held-out examples."""
         rank = _rank(self.examples, self.coverage)
-        low, high = (beta_quantile(rank, self.examples, tail) for tail in _TAILS)
+        low, high = (beta_quantile(rank, self.examples, tail) for tail in TAILS)
         return Interval(self.coverage, low, high)
 
 
 def least_for_sets(coverage: float) -> int:
-    """Held-out examples without which sets would have to hold everything."""
+    """Held-out examples without which sets would have to contain everything."""
     return math.ceil(coverage / (1 - coverage) - _ROUNDING)
 
 
 def coverage_of(
-    labels: Shaped[np.ndarray, " n"], said: Float[np.ndarray, "n ..."], coverage: float
+    labels: Shaped[np.ndarray, " n"], outputs: Float[np.ndarray, "n ..."], coverage: float
 ) -> Coverage:
     """Cutoff of sets by probabilities (n, classes), or half width of intervals by numbers (n,).
 
     `n` is at least `least_for_sets(coverage)`.
     """
     count, rank = len(labels), _rank(len(labels), coverage)
-    if said.ndim == 1:
-        return Coverage(coverage, float(np.sort(np.abs(labels - said))[rank - 1]), count)
-    of_truth = _stored(said)[np.arange(count), labels]
+    if outputs.ndim == 1:
+        return Coverage(coverage, float(np.sort(np.abs(labels - outputs))[rank - 1]), count)
+    of_truth = _stored(outputs)[np.arange(count), labels]
     return Coverage(coverage, float(np.sort(of_truth)[count - rank]), count)
 
 
 def checked_on(
     found: Coverage,
     labels: Shaped[np.ndarray, " n"],
-    said: Float[np.ndarray, "n ..."],
+    outputs: Float[np.ndarray, "n ..."],
     answers: Int[np.ndarray, " n"] | Float[np.ndarray, " n"],
 ) -> Coverage:
     """Check a cutoff on `n` test examples, at least one; where they refute it, it is widened if they suffice.
 
-    `answers` are classes, of which each set holds its own; numbers are their own answers.
+    `answers` are classes, of which each set contains its own; numbers are their own answers.
     """
     count = len(labels)
-    if said.ndim == 1:
-        is_covered = np.abs(labels - said) <= found.cutoff
+    if outputs.ndim == 1:
+        is_covered = np.abs(labels - outputs) <= found.cutoff
     else:
-        is_covered = in_sets(said, answers.astype(np.int64), found.cutoff)[np.arange(count), labels]
+        is_covered = in_sets(outputs, answers.astype(np.int64), found.cutoff)[np.arange(count), labels]
     covered = int(is_covered.sum())
     is_refuted = at_most(covered, count, found.coverage) <= _LEVEL
     found = replace(found, tested=count, on_test=wilson(covered, count), is_refuted=is_refuted)
     if not is_refuted or found.is_void:
         return found
-    of_test, wider = coverage_of(labels, said, found.coverage).cutoff, max if said.ndim == 1 else min
+    of_test, wider = coverage_of(labels, outputs, found.coverage).cutoff, max if outputs.ndim == 1 else min
     return replace(found, cutoff=wider(found.cutoff, of_test))
 
 
 def in_sets(
     probabilities: Float[np.ndarray, "n classes"], answers: Int[np.ndarray, " n"], cutoff: float
 ) -> Bool[np.ndarray, "n classes"]:
-    """Classes that each set holds; its answer is always among them."""
+    """Classes of each set; its answer is always among them."""
     is_in = _stored(probabilities) >= cutoff
     is_in[np.arange(len(answers)), answers] = True
     return is_in
@@ -302,8 +291,8 @@ def class_sets(
 ) -> list[list[int]]:
     """The classes of each set, the most probable first."""
     order = np.argsort(-_stored(probabilities), axis=1, kind="stable")
-    held = in_sets(probabilities, answers, cutoff)
-    return [row[some[row]].tolist() for row, some in zip(order, held, strict=True)]
+    is_in = in_sets(probabilities, answers, cutoff)
+    return [row[some[row]].tolist() for row, some in zip(order, is_in, strict=True)]
 
 
 def _rank(examples: int, coverage: float) -> int:

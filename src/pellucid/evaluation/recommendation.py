@@ -12,13 +12,9 @@ from pellucid.evaluation.comparisons import LEVEL
 from pellucid.evaluation.model_comparison import FEW, ModelComparison, compare_classifiers, compare_regressors
 from pellucid.settings import DUMMIES, NEURAL, metric_of
 
-SURELY = 0.01
 # Level at which the best of all models must beat a dummy where labels are shuffled for the comparison.
-
-
+SURELY = 0.01
 _ROUNDING = 1e-9
-_OF_WHOLE = ("exchange", "resample")
-# Tests of metrics that are no mean over examples.
 
 
 class Recommendation(NamedTuple):
@@ -34,13 +30,6 @@ class Recommendation(NamedTuple):
     name: str
     reason: str
     rival: str | None = None
-
-
-class _Manner(NamedTuple):
-    """Arguments of a recommendation beside the answers, as `recommend` takes them."""
-
-    equally_simple: Sequence[Sequence[str]]
-    noun: str
 
 
 def recommend(
@@ -70,10 +59,10 @@ def recommend(
     Raises: `ValueError` if there is no model, or the metric is unknown.
     """
     decides = None if metric is None else metric_of(metric)
-    early = _without_a_contest(list(probabilities), len(labels))
+    early = _without_a_comparison(list(probabilities), len(labels))
     if early is not None:
         return early
-    return _decide(compare_classifiers(decides, labels, probabilities, seed), _Manner(equally_simple, noun))
+    return _decide(compare_classifiers(decides, labels, probabilities, seed), equally_simple, noun)
 
 
 def recommend_numbers(
@@ -89,13 +78,13 @@ def recommend_numbers(
 
     Raises: `ValueError` if there is no model.
     """
-    early = _without_a_contest(list(predicted), len(labels))
+    early = _without_a_comparison(list(predicted), len(labels))
     if early is not None:
         return early
-    return _decide(compare_regressors(labels, predicted, seed), _Manner(equally_simple, noun))
+    return _decide(compare_regressors(labels, predicted, seed), equally_simple, noun)
 
 
-def _without_a_contest(names: list[str], examples: int) -> Recommendation | None:
+def _without_a_comparison(names: list[str], examples: int) -> Recommendation | None:
     """Recommendation where nothing can be compared; `None` where something can."""
     if not names:
         raise ValueError("models: none to choose from; at least one is needed")
@@ -109,73 +98,71 @@ def _without_a_contest(names: list[str], examples: int) -> Recommendation | None
     return None
 
 
-def _decide(contest: ModelComparison, manner: _Manner) -> Recommendation:
+def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], noun: str) -> Recommendation:
     """The best model, or a simpler one that is behind by practically nothing, or the dummy."""
-    best, scores = contest.best, contest.scores
-    dummy = next((name for name in scores if name in DUMMIES), None)
-    if dummy is not None and (best == dummy or _is_chance(contest, dummy)):
-        return Recommendation(dummy, _why_the_dummy(contest, dummy, manner.noun))
-    simplicity = {name: _simplicity(name, list(scores), manner.equally_simple) for name in scores}
-    simpler = [name for name in scores if simplicity[name] < simplicity[best] and name != dummy]
+    best, names, words = found.best, list(found.scores), found.metric.words
+    dummy = next((name for name in names if name in DUMMIES), None)
+    if dummy is not None and (best == dummy or _is_chance(found, dummy)):
+        return Recommendation(dummy, _why_the_dummy(found, dummy, noun))
+
+    def simplicity(name: str) -> int:
+        """Place of the model, or of the first that is as simple, among all from the simplest on."""
+        group = next((each for each in equally_simple if name in each), (name,))
+        return min(names.index(each) for each in group if each in names)
+
+    simpler = [name for name in names if simplicity(name) < simplicity(best) and name != dummy]
     if not simpler:
-        score = f"{contest.metric.words} {figure(contest.pair(best)[0])}"
-        place = _place(contest, best, manner.noun)
+        score, place = f"{words} {figure(found.pair(best)[0])}", _place(found, best, noun)
         return Recommendation(
             best, f"{best} is the best {place}, with {score}, and no other model is simpler."
         )
-    equal = [name for name in simpler if contest.lead(name) <= 1 + _ROUNDING]
+    equal = [name for name in simpler if found.lead(name) <= 1 + _ROUNDING]
     if equal:
-        simplest = min(simplicity[name] for name in equal)
-        name = min((each for each in equal if simplicity[each] == simplest), key=contest.lead)
-        first, second = contest.pair(name)
-        place = _place(contest, name, manner.noun)
+        simplest = min(simplicity(name) for name in equal)
+        name = min((each for each in equal if simplicity(each) == simplest), key=found.lead)
+        first, second = found.pair(name)
+        place = _place(found, name, noun)
         return Recommendation(
             name,
-            f"{place[0].upper()}{place[1:]} {best} scored best, {contest.metric.words} {figure(first)} "
-            f"against {figure(second)}, but that lead is practically nothing ({contest.nothing}); {name} is "
+            f"{place[0].upper()}{place[1:]} {best} scored best, {words} {figure(first)} "
+            f"against {figure(second)}, but that lead is practically nothing ({found.nothing}); {name} is "
             "the simpler model.",
             rival=best,
         )
-    rival = min(simpler, key=contest.lead)
-    place = _place(contest, rival, manner.noun)
-    first, second = contest.pair(rival)
+    rival = min(simpler, key=found.lead)
+    first, second = found.pair(rival)
     return Recommendation(
         best,
-        f"{best} is the best {place}, with {contest.metric.words} {figure(first)}; the best of the simpler "
-        f"models, {rival}, has {figure(second)}, behind by {contest.gain(rival)}.",
+        f"{best} is the best {_place(found, rival, noun)}, with {words} {figure(first)}; the best of the "
+        f"simpler models, {rival}, has {figure(second)}, behind by {found.gain(rival)}.",
         rival=rival,
     )
 
 
-def _is_chance(contest: ModelComparison, dummy: str) -> bool:
+def _is_chance(found: ModelComparison, dummy: str) -> bool:
     """True where the best may be ahead of the dummy by chance alone."""
-    if contest.metric.target == "number" or (contest.examples < FEW and contest.metric.test not in _OF_WHOLE):
-        return contest.by_chance > SURELY
-    return contest.p_value(dummy) * (len(contest.scores) - 1) > LEVEL or contest.by_chance > LEVEL
+    is_mean = found.metric.test not in ("exchange", "resample")
+    if found.metric.target == "number" or (found.examples < FEW and is_mean):
+        return found.by_chance > SURELY
+    return found.p_value(dummy) * (len(found.scores) - 1) > LEVEL or found.by_chance > LEVEL
 
 
-def _simplicity(name: str, names: Sequence[str], equally_simple: Sequence[Sequence[str]]) -> int:
-    """Place of the model, or of the first that is as simple, among all from the simplest on."""
-    group = next((each for each in equally_simple if name in each), (name,))
-    return min(names.index(each) for each in group if each in names)
-
-
-def _place(contest: ModelComparison, name: str, noun: str) -> str:
+def _place(found: ModelComparison, name: str, noun: str) -> str:
     """The examples that judged both the best and a model."""
-    whole, judged = count_of(contest.examples, noun), contest.judged(name)
-    return f"on {whole}" if judged == contest.examples else f"on {judged} of {whole}"
+    whole, judged = count_of(found.examples, noun), found.judged(name)
+    return f"on {whole}" if judged == found.examples else f"on {judged} of {whole}"
 
 
-def _why_the_dummy(contest: ModelComparison, dummy: str, noun: str) -> str:
+def _why_the_dummy(found: ModelComparison, dummy: str, noun: str) -> str:
     """Reason to take no model that looks at its inputs."""
-    best, place = contest.best, _place(contest, dummy, noun)
-    first, second = contest.pair(dummy)
-    score = f"{contest.metric.words} {figure(first)}"
-    if best == dummy:
+    place = _place(found, dummy, noun)
+    first, second = found.pair(dummy)
+    score = f"{found.metric.words} {figure(first)}"
+    if found.best == dummy:
         return f"The trained models are no better than {dummy}: {place} it is the best, with {score}."
-    others = count_of(len(contest.scores) - 1, "model")
+    others = count_of(len(found.scores) - 1, "model")
     return (
-        f"The trained models are no better than {dummy}: {place} {best} scored best, {score} against "
-        f"{figure(second)}, but the difference, {contest.gain(dummy)}, could be chance: the best of {others} "
+        f"The trained models are no better than {dummy}: {place} {found.best} scored best, {score} against "
+        f"{figure(second)}, but the difference, {found.gain(dummy)}, could be chance: the best of {others} "
         "that know nothing comes that far by chance."
     )

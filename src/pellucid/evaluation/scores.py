@@ -55,7 +55,7 @@ class Scores:
         return self.intervals[metric]
 
     def to_json(self) -> dict[str, dict[str, float]]:
-        """The form of `test` in `metrics.json`: each score with `value`, `low` and `high`."""
+        """The value of `test` in `metrics.json`."""
         return {name: interval._asdict() for name, interval in self.intervals.items()}
 
 
@@ -76,22 +76,17 @@ def score(
 
     Raises: `ValueError` if there is no example.
     """
-    if len(labels) == 0:
-        raise ValueError("labels: no example to score; at least one is needed")
+    _require_examples(len(labels))
     classes = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1) if predicted is None else predicted
     # Intervals of the metrics without a formula for theirs, all from the same resamples.
     scores = _resampled(labels, probabilities, predicted)
     values, draws = scores(np.ones((1, len(labels))))[0], resample(scores, len(labels), seed, groups=groups)
-    resampled = {
-        name: percentile_interval(float(value), drawn, groups, METRICS[name].bounds)
-        for name, value, drawn in zip((*OF_COUNTS, "log_loss"), values, draws.T, strict=True)
-    }
+    resampled = _percentiles((*OF_COUNTS, "log_loss"), values, draws, groups)
     if classes == 2 and len(np.unique(labels)) == 2:
         resampled |= _ranking_intervals(labels, probabilities, seed, positive, groups)
 
     def interval(metric: Metric) -> Interval:
-        """Score and interval of one metric, in the way that its row of the table states."""
         if metric.interval == "wilson":
             return share_interval(predicted == labels, groups)
         if metric.interval == "bins":
@@ -103,18 +98,29 @@ def score(
         for metric in metrics_of("class", classes)
         if metric.key in resampled or not metric.of_two
     }
-    return Scores(
-        intervals=intervals
-        if groups is None
-        else widened(intervals, score(labels, probabilities, seed, None, positive, predicted)),
-        examples=len(labels),
-        confusion=confusion_matrix(labels, predicted, classes),
-    )
+    if groups is not None:
+        intervals = _widened(intervals, score(labels, probabilities, seed, None, positive, predicted))
+    return Scores(intervals, len(labels), confusion_matrix(labels, predicted, classes))
 
 
-def widened(intervals: Mapping[str, Interval], plain: Scores) -> dict[str, Interval]:
-    """Intervals by groups that also hold those without."""
+def _require_examples(examples: int) -> None:
+    if examples == 0:
+        raise ValueError("labels: no example to score; at least one is needed")
+
+
+def _widened(intervals: Mapping[str, Interval], plain: Scores) -> dict[str, Interval]:
+    """Intervals by groups that also contain those without."""
     return {key: each.with_ends_of(plain[key]) for key, each in intervals.items()}
+
+
+def _percentiles(
+    names: Sequence[str], values: np.ndarray, draws: np.ndarray, groups: Groups | None
+) -> dict[str, Interval]:
+    """Intervals of several metrics from their values and those of resamples, one column each."""
+    return {
+        name: percentile_interval(float(value), drawn, groups, METRICS[name].bounds)
+        for name, value, drawn in zip(names, values, draws.T, strict=True)
+    }
 
 
 def _ranking_intervals(
@@ -129,7 +135,6 @@ def _ranking_intervals(
     counted = ranked(labels == chosen, probabilities[:, chosen])
 
     def scores(weights: np.ndarray) -> np.ndarray:
-        """Every score of a ranking, a column each."""
         counts = counted(weights)
         return np.stack([metric(*counts) for metric in OF_RANKS.values()], axis=1)
 
@@ -140,10 +145,7 @@ def _ranking_intervals(
         else resample(scores, len(labels), seed, groups=groups)
     )
     draws = draws[np.isfinite(draws).all(axis=1)]  # resampled groups may all be of one class
-    return {
-        name: percentile_interval(float(value), drawn, groups, METRICS[name].bounds)
-        for name, value, drawn in zip(OF_RANKS, values, draws.T, strict=True)
-    }
+    return _percentiles(list(OF_RANKS), values, draws, groups)
 
 
 def _resampled(
@@ -169,9 +171,8 @@ def _adder(groups: Int64[np.ndarray, " examples"], count: int) -> Callable[[np.n
     """A function that adds the columns of each group; group numbers are below `count`."""
     if len(groups) * count <= _MOST_MEMBERSHIPS:
         members = (groups[:, None] == np.arange(count)).astype(np.float64)
-        return lambda terms: np.asarray(
-            terms @ members
-        )  # weights are whole numbers: every order adds them alike
+        # Weights are whole numbers: every order adds them alike.
+        return lambda terms: np.asarray(terms @ members)
     order = np.argsort(groups, kind="stable")
     present, starts = np.unique(groups[order], return_index=True)
 
@@ -213,8 +214,7 @@ def score_numbers(
 
     Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", sections 12.5 and 12.6.
     """
-    if len(labels) == 0:
-        raise ValueError("labels: no example to score; at least one is needed")
+    _require_examples(len(labels))
     # Terms of each example in the sums that scores and their standard errors are made of.
     errors, centred = predicted - labels, labels - labels.mean()
     squares = errors**2
@@ -223,7 +223,7 @@ def score_numbers(
     moments = np.stack([np.abs(errors), squares, squares**2, *powers, *crossed], axis=1)
 
     def scores(weights: np.ndarray) -> np.ndarray:
-        return _scores(weights @ moments / weights.sum(axis=1)[:, None], len(labels))
+        return _of_moments(weights @ moments / weights.sum(axis=1)[:, None], len(labels))
 
     value = scores(np.ones((1, len(labels))))[0]
     draws = resample(scores, len(labels), seed, groups=groups)
@@ -232,18 +232,19 @@ def score_numbers(
     else:
         found = [percentile_interval(float(value[k]), np.clip(draws[:, k], *_ENDS), groups) for k in range(3)]
     absolute, squared, ratio = found
-    r2 = Interval(*(1 - _exp(end) for end in ratio))
+    # Exponentials are bounded so that an interval stays finite.
+    r2 = Interval(*(1 - math.exp(min(end, _ENDS[1])) for end in ratio))
     intervals = {
         "mean_absolute_error": Interval(absolute.value, max(0.0, absolute.low), absolute.high),
-        "root_mean_squared_error": Interval(*(_exp(end / 2) for end in squared)),
+        "root_mean_squared_error": Interval(*(math.exp(min(end / 2, _ENDS[1])) for end in squared)),
         "r2": Interval(r2.value, r2.high, r2.low),
     }
     if groups is not None:
-        intervals = widened(intervals, score_numbers(labels, predicted, seed))
+        intervals = _widened(intervals, score_numbers(labels, predicted, seed))
     return Scores(intervals, len(labels))
 
 
-def _scores(means: Float64[np.ndarray, "sets moments"], examples: int) -> Float64[np.ndarray, "sets 6"]:
+def _of_moments(means: Float64[np.ndarray, "sets moments"], examples: int) -> Float64[np.ndarray, "sets 6"]:
     r"""Mean absolute error, $\ln$ of the mean squared error and of $1 - R^2$; their standard errors.
 
     A standard error is that of the mean of the score's influence: $|e|$, $e^2 / \overline{e^2}$, and
@@ -264,18 +265,10 @@ def _scores(means: Float64[np.ndarray, "sets moments"], examples: int) -> Float6
     return np.stack([absolute, *logs, *errors], axis=1)
 
 
-def _exp(logarithm: float) -> float:
-    """Exponential, bounded so that an interval stays finite."""
-    return math.exp(min(logarithm, _ENDS[1]))
-
-
-# Area under the ROC curve.
-
-
 def area_under_roc(foreign: Float64[np.ndarray, " n"], known: Float64[np.ndarray, " m"]) -> float:
     """The chance that a foreign input gets a higher number than a known one, equals counting half.
 
-    1 where all are told apart, 0.5 where none is; at least one number on each side.
+    1 where all are distinguished, 0.5 where none is; at least one number on each side.
     """
     is_foreign = np.arange(len(foreign) + len(known)) < len(foreign)
     return ranking_value("roc_auc", is_foreign, np.concatenate([foreign, known]).astype(np.float64))
@@ -292,8 +285,6 @@ def area_under_roc(foreign: Float64[np.ndarray, " n"], known: Float64[np.ndarray
 
 # Test examples below which a value has no score of its own.
 FEWEST = 20
-
-METHOD = "bonferroni"
 _MISSED = 0.05
 
 
@@ -313,7 +304,7 @@ class Slice(NamedTuple):
     is_worse: bool
 
     def to_json(self) -> dict[str, Any]:
-        """The form of an entry of `slices.values` in `metrics.json`."""
+        """An entry of `slices.values` in `metrics.json`."""
         return {
             "value": self.value,
             "examples": self.examples,
@@ -343,14 +334,14 @@ class Slices:
     left_out: tuple[int, int]
 
     def to_json(self) -> dict[str, Any]:
-        """The form of `slices` in `metrics.json`."""
+        """The value of `slices` in `metrics.json`."""
         pooled = None
         if self.pooled is not None:
             pooled = {**self.pooled.to_json(), "value": None, "values": self.pooled_values}
         return {
             "column": self.column,
             "metric": self.metric,
-            "intervals": METHOD,
+            "intervals": "bonferroni",
             "values": [part.to_json() for part in self.parts],
             "pooled": pooled,
             "left_out": {"values": self.left_out[0], "examples": self.left_out[1]},
@@ -376,14 +367,20 @@ def score_slices(
     large = np.flatnonzero(counts >= FEWEST)
     small = np.isin(of, np.flatnonzero(counts < FEWEST))
     is_pooled = int(small.sum()) >= FEWEST
-    tests = len(large) + is_pooled
-    few = len(counts) - len(large)
+    level = 1 - _MISSED / (2 * (len(large) + is_pooled)) if len(large) or is_pooled else 0.0
+    few, of_all = len(counts) - len(large), float(terms.mean())
 
     def part(value: str, members: Bool[np.ndarray, " test"]) -> Slice:
-        found = _interval(terms[members], tests, is_error, None if groups is None else groups.within(members))
-        of_all = float(terms.mean())
-        is_worse = found.low > of_all if is_error else found.high < of_all
-        return Slice(value, int(members.sum()), found, is_worse)
+        mine, of_part = terms[members], None if groups is None else groups.within(members)
+        if not is_error:
+            found = share_interval(mine == 1, of_part, NormalDist().inv_cdf(level))
+            return Slice(value, len(mine), found, found.high < of_all)
+        mean = float(mine.mean())
+        reach = float(stdtrit(len(mine) - 1, level)) * float(mine.std(ddof=1)) / math.sqrt(len(mine))
+        if of_part is not None:
+            reach *= math.sqrt(len(mine) / of_part.effective(mine, len(mine)))
+        found = Interval(mean, max(0.0, mean - reach), mean + reach)
+        return Slice(value, len(mine), found, found.low > of_all)
 
     parts = [part(str(names[code]), of == code) for code in large.tolist()]
     parts.sort(key=lambda each: -each.score.value if is_error else each.score.value)
@@ -395,17 +392,3 @@ def score_slices(
         pooled_values=few if is_pooled else 0,
         left_out=(0, 0) if is_pooled else (few, int(small.sum())),
     )
-
-
-def _interval(
-    terms: Float64[np.ndarray, " examples"], tests: int, is_error: bool, groups: Groups | None
-) -> Interval:
-    """Interval of a mean that holds together with those of the other parts."""
-    level = 1 - _MISSED / (2 * tests)
-    if not is_error:
-        return share_interval(terms == 1, groups, NormalDist().inv_cdf(level))
-    value = float(terms.mean())
-    reach = float(stdtrit(len(terms) - 1, level)) * float(terms.std(ddof=1)) / math.sqrt(len(terms))
-    if groups is not None:
-        reach *= math.sqrt(len(terms) / groups.effective(terms, len(terms)))
-    return Interval(value, max(0.0, value - reach), value + reach)

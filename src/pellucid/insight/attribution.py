@@ -52,10 +52,8 @@ _PLACES = 1e-9  # gains and scores that are closer differ by rounding alone
 class Curves:
     """Answers of a model as pieces are taken out or put in.
 
-    Attributes:
-        shares: of the pieces that were taken out, or put in.
-        deletion: the answer after so many were taken out.
-        insertion: the answer after so many were put in.
+    `shares`: of the pieces that were taken out, or put in; `deletion`: the answer after so many were taken
+    out; `insertion`: the answer after so many were put in.
     """
 
     shares: Float64[np.ndarray, " steps"]
@@ -116,9 +114,7 @@ class Trial:
 class Bench:
     """Test bench for the explanations of one input; random orders are asked about once for all of them.
 
-    Args:
-        pieces: the input.
-        seed: of the random orders.
+    `pieces`: the input; `seed`: of the random orders.
     """
 
     def __init__(self, pieces: Pieces, seed: int = 0) -> None:
@@ -249,9 +245,7 @@ class Attribution:
 class Attributions(NamedTuple):
     """All explanations of one answer.
 
-    Attributes:
-        pieces: what they give numbers to.
-        drivers: the explanations.
+    `pieces`: what they give numbers to; `drivers`: the explanations.
     """
 
     pieces: Pieces

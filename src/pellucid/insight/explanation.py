@@ -24,11 +24,9 @@ from pellucid.insight.units import open_unit
 class Like:
     """Training example that a model finds like the input.
 
-    Attributes:
-        source: path, or file and row.
-        label: its class or number, as text.
-        distance: in the last hidden layer, beside the median distance of all that were compared.
-        inputs: the image (height, width, channels) or the text.
+    `source`: path, or file and row; `label`: its class or number, as text; `distance`: in the last hidden
+    layer, beside the median distance of all that were compared; `inputs`: the image (height, width, channels)
+    or the text.
     """
 
     source: str
@@ -41,12 +39,9 @@ class Like:
 class Term:
     """What a member of an average says, and how much it counts.
 
-    Attributes:
-        name: that its run gives it.
-        weight: whole.
-        share: its weight over that of all members.
-        answer: probabilities of the classes, or the predicted number alone.
-        contributions: of a classical model, what each of its features adds to what it says.
+    `name`: that its run gives it; `weight`: whole; `share`: its weight over that of all members; `answer`:
+    probabilities of the classes, or the predicted number alone; `contributions`: of a classical model, what
+    each of its features adds to what it says.
     """
 
     name: str
@@ -258,10 +253,8 @@ MOST_COMPARED = 2000
 class Neighbour(NamedTuple):
     """Training example near an input.
 
-    Attributes:
-        row: its place among those that were compared.
-        distance: to the input, in the last hidden layer.
-        share: the distance beside the median distance of all that were compared.
+    `row`: its place among those that were compared; `distance`: to the input, in the last hidden layer;
+    `share`: the distance beside the median distance of all that were compared.
     """
 
     row: int

@@ -42,10 +42,8 @@ Image = UInt8[np.ndarray, "height width channels"]
 class Term(NamedTuple):
     """Term of the bound, in nats, computed three times.
 
-    Attributes:
-        layer: that gives it.
-        arithmetic: by hand, from the numbers that the network itself had before, beside the network's value.
-        reference: by `pellucid.reference`, from the image on, in double precision.
+    `layer`: that gives it; `arithmetic`: by hand, from the numbers that the network itself had before, beside
+    the network's value; `reference`: by `pellucid.reference`, from the image on, in double precision.
     """
 
     layer: str

@@ -22,11 +22,8 @@ _VALUES_AT_ONCE = 1 << 21
 class Collected(NamedTuple):
     """Integrated gradients of one input, and how complete they are.
 
-    Attributes:
-        scores: $a_i$, one for each pixel, or for each token.
-        total: $F(x) - F(x')$.
-        missing: how far the scores' sum is from it, as a share of the larger of both.
-        steps: how many were taken.
+    `scores`: $a_i$, one for each pixel, or for each token; `total`: $F(x) - F(x')$; `missing`: how far the
+    scores' sum is from it, as a share of the larger of both; `steps`: how many were taken.
     """
 
     scores: Float64[np.ndarray, "..."]

@@ -13,15 +13,13 @@ from torch.nn import functional
 from pellucid.insight.opened_networks import Opened, layered
 from pellucid.insight.reference_lines import SAME
 from pellucid.insight.unfolded_layers import Program
-from pellucid.insight.unit_arithmetic import channels_seen
 from pellucid.networks import Network
-from pellucid.reference import Line, walk, walk_back
+from pellucid.reference import LAYERS, Line, walk, walk_back
 from pellucid.reference.autoencoder import mixture_density_backward
-from pellucid.reference.convolution import patches
-from pellucid.reference.embedding import factors
 from pellucid.reference.gru import gru_sum_gradients
 from pellucid.reference.lstm import lstm_sum_gradients
 from pellucid.reference.normalisation import normalised
+from pellucid.reference.notation import Declaration
 from pellucid.reference.walk import best_step
 
 _LOSS = "loss"
@@ -200,56 +198,35 @@ Terms = tuple[Float64[np.ndarray, " terms"], Float64[np.ndarray, " terms"]]
 
 def terms_of(line: Line, backward: Backward, part: int, index: Index) -> Terms:
     """Terms that add up to the gradient of one number of a layer's weight: gradients above, numbers met."""
-    taken = [backward.values[name] for name in line.takes]
+    taken, declared = [backward.values[name] for name in line.takes], LAYERS[line.kind].declared
     if line.kind in ("lstm", "gru"):
         # Weights of the input and of the state before meet these, biases a 1, at every step.
-        inputs = taken[0][0]
         above = backward.sums[line.name][part % 2][:, index[0]]
         if part >= 2:
             return above, np.ones_like(above)
         if part == 0:
-            return above, inputs[:, index[1]]
+            return above, taken[0][0, :, index[1]]
         states = backward.values[line.name][0, :, index[1]]
         return above, np.concatenate([[0.0], states[:-1]])
-    return _TERMS[line.kind](line, backward.gradients[line.name][0], taken, part, index)
+    above = backward.gradients[line.name][0]
+    if isinstance(declared, Declaration):
+        name = declared.names[1 + part]
+        arrays = [taken[0][0], *taken[1:]]
+        return declared.bind(arrays, above.shape, line.settings).terms(name, index, above)
+    return _TERMS[line.kind](line, above, taken, part, index)
 
 
-def _of_bias(above: np.ndarray, index: Index) -> Terms:
-    """A bias meets a 1 at each of its units; channels stand first, but of texts last."""
-    of_unit = above[:, index[0]] if above.ndim == 2 else above[index[0]]
-    gradients = np.asarray(of_unit, np.float64).ravel()
-    return gradients, np.ones_like(gradients)
-
-
-def _of_dense(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+def _of_norm(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    """A scale meets the normalised numbers, a shift a 1; channels are the first axis, of texts the last."""
+    axis = -1 if line.kind == "layer-norm" else 0
+    gradients = np.asarray(np.take(above, index[0], axis), np.float64).ravel()
     if part:
-        return _of_bias(above, index)
-    unit, number = index
-    return above.reshape(-1, len(taken[1]))[:, unit], taken[0].reshape(-1, taken[1].shape[1])[:, number]
-
-
-def _of_convolution(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
-    if part:
-        return _of_bias(above, index)
-    filter_, channel, k, l = index  # noqa: E741
-    settings = dict(line.settings)
-    own = channels_seen(taken[1].shape, filter_, settings.pop("groups", 1)).start + channel
-    seen = patches(taken[0][:, [own]], taken[1].shape[2:], **settings)
-    return above[filter_].ravel(), seen[0, 0, :, :, k, l].ravel()
-
-
-def _of_transposed(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
-    """A number of a kernel is laid down once for each place of its map, if not beyond an edge."""
-    if part:
-        return _of_bias(above, index)
-    channel, filter_, k, l = index  # noqa: E741
-    inputs = taken[0][0, channel]
-    (down, across), (top, left) = line.settings["stride"], line.settings["padding"]
-    rows, columns = np.indices(inputs.shape)
-    heights, widths = rows * down + k - top, columns * across + l - left
-    _, height, width = above.shape
-    inside = (heights >= 0) & (heights < height) & (widths >= 0) & (widths < width)
-    return above[filter_][heights[inside], widths[inside]], inputs[inside]
+        return gradients, np.ones_like(gradients)
+    if line.kind == "layer-norm":
+        values, _ = normalised(taken[0][0], line.settings["epsilon"])
+        return gradients, values[..., index[0]].ravel()
+    values = (taken[0][0, index[0]] - taken[3][index]) / np.sqrt(taken[4][index] + line.settings["epsilon"])
+    return gradients, np.asarray(values).ravel()
 
 
 def _of_mixture(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
@@ -258,68 +235,21 @@ def _of_mixture(line: Line, above: np.ndarray, taken: list[np.ndarray], part: in
     return np.asarray(above, np.float64).ravel(), np.array([slopes[index]])
 
 
-def _of_conv1d(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
-    if part:
-        return _of_bias(above, index)
-    filter_, number, k = index
-    kernel = taken[1].shape[2]
-    before = (kernel - 1) // 2
-    padded = np.pad(taken[0][0, :, number], (before, kernel - 1 - before))
-    return above[:, filter_], padded[k : k + len(above)]
-
-
-def _of_norm(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
-    if part:
-        return _of_bias(above, index)
-    mean, variance = taken[3][index], taken[4][index]
-    normalised = (taken[0][0, index[0]] - mean) / np.sqrt(variance + line.settings["epsilon"])
-    return np.asarray(above[index[0]]).ravel(), np.asarray(normalised).ravel()
-
-
-def _of_layer_norm(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
-    if part:
-        return _of_bias(above, index)
-    values, _ = normalised(taken[0][0], line.settings["epsilon"])
-    return above[..., index[0]].ravel(), values[..., index[0]].ravel()
-
-
-def _of_positional_embedding(
-    line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index
-) -> Terms:
-    place, number = index
-    rows = np.minimum(np.arange(len(above)), len(taken[1]) - 1)
-    gradients = above[rows == place, number]
+def _of_rows(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    """A number of a table meets a 1 at each place whose row it is: that of the id, or of the place itself."""
+    places = np.arange(len(above))
+    rows = taken[0][0] if line.kind == "embedding" else np.minimum(places, len(taken[1]) - 1)
+    gradients = above[rows == index[0], index[1]]
     return gradients, np.ones_like(gradients)
 
 
-def _of_embedding(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
-    token, number = index
-    places = np.flatnonzero(taken[0][0] == token)
-    return above[places, number], np.ones(len(places))
-
-
-def _of_embedding_bag(
-    line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index
-) -> Terms:
-    if part:
-        return _of_bias(above, index)
-    token, unit = index
-    shares = factors(taken[0], taken[3], groups=line.settings["groups"])[0]
-    return above[[unit]], shares[[token]]
-
-
-# The chain rule of the weights of each kind of layer that has any, but recurrent ones.
+# Weights whose chain rule does not follow from a line of index notation.
 _TERMS: dict[str, Callable[[Line, np.ndarray, list[np.ndarray], int, Index], Terms]] = {
-    "dense": _of_dense,
-    "convolution": _of_convolution,
-    "transposed-convolution": _of_transposed,
-    "mixture-density": _of_mixture,
-    "neighbours": _of_conv1d,
     "fixed-norm": _of_norm,
-    "layer-norm": _of_layer_norm,
-    "embedding": _of_embedding,
-    "places": _of_positional_embedding,
-    "weighed-sum": _of_embedding_bag,
+    "layer-norm": _of_norm,
+    "embedding": _of_rows,
+    "places": _of_rows,
+    "mixture-density": _of_mixture,
 }
 
 

@@ -29,8 +29,7 @@ _IDS_AT_ONCE = 1 << 14
 class Pieces(Protocol):
     """Protocol of an input in pieces.
 
-    Attributes:
-        shape: rows and columns of a grid, or the number of pieces of a text.
+    `shape`: rows and columns of a grid, or the number of pieces of a text.
     """
 
     shape: tuple[int, ...]

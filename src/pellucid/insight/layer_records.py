@@ -1,56 +1,29 @@
-"""Record of every layer of an opened network: what it does, what it costs, what it gave."""
+"""Record of every layer of an opened network: what it does, its formula, what it costs, what it gave."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
 
 from pellucid.arithmetic.rounding import with_minus
-from pellucid.insight.formulas import formula_of
 from pellucid.insight.opened_networks import Opened
 from pellucid.insight.receptive_fields import axes, field_of, sees_input
-from pellucid.reference import Line
-from pellucid.reference.scaling import resizing_shares
+from pellucid.reference import LAYERS, Line
+from pellucid.reference.notation import Pointwise
 
-# Cost of a layer, beside the dense layer that would do the same work.
-#
-# A dense layer from the same inputs to the same outputs has a weight for every pair of them. What a layer
-# has fewer is saved by local connections (a unit is connected with its window alone) and, of parameters,
-# by sharing weights (all places use the same).
-
-_WITH_KERNELS = ("convolution", "transposed-convolution", "neighbours")
-# Layers that multiply each number that they take once, or once for each component.
-_ONCE_EACH = (
-    *("global-average", "text-average", "mixture-density"),
-    *("reparametrised", "reconstruction", "density-of-draw"),
+# Layers compared with the dense layer between the same numbers: their units are connected with a window alone
+# and, of those with kernels, all places share the weights.
+_LOCAL = frozenset(
+    {"convolution", "transposed-convolution", "neighbours", "average-pool", "global-average", "text-average"}
 )
-
-_LOCAL = (
-    "convolution",
-    "transposed-convolution",
-    "neighbours",
-    "average-pool",
-    "global-average",
-    "text-average",
-)
-# Number of a layer's weights that are learnt; the others stand.
-_LEARNT = {
-    "dense": 2,
-    "convolution": 2,
-    "transposed-convolution": 2,
-    "neighbours": 2,
-    "fixed-norm": 2,
-    "layer-norm": 2,
-    "places": 1,
-    "embedding": 1,
-    "lstm": 4,
-    "gru": 4,
-    "weighed-sum": 2,
-    "mixture-density": 3,
-}
+# How many of a layer's weights are learnt, where some are fixed.
+_LEARNT = {"fixed-norm": 2, "weighed-sum": 2, "standardise": 0, "rescale": 0}
+# Layers that multiply each number that they give once, and those that multiply each that they take.
+_EACH_GIVEN = frozenset({"fixed-norm", "layer-norm", "standardise", "rescale"})
+_EACH_TAKEN = frozenset({"mixture-density", "reparametrised", "reconstruction", "density-of-draw"})
 
 
 class Cost(NamedTuple):
@@ -71,50 +44,150 @@ class Cost(NamedTuple):
 
 def cost_of(opened: Opened, line: Line) -> Cost:
     """Cost of a line of an opened network."""
-    weights = opened.weights_of(line)[: _LEARNT.get(line.kind, 0)]
+    weights = opened.weights_of(line)[: _LEARNT.get(line.kind)]
     parameters = sum(each.size for each in weights)
-    sources = opened.sources(line)
-    inputs, outputs = opened.value(sources[0]).size, opened.value(line.name).size
-    multiply_adds = _multiply_adds(line.kind, [each.shape for each in weights], inputs, outputs, opened, line)
+    inputs, outputs = opened.taken(line)[0], opened.value(line.name)
+    bound = opened.bound(line)
+    if line.kind == "weighed-sum":  # an id of no weight is multiplied too
+        multiply_adds = len(set(inputs.tolist())) * outputs.size
+    elif bound is not None:
+        multiply_adds = bound.multiply_adds
+    elif line.kind == "attention-weights":
+        multiply_adds = len(inputs) * (inputs.size // 3)
+    elif line.kind in ("lstm", "gru"):
+        multiply_adds = len(outputs) * sum(each.size for each in weights if each.ndim == 2)
+    elif line.kind in _EACH_TAKEN:
+        multiply_adds = inputs.size * (weights[0].shape[1] if line.kind == "mixture-density" else 1)
+    else:
+        multiply_adds = outputs.size if line.kind in _EACH_GIVEN else 0
     if line.kind not in _LOCAL:
         return Cost(parameters, multiply_adds)
-    biases = outputs if len(weights) > 1 else 0
-    return Cost(parameters, multiply_adds, inputs * outputs + biases, inputs * outputs)
+    work = inputs.size * outputs.size
+    return Cost(parameters, multiply_adds, work + (outputs.size if len(weights) > 1 else 0), work)
 
 
-def _multiply_adds(
-    kind: str,
-    weights: Sequence[tuple[int, ...]],
-    inputs: int,
-    outputs: int,
-    opened: Opened,
-    line: Line,
-) -> int:
-    """Multiplications followed by an addition."""
-    if kind == "dense":
-        return outputs * weights[0][1]
-    if kind == "attention-weights":
-        return len(opened.value(opened.sources(line)[0])) * (inputs // 3)
-    if kind == "attention":
-        return len(opened.value(line.name)) * outputs
-    if kind in _WITH_KERNELS:  # transposed, what falls beyond the edges is counted, too
-        return (inputs if kind.startswith("transposed") else outputs) * math.prod(weights[0][1:])
-    if kind in ("lstm", "gru"):
-        return len(opened.value(line.name)) * sum(math.prod(shape) for shape in weights if len(shape) == 2)
-    if kind == "resize":
-        taken = opened.value(opened.sources(line)[0]).shape[1:]
-        shares = [
-            int(np.count_nonzero(resizing_shares(*each)))
-            for each in zip(taken, line.settings["size"], strict=True)
-        ]
-        return int(line.settings["channels"]) * shares[0] * shares[1]
-    if kind == "average-pool":
-        return outputs * int(math.prod(line.settings["window"]))
-    if kind == "weighed-sum":
-        return len(set(opened.value(opened.sources(line)[0]).tolist())) * outputs
-    if kind in _ONCE_EACH:
-        return inputs * (weights[0][1] if kind == "mixture-density" else 1)
-    return outputs if kind in ("fixed-norm", "layer-norm", "standardise", "rescale") else 0
+# Formulas in LaTeX follow from the line or the steps that are declared of a layer; the others are below.
+
+
+def formula_of(opened: Opened, line: Line) -> str:
+    """Formula of a layer in LaTeX with its sizes; between lines are two backslashes."""
+    bound, declared = opened.bound(line), LAYERS[line.kind].declared if line.kind in LAYERS else None
+    if bound is not None:
+        return bound.latex
+    shape = opened.value(line.name).shape
+    if isinstance(declared, tuple):
+        return _formula_of_steps(declared, shape, line.settings)
+    taken = [opened.taken(line)[0].shape, *(each.shape for each in opened.weights_of(line))]
+    return _BY_HAND[line.kind](_Sizes(taken[0], shape, taken[1:], line.settings))
+
+
+def _formula_of_steps(declared: tuple[Pointwise, ...], shape: tuple[int, ...], settings: Any) -> str:
+    index = {1: "o", 2: "t o", 3: "o r c"}[len(shape)]
+    numbers = {
+        name: f"{each:g}" if isinstance(each, (int, float)) else each for name, each in settings.items()
+    }
+    text, conditions = f"x_{{{index}}}", ""
+    for operation, symbol, *_ in declared:
+        # Settings stand in braces that hold their names; all other braces are LaTeX's.
+        for name, number in numbers.items():
+            symbol = symbol.replace(f"{{{name}}}", number)
+        symbol = symbol.replace("@", f"_{{{index}}}")
+        if operation == "function":
+            text = symbol
+        elif operation == "*":
+            text = f"{symbol} {text}"
+        elif operation == "/√":
+            text = rf"\frac{{{text}}}{{\sqrt{{{symbol} + \epsilon}}}}"
+            conditions = rf", \epsilon = {numbers['epsilon']}"
+        elif operation == "/":
+            text = rf"\frac{{{text}}}{{{symbol}}}"
+        else:
+            text = f"{text} {operation} {symbol}"
+    return f"y_{{{index}}} = {text}{conditions}"
+
+
+class _Sizes(NamedTuple):
+    """Shapes of what comes in, what goes out and the weights, and the settings."""
+
+    taken: tuple[int, ...]
+    given: tuple[int, ...]
+    weights: list[tuple[int, ...]]
+    settings: Any
+
+
+def _reconstruction(sizes: _Sizes) -> str:
+    count = math.prod(sizes.taken)
+    return (
+        rf"R = \frac{{{count}}}{{2}} \ln(2 \pi v) + \frac{{1}}{{2 v}} \sum_{{d=1}}^{{{count}}} "
+        rf"((y_{{d}} - x_{{d}})^{{2}} + \frac{{1}}{{12}}), v = {sizes.settings['variance']:.6g}"
+    )
+
+
+def _density_of_draw(sizes: _Sizes) -> str:
+    count = sizes.taken[0]
+    return (
+        rf"Q = \ln q(z | x) = - \frac{{1}}{{2}} \sum_{{j=1}}^{{{count}}} "
+        r"(\epsilon_{j}^{2} + \lambda_{j} + \ln 2 \pi)"
+    )
+
+
+def _mixture_density(sizes: _Sizes) -> str:
+    _, components, count = sizes.weights[0]
+    return (
+        rf"P = \ln p(z | y) = \ln \sum_{{k=1}}^{{{components}}} e^{{a_{{k}}}} \\ "
+        rf"a_{{k}} = \ln w_{{k}} - \frac{{1}}{{2}} \sum_{{j=1}}^{{{count}}} "
+        r"(\frac{(z_{j} - m_{k j})^{2}}{e^{\rho_{k j}}} + \rho_{k j} + \ln 2 \pi)"
+    )
+
+
+def _layer_norm(sizes: _Sizes) -> str:
+    index, count = {1: "o", 2: "t o"}[len(sizes.given)], sizes.given[-1]
+    place = index.removesuffix("o")
+    return (
+        rf"y_{{{index}}} = \gamma_{{o}} \frac{{x_{{{index}}} - \mu_{{{place}}}}}"
+        rf"{{\sqrt{{\sigma_{{{place}}}^{{2}} + \epsilon}}}} + \beta_{{o}}, "
+        rf"\epsilon = {sizes.settings['epsilon']:g} \\ "
+        rf"\mu_{{{place}}} = \frac{{1}}{{{count}}} \sum_{{i=1}}^{{{count}}} x_{{{place}i}} \\ "
+        rf"\sigma_{{{place}}}^{{2}} = \frac{{1}}{{{count}}} \sum_{{i=1}}^{{{count}}} "
+        rf"(x_{{{place}i}} - \mu_{{{place}}})^{{2}}"
+    )
+
+
+def _attention_weights(sizes: _Sizes) -> str:
+    heads, length, _ = sizes.given
+    numbers = sizes.taken[1] // 3 // heads
+    return (
+        rf"a_{{h i j}} = \frac{{e^{{s_{{h i j}}}}}}{{\sum_{{l=0}}^{{{length - 1}}} e^{{s_{{h i l}}}}}} \\ "
+        rf"s_{{h i j}} = \frac{{1}}{{\sqrt{{{numbers}}}}} \sum_{{c=1}}^{{{numbers}}} q_{{h i c}} k_{{h j c}}"
+    )
+
+
+_BY_HAND: dict[str, Callable[[_Sizes], str]] = {
+    "layer-norm": _layer_norm,
+    "side-by-side": lambda sizes: r"y = (x_{1}, x_{2}, \dots)",
+    "embedding": lambda sizes: rf"y_{{t o}} = E_{{x_{{t}} o}}, o = 1, \dots, {sizes.weights[0][1]}",
+    "attention-weights": _attention_weights,
+    "unit-length": lambda sizes: r"y_{o} = \frac{x_{o}}{\sqrt{\sum_{i} x_{i}^{2}}}",
+    "present": lambda sizes: r"y_{t} = [x_{t} \ne 0]",
+    "turned-places": lambda sizes: rf"y_{{t}} = {sizes.given[0] - 1} - t",
+    "softmax": lambda sizes: (
+        rf"p_{{o}} = \frac{{e^{{x_{{o}}}}}}{{\sum_{{j=1}}^{{{sizes.taken[0]}}} e^{{x_{{j}}}}}}"
+    ),
+    "closed": lambda sizes: r"y = f(x)",
+    "lstm": lambda sizes: (
+        r"s_{t} = \sigma(f_{t}) s_{t-1} + \sigma(i_{t}) \tanh(g_{t}) \\ "
+        r"h_{t} = \sigma(o_{t}) \tanh(s_{t}) \\ "
+        r"(i, f, g, o)_{t} = W x_{t} + b + U h_{t-1} + c"
+    ),
+    "gru": lambda sizes: (
+        r"h_{t} = (1 - z_{t}) \tanh(W_{g} x_{t} + b_{g} + r_{t} (U_{g} h_{t-1} + c_{g})) + z_{t} h_{t-1} \\ "
+        r"(r, z)_{t} = \sigma(W x_{t} + b + U h_{t-1} + c)"
+    ),
+    "reparametrised": lambda sizes: r"z_{o} = \mu_{o} + e^{\lambda_{o} / 2} \epsilon_{o}",
+    "reconstruction": _reconstruction,
+    "density-of-draw": _density_of_draw,
+    "mixture-density": _mixture_density,
+}
 
 
 _WORDS = {
@@ -171,6 +244,8 @@ class LayerRecord:
             where it sees nothing of it.
         values: what it gave.
         part: of the network that it belongs to; empty where there is one part alone.
+        declaration: what `pellucid.reference` declares of it: `line` of index notation and the `sizes` of its
+            letters, or `steps`; `None` of kinds that it does not say so of.
     """
 
     name: str
@@ -184,6 +259,7 @@ class LayerRecord:
     receptive_field: tuple[int, ...]
     values: Shaped[np.ndarray, "..."]
     part: str = ""
+    declaration: dict[str, Any] | None = None
 
     def _repr_latex_(self) -> str:
         return rf"$$\begin{{gathered}} {self.formula} \end{{gathered}}$$"
@@ -200,8 +276,11 @@ def layer_records(opened: Opened) -> list[LayerRecord]:
 
 def _record(opened: Opened, line: Line) -> LayerRecord:
     """Record of one line: formula, shapes, cost, field and values."""
-    sources = opened.sources(line)
-    values = opened.value(line.name)
+    sources, values, bound = opened.sources(line), opened.value(line.name), opened.bound(line)
+    declared = LAYERS[line.kind].declared if line.kind in LAYERS else None
+    declaration = None if bound is None else bound.to_json()
+    if isinstance(declared, tuple):
+        declaration = {"steps": [list(each) for each in declared]}
     return LayerRecord(
         name=line.name,
         kind=line.kind,
@@ -214,6 +293,7 @@ def _record(opened: Opened, line: Line) -> LayerRecord:
         receptive_field=_field_size(opened, line),
         values=values,
         part=opened.parts.get(line.name, ""),
+        declaration=declaration,
     )
 
 

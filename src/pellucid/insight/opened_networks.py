@@ -19,6 +19,7 @@ from pellucid.insight.unfolding import unfold
 from pellucid.networks import Network
 from pellucid.networks.transformer import Attend
 from pellucid.reference import LAYERS, Line
+from pellucid.reference.notation import Bound, Declaration
 
 # Network opened on one input: its lines, and the value that every one of them had.
 
@@ -70,6 +71,25 @@ class Opened:
     def sources(self, line: Line) -> list[str]:
         """Names of the values that a line takes, its weights left out."""
         return [name for name in line.takes if name in self.values]
+
+    def taken(self, line: Line) -> list[Shaped[np.ndarray, "..."]]:
+        """Everything that a line takes, in order: values without the batch, and weights."""
+        return [self.values[name][0] if name in self.values else self.weights[name] for name in line.takes]
+
+    def bound(self, line: Line) -> Bound | None:
+        """Line of index notation that is declared of a layer, with its arrays; `None` where there is none."""
+        if line.name not in self._bound:
+            declared = LAYERS[line.kind].declared if line.kind in LAYERS else None
+            self._bound[line.name] = (
+                declared.bind(self.taken(line), self.value(line.name).shape, line.settings)
+                if isinstance(declared, Declaration)
+                else None
+            )
+        return self._bound[line.name]
+
+    @cached_property
+    def _bound(self) -> dict[str, Bound | None]:
+        return {}
 
     def weights_of(self, line: Line) -> list[Shaped[np.ndarray, "..."]]:
         """Weights that a line takes, in order."""

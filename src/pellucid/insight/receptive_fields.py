@@ -1,36 +1,24 @@
 """Receptive field of one unit: the part of the input that it can see, as a box.
 
-Followed back line by line. A window of $K$ places with stride $s$ and padding $p$ at place $r$ sees the
-places $r s - p$ to $r s - p + K - 1$ of what it slides over, those beyond the edge left out; so units
-$a$ to $b$ see $a s - p$ to $b s - p + K - 1$. Where several lines take one value, the boxes are joined.
+Followed back layer by layer, by the line of index notation of each: a window of $K$ places with stride $s$
+and padding $p$ at the places $a$ to $b$ sees the places $a s - p$ to $b s - p + K - 1$ of what it slides
+over, those beyond the edge left out. Where several layers take one value, the boxes are joined.
 
 Source: Araujo, Norris and Sim 2019, "Computing receptive fields of convolutional neural networks",
 Distill, for windows one behind the other.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
+from collections.abc import Sequence
 
 from pellucid.insight.opened_networks import Opened
-from pellucid.reference import Line
-from pellucid.reference.scaling import resizing_shares
+from pellucid.reference import LAYERS, Line
+from pellucid.reference.notation import Declaration
 
 # First and last place.
 Range = tuple[int, int]
 
 # One range for rows and one for columns, one for the places of a text, or one for the units of a vector.
 Box = tuple[Range, ...]
-
-
-class _Step(NamedTuple):
-    """Facts by which a line passes a box on: its own shape, that of what it takes, and its settings."""
-
-    line: Line
-    shape: tuple[int, ...]
-    taken: tuple[int, ...]
-    kernel: tuple[int, ...]
 
 
 def axes(shape: Sequence[int]) -> tuple[int, ...]:
@@ -151,13 +139,18 @@ def _along(
 
 
 def _through(opened: Opened, line: Line, source: str, box: Box) -> Box:
-    """Box of one source that a box of a line's units sees."""
+    """Box of one source that a box of a layer's units sees."""
     shape, taken = opened.value(line.name).shape, opened.value(source).shape
-    weights = opened.weights_of(line)
-    kernel = weights[0].shape[2:] if line.kind in _WITH_KERNELS else ()
-    step = _Step(line, shape, taken, kernel)
-    seen = _SEEING.get(line.kind, _same if axes(shape) == axes(taken) else _all)(step, box)
-    lengths = axes(taken)
+    lengths, declared = axes(taken), LAYERS[line.kind].declared if line.kind in LAYERS else None
+    seen: Box = tuple((0, length - 1) for length in lengths)
+    bound = opened.bound(line)
+    if bound is not None and isinstance(declared, Declaration):
+        name = declared.names[line.takes.index(source)]
+        seen = seen if name == "-" else bound.field(name, box)
+    elif line.kind in ("lstm", "gru"):  # everything up to its place
+        seen = ((0, box[0][1]),)
+    elif axes(shape) == lengths and line.kind not in _SEEING_ALL:
+        seen = box
     return tuple(
         (max(0, low), min(length - 1, high)) for (low, high), length in zip(seen, lengths, strict=True)
     )
@@ -167,110 +160,21 @@ def _joined(one: Box, other: Box) -> Box:
     return tuple((min(a, c), max(b, d)) for (a, b), (c, d) in zip(one, other, strict=True))
 
 
-def _same(step: _Step, box: Box) -> Box:
-    return box
-
-
-def _all(step: _Step, box: Box) -> Box:
-    return tuple((0, length - 1) for length in axes(step.taken))
-
-
-def _windows(step: _Step, box: Box) -> Box:
-    """Box seen by a convolution or pool over maps."""
-    settings: dict[str, Any] = dict(step.line.settings)
-    window = settings.get("window", step.kernel)
-    stride, padding = settings.get("stride", window), settings.get("padding", (0, 0))
-    return tuple(
-        (low * down - above, high * down - above + size - 1)
-        for (low, high), down, above, size in zip(box, stride, padding, window, strict=True)
-    )
-
-
-def _transposed(step: _Step, box: Box) -> Box:
-    """Box of the places whose kernels reach those of a box: the first with the end of its kernel."""
-    settings = step.line.settings
-    return tuple(
-        (-((size - 1 - low - above) // down), (high + above) // down)
-        for (low, high), down, above, size in zip(
-            box, settings["stride"], settings["padding"], step.kernel, strict=True
-        )
-    )
-
-
-def _resized(step: _Step, box: Box) -> Box:
-    """Box of the rows and columns that have a share in those of another size."""
-    found = []
-    for (low, high), before, after in zip(box, step.taken[1:], step.shape[1:], strict=True):
-        shares = resizing_shares(before, after)
-        found.append((int(np.flatnonzero(shares[low])[0]), int(np.flatnonzero(shares[high])[-1])))
-    return tuple(found)
-
-
-def _conv1d(step: _Step, box: Box) -> Box:
-    (low, high), size = box[0], step.kernel[0]
-    before = (size - 1) // 2
-    return ((low - before, high - before + size - 1),)
-
-
-def _turned(step: _Step, box: Box) -> Box:
-    (low, high), last = box[0], step.taken[0] - 1
-    return ((last - high, last - low),)
-
-
-def _one_token(step: _Step, box: Box) -> Box:
-    """Box seen by a dense layer: all of a vector, and of a text the token at its own place."""
-    return box if len(step.taken) == 2 else _all(step, box)
-
-
-def _until_now(step: _Step, box: Box) -> Box:
-    """Box seen by a recurrent layer: everything up to its place."""
-    return ((0, box[0][1]),)
-
-
-def _flattened(step: _Step, box: Box) -> Box:
-    (low, high) = box[0]
-    if len(step.taken) < 3:
-        return box if len(step.taken) == 1 else _all(step, box)
-    if low != high:
-        return _all(step, box)
-    _, row, column = np.unravel_index(low, step.taken)
-    return (int(row), int(row)), (int(column), int(column))
-
-
 # Lines of which each number comes from one number alone.
 _PASSING = frozenset({"side-by-side", "relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh", "softplus"})
 
 # Lines that say where ids stand and not which.
 _UNSEEING = frozenset({"present", "turned-places"})
 
-_WITH_KERNELS = frozenset({"convolution", "transposed-convolution", "neighbours"})
-
-# Functions that follow a box of units back; other lines keep it where the axes are the same.
-_SEEING: dict[str, Callable[[_Step, Box], Box]] = {
-    "convolution": _windows,
-    "transposed-convolution": _transposed,
-    "max-pool": _windows,
-    "average-pool": _windows,
-    "resize": _resized,
-    "neighbours": _conv1d,
-    "turn": _turned,
-    "lstm": _until_now,
-    "gru": _until_now,
-    "flatten": _flattened,
-    "closed": _all,
-    "dense": _one_token,
-    "attention-weights": _all,
-    "attention": _all,
-    "unit-length": _all,
-    "softmax": _all,
-    "global-max": _all,
-    "global-average": _all,
-    "text-max": _all,
-    "text-average": _all,
-    "weighed-sum": _all,
-    "unflatten": _all,
-    "part": _all,
-    "reconstruction": _all,
-    "density-of-draw": _all,
-    "mixture-density": _all,
-}
+# Lines of which each number sees all that there are, though there are as many.
+_SEEING_ALL = frozenset(
+    {
+        "closed",
+        "attention-weights",
+        "unit-length",
+        "softmax",
+        "reconstruction",
+        "density-of-draw",
+        "mixture-density",
+    }
+)

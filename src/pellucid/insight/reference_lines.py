@@ -48,10 +48,8 @@ CLOSED = "closed"
 class Same(NamedTuple):
     """Counterpart in the reference of a layer of torch.
 
-    Attributes:
-        kind: key of `LAYERS`, or how to tell it from the layer.
-        weights: names of its tensors, in the order in which the reference takes them.
-        settings: keywords, from the layer.
+    `kind`: key of `LAYERS`, or how to tell it from the layer; `weights`: names of its tensors, in the order
+    in which the reference takes them; `settings`: keywords, from the layer.
     """
 
     kind: str | Callable[[Any], str]

@@ -22,9 +22,7 @@ Pair = tuple[int, int]
 class Resize(nn.Module):
     """Scaling of images, as `ScaleAndStandardise` does it.
 
-    Args:
-        size: new height and width.
-        channels: as many as there are, or more where there is one.
+    `size`: new height and width; `channels`: as many as there are, or more where there is one.
     """
 
     def __init__(self, size: Pair, channels: int) -> None:
@@ -48,14 +46,8 @@ class Resize(nn.Module):
 class PaddedConvolution(nn.Conv2d):
     """Convolution padded below and right otherwise than above and left, as TensorFlow does it.
 
-    Attributes:
-        before: rows above and columns to the left.
-        after: rows below and columns to the right.
-
-    Args:
-        layer: the convolution, whose weights are shared.
-        before: see the attribute.
-        after: likewise.
+    `before`: rows above and columns to the left; `after`: rows below and columns to the right; `layer`: the
+    convolution, whose weights are shared.
     """
 
     before: Pair
@@ -103,14 +95,8 @@ class SideBySide(nn.Module):
 class Closed(nn.Module):
     """Step of a backbone that is computed, but not opened.
 
-    Attributes:
-        what: the step in words.
-        gives_values: whether its result is an array of numbers.
-
-    Args:
-        step: a layer or function.
-        what: see the attribute.
-        gives_values: likewise.
+    `what`: the step in words; `gives_values`: whether its result is an array of numbers; `step`: a layer or
+    function.
     """
 
     what: str
@@ -179,12 +165,7 @@ class DensityOfDraw(nn.Module):
 class Levels(nn.Module):
     """Grey levels out of standardised maps: the inverse of a standardisation, whose numbers it has.
 
-    Attributes:
-        mean: of each channel.
-        std: likewise.
-
-    Args:
-        standardise: the standardisation.
+    `mean`: of each channel; `std`: likewise; `standardise`: the standardisation.
     """
 
     mean: Tensor
@@ -205,11 +186,7 @@ class Levels(nn.Module):
 class Reconstruction(nn.Module):
     """Minus the logarithm of the probability of grey levels, normal around rebuilt ones with one variance.
 
-    Attributes:
-        variance: (1,).
-
-    Args:
-        variance: see the attribute.
+    `variance`: (1,).
     """
 
     variance: Tensor
@@ -234,14 +211,8 @@ class PriorOfClass(nn.Module):
 
     Its numbers are parameters where they were learnt.
 
-    Attributes:
-        means: (1, component, number).
-        log_variances: likewise.
-        logits: (1, component).
-
-    Args:
-        prior: of all classes.
-        label: position of the class.
+    `means`: (1, component, number); `log_variances`: likewise; `logits`: (1, component); `prior`: of all
+    classes; `label`: position of the class.
     """
 
     means: Tensor
@@ -286,8 +257,7 @@ class KnownWords(nn.Module):
 
     The weighted mean is brought to length 1, so that it may be that of vectors times their weights.
 
-    Args:
-        layer: whose vectors and weights are taken.
+    `layer`: whose vectors and weights are taken.
     """
 
     def __init__(self, layer: MeanAndMax) -> None:
@@ -322,10 +292,8 @@ class KnownWords(nn.Module):
 class Step(NamedTuple):
     """Step of a program.
 
-    Attributes:
-        name: of its layer.
-        part: of the network, in words.
-        takes: names of the given values, or of the steps, that the layer takes.
+    `name`: of its layer; `part`: of the network, in words; `takes`: names of the given values, or of the
+    steps, that the layer takes.
     """
 
     name: str

@@ -1,54 +1,27 @@
 """One unit of any layer opened: the very numbers it saw, and every step from them to its value.
 
-Everything is computed from what the network itself gave in the layers before, in double precision, by
-the formulas of `pellucid.reference`.
+Everything is computed from what the network itself gave in the layers before, in double precision, by what
+`pellucid.reference` declares of the layer: its line of index notation, or its steps. Layers that have neither
+are opened by hand: `_BY_HAND`.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from jaxtyping import Float64
 
+from pellucid.arithmetic.rounding import with_minus
 from pellucid.insight.opened_networks import Opened
 from pellucid.insight.reference_lines import CLOSED
-from pellucid.insight.unit_arithmetic import (
-    Arithmetic,
-    Asked,
-    Index,
-    Parts,
-    Settings,
-    Step,
-    average,
-    bias_of,
-    conv1d,
-    convolution,
-    largest,
-    resized,
-    text_average,
-    text_largest,
-    weighed,
-    wide,
-)
-from pellucid.insight.unit_layers import (
-    attention_unit,
-    attention_weight,
-    clamped,
-    density_of_draw,
-    gru_unit,
-    layer_norm_unit,
-    lstm_unit,
-    mixture_density,
-    part_of_vector,
-    positional_embedding_unit,
-    reconstruction,
-    reparametrised,
-    transposed_convolution,
-    unflattened,
-    unit_length_unit,
-)
+from pellucid.insight.unit_arithmetic import Arithmetic, Asked, Choice, Parts, Step, Weighing, wide
 from pellucid.reference import LAYERS
-from pellucid.reference.embedding import factors
+from pellucid.reference.activations import sigmoid
+from pellucid.reference.attention import parts
+from pellucid.reference.autoencoder import NOISE_VARIANCE
+from pellucid.reference.notation import Bound, Pointwise
 
-Arrays = Sequence[np.ndarray]
+_SIGNS = {"+": "+", "-": "\u2212", "*": "\u00d7", "/": "÷", "/√": "÷"}
 
 
 def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
@@ -60,108 +33,82 @@ def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
     """
     line, index = opened.line(name), tuple(int(each) for each in unit)
     value = opened.value(name)
-    if line.kind not in _OPENERS:
+    if line.kind not in OPENED:
         what = "is computed by a layer that is closed" if line.kind == CLOSED else "says where ids stand"
         raise ValueError(f"{name}: {what}, and has no units to open")
     if len(index) != value.ndim or any(
         not 0 <= at < size for at, size in zip(index, value.shape, strict=True)
     ):
         raise ValueError(f"{name}: unit {index} is not within {value.shape}")
-    taken = [opened.value(each) if each in opened.values else opened.weights[each] for each in line.takes]
-    if line.kind in _RECURRENT:
-        taken.append(value)  # a place of a recurrent layer takes the states of the place before
-    parts = _OPENERS[line.kind](Asked(taken, line.settings, index))
-    return Arithmetic(name, line.kind, index, network=float(value[index]), **parts._asdict())
+    asked = Asked(opened.taken(line), line.settings, index)
+    bound, declared = opened.bound(line), LAYERS[line.kind].declared
+    if bound is not None:
+        found = _by_line(bound, index)
+    elif isinstance(declared, tuple) and declared:
+        found = _by_steps(line.kind, declared, asked)
+    else:
+        if line.kind in ("lstm", "gru"):
+            asked.taken.append(value)  # a place of a recurrent layer takes the states of the place before
+        found = _BY_HAND[line.kind](asked)
+    return Arithmetic(name, line.kind, index, network=float(value[index]), **found._asdict())
 
 
-def _dense(asked: Asked) -> Parts:
-    (inputs, weight, *_), (*place, unit) = asked.taken, asked.unit
-    return weighed(inputs[tuple(place)], weight[unit], bias_of(asked, unit))
+def _by_line(bound: Bound, unit: tuple[int, ...]) -> Parts:
+    """A number by the line of its layer: what is weighed and added up, the largest, or the one passed on."""
+    sums = bound.unit(unit)
+    if bound.is_copy:
+        source = tuple(int(each.item()) for each in sums.places)
+        return _passed(sums.patch.item(), f"the number at {source}", source)
+    if bound.notation.operation == "max":
+        window = sums.patch[0] if sums.patch.ndim == 3 else sums.patch  # a map's own axis holds one channel
+        best = int(window.argmax())
+        winner = tuple(int(each) for each in np.unravel_index(best, window.shape))
+        place = tuple(int(each.ravel()[best]) for each in sums.places)
+        value = float(window[winner])
+        return Parts(value, abs(value), choice=Choice(window, winner, place), source=place)
+    weighing = Weighing("", sums.patch, sums.weights, sums.bias)
+    return Parts(weighing.value, weighing.magnitude, weighings=(weighing,))
 
 
-def _embedding_bag(asked: Asked) -> Parts:
-    (tokens, weight, bias, rarity), (unit,) = asked.taken, asked.unit
-    shares = factors(tokens[None], wide(rarity), groups=asked.settings["groups"])[0]
-    ids = np.flatnonzero(shares)
-    return weighed(shares[ids], weight[ids, unit], bias[unit])
+def _by_steps(kind: str, declared: tuple[Pointwise, ...], asked: Asked) -> Parts:
+    """A number by the steps of its layer from the one in its place."""
+    x = float(asked.taken[0][asked.unit])
+    steps, value, magnitude = [Step("x", x)], x, abs(x)
+    for operation, _, words, operand, at in declared:
+        if operation == "function":
+            layer, taken = LAYERS[kind], wide([value])
+            value = float(layer.forward(taken, **asked.settings)[0])
+            magnitude += abs(value)
+            steps.append(Step(words.format(**asked.settings) or f"{kind} of x", value))
+            if not words and layer.backward is not None:
+                slope = float(layer.backward(np.ones(1), taken, **asked.settings)[0])
+                steps.append(Step("slope there", slope))
+            continue
+        if at == "setting":
+            number, said = float(asked.settings[str(operand)]), "{:.6g}"
+        else:
+            array, (place, *_) = asked.taken[int(operand)], asked.unit
+            row = min(place, len(array) - 1)
+            index = {"channel": None, "unit": asked.unit, "place": (row, *asked.unit[1:])}[at]
+            number = float(array.reshape(-1)[place] if index is None else array[index])
+            named = words.format(number=asked.unit[-1], place=place)
+            said = named if at == "unit" else f"{named} {{:.6g}}"
+        said = said.format(number)
+        if operation == "/√":
+            said = f"√({said} + {asked.settings['epsilon']:g})"
+            number = float(np.sqrt(number + asked.settings["epsilon"]))
+        if operation in "+-":
+            value, magnitude = value + (number if operation == "+" else -number), magnitude + abs(number)
+        elif operation == "*":
+            value, magnitude = value * number, magnitude * abs(number)
+        else:
+            value, magnitude = value / number, magnitude / abs(number)
+        steps.append(Step(f"{_SIGNS[operation]} {said}", value))
+    return Parts(value, magnitude, steps=tuple(steps), source=asked.unit)
 
 
-def _bent(kind: str) -> Callable[[Asked], Parts]:
-    """Activation function: the point on its curve, and the slope there."""
-    layer = LAYERS[kind]
-
-    def opened(asked: Asked) -> Parts:
-        """Value and slope at what the unit takes."""
-        at = wide([asked.taken[0][asked.unit]])
-        value = float(layer.forward(at, **asked.settings)[0])
-        assert layer.backward is not None  # activations have a gradient
-        slope = float(layer.backward(np.ones(1), at, **asked.settings)[0])
-        steps = (Step("x", float(at[0])), Step(f"{kind} of x", value), Step("slope there", slope))
-        return Parts(value, abs(float(at[0])) + abs(value), steps=steps, source=asked.unit)
-
-    return opened
-
-
-def _normed(asked: Asked) -> Parts:
-    (inputs, *numbers), channel = asked.taken, asked.unit[0]
-    scale, shift, mean, variance = (float(each[channel]) for each in numbers)
-    x = float(inputs[asked.unit])
-    deviation = float(np.sqrt(variance + asked.settings["epsilon"]))
-    steps = (
-        Step("x", x),
-        Step(f"\u2212 mean {mean:.6g}", x - mean),
-        Step(f"÷ √(variance {variance:.6g} + {asked.settings['epsilon']:g})", (x - mean) / deviation),
-        Step(f"\u00d7 scale {scale:.6g}", scale * (x - mean) / deviation),
-        Step(f"+ shift {shift:.6g}", scale * (x - mean) / deviation + shift),
-    )
-    magnitude = (abs(x) + abs(mean)) * abs(scale) / deviation + abs(shift)
-    return Parts(steps[-1].value, magnitude, steps=steps, source=asked.unit)
-
-
-def _standardised(asked: Asked) -> Parts:
-    (inputs, *numbers), unit = asked.taken, asked.unit
-    mean, deviation = (float(each.reshape(-1)[unit[0]]) for each in numbers)
-    x = float(inputs[unit])
-    steps = (
-        Step("x", x),
-        Step(f"\u2212 mean {mean:.6g}", x - mean),
-        Step(f"÷ deviation {deviation:.6g}", (x - mean) / deviation),
-    )
-    return Parts(steps[-1].value, (abs(x) + abs(mean)) / deviation, steps=steps, source=unit)
-
-
-def _rescaled(asked: Asked) -> Parts:
-    (inputs, *numbers), unit = asked.taken, asked.unit
-    mean, deviation = (float(each.reshape(-1)[unit[0]]) for each in numbers)
-    x = float(inputs[unit])
-    steps = (
-        Step("x", x),
-        Step(f"\u00d7 deviation {deviation:.6g}", deviation * x),
-        Step(f"+ mean {mean:.6g}", deviation * x + mean),
-    )
-    return Parts(steps[-1].value, abs(deviation * x) + abs(mean), steps=steps, source=unit)
-
-
-def _divided(asked: Asked) -> Parts:
-    x, divisor = float(asked.taken[0][asked.unit]), asked.settings["divisor"]
-    steps = (Step("x", x), Step(f"÷ {divisor:.6g}", x / divisor))
-    return Parts(x / divisor, abs(x / divisor), steps=steps, source=asked.unit)
-
-
-def _added(asked: Asked) -> Parts:
-    x, shortcut = (float(each[asked.unit]) for each in asked.taken)
-    steps = (Step("x", x), Step("+ shortcut", x + shortcut))
-    return Parts(x + shortcut, abs(x) + abs(shortcut), steps=steps, source=asked.unit)
-
-
-def _passed(value: float, words: str, source: Index) -> Parts:
+def _passed(value: float, words: str, source: tuple[int, ...]) -> Parts:
     return Parts(value, abs(value), steps=(Step(words, value),), source=source)
-
-
-def _flattened(asked: Asked) -> Parts:
-    inputs = asked.taken[0]
-    source = tuple(int(each) for each in np.unravel_index(asked.unit[0], inputs.shape))
-    return _passed(float(inputs[source]), f"the number at {source}", source)
 
 
 def _beside(asked: Asked) -> Parts:
@@ -172,12 +119,6 @@ def _beside(asked: Asked) -> Parts:
             return _passed(float(part[source]), f"the number at {source} of part {number}", source)
         channel -= part.shape[-1]
     raise AssertionError("a unit that open_unit found within the layer is within one of its parts")
-
-
-def _turned(asked: Asked) -> Parts:
-    (values, order), (place, channel) = asked.taken, asked.unit
-    source = (int(order[place]), channel)
-    return _passed(float(values[source]), f"the number at {source}", source)
 
 
 def _looked_up(asked: Asked) -> Parts:
@@ -199,57 +140,231 @@ def _softmax(asked: Asked) -> Parts:
     return Parts(value, 1.0, steps=steps, source=asked.unit)
 
 
-def _of_transformer(unit_of: Callable[[Arrays, Settings, Index], Parts]) -> Callable[[Asked], Parts]:
-    return lambda asked: unit_of(asked.taken, asked.settings, asked.unit)
+def _layer_norm(asked: Asked) -> Parts:
+    """A number of a layer norm; mean and variance are those of the vector that it belongs to."""
+    inputs, *weights = asked.taken
+    unit, epsilon = asked.unit, asked.settings["epsilon"]
+    scale, shift = (float(each[unit[-1]]) for each in weights)
+    vector = wide(inputs[unit[:-1]])
+    x, mean, variance = float(vector[unit[-1]]), float(vector.mean()), float(vector.var())
+    deviation = float(np.sqrt(variance + epsilon))
+    steps = (
+        Step("x", x),
+        Step(f"\u2212 mean {mean:.6g} of the {len(vector)} numbers", x - mean),
+        Step(f"÷ √(variance {variance:.6g} + {epsilon:g})", (x - mean) / deviation),
+        Step(f"\u00d7 scale {scale:.6g}", scale * (x - mean) / deviation),
+        Step(f"+ shift {shift:.6g}", scale * (x - mean) / deviation + shift),
+    )
+    magnitude = (abs(x) + float(np.abs(vector).mean())) * abs(scale) / deviation + abs(shift)
+    return Parts(steps[-1].value, magnitude, steps=steps, source=unit)
+
+
+def _unit_length(asked: Asked) -> Parts:
+    vector, unit = wide(asked.taken[0]), asked.unit
+    x, length = float(vector[unit]), max(float(np.sqrt((vector**2).sum())), 1e-12)
+    steps = (Step("x", x), Step(f"÷ length {length:.6g} of the vector", x / length))
+    return Parts(x / length, abs(x / length), steps=steps, source=unit)
+
+
+def _attention_weight(asked: Asked) -> Parts:
+    """A weight of a head from token i to token j: the product of query and key, and its softmax.
+
+    The weights of a query add up to 1, which is what a difference is measured against.
+    """
+    (projected, present), (head, i, j) = asked.taken, asked.unit
+    query, key, _ = (wide(each[0]) for each in parts(projected[None], asked.settings["heads"]))
+    root = float(np.sqrt(query.shape[-1]))
+    scores = np.where(present, key[head] @ query[head, i] / root, -np.inf)
+    product = Weighing("", key[head, j], query[head, i], 0.0)
+    powers = np.exp(scores - scores.max())
+    value = float(powers[j] / powers.sum())
+    steps = (
+        Step(f"s: query times key \u00f7 \u221a{query.shape[-1]}", product.value / root),
+        Step(f"e to the power of s \u2212 {scores.max():.6g}", float(powers[j])),
+        Step(f"sum of these powers over all {int(present.sum())} tokens", float(powers.sum())),
+        Step("the one divided by the sum", value),
+    )
+    return Parts(value, 1.0, (product,), steps=steps)
+
+
+# Recurrent layers. Each gate of a unit has two sums, of the place's vector and of the states before.
+
+_LSTM = ("input gate i", "forget gate f", "candidate g", "output gate o")
+_GRU = ("reset gate r", "update gate z", "candidate g")
 
 
 def _lstm(asked: Asked) -> Parts:
-    return lstm_unit(asked.taken, asked.unit)
+    (place, number), taken = asked.unit, asked.taken
+    inside = _sums(taken, number, 4, 0) + _sums(taken, number, 4, 1)
+    i, f, g, o = sigmoid(inside[0]), sigmoid(inside[1]), np.tanh(inside[2]), sigmoid(inside[3])
+    before = memory = 0.0
+    for t in range(place + 1):
+        before, memory = memory, float(f[t] * memory + i[t] * g[t])
+    value = float(o[place] * np.tanh(memory))
+    steps = (
+        *_after(_LSTM, (i, f, g, o), place),
+        Step("memory before", before),
+        Step("memory s: f \u00d7 memory before + i \u00d7 g", memory),
+        Step("state h: o \u00d7 tanh(s)", value),
+    )
+    return _recurrent(asked, _LSTM, value, steps)
 
 
 def _gru(asked: Asked) -> Parts:
-    return gru_unit(asked.taken, asked.unit)
+    (place, number), taken = asked.unit, asked.taken
+    of_inputs, of_state = _sums(taken, number, 3, 0), _sums(taken, number, 3, 1)
+    r, z = sigmoid(of_inputs[0] + of_state[0]), sigmoid(of_inputs[1] + of_state[1])
+    g = np.tanh(of_inputs[2] + r * of_state[2])
+    before = float(_before(taken[5])[place, number])
+    value = float((1 - z[place]) * g[place] + z[place] * before)
+    steps = (
+        *_after(_GRU, (r, z, g), place),
+        Step("state before", before),
+        Step("state h: (1 \u2212 z) \u00d7 g + z \u00d7 state before", value),
+    )
+    return _recurrent(asked, _GRU, value, steps)
 
 
-_RECURRENT = ("lstm", "gru")
+def _sums(taken: Sequence[np.ndarray], unit: int, gates: int, part: int) -> Float64[np.ndarray, "gate place"]:
+    """Weighted sums inside a unit's gates at every place: of the inputs (0), or of the states (1)."""
+    inputs, weights, biases = (taken[0], taken[5])[part], taken[1 + part], taken[3 + part]
+    rows = unit + np.arange(gates) * (len(weights) // gates)
+    seen = _before(inputs) if part else wide(inputs)
+    sums: np.ndarray = wide(weights[rows]) @ seen.T + biases[rows][:, None]
+    return sums
 
-# Functions that open a unit, by kind of layer.
-_OPENERS: dict[str, Callable[[Asked], Parts]] = {
-    "dense": _dense,
-    "convolution": convolution,
-    "neighbours": conv1d,
-    "max-pool": largest,
-    "average-pool": average,
-    "global-max": largest,
-    "global-average": average,
-    "text-max": text_largest,
-    "text-average": text_average,
-    "weighed-sum": _embedding_bag,
-    **{kind: _bent(kind) for kind in ("relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh", "softplus")},
-    "fixed-norm": _normed,
-    "resize": resized,
-    "standardise": _standardised,
-    "rescale": _rescaled,
-    "divide": _divided,
-    "add": _added,
-    "flatten": _flattened,
-    "unflatten": unflattened,
-    "part": part_of_vector,
-    "clamp": clamped,
-    "transposed-convolution": transposed_convolution,
-    "reparametrised": reparametrised,
-    "reconstruction": reconstruction,
-    "density-of-draw": density_of_draw,
-    "mixture-density": mixture_density,
+
+def _before(states: np.ndarray) -> Float64[np.ndarray, "place units"]:
+    """States at the place before each, zeros at the first."""
+    return np.concatenate([np.zeros((1, states.shape[1])), wide(states[:-1])])
+
+
+def _after(names: tuple[str, ...], gates: Sequence[np.ndarray], place: int) -> list[Step]:
+    """Values of the gates: candidates go through tanh, the others through a sigmoid."""
+    return [
+        Step(f"{name}, after {'tanh' if name.startswith('candidate') else 'the sigmoid'}", float(gate[place]))
+        for name, gate in zip(names, gates, strict=True)
+    ]
+
+
+def _recurrent(asked: Asked, names: tuple[str, ...], value: float, steps: tuple[Step, ...]) -> Parts:
+    """A state with the sums inside each gate."""
+    inputs, input_weight, state_weight, input_bias, state_bias, states = asked.taken
+    place, number = asked.unit
+    found = []
+    for gate, name in enumerate(names):
+        row = gate * (len(input_weight) // len(names)) + number
+        for where, seen, weight, bias in (
+            ("from the place", inputs[place], input_weight, input_bias),
+            ("from the states before", _before(states)[place], state_weight, state_bias),
+        ):
+            found.append(Weighing(f"{name}, {where}", wide(seen), wide(weight[row]), float(bias[row])))
+    magnitude = max(each.magnitude for each in found) + abs(value)
+    return Parts(value, magnitude, tuple(found), steps=steps)
+
+
+# Networks that make images. A term of the bound is one number, and its steps are the sums that it is made of.
+
+# Components of a prior that are written out: those in which a draw is likeliest.
+_MOST_COMPONENTS = 12
+
+
+def _reparametrised(asked: Asked) -> Parts:
+    """A latent number, drawn: the mean, and the noise times the deviation."""
+    mean, log_variance, noise = (float(each[asked.unit]) for each in asked.taken)
+    deviation = math.exp(log_variance / 2)
+    steps = (
+        Step("mean \u03bc", mean),
+        Step("log variance \u03bb", log_variance),
+        Step("deviation \u03c3 = e to the power of \u03bb / 2", deviation),
+        Step("noise \u03b5", noise),
+        Step("\u03c3 \u00d7 \u03b5", deviation * noise),
+        Step("z = \u03bc + \u03c3 \u00d7 \u03b5", mean + deviation * noise),
+    )
+    return Parts(steps[-1].value, abs(mean) + abs(deviation * noise), steps=steps, source=asked.unit)
+
+
+def _reconstruction(asked: Asked) -> Parts:
+    """Minus the logarithm of the probability of the grey levels."""
+    images, rebuilt = (wide(each) for each in asked.taken)
+    variance, count = asked.settings["variance"], images.size
+    errors = float(((rebuilt - images) ** 2).sum())
+    noise = count * NOISE_VARIANCE
+    density = count / 2 * math.log(2 * math.pi * variance)
+    of_errors = (errors + noise) / (2 * variance)
+    steps = (
+        Step("grey levels D", float(count)),
+        Step("variance v of a grey level", variance),
+        Step("sum of (rebuilt \u2212 given)\u00b2 over all of them", errors),
+        Step("+ D / 12, the noise within one grey level", errors + noise),
+        Step("\u00f7 2 v", of_errors),
+        Step("D / 2 \u00d7 ln(2 \u03c0 v)", density),
+        Step("reconstruction: the sum of these two, in nats", density + of_errors),
+    )
+    return Parts(density + of_errors, abs(density) + of_errors, steps=steps)
+
+
+def _density_of_draw(asked: Asked) -> Parts:
+    """Logarithm of the density of the draw under the distribution that it is drawn from."""
+    log_variances, noise = (wide(each) for each in asked.taken)
+    squares, spreads = float((noise**2).sum()), float(log_variances.sum())
+    constant = noise.size * math.log(2 * math.pi)
+    value = -(squares + spreads + constant) / 2
+    steps = (
+        Step("sum of the squares of the noise \u03b5", squares),
+        Step("sum of the log variances \u03bb", spreads),
+        Step(f"{noise.size} latent numbers \u00d7 ln 2 \u03c0", constant),
+        Step("ln q(z|x) = \u2212 half of the sum of these three, in nats", value),
+    )
+    magnitude = (squares + float(np.abs(log_variances).sum()) + constant) / 2
+    return Parts(value, magnitude, steps=steps)
+
+
+def _mixture_density(asked: Asked) -> Parts:
+    """Logarithm of the density of the draw under the prior of the class."""
+    latent, means, log_variances, logits = (wide(each) for each in asked.taken)
+    log_shares = logits[0] - _log_sum(logits[0])
+    squares = (latent - means[0]) ** 2 / np.exp(log_variances[0])
+    constant = latent.size * math.log(2 * math.pi)
+    joint = log_shares - (squares.sum(axis=1) + log_variances[0].sum(axis=1) + constant) / 2
+    order = np.argsort(-joint, kind="stable")[:_MOST_COMPONENTS].tolist()
+    steps = [
+        Step(
+            with_minus(
+                f"component {at}: ln {math.exp(log_shares[at]):.4g} \u2212 ({squares[at].sum():.5g} + "
+                f"{log_variances[0, at].sum():.5g} + {constant:.5g}) / 2"
+            ),
+            float(joint[at]),
+        )
+        for at in order
+    ]
+    value = _log_sum(joint)
+    steps.append(Step("ln p(z|y) = ln of the sum of e to the power of these, in nats", value))
+    best = order[0]
+    magnitude = abs(log_shares[best]) + float(squares[best].sum() + np.abs(log_variances[0, best]).sum()) / 2
+    return Parts(value, float(magnitude) + constant / 2, steps=tuple(steps))
+
+
+def _log_sum(powers: np.ndarray) -> float:
+    """Logarithm of the sum of e to the power of some numbers."""
+    highest = float(powers.max())
+    return highest + math.log(float(np.exp(powers - highest).sum()))
+
+
+_BY_HAND: dict[str, Callable[[Asked], Parts]] = {
+    "layer-norm": _layer_norm,
     "side-by-side": _beside,
-    "turn": _turned,
     "embedding": _looked_up,
-    "layer-norm": _of_transformer(layer_norm_unit),
-    "places": _of_transformer(positional_embedding_unit),
-    "attention-weights": _of_transformer(attention_weight),
-    "attention": _of_transformer(attention_unit),
-    "unit-length": _of_transformer(unit_length_unit),
+    "attention-weights": _attention_weight,
+    "unit-length": _unit_length,
     "softmax": _softmax,
     "lstm": _lstm,
     "gru": _gru,
+    "reparametrised": _reparametrised,
+    "reconstruction": _reconstruction,
+    "density-of-draw": _density_of_draw,
+    "mixture-density": _mixture_density,
 }
+
+# Kinds of layers whose units open.
+OPENED = frozenset({kind for kind, layer in LAYERS.items() if layer.declared} | _BY_HAND.keys())

@@ -25,9 +25,7 @@ LOWEST, HIGHEST = -12.0, 6.0
 class Gaussian(NamedTuple):
     """Normal distributions of latent numbers that do not depend on one another.
 
-    Attributes:
-        means: one row for each image.
-        log_variances: natural logarithms of the variances, likewise.
+    `means`: one row for each image; `log_variances`: natural logarithms of the variances, likewise.
     """
 
     means: Float[Tensor, "batch latent"]

@@ -25,13 +25,8 @@ class ScaleAndStandardise(nn.Module):
 
     $$y = (x - \mu) / \sigma$$ after bilinear scaling, antialiased where the image gets smaller.
 
-    Attributes:
-        mean: of each channel, in raw units (pixels 0 to 255).
-        std: likewise.
-        size: height and width that the backbone sees.
-
-    Args:
-        size: see the attribute.
+    `mean`: of each channel, in raw units (pixels 0 to 255); `std`: likewise; `size`: height and width that
+    the backbone sees.
     """
 
     mean: Tensor

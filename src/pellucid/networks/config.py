@@ -2,10 +2,21 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pellucid.strict import Field, Fields, Number, OneOf, Text, Truth, Whole, Wholes, read_object
+from pellucid.strict import (
+    LEFT_OUT,
+    Items,
+    Number,
+    OneOf,
+    Saved,
+    Text,
+    Whole,
+    fields_of,
+    optional_of,
+    read_object,
+)
 
 # Layers that only one network family has, each with the fields of its config.
 
@@ -24,36 +35,15 @@ MOST_COMPONENTS = 1_000
 # `sigma-vae`: normal, with one variance for all pixels, the best for the training images.
 LIKELIHOODS = ("sigma-vae",)
 
-_ADMITS = "admits"
-
 
 @dataclass(frozen=True, kw_only=True)
 class OwnLayers:
     """Layers of one family; construction checks every bound."""
 
-    @classmethod
-    def admitted(cls) -> Fields:
-        """Bounds of each field, as they are declared."""
-        return {each.name: each.metadata[_ADMITS] for each in fields(cls)}
-
-    @classmethod
-    def defaults(cls) -> dict[str, Any]:
-        """Values of the fields that are left out of a file where they have no other."""
-        return {each.name: each.default for each in fields(cls) if each.default is not MISSING}
-
     def __post_init__(self) -> None:
-        for name, bounds in self.admitted().items():
+        for name, field in fields_of(type(self)).items():
             value = getattr(self, name)
-            bounds.read(name, list(value) if isinstance(value, tuple) else value)
-
-    def to_json(self) -> dict[str, Any]:
-        """Field names to plain JSON values."""
-        usual = self.defaults().items()
-        return {
-            name: list(each) if isinstance(each, tuple) else each
-            for name, each in asdict(self).items()
-            if (name, each) not in usual
-        }
+            field.read(name, list(value) if isinstance(value, tuple) else value)
 
 
 NO_OWN_LAYERS = OwnLayers()
@@ -72,44 +62,32 @@ class Stem(OwnLayers):
             global pool.
     """
 
-    stem_filters: int = field(metadata={_ADMITS: Whole(0, LARGEST_WIDTH)})
-    stem_kernel: int = field(metadata={_ADMITS: Whole(0, LARGEST_STEM)})
-    stem_stride: int = field(metadata={_ADMITS: Whole(0, LARGEST_STEM)})
-    pooled_blocks: int = field(metadata={_ADMITS: Whole(0, MOST_LAYERS)})
-    dense: int = field(default=0, metadata={_ADMITS: Whole(0, LARGEST_WIDTH)})
+    stem_filters: Annotated[int, Whole(0, LARGEST_WIDTH)]
+    stem_kernel: Annotated[int, Whole(0, LARGEST_STEM)]
+    stem_stride: Annotated[int, Whole(0, LARGEST_STEM)]
+    pooled_blocks: Annotated[int, Whole(0, MOST_LAYERS)]
+    dense: Annotated[int, Whole(0, LARGEST_WIDTH), LEFT_OUT] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filters(OwnLayers):
-    """Filters of `text-cnn`.
+    """Filters of `text-cnn`: `kernels` are the neighbouring ids that each kind of filter sees."""
 
-    Attributes:
-        kernels: neighbouring ids that each kind of filter sees.
-    """
-
-    kernels: tuple[int, ...] = field(metadata={_ADMITS: Wholes(MOST_LAYERS, each=Whole(1, LARGEST_KERNEL))})
+    kernels: Annotated[tuple[int, ...], Items(MOST_LAYERS, each=Whole(1, LARGEST_KERNEL))]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recurrent(OwnLayers):
-    """Recurrent layers of `rnn`.
+    """Recurrent layers of `rnn`."""
 
-    Attributes:
-        cell: one of `CELLS`.
-    """
-
-    cell: str = field(metadata={_ADMITS: OneOf(CELLS)})
+    cell: Annotated[str, OneOf(CELLS)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grams(OwnLayers):
-    """Kinds of n-grams of `bag`.
+    """Kinds of n-grams of `bag`: `groups` are the first id of each, from 2, and, last, the number of ids."""
 
-    Attributes:
-        groups: first id of each kind of n-gram, from 2, and, last, the number of ids.
-    """
-
-    groups: tuple[int, ...] = field(metadata={_ADMITS: Wholes(MOST_LAYERS, each=Whole(2, MOST_IDS))})
+    groups: Annotated[tuple[int, ...], Items(MOST_LAYERS, each=Whole(2, MOST_IDS))]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -121,28 +99,24 @@ class Grams(OwnLayers):
 class Attention(OwnLayers):
     """Layers of the transformer of `sentence-encoder`.
 
-    Attributes:
-        transformer_layers: number of layers.
-        attention_heads: parts into which each layer splits a token's numbers.
-        feed_forward: units between the two dense layers of each layer.
+    `transformer_layers`: number of layers; `attention_heads`: parts into which each layer splits a token's
+    numbers; `feed_forward`: units between the two dense layers of each layer.
     """
 
-    transformer_layers: int = field(metadata={_ADMITS: Whole(0, MOST_LAYERS)})
-    attention_heads: int = field(metadata={_ADMITS: Whole(0, MOST_HEADS)})
-    feed_forward: int = field(metadata={_ADMITS: Whole(0, LARGEST_WIDTH)})
+    transformer_layers: Annotated[int, Whole(0, MOST_LAYERS)]
+    attention_heads: Annotated[int, Whole(0, MOST_HEADS)]
+    feed_forward: Annotated[int, Whole(0, LARGEST_WIDTH)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture(OwnLayers):
     """Layers of `backbone`, which others designed.
 
-    Attributes:
-        backbone: name of the architecture in timm.
-        seen: height and width in pixels at which it sees images.
+    `backbone`: name of the architecture in timm; `seen`: height and width in pixels at which it sees images.
     """
 
-    backbone: str = field(metadata={_ADMITS: Text(100)})
-    seen: tuple[int, ...] = field(metadata={_ADMITS: Wholes(2, 2, Whole(1, LARGEST_SIDE))})
+    backbone: Annotated[str, Text(100)]
+    seen: Annotated[tuple[int, ...], Items(2, 2, Whole(1, LARGEST_SIDE))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,10 +130,10 @@ class Latent(OwnLayers):
         likelihood: of grey levels around the decoder's; one of `LIKELIHOODS`.
     """
 
-    latent: int = field(metadata={_ADMITS: Whole(2, LARGEST_LATENT)})
-    conditions: int = field(metadata={_ADMITS: Whole(1, MOST_CONDITIONS)})
-    components: int = field(metadata={_ADMITS: Whole(1, MOST_COMPONENTS)})
-    likelihood: str = field(metadata={_ADMITS: OneOf(LIKELIHOODS)})
+    latent: Annotated[int, Whole(2, LARGEST_LATENT)]
+    conditions: Annotated[int, Whole(1, MOST_CONDITIONS)]
+    components: Annotated[int, Whole(1, MOST_COMPONENTS)]
+    likelihood: Annotated[str, OneOf(LIKELIHOODS)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,8 +145,8 @@ class Noise(OwnLayers):
         conditions: classes that are told apart; 1 where images are not.
     """
 
-    latent: int = field(metadata={_ADMITS: Whole(2, LARGEST_LATENT)})
-    conditions: int = field(metadata={_ADMITS: Whole(1, MOST_CONDITIONS)})
+    latent: Annotated[int, Whole(2, LARGEST_LATENT)]
+    conditions: Annotated[int, Whole(1, MOST_CONDITIONS)]
 
 
 # Own layers of every family; `OwnLayers` itself has no field.
@@ -228,7 +202,7 @@ class InputFacts(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkConfig:
+class NetworkConfig(Saved):
     """Everything needed to build a network's layers; equal configs give equal layers.
 
     Construction checks every bound, so that a config from a hostile file cannot ask for absurd memory.
@@ -254,16 +228,16 @@ class NetworkConfig:
         own: layers that only this family has.
     """
 
-    name: str
-    input_shape: tuple[int, ...]
+    name: Annotated[str, OneOf(tuple(OWN_LAYERS))]
+    input_shape: Annotated[tuple[int, ...], Items(MOST_LAYERS)]
     outputs: int
-    activation: str = "relu"
-    pooling: str = "max"
-    dropout: float = 0.0
+    activation: Annotated[str, Text(_LONGEST_NAME, 0)] = "relu"
+    pooling: Annotated[str, Text(_LONGEST_NAME, 0)] = "max"
+    dropout: Annotated[float, Number()] = 0.0
     batch_norm: bool = True
-    widths: tuple[int, ...] = ()
-    vocabulary: int = 0
-    embedding: int = 0
+    widths: Annotated[tuple[int, ...], Items(MOST_LAYERS)] = ()
+    vocabulary: Annotated[int, LEFT_OUT] = 0
+    embedding: Annotated[int, LEFT_OUT] = 0
     own: OwnLayers = NO_OWN_LAYERS
 
     def __post_init__(self) -> None:
@@ -334,13 +308,9 @@ class NetworkConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values by name: common fields, those of texts where there are any, and the own ones."""
-        common = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        values = {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in common.items()
-            if name != "own" and (value or name not in _OF_TEXTS)
-        }
-        return {**values, **self.own.to_json()}
+        common = super().to_json()
+        own = common.pop("own")
+        return {**common, **own}
 
     @classmethod
     def from_json(cls, values: object) -> "NetworkConfig":
@@ -351,12 +321,13 @@ class NetworkConfig:
 
         Raises: `ValueError` if a key is unknown or missing, or a value is of the wrong type or out of bounds.
         """
-        own = OwnLayers
+        common, own = dict(fields_of(cls)), OwnLayers
+        del common["own"]
         if isinstance(values, dict) and "name" in values:
-            own = OWN_LAYERS[_FIELDS["name"].read("name", values["name"])]
-        optional = _OF_TEXTS | own.defaults().keys()
-        read = read_object("network", values, {**_FIELDS, **own.admitted()}, optional)
-        return cls(**{name: read.pop(name) for name in _FIELDS if name in read}, own=own(**read))
+            own = OWN_LAYERS[common["name"].read("name", values["name"])]
+        optional = optional_of(cls) | optional_of(own)
+        read = read_object("network", values, {**common, **fields_of(own)}, optional)
+        return cls(**{name: read.pop(name) for name in common if name in read}, own=own(**read))
 
 
 def _require_between(name: str, numbers: Sequence[int | float], low: float | int, high: float | int) -> None:
@@ -370,23 +341,3 @@ def _require_choice(name: str, text: str, choices: Sequence[str]) -> None:
     """Refuse a text that is not one of the choices with a `ValueError`."""
     if text not in choices:
         raise ValueError(f"{name}: {text[:40]!r} is not one of {', '.join(choices)}")
-
-
-# Fields that only networks of texts have.
-_OF_TEXTS = frozenset({"vocabulary", "embedding"})
-
-_READERS: dict[Any, Field] = {
-    bool: Truth(),
-    int: Whole(),
-    float: Number(),
-    tuple[int, ...]: Wholes(MOST_LAYERS),
-}
-# Types of the common fields; a config checks their bounds when it is made.
-_FIELDS: Fields = {
-    "name": OneOf(tuple(OWN_LAYERS)),
-    **{
-        field.name: _READERS.get(field.type, Text(_LONGEST_NAME, 0))
-        for field in dataclasses.fields(NetworkConfig)
-        if field.name not in ("name", "own")
-    },
-}

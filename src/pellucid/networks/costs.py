@@ -30,9 +30,8 @@ _CLASS = 5_000_000  # so does the prior of a class, five times that
 class Cost(NamedTuple):
     """Cost of one answer.
 
-    Attributes:
-        memory: bytes beside the weights, at the layer that takes most.
-        multiply_adds: multiplications followed by an addition, and what takes as long.
+    `memory`: bytes beside the weights, at the layer that takes most; `multiply_adds`: multiplications
+    followed by an addition, and what takes as long.
     """
 
     memory: int
@@ -42,11 +41,8 @@ class Cost(NamedTuple):
 class ExecutedLayer(NamedTuple):
     """A layer that was run on a batch of examples.
 
-    Attributes:
-        name: dotted name inside the network.
-        layer: the layer.
-        taken: shapes of what went in, batch left out.
-        given: shape of what came out, batch left out.
+    `name`: dotted name inside the network; `layer`: the layer; `taken`: shapes of what went in, batch left
+    out; `given`: shape of what came out, batch left out.
     """
 
     name: str

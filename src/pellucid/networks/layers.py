@@ -60,9 +60,7 @@ class Rescale(nn.Module):
 
     $$\hat y = \sigma \hat z + \mu$$
 
-    Attributes:
-        mean: of the training labels, (1,), in their own unit.
-        std: their standard deviation, (1,), above 0.
+    `mean`: of the training labels, (1,), in their own unit; `std`: their standard deviation, (1,), above 0.
     """
 
     mean: Tensor

@@ -1,7 +1,8 @@
 """Form of every network: standardise → body → head; and the origin of weights that others trained."""
 
 from collections import OrderedDict
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from pellucid.networks.config import NetworkConfig
 from pellucid.networks.initialisation import EMBEDDING_SCALE, WhiteningStem, initialise_layers
 from pellucid.networks.layers import Rescale, Standardise
 from pellucid.networks.text_layers import EmbeddingBag
-from pellucid.strict import Fields, Text, read_object
+from pellucid.strict import Saved, Text
 
 # Origin of weights that others trained.
 
@@ -20,22 +21,19 @@ _LONGEST = 300
 
 
 @dataclass(frozen=True)
-class Origin:
+class Origin(Saved):
     """Weights of others, as the model card names them.
 
-    Attributes:
-        name: short name, such as `efficientnet-lite0`.
-        title: what they are and what they were trained on.
-        source: package or file they were taken from.
-        licence: SPDX name, or words where it is not known.
-        sha256: of the file they were taken from.
+    `name`: short name, such as `efficientnet-lite0`; `title`: what they are and what they were trained on;
+    `source`: package or file they were taken from; `licence`: SPDX name, or words where it is not known;
+    `sha256`: of the file they were taken from.
     """
 
-    name: str
-    title: str
-    source: str
-    licence: str
-    sha256: str
+    name: Annotated[str, Text(_LONGEST)]
+    title: Annotated[str, Text(_LONGEST)]
+    source: Annotated[str, Text(_LONGEST)]
+    licence: Annotated[str, Text(_LONGEST)]
+    sha256: Annotated[str, Text(_LONGEST, pattern="[0-9a-f]{64}")]
 
     def facts(self) -> dict[str, str]:
         """Facts for the model card: names in words to texts, in the order to show."""
@@ -45,24 +43,6 @@ class Origin:
             "its licence": self.licence,
             "its weights": f"SHA-256 {self.sha256}",
         }
-
-    def to_json(self) -> dict[str, str]:
-        """The fields as JSON can hold them."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, document: object) -> "Origin":
-        """Read what `to_json` wrote, trusting nothing.
-
-        Raises: `ValueError` if a field is missing, unknown, no text, too long or no checksum.
-        """
-        return cls(**read_object("origin", document, _FIELDS))
-
-
-_FIELDS: Fields = {
-    **{name: Text(_LONGEST) for name in Origin.__dataclass_fields__},
-    "sha256": Text(_LONGEST, pattern="[0-9a-f]{64}"),
-}
 
 
 _STEM_IMAGES = 4096
@@ -219,12 +199,7 @@ class Network(nn.Module):
 class HeadAlone(nn.Module):
     """Head of a network, to be trained on last hidden layers that were computed before.
 
-    Attributes:
-        config: of the network.
-        head: the network's own, shared with it.
-
-    Args:
-        network: whose body stays as it is.
+    `config`: of the network; `head`: the network's own, shared with it; `network`: whose body stays as it is.
     """
 
     config: NetworkConfig

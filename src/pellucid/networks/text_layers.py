@@ -24,9 +24,8 @@ RISING = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.Sigmoid, nn.Tanh)
 class _Windows(NamedTuple):
     """The windows that won, tap by tap: each filter of each width has as many taps as it is wide.
 
-    Attributes:
-        places: row of the padded vectors under a tap, (taps, texts).
-        shares: gradient of that filter's largest answer for that text, (taps, texts).
+    `places`: row of the padded vectors under a tap, (taps, texts); `shares`: gradient of that filter's
+    largest answer for that text, (taps, texts).
     """
 
     places: Int[Tensor, "taps batch"]

@@ -18,12 +18,7 @@ class PositionalEmbedding(nn.Module):
 
     Padding may reach beyond the last place, whose vector it then gets; nobody looks at it.
 
-    Attributes:
-        weight: (length, size).
-
-    Args:
-        length: most ids of a text.
-        size: length of a vector.
+    `weight`: (length, size); `length`: most ids of a text; `size`: length of a vector.
     """
 
     weight: nn.Parameter

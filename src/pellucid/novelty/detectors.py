@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse
@@ -19,7 +19,7 @@ from pellucid.novelty.measures import (
     Neighbours,
     brought_to_scale,
 )
-from pellucid.strict import Anything, Fields, Forms, Number, OneOf, Whole, read_arrays, read_object
+from pellucid.strict import Anything, Field, Forms, Number, OneOf, Stored, Whole
 
 # Every measure by its kind, as saved models have it.
 MEASURES: dict[str, type[Measure]] = {each.kind: each for each in (Directions, Neighbours)}
@@ -28,39 +28,38 @@ MOST_REFERENCES = 2000  # saved with every model
 _MOST_ANSWERS, _MOST_EXAMPLES = 100_000, 1 << 40
 _MEASURE = "measure."
 _LEAST_REACH = 1e-9
-_FIELDS: Fields = {
-    "kind": OneOf(tuple(MEASURES)),
-    "measure": Anything(),
-    "rate": Number(0.0, 1.0),
-    "examples": Whole(1, _MOST_EXAMPLES),
-    "references": Whole(1, MOST_REFERENCES),
-    "answers": Whole(1, _MOST_ANSWERS),
-    "signals": Whole(1, 2),
-}
 
 
 @dataclass(frozen=True, eq=False)
-class Detector:
+class Detector(Stored):
     """Calibrated novelty detector: how unlike the training data features are, and when to raise the alarm.
 
     Attributes:
+        kind: name in messages.
+        SIZES: bounds of what a file states.
         measure: fitted on training examples.
-        middle: median of each signal over the validation examples.
-        spread: from there to the 95 % quantile; positive.
+        rate: share of the examples like the training data for which the alarm may be raised.
+        examples: validation examples that all this comes from.
         reference: how foreign the validation examples are, ascending; of many, some at equal steps.
         answers: what the model said of the validation examples: how often each class, or numbers,
             ascending, of many some at equal steps.
-        examples: validation examples that all this comes from.
-        rate: share of the examples like the training data for which the alarm may be raised.
+        middle: median of each signal over the validation examples.
+        spread: from there to the 95 % quantile; positive.
     """
 
-    measure: Measure
-    middle: Float64[np.ndarray, " signals"]
-    spread: Float64[np.ndarray, " signals"]
+    kind: ClassVar[str] = "novelty"
+    SIZES: ClassVar[Mapping[str, Whole]] = {
+        "references": Whole(1, MOST_REFERENCES),
+        "answers": Whole(1, _MOST_ANSWERS),
+        "signals": Whole(1, 2),
+    }
+    measure: Annotated[Measure, Anything()]
+    rate: Annotated[float, Number(0.0, 1.0)]
+    examples: Annotated[int, Whole(1, _MOST_EXAMPLES)]
     reference: Float64[np.ndarray, " references"]
     answers: Float64[np.ndarray, " answers"]
-    examples: int
-    rate: float
+    middle: Float64[np.ndarray, " signals"]
+    spread: Float64[np.ndarray, " signals"]
 
     @property
     def threshold(self) -> float:
@@ -96,57 +95,38 @@ class Detector:
         return float(np.clip((novelty * (count + 1) - 0.5) / count, 0, 1))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Fitted arrays, for a file."""
-        return {
-            "middle": self.middle,
-            "spread": self.spread,
-            "reference": self.reference,
-            "answers": self.answers,
-            **{_MEASURE + name: array for name, array in self.measure.arrays().items()},
-        }
+        """Arrays of detector and measure, for a file."""
+        inner = {_MEASURE + name: array for name, array in self.measure.arrays().items()}
+        return {**super().arrays(), **inner}
 
     def to_json(self) -> dict[str, Any]:
-        """Settings as plain JSON values, from which `expected` tells the forms of the arrays."""
-        return {
-            "kind": self.measure.kind,
-            "measure": self.measure.to_json(),
-            "rate": self.rate,
-            "examples": self.examples,
-            "references": len(self.reference),
-            "answers": len(self.answers),
-            "signals": len(self.middle),
-        }
-
-    @staticmethod
-    def expected(settings: object) -> Forms:
-        """Forms of the arrays, or `ValueError`, as `Measure.expected`."""
-        stated = read_object("novelty", settings, _FIELDS)
-        if not 0 < stated["rate"] < 1:
-            raise ValueError("novelty: rate must be a number between 0 and 1")
-        signals = stated["signals"]
-        measure = MEASURES[stated["kind"]].expected(stated["measure"])
-        return {
-            "middle": ("float64", (signals,)),
-            "spread": ("float64", (signals,)),
-            "reference": ("float64", (stated["references"],)),
-            "answers": ("float64", (stated["answers"],)),
-            **{_MEASURE + name: form for name, form in measure.items()},
-        }
+        """Settings as plain JSON values, those of the measure among them."""
+        settings = {"kind": self.measure.kind, **super().to_json()}
+        return {**settings, "measure": self.measure.to_json()}
 
     @classmethod
-    def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Detector":
-        """Detector from a file's content, or `ValueError`, as `Measure.from_parts`."""
-        found = read_arrays("novelty", cls.expected(settings), arrays)
-        assert isinstance(settings, dict)  # `expected` refused everything else
-        inner = {name.removeprefix(_MEASURE): found.pop(name) for name in [*found] if _MEASURE in name}
-        measure = MEASURES[settings["kind"]].from_parts(settings["measure"], inner)
-        if measure.signals != settings["signals"]:
-            raise ValueError(
-                f"novelty: {settings['signals']} signals where the measure has {measure.signals}"
-            )
-        if not (found["spread"] > 0).all() or (found["reference"][1:] < found["reference"][:-1]).any():
+    def _fields(cls) -> dict[str, Field]:
+        return {"kind": OneOf(tuple(MEASURES)), **super()._fields()}
+
+    @classmethod
+    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
+        if not 0 < stated["rate"] < 1:
+            raise ValueError("novelty: rate must be a number between 0 and 1")
+        measure = MEASURES[stated["kind"]].expected(stated["measure"])
+        return {**super()._forms(stated), **{_MEASURE + name: form for name, form in measure.items()}}
+
+    @classmethod
+    def _parts(cls, stated: Mapping[str, Any], found: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        inner = {name.removeprefix(_MEASURE): found[name] for name in found if _MEASURE in name}
+        measure = MEASURES[stated["kind"]].from_parts(stated["measure"], inner)
+        return super()._parts({**stated, "measure": measure}, found)
+
+    def _check(self) -> None:
+        signals = self.measure.signals
+        if signals != len(self.middle):
+            raise ValueError(f"novelty: {len(self.middle)} signals where the measure has {signals}")
+        if not (self.spread > 0).all() or (self.reference[1:] < self.reference[:-1]).any():
             raise ValueError("novelty: a spread is not positive, or references do not ascend")
-        return cls(measure=measure, examples=settings["examples"], rate=settings["rate"], **found)
 
 
 def combined(
@@ -331,7 +311,7 @@ def _neighbours(rows: scipy.sparse.csr_array, codes: Int64[np.ndarray, " n"], se
         centre = _heaviest(np.arange(len(total)), total, len(total), most)
         centres.append(centre / max(float(np.sqrt((centre.data**2).sum())), _TINY))
     some = [_heaviest(*_entries(rows, row), rows.shape[1], _MOST_OF_KEPT) for row in kept.tolist()]
-    return Neighbours(_stacked(some), _stacked(centres))
+    return Neighbours.of(_stacked(some), _stacked(centres))
 
 
 def _entries(rows: scipy.sparse.csr_array, row: int) -> tuple[np.ndarray, np.ndarray]:

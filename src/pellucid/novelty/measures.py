@@ -2,27 +2,22 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, ClassVar
 
 import numpy as np
 import scipy.sparse
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, Int32
 
 from pellucid.classical.predictors import Rows, dense
-from pellucid.strict import Fields, Forms, Stored, Truth, Whole, read_arrays
+from pellucid.strict import Stored, Whole
 
 
 class Measure(Stored):
-    """Map from features to one or two numbers, larger for what is foreign, fitted on training examples.
+    """Map from features, `columns` a row, to one or two numbers, larger for what is foreign."""
 
-    Its `kind` is its key in `MEASURES`.
-    """
-
-    @property
-    @abstractmethod
-    def columns(self) -> int:
-        """Features of a row."""
+    columns: int
 
     @property
     @abstractmethod
@@ -61,7 +56,8 @@ class Directions(Measure):
 
     Attributes:
         kind: key in `MEASURES`.
-        SETTINGS: bounds of what a file states.
+        SIZES: bounds of what a file states.
+        columns: features of a row.
         of_layer: whether the features are a hidden layer, whose length is looked at by itself.
         scale: what each feature is divided by; positive.
         mean: of the scaled features of the training examples.
@@ -72,12 +68,12 @@ class Directions(Measure):
     """
 
     kind: ClassVar[str] = "directions"
-    SETTINGS: ClassVar[Fields] = {
-        "of_layer": Truth(),
+    SIZES: ClassVar[Mapping[str, Whole]] = {
         "columns": Whole(1, _MOST_COLUMNS),
         "axes": Whole(1, MOST_AXES),
         "centres": Whole(1, MOST_CENTRES),
     }
+    columns: int = field(init=False)
     of_layer: bool
     scale: Float32[np.ndarray, " columns"]
     mean: Float32[np.ndarray, " columns"]
@@ -86,10 +82,8 @@ class Directions(Measure):
     centres: Float32[np.ndarray, "centres axes"]
     rest: Float32[np.ndarray, "1"]
 
-    @property
-    def columns(self) -> int:
-        """Features of a row."""
-        return len(self.mean)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", len(self.mean))
 
     @property
     def signals(self) -> int:
@@ -117,27 +111,6 @@ class Directions(Measure):
         if not self.of_layer:
             return distance[:, np.newaxis]
         return np.stack([distance, -np.log(lengths + _TINY)], axis=1)
-
-    def to_json(self) -> dict[str, Any]:
-        """Sizes, from which `expected` tells the forms of the arrays."""
-        return {
-            "of_layer": self.of_layer,
-            "columns": self.columns,
-            "axes": self.axes.shape[1],
-            "centres": len(self.centres),
-        }
-
-    @classmethod
-    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
-        columns, axes, centres = stated["columns"], stated["axes"], stated["centres"]
-        return {
-            "scale": ("float32", (columns,)),
-            "mean": ("float32", (columns,)),
-            "axes": ("float32", (columns, axes)),
-            "whitening": ("float32", (axes, axes)),
-            "centres": ("float32", (centres, axes)),
-            "rest": ("float32", (1,)),
-        }
 
     def _check(self) -> None:
         if not (self.scale > 0).all() or self.rest[0] < 0:
@@ -170,7 +143,6 @@ def brought_to_scale(
 MOST_KEPT, NEIGHBOUR = 1000, 5
 _MOST_TERMS, _MOST_CENTRES = 10_000_000, 100_000
 _BLOCK, _MOST_VALUES = 512, 1 << 22
-_PARTS = ("kept", "centre")
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,26 +151,51 @@ class Neighbours(Measure):
 
     Attributes:
         kind: key in `MEASURES`.
-        SETTINGS: bounds of what a file states.
-        kept: features of some training examples, the small ones left out.
-        centres: features of each class, the small ones left out.
+        SIZES: bounds of what a file states.
+        columns: features of a row.
+        kept_ends: where the features of some training examples end, the small ones left out.
+        kept_values: these features, example by example.
+        kept_columns: the column of each, ascending within an example.
+        centre_ends: likewise of the centre of each class.
+        centre_values: likewise.
+        centre_columns: likewise.
     """
 
     kind: ClassVar[str] = "neighbours"
-    SETTINGS: ClassVar[Fields] = {
-        "columns": Whole(1, _MOST_TERMS),
+    SIZES: ClassVar[Mapping[str, Whole]] = {
         "kept": Whole(1, MOST_KEPT),
         "kept_entries": Whole(0, _MOST_TERMS),
         "centre": Whole(1, _MOST_CENTRES),
         "centre_entries": Whole(0, _MOST_TERMS),
     }
-    kept: scipy.sparse.csr_array
-    centres: scipy.sparse.csr_array
+    columns: Annotated[int, Whole(1, _MOST_TERMS)]
+    kept_ends: Int32[np.ndarray, " kept"]
+    kept_values: Float32[np.ndarray, " kept_entries"]
+    kept_columns: Int32[np.ndarray, " kept_entries"]
+    centre_ends: Int32[np.ndarray, " centre"]
+    centre_values: Float32[np.ndarray, " centre_entries"]
+    centre_columns: Int32[np.ndarray, " centre_entries"]
 
-    @property
-    def columns(self) -> int:
-        """Features of a row."""
-        return int(self.kept.shape[1])
+    @classmethod
+    def of(cls, kept: scipy.sparse.csr_array, centres: scipy.sparse.csr_array) -> "Neighbours":
+        """The measure by the rows of kept texts and of centres."""
+        parts = {"kept": kept, "centre": centres}
+        arrays = {
+            **{f"{name}_ends": part.indptr[1:].astype(np.int32) for name, part in parts.items()},
+            **{f"{name}_values": part.data.astype(np.float32) for name, part in parts.items()},
+            **{f"{name}_columns": part.indices.astype(np.int32) for name, part in parts.items()},
+        }
+        return cls(columns=int(kept.shape[1]), **arrays)
+
+    @cached_property
+    def kept(self) -> scipy.sparse.csr_array:
+        """Features of some training examples."""
+        return _rows("kept", self.kept_values, self.kept_columns, self.kept_ends, self.columns)
+
+    @cached_property
+    def centres(self) -> scipy.sparse.csr_array:
+        """Features of each class."""
+        return _rows("centre", self.centre_values, self.centre_columns, self.centre_ends, self.columns)
 
     @property
     def signals(self) -> int:
@@ -219,54 +216,18 @@ class Neighbours(Measure):
         centre = (rows @ self.centres.T).toarray().max(axis=1)
         return 1 - np.stack([neighbour, centre], axis=1).astype(np.float64)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Fitted arrays."""
-        found: dict[str, np.ndarray] = {}
-        for name, part in zip(_PARTS, (self.kept, self.centres), strict=True):
-            found |= {
-                f"{name}_values": part.data.astype(np.float32),
-                f"{name}_columns": part.indices.astype(np.int32),
-                f"{name}_ends": part.indptr[1:].astype(np.int32),
-            }
-        return found
-
-    def to_json(self) -> dict[str, Any]:
-        """Sizes, from which `expected` tells the forms of the arrays."""
-        return {
-            "columns": self.columns,
-            "kept": self.kept.shape[0],
-            "kept_entries": self.kept.nnz,
-            "centre": self.centres.shape[0],
-            "centre_entries": self.centres.nnz,
-        }
-
-    @classmethod
-    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
-        forms: Forms = {}
-        for name in _PARTS:
-            rows, entries = stated[name], stated[f"{name}_entries"]
-            forms |= {
-                f"{name}_values": ("float32", (entries,)),
-                f"{name}_columns": ("int32", (entries,)),
-                f"{name}_ends": ("int32", (rows,)),
-            }
-        return forms
-
-    @classmethod
-    def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Neighbours":
-        """Build the measure from a file's content, or `ValueError`, as `Stored.from_parts`."""
-        found = read_arrays("neighbours", cls.expected(settings), arrays)
-        assert isinstance(settings, dict)  # `expected` refused everything else
-        return cls(*(_rows(name, found, settings["columns"]) for name in _PARTS))
+    def _check(self) -> None:
+        self.kept, self.centres  # noqa: B018  # each refuses arrays that describe no rows
 
 
-def _rows(name: str, arrays: Mapping[str, np.ndarray], columns: int) -> scipy.sparse.csr_array:
-    """Sparse rows out of their arrays.
-
-    Raises:
-        ValueError: the arrays do not describe rows of this length.
-    """
-    values, places, ends = (arrays[f"{name}_{part}"] for part in ("values", "columns", "ends"))
+def _rows(
+    name: str,
+    values: Float32[np.ndarray, " entries"],
+    places: Int32[np.ndarray, " entries"],
+    ends: Int32[np.ndarray, " rows"],
+    columns: int,
+) -> scipy.sparse.csr_array:
+    """Sparse rows out of their arrays; a `ValueError` where these do not describe rows of this length."""
     # Neighbours are compared, never subtracted: differences of int32 wrap around and would pass.
     if ends[0] < 0 or ends[-1] != len(values) or (ends[1:] < ends[:-1]).any():
         raise ValueError(f"neighbours: the rows of {name} do not end where its entries do")

@@ -13,10 +13,9 @@ from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.wording import count_of, some
 from pellucid.evaluation.calibration import chosen_weights, cross_fitted_average
 from pellucid.novelty import for_answers_of
-from pellucid.pipeline.adding import SUFFIX, judged
-from pellucid.pipeline.comparing.trials import scores_of_folds
+from pellucid.pipeline.comparing.standings import scores_of_folds
 from pellucid.pipeline.continual.forgetting import continual_metrics
-from pellucid.pipeline.continual.training import ContinualTraining, recommended_on
+from pellucid.pipeline.continual.training import recommended_on
 from pellucid.pipeline.judging.disagreement import sliced
 from pellucid.pipeline.judging.label_issues import FOLDS_OF_FEW, LEARNER, judge_labels
 from pellucid.pipeline.judging.novelty_detectors import judge_detectors, with_detectors
@@ -30,7 +29,6 @@ from pellucid.pipeline.judging.testing import (
     with_held_out,
     with_test_answers,
 )
-from pellucid.pipeline.learners.backbone_learners import Built
 from pellucid.pipeline.learners.candidates import (
     Candidate,
     Features,
@@ -46,7 +44,6 @@ from pellucid.pipeline.learners.evaluation_budget import (
     most_synthetic_outliers,
 )
 from pellucid.pipeline.learners.in_run import has_baselines, part_of
-from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.pipeline.learners.time_limits import conclusion_seconds, reserve_for_conclusion
 from pellucid.pipeline.learning import Learned
 from pellucid.pipeline.run.context import RunContext, slowdown
@@ -54,14 +51,12 @@ from pellucid.pipeline.run.stages import Stages
 from pellucid.reports import LabelIssues
 from pellucid.settings import AVERAGE, DUMMIES, Settings
 
-# Average of a run's models: a candidate like any other, made of answers that are there already.
-
-# With fewer held out, which models serve an average would be told by chance alone.
+# With fewer held out, chance alone would decide which models serve an average.
 _LEAST_EXAMPLES = 50
 
 
 def with_average(
-    candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings, stages: Stages
+    candidates: Sequence[Candidate], dataset: Dataset, settings: Settings, stages: Stages
 ) -> list[Candidate]:
     """Put an average behind the models, the least simple of all, where one loses less than each of them.
 
@@ -75,9 +70,7 @@ def with_average(
     return [*candidates, found]
 
 
-def average_of(
-    candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings
-) -> Candidate | None:
+def average_of(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> Candidate | None:
     """The average that loses least on what was held out; `None` where that is one model alone.
 
     Its held-out answers are those of averages chosen without the example in question, so that it is judged as
@@ -126,17 +119,17 @@ def _with_novelty(candidate: Candidate, heaviest: Candidate) -> Candidate:
 
 
 def _seconds(members: Sequence[Candidate], candidates: Sequence[Candidate]) -> float:
-    """Time that training all members took; that of a body on which several stand once."""
+    """Time that training all members took; that of a body on which several build once."""
     total = 0.0
-    for body, standing in _by_body(members).items():
+    for body, built in _by_body(members).items():
         # Of the models on a body the quickest took hardly more than the body itself.
         below = 0.0 if body is None else min(each.train_seconds for each in _by_body(candidates)[body])
-        total += below + sum(each.train_seconds - below for each in standing)
+        total += below + sum(each.train_seconds - below for each in built)
     return total
 
 
 def _by_body(candidates: Sequence[Candidate]) -> dict[Features | FeatureTable | None, list[Candidate]]:
-    """Models by the table of the body that they stand on; under `None` those that stand on none."""
+    """Models by the table of the body that they build on; under `None` those that build on none."""
     found: dict[Features | FeatureTable | None, list[Candidate]] = {}
     for each in candidates:
         found.setdefault(None if each.stored is None else each.stored.features, []).append(each)
@@ -153,44 +146,41 @@ def with_averages_tested(candidates: Sequence[Candidate], tested: Mapping[str, T
 
     `tested` are those of all other models.
     """
-    others = without_averages(candidates)
     found = dict(tested)
     for each in candidates:
-        if each not in others:
-            found[each.name] = _tested_average(each, others, tested)
+        model = each.model
+        if not isinstance(model, AverageModel):
+            continue
+        asked = [tested[member.name] for member in model.members]
+        raw = weighted_mean([member.answers for member in asked], model.weights)
+        found[each.name] = Tested(
+            raw,
+            model.target.calibrated(raw, model.temperature),
+            asked[0].novelty if model.detector is not None else None,
+            _milliseconds([other for other in candidates if other.name in _members(each)], tested),
+        )
     return found
 
 
-def _tested_average(
-    candidate: Candidate, others: Sequence[Candidate], tested: Mapping[str, Tested]
-) -> Tested:
-    """Answers of an average about the test split, from what its members, among the others, answered."""
-    model = candidate.model
-    assert isinstance(model, AverageModel)  # others are asked
-    asked = [tested[each.name] for each in model.members]
-    raw = weighted_mean([each.answers for each in asked], model.weights)
-    names = {each.name for each in model.members}
-    return Tested(
-        raw,
-        model.target.calibrated(raw, model.temperature),
-        asked[0].novelty if model.detector is not None else None,
-        _milliseconds([each for each in others if each.name in names], tested),
-    )
-
-
 def _milliseconds(members: Sequence[Candidate], tested: Mapping[str, Tested]) -> float:
-    """Time that an answer of all members takes; an example passes a body on which several stand once."""
+    """Time that an answer of all members takes; an example passes a body on which several build once."""
     total = 0.0
-    for body, standing in _by_body(members).items():
+    for body, built in _by_body(members).items():
         passes = [
             0.0 if each.stored is None or body is None else 1000 * each.stored.share * body.seconds_an_example
-            for each in standing
+            for each in built
         ]
         alone = sum(
-            tested[each.name].milliseconds - passed for each, passed in zip(standing, passes, strict=True)
+            tested[each.name].milliseconds - passed for each, passed in zip(built, passes, strict=True)
         )
         total += alone + max(passes)
     return total
+
+
+def _members(candidate: Candidate) -> set[str]:
+    """Names of the models that an average is made of; none of others."""
+    model = candidate.model
+    return {each.name for each in model.members} if isinstance(model, AverageModel) else set()
 
 
 def members_in_words(model: Model) -> str:
@@ -211,37 +201,36 @@ def conclude(
     folds: Folds,
     context: RunContext,
 ) -> Outcome:
-    """Calibrate and recommend by what was held out, draw the learning curve, and look at the test split once.
-
-    Raises: `DivergedError` if the loss of a training on a part stopped being finite.
-    """
+    """Calibrate and recommend by what was held out, draw the learning curve, and use the test split once."""
     folder, dataset, settings, stages, journal, _ = context
     config, network, continual = journal.content, learned.network, learned.continual
     candidates = calibrated(learned.candidates, dataset, settings.seed)
     reserve_for_conclusion(context, candidates)
-    if _affords_detectors(candidates, context):
-        with stages.stage(
-            "fitting the novelty detector",
-            "fitted the novelty (out-of-distribution) detector",
-        ):
-            candidates = with_detectors(candidates, material_of(folds.learning), settings.seed)
+    asked = most_detector_examples(len(dataset.train), len(dataset.validation))
+    seconds = asked * sum(each.answer_seconds for each in candidates)
+    if context.affords(
+        seconds, "No model can tell inputs unlike the training data: there was no time for detectors."
+    ):
+        done = "fitted the novelty (out-of-distribution) detector"
+        with stages.stage("fitting the novelty detector", done):
+            candidates = with_detectors(candidates, folds.learning, settings.seed)
     candidates = with_held_out(candidates, dataset, settings.seed)
-    # Columns whose texts the data joins, or joined for a network that continues training.
-    candidates = with_data_known(
-        candidates,
-        dataset.joined_columns or (() if continual is None else continual.start.model.joined_columns),
-        _renamed(dataset, settings, continual),
-        settings.threshold or {},
-    )
+    # Columns whose texts the data joins, and new names: also of a network that continues training.
+    start = None if continual is None else continual.start.model
+    joined = dataset.joined_columns or (() if start is None else start.joined_columns)
+    renamed = {**({} if start is None else start.renamed), **(settings.rename or {})}
+    renamed = {old: new for old, new in renamed.items() if new in dataset.classes}
+    candidates = with_data_known(candidates, joined, renamed, settings.threshold or {})
     if continual is None and has_baselines(settings, dataset):
         candidates = with_average(candidates, dataset, settings, stages)
     recommendation = recommended_on(continual, candidates, dataset, settings)
-    recommendation = recommendation._replace(
-        reason=recommendation.reason + _saw_fewer(candidates, recommendation.name, folds)
-    )
+    best = next(each for each in candidates if each.name == recommendation.name)
+    if part := part_of(best, folds.learning):
+        recommendation = recommendation._replace(reason=f"{recommendation.reason} It learned{part}.")
     curve = None
     is_drawn = has_curve(settings) and (network is not None or has_baselines(settings, dataset))
-    if is_drawn and _affords_curve(candidates, context):
+    half = max(each.train_seconds for each in candidates) / 2  # about what the parts take
+    if is_drawn and context.affords(half, "The learning curve is left out: there was no time for it."):
         curve = draw_curve(candidates, recommendation.name, network, folds, settings, stages)
     candidates = _with_time_for_test(candidates, recommendation.name, context)
     tested, novelty = _tested(candidates, context)
@@ -267,23 +256,20 @@ def conclude(
         text=None if network is None else text_facts(network.prepared, dataset),
         slices=sliced(dataset, settings.slice_column, tested[recommendation.name]),
         continual=found,
-        added=None
-        if learned.added is None
-        else judged(learned.added, candidates, recommendation.name, tested, dataset, settings),
     )
-    return _with_backbone(outcome, learned.built)
-
-
-def _renamed(dataset: Dataset, settings: Settings, continual: ContinualTraining | None) -> dict[str, str]:
-    """Old and new names of classes: those of a network that continues training, and those of this data."""
-    names = {**({} if continual is None else continual.start.model.renamed), **(settings.rename or {})}
-    return {old: new for old, new in names.items() if new in dataset.classes}
+    for (
+        each
+    ) in learned.built:  # the report is of a backbone that is the network, or bears the recommended model
+        names = {candidate.name for candidate in each.candidates}
+        if each.choice.is_asked_for or recommendation.name in names:
+            return dataclasses.replace(outcome, network=each.choice.config, history=each.history)
+    return outcome
 
 
 def _tested(
     candidates: Sequence[Candidate], context: RunContext
 ) -> tuple[Mapping[str, Tested], Mapping[str, Mapping[str, Any]]]:
-    """The one look at the test split: what every model said, and how well its detector did."""
+    """The only use of the test split: every model's answers, and how well its detector did."""
     dataset = context.dataset
     with context.stages.stage("testing every model once") as stage:
         tested = with_averages_tested(candidates, test_once(without_averages(candidates), dataset))
@@ -301,44 +287,18 @@ def _tested(
     return tested, judge_detectors(candidates, tested, dataset, context.settings)
 
 
-def _affords_detectors(candidates: Sequence[Candidate], context: RunContext) -> bool:
-    """True where there is time for detectors, which look at some thousand examples through every model."""
-    train, validation = len(context.dataset.train), len(context.dataset.validation)
-    seconds = most_detector_examples(train, validation) * sum(each.answer_seconds for each in candidates)
-    return context.affords(
-        seconds, "No model can tell inputs unlike the training data: there was no time for detectors."
-    )
-
-
-def _affords_curve(candidates: Sequence[Candidate], context: RunContext) -> bool:
-    """True where there is time for a learning curve: about half of another training."""
-    seconds = max(each.train_seconds for each in candidates)
-    return context.affords(seconds / 2, "The learning curve is left out: there was no time for it.")
-
-
-def _saw_fewer(candidates: Sequence[Candidate], recommended: str, folds: Folds) -> str:
-    """Sentence on a recommended model that learned from a part of the examples; nothing of others."""
-    dataset = folds.learning
-    candidate = next(each for each in candidates if each.name == recommended)
-    words = part_of(candidate, material_of(dataset))
-    return f" It learned{words}." if words else ""
-
-
 def _with_time_for_test(
     candidates: Sequence[Candidate], recommended: str, context: RunContext
 ) -> list[Candidate]:
     """The models that there is time to test, score and write: the dearest are left out first.
 
-    Never one that the recommended model needs, nor the model that every other has to beat, nor the networks
-    with and without generated images, whose comparison was asked for.
+    Never one that the recommended model needs, nor the model that every other has to beat.
     """
     time, kept = context.time, list(candidates)
     if not time.is_limited:
         return kept
     time.reserve("conclusion", 0.0)
     needed = {recommended, *DUMMIES, *_members(next(each for each in kept if each.name == recommended))}
-    for name in [each.name for each in kept if each.name.endswith(SUFFIX)]:
-        needed |= {name, name.removesuffix(SUFFIX)}
     for each in sorted(kept, key=lambda each: -each.answer_seconds):
         if each.name in needed:
             continue
@@ -349,46 +309,24 @@ def _with_time_for_test(
     return kept
 
 
-def _members(candidate: Candidate) -> set[str]:
-    """Names of the models that an average is made of."""
-    model = candidate.model
-    return {each.name for each in model.members} if isinstance(model, AverageModel) else set()
-
-
-def _with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
-    """Let the report speak of a backbone that is the run's network, or that bears the recommended model."""
-    for each in built:
-        names = {candidate.name for candidate in each.candidates}
-        if each.choice.is_asked_for or outcome.recommendation.name in names:
-            return dataclasses.replace(outcome, network=each.choice.config, history=each.history)
-    return outcome
-
-
 def _label_issues(
     candidates: Sequence[Candidate], recommended: str, tested: Mapping[str, Tested], context: RunContext
 ) -> LabelIssues | None:
     """Labels that are likely wrong; `None` where numbers are predicted."""
-    if not context.dataset.target.has_probabilities:
+    dataset, settings = context.dataset, context.settings
+    if not dataset.target.has_probabilities:
         return None
-    said = tested[recommended].answers
-    most = _labels_to_judge(candidates, context)
-    return judge_labels(
-        candidates, recommended, said, context.dataset, context.settings, context.stages, most
-    )
-
-
-def _labels_to_judge(candidates: Sequence[Candidate], context: RunContext) -> int | None:
-    """Training examples whose labels there is time to judge; `None` for as many as the settings allow."""
-    if not context.time.is_limited or not context.settings.baselines:
-        return None
-    learner = next((each for each in candidates if each.name == LEARNER), None)
-    seconds = slowdown() * _JUDGED
-    if learner is not None:  # comparing its set-ups took most of its time
-        trained = learner.train_seconds / (1 + len(learner.configurations))
-        seconds = max(seconds, trained / max(1, learner.train_examples))
-    fits = max(0, int(context.time.left() / (FOLDS_OF_FEW * seconds)))
-    most = context.journal.decided("labels_judged", lambda: fits)
-    if most < min(_FEWEST_JUDGED, len(context.dataset.train)):
-        context.leave_out("The labels of the training examples are not judged: there was no time for it.")
-        return 0
-    return most
+    most = None  # as many training examples as the settings allow
+    if context.time.is_limited and settings.baselines:
+        learner = next((each for each in candidates if each.name == LEARNER), None)
+        seconds = slowdown() * _JUDGED
+        if learner is not None:  # comparing its set-ups took most of its time
+            trained = learner.train_seconds / (1 + len(learner.configurations))
+            seconds = max(seconds, trained / max(1, learner.train_examples))
+        fits = max(0, int(context.time.left() / (FOLDS_OF_FEW * seconds)))
+        most = context.journal.decided("labels_judged", lambda: fits)
+        if most < min(_FEWEST_JUDGED, len(dataset.train)):
+            context.leave_out("The labels of the training examples are not judged: there was no time for it.")
+            most = 0
+    answers = tested[recommended].answers
+    return judge_labels(candidates, recommended, answers, dataset, settings, context.stages, most)

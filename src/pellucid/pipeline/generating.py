@@ -33,7 +33,6 @@ from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learners.in_run import network_of_run
 from pellucid.pipeline.learners.network import baseline_autoencoder
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.learners.time_limits import within_limit
 from pellucid.pipeline.results import Run
 from pellucid.pipeline.run.context import RunContext, task_name
@@ -54,7 +53,7 @@ def make_generator(check: Check, context: RunContext) -> None:
     `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came; `StorageError` if the
     disk is full or not writable.
     """
-    learner, material = network_of_run(context), material_of(context.dataset)
+    learner, material = network_of_run(context), context.dataset
     planned = learner.planned(material)
     context.journal.begin()  # nothing that may be refused comes after this
     make_folder(context.folder.checkpoints)
@@ -95,8 +94,7 @@ def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any
     )
     makers: dict[str, Maker] = {name: model, PLAIN: plain}
     if isinstance(model, AdversarialModel):
-        material = material_of(dataset)
-        beside = baseline_autoencoder(context.settings, material).fit(material)[0].model
+        beside = baseline_autoencoder(context.settings, dataset).fit(dataset)[0].model
         assert isinstance(beside, Generator)
         makers[BESIDE_ADVERSARY] = beside
     return measured(makers, dataset, context.settings)

@@ -7,12 +7,11 @@ from functools import partial
 from typing import Any
 
 from pellucid.files import make_folder
-from pellucid.pipeline.adding import Added, records_of, train_with, trainings_beside
 from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, continual_learner, recall
 from pellucid.pipeline.judging.refitting import (
+    Kind,
     judged_by_folds,
-    kind_of_classical,
     kind_of_network,
     kinds_of_backbone,
 )
@@ -31,14 +30,13 @@ from pellucid.pipeline.learners.in_run import (
     tuned_in_run,
 )
 from pellucid.pipeline.learners.network import NetworkLearner, Planned
-from pellucid.pipeline.learners.preparation import material_of, plan_json
 from pellucid.pipeline.learners.time_limits import (
     NETWORK_FOLDS,
     STANDING_ON,
     backbones_json,
     costs_of,
+    limit_backbones,
     reserve_for_conclusion,
-    share_out,
     time_of_baselines,
     within_limit,
 )
@@ -50,85 +48,51 @@ from pellucid.training.hardware import choose_threads
 # Key of the journal: by name, whether a baseline is trained under a time limit.
 BASELINES = "baselines"
 
-
-# Times that judging a baseline on a fold takes longer than its training on it.
-_ASKED_TOO = 2.0
-
-# Of a time limit, what is to be left for a network that nobody named.
-_LEAST_OF_NETWORK = 0.02
+# Times that judging a baseline on a fold takes longer than its training on it; and of a time limit, what is
+# to be left for a network that nobody named.
+_ASKED_TOO, _LEAST_OF_NETWORK = 2.0, 0.02
 
 
 @dataclass(frozen=True, eq=False)
 class PlannedLearning:
-    """Learners of a run before the first has trained.
+    """Learners of a run before the first has trained."""
 
-    Attributes:
-        continual: where continual training starts; `None` for a fresh network.
-        folds: what judges them.
-        learner: trains the network; `None` where there is none.
-        network: how it is trained; `None` where there is none.
-        backbones: pretrained networks that take part, simplest first.
-        costs: of each under a time limit; nothing without one.
-        added: generated images that a second network learns from too; `None` without any.
-    """
-
-    continual: ContinualTraining | None
-    folds: Folds
-    learner: NetworkLearner | None
-    network: Planned | None
-    backbones: tuple[Choice, ...]
-    costs: Sequence[Measured]
-    added: Added | None = None
+    continual: ContinualTraining | None  # where continual training starts; None for a fresh network
+    folds: Folds  # what judges them
+    learner: NetworkLearner | None  # trains the network; None where there is none
+    network: Planned | None  # how it is trained; None where there is none
+    backbones: tuple[Choice, ...]  # pretrained networks that take part, simplest first
+    costs: Sequence[Measured]  # of each under a time limit; nothing without one
 
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """Outcome of learning.
+    """Outcome of learning."""
 
-    Attributes:
-        candidates: every model, simplest first.
-        continual: where continual training started; `None` for a fresh network.
-        network: how it was trained; `None` where there is none.
-        built: what came of each backbone.
-        added: generated images that a second network learned from too; `None` without any.
-        history: one record for each epoch of the network's training; where folds judge, of the one that
-            watched the first fold.
-    """
-
-    candidates: Sequence[Candidate]
-    continual: ContinualTraining | None
-    network: Planned | None
-    built: Sequence[Built]
-    added: Added | None = None
+    candidates: Sequence[Candidate]  # every model, simplest first
+    continual: ContinualTraining | None  # where continual training started; None for a fresh network
+    network: Planned | None  # how it was trained; None where there is none
+    built: Sequence[Built]  # what came of each backbone
+    # one record for each epoch of the network's training; where folds judge, of the one that watched
+    # the first fold
     history: Sequence[Mapping[str, Any]] = ()
 
 
-def plan_learning(
-    continual: ContinualTraining | None, folds: Folds, context: RunContext, added: Added | None = None
-) -> PlannedLearning:
-    """Decide which learners take part, and measure what costs much.
-
-    `added` are generated images that a second network learns from too.
-
-    Raises: `UsageError` if settings contradict the data, each other or this machine, or time is too
-    short; `ModelFileError` if weights of a backbone are missing, damaged or of another kind.
-    """
+def plan_learning(continual: ContinualTraining | None, folds: Folds, context: RunContext) -> PlannedLearning:
+    """Decide which learners take part, and measure what costs much."""
     backbones = () if continual is not None else _backbones(context)
     if continual is not None:
         continual = recall(continual, context.dataset, context.settings, context.journal, context.stages)
     learner = _network_learner(continual, context)
-    network = None if learner is None else learner.planned(material_of(context.dataset))
+    network = None if learner is None else learner.planned(context.dataset)
     costs = costs_of(backbones, folds, context)
-    return PlannedLearning(continual, folds, learner, network, backbones, costs, added)
+    return PlannedLearning(continual, folds, learner, network, backbones, costs)
 
 
 def learn(planned: PlannedLearning, context: RunContext) -> Learned:
-    """Train every learner within its share of the time.
-
-    Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
-    was finished is kept; `StorageError` if the disk is full or not writable.
-    """
-    folder, settings = context.folder, context.settings
+    """Train every learner within its share of the time."""
+    folder, settings, time = context.folder, context.settings, context.time
+    dataset = context.dataset
     make_folder(folder.checkpoints)
     if planned.folds.parts:
         context.stages.paragraph(planned.folds.sentence(context.dataset.noun))
@@ -142,22 +106,25 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
         (network, neural), baselines = side_by_side(partial(_train_neural, planned, (), context), classical)
     else:
         baselines = _train_classical(planned, names, context)
-        _reserve_for_folds(baselines, planned.folds, context)
+        if planned.folds.parts:  # at least one is to be judged on, answers included
+            once = sum(each.train_seconds for each in baselines)
+            time.reserve("folds", _ASKED_TOO * once * (planned.folds.trainings(1) - 1))
         reserve_for_conclusion(context, baselines, STANDING_ON)
-        backbones = share_out(planned.backbones, planned.costs, context)
-        built = [frozen_in_run(choice, context).built(material_of(context.dataset)) for choice in backbones]
+        backbones = limit_backbones(planned.backbones, planned.costs, context)
+        built = [frozen_in_run(choice, context).built(dataset) for choice in backbones]
         has_others = any(each.features for each in baselines) and settings.model == "auto"
         if has_others and planned.continual is None and not _affords_network(context):
             planned = dataclasses.replace(planned, learner=None, network=None)
         network, neural = _train_neural(planned, backbones, context)
-    before = [] if network is None else [*network.session.state.history, *records_of(neural)]
-    built = _tuned(built, before, context)
-    on_backbones = [candidate for each in built for candidate in each.candidates]
-    history = [] if network is None else network.session.state.history
-    candidates = [*baselines, *neural, *on_backbones]
-    learned = Learned(candidates, planned.continual, network, built, planned.added, history)
-    for each in ("folds", "rest", "backbones"):
-        context.time.reserve(each, 0.0)
+    own = [] if network is None else network.session.state.history
+    records = [*own]
+    for place, each in enumerate(built):  # the records of fine-tuning come behind those of the networks
+        built[place] = tuned_in_run(each, records, context)
+        records += built[place].history
+    candidates = [*baselines, *neural, *(candidate for each in built for candidate in each.candidates)]
+    learned = Learned(candidates, planned.continual, network, built, own)
+    for reserved in ("folds", "rest", "backbones"):
+        time.reserve(reserved, 0.0)
     reserve_for_conclusion(context, candidates)
     return _judged(learned, planned.folds, context)
 
@@ -199,13 +166,6 @@ def _train_classical(
     return found
 
 
-def _reserve_for_folds(baselines: Sequence[Candidate], folds: Folds, context: RunContext) -> None:
-    """Set time aside for judging the baselines on one fold at least, answers included."""
-    if folds.parts:
-        once = sum(each.train_seconds for each in baselines)
-        context.time.reserve("folds", _ASKED_TOO * once * (folds.trainings(1) - 1))
-
-
 def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
     """Give candidates answers about folds, where these judge; without time for one they are left out."""
     if not folds.parts:
@@ -213,8 +173,8 @@ def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
     # Every kind of model that was trained, to be trained anew for each fold.
     settings = context.settings
     alone = [each for each in learned.candidates if each.stored is None]
-    lesson = TrainingSets().of
-    found = [kind_of_classical(each, learner_at_setup(each, settings, lesson)) for each in alone]
+    shared = TrainingSets().of
+    found = [Kind(learner_at_setup(each, settings, shared), seconds=each.train_seconds) for each in alone]
     if learned.network is not None:
         name = learned.network.plan.name
         simple = [each for each in learned.candidates if each.name.endswith(f"-on-{name}")]
@@ -228,15 +188,15 @@ def _judged(learned: Learned, folds: Folds, context: RunContext) -> Learned:
 
 def _backbones(context: RunContext) -> tuple[Choice, ...]:
     """The pretrained networks that take part; none in continual training."""
-    settings, material = context.settings, material_of(context.dataset)
+    settings, dataset = context.settings, context.dataset
     backbones = context.journal.decided(
         "backbones",
-        lambda: chosen(settings, material),
+        lambda: chosen(settings, dataset),
         backbones_json,
-        lambda saved: taken_over(saved, settings, material),
+        lambda saved: taken_over(saved, settings, dataset),
     )
     for each in backbones:
-        if not each.is_asked_for and (settings.time_limit is None or each.granted is not None):
+        if not each.is_asked_for and (settings.time_limit is None or each.limits is not None):
             context.stages.paragraph(each.reason)
     return backbones
 
@@ -248,7 +208,8 @@ def _network_learner(continual: ContinualTraining | None, context: RunContext) -
         journal.decided("continual", lambda: continual.to_json(context.dataset))
         return continual_learner(continual, context)
     if settings.model in CLASSICAL or settings.builds_on_backbone:
-        journal.decided("plan", lambda: plan_json(settings, None))
+        none: dict[str, Any] = {"model": settings.model, "network": None, "recipe": None, "reasons": []}
+        journal.decided("plan", lambda: none)
         return None
     return network_of_run(context)
 
@@ -268,22 +229,9 @@ def _train_neural(
     if planned.learner is None or planned.network is None:
         return None, []
     dataset = context.dataset
-    set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
+    tuning = sum(each.limits.seconds_after for each in backbones if each.limits is not None)
+    context.time.reserve("backbones", tuning)
     asked = 0 if planned.continual is None else planned.continual.asked_in_the_end
-    context.time.reserve("backbones", set_aside)
-    trainings = trainings_beside(planned.added, material_of(dataset))
-    network = within_limit(planned.network, planned.folds, context, asked, trainings)
-    candidates = [*planned.learner.trained(network, material_of(dataset))]
-    network = network.as_trained()
-    if planned.added is not None:
-        candidates.append(train_with(planned.added, network, context))
-    return network, candidates
-
-
-def _tuned(built: Sequence[Built], before: Sequence[Mapping[str, Any]], context: RunContext) -> list[Built]:
-    """Fine-tune every backbone, its records of the history behind those of the networks."""
-    history, found = [*before], []
-    for each in built:
-        found.append(tuned_in_run(each, history, context))
-        history += found[-1].history
-    return found
+    network = within_limit(planned.network, planned.folds, context, asked)
+    candidates = [*planned.learner.trained(network, dataset)]
+    return network.as_trained(), candidates

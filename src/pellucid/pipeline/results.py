@@ -29,14 +29,12 @@ from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.pipeline.run.journal import RunFolder, notes_of
 from pellucid.reports import render
-from pellucid.reports.formatting import Score, interval, scored, seconds, size, visible
+from pellucid.reports.formatting import interval, read_score, scored, seconds, size, visible
 from pellucid.reports.generated_sections import verdict_of_generator
 from pellucid.reports.scored_models import is_classical
 from pellucid.settings import METRICS
 from pellucid.strict import MOST_BYTES, Object, read_json
 from pellucid.tasks import GENERATION
-
-# Findings about the training of the network of a run.
 
 
 def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
@@ -46,7 +44,7 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
     """
     if not outcome.history:
         return None
-    dataset, label_issues = outcome.dataset, outcome.label_issues
+    dataset, issues = outcome.dataset, outcome.label_issues
     chance, guessing = 0.0, 1.0  # numbers are learnt divided by their standard deviation
     if dataset.target.has_probabilities:
         counts = np.bincount(dataset.labels[dataset.train], minlength=1)
@@ -59,10 +57,10 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
         chance=chance,
         guessing=guessing,
         validated=len(dataset.validation) if outcome.folds is None else int(outcome.folds["test"]),
-        label_issues=0 if label_issues is None else label_issues.count,
-        examined=0 if label_issues is None else label_issues.examined,
-        agreed=0 if label_issues is None else label_issues.agreed,
-        label_precision=0.0 if label_issues is None else label_issues.precision or 0.0,
+        label_issues=0 if issues is None else issues.count,
+        examined=0 if issues is None else issues.examined,
+        agreed=0 if issues is None else issues.agreed,
+        label_precision=0.0 if issues is None else issues.precision or 0.0,
     )
     return [finding.to_json() for finding in find(course)]
 
@@ -70,7 +68,7 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
 def last_training(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The last training's records of a history, which holds at least one.
 
-    Fine-tuning stands behind the training of a network in it.
+    Fine-tuning comes after the training of a network in it.
     """
     return [record for record in history if record.get("model") == history[-1].get("model")]
 
@@ -88,9 +86,6 @@ def findings_line(metrics: Mapping[str, Any]) -> str | None:
     return f"training{of_network}: {names}; the report says how to fix it"
 
 
-# A finished run as an object, which shows itself in a notebook.
-
-_NOUNS = {"image": "image", "text": "text"}
 _CELL = "text-align: left; padding: 2px 12px 2px 0"
 
 
@@ -135,8 +130,10 @@ class Run:
             test, tested, of_what = together["test"], together["examples"], " of old and new data"
         elif continual.get("missing_classes"):
             of_what = " of the new data"
-        noun = f"test {self._noun}{'' if tested == 1 else 's'}{of_what}"
-        accuracy, error = Score.read(test.get("accuracy")), Score.read(test.get("mean_absolute_error"))
+        kind = str(self.metrics.get("task", "image")).split("-")[0]
+        noun = kind if kind in ("image", "text") else "example"
+        noun = f"test {noun}{'' if tested == 1 else 's'}{of_what}"
+        accuracy, error = read_score(test.get("accuracy")), read_score(test.get("mean_absolute_error"))
         if accuracy is not None:
             low, high = (per_cent(end, accuracy.value) for end in (accuracy.low, accuracy.high))
             return (
@@ -160,35 +157,27 @@ class Run:
 
         Colours are the notebook's own, so that it reads in light and dark themes. Foreign texts are escaped.
         """
-        titles = self._scores
-        heads = "".join(_head(each) for each in ("Model", *titles.values(), "Trained in", "Size"))
+        entries = self.metrics["models"]
+        measured = {name for entry in entries.values() for name in entry.get("test") or {}}
+        shown = [each for each in METRICS.values() if each.target != "class" or not each.is_error]
+        titles = {each.key: f"Test {each.words}" for each in shown if each.key in measured}
+        # Sentences of the test that contradict the choice, or what validation said.
+        against = (self.metrics.get(key) for key in ("contradiction", "disagreement"))
+        findings = "".join(f"<p>{_shown(str(each['words']))}</p>" for each in against if each)
+        heads = "".join(
+            f'<th scope="col" style="{_CELL}">{html.escape(title)}</th>'
+            for title in ("Model", *titles.values(), "Trained in", "Size")
+        )
         rows = "".join(
             _row(name, entry, titles, is_recommended=name == self.metrics["recommended"])
-            for name, entry in self.metrics["models"].items()
+            for name, entry in entries.items()
         )
         return (
-            f"<p><strong>{_shown(self.verdict)}</strong></p>{self._findings}"
+            f"<p><strong>{_shown(self.verdict)}</strong></p>{findings}"
             f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
             f'<p>Report: <a href="{_address(self.report)}">{_shown(self.report.as_posix())}</a>. '
             "In square brackets: 95 % intervals.</p>"
         )
-
-    @property
-    def _findings(self) -> str:
-        """Sentences of the test that speak against the choice, or against what validation said."""
-        found = (self.metrics.get(key) for key in ("contradiction", "disagreement"))
-        return "".join(f"<p>{_shown(str(each['words']))}</p>" for each in found if each)
-
-    @property
-    def _noun(self) -> str:
-        return _NOUNS.get(str(self.metrics.get("task", "image")).split("-")[0], "example")
-
-    @property
-    def _scores(self) -> Mapping[str, str]:
-        """The scores that the run measured, with their titles."""
-        measured = {name for entry in self.metrics["models"].values() for name in entry.get("test") or {}}
-        shown = [each for each in METRICS.values() if each.target != "class" or not each.is_error]
-        return {each.key: f"Test {each.words}" for each in shown if each.key in measured}
 
 
 def _row(name: str, entry: Mapping[str, Any], titles: Mapping[str, str], *, is_recommended: bool) -> str:
@@ -198,14 +187,10 @@ def _row(name: str, entry: Mapping[str, Any], titles: Mapping[str, str], *, is_r
         words += f"; saw {entry['train_examples']:,} examples only"
     test = entry.get("test") or {}
     cells = [words]
-    for score in (Score.read(test.get(title)) for title in titles):
+    for score in (read_score(test.get(title)) for title in titles):
         cells.append(f"{scored(score)} {interval(score)}".strip())
     cells += [seconds(entry.get("train_seconds")), size(entry.get("bytes"))]
     return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
-
-
-def _head(title: str) -> str:
-    return f'<th scope="col" style="{_CELL}">{html.escape(title)}</th>'
 
 
 def _shown(text: str) -> str:
@@ -234,8 +219,9 @@ def write_results(context: RunContext, outcome: Outcome) -> None:
 
 def _write(folder: RunFolder, outcome: Outcome) -> None:
     """Save every model, then the report, then `metrics.json`."""
-    dataset, config = outcome.dataset, outcome.config
-    seed = config["settings"]["seed"]
+    dataset, config, name = outcome.dataset, outcome.config, outcome.recommendation.name
+    settings, recommended = config["settings"], outcome.tested[outcome.recommendation.name]
+    seed = settings["seed"]
     make_folder(folder.path / "models")
     entries = {}
     for candidate in outcome.candidates:
@@ -243,7 +229,7 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         found["novelty"] = outcome.novelty.get(candidate.name)
         found["bytes"] = _save(folder.path / "models" / candidate.name, candidate, found, config)
         entries[candidate.name] = found
-    link_folder(folder.path / "models" / outcome.recommendation.name, folder.path / "model")
+    link_folder(folder.path / "models" / name, folder.path / "model")
     price = _price(outcome, entries)
     metrics = {
         "format": _FORMAT,
@@ -251,17 +237,13 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         "seed": seed,
         "classes": list(dataset.classes),
         "data": outcome.check.metrics(),
-        **({"threshold": threshold} if (threshold := config["settings"].get("threshold")) else {}),
-        "recommended": outcome.recommendation.name,
+        **({"threshold": threshold} if (threshold := settings.get("threshold")) else {}),
+        "recommended": name,
         "reason": " ".join([outcome.recommendation.reason, *([price] if price else [])]),
         "models": entries,
-        "comparisons": comparisons(outcome.comparable, outcome.recommendation.name, dataset, seed),
-        "contradiction": contradiction(
-            outcome.recommendation.name, outcome.comparable, dataset, config["settings"].get("metric"), seed
-        ),
-        "disagreement": disagreement(
-            outcome.recommended, outcome.tested[outcome.recommendation.name], dataset, config["settings"]
-        ),
+        "comparisons": comparisons(outcome.comparable, name, dataset, seed),
+        "contradiction": contradiction(name, outcome.comparable, dataset, settings.get("metric"), seed),
+        "disagreement": disagreement(outcome.recommended, recommended, dataset, settings),
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
         "label_issues": as_json(outcome.label_issues),
         "findings": findings_of(outcome),
@@ -271,13 +253,10 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         **({"notes": notes} if (notes := notes_of(config)) else {}),
         **({} if outcome.text is None else {"text": outcome.text}),
         **({} if outcome.continual is None else {"continual": outcome.continual}),
-        **({} if outcome.added is None else {"added_generated": outcome.added}),
     }
-    threshold = outcome.recommended.model.threshold
-    rows = as_csv([*rows_of_test(dataset, outcome.tested[outcome.recommendation.name], threshold)])
+    rows = as_csv([*rows_of_test(dataset, recommended, outcome.recommended.model.threshold)])
     write_rows(folder.path / "test.csv", rows, len(dataset.test))
-    report = render(report_facts(outcome, metrics))
-    write_file(folder.path / "report.html", report.encode())
+    write_file(folder.path / "report.html", render(report_facts(outcome, metrics)).encode())
     folder.write_json("metrics.json", metrics)
 
 
@@ -286,33 +265,24 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
     name, rival = outcome.recommendation.name, outcome.recommendation.rival
     if rival is None or rival not in entries:  # none, or there was no time to test it
         return ""
+    slower = entries[name]["milliseconds_per_example"] - entries[rival]["milliseconds_per_example"]
+    larger = (entries[name]["bytes"] - entries[rival]["bytes"]) / 1_000_000
+    cost = (
+        f"{name} takes {figure(abs(slower), 2)} ms {'less' if slower < 0 else 'more'} for an answer and "
+        f"{figure(abs(larger), 2)} MB {'less' if larger < 0 else 'more'} than {rival}"
+    )
     if not outcome.dataset.target.has_probabilities:
-        return f"{name} {_cost(entries[name], entries[rival])} than {rival}."
+        return f"{cost}."
     held_out = {each.name: each.held_out for each in outcome.candidates}
     both = np.intersect1d(held_out[name].positions, held_out[rival].positions)
-    labels, (own, other) = (
-        outcome.dataset.labels[both],
-        (held_out[each].about(both) for each in (name, rival)),
-    )
+    labels, answers = outcome.dataset.labels[both], [held_out[each].about(both) for each in (name, rival)]
     accuracy, loss = (
-        [metric_value(METRICS[key], labels, answers) for answers in (own, other)]
-        for key in ("accuracy", "log_loss")
+        [metric_value(METRICS[key], labels, each) for each in answers] for key in ("accuracy", "log_loss")
     )
     ahead = 100 * (accuracy[0] - accuracy[1])
     return (
-        f"{name} {_cost(entries[name], entries[rival])} than {rival}, for {figure(abs(ahead), 2)} points "
-        f"{'less' if ahead < 0 else 'more'} accuracy and log loss {figure(loss[0])} instead of "
-        f"{figure(loss[1])} on held-out {outcome.dataset.noun}s."
-    )
-
-
-def _cost(own: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """Time of an answer and size of a model against those of another, in words."""
-    slower = own["milliseconds_per_example"] - other["milliseconds_per_example"]
-    larger = (own["bytes"] - other["bytes"]) / 1_000_000
-    return (
-        f"takes {figure(abs(slower), 2)} ms {'less' if slower < 0 else 'more'} for an answer and "
-        f"{figure(abs(larger), 2)} MB {'less' if larger < 0 else 'more'}"
+        f"{cost}, for {figure(abs(ahead), 2)} points {'less' if ahead < 0 else 'more'} accuracy and log loss "
+        f"{figure(loss[0])} instead of {figure(loss[1])} on held-out {outcome.dataset.noun}s."
     )
 
 
@@ -323,7 +293,10 @@ def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Ma
         **({"continual training of": config["continual"]["from"]} if "continual" in config else {}),
         "training examples": candidate.train_examples,
         **({} if candidate.judged is None else {"validation examples": _AGAIN}),
-        **_tested_facts(found["test"]),
+        **{
+            f"test {name.replace('_', ' ')}": f"{each['value']:.3g} [{each['low']:.3g}, {each['high']:.3g}]"
+            for name, each in found["test"].items()
+        },
         "settings": "config.json of the run",
     }
     model = candidate.model
@@ -332,41 +305,21 @@ def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Ma
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
-def _tested_facts(test: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
-    """The test scores with their intervals, for the model card."""
-    return {
-        f"test {name.replace('_', ' ')}": f"{each['value']:.3g} [{each['low']:.3g}, {each['high']:.3g}]"
-        for name, each in test.items()
-    }
-
-
 def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) -> None:
     """Print the verdict, where the report lies and what to do next.
 
     `continual` has its form in `metrics.json`; `None` for a fresh network.
     """
-    dataset, stages = context.dataset, context.stages
+    dataset, stages, metrics = context.dataset, context.stages, run.metrics
     stages.verdict(run.verdict)
-    if (contradicted := run.metrics.get("contradiction")) is not None:
-        stages.paragraph(contradicted["words"])
-    if (disagreed := run.metrics.get("disagreement")) is not None:
-        stages.paragraph(disagreed["words"])
-    chosen = run.metrics["models"][run.metrics["recommended"]]
-    for key in ("by_groups", "left_out"):
-        if key in chosen:
-            stages.paragraph(chosen[key]["words"])
-    stages.paragraph(str(run.metrics["reason"]))
-    for sentence in [] if continual is None else continual_sentences(continual):
+    chosen = metrics["models"][metrics["recommended"]]
+    found = [metrics.get("contradiction"), metrics.get("disagreement")]
+    found += [chosen.get("by_groups"), chosen.get("left_out")]
+    sentences = [each["words"] for each in found if each is not None]
+    sentences += [str(metrics["reason"]), *([] if continual is None else continual_sentences(continual))]
+    last = findings_line(metrics), worst_slice(metrics.get("slices"), dataset.noun)
+    for sentence in (*sentences, *(each for each in last if each is not None)):
         stages.paragraph(sentence)
-    if (added := run.metrics.get("added_generated")) is not None:
-        for sentence in added["sentences"]:
-            stages.paragraph(sentence)
-    found = findings_line(run.metrics)
-    if found is not None:
-        stages.paragraph(found)
-    worst = worst_slice(run.metrics.get("slices"), dataset.noun)
-    if worst is not None:
-        stages.paragraph(worst)
     stages.line(f"report: {run.report}")
     folder = shlex.quote(str(run.folder))
     new, one = dataset.input_kind.examples, dataset.input_kind.example

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.data import Check, Dataset, Listing, prepare
+from pellucid.data import Dataset, Listing, prepare
 from pellucid.data.reading.dispatch import read_dataset, require_existing
 from pellucid.data.reading.in_memory import is_in_memory
 from pellucid.errors import UsageError
 from pellucid.files import write_file
 from pellucid.networks import as_text, describe
 from pellucid.networks.text_networks import cell_of
-from pellucid.pipeline.adding import images_to_add, require_room
 from pellucid.pipeline.concluding import conclude
-from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on, require_place_of_its_own
+from pellucid.pipeline.continual.starting_point import require_place_of_its_own
+from pellucid.pipeline.continual.training import begin, read_on
 from pellucid.pipeline.generating import make_generator, say_generated
 from pellucid.pipeline.learners.backbone_choice import chosen, require_backbone
 from pellucid.pipeline.learners.backbone_costs import measured
@@ -25,7 +25,6 @@ from pellucid.pipeline.learners.in_run import classical_names
 from pellucid.pipeline.learners.network import NetworkLearner, require_enough_images
 from pellucid.pipeline.learners.preparation import (
     make_plan,
-    material_of,
     network_name,
     prepared_for,
     require_precision,
@@ -63,8 +62,6 @@ from pellucid.reports.report import render_preview
 from pellucid.settings import CLASSICAL, Settings, name_of
 from pellucid.training.hardware import choose_threads, pinned
 
-# Reading: from DATA to a data set that is checked, split and fits the settings.
-
 
 def data_given(data: Any, settings: Settings) -> str | Listing:
     """DATA as a path, or a data set of Python as a listing.
@@ -78,57 +75,26 @@ def data_given(data: Any, settings: Settings) -> str | Listing:
             f"data: {type(data).__name__} is neither a path, a data frame, nor a data set of datasets or "
             "PyTorch; give one, or fit an estimator with arrays"
         )
-    for name in ("from_", "add_generated"):
-        if getattr(settings, name) is not None:
-            raise UsageError(f"{name}: reads the data again later; give the path of files, not a data set")
+    if settings.from_ is not None:
+        raise UsageError("from_: reads the data again later; give the path of files, not a data set")
     return read_dataset(data, settings)
 
 
-def require_present(data: Any, settings: Settings) -> None:
-    """Refuse a backbone that was asked for and is missing, and missing DATA, before a folder is made.
-
-    Raises: `UsageError` or `ModelFileError` of the one, `DataError` of the other.
-    """
-    require_backbone(settings)
-    if isinstance(data, (str, os.PathLike)):
-        require_existing(os.fspath(data))
-    if settings.test is not None:
-        require_existing(settings.test)
-
-
-def read_and_check(
-    data: str | Listing, settings: Settings, stages: Stages, continual: ContinualTraining | None
-) -> tuple[Dataset, Check]:
-    """Read DATA, look for trouble in it, and split it.
-
-    In continual training the data must fit the network. Raises: `DataError` if the data is refused.
-    """
-    place = data if isinstance(data, str) else data.place
-    with stages.stage(f"reading and checking {place}") as stage:
-        dataset, check = prepare(data, settings) if continual is None else read_on(continual, place, settings)
-        stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
-        stage.details += check.sentences()
-    return dataset, check
-
-
-def require_fitting(data: str | Listing, given: Mapping[str, Any], context: RunContext) -> None:
+def require_fitting(place: str, given: Mapping[str, Any], context: RunContext) -> None:
     """Refuse settings that contradict the data, and data other than that of the run being resumed.
 
     Raises: `UsageError` if a setting does; `DataError` if the data is another, or cannot be divided into
     folds.
     """
     dataset, settings, journal = context.dataset, context.settings, context.journal
-    place = data if isinstance(data, str) else data.place
     require_fitting_model(settings, dataset.target)
     require_known_classes(settings, dataset.classes, place)
-    require_fitting_inputs(settings, material_of(dataset).takes)
+    require_fitting_inputs(settings, dataset.takes)
     if settings.generates:
         require_fitting_generator(settings, given, dataset.target)
         require_enough_images(settings, len(dataset.train), place)
     require_same_data(place, dataset, journal)
     warn_of_other_versions(dataset, journal, context.stages)
-    repeat = command_of if isinstance(data, str) else call_of
-    journal.decided("command", lambda: repeat(place, given, context.folder.path))
 
 
 def train(
@@ -161,7 +127,7 @@ def train(
     Raises:
         UsageError: a setting is unknown or unfit, or differs from the run being resumed.
         DataError: the data is refused, or differs from that of the run being resumed.
-        ModelFileError: the run of `from_` or `add_generated` holds no model, or a damaged one.
+        ModelFileError: the run of `from_` holds no model, or a damaged one.
         StorageError: `out` is taken or cannot be written to.
         DivergedError: the loss stopped being finite.
         InterruptedRun: a signal came; what was finished is kept.
@@ -171,10 +137,12 @@ def train(
     checked = Settings.from_mapping(given, "settings")
     given = {name: value for name in map(name_of, given) if (value := getattr(checked, name)) is not None}
     require_place_of_its_own(checked, folder.path, is_network=checked.model not in CLASSICAL)
-    require_room(checked, folder.path)
     if not resume:
         require_precision(checked, cell_of(checked))
-        require_present(given_data, checked)
+        require_backbone(checked)
+        for path in (given_data, checked.test):
+            if isinstance(path, (str, os.PathLike)):
+                require_existing(os.fspath(path))
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             folder.prune()  # a kill may have come between the last file and this
@@ -198,29 +166,29 @@ def _work(
     stages: Stages,
 ) -> None:
     """Walk from an empty folder, or from what a killed run left in it, to the finished run."""
+    place, repeat = (data, command_of) if isinstance(data, str) else (data.place, call_of)
     continual = begin(settings, given, folder.checkpoints, journal)
-    dataset, check = read_and_check(data, settings, stages, continual)
+    with stages.stage(f"reading and checking {place}") as stage:
+        dataset, check = prepare(data, settings) if continual is None else read_on(continual, place, settings)
+        stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
+        stage.details += check.sentences()
     context = RunContext(folder, dataset, settings, stages, journal, TimeBudget.of(settings, stages.began))
-    place = data if isinstance(data, str) else data.place
-    require_fitting(data, given, context)
+    require_fitting(place, given, context)
+    journal.decided("command", lambda: repeat(place, given, folder.path))
     if settings.generates:
         make_generator(check, context)
         folder.prune()
         say_generated(Run(folder.path), context)
         return
-    added = images_to_add(place, context)
     folds = folds_of(dataset, settings, is_continual=continual is not None)
     learning = context._replace(dataset=folds.learning)
-    planned = plan_learning(continual, folds, learning, added)
+    planned = plan_learning(continual, folds, learning)
     journal.begin()  # nothing that may be refused comes after this
     learned = learn(planned, learning)
     outcome = conclude(learned, check, folds, context)
     write_results(context, outcome)
     folder.prune()
     say_end(Run(folder.path), context, outcome.continual)
-
-
-# The network's layers without training it.
 
 
 def describe_network(data: str, given: Mapping[str, Any]) -> str:
@@ -243,14 +211,9 @@ def describe_network(data: str, given: Mapping[str, Any]) -> str:
         outputs = len(dataset.classes) or 1
         return as_text(describe(dataclasses.replace(continual.start.network.config, outputs=outputs)))
     dataset, _ = prepare(data, settings)
-    material = material_of(dataset)
-    prepared = prepared_for(network_name(settings, material), material, settings)
+    prepared = prepared_for(network_name(settings, dataset), dataset, settings)
     return as_text(describe(make_plan(settings, prepared).network))
 
-
-# A dry run: the data as training would see it, on one page, and how long training would take.
-#
-# Nothing is trained but a few steps of a copy of the network, which say how long a step takes here just now.
 
 # Of what a classical model takes, a training for a fold, which compares no set-ups.
 _OF_FOLD = 0.3
@@ -264,7 +227,7 @@ def preview(
 ) -> Sequence[str]:
     """Read, check and split the data, and write the page; sentences on what a training would take.
 
-    `given` are settings that differ from their defaults; `progress` is told the images done and in all.
+    `given` are settings that differ from their defaults; `progress` gets the images done and in all.
 
     Raises: `UsageError` if the page's name does not end in `.html`, or a run continues another one;
     `DataError` if the data is refused; `StorageError` if the page cannot be written.
@@ -286,17 +249,17 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
     Raises: `UsageError` if settings contradict the data, each other or this machine.
     """
     folds = folds_of(dataset, settings, is_continual=False)
-    material, names = material_of(folds.learning), classical_names(settings, dataset)
+    learning, names = folds.learning, classical_names(settings, dataset)
     slowed = slowdown()
-    classical = slowed * sum(ClassicalLearner(each, settings).cost(material) for each in names)
+    classical = slowed * sum(ClassicalLearner(each, settings).cost(learning) for each in names)
     classical *= 1 + _OF_FOLD * (folds.trainings() - 1)
     parts = {f"classical {'models' if len(names) > 1 else 'model'}": classical}
-    for choice in () if settings.generates else chosen(settings, material):
-        cost = measured(choice, material, settings, len(dataset.test), folds).cost
+    for choice in () if settings.generates else chosen(settings, learning):
+        cost = measured(choice, learning, settings, len(dataset.test), folds).cost
         parts[choice.name] = cost.needed(cost.most) + cost.tuning * cost.example
     steps, of_network = 0, 0.0
     if settings.model not in CLASSICAL and not settings.builds_on_backbone:
-        network = NetworkLearner(settings).planned(material)
+        network = NetworkLearner(settings).planned(learning)
         steps, of_network = network.plan.recipe.total_steps, network.session.expected_seconds()
         trainings = folds.trainings(folds.judged_within(network.seconds))
         parts[network.plan.name] = trainings * (of_network + network.prepare_seconds)
@@ -306,7 +269,6 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
     found = [f"A training would take about {seconds(sum(parts.values()))} here just now: {shares}."]
     time = TimeBudget.of(settings)
     if time.is_limited and sum(parts.values()) > time.whole:
-        # Sentence on what a limit leaves out of a training that takes longer.
         share = time.whole / sum(parts.values())
         lacks = [
             "classical models compare fewer set-ups or learn from fewer examples, "

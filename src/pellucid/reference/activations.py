@@ -15,12 +15,6 @@ from pellucid.arithmetic import softmax as softmax
 def relu(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     r"""Rectifier: $y = \max(0, x)$.
 
-    Args:
-        inputs: $x$.
-
-    Returns:
-        $y$.
-
     Source: Nair and Hinton 2010, "Rectified linear units improve restricted Boltzmann machines", ICML.
     """
     outputs: np.ndarray = np.maximum(0, inputs)
@@ -32,13 +26,6 @@ def relu_backward(
 ) -> Float[np.ndarray, "*shape"]:
     r"""Gradient of `relu`: $\bar x = \bar y$ where $x > 0$, else 0; at 0, where there is no slope, 0.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-
-    Returns:
-        $\bar x$.
-
     Source: Nair and Hinton 2010.
     """
     return gradient * (inputs > 0)
@@ -46,12 +33,6 @@ def relu_backward(
 
 def relu6(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     r"""Rectifier that ends at six: $y = \min(6, \max(0, x))$.
-
-    Args:
-        inputs: $x$.
-
-    Returns:
-        $y$.
 
     Source: Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10".
     """
@@ -64,13 +45,6 @@ def relu6_backward(
 ) -> Float[np.ndarray, "*shape"]:
     r"""Gradient of `relu6`: $\bar x = \bar y$ where $0 < x < 6$, else 0; at the bends, too.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-
-    Returns:
-        $\bar x$.
-
     Source: Krizhevsky 2010.
     """
     return gradient * ((inputs > 0) & (inputs < 6))
@@ -79,13 +53,7 @@ def relu6_backward(
 def clamp(inputs: Float[np.ndarray, "*shape"], *, low: float, high: float) -> Float[np.ndarray, "*shape"]:
     r"""Keep numbers within bounds: $y = \min(b, \max(a, x))$.
 
-    Args:
-        inputs: $x$.
-        low: $a$.
-        high: $b$.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `low`: $a$; `high`: $b$.
     """
     outputs: np.ndarray = np.clip(inputs, low, high)
     return outputs
@@ -94,29 +62,14 @@ def clamp(inputs: Float[np.ndarray, "*shape"], *, low: float, high: float) -> Fl
 def clamp_backward(
     gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"], *, low: float, high: float
 ) -> Float[np.ndarray, "*shape"]:
-    r"""Gradient of `clamp`: $\bar x = \bar y$ where $a \le x \le b$, else 0.
-
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-        low: $a$.
-        high: $b$.
-
-    Returns:
-        $\bar x$.
-    """
+    r"""Gradient of `clamp`: $\bar x = \bar y$ where $a \le x \le b$, else 0."""
     return gradient * ((inputs >= low) & (inputs <= high))
 
 
 def leaky_relu(inputs: Float[np.ndarray, "*shape"], *, slope: float = 0.01) -> Float[np.ndarray, "*shape"]:
     r"""Leaky rectifier: $y = x$ where $x > 0$, else $a x$.
 
-    Args:
-        inputs: $x$.
-        slope: $a$.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `slope`: $a$.
 
     Source: Maas, Hannun and Ng 2013, "Rectifier nonlinearities improve neural network acoustic
         models", ICML, eq. 2.
@@ -129,14 +82,6 @@ def leaky_relu_backward(
 ) -> Float[np.ndarray, "*shape"]:
     r"""Gradient of `leaky_relu`: $\bar x = \bar y$ where $x > 0$, else $a \bar y$.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-        slope: $a$.
-
-    Returns:
-        $\bar x$.
-
     Source: Maas et al. 2013, eq. 2.
     """
     return np.where(inputs > 0, gradient, slope * gradient)
@@ -144,12 +89,6 @@ def leaky_relu_backward(
 
 def gelu(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     r"""Gaussian error linear unit: $y = x \, \Phi(x)$, $\Phi$ the normal distribution function.
-
-    Args:
-        inputs: $x$.
-
-    Returns:
-        $y$.
 
     Source: Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2.
     """
@@ -163,13 +102,6 @@ def gelu_backward(
     r"""Gradient of `gelu`: $\bar x = \bar y \, (\Phi(x) + x \, \varphi(x))$, $\varphi$ the normal density.
 
     $$\varphi(x) = \Phi'(x) = \frac{1}{\sqrt{2 \pi}} e^{-x^2 / 2}$$
-
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-
-    Returns:
-        $\bar x$.
 
     Source: Hendrycks and Gimpel 2016, section 2.
     """
@@ -186,12 +118,6 @@ def _normal_distribution(inputs: np.ndarray) -> np.ndarray:
 def sigmoid(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     r"""From 0 to 1: $y = \sigma(x) = 1 / (1 + e^{-x})$, as $e^{-\ln(e^0 + e^{-x})}$, which no $x$ overflows.
 
-    Args:
-        inputs: $x$.
-
-    Returns:
-        $y$.
-
     Source: Rumelhart, Hinton and Williams 1986, Nature 323, eq. 2.
     """
     outputs: np.ndarray = np.exp(-np.logaddexp(0, -inputs))
@@ -203,13 +129,6 @@ def sigmoid_backward(
 ) -> Float[np.ndarray, "*shape"]:
     r"""Gradient of `sigmoid`: $\bar x = \bar y \, y \, (1 - y)$.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-
-    Returns:
-        $\bar x$.
-
     Source: Rumelhart et al. 1986, eq. 5.
     """
     outputs = sigmoid(inputs)
@@ -219,12 +138,6 @@ def sigmoid_backward(
 
 def softplus(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     r"""Smooth ReLU: $y = \ln(1 + e^x)$, which is $-\ln \sigma(-x)$.
-
-    Args:
-        inputs: $x$.
-
-    Returns:
-        $y$.
 
     Source: Dugas et al. 2001, "Incorporating second-order functional knowledge for better option pricing",
         NeurIPS 13, section 2.
@@ -238,13 +151,6 @@ def softplus_backward(
 ) -> Float[np.ndarray, "*shape"]:
     r"""Gradient of `softplus`: $\bar x = \bar y \, \sigma(x)$.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-
-    Returns:
-        $\bar x$.
-
     Source: the derivative of $y$.
     """
     of_inputs: np.ndarray = gradient * sigmoid(inputs)
@@ -253,12 +159,6 @@ def softplus_backward(
 
 def tanh(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     r"""Hyperbolic tangent: $y = \tanh x = (e^x - e^{-x}) / (e^x + e^{-x})$.
-
-    Args:
-        inputs: $x$.
-
-    Returns:
-        $y$.
 
     Source: LeCun, Bottou, Orr and Müller 1998, "Efficient BackProp", section 4.4.
     """
@@ -270,13 +170,6 @@ def tanh_backward(
     gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
 ) -> Float[np.ndarray, "*shape"]:
     r"""Gradient of `tanh`: $\bar x = \bar y \, (1 - y^2)$.
-
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-
-    Returns:
-        $\bar x$.
 
     Source: LeCun et al. 1998, section 4.4.
     """
@@ -293,13 +186,6 @@ def softmax_backward(
     $$\frac{\partial p_j}{\partial z_k} = p_j (\delta_{jk} - p_k), \quad
       \bar z_k = \sum_j \bar p_j \frac{\partial p_j}{\partial z_k}
       = p_k \Bigl(\bar p_k - \sum_j \bar p_j p_j\Bigr)$$
-
-    Args:
-        gradient: $\bar p$.
-        logits: $z$.
-
-    Returns:
-        $\bar z$.
 
     Source: Bridle 1990, "Probabilistic interpretation of feedforward classification network outputs".
     """

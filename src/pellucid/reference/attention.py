@@ -25,13 +25,8 @@ def attention_weights(
 ) -> Float[np.ndarray, "batch heads length length"]:
     r"""Weights of each head: $a_{hij} = \mathrm{softmax}_j (q_{hi} \cdot k_{hj} / \sqrt d)$.
 
-    Args:
-        projected: $q$, $k$ and $v$ side by side, the heads one after the other within each.
-        places: $T$.
-        heads: $H$.
-
-    Returns:
-        $a$; rows add up to 1, and are 0 at padding.
+    `projected`: $q$, $k$ and $v$ side by side, the heads one after the other within each; `places`: $T$;
+    `heads`: $H$; result: $a$; rows add up to 1, and are 0 at padding.
 
     Source: Vaswani et al. 2017, eq. 1.
     """
@@ -56,15 +51,6 @@ def attention_weights_backward(
       \bar q_{hic} = \frac{1}{\sqrt d} \sum_j \bar s_{hij} k_{hjc}, \quad
       \bar k_{hjc} = \frac{1}{\sqrt d} \sum_i \bar s_{hij} q_{hic}$$
 
-    Args:
-        gradient: $\bar a$.
-        projected: $q$, $k$ and $v$ side by side.
-        places: $T$.
-        heads: $H$.
-
-    Returns:
-        $\bar q$ and $\bar k$ side by side, with zeros for $\bar v$; places have no gradient.
-
     Source: the chain rule through Vaswani et al. 2017, eq. 1.
     """
     query, key, value = parts(projected, heads)
@@ -82,12 +68,8 @@ def attention(
 ) -> Float[np.ndarray, "batch length size"]:
     r"""Values mixed by the weights: $y_{hic} = \sum_j a_{hij} v_{hjc}$.
 
-    Args:
-        projected: $q$, $k$ and $v$ side by side.
-        weights: $a$, 0 at padding.
-
-    Returns:
-        $y$, the heads side by side.
+    `projected`: $q$, $k$ and $v$ side by side; `weights`: $a$, 0 at padding; result: $y$, the heads side by
+    side.
 
     Source: Vaswani et al. 2017, eq. 1.
     """
@@ -104,14 +86,6 @@ def attention_backward(
 
     $$\bar v_{hjc} = \sum_i a_{hij} \bar y_{hic}, \quad \bar a_{hij} = \sum_c \bar y_{hic} v_{hjc}$$
 
-    Args:
-        gradient: $\bar y$.
-        projected: $q$, $k$ and $v$ side by side.
-        weights: $a$.
-
-    Returns:
-        $\bar v$ behind zeros for $\bar q$ and $\bar k$; $\bar a$.
-
     Source: the chain rule through Vaswani et al. 2017, eq. 1.
     """
     query, key, value = parts(projected, weights.shape[1])
@@ -127,12 +101,7 @@ def parts(
 ) -> tuple[Float[np.ndarray, "batch heads length size"], ...]:
     """Queries, keys and values of each head.
 
-    Args:
-        projected: all side by side.
-        heads: how many.
-
-    Returns:
-        $q$, $k$ and $v$.
+    `projected`: all side by side; `heads`: how many; result: $q$, $k$ and $v$.
     """
     batch, length, thrice = projected.shape
     split = projected.reshape(batch, length, 3, heads, thrice // 3 // heads).transpose(2, 0, 3, 1, 4)

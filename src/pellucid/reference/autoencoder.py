@@ -51,13 +51,8 @@ def reparametrised(
 ) -> Float[np.ndarray, "examples latent"]:
     r"""Draw so that the draw has a gradient: $z = \mu + e^{\lambda / 2} \varepsilon$.
 
-    Args:
-        means: $\mu$.
-        log_variances: $\lambda = \ln \sigma^2$.
-        noise: $\varepsilon$, standard normal.
-
-    Returns:
-        $z$.
+    `means`: $\mu$; `log_variances`: $\lambda = \ln \sigma^2$; `noise`: $\varepsilon$, standard normal;
+    result: $z$.
 
     Source: Kingma and Welling 2014, section 2.4.
     """
@@ -75,15 +70,6 @@ def reparametrised_backward(
 
     $$\bar \mu = \bar z, \qquad \bar \lambda = \tfrac{1}{2} e^{\lambda / 2} \varepsilon \, \bar z$$
 
-    Args:
-        gradient: $\bar z$.
-        means: $\mu$, whose gradient does not depend on them.
-        log_variances: $\lambda$.
-        noise: $\varepsilon$.
-
-    Returns:
-        $\bar \mu$ and $\bar \lambda$; the noise has no gradient.
-
     Source: the chain rule on Kingma and Welling 2014, section 2.4.
     """
     del means
@@ -97,12 +83,7 @@ def density_of_draw(
 
     $$Q = -\frac{1}{2n} \sum_i \sum_j \left( \varepsilon_{ij}^2 + \lambda_{ij} + \ln 2\pi \right)$$
 
-    Args:
-        log_variances: $\lambda$.
-        noise: $\varepsilon$.
-
-    Returns:
-        $Q$.
+    `log_variances`: $\lambda$; `noise`: $\varepsilon$; result: $Q$.
 
     Source: the density of a normal distribution.
     """
@@ -116,14 +97,6 @@ def density_of_draw_backward(
     noise: Float[np.ndarray, "examples latent"],
 ) -> tuple[Float[np.ndarray, "examples latent"], None]:
     r"""Gradient of `density_of_draw`: $\bar \lambda = -\frac{1}{2n} \bar Q$.
-
-    Args:
-        gradient: $\bar Q$.
-        log_variances: $\lambda$.
-        noise: $\varepsilon$, which is drawn and has no gradient.
-
-    Returns:
-        $\bar \lambda$.
 
     Source: the derivative of the density.
     """
@@ -142,14 +115,8 @@ def mixture_density(
       a_{ik} = \ln w_{ik} - \frac{1}{2} \sum_j \left( \frac{(z_{ij} - m_{ikj})^2}{e^{\rho_{ikj}}}
       + \rho_{ikj} + \ln 2\pi \right)$$
 
-    Args:
-        latent: $z$.
-        means: $m$, of the class of each example.
-        log_variances: $\rho = \ln s^2$, likewise.
-        logits: of which the softmax is $w$, likewise.
-
-    Returns:
-        $P$.
+    `latent`: $z$; `means`: $m$, of the class of each example; `log_variances`: $\rho = \ln s^2$, likewise;
+    `logits`: of which the softmax is $w$, likewise; result: $P$.
 
     Source: Bishop 2006, "Pattern recognition and machine learning", eq. 9.7.
     """
@@ -180,16 +147,6 @@ def mixture_density_backward(
       \left( \frac{(z_{ij} - m_{ikj})^2}{e^{\rho_{ikj}}} - 1 \right) \bar P, \qquad
       \bar \ell_{ik} = \frac{1}{n} (r_{ik} - w_{ik}) \bar P$$
 
-    Args:
-        gradient: $\bar P$.
-        latent: $z$.
-        means: $m$.
-        log_variances: $\rho$.
-        logits: $\ell$.
-
-    Returns:
-        $\bar z$, $\bar m$, $\bar \rho$ and $\bar \ell$.
-
     Source: Bishop 2006, eq. 9.13 and 9.16 to 9.19, before they are set to 0.
     """
     share = gradient / len(latent)
@@ -216,12 +173,7 @@ def best_variance(
 
     $$\hat v = \frac{1}{nD} \sum_i \sum_d (\hat x_{id} - x_{id})^2 + \frac{1}{12}$$
 
-    Args:
-        images: $x$, grey levels.
-        reconstructed: $\hat x$.
-
-    Returns:
-        $\hat v$.
+    `images`: $x$, grey levels; `reconstructed`: $\hat x$; result: $\hat v$.
 
     Source: Rybkin et al. 2021, section 3.2; Theis et al. 2016, section 3.1.
     """
@@ -240,13 +192,8 @@ def reconstruction(
       \left((\hat x_{id} - x_{id})^2 + \tfrac{1}{12} \right), \qquad
       R = \frac{D}{2} \bigl(\ln(2 \pi \hat v) + 1 \bigr) \text{ where } v = \hat v$$
 
-    Args:
-        images: $x$, grey levels.
-        reconstructed: $\hat x$.
-        variance: $v$; by default $\hat v$ of this batch, as in training.
-
-    Returns:
-        $R$.
+    `images`: $x$, grey levels; `reconstructed`: $\hat x$; `variance`: $v$; by default $\hat v$ of this batch,
+    as in training; result: $R$.
 
     Source: Rybkin et al. 2021, section 3.2; Theis et al. 2016, section 3.1.
     """
@@ -266,15 +213,6 @@ def reconstruction_backward(
 
     The same where $v = \hat v$, which depends on $\hat x$: at the best variance the loss is level in it. So
     the gradient of an error grows by itself as the reconstructions get better.
-
-    Args:
-        gradient: $\bar R$, 1 where the loss is the end.
-        images: $x$.
-        reconstructed: $\hat x$.
-        variance: $v$; by default $\hat v$ of this batch.
-
-    Returns:
-        $\bar{\hat x}$; the images have no gradient.
 
     Source: the derivative of Rybkin et al. 2021, section 3.2.
     """

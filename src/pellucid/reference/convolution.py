@@ -67,8 +67,6 @@ Source: Kim 2014, "Convolutional neural networks for sentence classification", a
 there without zeros beyond the ends.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from jaxtyping import Float
 from numpy.lib.stride_tricks import sliding_window_view
@@ -85,15 +83,9 @@ def patches(
 ) -> Float[np.ndarray, "batch channel rows columns window_height window_width"]:
     """Cut out what a window sees at each of its places.
 
-    Args:
-        inputs: $x$.
-        window: height and width in pixels.
-        stride: pixels from one place to the next, downwards and across.
-        padding: zeros beyond the edges, above and left.
-        padding_after: zeros below and right; by default as many as above and left.
-
-    Returns:
-        $P$, a view that cannot be written to.
+    `inputs`: $x$; `window`: height and width in pixels; `stride`: pixels from one place to the next,
+    downwards and across; `padding`: zeros beyond the edges, above and left; `padding_after`: zeros below and
+    right; by default as many as above and left; result: $P$, a view that cannot be written to.
 
     Source: Goodfellow et al. 2016, eq. 9.8.
     """
@@ -113,15 +105,9 @@ def overlaid(
 ) -> Float[np.ndarray, "batch channel height width"]:
     """Add up, at each pixel of an image, the values that patches hold for it.
 
-    Args:
-        parts: one value for each pixel of each patch.
-        size: height and width of the image.
-        stride: as for `patches`.
-        padding: as for `patches`; what falls beyond the edge is dropped.
-        padding_after: likewise.
-
-    Returns:
-        The sums.
+    `parts`: one value for each pixel of each patch; `size`: height and width of the image; `stride`: as for
+    `patches`; `padding`: as for `patches`; what falls beyond the edge is dropped; `padding_after`: likewise;
+    result: the sums.
 
     Source: Goodfellow et al. 2016, eq. 9.13, where it is the gradient of a convolution's inputs.
     """
@@ -132,31 +118,6 @@ def overlaid(
     for k, l in np.ndindex(*window):  # noqa: E741
         padded[:, :, k : k + rows * down : down, l : l + columns * across : across] += parts[..., k, l]
     return padded[:, :, above : above + height, left : left + width]
-
-
-# A convolution: sums over a local patch and across channels, with the same weights at every place.
-#
-# $$y_{norc} = b_o + \sum_i \sum_k \sum_l W_{oikl} \, P_{nirckl}, \qquad
-#   P_{nirckl} = x_{n,\,i,\,rs + k - p,\,cs' + l - p'}$$
-#
-# for example $n$, filter $o$, row $r$ and column $c$, over the channels $i$ and the rows $k$ and columns $l$
-# of the kernel (strictly a cross-correlation: the kernel is not turned around). Local: only the patch $P$
-# counts. Shared: $W$ does not depend on $r$ and $c$, so its gradient is a sum over all places. With
-# $\bar y = \partial L / \partial y$,
-#
-# $$\bar W_{oikl} = \sum_n \sum_r \sum_c \bar y_{norc} \, P_{nirckl}, \quad
-#   \bar P_{nirckl} = \sum_o \bar y_{norc} W_{oikl}, \quad \bar b_o = \sum_n \sum_r \sum_c \bar y_{norc}$$
-#
-# and $\bar x$ is $\bar P$ laid over one another.
-#
-# In groups, channels and filters are parted into as many equal runs, and each filter sees only the channels
-# of
-# its own run: $i$ then counts inside it. A depthwise convolution has as many groups as channels, so that each
-# filter sees a single map.
-#
-# Source: LeCun, Bottou, Bengio and Haffner 1998, "Gradient-based learning applied to document
-# recognition", section II.A; Goodfellow, Bengio and Courville 2016, "Deep Learning", eq. 9.8, 9.11 and 9.13;
-# Howard et al. 2017, "MobileNets", arXiv:1704.04861, eq. 3, for depthwise convolutions.
 
 
 def convolution(
@@ -171,17 +132,9 @@ def convolution(
 ) -> Float[np.ndarray, "batch filter rows columns"]:
     r"""Weigh each patch: $y_{norc} = b_o + \sum_{ikl} W_{oikl} P_{nirckl}$.
 
-    Args:
-        inputs: $x$.
-        weight: $W$.
-        bias: $b$, or `None` for zeros.
-        stride: $s, s'$.
-        padding: $p, p'$.
-        padding_after: zeros below and right; by default as many as above and left.
-        groups: runs of channels; a divisor of channels and filters.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `weight`: $W$; `bias`: $b$, or `None` for zeros; `stride`: $s, s'$; `padding`: $p, p'$;
+    `padding_after`: zeros below and right; by default as many as above and left; `groups`: runs of channels;
+    a divisor of channels and filters.
 
     Source: Goodfellow et al. 2016, eq. 9.8.
     """
@@ -211,19 +164,6 @@ def convolution_backward(
 ]:
     r"""Gradients of `convolution`, as at the top of this file.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-        weight: $W$.
-        bias: $b$, whose gradient does not depend on it.
-        stride: $s, s'$.
-        padding: $p, p'$.
-        padding_after: as for `convolution`.
-        groups: likewise.
-
-    Returns:
-        $\bar x$, $\bar W$ and $\bar b$.
-
     Source: Goodfellow et al. 2016, eq. 9.11 and 9.13.
     """
     del bias
@@ -239,53 +179,6 @@ def convolution_backward(
     return of_inputs, of_weight, gradient.sum(axis=(0, 2, 3))
 
 
-class ConvolutionUnit(NamedTuple):
-    r"""The arithmetic of one filter $o$ at one place $r, c$ of one image.
-
-    Attributes:
-        patch: $P_{ikl}$, what it sees, zeros beyond the image's edge.
-        products: $W_{oikl} P_{ikl}$.
-        channel_sums: $\sum_k \sum_l W_{oikl} P_{ikl}$ for each channel.
-        bias: $b_o$.
-        value: $y_{orc}$, the sum over the channels and the bias.
-    """
-
-    patch: Float[np.ndarray, "channel kernel_height kernel_width"]
-    products: Float[np.ndarray, "channel kernel_height kernel_width"]
-    channel_sums: Float[np.ndarray, " channel"]
-    bias: float
-    value: float
-
-
-def convolution_unit(
-    inputs: Float[np.ndarray, "channel height width"],
-    weight: Float[np.ndarray, "channel kernel_height kernel_width"],
-    bias: float = 0.0,
-    *,
-    place: Pair,
-    stride: Pair = (1, 1),
-    padding: Pair = (0, 0),
-) -> ConvolutionUnit:
-    """Open one unit of `convolution`.
-
-    Args:
-        inputs: one image.
-        weight: of one filter.
-        bias: of the filter.
-        place: row and column of the unit in the filter's map.
-        stride: of the layer.
-        padding: of the layer.
-
-    Returns:
-        What it sees, its products and how they add up.
-    """
-    row, column = place
-    patch = patches(inputs[None], (weight.shape[1], weight.shape[2]), stride, padding)[0, :, row, column]
-    products = weight * patch
-    channel_sums = products.sum(axis=(1, 2))
-    return ConvolutionUnit(patch.copy(), products, channel_sums, bias, float(channel_sums.sum()) + bias)
-
-
 def _parted(array: np.ndarray, axis: int, groups: int) -> np.ndarray:
     """Split an axis of channels or filters into groups and what is within one."""
     shape = array.shape
@@ -294,28 +187,6 @@ def _parted(array: np.ndarray, axis: int, groups: int) -> np.ndarray:
 
 def _kernel(weight: np.ndarray) -> Pair:
     return weight.shape[2], weight.shape[3]
-
-
-# A transposed convolution: every input lays its kernel over the output, weighed by its value.
-#
-# $$y_{nohw} = b_o + \sum_i \sum_r \sum_c \sum_k \sum_l x_{nirc} \, W_{iokl} \;
-#   [\,h = rs + k - p, \; w = cs' + l - p'\,]$$
-#
-# for example $n$, channel $i$ of the inputs and $o$ of the outputs, over the rows $r$ and columns $c$ of the
-# inputs and $k$ and $l$ of the kernel, with strides $s, s'$ and paddings $p, p'$, which are cut off the
-# output's edges. It is the transpose of the linear map that a convolution with the same kernel is, so that it
-# makes maps larger where that one makes them smaller: its forward pass is the other's gradient of the inputs.
-# With $\bar y = \partial L / \partial y$ and $\bar P$ the patches of $\bar y$ at the places $r, c$,
-#
-# $$\bar x_{nirc} = \sum_o \sum_k \sum_l W_{iokl} \bar P_{norckl}, \qquad
-#   \bar W_{iokl} = \sum_n \sum_r \sum_c x_{nirc} \bar P_{norckl}, \qquad
-#   \bar b_o = \sum_n \sum_h \sum_w \bar y_{nohw}$$
-#
-# Several sizes of a map shrink to one under a stride; the rows and columns of `more` say which of them is
-# meant.
-#
-# Source: Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285,
-# section 4; Goodfellow, Bengio and Courville 2016, "Deep Learning", eq. 9.13.
 
 
 def transposed_convolution(
@@ -329,16 +200,8 @@ def transposed_convolution(
 ) -> Float[np.ndarray, "batch filter height width"]:
     r"""Lay weighed kernels over one another: the first formula at the top of this file.
 
-    Args:
-        inputs: $x$.
-        weight: $W$.
-        bias: $b$, or `None` for zeros.
-        stride: $s, s'$.
-        padding: $p, p'$.
-        more: rows and columns of the output beyond $(r - 1) s + k - 2 p$.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `weight`: $W$; `bias`: $b$, or `None` for zeros; `stride`: $s, s'$; `padding`: $p, p'$;
+    `more`: rows and columns of the output beyond $(r - 1) s + k - 2 p$.
 
     Source: Dumoulin and Visin 2016, section 4.5.
     """
@@ -364,18 +227,6 @@ def transposed_convolution_backward(
 ]:
     r"""Gradients of `transposed_convolution`, as at the top of this file.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-        weight: $W$.
-        bias: $b$, whose gradient does not depend on it.
-        stride: $s, s'$.
-        padding: $p, p'$.
-        more: as for `transposed_convolution`.
-
-    Returns:
-        $\bar x$, $\bar W$ and $\bar b$.
-
     Source: the transpose of the formulas of `convolution`.
     """
     del bias, more
@@ -395,18 +246,6 @@ def _size(rows: Pair, kernel: Pair, stride: Pair, padding: Pair, more: Pair) -> 
     return height, width
 
 
-# A convolution over the places of a text: as many places out as in, zeros beyond both ends.
-#
-# $$y_{nto} = b_o + \sum_i \sum_k W_{oik} \, P_{ntik}, \qquad P_{ntik} = x_{n,\,t + k - p,\,i}, \quad
-#   p = \lfloor (K - 1) / 2 \rfloor$$
-#
-# for text $n$, place $t$, filter $o$, over the numbers $i$ of a place's vector and the $K$ places $k$ of the
-# kernel. The gradients are those of a convolution over images, with one axis less.
-#
-# Source: Kim 2014, "Convolutional neural networks for sentence classification", arXiv:1408.5882, eq. 2,
-# there without zeros beyond the ends.
-
-
 def conv1d(
     vectors: Float[np.ndarray, "batch length size"],
     weight: Float[np.ndarray, "filter size kernel"],
@@ -414,13 +253,7 @@ def conv1d(
 ) -> Float[np.ndarray, "batch length filter"]:
     r"""Weigh each place with its neighbours: $y_{nto} = b_o + \sum_{ik} W_{oik} P_{ntik}$.
 
-    Args:
-        vectors: $x$.
-        weight: $W$.
-        bias: $b$.
-
-    Returns:
-        $y$.
+    `vectors`: $x$; `weight`: $W$; `bias`: $b$.
 
     Source: Kim 2014, eq. 2.
     """
@@ -444,15 +277,6 @@ def conv1d_backward(
     $$\bar W_{oik} = \sum_n \sum_t \bar y_{nto} P_{ntik}, \quad
       \bar x_{n,\,t+k-p,\,i} \mathrel{+}= \sum_o \bar y_{nto} W_{oik}, \quad
       \bar b_o = \sum_n \sum_t \bar y_{nto}$$
-
-    Args:
-        gradient: $\bar y$.
-        vectors: $x$.
-        weight: $W$.
-        bias: $b$, whose gradient does not depend on it.
-
-    Returns:
-        $\bar x$, $\bar W$ and $\bar b$.
 
     Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", eq. 9.11 and 9.13.
     """

@@ -23,8 +23,6 @@ Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural network
 JMLR 15, section 4; there the weights are multiplied by $1 - p$ after training instead.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -36,13 +34,7 @@ def dense(
 ) -> Float[np.ndarray, "*batch units"]:
     r"""Weigh and add up: $y_{no} = \sum_i W_{oi} x_{ni} + b_o$.
 
-    Args:
-        inputs: $x$.
-        weight: $W$.
-        bias: $b$, or `None` for zeros.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `weight`: $W$; `bias`: $b$, or `None` for zeros.
 
     Source: Rumelhart et al. 1986, eq. 1.
     """
@@ -60,15 +52,6 @@ def dense_backward(
 ]:
     r"""Gradients of `dense`, as at the top of this file.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-        weight: $W$.
-        bias: $b$, whose gradient does not depend on it.
-
-    Returns:
-        $\bar x$, $\bar W$ and $\bar b$.
-
     Source: Rumelhart et al. 1986, eq. 6 and 7.
     """
     del bias
@@ -77,61 +60,12 @@ def dense_backward(
     return of_inputs, of_weight, gradient.sum(axis=tuple(range(gradient.ndim - 1)))
 
 
-class DenseUnit(NamedTuple):
-    r"""The arithmetic of one unit $o$ on one example.
-
-    Attributes:
-        products: $W_{oi} x_i$ for each input.
-        bias: $b_o$.
-        value: their sum, $y_o$.
-    """
-
-    products: Float[np.ndarray, " inputs"]
-    bias: float
-    value: float
-
-
-def dense_unit(
-    inputs: Float[np.ndarray, " inputs"],
-    weight: Float[np.ndarray, " inputs"],
-    bias: float = 0.0,
-) -> DenseUnit:
-    """Open one unit of `dense` on one example.
-
-    Args:
-        inputs: of the example.
-        weight: of the unit.
-        bias: of the unit.
-
-    Returns:
-        Its products, its bias and what they add up to.
-    """
-    products: np.ndarray = weight * inputs
-    return DenseUnit(products, bias, float(products.sum()) + bias)
-
-
-# Dropout: during training each value is kept or set to 0 at random.
-#
-# $$m_j \sim \mathrm{Bernoulli}(1 - p), \quad y_j = \frac{m_j x_j}{1 - p}$$
-#
-# Dividing by $1 - p$ keeps the mean, so that nothing has to change once training is over: then $y = x$.
-#
-# Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting",
-# JMLR 15, section 4; there the weights are multiplied by $1 - p$ after training instead.
-
-
 def dropout(
     inputs: Float[np.ndarray, "*shape"], mask: Bool[np.ndarray, "*shape"], *, probability: float
 ) -> Float[np.ndarray, "*shape"]:
     r"""Let the values of a mask stand: $y_j = m_j x_j / (1 - p)$.
 
-    Args:
-        inputs: $x$.
-        mask: $m$, true where a value stands.
-        probability: $p$, of falling, below 1.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `mask`: $m$, true where a value stands; `probability`: $p$, of falling, below 1.
 
     Source: Srivastava et al. 2014, section 4.
     """
@@ -148,15 +82,6 @@ def dropout_backward(
 ) -> tuple[Float[np.ndarray, "*shape"], None]:
     r"""Gradient of `dropout`: $\bar x_j = m_j \bar y_j / (1 - p)$.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$, on which the gradient does not depend.
-        mask: $m$.
-        probability: $p$.
-
-    Returns:
-        $\bar x$; a mask has no gradient.
-
     Source: Srivastava et al. 2014, section 4.
     """
     del inputs
@@ -168,13 +93,7 @@ def draw_mask(
 ) -> Bool[np.ndarray, "..."]:
     r"""Draw the mask: $m_j \sim \mathrm{Bernoulli}(1 - p)$.
 
-    Args:
-        shape: of the mask.
-        probability: $p$, of falling.
-        generator: source of the draws.
-
-    Returns:
-        $m$.
+    `shape`: of the mask; `probability`: $p$, of falling; `generator`: source of the draws; result: $m$.
 
     Source: Srivastava et al. 2014, section 4.
     """

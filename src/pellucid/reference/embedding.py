@@ -43,12 +43,7 @@ def embedding(
 ) -> Float[np.ndarray, "batch length size"]:
     r"""Look up: $y_{nti} = E_{vi}$ with $v = x_{nt}$.
 
-    Args:
-        tokens: ids $x$.
-        weight: $E$.
-
-    Returns:
-        $y$.
+    `tokens`: ids $x$; `weight`: $E$.
 
     Source: Bengio et al. 2003, section 2.
     """
@@ -62,14 +57,6 @@ def embedding_backward(
     weight: Float[np.ndarray, "vocabulary size"],
 ) -> tuple[None, Float[np.ndarray, "vocabulary size"]]:
     r"""Gradient of `embedding`: an id's vector collects from all places where the id stands.
-
-    Args:
-        gradient: $\bar y$.
-        tokens: ids $x$.
-        weight: $E$.
-
-    Returns:
-        Ids have no gradient; $\bar E$, zero for padding (id 0).
 
     Source: Bengio et al. 2003, section 2.
     """
@@ -85,12 +72,7 @@ def positional_embedding(
 ) -> Float[np.ndarray, "batch length size"]:
     r"""Add the vector of each place: $y_{nti} = x_{nti} + P_{ti}$.
 
-    Args:
-        vectors: $x$.
-        weight: $P$; padding beyond its last row gets that row.
-
-    Returns:
-        $y$.
+    `vectors`: $x$; `weight`: $P$; padding beyond its last row gets that row.
 
     Source: Devlin et al. 2018, section 3.
     """
@@ -105,14 +87,6 @@ def positional_embedding_backward(
 ) -> tuple[Float[np.ndarray, "batch length size"], Float[np.ndarray, "places size"]]:
     r"""Gradients of `positional_embedding`: $\bar x = \bar y$, $\bar P_{ti} = \sum_n \bar y_{nti}$.
 
-    Args:
-        gradient: $\bar y$.
-        vectors: $x$, of which only the length matters.
-        weight: $P$, likewise.
-
-    Returns:
-        $\bar x$ and $\bar P$.
-
     Source: Devlin et al. 2018, section 3.
     """
     of_weight = np.zeros(weight.shape, gradient.dtype)
@@ -124,22 +98,6 @@ def _rows(vectors: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.minimum(np.arange(vectors.shape[1]), len(weight) - 1)
 
 
-# A weighed sum of the vectors of a text's n-grams: TF-IDF as a layer.
-#
-# With $n_t$ how often id $t$ stands in the text, $d_t$ in how many of the $N$ training texts, and groups $g$
-# of ids (words, pairs of words):
-#
-# $$r_t = 1 + \ln \frac{1 + N}{1 + d_t}, \quad w_t = (1 + \ln n_t) \, r_t, \quad
-#   A_t = \frac{a_g}{\lVert a \rVert} \, \frac{w_t}{\lVert w_g \rVert}, \quad
-#   y_o = b_o + \sum_t A_t E_{to}$$
-#
-# $$a_1 = 1, \quad a_g = \min\Bigl(1, \frac{1}{2} \sqrt{|g| / |g_1|}\Bigr)$$
-#
-# An id that is not in the text has $A_t = 0$, and so have padding and unknown, which stand in no group.
-#
-# Source: Salton and Buckley 1988, "Term-weighting approaches in automatic text retrieval", Information
-# Processing & Management 24(5), table 1.
-
 Groups = tuple[int, ...]
 
 
@@ -148,13 +106,8 @@ def rarity(
 ) -> Float[np.ndarray, " vocabulary"]:
     r"""Rarity of each id: $r_t = 1 + \ln \frac{1 + N}{1 + d_t}$, 0 for ids before the first group.
 
-    Args:
-        counts: $d$, training texts that hold the id.
-        texts: $N$.
-        groups: first id of each group and, last, the number of ids.
-
-    Returns:
-        $r$.
+    `counts`: $d$, training texts that hold the id; `texts`: $N$; `groups`: first id of each group and, last,
+    the number of ids; result: $r$.
 
     Source: Salton and Buckley 1988, table 1.
     """
@@ -168,13 +121,8 @@ def factors(
 ) -> Float[np.ndarray, "batch vocabulary"]:
     r"""Factor of each id in each text: $A_t = \frac{a_g}{\lVert a \rVert} \frac{w_t}{\lVert w_g \rVert}$.
 
-    Args:
-        tokens: ids of the texts, filled up with 0.
-        rarity: $r$.
-        groups: first id of each group and, last, the number of ids.
-
-    Returns:
-        $A$ of each text.
+    `tokens`: ids of the texts, filled up with 0; `rarity`: $r$; `groups`: first id of each group and, last,
+    the number of ids; result: $A$ of each text.
 
     Source: Salton and Buckley 1988, table 1.
     """
@@ -192,11 +140,8 @@ def factors(
 def shares(groups: Groups) -> list[float]:
     r"""Share of each group: $a_g / \lVert a \rVert$.
 
-    Args:
-        groups: first id of each group and, last, the number of ids.
-
-    Returns:
-        One number each; the squares add up to 1.
+    `groups`: first id of each group and, last, the number of ids; result: one number each; the squares add up
+    to 1.
     """
     sizes = [end - first for first, end in pairwise(groups)]
     a = [1.0] + [min(1.0, math.sqrt(size / max(1, sizes[0])) / 2) for size in sizes[1:]]
@@ -213,15 +158,8 @@ def embedding_bag(
 ) -> Float[np.ndarray, "batch units"]:
     r"""Add up the vectors of a text's ids: $y_o = b_o + \sum_t A_t E_{to}$.
 
-    Args:
-        tokens: ids of the texts, filled up with 0.
-        weight: $E$.
-        bias: $b$.
-        rarity: $r$.
-        groups: first id of each group and, last, the number of ids.
-
-    Returns:
-        $y$ of each text.
+    `tokens`: ids of the texts, filled up with 0; `weight`: $E$; `bias`: $b$; `rarity`: $r$; `groups`: first
+    id of each group and, last, the number of ids; result: $y$ of each text.
 
     Source: Salton and Buckley 1988, table 1, for $A$.
     """
@@ -242,17 +180,6 @@ def embedding_bag_backward(
     r"""Gradients of `embedding_bag`, those of a dense layer with inputs $A$.
 
     $$\bar E_{to} = \sum_n A_{nt} \bar y_{no}, \quad \bar b_o = \sum_n \bar y_{no}$$
-
-    Args:
-        gradient: $\bar y$.
-        tokens: ids of the texts.
-        weight: $E$, on which no gradient depends.
-        bias: $b$, likewise.
-        rarity: $r$.
-        groups: first id of each group and, last, the number of ids.
-
-    Returns:
-        Ids have no gradient; $\bar E$; $\bar b$; rarity is not learnt.
 
     Source: the gradient of a dense layer; see `dense.py`.
     """

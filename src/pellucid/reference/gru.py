@@ -51,15 +51,8 @@ def gru_states(
 ) -> GruStates:
     """Read texts place by place, and keep everything that is computed on the way.
 
-    Args:
-        inputs: $x$.
-        input_weight: $W$.
-        state_weight: $U$.
-        input_bias: $b$.
-        state_bias: $c$.
-
-    Returns:
-        Gates and state after each place.
+    `inputs`: $x$; `input_weight`: $W$; `state_weight`: $U$; `input_bias`: $b$; `state_bias`: $c$; result:
+    Gates and state after each place.
 
     Source: Cho et al. 2014, eq. 5 to 8, as at the top of this file.
     """
@@ -86,15 +79,8 @@ def gru(
 ) -> Float[np.ndarray, "batch length units"]:
     """Read texts place by place.
 
-    Args:
-        inputs: $x$.
-        input_weight: $W$.
-        state_weight: $U$.
-        input_bias: $b$.
-        state_bias: $c$.
-
-    Returns:
-        $h$ after each place.
+    `inputs`: $x$; `input_weight`: $W$; `state_weight`: $U$; `input_bias`: $b$; `state_bias`: $c$; result: $h$
+    after each place.
 
     Source: Cho et al. 2014, eq. 5 to 8, as at the top of this file.
     """
@@ -129,17 +115,6 @@ def gru_backward(
     Sums over places of $(\bar a_r, \bar a_z, \bar a_g)$ times $x_t$ give $\bar W$, of
     $(\bar a_r, \bar a_z, \bar q)$ times $h_{t-1}$ give $\bar U$, and alone $\bar b$ and $\bar c$.
 
-    Args:
-        gradient: of the states, from above.
-        inputs: $x$.
-        input_weight: $W$.
-        state_weight: $U$.
-        input_bias: $b$.
-        state_bias: $c$.
-
-    Returns:
-        $\bar x$, $\bar W$, $\bar U$, $\bar b$ and $\bar c$.
-
     Source: the chain rule on Cho et al. 2014, eq. 5 to 8.
     """
     from_inputs, from_state = gru_sum_gradients(
@@ -162,17 +137,9 @@ def gru_sum_gradients(
 ) -> tuple[Float[np.ndarray, "batch length gates"], Float[np.ndarray, "batch length gates"]]:
     r"""Gradients at the sums inside the gates, as `gru_backward` needs them.
 
-    Args:
-        gradient: of the states, from above.
-        inputs: $x$.
-        input_weight: $W$.
-        state_weight: $U$.
-        input_bias: $b$.
-        state_bias: $c$.
-
-    Returns:
-        At each place $(\bar a_r, \bar a_z, \bar a_g)$, which the input's weights meet, and
-        $(\bar a_r, \bar a_z, \bar q)$, which the state's weights meet.
+    `gradient`: of the states, from above; `inputs`: $x$; `input_weight`: $W$; `state_weight`: $U$;
+    `input_bias`: $b$; `state_bias`: $c$; result: at each place $(\bar a_r, \bar a_z, \bar a_g)$, which the
+    input's weights meet, and $(\bar a_r, \bar a_z, \bar q)$, which the state's weights meet.
 
     Source: the chain rule on Cho et al. 2014, eq. 5 to 8.
     """

@@ -31,12 +31,7 @@ def add(
 ) -> Float[np.ndarray, "*shape"]:
     r"""Add a shortcut: $y = x + h$.
 
-    Args:
-        inputs: $x$.
-        shortcut: $h$.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `shortcut`: $h$.
 
     Source: He et al. 2015, eq. 1.
     """
@@ -51,14 +46,6 @@ def add_backward(
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
     r"""Gradients of `add`: $\bar x = \bar h = \bar y$.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$, on which no gradient depends.
-        shortcut: $h$, likewise.
-
-    Returns:
-        $\bar x$ and $\bar h$.
-
     Source: He et al. 2015, eq. 1.
     """
     del inputs, shortcut
@@ -68,11 +55,7 @@ def add_backward(
 def side_by_side(*parts: Float[np.ndarray, "*places _"]) -> Float[np.ndarray, "*places channel"]:
     r"""Put the channels of several arrays beside one another: $y = (x_1, \dots, x_m)$.
 
-    Args:
-        *parts: $x_1, \dots, x_m$, channels last.
-
-    Returns:
-        $y$.
+    `*parts`: $x_1, \dots, x_m$, channels last.
     """
     return np.concatenate(parts, axis=-1)
 
@@ -80,43 +63,20 @@ def side_by_side(*parts: Float[np.ndarray, "*places _"]) -> Float[np.ndarray, "*
 def side_by_side_backward(
     gradient: Float[np.ndarray, "*places channel"], *parts: Float[np.ndarray, "*places _"]
 ) -> tuple[Float[np.ndarray, "*places _"], ...]:
-    r"""Gradients of `side_by_side`: $(\bar x_1, \dots, \bar x_m) = \bar y$.
-
-    Args:
-        gradient: $\bar y$.
-        *parts: $x_1, \dots, x_m$, of which only the sizes matter.
-
-    Returns:
-        $\bar x_1, \dots, \bar x_m$.
-    """
+    r"""Gradients of `side_by_side`: $(\bar x_1, \dots, \bar x_m) = \bar y$."""
     ends = np.cumsum([part.shape[-1] for part in parts])
     return tuple(np.split(gradient, ends[:-1], axis=-1))
 
 
 def flatten(inputs: Float[np.ndarray, "batch ..."]) -> Float[np.ndarray, "batch features"]:
-    r"""One row for each example, channel by channel and row by row: $y_{n,\,(iR + r)C + c} = x_{nirc}$.
-
-    Args:
-        inputs: $x$.
-
-    Returns:
-        $y$.
-    """
+    r"""One row for each example, channel by channel and row by row: $y_{n,\,(iR + r)C + c} = x_{nirc}$."""
     return inputs.reshape(len(inputs), -1)
 
 
 def flatten_backward(
     gradient: Float[np.ndarray, "batch features"], inputs: Float[np.ndarray, "batch ..."]
 ) -> Float[np.ndarray, "batch ..."]:
-    r"""Gradient of `flatten`: $\bar x_{nirc} = \bar y_{n,\,(iR + r)C + c}$.
-
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$, of which only the shape matters.
-
-    Returns:
-        $\bar x$.
-    """
+    r"""Gradient of `flatten`: $\bar x_{nirc} = \bar y_{n,\,(iR + r)C + c}$."""
     return gradient.reshape(inputs.shape)
 
 
@@ -125,12 +85,7 @@ def unflatten(
 ) -> Float[np.ndarray, "batch channel rows columns"]:
     r"""Maps out of a row, as `flatten` would write them: $y_{nirc} = x_{n,\,(iR + r)C + c}$.
 
-    Args:
-        inputs: $x$.
-        shape: number of maps, their rows $R$ and columns $C$.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `shape`: number of maps, their rows $R$ and columns $C$.
     """
     return inputs.reshape(len(inputs), *shape)
 
@@ -141,16 +96,7 @@ def unflatten_backward(
     *,
     shape: tuple[int, int, int],
 ) -> Float[np.ndarray, "batch features"]:
-    r"""Gradient of `unflatten`: $\bar x_{n,\,(iR + r)C + c} = \bar y_{nirc}$.
-
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$, of which only the shape matters.
-        shape: as for `unflatten`.
-
-    Returns:
-        $\bar x$.
-    """
+    r"""Gradient of `unflatten`: $\bar x_{n,\,(iR + r)C + c} = \bar y_{nirc}$."""
     del shape
     return gradient.reshape(inputs.shape)
 
@@ -160,13 +106,7 @@ def part(
 ) -> Float[np.ndarray, "batch kept"]:
     r"""Neighbouring numbers of a row: $y_{nj} = x_{n,\,a + j}$.
 
-    Args:
-        inputs: $x$.
-        start: $a$.
-        stop: place behind the last of them.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `start`: $a$; `stop`: place behind the last of them.
     """
     return inputs[:, start:stop]
 
@@ -178,40 +118,16 @@ def part_backward(
     start: int,
     stop: int,
 ) -> Float[np.ndarray, "batch features"]:
-    r"""Gradient of `part`: $\bar x_{n,\,a + j} = \bar y_{nj}$, and 0 elsewhere.
-
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$, of which only the shape matters.
-        start: as for `part`.
-        stop: likewise.
-
-    Returns:
-        $\bar x$.
-    """
+    r"""Gradient of `part`: $\bar x_{n,\,a + j} = \bar y_{nj}$, and 0 elsewhere."""
     of_inputs = np.zeros(inputs.shape, gradient.dtype)
     of_inputs[:, start:stop] = gradient
     return of_inputs
 
 
-# A text turned around, padding left where it is, so that a recurrent layer can read it backwards.
-#
-# $$\tau_t = \begin{cases} T - 1 - t & t < T \\ t & t \ge T \end{cases}, \qquad y_{nti} = x_{n \tau_t i}$$
-#
-# for text $n$ of $T$ ids. $\tau$ is its own inverse: turned twice, a text is as it was.
-#
-# Source: Schuster and Paliwal 1997, "Bidirectional recurrent neural networks", IEEE Transactions on
-# Signal Processing 45(11).
-
-
 def reversed_order(places: Bool[np.ndarray, "batch length"]) -> Int64[np.ndarray, "batch length"]:
     r"""Permutation $\tau$ of the places.
 
-    Args:
-        places: true at the $T$ ids of each text.
-
-    Returns:
-        $\tau$ of each text.
+    `places`: true at the $T$ ids of each text; result: $\tau$ of each text.
 
     Source: Schuster and Paliwal 1997.
     """
@@ -224,12 +140,7 @@ def turn(
 ) -> Float[np.ndarray, "batch length channel"]:
     r"""Put each text's places in another order: $y_{nti} = x_{n \tau_t i}$.
 
-    Args:
-        values: $x$.
-        order: $\tau$ of each text.
-
-    Returns:
-        $y$.
+    `values`: $x$; `order`: $\tau$ of each text.
 
     Source: Schuster and Paliwal 1997.
     """
@@ -242,14 +153,6 @@ def turn_backward(
     order: Int64[np.ndarray, "batch length"],
 ) -> tuple[Float[np.ndarray, "batch length channel"], None]:
     r"""Gradient of `turn`: $\bar x_{n \tau_t i} = \bar y_{nti}$.
-
-    Args:
-        gradient: $\bar y$.
-        values: $x$, on which the gradient does not depend.
-        order: $\tau$ of each text.
-
-    Returns:
-        $\bar x$; an order has no gradient.
 
     Source: Schuster and Paliwal 1997.
     """

@@ -44,14 +44,8 @@ def cross_entropy(
     $$L = -\frac{1}{\sum_i w_{y_i}} \sum_i \sum_k w_k \, t_{ik} \ln p_{ik}, \qquad
       t_{ik} = (1 - \varepsilon) \, \delta_{k y_i} + \frac{\varepsilon}{K}$$
 
-    Args:
-        logits: $z$.
-        labels: $y$.
-        smoothing: $\varepsilon$, the share of a target that is spread over all classes.
-        class_weights: $w$, or `None` for ones.
-
-    Returns:
-        $L$.
+    `logits`: $z$; `labels`: $y$; `smoothing`: $\varepsilon$, the share of a target that is spread over all
+    classes; `class_weights`: $w$, or `None` for ones.
 
     Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", eq. 6.12; Szegedy et al. 2016,
         "Rethinking the Inception architecture", section 7, for smoothing.
@@ -77,16 +71,6 @@ def cross_entropy_backward(
     $$\bar z_{ik} = \frac{1}{\sum_i w_{y_i}} \Bigl(p_{ik} \sum_j w_j t_{ij} - w_k t_{ik}\Bigr) \bar L, \qquad
       \bar z_{ik} = \frac{1}{n} (p_{ik} - t_{ik}) \, \bar L \text{ where } w = 1$$
 
-    Args:
-        gradient: $\bar L$, 1 where the loss is the end.
-        logits: $z$.
-        labels: $y$.
-        smoothing: $\varepsilon$.
-        class_weights: $w$, or `None` for ones.
-
-    Returns:
-        $\bar z$; labels have no gradient.
-
     Source: Bridle 1990, "Probabilistic interpretation of feedforward classification network outputs".
     """
     w = _weights(logits, class_weights)
@@ -101,13 +85,8 @@ def squared_error(
 ) -> float:
     r"""Mean of the squared errors of predicted numbers: $L = \frac{1}{n} \sum_i ((\hat y_i - y_i) / u)^2$.
 
-    Args:
-        predicted: $\hat y$.
-        numbers: $y$, the true ones.
-        unit: $u$, what errors are measured in; training takes the standard deviation of the labels.
-
-    Returns:
-        $L$.
+    `predicted`: $\hat y$; `numbers`: $y$, the true ones; `unit`: $u$, what errors are measured in; training
+    takes the standard deviation of the labels.
 
     Source: Goodfellow et al. 2016, eq. 5.4.
     """
@@ -123,15 +102,6 @@ def squared_error_backward(
     unit: float = 1.0,
 ) -> tuple[Float[np.ndarray, "examples 1"], None]:
     r"""Gradient of `squared_error`: $\bar{\hat y}_i = \frac{2}{n u^2} (\hat y_i - y_i) \, \bar L$.
-
-    Args:
-        gradient: $\bar L$, 1 where the loss is the end.
-        predicted: $\hat y$.
-        numbers: $y$, the true ones.
-        unit: $u$.
-
-    Returns:
-        $\bar{\hat y}$; the true numbers have no gradient.
 
     Source: Goodfellow et al. 2016, eq. 5.8.
     """
@@ -149,13 +119,7 @@ def squared_error_of_probabilities(
 
     $$L = \frac{1}{\sum_i w_{y_i}} \sum_i w_{y_i} \sum_k (p_{ik} - \delta_{k y_i})^2$$
 
-    Args:
-        logits: $z$.
-        labels: $y$.
-        class_weights: $w$, or `None` for ones.
-
-    Returns:
-        $L$.
+    `logits`: $z$; `labels`: $y$; `class_weights`: $w$, or `None` for ones.
 
     Source: Brier 1950, "Verification of forecasts expressed in terms of probability", eq. 2.
     """
@@ -174,15 +138,6 @@ def squared_error_of_probabilities_backward(
     r"""Gradient of `squared_error_of_probabilities`, through the softmax.
 
     $$\bar p_{ik} = \frac{2 w_{y_i}}{\sum_i w_{y_i}} (p_{ik} - \delta_{k y_i}) \, \bar L$$
-
-    Args:
-        gradient: $\bar L$, 1 where the loss is the end.
-        logits: $z$.
-        labels: $y$.
-        class_weights: $w$, or `None` for ones.
-
-    Returns:
-        $\bar z$, from $\bar p$ by `softmax_backward`; labels have no gradient.
 
     Source: the chain rule on Brier 1950, eq. 2.
     """
@@ -206,37 +161,12 @@ def _smoothed(logits: np.ndarray, labels: np.ndarray, smoothing: float) -> np.nd
     return targets
 
 
-# Losses of a generative adversarial network: of the discriminator, and of the generator.
-#
-# The discriminator gives an image a score $s$, positive where it takes it for a real one; $\sigma(s)$ is the
-# probability that it is real. It is to be right about real images with scores $s$ and made ones with scores
-# $\tilde s$, and the generator is to make images that are taken for real:
-#
-# $$L_D = \frac{1}{n} \sum_i \left( -\ln \sigma(s_i) - \ln(1 - \sigma(\tilde s_i)) \right), \qquad
-#   L_G = -\frac{1}{n} \sum_i \ln \sigma(\tilde s_i)$$
-#
-# The generator could go up $L_D$ instead, but where the discriminator is sure that an image is made,
-# $\ln(1 - \sigma)$ is level there and teaches nothing; $-\ln \sigma$ is steep.
-#
-# With $-\ln \sigma(s) = \ln(1 + e^{-s})$ both are sums of one function, the softplus. Where there are classes
-# the score is that of the image's own class.
-#
-# Source: Goodfellow et al. 2014, "Generative adversarial nets", NeurIPS, eq. 1 and section 3; Miyato and
-# Koyama
-# 2018, "cGANs with projection discriminator", arXiv:1802.05637, for the score of a class.
-
-
 def discriminator_loss(real: Float[np.ndarray, " examples"], made: Float[np.ndarray, " examples"]) -> float:
     r"""Loss of the discriminator.
 
     $$L_D = \frac{1}{n} \sum_i \ln(1 + e^{-s_i}) + \frac{1}{n} \sum_i \ln(1 + e^{\tilde s_i})$$
 
-    Args:
-        real: $s$, scores of real images.
-        made: $\tilde s$, scores of made ones.
-
-    Returns:
-        $L_D$.
+    `real`: $s$, scores of real images; `made`: $\tilde s$, scores of made ones; result: $L_D$.
 
     Source: Goodfellow et al. 2014, eq. 1.
     """
@@ -251,14 +181,6 @@ def discriminator_loss_backward(
     $$\bar s_i = -\frac{1}{n} (1 - \sigma(s_i)) \, \bar L_D, \qquad
       \bar{\tilde s}_i = \frac{1}{n} \sigma(\tilde s_i) \, \bar L_D$$
 
-    Args:
-        gradient: $\bar L_D$, 1 where the loss is the end.
-        real: $s$.
-        made: $\tilde s$.
-
-    Returns:
-        $\bar s$ and $\bar{\tilde s}$.
-
     Source: the derivative of the softplus.
     """
     return -gradient * sigmoid(-real) / len(real), gradient * sigmoid(made) / len(made)
@@ -268,12 +190,6 @@ def generator_loss(made: Float[np.ndarray, " examples"]) -> float:
     r"""Loss of the generator that does not saturate.
 
     $$L_G = \frac{1}{n} \sum_i \ln(1 + e^{-\tilde s_i})$$
-
-    Args:
-        made: $\tilde s$, scores of made images.
-
-    Returns:
-        $L_G$.
 
     Source: Goodfellow et al. 2014, section 3.
     """
@@ -286,13 +202,6 @@ def generator_loss_backward(
     r"""Gradient of `generator_loss`: largest where the discriminator is sure that the image is made.
 
     $$\bar{\tilde s}_i = -\frac{1}{n} (1 - \sigma(\tilde s_i)) \, \bar L_G$$
-
-    Args:
-        gradient: $\bar L_G$.
-        made: $\tilde s$.
-
-    Returns:
-        $\bar{\tilde s}$.
 
     Source: the derivative of the softplus.
     """

@@ -53,15 +53,8 @@ def lstm_states(
 ) -> LstmStates:
     """Read texts place by place, and keep everything that is computed on the way.
 
-    Args:
-        inputs: $x$.
-        input_weight: $W$.
-        state_weight: $U$.
-        input_bias: $b$.
-        state_bias: $c$.
-
-    Returns:
-        Gates, memory and state after each place.
+    `inputs`: $x$; `input_weight`: $W$; `state_weight`: $U$; `input_bias`: $b$; `state_bias`: $c$; result:
+    gates, memory and state after each place.
 
     Source: Gers et al. 2000, as at the top of this file.
     """
@@ -88,15 +81,8 @@ def lstm(
 ) -> Float[np.ndarray, "batch length units"]:
     """Read texts place by place.
 
-    Args:
-        inputs: $x$.
-        input_weight: $W$.
-        state_weight: $U$.
-        input_bias: $b$.
-        state_bias: $c$.
-
-    Returns:
-        $h$ after each place.
+    `inputs`: $x$; `input_weight`: $W$; `state_weight`: $U$; `input_bias`: $b$; `state_bias`: $c$; result: $h$
+    after each place.
 
     Source: Gers et al. 2000, as at the top of this file.
     """
@@ -131,17 +117,6 @@ def lstm_backward(
     $$\bar x_t = W^\top \bar a_t, \quad \bar W = \sum_t \bar a_t x_t^\top, \quad
       \bar U = \sum_t \bar a_t h_{t-1}^\top, \quad \bar b = \bar c = \sum_t \bar a_t$$
 
-    Args:
-        gradient: of the states, from above.
-        inputs: $x$.
-        input_weight: $W$.
-        state_weight: $U$.
-        input_bias: $b$.
-        state_bias: $c$.
-
-    Returns:
-        $\bar x$, $\bar W$, $\bar U$, $\bar b$ and $\bar c$.
-
     Source: Graves and Schmidhuber 2005, "Framewise phoneme classification with bidirectional LSTM",
         Neural Networks 18, appendix, without peepholes.
     """
@@ -164,16 +139,8 @@ def lstm_sum_gradients(
 ) -> Float[np.ndarray, "batch length gates"]:
     r"""Gradients at the sums inside the gates, $\bar a_t$ of `lstm_backward`.
 
-    Args:
-        gradient: of the states, from above.
-        inputs: $x$.
-        input_weight: $W$.
-        state_weight: $U$.
-        input_bias: $b$.
-        state_bias: $c$.
-
-    Returns:
-        $\bar a$ at each place, in the order of the gates.
+    `gradient`: of the states, from above; `inputs`: $x$; `input_weight`: $W$; `state_weight`: $U$;
+    `input_bias`: $b$; `state_bias`: $c$; result: $\bar a$ at each place, in the order of the gates.
 
     Source: Graves and Schmidhuber 2005, as in `lstm_backward`.
     """

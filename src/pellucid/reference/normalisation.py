@@ -54,14 +54,7 @@ def batch_norm(
 ) -> Float[np.ndarray, "batch channel *places"]:
     r"""Normalise by the batch: $y_j = \gamma (x_j - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta$.
 
-    Args:
-        inputs: $x$.
-        scale: $\gamma$.
-        shift: $\beta$.
-        epsilon: $\epsilon$.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `scale`: $\gamma$; `shift`: $\beta$; `epsilon`: $\epsilon$.
 
     Source: Ioffe and Szegedy 2015, algorithm 1.
     """
@@ -92,16 +85,6 @@ def batch_norm_backward(
     The second part of $\bar \mu$ in the paper, by way of $\sigma^2$, is zero, since the $x_j - \mu$ add up
     to zero.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-        scale: $\gamma$.
-        shift: $\beta$, on which no gradient depends.
-        epsilon: $\epsilon$.
-
-    Returns:
-        $\bar x$, $\bar \gamma$ and $\bar \beta$.
-
     Source: Ioffe and Szegedy 2015, section 3.
     """
     del shift
@@ -128,16 +111,8 @@ def fixed_norm(
 ) -> Float[np.ndarray, "batch channel *places"]:
     r"""Normalise by fixed numbers: $y_j = \gamma (x_j - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta$.
 
-    Args:
-        inputs: $x$.
-        scale: $\gamma$.
-        shift: $\beta$.
-        mean: $\mu$.
-        variance: $\sigma^2$.
-        epsilon: $\epsilon$.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `scale`: $\gamma$; `shift`: $\beta$; `mean`: $\mu$; `variance`: $\sigma^2$; `epsilon`:
+    $\epsilon$.
 
     Source: Ioffe and Szegedy 2015, algorithm 2, step 11.
     """
@@ -167,18 +142,6 @@ def fixed_norm_backward(
     $$\bar x_j = \bar y_j \gamma / \sqrt{\sigma^2 + \epsilon}, \quad
       \bar \gamma = \sum_j \bar y_j \hat x_j, \quad \bar \beta = \sum_j \bar y_j$$
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-        scale: $\gamma$.
-        shift: $\beta$, on which no gradient depends.
-        mean: $\mu$.
-        variance: $\sigma^2$.
-        epsilon: $\epsilon$.
-
-    Returns:
-        $\bar x$, $\bar \gamma$ and $\bar \beta$; mean and variance are not learnt.
-
     Source: Ioffe and Szegedy 2015, algorithm 2.
     """
     del shift
@@ -193,12 +156,6 @@ def batch_statistics(
     inputs: Float[np.ndarray, "batch channel *places"],
 ) -> tuple[Float[np.ndarray, " channel"], Float[np.ndarray, " channel"]]:
     r"""Mean $\mu$ and variance $\sigma^2$ of each channel over a batch.
-
-    Args:
-        inputs: $x$.
-
-    Returns:
-        $\mu$ and $\sigma^2$.
 
     Source: Ioffe and Szegedy 2015, algorithm 1.
     """
@@ -218,14 +175,8 @@ def running_statistics(
     $$\mu' \leftarrow (1 - \alpha) \mu' + \alpha \mu, \quad
       \sigma'^2 \leftarrow (1 - \alpha) \sigma'^2 + \alpha \, \frac{m}{m - 1} \sigma^2$$
 
-    Args:
-        mean: $\mu'$ before.
-        variance: $\sigma'^2$ before.
-        inputs: the batch, at least two values of a channel.
-        share: $\alpha$.
-
-    Returns:
-        $\mu'$ and $\sigma'^2$ after.
+    `mean`: $\mu'$ before; `variance`: $\sigma'^2$ before; `inputs`: the batch, at least two values of a
+    channel; `share`: $\alpha$; result: $\mu'$ and $\sigma'^2$ after.
 
     Source: Ioffe and Szegedy 2015, algorithm 2, step 10, with a running mean in place of the mean over
         all batches.
@@ -245,17 +196,6 @@ def _beside(of_channel: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     return of_channel.reshape(1, -1, *[1] * (inputs.ndim - 2))
 
 
-# Layer normalisation: the numbers of each example, or of each token, to mean 0 and variance 1.
-#
-# With the $m$ numbers $x_1, \dots, x_m$ of one vector:
-#
-# $$\mu = \frac{1}{m} \sum_i x_i, \quad \sigma^2 = \frac{1}{m} \sum_i (x_i - \mu)^2, \quad
-#   \hat x_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \epsilon}}, \quad y_i = \gamma_i \hat x_i + \beta_i$$
-#
-# Unlike batch normalisation it looks at one vector alone, so that training and answering compute the same.
-#
-# Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450, eq. 3 and 4.
-
 # Keeps the divisor above zero where the numbers of a vector are all equal; as BERT has it.
 LAYER_NORM_EPSILON = 1e-12
 
@@ -269,14 +209,7 @@ def layer_norm(
 ) -> Float[np.ndarray, "*places size"]:
     r"""Normalise each vector: $y_i = \gamma_i (x_i - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta_i$.
 
-    Args:
-        inputs: $x$.
-        scale: $\gamma$.
-        shift: $\beta$.
-        epsilon: $\epsilon$.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `scale`: $\gamma$; `shift`: $\beta$; `epsilon`: $\epsilon$.
 
     Source: Ba et al. 2016, eq. 3 and 4.
     """
@@ -302,16 +235,6 @@ def layer_norm_backward(
 
     The sums over $t$ are those over all vectors.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-        scale: $\gamma$.
-        shift: $\beta$, on which no gradient depends.
-        epsilon: $\epsilon$.
-
-    Returns:
-        $\bar x$, $\bar \gamma$ and $\bar \beta$.
-
     Source: the chain rule through Ba et al. 2016, eq. 3 and 4.
     """
     del shift
@@ -329,12 +252,7 @@ def normalised(
 ) -> tuple[Float[np.ndarray, "*places size"], Float[np.ndarray, "*places 1"]]:
     r"""Numbers $\hat x$ of mean 0 and variance 1, and by which deviation each vector was divided.
 
-    Args:
-        inputs: $x$.
-        epsilon: $\epsilon$.
-
-    Returns:
-        $\hat x$, and $\sqrt{\sigma^2 + \epsilon}$ of each vector.
+    `inputs`: $x$; `epsilon`: $\epsilon$; result: $\hat x$, and $\sqrt{\sigma^2 + \epsilon}$ of each vector.
 
     Source: Ba et al. 2016, eq. 3 and 4.
     """
@@ -342,19 +260,6 @@ def normalised(
     deviation = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + epsilon)
     return centred / deviation, deviation
 
-
-# Filters that decorrelate the patches of training images: the frozen first layer of `cnn`.
-#
-# With $P_j$ the $m$ patches of the images as vectors over channel, row and column:
-#
-# $$\mu = \frac{1}{m} \sum_j P_j, \quad C = \frac{1}{m} \sum_j (P_j - \mu) (P_j - \mu)^\top
-#   = V \Lambda V^\top, \quad W_i = \pm \frac{v_i}{\sqrt{\lambda_i + \epsilon}}$$
-#
-# for the largest eigenvalues $\lambda_i$. Responses of the filters with $+$ have covariance near the
-# identity;
-# those with $-$ let the activation that follows keep both signs.
-#
-# Source: Page 2019, "How to train your ResNet 8: bag of tricks"; Jordan 2024, arXiv:2404.00498.
 
 WHITENING_EPSILON = 5e-4
 _NEARLY_LARGEST = 0.999
@@ -365,13 +270,8 @@ def patch_covariance(
 ) -> Float[np.ndarray, "size size"]:
     r"""Covariance of the values of patches: $C = \frac{1}{m} \sum_j (P_j - \mu) (P_j - \mu)^\top$.
 
-    Args:
-        images: standardised images.
-        window: height and width of a patch.
-        stride: pixels from one patch to the next, downwards and across.
-
-    Returns:
-        $C$ over channel, row and column of a patch.
+    `images`: standardised images; `window`: height and width of a patch; `stride`: pixels from one patch to
+    the next, downwards and across; result: $C$ over channel, row and column of a patch.
 
     Source: Page 2019.
     """
@@ -389,13 +289,8 @@ def whitening_filters(
 
     The sign of an eigenvector is free; here the first of its nearly largest entries is positive.
 
-    Args:
-        covariance: $C$.
-        count: eigenvectors to take, each of which gives two filters.
-        epsilon: $\epsilon$.
-
-    Returns:
-        $W$, largest eigenvalue first.
+    `covariance`: $C$; `count`: eigenvectors to take, each of which gives two filters; `epsilon`: $\epsilon$;
+    result: $W$, largest eigenvalue first.
 
     Source: Page 2019; Jordan 2024, for the negatives.
     """

@@ -54,14 +54,8 @@ def gradient_descent(
 ) -> tuple[Float[np.ndarray, "*shape"], Memory]:
     r"""One step down the gradient: $w \leftarrow w - \eta g$.
 
-    Args:
-        weight: $w$.
-        gradient: $\bar w$.
-        memory: not needed.
-        numbers: $\eta$ and $\lambda$.
-
-    Returns:
-        $w$ after the step, and the memory.
+    `weight`: $w$; `gradient`: $\bar w$; `memory`: not needed; `numbers`: $\eta$ and $\lambda$; result: $w$
+    after the step, and the memory.
 
     Source: Cauchy 1847, "Méthode générale pour la résolution des systèmes d'équations simultanées".
     """
@@ -77,14 +71,8 @@ def momentum(
 ) -> tuple[Float[np.ndarray, "*shape"], Memory]:
     r"""Heavy-ball momentum: $v \leftarrow \mu v + g$, then $w \leftarrow w - \eta v$.
 
-    Args:
-        weight: $w$.
-        gradient: $\bar w$.
-        memory: `first` is $v$.
-        numbers: $\eta$, $\lambda$ and $\mu$.
-
-    Returns:
-        $w$ after the step, and the memory.
+    `weight`: $w$; `gradient`: $\bar w$; `memory`: `first` is $v$; `numbers`: $\eta$, $\lambda$ and $\mu$;
+    result: $w$ after the step, and the memory.
 
     Source: Polyak 1964, "Some methods of speeding up the convergence of iteration methods"; Sutskever,
         Martens, Dahl and Hinton 2013, "On the importance of initialization and momentum", ICML, eq. 1
@@ -103,14 +91,8 @@ def nesterov(
 ) -> tuple[Float[np.ndarray, "*shape"], Memory]:
     r"""Momentum that looks ahead: $v \leftarrow \mu v + g$, then $w \leftarrow w - \eta (g + \mu v)$.
 
-    Args:
-        weight: $w$, one step of momentum ahead of the paper's.
-        gradient: $\bar w$.
-        memory: `first` is $v$.
-        numbers: $\eta$, $\lambda$ and $\mu$.
-
-    Returns:
-        $w$ after the step, and the memory.
+    `weight`: $w$, one step of momentum ahead of the paper's; `gradient`: $\bar w$; `memory`: `first` is $v$;
+    `numbers`: $\eta$, $\lambda$ and $\mu$; result: $w$ after the step, and the memory.
 
     Source: Sutskever et al. 2013, eq. 3 and 4, written for the point where the gradient is taken.
     """
@@ -132,14 +114,9 @@ def adam(
     $$\hat m = \frac{m}{1 - \beta_1^t}, \quad \hat v = \frac{v}{1 - \beta_2^t}, \quad
       w \leftarrow w - \eta \, \frac{\hat m}{\sqrt{\hat v} + \epsilon}$$
 
-    Args:
-        weight: $w$.
-        gradient: $\bar w$.
-        memory: `first` is $m$, `second` is $v$, `step` is $t - 1$.
-        numbers: $\eta$, $\lambda$, $\beta_1$, $\beta_2$ and $\epsilon$.
-
-    Returns:
-        $w$ after the step, and the memory.
+    `weight`: $w$; `gradient`: $\bar w$; `memory`: `first` is $m$, `second` is $v$, `step` is $t - 1$;
+    `numbers`: $\eta$, $\lambda$, $\beta_1$, $\beta_2$ and $\epsilon$; result: $w$ after the step, and the
+    memory.
 
     Source: Kingma and Ba 2014, arXiv:1412.6980, algorithm 1.
     """
@@ -160,14 +137,8 @@ def adamw(
 ) -> tuple[Float[np.ndarray, "*shape"], Memory]:
     r"""Adam whose decay does not pass through the gradient: $w \leftarrow w - \eta \lambda w$ first.
 
-    Args:
-        weight: $w$.
-        gradient: $\bar w$.
-        memory: as for `adam`.
-        numbers: as for `adam`.
-
-    Returns:
-        $w$ after the step, and the memory.
+    `weight`: $w$; `gradient`: $\bar w$; `memory`: as for `adam`; `numbers`: as for `adam`; result: $w$ after
+    the step, and the memory.
 
     Source: Loshchilov and Hutter 2017, arXiv:1711.05101, algorithm 2.
     """
@@ -199,15 +170,9 @@ def update(
     As in `training/optimisers.py`, decay acts on matrices and kernels only: biases and the scales of
     norms, which have one axis, are left alone.
 
-    Args:
-        rule: one of `RULES`.
-        weights: what is learnt, by name.
-        gradients: of at least these, as `walk_back` gives them.
-        memories: of the step before; empty at the first.
-        numbers: of the rule.
-
-    Returns:
-        Weights after the step, and the memories for the next.
+    `rule`: one of `RULES`; `weights`: what is learnt, by name; `gradients`: of at least these, as `walk_back`
+    gives them; `memories`: of the step before; empty at the first; `numbers`: of the rule; result: weights
+    after the step, and the memories for the next.
     """
     after, remembered = {}, {}
     for name, weight in weights.items():

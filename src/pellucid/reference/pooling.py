@@ -40,12 +40,7 @@ def max_pool(
 ) -> Float[np.ndarray, "batch channel rows columns"]:
     r"""The largest value of each window: $y_{nirc} = \max_{kl} P_{nirckl}$.
 
-    Args:
-        inputs: $x$.
-        window: height and width in pixels.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `window`: height and width in pixels.
 
     Source: Scherer et al. 2010.
     """
@@ -58,12 +53,8 @@ def winners(
 ) -> Int64[np.ndarray, "batch channel rows columns 2"]:
     """Position of the largest value of each window; of equals the first, row by row.
 
-    Args:
-        inputs: what is pooled.
-        window: height and width in pixels.
-
-    Returns:
-        Row and column in the image that is pooled.
+    `inputs`: what is pooled; `window`: height and width in pixels; result: row and column in the image that
+    is pooled.
     """
     height, width = window
     seen = patches(inputs, window, window)
@@ -81,14 +72,6 @@ def max_pool_backward(
 ) -> Float[np.ndarray, "batch channel height width"]:
     r"""Gradient of `max_pool`: $\bar x$ is $\bar y_{nirc}$ at the winner of the window, 0 elsewhere.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-        window: height and width in pixels.
-
-    Returns:
-        $\bar x$.
-
     Source: Scherer et al. 2010.
     """
     where = winners(inputs, window=window)
@@ -104,12 +87,7 @@ def average_pool(
 ) -> Float[np.ndarray, "batch channel rows columns"]:
     r"""The mean of each window: $y_{nirc} = \frac{1}{KM} \sum_{kl} P_{nirckl}$.
 
-    Args:
-        inputs: $x$.
-        window: height $K$ and width $M$ in pixels.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `window`: height $K$ and width $M$ in pixels.
 
     Source: LeCun et al. 1998, section II.B, without its coefficient and bias.
     """
@@ -125,14 +103,6 @@ def average_pool_backward(
 ) -> Float[np.ndarray, "batch channel height width"]:
     r"""Gradient of `average_pool`: $\bar P_{nirckl} = \bar y_{nirc} / (K M)$.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-        window: height $K$ and width $M$ in pixels.
-
-    Returns:
-        $\bar x$.
-
     Source: LeCun et al. 1998, section II.B.
     """
     height, width = window
@@ -146,12 +116,6 @@ def global_max(
 ) -> Float[np.ndarray, "batch channel"]:
     r"""The largest value of each map: $y_{ni} = \max_{r,c} x_{nirc}$.
 
-    Args:
-        maps: $x$.
-
-    Returns:
-        $y$.
-
     Source: Scherer et al. 2010, with one window.
     """
     largest: np.ndarray = maps.max(axis=(2, 3))
@@ -163,13 +127,6 @@ def global_max_backward(
     maps: Float[np.ndarray, "batch channel height width"],
 ) -> Float[np.ndarray, "batch channel height width"]:
     r"""Gradient of `global_max`: $\bar x_{nirc} = \bar y_{ni} / m$ at the $m$ winners, 0 elsewhere.
-
-    Args:
-        gradient: $\bar y$.
-        maps: $x$.
-
-    Returns:
-        $\bar x$.
 
     Source: Scherer et al. 2010, with one window.
     """
@@ -184,12 +141,6 @@ def global_average(
 ) -> Float[np.ndarray, "batch channel"]:
     r"""The mean of each map: $y_{ni} = \frac{1}{RC} \sum_r \sum_c x_{nirc}$.
 
-    Args:
-        maps: $x$, of $R$ rows and $C$ columns.
-
-    Returns:
-        $y$.
-
     Source: Lin et al. 2013, section 3.2.
     """
     means: np.ndarray = maps.mean(axis=(2, 3))
@@ -202,40 +153,16 @@ def global_average_backward(
 ) -> Float[np.ndarray, "batch channel height width"]:
     r"""Gradient of `global_average`: $\bar x_{nirc} = \bar y_{ni} / (RC)$.
 
-    Args:
-        gradient: $\bar y$.
-        maps: $x$, of $R$ rows and $C$ columns.
-
-    Returns:
-        $\bar x$.
-
     Source: Lin et al. 2013, section 3.2.
     """
     rows, columns = maps.shape[2:]
     return np.broadcast_to(gradient[:, :, None, None] / (rows * columns), maps.shape).copy()
 
 
-# Pooling over the places of a text, padding left out.
-#
-# With $T_n$ the places of text $n$ where ids stand:
-#
-# $$\text{max: } y_{ni} = \max_{t \in T_n} x_{nti}, \qquad
-#   \text{average: } y_{ni} = \frac{1}{|T_n|} \sum_{t \in T_n} x_{nti}$$
-#
-# The gradient of a maximum is shared evenly among the places that are equal to it, as torch does.
-#
-# Source: Collobert et al. 2011, "Natural language processing (almost) from scratch", JMLR 12,
-# section 3.3, for the maximum over time.
-
-
 def token_mask(tokens: Int64[np.ndarray, "batch length"]) -> Bool[np.ndarray, "batch length"]:
     """Mask of ids, without padding (id 0); the first place counts always, so that no text is empty.
 
-    Args:
-        tokens: ids, filled up at the end with 0.
-
-    Returns:
-        True at the places $T_n$.
+    `tokens`: ids, filled up at the end with 0; result: true at the places $T_n$.
     """
     places: np.ndarray = tokens != 0
     places[:, 0] = True
@@ -247,12 +174,7 @@ def text_max(
 ) -> Float[np.ndarray, "batch channel"]:
     r"""The largest value over a text: $y_{ni} = \max_{t \in T_n} x_{nti}$.
 
-    Args:
-        values: $x$.
-        places: $T$.
-
-    Returns:
-        $y$.
+    `values`: $x$; `places`: $T$.
 
     Source: Collobert et al. 2011, section 3.3.
     """
@@ -267,14 +189,6 @@ def text_max_backward(
 ) -> tuple[Float[np.ndarray, "batch length channel"], None]:
     r"""Gradient of `text_max`: $\bar x_{nti} = \bar y_{ni} / m$ at the $m$ winners, 0 elsewhere.
 
-    Args:
-        gradient: $\bar y$.
-        values: $x$.
-        places: $T$.
-
-    Returns:
-        $\bar x$; places have no gradient.
-
     Source: Collobert et al. 2011, section 3.3.
     """
     wins = places[:, :, None] & (values == text_max(values, places)[:, None])
@@ -287,12 +201,7 @@ def text_average(
 ) -> Float[np.ndarray, "batch channel"]:
     r"""The mean over a text: $y_{ni} = \frac{1}{|T_n|} \sum_{t \in T_n} x_{nti}$.
 
-    Args:
-        values: $x$.
-        places: $T$.
-
-    Returns:
-        $y$.
+    `values`: $x$; `places`: $T$.
 
     Source: Collobert et al. 2011, section 3.3, where it is named as what the maximum replaces.
     """
@@ -307,14 +216,6 @@ def text_average_backward(
     places: Bool[np.ndarray, "batch length"],
 ) -> tuple[Float[np.ndarray, "batch length channel"], None]:
     r"""Gradient of `text_average`: $\bar x_{nti} = \bar y_{ni} / |T_n|$ for $t \in T_n$, 0 elsewhere.
-
-    Args:
-        gradient: $\bar y$.
-        values: $x$.
-        places: $T$.
-
-    Returns:
-        $\bar x$; places have no gradient.
 
     Source: Collobert et al. 2011, section 3.3.
     """

@@ -43,13 +43,8 @@ def standardise(
 ) -> Float[np.ndarray, "batch channel *places"]:
     r"""Subtract the mean and divide by the standard deviation: $y = (x - \mu) / \sigma$.
 
-    Args:
-        inputs: $x$.
-        mean: $\mu$ of each channel or feature, with a length of 1 for rows and for columns.
-        deviation: $\sigma$ likewise.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `mean`: $\mu$ of each channel or feature, with a length of 1 for rows and for columns;
+    `deviation`: $\sigma$ likewise.
 
     Source: LeCun et al. 1998, section 4.3.
     """
@@ -64,15 +59,6 @@ def standardise_backward(
     deviation: Float[np.ndarray, "channel ..."],
 ) -> tuple[Float[np.ndarray, "batch channel *places"], None, None]:
     r"""Gradient of `standardise`: $\bar x = \bar y / \sigma$.
-
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$, on which the gradient does not depend.
-        mean: $\mu$, likewise.
-        deviation: $\sigma$.
-
-    Returns:
-        $\bar x$; mean and deviation are not learnt.
 
     Source: LeCun et al. 1998, section 4.3.
     """
@@ -89,11 +75,7 @@ def mean_and_deviation(
 
     Where $\sigma$ is less than single precision can tell beside $\mu$, it is 1: a constant becomes 0.
 
-    Args:
-        inputs: training data.
-
-    Returns:
-        $\mu$ and $\sigma$, with a length of 1 for rows and for columns.
+    `inputs`: training data; result: $\mu$ and $\sigma$, with a length of 1 for rows and for columns.
 
     Source: LeCun et al. 1998, section 4.3.
     """
@@ -109,13 +91,8 @@ def rescale(
 ) -> Float[np.ndarray, "batch channel *places"]:
     r"""Give standardised predictions, or maps, their unit: $y = \sigma x + \mu$.
 
-    Args:
-        inputs: $x$.
-        mean: $\mu$ of the training labels, or of each channel of the training images.
-        deviation: $\sigma$ of them.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `mean`: $\mu$ of the training labels, or of each channel of the training images;
+    `deviation`: $\sigma$ of them.
 
     Source: LeCun et al. 1998, section 4.3, the other way round.
     """
@@ -131,15 +108,6 @@ def rescale_backward(
 ) -> tuple[Float[np.ndarray, "batch channel *places"], None, None]:
     r"""Gradient of `rescale`: $\bar x = \bar y \, \sigma$.
 
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$, on which the gradient does not depend.
-        mean: $\mu$, likewise.
-        deviation: $\sigma$.
-
-    Returns:
-        $\bar x$; mean and deviation are not learnt.
-
     Source: LeCun et al. 1998, section 4.3, the other way round.
     """
     del inputs, mean
@@ -149,12 +117,7 @@ def rescale_backward(
 def divide(inputs: Float[np.ndarray, "*shape"], *, divisor: float) -> Float[np.ndarray, "*shape"]:
     r"""Divide by a constant: $y = x / d$.
 
-    Args:
-        inputs: $x$.
-        divisor: $d$.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `divisor`: $d$.
     """
     return inputs / divisor
 
@@ -162,29 +125,13 @@ def divide(inputs: Float[np.ndarray, "*shape"], *, divisor: float) -> Float[np.n
 def divide_backward(
     gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"], *, divisor: float
 ) -> Float[np.ndarray, "*shape"]:
-    r"""Gradient of `divide`: $\bar x = \bar y / d$.
-
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$, on which the gradient does not depend.
-        divisor: $d$.
-
-    Returns:
-        $\bar x$.
-    """
+    r"""Gradient of `divide`: $\bar x = \bar y / d$."""
     del inputs
     return gradient / divisor
 
 
 def unit_length(inputs: Float[np.ndarray, "batch size"]) -> Float[np.ndarray, "batch size"]:
-    r"""Scale each vector to length 1: $y = x / \lVert x \rVert$; one of zeros stays as it is.
-
-    Args:
-        inputs: $x$.
-
-    Returns:
-        $y$.
-    """
+    r"""Scale each vector to length 1: $y = x / \lVert x \rVert$; one of zeros stays as it is."""
     outputs: np.ndarray = inputs / _lengths(inputs)
     return outputs
 
@@ -195,13 +142,6 @@ def unit_length_backward(
     r"""Gradient of `unit_length`: what points along the vector itself is lost.
 
     $$\bar x = \frac{\bar y - y \, (y \cdot \bar y)}{\lVert x \rVert}$$
-
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$.
-
-    Returns:
-        $\bar x$.
     """
     outputs = unit_length(inputs)
     along = (outputs * gradient).sum(axis=1, keepdims=True)
@@ -214,37 +154,12 @@ def _lengths(inputs: np.ndarray) -> np.ndarray:
     return lengths.astype(inputs.dtype, copy=False)
 
 
-# Images at another size: each row and column a mean of those near it, the nearer the heavier.
-#
-# $$y_{nirc} = \sum_k \sum_l A_{rk} B_{cl} \, x_{nikl}, \qquad
-#   A_{rk} = \frac{a_{rk}}{\sum_j a_{rj}}, \quad
-#   a_{rk} = \max\Bigl(0,\, 1 - \frac{|k + \frac12 - (r + \frac12) s|}{\max(s, 1)}\Bigr), \quad
-#   s = \frac{R}{R'}$$
-#
-# from $R$ rows to $R'$ and in the same way from columns to columns. Where the image grows this is bilinear
-# interpolation, within the image's edge; where it shrinks the triangle widens, so that no row is left out
-# (antialiasing). A grey image is repeated for every channel asked for, and $x_{ni}$ is then its only one.
-# With
-# $\bar y = \partial L / \partial y$,
-#
-# $$\bar x_{nikl} = \sum_r \sum_c A_{rk} B_{cl} \, \bar y_{nirc}$$
-#
-# Source: Turkowski 1990, "Filters for common resampling tasks", Graphics Gems I, for the triangle and for
-# widening it.
-
-
 def resize(
     inputs: Float[np.ndarray, "batch channel height width"], *, size: Pair, channels: int
 ) -> Float[np.ndarray, "batch new_channel new_height new_width"]:
     r"""Scale images: $y_{nirc} = \sum_{kl} A_{rk} B_{cl} x_{nikl}$.
 
-    Args:
-        inputs: $x$.
-        size: $R'$ and $C'$.
-        channels: as many as there are, or more where there is one.
-
-    Returns:
-        $y$.
+    `inputs`: $x$; `size`: $R'$ and $C'$; `channels`: as many as there are, or more where there is one.
 
     Source: Turkowski 1990.
     """
@@ -261,15 +176,6 @@ def resize_backward(
     channels: int,
 ) -> Float[np.ndarray, "batch channel height width"]:
     r"""Gradient of `resize`: $\bar x_{nikl} = \sum_{rc} A_{rk} B_{cl} \bar y_{nirc}$, summed over copies.
-
-    Args:
-        gradient: $\bar y$.
-        inputs: $x$, of which only the shape matters.
-        size: as for `resize`.
-        channels: likewise.
-
-    Returns:
-        $\bar x$.
 
     Source: Turkowski 1990.
     """

@@ -1,38 +1,37 @@
 """Mistakes of the recommended model: confusion of classes, worst, uncertain, and likely label errors."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
-from pellucid.evaluation.intervals import wilson
+from pellucid.evaluation import Interval, wilson
 from pellucid.reports.album import Album, Placed, bind
-from pellucid.reports.axes import Ruler, ruler
 from pellucid.reports.facts import Answered, LabelIssue, ReportFacts
-from pellucid.reports.formatting import Excerpt, Score, excerpt, finite
-from pellucid.reports.residuals import residuals
-
-# Confusion of classes: the matrix, the most confused pairs, and each class alone.
+from pellucid.reports.formatting import Excerpt, excerpt, finite
+from pellucid.reports.plots import SINGLE_MARKS, Ruler, residual_plots, ruler
 
 MATRIX_LIMIT = 20
 PAIRS_LIMIT = 30
-# Shares of a true class at which the colour of a cell deepens: errors are rare, so the steps are
-# fine near zero.
+# Shares of a true class at which the colour of a cell deepens; errors are rare, so steps are fine near zero.
 STEPS = (0.0, 0.01, 0.02, 0.05, 0.10, 0.20, 0.40, 0.60, 0.80)
+WORST_SHOWN, WORST_TEXTS_SHOWN = 12, 6
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One kind of answer: images of one class that were given one name.
+class Cell:
+    """A cell of the confusion matrix: examples of one class that one class was predicted for.
 
     Attributes:
         key: `ROW-COLUMN` in the confusion matrix; names the page's anchor.
         true: true class.
         predicted: class answered.
-        count: images.
-        share: of the true class's images.
-        examples: images of it that the page can show.
+        count: examples.
+        share: of the true class's examples.
+        examples: those that the page can show, the surest answers first.
     """
 
     key: str
@@ -50,23 +49,58 @@ class Pair:
 
     @property
     def step(self) -> int:
-        """Colour of its cell: 0 for none to 9 for more than 80 % of the class."""
+        """Its colour: 0 for none to 9 for more than 80 % of the class."""
         return int(np.searchsorted(STEPS, self.share, side="left"))
 
 
-@dataclass(frozen=True)
-class MatrixRow:
-    """A row of the confusion matrix.
+def cells(facts: ReportFacts, places: Sequence[tuple[int, int]]) -> list[Cell]:
+    """Cells of the confusion matrix, by row and column."""
+    examples, totals = cell_examples(facts), facts.confusion.sum(axis=1)
+    found = []
+    for row, column in places:
+        key, count = f"{row}-{column}", int(facts.confusion[row, column])
+        share = count / int(totals[row]) if totals[row] else 0.0
+        names = facts.classes[row], facts.classes[column]
+        found.append(Cell(key, *names, count, share, examples.get(key, ())))
+    return found
 
-    Attributes:
-        name: true class.
-        cells: what its images were called, in the order of the classes.
-        total: its test images.
-    """
 
-    name: str
-    cells: Sequence[Pair]
-    total: int
+def matrix(facts: ReportFacts) -> Sequence[Sequence[Cell]]:
+    """The confusion matrix, a row for each true class; none for more than 20 classes."""
+    size = len(facts.confusion)
+    if size > MATRIX_LIMIT:
+        return []
+    return [cells(facts, [(row, column) for column in range(size)]) for row in range(size)]
+
+
+def most_confused(facts: ReportFacts, limit: int = PAIRS_LIMIT) -> Sequence[Cell]:
+    """The commonest mistakes by falling count, then in the order of the classes."""
+    wrong = facts.confusion - np.diag(np.diag(facts.confusion))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
+    rows, columns = np.unravel_index(order, wrong.shape)
+    places = zip(rows.tolist(), columns.tolist(), strict=True)
+    return cells(facts, [place for place in places if wrong[place]])
+
+
+def opened(facts: ReportFacts) -> Sequence[Cell]:
+    """Cells with examples, which the page can open: all of a matrix, without one the most confused."""
+    shown = [cell for row in matrix(facts) for cell in row] or most_confused(facts)
+    return [cell for cell in shown if cell.examples]
+
+
+def cell_examples(facts: ReportFacts) -> Mapping[str, Sequence[Answered]]:
+    """The examples and the worst mistakes by the key of their cell, each once, the surest answers first."""
+    places = {name: index for index, name in enumerate(facts.classes[: len(facts.confusion)])}
+    found: dict[str, dict[tuple[object, ...], Answered]] = {}
+    for each in (*facts.cells, *facts.mistakes):
+        if each.label in places and each.predicted in places:
+            shown = each.shown
+            content = (shown,) if isinstance(shown, str) else (shown.shape, shown.tobytes())
+            cell = found.setdefault(f"{places[each.label]}-{places[each.predicted]}", {})
+            cell.setdefault((each.source, *content), each)
+    return {
+        key: sorted(cell.values(), key=lambda each: -(each.probability or 0.0)) for key, cell in found.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -75,9 +109,8 @@ class ClassRow:
 
     Attributes:
         name: the class.
-        tested: its test images.
-        answered: images given its name.
-        recall: share of its images classified correctly, with interval; `None` without test images.
+        tested: its test examples.
+        recall: share of its examples classified correctly, with interval; `None` without test examples.
         precision: share of the answers with its name that were right; `None` without answers.
         f1: harmonic mean of the two, with interval; `None` where neither exists.
         bar: the recall on a scale from 0 to 1.
@@ -85,153 +118,44 @@ class ClassRow:
 
     name: str
     tested: int
-    answered: int
-    recall: Score | None
-    precision: Score | None
-    f1: Score | None
+    recall: Interval | None
+    precision: Interval | None
+    f1: Interval | None
     bar: Ruler | None
 
 
-def matrix(facts: ReportFacts) -> Sequence[MatrixRow]:
-    """Lay out the confusion matrix.
-
-    One row per class; none for more than 20 classes, where a matrix can no longer be read.
-    """
-    if len(facts.confusion) > MATRIX_LIMIT:
-        return []
-    examples = cell_examples(facts)
-    indices = range(len(facts.confusion))
-    totals = facts.confusion.sum(axis=1)
-    return [
-        MatrixRow(
-            facts.classes[row], [_pair(facts, row, column, examples) for column in indices], int(totals[row])
-        )
-        for row in indices
-    ]
-
-
-def most_confused(facts: ReportFacts, limit: int = PAIRS_LIMIT) -> Sequence[Pair]:
-    """List the commonest mistakes.
-
-    Pairs of different classes by falling count, then in the order of the classes.
-    """
-    wrong = facts.confusion.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
-    rows, columns = np.unravel_index(order, wrong.shape)
-    examples = cell_examples(facts)
-    return [
-        _pair(facts, int(row), int(column), examples)
-        for row, column in zip(rows, columns, strict=True)
-        if wrong[row, column]
-    ]
-
-
-def opened(facts: ReportFacts) -> Sequence[Pair]:
-    """List the cells that the page can open.
-
-    Pairs with examples, in the order of the classes: every cell of a matrix; without a matrix, those among
-    the most confused.
-    """
-    shown = [cell for row in matrix(facts) for cell in row.cells] or most_confused(facts)
-    return [pair for pair in shown if pair.examples]
-
-
 def per_class(facts: ReportFacts) -> Sequence[ClassRow]:
-    """Score each class alone.
+    r"""Score each class alone, hardest first: by F1, then in the order of the classes.
 
-    The classes, hardest first: by F1, then in the order of the classes.
+    Of the $m$ examples that are of a class or were given its name, the number $t$ that is both is binomial,
+    given $m$. With $J = t / m$, $F_1 = \frac{2t}{2t + (m - t)} = \frac{2J}{1 + J}$ rises with $J$, so the
+    ends of Wilson's interval of $J$ become the ends of the interval of $F_1$.
+
+    Source: Wilson 1927, as in `pellucid.evaluation.wilson`; the rest is derived here.
     """
     right = np.diag(facts.confusion)
     tested, answered = facts.confusion.sum(axis=1), facts.confusion.sum(axis=0)
     # Groups make the score of a class as uncertain as the accuracy, as far as is known.
     effect = max(1.0, finite((facts.model.get("by_groups") or {}).get("design_effect")) or 1.0)
+
+    def share(hits: int, total: int) -> Interval | None:
+        if not total:
+            return None
+        return wilson(hits / effect, total / effect)._replace(value=hits / total)
+
     rows = []
-    for index, name in enumerate(facts.classes[: len(facts.confusion)]):
-        recall = _proportion(int(right[index]), int(tested[index]), effect)
-        precision = _proportion(int(right[index]), int(answered[index]), effect)
-        f1 = _f1(int(right[index]), int(tested[index] + answered[index] - right[index]), effect)
+    counts = zip(right.tolist(), tested.tolist(), answered.tolist(), strict=True)
+    for name, (hits, of_class, of_name) in zip(facts.classes, counts, strict=False):
+        recall, both = share(hits, of_class), share(hits, of_class + of_name - hits)
+        f1 = None if both is None else Interval(*(2 * each / (1 + each) for each in both))
         bar = None if recall is None else ruler(recall)
-        rows.append(ClassRow(name, int(tested[index]), int(answered[index]), recall, precision, f1, bar))
+        rows.append(ClassRow(name, of_class, recall, share(hits, of_name), f1, bar))
     return sorted(rows, key=lambda row: -1.0 if row.f1 is None else row.f1.value)
 
 
-def cell_examples(facts: ReportFacts) -> Mapping[str, Sequence[Answered]]:
-    """Sort the examples and the worst mistakes into the cells of the confusion matrix.
-
-    `ROW-COLUMN` in the confusion matrix to the cell's different examples, those first that were answered most
-    surely; what belongs to no class of the matrix is left out.
-    """
-    places = {name: index for index, name in enumerate(facts.classes[: len(facts.confusion)])}
-    cells: dict[str, dict[tuple[object, ...], Answered]] = {}
-    for each in (*facts.cells, *facts.mistakes):
-        if each.label in places and each.predicted in places:
-            key = f"{places[each.label]}-{places[each.predicted]}"
-            cells.setdefault(key, {}).setdefault(_identity(each), each)
-    return {key: sorted(found.values(), key=_sureness) for key, found in cells.items()}
-
-
-def _identity(each: Answered) -> tuple[object, ...]:
-    """Equal for the same example, which may stand among the cells and among the mistakes."""
-    if isinstance(each.shown, str):
-        return (each.source, each.shown)
-    return (each.source, each.shown.shape, each.shown.tobytes())
-
-
-def _sureness(each: Answered) -> float:
-    return -(each.probability or 0.0)
-
-
-def _pair(facts: ReportFacts, row: int, column: int, examples: Mapping[str, Sequence[Answered]]) -> Pair:
-    count, total = int(facts.confusion[row, column]), int(facts.confusion[row].sum())
-    key = f"{row}-{column}"
-    share = count / total if total else 0.0
-    return Pair(key, facts.classes[row], facts.classes[column], count, share, examples.get(key, ()))
-
-
-def _proportion(right: int, total: int, effect: float) -> Score | None:
-    """A share with its 95 % interval, of fewer examples by a design effect; `None` of nothing."""
-    if not total:
-        return None
-    return Score(*wilson(right / effect, total / effect)._replace(value=right / total))
-
-
-def _f1(right: int, concerned: int, effect: float) -> Score | None:
-    r"""F1 of a class with its 95 % interval; `None` of nothing.
-
-    Of the $m$ examples that are of the class or were given its name, the number $t$ that is both
-    is binomial, given $m$. With $J = t / m$,
-    $F_1 = \frac{2t}{2t + (m - t)} = \frac{2J}{1 + J}$ rises with $J$, so the ends of Wilson's
-    interval of $J$ become the ends of the interval of $F_1$.
-
-    Source: Wilson 1927, as in `pellucid.evaluation.wilson`; the rest is derived here.
-
-    Args:
-        right: examples of the class that were given its name, $t$.
-        concerned: examples that are of the class or were given its name, $m$.
-        effect: design effect of groups, at least 1.
-
-    Returns:
-        The score, 0 to 1.
-    """
-    shared = _proportion(right, concerned, effect)
-    if shared is None:
-        return None
-    return Score(*(2 * each / (1 + each) for each in (shared.value, shared.low, shared.high)))
-
-
-WORST_SHOWN, WORST_TEXTS_SHOWN = 12, 6
-
-
 @dataclass(frozen=True)
-class ShownMistake:
-    """An example with its image or text.
-
-    Attributes:
-        about: what is known of it.
-        image: where it stands in the page's album; `None` for a text.
-        text: the part of a text that is shown; `None` for an image.
-    """
+class ShownExample:
+    """An example with its image in the page's album, or the beginning of its text."""
 
     about: Answered | LabelIssue
     image: Placed | None = None
@@ -248,32 +172,41 @@ class ShownMistake:
             return None
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A cell of the confusion matrix with its examples.
-
-    Attributes:
-        pair: the cell.
-        shown: its examples, the surest answers first.
-    """
-
-    pair: Pair
-    shown: Sequence[ShownMistake]
+def shown_examples(
+    *groups: Sequence[Answered] | Sequence[LabelIssue],
+) -> tuple[Album, list[list[ShownExample]]]:
+    """Bind the images of all groups of examples into one album, and cut texts to what a page can show."""
+    album = bind([each.shown for group in groups for each in group if not isinstance(each.shown, str)])
+    places = iter(album.places)
+    return album, [
+        [
+            ShownExample(each, text=excerpt(each.shown))
+            if isinstance(each.shown, str)
+            else ShownExample(each, image=next(places))
+            for each in group
+        ]
+        for group in groups
+    ]
 
 
 def mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
-    """Show where the answers are wrong, with images or texts.
+    """Where the answers are wrong, with images or texts: content of `page/errors.html`.
 
-    Content of `page/errors.html`; `None` where nothing was tested and no labels were judged.
+    `None` where nothing was tested and no labels were judged.
     """
+    first = WORST_TEXTS_SHOWN if facts.noun == "text" else WORST_SHOWN
     if facts.numbers is not None:
-        return _numbers(facts)
+        album, (worst,) = shown_examples(facts.mistakes)
+        found = {"residuals": residuals(facts.numbers, facts.noun), "worst": worst}
+        return (
+            {"is_regression": True, "first": first, "album": album, **found} if len(facts.numbers) else None
+        )
     if not facts.tested and facts.label_issues is None:
         return None
-    pairs = opened(facts)
+    to_open = opened(facts)
     label_issues = () if facts.label_issues is None else facts.label_issues.shown
-    album, (worst, uncertain, mislabelled, *cells) = _shown_mistake(
-        facts.mistakes, facts.uncertain, label_issues, *(pair.examples for pair in pairs)
+    album, (worst, uncertain, mislabelled, *of_cells) = shown_examples(
+        facts.mistakes, facts.uncertain, label_issues, *(cell.examples for cell in to_open)
     )
     wrong = facts.confusion - np.diag(np.diag(facts.confusion))
     return {
@@ -285,43 +218,38 @@ def mistakes(facts: ReportFacts) -> Mapping[str, Any] | None:
         "wrong": int(wrong.sum()),
         "tested": facts.tested,
         "per_class": per_class(facts) if facts.tested else (),
-        "opened": [Opened(pair, shown) for pair, shown in zip(pairs, cells, strict=True)],
+        "opened": list(zip(to_open, of_cells, strict=True)),
         "worst": worst,
         "uncertain": uncertain,
         "label_issues": facts.label_issues,
         "mislabelled": mislabelled,
-        "first": WORST_TEXTS_SHOWN if facts.noun == "text" else WORST_SHOWN,
+        "first": first,
         "album": album,
     }
 
 
-def _numbers(facts: ReportFacts) -> Mapping[str, Any] | None:
-    if facts.numbers is None or len(facts.numbers) == 0:
-        return None
-    album, (worst,) = _shown_mistake(facts.mistakes)
-    return {
-        "is_regression": True,
-        "residuals": residuals(facts.numbers, facts.noun),
-        "tested": len(facts.numbers),
-        "worst": worst,
-        "first": WORST_TEXTS_SHOWN if facts.noun == "text" else WORST_SHOWN,
-        "album": album,
-    }
+def residuals(rows: Float64[np.ndarray, "test 2"], noun: str) -> Mapping[str, Any] | None:
+    """Measure and draw how far answers are off; `None` without a finite row.
 
-
-def _shown_mistake(
-    *groups: Sequence[Answered] | Sequence[LabelIssue],
-) -> tuple[Album, list[list[ShownMistake]]]:
-    """Bind the images of all groups into one album, and cut texts to what the page can show.
-
-    The album, and the groups with the places of their images or the parts of their texts.
+    A row is the true number and the answer of a test example; `noun` is what one is called, such as `image`.
+    The mean residual has a 95 % interval by the normal approximation.
     """
-    album = bind([each.shown for group in groups for each in group if not isinstance(each.shown, str)])
-    places = iter(album.places)
-
-    def shown(each: Answered | LabelIssue) -> ShownMistake:
-        if isinstance(each.shown, str):
-            return ShownMistake(each, text=excerpt(each.shown))
-        return ShownMistake(each, image=next(places))
-
-    return album, [[shown(each) for each in group] for group in groups]
+    known = rows[np.isfinite(rows).all(axis=1)]
+    if len(known) == 0:
+        return None
+    true, predicted = known.T
+    off = predicted - true
+    mean = float(off.mean())
+    spread = 1.96 * float(off.std(ddof=1)) / math.sqrt(len(off)) if len(off) > 1 else math.inf
+    half, most, worst = (float(each) for each in np.quantile(np.abs(off), (0.5, 0.9, 1.0)))
+    return {
+        "examples": len(known),
+        "left_out": len(rows) - len(known),
+        "half_within": half,
+        "most_within": most,
+        "worst": worst,
+        "mean": Interval(mean, mean - spread, mean + spread),
+        "has_bias": mean - spread > 0 or mean + spread < 0,
+        "is_thinned": len(known) > SINGLE_MARKS,
+        "plots": residual_plots(true, predicted, noun),
+    }

@@ -1,4 +1,4 @@
-"""Facts that a report is made from."""
+"""Facts that a report is made from: what a run measured, and the examples that its page shows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,22 +8,22 @@ import numpy as np
 from jaxtyping import Float64, Int, UInt8
 
 from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts
-from pellucid.evaluation import LearningCurve, Reliability
+from pellucid.evaluation import Interval, LearningCurve, Reliability
 from pellucid.evaluation.promises import ErrorPoint, Promise
-from pellucid.reports.formatting import Score, finite
+from pellucid.reports.formatting import read_score, whole
 from pellucid.settings import Metric
 from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION, Target
 
-# Facts about images that a generator made, for its report.
+Pixels = UInt8[np.ndarray, "height width channels"]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images that belong together.
+    """Two images that belong together: a real one, and what was made of it or is nearest to it.
 
     Attributes:
-        first: an image, uint8 (height, width, channels).
-        second: what was made of it, or is nearest to it.
+        first: one of them.
+        second: the other.
         label: class; empty without classes.
         source: path or `file:row` of the real one.
     """
@@ -36,25 +36,20 @@ class Pair:
 
 @dataclass(frozen=True)
 class Walk:
-    """Images on the way from one held-out image to another.
+    """Images from one held-out image to another, the ends reconstructed, and the classes of both ends."""
 
-    Attributes:
-        images: from the first to the last, ends reconstructed.
-        labels: classes of both ends; empty texts without classes.
-    """
-
-    images: Sequence[UInt8[np.ndarray, "height width channels"]]
+    images: Sequence[Pixels]
     labels: tuple[str, str]
 
 
 @dataclass(frozen=True)
 class LatentMap:
-    """Held-out images as points.
+    """Held-out images as points in a plane.
 
     Attributes:
-        points: place of each in the plane.
+        points: place of each.
         codes: class of each, as a position in the classes of the run; 0 without classes.
-        share: share of the variance of the latent numbers that the plane shows; 1 where there are two.
+        share: of the variance of the latent numbers that the plane shows; 1 where there are two.
     """
 
     points: Float64[np.ndarray, "images 2"]
@@ -64,64 +59,29 @@ class LatentMap:
 
 @dataclass(frozen=True)
 class GeneratedFacts:
-    """Images that a generator made, for the report.
+    """Images that a generator made.
 
     Attributes:
         samples: some of each class, by name; of an empty name without classes.
         nearest: samples, each beside the training image that is nearest.
-        reconstructions: held-out images, each beside what was rebuilt of it; none where nothing is rebuilt.
-        walks: ways between held-out images; likewise.
+        reconstructions: held-out images, each beside what was rebuilt of it.
+        walks: ways between held-out images.
         latent: held-out images by their latent numbers; `None` where there are none.
-        over_time: images of the same noise by the epoch after which they were made; none where no such were
-            kept.
+        over_time: images of the same noise by the epoch after which they were made.
     """
 
-    samples: Mapping[str, Sequence[UInt8[np.ndarray, "height width channels"]]]
+    samples: Mapping[str, Sequence[Pixels]]
     nearest: Sequence[Pair]
     reconstructions: Sequence[Pair] = ()
     walks: Sequence[Walk] = ()
     latent: LatentMap | None = None
-    over_time: Mapping[int, Sequence[UInt8[np.ndarray, "height width channels"]]] = field(
-        default_factory=dict
-    )
-
-
-_NOUNS = {"image": "image", "text": "text"}
+    over_time: Mapping[int, Sequence[Pixels]] = field(default_factory=dict)
 
 
 def noun_of(metrics: Mapping[str, Any]) -> str:
     """Noun of one example, by the content of `metrics.json`: `image`, `text`, or else `example`."""
     task = str(metrics.get("task", ""))
-    return next((noun for kind, noun in _NOUNS.items() if task.startswith(kind)), "example")
-
-
-@runtime_checkable
-class LayerRow(Protocol):
-    """A line of the network's table, as `pellucid.networks.describe` gives it."""
-
-    @property
-    def name(self) -> str:
-        """Path of the layer, such as `blocks.0.conv`."""
-
-    @property
-    def kind(self) -> str:
-        """Kind of layer, such as `convolution 3 x 3`."""
-
-    @property
-    def output_shape(self) -> Sequence[int]:
-        """Sizes of its output for one example."""
-
-    @property
-    def parameters(self) -> int:
-        """Learned numbers in it."""
-
-    @property
-    def multiply_adds(self) -> int:
-        """Multiplications for one example."""
-
-    @property
-    def receptive_field(self) -> Any:
-        """Pixels of the input that one unit sees, or `None`."""
+    return next((noun for noun in ("image", "text") if task.startswith(noun)), "example")
 
 
 @runtime_checkable
@@ -137,16 +97,15 @@ class Check(Protocol):
 
 @dataclass(frozen=True)
 class Answered:
-    """A test example and what the recommended model predicted.
+    """An example and what the recommended model predicted.
 
     Attributes:
-        shown: an image, uint8 (height, width, channels) with one or three channels, as the model saw
-            it; or the text.
+        shown: an image with one or three channels, as the model saw it; or the text.
         source: path or `file:row`.
         label: true class, or true number as text.
         predicted: class answered, or number as text.
-        probability: what the model gave its answer, 0 to 1; `None` for numbers.
-        probability_of_label: what it gave the true class, 0 to 1; `None` for numbers.
+        probability: of the answer, 0 to 1; `None` for numbers.
+        probability_of_label: of the true class, 0 to 1; `None` for numbers.
     """
 
     shown: UInt8[np.ndarray, "height width channels"] | str
@@ -159,17 +118,17 @@ class Answered:
 
 @dataclass(frozen=True)
 class LabelIssue:
-    """An example whose label is likely wrong.
+    """An example whose label is likely wrong, by a model that never saw it.
 
     Attributes:
-        shown: an image, uint8 (height, width, channels) with one or three channels; or the text.
+        shown: an image with one or three channels; or the text.
         source: path or `file:row`.
         split: `train`, `validation` or `test`.
         label: its label.
         suggested: the class it likely belongs to.
-        probability: of the suggested class, by a model that never saw this example, 0 to 1.
-        probability_of_label: of its label, by the same model, 0 to 1.
-        probability_wrong: that its label is wrong, by the same model and how often labels are, 0 to 1.
+        probability: of the suggested class, 0 to 1.
+        probability_of_label: of its label, 0 to 1.
+        probability_wrong: that its label is wrong, by the model and by how often labels are, 0 to 1.
     """
 
     shown: UInt8[np.ndarray, "height width channels"] | str
@@ -189,9 +148,9 @@ class LabelIssues:
     Attributes:
         shown: the likeliest first, at most 40.
         count: how many were found.
-        examined: how many examples were looked at.
+        examined: how many examples were examined.
         method: which models judged what, how well they agree with the labels, and what follows.
-        agreed: how many of these examples the judging models name as they are labelled.
+        agreed: how many of these examples the judging models label as they are labelled.
         precision: share of the listed labels that is expected to be wrong; `None` where none is listed.
         judges: one entry for each judge, as `metrics.json` has them.
     """
@@ -207,13 +166,7 @@ class LabelIssues:
 
 @dataclass(frozen=True)
 class CalibrationFacts:
-    """Calibration of the recommended model on the test split.
-
-    Attributes:
-        temperature: by which the logits are divided, fitted on validation.
-        before: reliability of the probabilities as they were, at temperature 1.
-        after: reliability at that temperature.
-    """
+    """The temperature fitted on validation, and reliability on the test split at temperature 1 and at it."""
 
     temperature: float
     before: Reliability
@@ -244,20 +197,21 @@ class ReportFacts:
         title: what the run is about, such as the place of its data.
         metrics: the content of `metrics.json`.
         history: the lines of `history.jsonl`.
-        confusion: whole numbers (k, k) on the test split, with the old one where continual training has
-            new data that lacks old classes: rows true, columns predicted, in the
-            order of `metrics["classes"]`; (0, 0) where nothing was tested.
+        confusion: counts (k, k) on the test split, rows true and columns predicted, in the order of
+            `metrics["classes"]`, with the old test split where continual training has new data that lacks
+            old classes; (0, 0) where nothing was tested.
         mistakes: wrong answers of the recommended model, the surest first (for numbers: the answers
             farthest off), at most 40.
         check: what checking the data found, or `None`.
         settings: every setting as it was used.
         versions: program and library names to versions.
-        layers: the recommended network's layers; empty for other models.
+        layers: the recommended network's layers, as `pellucid.networks.describe` gives them; empty for other
+            models.
         command: the command that made the run.
         ledger: file name of the ledger in the run's folder.
         cells: examples for the cells of the confusion matrix, at most 8 a cell and 300 in all.
         uncertain: test examples whose two likeliest classes are nearest to each other, at most 24.
-        label_issues: likely label errors, or `None` where they were not looked for.
+        label_issues: likely label errors, or `None` where they were not searched for.
         calibration: reliability before and after, or `None` for numbers or without a test split.
         abstention: what it does when it may abstain, or `None` likewise.
         learning_curve: score against number of training examples, or `None`.
@@ -273,7 +227,7 @@ class ReportFacts:
     check: Check | None
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
-    layers: Sequence[LayerRow]
+    layers: Sequence[Any]
     command: str
     ledger: str = "data.jsonl"
     cells: Sequence[Answered] = ()
@@ -312,10 +266,15 @@ class ReportFacts:
         return str(self.metrics.get("recommended", ""))
 
     @property
+    def models(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every trained model's entry in `metrics.json`, in the order of the file: simplest first."""
+        entries: Mapping[str, Any] = self.metrics.get("models") or {}
+        return {str(name): entry for name, entry in entries.items() if isinstance(entry, Mapping)}
+
+    @property
     def model(self) -> Mapping[str, Any]:
         """Entry of the recommended model in `metrics.json`."""
-        models: Mapping[str, Any] = self.metrics.get("models") or {}
-        return models.get(self.recommended) or {}
+        return (self.metrics.get("models") or {}).get(self.recommended) or {}
 
     @property
     def tested(self) -> int:
@@ -338,20 +297,15 @@ class ReportFacts:
         counts = ClassCounts(labelled * is_largest, labelled, self.tested * is_largest)
         return float(OF_COUNTS[metric.key](counts))
 
-    @property
-    def headline(self) -> Score | None:
-        """Test score that titles the page: accuracy, mean absolute error or bits per dimension, if any."""
-        return self.score(self.target.headline)
-
-    def score(self, name: str, part: str = "test") -> Score | None:
-        """Read a score of the recommended model, such as `accuracy`; `None` where it was not measured.
+    def score(self, name: str, part: str = "test") -> Interval | None:
+        """A score of the recommended model, such as `accuracy`; `None` where it was not measured.
 
         `part` is `test`, `validation` or `test_without_leaked`. The test is of all classes where continual
         training was tested on old and new examples together.
         """
         if part == "test" and self.all_classes is not None:
-            return Score.read(self.all_classes["test"].get(name))
-        return Score.read((self.model.get(part) or {}).get(name))
+            return read_score(self.all_classes["test"].get(name))
+        return read_score((self.model.get(part) or {}).get(name))
 
     @property
     def all_classes(self) -> Mapping[str, Any] | None:
@@ -366,9 +320,9 @@ class ReportFacts:
 
     @property
     def continual(self) -> Mapping[str, Any]:
-        """Form of `continual` in `metrics.json`; empty for a fresh network."""
+        """The value of `continual` in `metrics.json`; empty for a fresh network."""
         return self.metrics.get("continual") or {}
 
     def data_count(self, name: str) -> int:
-        """Read a count from the metrics, such as `train` or `leaked`; zero where it is missing."""
-        return int(finite((self.metrics.get("data") or {}).get(name)) or 0)
+        """A count of the metrics, such as `train` or `leaked`; zero where it is missing."""
+        return whole((self.metrics.get("data") or {}).get(name))

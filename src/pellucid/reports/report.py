@@ -1,7 +1,6 @@
 """The report, its sections in the order of the argument, and the pages shown before there is one."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -20,23 +19,22 @@ from pellucid.reports import (
     trust_sections,
     verdicts,
 )
-from pellucid.reports.album import Album, Placed, bind
 from pellucid.reports.facts import Answered, ReportFacts
-from pellucid.reports.formatting import Excerpt, excerpt, shortened, visible
 from pellucid.settings import METRICS
 
-# The words of the report that need one line of explanation.
+__all__ = ["SECTIONS", "Section", "render"]
 
+# The words of the report that need one line of explanation.
 GLOSSARY: Mapping[str, tuple[str, str]] = {
     **{each.setting: (each.words, each.meaning) for each in METRICS.values() if each.target != "image"},
     "interval": (
         "95 % interval",
         "If the test were repeated with new examples of the same kind, intervals made this way would "
-        "hold the true value 95 times in 100.",
+        "contain the true value 95 times in 100.",
     ),
     "f1": ("F1", "Harmonic mean of precision and recall; high only when both are."),
-    "recall": ("recall", "Of the examples that are of this class, the share that was given its name."),
-    "precision": ("precision", "Of the examples given this name, the share that is of this class."),
+    "recall": ("recall", "Of the examples that are of this class, the share predicted as this class."),
+    "precision": ("precision", "Of the examples predicted as this class, the share that is of this class."),
     "p-value": (
         "p value",
         "How often a difference at least this large would be seen if the two were equally good.",
@@ -44,7 +42,7 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
     "temperature": (
         "temperature",
         "One number that makes all probabilities milder (above 1) or bolder (below 1) without changing "
-        "an answer.",
+        "a prediction.",
     ),
     "cross-validation": (
         "cross-validation",
@@ -65,7 +63,7 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
     ),
     "leaked": (
         "leaked",
-        "Test examples whose exact content also stands in the training or validation split.",
+        "Test examples whose exact content is also in the training or validation split.",
     ),
     "siblings": (
         "siblings",
@@ -79,12 +77,8 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
 }
 
 
-__all__ = ["SECTIONS", "Section", "render"]
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page.
+class Section(NamedTuple):
+    """A section of the page.
 
     Attributes:
         key: anchor, and name of the template `page/KEY.html`.
@@ -100,7 +94,6 @@ class Section:
 SECTIONS: tuple[Section, ...] = (
     Section("verdict", "Verdict", verdicts.verdict_section),
     Section("models", "Models compared", model_sections.model_table),
-    Section("added", "Did generated images help?", model_sections.gain_by_generated),
     Section("continual", "Kept and forgotten", model_sections.forgetting),
     Section("errors", "Mistakes", error_sections.mistakes),
     Section("slices", "Where is it worst?", trust_sections.slices_section),
@@ -127,12 +120,10 @@ OF_GENERATORS: tuple[Section, ...] = (
 
 
 def render(facts: ReportFacts) -> str:
-    """Write the report.
+    """Write the report as HTML, to be encoded as UTF-8.
 
     The page is one self-contained file: no script, no request, every foreign text escaped and its invisible
     characters shown. Equal facts give equal text.
-
-    HTML, to be encoded as UTF-8.
     """
     sections = SECTIONS if facts.generated is None else OF_GENERATORS
     built = [(section, section.build(facts)) for section in sections]
@@ -146,28 +137,15 @@ def environment() -> Environment:
     shared = Environment(
         loader=PackageLoader("pellucid.reports", "page"),
         autoescape=True,
-        finalize=visible,
+        finalize=formatting.visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    shared.filters.update(
-        count=formatting.count,
-        extent=formatting.extent,
-        interval=formatting.interval,
-        milliseconds=formatting.milliseconds,
-        percent=formatting.percent,
-        p_value=formatting.p_value,
-        probability=formatting.probability,
-        rough=formatting.rough,
-        scored=formatting.scored,
-        seconds=formatting.seconds,
-        shortened=shortened,
-        significant=formatting.significant,
-        size=formatting.size,
-        tick=formatting.tick,
-    )
+    names = "count extent interval milliseconds percent p_value probability rough scored seconds shortened"
+    for name in (*names.split(), "significant", "size", "tick"):
+        shared.filters[name] = getattr(formatting, name)
     shared.globals.update(glossary=GLOSSARY)
     return shared
 
@@ -178,51 +156,7 @@ def environment() -> Environment:
 SHOWN = 10
 
 
-class About(NamedTuple):
-    """Facts about an example.
-
-    Attributes:
-        source: where it stands.
-        label: name of its class, or its number.
-    """
-
-    source: str
-    label: str
-
-
-class ShownExample(NamedTuple):
-    """An example on the page.
-
-    Attributes:
-        about: its place and label, and what a model predicted.
-        image: where its image is drawn; `None` of a text.
-        text: its beginning; `None` of an image.
-    """
-
-    about: About | Answered
-    image: Placed | None
-    text: Excerpt | None
-
-
-@dataclass(frozen=True)
-class Part:
-    """A split on the page.
-
-    Attributes:
-        name: of the split.
-        count: its examples.
-        first: the first of them.
-        others: the first of each further class, at most as many.
-    """
-
-    name: str
-    count: int
-    first: Sequence[ShownExample]
-    others: Sequence[ShownExample]
-
-
-@dataclass(frozen=True)
-class FirstMistakes:
+class FirstMistakes(NamedTuple):
     """Mistakes of the best model so far, on validation.
 
     Attributes:
@@ -243,50 +177,39 @@ class FirstMistakes:
 
 
 def render_first_mistakes(found: FirstMistakes) -> str:
-    """Write the page as `render_preview` does."""
-    album = bind([each.shown for each in found.worst if not isinstance(each.shown, str)])
-    places = iter(album.places)
-    shown = [
-        ShownExample(each, None, excerpt(each.shown))
-        if isinstance(each.shown, str)
-        else ShownExample(each, next(places), None)
-        for each in found.worst
-    ]
-    content = {
-        "place": found.place,
-        "noun": found.noun,
-        "model": found.model,
-        "asked": found.asked,
-        "wrong": found.wrong,
-        "shown": shown,
-        "images": album,
-    }
+    """Write the page of first mistakes as `render_preview` does that of the data."""
+    album, (shown,) = error_sections.shown_examples(found.worst)
+    content = {**found._asdict(), "shown": shown, "images": album}
     return environment().get_template("first_mistakes.html").render(content=content)
 
 
 def render_preview(dataset: Dataset, check: Check) -> str:
-    """Write the page: one self-contained file, no script, every foreign text escaped.
-
-    HTML, to be encoded as UTF-8.
-    """
-    chosen = {name: _chosen(dataset, positions) for name, positions in dataset.split_positions.items()}
-    every = [position for first, others in chosen.values() for position in (*first, *others)]
-    album, places = _album(dataset, every)
-    shown = {position: _shown_example(dataset, position, places) for position in every}
-    parts = [
-        Part(
-            name,
-            len(dataset.split_positions[name]),
-            [shown[position] for position in first],
-            [shown[position] for position in others],
-        )
-        for name, (first, others) in chosen.items()
-    ]
+    """Write the page of the data as HTML, self-contained like the report."""
+    splits = {name: _chosen(dataset, rows) for name, rows in dataset.split_positions.items() if len(rows)}
+    every = [position for chosen in splits.values() for part in chosen for position in part]
+    inputs = dataset.inputs
+    album, (examples,) = error_sections.shown_examples(
+        [
+            Answered(
+                inputs[position] if isinstance(inputs, Texts) else np.asarray(inputs[position]),
+                dataset.sources[position],
+                dataset.label_text(position),
+                predicted="",
+                probability=None,
+                probability_of_label=None,
+            )
+            for position in every
+        ]
+    )
+    shown = dict(zip(every, examples, strict=True))
     content = {
-        "parts": [part for part in parts if part.count],
+        "parts": [
+            (name, len(dataset.split_positions[name]), *([shown[each] for each in part] for part in chosen))
+            for name, chosen in splits.items()
+        ],
         "images": album,
         "sentences": check.sentences(),
-        "fitted": None if dataset.preprocessing is None else dataset.preprocessing,
+        "fitted": dataset.preprocessing,
         "noun": dataset.noun,
         "place": check.place,
     }
@@ -303,17 +226,3 @@ def _chosen(dataset: Dataset, positions: np.ndarray) -> tuple[list[int], list[in
     seen = set(labels[:SHOWN].tolist())
     others = [int(positions[place]) for code, place in zip(codes, at, strict=True) if int(code) not in seen]
     return first, others[:SHOWN]
-
-
-def _album(dataset: Dataset, every: Sequence[int]) -> tuple[Album, dict[int, Placed]]:
-    """Images of all examples that are shown."""
-    if isinstance(dataset.inputs, Texts):
-        return bind([]), {}
-    album = bind([np.asarray(dataset.inputs[position]) for position in every])
-    return album, dict(zip(every, album.places, strict=True))
-
-
-def _shown_example(dataset: Dataset, position: int, places: dict[int, Placed]) -> ShownExample:
-    about = About(dataset.sources[position], dataset.label_text(position))
-    text = excerpt(dataset.inputs[position]) if isinstance(dataset.inputs, Texts) else None
-    return ShownExample(about, places.get(position), text)

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.evaluation import Interval
 from pellucid.evaluation.comparisons import LEVEL
-from pellucid.reports.axes import Ruler, ruler
 from pellucid.reports.facts import ReportFacts
-from pellucid.reports.formatting import Score, finite
+from pellucid.reports.formatting import finite, read_score
+from pellucid.reports.plots import Ruler, ruler
 from pellucid.settings import AVERAGE, DUMMIES, Metric, metrics_of
 
-# Places in the Okabe-Ito order, which the style sheet holds: a model has one colour on every page.
+# Places in the Okabe-Ito order, which the style sheet contains: a model has one colour on every page.
 _COLOURS = {
     "majority": 0,
     "mean": 0,
@@ -58,27 +59,21 @@ def metric_named(facts: ReportFacts, key: Any) -> Metric:
 def _of_task(facts: ReportFacts) -> tuple[Metric, ...]:
     found = metrics_of(facts.target.noun, len(facts.classes))
     rarest = float(facts.confusion.sum(axis=1).min(initial=0.0)) if facts.tested else 0.0
-    if len(found) and rarest > IMBALANCED * facts.tested:
+    if found and rarest > IMBALANCED * facts.tested:
         return tuple(each for each in found if not each.of_two or each == headline(facts))
     return found
 
 
-def models(facts: ReportFacts) -> Mapping[str, Mapping[str, Any]]:
-    """Every trained model's entry in `metrics.json`.
+def model_score(entry: Mapping[str, Any], metric: Metric, part: str = "test") -> Interval | None:
+    """A score of a model's entry in `metrics.json`; `None` where it was not measured.
 
-    Entries by name, in the order of the file: simplest first.
+    `part` is `test`, `test_without_leaked` or `test_without_siblings`.
     """
-    entries: Mapping[str, Any] = facts.metrics.get("models") or {}
-    return {str(name): entry for name, entry in entries.items() if isinstance(entry, Mapping)}
-
-
-def test_score(entry: Mapping[str, Any], metric: Metric) -> Score | None:
-    """Read one test score of a model's entry in `metrics.json`; `None` where it was not measured."""
-    return Score.read((entry.get("test") or {}).get(metric.key))
+    return read_score((entry.get(part) or {}).get(metric.key))
 
 
 def is_classical(name: str) -> bool:
-    """True for a model that is no network, though it may stand on one, by its name in `metrics.json`."""
+    """True for a model that is no network, though it may be built on one, by its name in `metrics.json`."""
     return name.split(_ON)[0] in _COLOURS
 
 
@@ -87,29 +82,23 @@ def in_words(facts: ReportFacts, name: str) -> tuple[str, str]:
 
     A simple model on a pretrained network is no classical model alone: its features are most of it.
     """
-    count = len(members(models(facts).get(name) or {}))
+    count = len(members(facts.models.get(name) or {}))
     if count:
         return name, f", an ensemble of {count} models,"
     learner, _, below = name.partition(_ON)
     if below and is_classical(name):
         return f"{_WRITTEN.get(below, below)} features + {learner.replace('-', ' ')}", ""
-    return name, ", a classical model," if is_classical(name) and len(models(facts)) > 1 else ""
+    return name, ", a classical model," if is_classical(name) and len(facts.models) > 1 else ""
 
 
 def network(facts: ReportFacts) -> str | None:
-    """Name the network among the models.
-
-    Its name; `None` where only classical models were trained.
-    """
-    return next((name for name in models(facts) if name != AVERAGE and not is_classical(name)), None)
+    """Name of the network; `None` where only classical models were trained."""
+    return next((name for name in facts.models if name != AVERAGE and not is_classical(name)), None)
 
 
 def dummy(facts: ReportFacts) -> str | None:
-    """Name the model that knows nothing: the commonest class, or the mean.
-
-    Its name; `None` where it was not trained.
-    """
-    return next((name for name in models(facts) if name in DUMMIES), None)
+    """Name of the model that always predicts the commonest class or the mean; `None` where there is none."""
+    return next((name for name in facts.models if name in DUMMIES), None)
 
 
 def colour(name: str) -> int:
@@ -130,12 +119,9 @@ def members(entry: Mapping[str, Any]) -> Sequence[tuple[str, int]]:
 
 
 def saw_fewer(facts: ReportFacts, entry: Mapping[str, Any]) -> bool:
-    """True for a model that learned from a part of the training examples only.
-
-    Its entry in `metrics.json` says so, or else its count.
-    """
-    seen, whole = finite(entry.get("train_examples")), facts.data_count("train")
-    return bool(entry.get("saw_fewer", seen is not None and seen < whole))
+    """True for a model that learned from some of the training examples only, by its entry or its count."""
+    seen, all_of_them = finite(entry.get("train_examples")), facts.data_count("train")
+    return bool(entry.get("saw_fewer", seen is not None and seen < all_of_them))
 
 
 # Pairs of models compared on the same test examples.
@@ -152,12 +138,12 @@ class Pairing:
         bar: the difference on the list's common scale, zero marked; `None` where it lies off the scale.
         p_value: adjusted for the number of pairs.
         verdict: in words.
-        word: `better`, `worse` or `inconclusive`, said of the first.
+        word: `better`, `worse` or `inconclusive`, of the first.
     """
 
     first: str
     second: str
-    difference: Score | None
+    difference: Interval | None
     bar: Ruler | None
     p_value: float | None
     verdict: str
@@ -180,11 +166,6 @@ class Pairings:
     rest: Sequence[Pairing]
     bounds: tuple[float, float]
 
-    @property
-    def count(self) -> int:
-        """Number of pairs compared."""
-        return len(self.first) + len(self.rest)
-
 
 def pairings(facts: ReportFacts, comparisons: Any, measure: Metric | None = None) -> Pairings | None:
     """Read the comparisons of `metrics.json`; `None` where there are none.
@@ -195,40 +176,33 @@ def pairings(facts: ReportFacts, comparisons: Any, measure: Metric | None = None
     read = [read_pair(each, facts.recommended, measure) for each in comparisons or ()]
     if not read:
         return None
-    first = sorted((each for each in read if each.first == facts.recommended), key=_distance)
+    first = sorted(
+        (each for each in read if each.first == facts.recommended),
+        key=lambda pair: math.inf if pair.difference is None else abs(pair.difference.value),
+    )
     rest = [each for each in read if each.first != facts.recommended]
-    bounds = _bounds(first)
+    # The scale is around zero, and wide enough for all but the model that always predicts the same.
+    kept = [each for each in first if each.second not in DUMMIES] or first
+    ends = [end for each in kept if each.difference for end in (each.difference.low, each.difference.high)]
+    reach = 1.1 * max((abs(end) for end in ends), default=0.0) or 1.0
+    bounds = (-reach, reach)
     return Pairings(measure, [drawn(each, bounds) for each in first], rest, bounds)
 
 
 def read_pair(comparison: Mapping[str, Any], seen_from: str, measure: Metric) -> Pairing:
     """One comparison of `metrics.json`, turned around where the model it is seen from comes second."""
     first, second = str(comparison.get("a", "")), str(comparison.get("b", ""))
-    difference = Score.read(comparison.get(f"{measure.key}_difference"))
+    difference = read_score(comparison.get(f"{measure.key}_difference"))
     if second == seen_from:
         first, second = second, first
         if difference is not None:
-            difference = Score(-difference.value, -difference.high, -difference.low)
-    raw = finite(comparison.get("p_value"))
+            difference = Interval(-difference.value, -difference.high, -difference.low)
     adjusted = finite(comparison.get("p_value_holm"))
-    p_value = raw if adjusted is None else adjusted
+    p_value = finite(comparison.get("p_value")) if adjusted is None else adjusted
     word = "inconclusive"
     if difference is not None and p_value is not None and p_value <= LEVEL:
         word = "better" if measure.better(difference.value) > 0 else "worse"
     return Pairing(first, second, difference, None, p_value, str(comparison.get("verdict") or ""), word)
-
-
-def _distance(pair: Pairing) -> float:
-    """Distance between the two; infinite where it is not known."""
-    return math.inf if pair.difference is None else abs(pair.difference.value)
-
-
-def _bounds(pairs: Sequence[Pairing]) -> tuple[float, float]:
-    """A scale around zero, wide enough for all but the model that knows nothing."""
-    kept = [each for each in pairs if each.second not in DUMMIES] or pairs
-    ends = [end for each in kept if each.difference for end in (each.difference.low, each.difference.high)]
-    reach = 1.1 * max((abs(end) for end in ends), default=0.0) or 1.0
-    return (-reach, reach)
 
 
 def drawn(pair: Pairing, bounds: tuple[float, float]) -> Pairing:

@@ -7,6 +7,7 @@ rule"; what was decided is printed and saved in `config.json`.
 
 from pellucid.settings.metrics import METRICS, NUMBER_METRIC, Metric, metric_of, metrics_of
 from pellucid.settings.rows import (
+    CLASSICAL_MODELS,
     Group,
     Row,
     instead_of,
@@ -18,9 +19,12 @@ from pellucid.settings.rows import (
 from pellucid.settings.table import (
     ADVERSARIAL,
     AVERAGE,
+    BACKBONES,
     CLASSICAL,
     DUMMIES,
     GENERATIVE,
+    GENERATORS,
+    IMAGES,
     NEURAL,
     NEURAL_OF_IMAGES,
     NEURAL_OF_TEXTS,
@@ -33,9 +37,13 @@ from pellucid.settings.table import (
 __all__ = [
     "ADVERSARIAL",
     "AVERAGE",
+    "BACKBONES",
     "CLASSICAL",
+    "CLASSICAL_MODELS",
     "DUMMIES",
     "GENERATIVE",
+    "GENERATORS",
+    "IMAGES",
     "METRICS",
     "NEURAL",
     "NEURAL_OF_IMAGES",

@@ -18,6 +18,7 @@ from pellucid.errors import UsageError
 from pellucid.files import read_regular
 
 Group = Literal["data", "network", "training", "run"]
+CLASSICAL_MODELS = "classical models"
 
 _OURS = {
     "random_state": "seed",
@@ -49,6 +50,9 @@ class Row:
         high: largest admitted number, or `None`; likewise.
         read: makes a `dict` of a text that is none of the choices.
         form: the text's form for people, such as `FILE`.
+        belongs_to: kinds of inputs, or models, that alone have a use for it; empty where all have.
+        not_with: kinds of models that have none for it.
+        off: value that says what happens anyway where there is no use for it; its default says so too.
     """
 
     name: str
@@ -61,6 +65,9 @@ class Row:
     high: float | None
     read: Callable[[str], Mapping[str, Any]] | None = None
     form: str = ""
+    belongs_to: tuple[str, ...] = ()
+    not_with: tuple[str, ...] = ()
+    off: Any = None
 
     @property
     def key(self) -> str:
@@ -71,6 +78,11 @@ class Row:
     def flag(self) -> str:
         """Flag of the command line, such as `--learning-rate`."""
         return "--" + self.key.replace("_", "-")
+
+    def is_used(self, settings: Any) -> bool:
+        """True where settings hold another value than the default and the one that says the same."""
+        value = getattr(settings, self.name)
+        return bool(value != self.default) and (self.off is None or bool(value != self.off))
 
 
 def row(
@@ -83,10 +95,20 @@ def row(
     high: float | None = None,
     read: Callable[[str], Mapping[str, Any]] | None = None,
     form: str = "",
+    belongs_to: tuple[str, ...] = (),
+    not_with: tuple[str, ...] = (),
+    off: Any = None,
+    of_networks: bool = True,
 ) -> Any:
-    """Field of the table, whose name and type stand beside it; arguments as the attributes of `Row`."""
+    """Field of the table, whose name and type stand beside it; arguments as the attributes of `Row`.
+
+    What steers a network or its training has no use with classical models, unless it is not `of_networks`.
+    """
+    if of_networks and group in ("network", "training"):
+        not_with = (CLASSICAL_MODELS, *not_with)
     metadata = {"group": group, "meaning": meaning, "choices": choices, "low": low, "high": high}
-    return field(default=default, metadata={**metadata, "read": read, "form": form})
+    fits = {"belongs_to": belongs_to, "not_with": not_with, "off": off}
+    return field(default=default, metadata={**metadata, "read": read, "form": form, **fits})
 
 
 def rows_of(table: type) -> tuple[Row, ...]:
@@ -168,10 +190,7 @@ def checked(row: Row, value: Any) -> Any:
 
 
 def _checked_by_class(row: Row, value: Any) -> str | dict[str, Any]:
-    """Bring values by class to a `dict` of texts or of numbers, or refuse them; a choice stays a text.
-
-    Raises: `UsageError` as `checked`, or if the text cannot be read.
-    """
+    """Bring values by class to a `dict` of texts or of numbers, or refuse them; a choice stays a text."""
     if isinstance(value, str) and value in row.choices:
         return value
     if isinstance(value, (str, os.PathLike)) and row.read is not None:
@@ -317,10 +336,7 @@ def parse_names(text: str) -> dict[str, str]:
 
 
 def _object(text: str) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises: `ValueError` if it is none, or names a class twice.
-    """
+    """Read a JSON object."""
     try:
         found = json.loads(text, object_pairs_hook=_once)
     except (json.JSONDecodeError, RecursionError) as error:
@@ -331,10 +347,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The values by name.
-
-    Raises: `ValueError` if a name stands twice with different values.
-    """
+    """The values by name."""
     found: dict[str, Any] = {}
     for name, value in pairs:
         if found.setdefault(name, value) != value:

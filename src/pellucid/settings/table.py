@@ -7,6 +7,7 @@ from typing import Any
 from pellucid.errors import UsageError
 from pellucid.settings.metrics import CHOICES
 from pellucid.settings.rows import (
+    CLASSICAL_MODELS,
     Row,
     checked,
     instead_of,
@@ -44,6 +45,11 @@ NO_BACKBONE = "none"
 
 # Those that look at no input: what every other model has to beat.
 DUMMIES = ("majority", "mean")
+
+# What settings belong to or have no place with, beside the models by their names.
+IMAGES, GENERATORS, BACKBONES = "images", "models that make images", "pretrained networks"
+
+_WITH_TOKENS = ("text-cnn", "rnn")
 
 # Weighted mean of several trained models of a run, which no setting asks for.
 AVERAGE = "average"
@@ -88,10 +94,7 @@ def require_no_contradiction(settings: "Settings") -> None:
 
 
 def _require_split_by_time(settings: "Settings") -> None:
-    """Refuse what divides the data in another way than by time.
-
-    Raises: `UsageError` naming it.
-    """
+    """Refuse what divides the data in another way than by time."""
     others = {
         "--split-column": settings.split_column,
         "--test": settings.test,
@@ -153,7 +156,10 @@ class Settings:
         None, "data", "Table column of times: train on the past, validate and test on what comes after"
     )
     slice_column: str | None = row(
-        None, "data", "Table column for whose values scores are given one by one, worst first"
+        None,
+        "data",
+        "Table column for whose values scores are given one by one, worst first",
+        not_with=(GENERATORS,),
     )
     rename: Mapping[str, str] | None = row(
         None,
@@ -164,16 +170,12 @@ class Settings:
         form="FILE",
     )
     min_examples: int | None = row(
-        None,
-        "data",
-        "Leave classes with fewer examples out",
-        low=1,
-        high=1_000_000_000,
+        None, "data", "Leave classes with fewer examples out", low=1, high=1_000_000_000
     )
     encoding: str | None = row(None, "data", "Text encoding of tables and text files; default: detected")
     skip_bad: bool = row(False, "data", "Leave unreadable examples out instead of refusing the data")
     image_size: str | None = row(
-        None, "data", "Training size in pixels, N or HxW; default: a rule from the data"
+        None, "data", "Training size in pixels, N or HxW; default: a rule from the data", belongs_to=(IMAGES,)
     )
     resize: str = row(
         "fit",
@@ -181,6 +183,7 @@ class Settings:
         "How images of another shape get the training size: fit keeps their aspect and fills the rest with "
         "the colour of their border, stretch does not",
         choices=("fit", "stretch"),
+        belongs_to=(IMAGES,),
     )
     # network
     model: str = row(
@@ -188,6 +191,7 @@ class Settings:
         "network",
         "Model to train: a network, a network that makes images (vae, gan), or a classical model alone",
         choices=("auto", *NEURAL, *GENERATIVE, *CLASSICAL),
+        of_networks=False,
     )
     backbone: str | None = row(
         None,
@@ -195,6 +199,7 @@ class Settings:
         "Pretrained network to build on: efficientnet-lite0, or any network of timm with --weights "
         "(images), all-minilm-l6-v2 or glove-6b-50d (texts), or none; default: one that is installed is "
         "considered for images that look like photographs, and for few texts",
+        off=NO_BACKBONE,
     )
     weights: str | None = row(
         None,
@@ -206,13 +211,17 @@ class Settings:
         None,
         "network",
         "Run or model folder whose network continues training: it keeps its weights and its classes",
+        not_with=(GENERATORS,),
     )
-    cell: str | None = row(None, "network", "Cell of rnn; default: lstm", choices=("lstm", "gru"))
+    cell: str | None = row(
+        None, "network", "Cell of rnn; default: lstm", choices=("lstm", "gru"), belongs_to=("rnn",)
+    )
     tokens: str | None = row(
         None,
         "network",
         "What text-cnn and rnn read; default: a rule from the data",
         choices=("words", "sub-words", "characters", "bytes"),
+        belongs_to=_WITH_TOKENS,
     )
     length: int | None = row(
         None,
@@ -220,22 +229,37 @@ class Settings:
         "Most tokens of a text that are read; default: a rule from the data",
         low=1,
         high=65_536,
+        belongs_to=(*NEURAL_OF_TEXTS, BACKBONES),
     )
     vectors: str | None = row(
         None,
         "network",
         "Pretrained word vectors: GloVe or word2vec text, or .npy with a vocabulary beside it",
+        belongs_to=_WITH_TOKENS,
     )
-    tune_vectors: bool = row(True, "network", "Train pretrained word vectors further")
+    tune_vectors: bool = row(
+        True, "network", "Train pretrained word vectors further", belongs_to=_WITH_TOKENS
+    )
     activation: str | None = row(
         None,
         "network",
         "Activation function after each hidden layer; default: gelu in cnn, relu elsewhere",
         choices=("relu", "leaky-relu", "gelu", "sigmoid", "tanh"),
     )
-    pooling: str = row("max", "network", "Pooling inside the network", choices=("max", "average"))
-    dropout: float | None = row(None, "network", "Probability of zeroing a unit", low=0.0, high=0.95)
-    batch_norm: bool = row(True, "network", "Normalise each channel over the batch")
+    pooling: str = row(
+        "max",
+        "network",
+        "Pooling inside the network",
+        choices=("max", "average"),
+        belongs_to=(IMAGES,),
+        not_with=(GENERATORS, BACKBONES),
+    )
+    dropout: float | None = row(
+        None, "network", "Probability of zeroing a unit", low=0.0, high=0.95, not_with=(GENERATORS,), off=0.0
+    )
+    batch_norm: bool = row(
+        True, "network", "Normalise each channel over the batch", belongs_to=(IMAGES,), not_with=(BACKBONES,)
+    )
     width: int | None = row(
         None,
         "network",
@@ -259,11 +283,20 @@ class Settings:
         "(default: 64)",
         low=2,
         high=4096,
+        belongs_to=GENERATIVE,
     )
     # training
-    preset: str = row("standard", "training", "How much work to spend", choices=("quick", "standard", "best"))
+    preset: str = row(
+        "standard",
+        "training",
+        "How much work to spend",
+        choices=("quick", "standard", "best"),
+        of_networks=False,
+    )
     epochs: int | None = row(None, "training", "Passes over the training split", low=1, high=100_000)
-    time_limit: str | None = row(None, "training", "Bound on the whole command, such as 90s, 10m or 1h")
+    time_limit: str | None = row(
+        None, "training", "Bound on the whole command, such as 90s, 10m or 1h", of_networks=False
+    )
     batch_size: int | None = row(None, "training", "Examples per step", low=1, high=1_000_000)
     optimizer: str | None = row(
         None,
@@ -281,6 +314,7 @@ class Settings:
         "training",
         "Loss function; default: cross-entropy for classes, mse for numbers",
         choices=("cross-entropy", "mse"),
+        not_with=(GENERATORS,),
     )
     beta: float | None = row(
         None,
@@ -289,28 +323,22 @@ class Settings:
         "bound",
         low=0.0,
         high=1000.0,
+        belongs_to=("vae",),
     )
     rehearse: bool | None = row(
         None,
         "training",
         "With --from, learn again from a part of what the network was trained on; "
         "default: where that data is still at hand",
-    )
-    add_generated: str | None = row(
-        None,
-        "training",
-        "Run whose generator makes images for classes with few examples; a second network learns from them",
-    )
-    share: float | None = row(
-        None,
-        "training",
-        "With --add-generated, part of what a class lacks to the median class that is filled with generated "
-        "images; default: 0.3",
-        low=0.01,
-        high=1.0,
+        not_with=(GENERATORS,),
     )
     label_smoothing: float | None = row(
-        None, "training", "Share of each target spread over all classes", low=0.0, high=0.9
+        None,
+        "training",
+        "Share of each target spread over all classes",
+        low=0.0,
+        high=0.9,
+        not_with=(GENERATORS,),
     )
     class_weight: Mapping[str, float] | str | None = row(
         None,
@@ -323,6 +351,9 @@ class Settings:
         high=1e6,
         read=parse_numbers_by_class,
         form="CLASS=WEIGHT,...",
+        not_with=(GENERATORS,),
+        off="none",
+        of_networks=False,
     )
     threshold: Mapping[str, float] | None = row(
         None,
@@ -333,12 +364,24 @@ class Settings:
         high=1.0,
         read=parse_numbers_by_class,
         form="CLASS=PROBABILITY",
+        not_with=(GENERATORS,),
+        of_networks=False,
     )
     augment: bool | None = row(
-        None, "training", "Shift, mirror and erase training images; default: a rule from the data"
+        None,
+        "training",
+        "Shift, mirror and erase training images; default: a rule from the data",
+        belongs_to=(IMAGES,),
+        not_with=(GENERATORS,),
+        off=False,
     )
     mirror: bool | None = row(
-        None, "training", "Mirror training images left to right; default: a rule from the data"
+        None,
+        "training",
+        "Mirror training images left to right; default: a rule from the data",
+        belongs_to=(IMAGES,),
+        not_with=(GENERATORS,),
+        off=False,
     )
     patience: int | None = row(
         None,
@@ -354,6 +397,8 @@ class Settings:
         "Score that selection and recommendation use; default: the model is chosen by log loss, set-ups and "
         "epochs by accuracy; numbers always use root mean squared error",
         choices=CHOICES,
+        not_with=(GENERATORS,),
+        of_networks=False,
     )
     # run
     seed: int = row(0, "run", "Seed of every random draw", low=0, high=2**32 - 1)
@@ -370,14 +415,26 @@ class Settings:
         "Arithmetic of training; auto is bf16 where the processor has it and the network gains by it, "
         "elsewhere bf16 is slow, and the LSTM of rnn has none",
         choices=("auto", "fp32", "bf16"),
+        not_with=(CLASSICAL_MODELS,),
     )
-    device: str = row("auto", "run", "Where to train", choices=("auto", "cpu", "cuda", "mps"))
-    baselines: bool = row(True, "run", "Train the classical models beside the network")
+    device: str = row(
+        "auto",
+        "run",
+        "Where to train",
+        choices=("auto", "cpu", "cuda", "mps"),
+        not_with=(CLASSICAL_MODELS,),
+        off="cpu",
+    )
+    baselines: bool = row(
+        True, "run", "Train the classical models beside the network", not_with=(GENERATORS,), off=False
+    )
     learning_curve: bool | None = row(
         None,
         "run",
         "Train on parts of the training split too, to see whether more data would help; "
         "default: the best baseline alone, where baselines are trained and no time limit is given",
+        not_with=(GENERATORS,),
+        off=False,
     )
     folds: int | None = row(
         None,
@@ -386,6 +443,8 @@ class Settings:
         "default: 5 folds where validation has fewer than 500 examples",
         low=0,
         high=50,
+        not_with=(GENERATORS,),
+        off=0,
     )
 
     def __post_init__(self) -> None:
@@ -407,10 +466,10 @@ class Settings:
     def from_mapping(cls, values: Mapping[str, Any], place: str) -> "Settings":
         """Build settings from values of unknown types, such as a parsed TOML file, and check them.
 
-        Names may have dashes or underscores; `place` says in messages where they come from.
+        Names may have dashes or underscores; `place` says where they come from, in messages.
 
         Raises: `UsageError` if a name is unknown or given twice, or a value is of the wrong type or out of
-        range; the message starts with the place.
+        range.
         """
         known = {each.name: each for each in ROWS}
         named: dict[str, Any] = {}

@@ -26,8 +26,6 @@ from pellucid.tasks import (
 )
 from pellucid.training.recipe import Recipe, batches_per_epoch
 
-# Texts of similar length side by side, so that little of a batch is padding.
-
 # Batches whose texts are sorted together: more would save little padding, fewer would mix lengths better.
 CHUNK = 64
 # Examples that are scored at once.
@@ -79,27 +77,18 @@ _MULTIPLE = 8
 
 @dataclass(frozen=True)
 class Examples:
-    """Inputs, labels and split that training sees.
+    """Inputs, labels and split that training sees."""
 
-    Attributes:
-        inputs: uint8 images (n, height, width, channels), float32 features (n, features) or the
-            token ids of n texts.
-        labels: int64 class of each, or float64 number to predict.
-        train: ascending positions of the training split.
-        validation: ascending positions of the validation split; may be empty.
-        classes: number of classes; 0 where numbers are predicted, or images without labels are made.
-        generates: whether images like these are made instead of predicting labels.
-        names: of the classes, where weights by class are asked for.
-        weights: of each example in the loss; `None` where all weigh the same.
-    """
-
+    # uint8 images (n, height, width, channels), float32 features (n, features) or the token ids of n
+    # texts
     inputs: np.ndarray | Tokens
-    labels: np.ndarray
-    train: np.ndarray
-    validation: np.ndarray
-    classes: int
-    generates: bool = False
-    names: tuple[str, ...] = ()
+    labels: np.ndarray  # int64 class of each, or float64 number to predict
+    train: np.ndarray  # ascending positions of the training split
+    validation: np.ndarray  # ascending positions of the validation split; may be empty
+    classes: int  # number of classes; 0 where numbers are predicted, or images without labels are made
+    generates: bool = False  # whether images like these are made instead of predicting labels
+    names: tuple[str, ...] = ()  # of the classes, where weights by class are asked for
+    # of each example in the loss; None where all weigh the same
     weights: Float64[np.ndarray, " n"] | None = None
 
     @property
@@ -121,35 +110,22 @@ class Examples:
 
 
 class Mixed(NamedTuple):
-    """Second label of each image of which a part comes from another one.
+    """Second label of each image of which a part comes from another one."""
 
-    Attributes:
-        labels: class of that other image.
-        shares: part of the pixels that come from it, 0 to 1.
-        weights: of that other image in the loss.
-    """
-
-    labels: Int64[Tensor, " batch"]
-    shares: Float[Tensor, " batch"]
-    weights: Float[Tensor, " batch"]
+    labels: Int64[Tensor, " batch"]  # class of that other image
+    shares: Float[Tensor, " batch"]  # part of the pixels that come from it, 0 to 1
+    weights: Float[Tensor, " batch"]  # of that other image in the loss
 
 
 class Batch(NamedTuple):
-    """Examples of one step.
+    """Examples of one step."""
 
-    Attributes:
-        inputs: raw pixel values, features or token ids.
-        labels: class of each, or number to predict.
-        indices: their positions in the data set, for messages.
-        mixed: second labels; `None` where each example has one.
-        weights: of each in the loss; `None` where all weigh the same.
-    """
-
+    # raw pixel values, features or token ids
     inputs: Float[Tensor, "batch ..."] | Int64[Tensor, "batch longest"]
-    labels: Int64[Tensor, " batch"] | Float64[Tensor, " batch"]
-    indices: np.ndarray
-    mixed: Mixed | None = None
-    weights: Float[Tensor, " batch"] | None = None
+    labels: Int64[Tensor, " batch"] | Float64[Tensor, " batch"]  # class of each, or number to predict
+    indices: np.ndarray  # their positions in the data set, for messages
+    mixed: Mixed | None = None  # second labels; None where each example has one
+    weights: Float[Tensor, " batch"] | None = None  # of each in the loss; None where all weigh the same
 
     def part(self, examples: slice) -> "Batch":
         """Some of the examples."""
@@ -267,8 +243,6 @@ def _as_tensor(inputs: np.ndarray) -> Shaped[Tensor, "batch ..."]:
         return torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32))
     return torch.from_numpy(np.ascontiguousarray(inputs)).permute(0, 3, 1, 2)
 
-
-# Document frequencies of ids over the training texts: they weigh the words of a bag.
 
 _IDS = 4_000_000  # counted at once, so that memory does not grow with the data
 

@@ -4,7 +4,7 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
@@ -12,8 +12,9 @@ from torch import nn
 from pellucid import cores
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
+from pellucid.training.recipe import Recipe
 
-# Free cores that `sharing` was told; None outside of it.
+# Free cores that `sharing` counted; None outside of it.
 _free: int | None = None
 
 
@@ -52,18 +53,20 @@ def choose_threads(settings: Settings) -> int:
     return asked or _free or cores.usable()
 
 
-def is_left_open(settings: Settings) -> bool:
-    """True where neither a setting nor `OMP_NUM_THREADS` says how many threads to use."""
-    return not (settings.threads or cores.asked())
-
-
 @contextlib.contextmanager
-def sharing(free: int | None) -> Iterator[None]:
-    """Within, `choose_threads` counts on so many free cores; None: on all that this process may use."""
+def sharing(settings: Settings, count: Callable[[], int] | None = None) -> Iterator[int | None]:
+    """Within, a run computes with one thread for each core that others leave free; yields that number.
+
+    `None`, and nothing is counted, where a setting or `OMP_NUM_THREADS` says how many threads to use. `count`
+    counts free cores; default: `cores.free`.
+    """
     global _free
-    before, _free = _free, free
+    if settings.threads or cores.asked():
+        yield None
+        return
+    before, _free = _free, (count or cores.free)()
     try:
-        yield
+        yield _free
     finally:
         _free = before
 
@@ -85,11 +88,8 @@ def choose_device(settings: Settings) -> str:
     return settings.device
 
 
-# Arithmetic of training: chosen, and refused, by what the machine can do and never by timing.
-#
 # Bf16 that is asked for is right on every processor, in all networks but those of `_WITHOUT_FALLBACK`: where
 # the processor does not multiply it, torch and oneDNN compute in fp32 and round, up to ten times as slowly.
-
 # Autocast hands an LSTM to a primitive of oneDNN, which it has in bf16 from AVX-512 on and which nothing
 # stands in for elsewhere. A GRU has none, stays in fp32 on the processor, and so works everywhere.
 _WITHOUT_FALLBACK: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM}
@@ -118,6 +118,13 @@ def choose_precision(settings: Settings, device: str) -> str:
     return "bf16" if is_native else "fp32"
 
 
+def arithmetic(recipe: Recipe) -> torch.autocast:
+    """Context in which networks compute in the recipe's arithmetic."""
+    # Its cache of weights is one for all threads, and every weight is used once.
+    is_bf16 = recipe.precision == "bf16"
+    return torch.autocast(recipe.device, dtype=torch.bfloat16, enabled=is_bf16, cache_enabled=False)
+
+
 def lacking(precision: str, cell: str, device: str) -> str | None:
     """Clause that names what this machine lacks for training a network in an arithmetic; `None` if nothing.
 
@@ -141,8 +148,6 @@ def _computes_bf16(layer: type[nn.Module], device: str) -> bool:
         return False
     return True
 
-
-# A setting of the C library: memory that a step frees is kept, because the next step needs it again.
 
 # Names of glibc's <malloc.h>; the values are part of its ABI.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3

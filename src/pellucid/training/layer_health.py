@@ -1,8 +1,13 @@
-"""Health of the layers while they learn: measured at a few steps, summed up for each epoch's record."""
+"""Health of the layers while they learn: measured at a few steps, summed up for each epoch's record.
+
+Which steps are measured follows from their number alone, and measuring only reads: the weights are those of a
+training without it, to the byte.
+"""
 
 import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -15,7 +20,8 @@ from pellucid.training.recipe import Recipe
 from pellucid.training.state import Record, State
 from pellucid.training.steps import Step, StepResult
 
-# Bounds that keep measuring cheap beside the step itself, and the history short.
+# Bounds that keep measuring cheap beside the step itself, and the history short
+# (`benchmarks/health_cost.py`).
 _MOST_LAYERS = 32
 _MOST_OUTPUTS, _FEWEST_EXAMPLES = 2**18, 8
 _MOST_WEIGHTS = 2**16
@@ -40,17 +46,11 @@ Named = TypeVar("Named")
 
 
 class WeightNorms(NamedTuple):
-    """Norms of one layer's weights, of their gradient, and of an update relative to them.
+    """Norms of one layer's weights, of their gradient, and of an update relative to them."""
 
-    Attributes:
-        gradient_norm: of the gradient that the optimiser is given.
-        weight_norm: before the update.
-        update_to_weight: length of the update over that of the weights.
-    """
-
-    gradient_norm: float
-    weight_norm: float
-    update_to_weight: float
+    gradient_norm: float  # of the gradient that the optimiser is given
+    weight_norm: float  # before the update
+    update_to_weight: float  # length of the update over that of the weights
 
 
 def weights_of_layers(network: nn.Module) -> dict[str, list[nn.Parameter]]:
@@ -86,74 +86,58 @@ def _evenly(named: Mapping[str, Named]) -> dict[str, Named]:
     return dict(items[round(place * (len(items) - 1) / steps)] for place in range(_MOST_LAYERS))
 
 
-class _Update:
-    """Hooks that measure the weights of layers around the optimiser's next update.
-
-    Weights of very many numbers are compared by evenly spaced rows of them.
-
-    Attributes:
-        found: by layer, a row of `WeightNorms`, once the update is done.
-
-    Args:
-        layers: weights by layer.
-    """
-
-    found: dict[str, Tensor]
-
-    def __init__(self, layers: Mapping[str, Sequence[nn.Parameter]]) -> None:
-        self.found = {}
-        self._layers = layers
-        self._parameters = [each for parameters in layers.values() for each in parameters]
-        self._strides = [math.ceil(each.numel() / _MOST_WEIGHTS) for each in self._parameters]
-        self._gradients: list[Tensor] = []
-        self._before: list[Tensor] = []
-
-    def _rows(self) -> list[Tensor]:
-        return [each.detach()[::stride] for each, stride in zip(self._parameters, self._strides, strict=True)]
-
-    @torch.no_grad()
-    def look_before(self, *_: Any) -> None:
-        """Keep the weights and measure their gradients; a hook of the optimiser."""
-        self._gradients = [
-            each.new_zeros(()) if each.grad is None else values_of(each.grad).norm()
-            for each in self._parameters
-        ]
-        self._before = [rows.clone() for rows in self._rows()]
-
-    @torch.no_grad()
-    def look_after(self, *_: Any) -> None:
-        """Measure how far the weights have moved; a hook of the optimiser."""
-        kept = [len(rows) / len(each) for rows, each in zip(self._before, self._parameters, strict=True)]
-        scales = [1 / math.sqrt(share) for share in kept]
-        weights = torch._foreach_mul(torch._foreach_norm(self._before), scales)
-        torch._foreach_sub_(self._before, self._rows())
-        updates = torch._foreach_mul(torch._foreach_norm(self._before), scales)
-        place = 0
-        for name, parameters in self._layers.items():
-            mine = slice(place, place + len(parameters))
-            place += len(parameters)
-            if not any(each.requires_grad for each in parameters):
-                continue  # it is frozen at present
-            if name in self.found and not any(each.any() for each in self._gradients[mine]):
-                continue  # this update is of other layers, as the two of an adversarial step are
-            rows = [torch.stack(list(each[mine])) for each in (self._gradients, weights, updates)]
-            gradient, weight, update = torch.stack(rows).float().norm(dim=1)
-            self.found[name] = torch.stack([gradient, weight, update / weight])
-
-
 @contextlib.contextmanager
 def watched_weights(
     optimizer: torch.optim.Optimizer, layers: Mapping[str, Sequence[nn.Parameter]]
 ) -> Iterator[dict[str, Tensor]]:
-    """Measure the next update; yields the findings of `_Update`."""
-    watch = _Update(layers)
-    before = optimizer.register_step_pre_hook(watch.look_before)
-    after = optimizer.register_step_post_hook(watch.look_after)
+    """Measure weights around the optimiser's next update; yields, by layer, a row of `WeightNorms` after it.
+
+    Weights of very many numbers are compared by evenly spaced rows of them.
+    """
+    found: dict[str, Tensor] = {}
+    learning = [each for parameters in layers.values() for each in parameters]
+    strides = [math.ceil(each.numel() / _MOST_WEIGHTS) for each in learning]
+    norms: list[Tensor] = []
+    rows_before: list[Tensor] = []
+
+    def rows() -> list[Tensor]:
+        return [each.detach()[::stride] for each, stride in zip(learning, strides, strict=True)]
+
+    @torch.no_grad()
+    def before(*_: Any) -> None:
+        """Keep the weights and measure their gradients."""
+        norms[:] = [
+            each.new_zeros(()) if each.grad is None else values_of(each.grad).norm() for each in learning
+        ]
+        rows_before[:] = [each.clone() for each in rows()]
+
+    @torch.no_grad()
+    def after(*_: Any) -> None:
+        """Measure how far the weights have moved."""
+        scales = [
+            1 / math.sqrt(len(some) / len(each)) for some, each in zip(rows_before, learning, strict=True)
+        ]
+        weights = torch._foreach_mul(torch._foreach_norm(rows_before), scales)
+        torch._foreach_sub_(rows_before, rows())
+        updates = torch._foreach_mul(torch._foreach_norm(rows_before), scales)
+        place = 0
+        for name, parameters in layers.items():
+            mine = slice(place, place + len(parameters))
+            place += len(parameters)
+            if not any(each.requires_grad for each in parameters):
+                continue  # it is frozen at present
+            if name in found and not any(each.any() for each in norms[mine]):
+                continue  # this update is of other layers, as the two of an adversarial step are
+            stacked = [torch.stack(list(each[mine])) for each in (norms, weights, updates)]
+            gradient, weight, update = torch.stack(stacked).float().norm(dim=1)
+            found[name] = torch.stack([gradient, weight, update / weight])
+
+    hooks = [optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]
     try:
-        yield watch.found
+        yield found
     finally:
-        before.remove()
-        after.remove()
+        for hook in hooks:
+            hook.remove()
 
 
 @contextlib.contextmanager
@@ -164,18 +148,12 @@ def watched_activations(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, l
     """
     found: dict[str, list[Tensor]] = {}
 
-    def look(key: str, kind: str) -> Any:
-        """A hook that measures the outputs of one layer under a key."""
-
-        def hook(layer: nn.Module, inputs: Any, outputs: Any) -> None:
-            del layer, inputs
-            values = outputs if isinstance(outputs, Tensor) else outputs[0]
-            found.setdefault(key, []).append(measured(values, kind))
-
-        return hook
+    def look(name: str, kind: str, layer: nn.Module, inputs: Any, outputs: Any) -> None:
+        values = outputs if isinstance(outputs, Tensor) else outputs[0]
+        found.setdefault(f"{kind} {name}", []).append(measured(values, kind))
 
     handles = [
-        layer.register_forward_hook(look(f"{_KINDS[type(layer)]} {name}", _KINDS[type(layer)]))
+        layer.register_forward_hook(partial(look, name, _KINDS[type(layer)]))
         for name, layer in layers.items()
     ]
     try:
@@ -217,11 +195,6 @@ def measured(outputs: Float[Tensor, "batch ..."], kind: str) -> Float[Tensor, "3
         share = ((values - 0.5).abs() > _SATURATED / 2).float().mean()
     return torch.stack([mean, deviation, share])
 
-
-# Health of the layers while they learn: measured at a few steps, summed up for each epoch's record.
-#
-# Which steps are measured follows from their number alone, and measuring only reads: the weights are those of
-# a training that was not looked at, to the byte.
 
 _FEWEST_BETWEEN, _MOST_PER_EPOCH, _MOST_PER_RUN = 20, 4, 400
 
@@ -288,19 +261,16 @@ def epoch_health(sums: Record) -> Record:
     if not sums:
         return {}
     steps = sums["steps"]
-    weights = {
-        name: WeightNorms(*(_rounded(each / steps) for each in row))._asdict()
-        for name, row in sums.get("weights", {}).items()
-    }
+
+    def means(row: Sequence[float]) -> list[float]:
+        return [float(f"{each / steps:.4g}") for each in row]
+
+    weights = {name: WeightNorms(*means(row))._asdict() for name, row in sums.get("weights", {}).items()}
     activations = {}
     for key, row in sums.get("activations", {}).items():
         kind, _, name = key.partition(" ")
-        mean, deviation, share = (_rounded(each / steps) for each in row)
+        mean, deviation, share = means(row)
         activations[name] = {"kind": kind, "mean": mean, "deviation": deviation}
         if kind in SHARES:
             activations[name][SHARES[kind]] = share
     return {"health": {"steps": steps, "weights": weights, "activations": activations}}
-
-
-def _rounded(number: float) -> float:
-    return float(f"{number:.4g}")

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pellucid.arithmetic import metric_value, number_errors
 from pellucid.arithmetic.draws import Purpose, torch_seed
@@ -25,39 +25,11 @@ from pellucid.training.recipe import Recipe
 from pellucid.training.state import Best, Record, State, Sums, weights_of
 from pellucid.training.steps import Step
 
-# Freezing: towards the end the first block of `cnn` stays as it is, and gradients need not reach it.
-#
-# Its maps are the largest and its weights the first to settle; forwards it still computes, and its batch norm
-# goes on following the data.
-#
-# Source: Brock, Lim, Ritchie and Weston 2017, "FreezeOut: accelerate training by progressively freezing
-# layers", arXiv:1706.04983.
-
+# Parameters of the first block of `cnn`, which the recipe may freeze towards the end: its maps are the
+# largest and its weights the first to settle. It still computes forwards, and its batch norms go on
+# following the data.
+# Source: Brock, Lim, Ritchie and Weston 2017, "FreezeOut", arXiv:1706.04983.
 FIRST = "body.block1."
-
-
-class Freezing:
-    """The first block of a network, of which the recipe says when it stays as it is.
-
-    Args:
-        network: whose parameters of that block learn at first.
-        recipe: how many epochs there are, and in how many of them the block learns.
-    """
-
-    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
-        self._learns_for = recipe.epochs - recipe.frozen_epochs
-        named = network.named_parameters() if recipe.frozen_epochs else ()
-        self._parameters = [each for name, each in named if name.startswith(FIRST) and each.requires_grad]
-
-    def at(self, epoch: int) -> None:
-        """Make the block ready for an epoch, counted from 0."""
-        for each in self._parameters:
-            each.requires_grad_(epoch < self._learns_for)
-
-    def end(self) -> None:
-        """Let the block learn again, whoever trains it next."""
-        for each in self._parameters:
-            each.requires_grad_(True)
 
 
 @runtime_checkable
@@ -81,31 +53,27 @@ def fit(
 ) -> None:
     """Train until the recipe's steps are taken or patience runs out; the state is changed in place.
 
-    `validate` scores the network on the validation split; empty when there is none. Observers are told of
-    every step and epoch. `shorten` is asked after every step for the recipe that holds from there on: the
-    same, or one of fewer steps.
-
-    Raises: `DivergedError` if the loss or a gradient stopped being finite.
+    `validate` scores the network on the validation split; empty when there is none. Observers are called
+    after every step and epoch. `shorten` is asked after every step for the recipe that holds from there
+    on: the same, or one of fewer steps.
     """
-    recipe, freezing = batches.recipe, Freezing(state.network, batches.recipe)
+    recipe = batches.recipe
+    frozen_from = recipe.epochs - recipe.frozen_epochs
+    named = state.network.named_parameters() if recipe.frozen_epochs else ()
+    first_block = [each for name, each in named if name.startswith(FIRST) and each.requires_grad]
     # An epoch is open until it is closed: a checkpoint may be of its last step, which may be the last of all.
     while (state.step < recipe.total_steps or state.sums.examples > 0) and not state.stopped:
         epoch = len(state.history)
         state.network.train()
-        freezing.at(epoch)
+        for each in first_block:
+            each.requires_grad_(epoch < frozen_from)
         left = batches.epoch(epoch, start=state.step - epoch * batches.per_epoch)
         for batch in itertools.islice(left, recipe.total_steps - state.step):
             began = time.perf_counter()
             seed_torch(torch_seed(recipe.seed, Purpose.DROPOUT, state.step), recipe.device)
-            rate = _rate(recipe, state.step)
-            result = step(batch, state.step, rate)
+            result = step(batch, state.step, _rate(recipe, state.step))
             state.step += 1
-            state.sums.loss += result.loss * result.examples
-            state.sums.correct += result.correct
-            state.sums.examples += result.examples
-            for name, mean in (result.also or {}).items():
-                state.sums.also[name] = state.sums.also.get(name, 0.0) + mean * result.examples
-            state.sums.seconds += time.perf_counter() - began
+            state.sums.add(result, time.perf_counter() - began)
             for observer in observers:
                 observer.after_step(state)
             if shorten is not None:
@@ -115,7 +83,8 @@ def fit(
         _close_epoch(state, batches, validate())
         for observer in observers:
             observer.after_epoch(state)
-    freezing.end()
+    for each in first_block:
+        each.requires_grad_(True)
 
 
 def _rate(recipe: Recipe, step: int) -> float:
@@ -126,7 +95,6 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
     """Write the epoch's record and remember the best weights; equal scores go to the later epoch."""
     recipe = batches.recipe
     sums, state.sums = state.sums, Sums()
-    last_rate = _rate(recipe, state.step - 1)
     examples = batches.examples
     hits = {"train_accuracy": sums.correct / sums.examples} if examples.target.has_probabilities else {}
     state.history.append(
@@ -134,7 +102,7 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
             "epoch": len(state.history) + 1,
             "step": state.step,
             "seconds": round(sums.seconds, 3),
-            "learning_rate": last_rate,
+            "learning_rate": _rate(recipe, state.step - 1),
             "train_loss": sums.loss / sums.examples,
             **hits,
             **{f"train_{name}": total / sums.examples for name, total in sums.also.items()},
@@ -160,8 +128,6 @@ def selection_score(validation: Record, metric: str) -> float:
     decides = metric_of(metric)
     return decides.better(float(validation[decides.in_history]))
 
-
-# Scores on the validation split after each epoch, in fp32 whatever training uses.
 
 # The metrics that may choose an epoch, in the order of `history.jsonl`: of two classes, and of others.
 _LOSS_FIRST = {
@@ -256,19 +222,10 @@ def _outputs(network: Network | HeadAlone, examples: Examples, device: str) -> T
     return torch.cat(rows)[np.argsort(np.concatenate(blocks))].double()
 
 
-# Weight interpolation between a network before and after further training.
-#
-# $$\theta = (1 - \alpha)\,\theta_0 + \alpha\,\theta_1$$
-#
-# Between weights that were trained further from the same start, the loss rarely rises, and at the mean of
-# both
-# it is mostly lower than at either end: what the start knew of other data is kept, and what few examples
-# taught
-# is not taken for more than it is.
-#
+# Weight interpolation between a network before and after further training, $(1 - \alpha) \theta_0 + \alpha
+# \theta_1$: at the mean of both the loss is mostly lower than at either end.
 # Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903, which recommends
 # $\alpha = 0.5$ where nothing else is known.
-
 MEAN = 0.5
 # Values of alpha that are compared.
 SHARES = (0.0, MEAN, 1.0)

@@ -22,8 +22,6 @@ from pellucid.tasks import INPUT_KINDS
 from pellucid.training.recipe import Recipe
 from pellucid.training.state import State, save_checkpoint
 
-# Ctrl-C and SIGTERM handed to a function for a while.
-
 
 @contextlib.contextmanager
 def signals_to(receive: Callable[[int, FrameType | None], None]) -> Iterator[None]:
@@ -59,13 +57,9 @@ class Checkpointer:
         seconds: float = 5.0,
         long_seconds: float = 60.0,
     ) -> None:
-        self.folder = folder
-        self.identity = identity
-        self.total_steps = total_steps
-        self.seconds = seconds
-        self.long_seconds = long_seconds
-        self.last = time.monotonic()
-        self.took = 0.0
+        self.folder, self.identity, self.total_steps = folder, identity, total_steps
+        self.seconds, self.long_seconds = seconds, long_seconds
+        self.last, self.took = time.monotonic(), 0.0
 
     def after_step(self, state: State) -> None:
         """Save when the epoch is a long one."""
@@ -89,10 +83,7 @@ class Checkpointer:
 class HistoryFile:
     """Writer that keeps `history.jsonl` equal to the state's history, also after a resume.
 
-    Args:
-        path: of the file.
-        before: records that stand before those of the state, as they are.
-        model: added to each record of the state; left out where it is `None`.
+    The records `before` come before those of the state; `model` is added to each of the state's.
     """
 
     def __init__(
@@ -165,7 +156,6 @@ class PlainProgress:
 
     def after_epoch(self, state: State) -> None:
         """Print the epoch's line."""
-        # Last epoch of the state in one line of at most 80 columns.
         recipe = self.recipe
         record = state.history[-1]
         line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {figure(record['train_loss'])}"
@@ -230,8 +220,6 @@ def _validation(record: Mapping[str, Any], recipe: Recipe) -> tuple[str, float] 
     return None
 
 
-# Snapshots: what a generator makes of the same noise, as a sheet after some of the epochs.
-
 _MOST = 8
 _NAME = "epoch-{:04d}.png"
 
@@ -239,14 +227,9 @@ Images = UInt8[np.ndarray, "count height width channels"]
 
 
 class Snapshots:
-    """Writer of a sheet after each of some epochs: images side by side.
+    """Writer of a sheet after each of some of the `epochs`: what `make`, in evaluation mode, gives.
 
     Equal trainings write equal files, also where one of them was resumed.
-
-    Args:
-        folder: for the sheets; made when it is needed.
-        make: makes the images, in evaluation mode.
-        epochs: of the whole training.
     """
 
     def __init__(self, folder: Path, make: Callable[[], Images], epochs: int) -> None:

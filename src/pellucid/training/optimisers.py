@@ -1,9 +1,8 @@
 """Optimisers as torch builds them, and the learning rate of each step and layer."""
 
-import functools
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,21 +12,7 @@ from pellucid.networks import Network
 from pellucid.networks.text_layers import EmbeddingBag
 from pellucid.training.recipe import Recipe
 
-# Adam for a table of which a batch uses few rows: a step costs what the batch holds, not the vocabulary.
-#
-# Without momentum of the gradient, $\beta_1 = 0$, a row that is not used stays as it is, so that it can be
-# left
-# out. For the rows used, with $t$ the number of the step:
-#
-# $$v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \quad
-#   w \leftarrow w - \eta \, \frac{g}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}$$
-#
-# Kept is $u = v / \beta_2^{t \bmod n}$, which changes in the rows used alone; every $n$ steps all of it is
-# brought to $v$ again, before the factor grows too large for fp32.
-#
-# Source: Kingma and Ba 2014, arXiv:1412.6980, algorithm 1 with $\beta_1 = 0$.
-
-# Steps that $n$ stands for: over so many the factor grows to 150.
+# Steps after which the running mean of squares is scaled anew: over so many the factor grows to 150.
 _SPAN = 500
 
 
@@ -37,7 +22,19 @@ def values_of(gradient: Tensor) -> Tensor:
 
 
 def update_rows(optimizer: torch.optim.Optimizer) -> None:
-    """Update the parameters of an Adam that have a sparse gradient, and take it from them."""
+    r"""Update the parameters of an Adam that have a sparse gradient, and take it from them.
+
+    A step costs what the batch holds, not the vocabulary. Without momentum of the gradient, $\beta_1 = 0$, a
+    row that is not used stays as it is. For the rows used, with $t$ the number of the step:
+
+    $$v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \quad
+      w \leftarrow w - \eta \, \frac{g}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}$$
+
+    Kept is $u = v / \beta_2^{t \bmod n}$, which changes in the rows used alone; every $n$ steps all of it is
+    brought to $v$ again, before the factor grows too large for fp32.
+
+    Source: Kingma and Ba 2014, arXiv:1412.6980, algorithm 1 with $\beta_1 = 0$.
+    """
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             if parameter.grad is not None and parameter.grad.is_sparse:
@@ -72,44 +69,37 @@ Groups = list[dict[str, object]]
 _GUARDED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 
-def _plain(kind: type[torch.optim.Optimizer], first: Callable[[torch.optim.Optimizer], None]) -> Any:
-    """The optimiser `kind`, which begins a step with `first`, without the guards against torch's compiler.
+def _plain(kind: type[torch.optim.Optimizer]) -> Any:
+    """The optimiser `kind` without the guards against torch's compiler; an Adam updates sparse rows first.
 
     The first call of each guard imports the compiler, which takes most of a second and is never asked.
     """
     step = inspect.unwrap(kind.step)
+    begin = (lambda _: None) if kind is torch.optim.SGD else update_rows
 
     def step_without_gradient(self: torch.optim.Optimizer) -> Any:
         with torch.no_grad():
-            first(self)
+            begin(self)
             return step(self)
 
     bare = {name: inspect.unwrap(getattr(kind, name)) for name in _GUARDED}
     return type(kind.__name__, (kind,), {**bare, "step": step_without_gradient})
 
 
-def _nothing(optimizer: torch.optim.Optimizer) -> None:
-    pass
-
-
-_SGD = _plain(torch.optim.SGD, _nothing)
-_ADAM, _ADAMW = (_plain(kind, update_rows) for kind in (torch.optim.Adam, torch.optim.AdamW))
+_SGD, _ADAM, _ADAMW = (_plain(each) for each in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW))
 
 
 def _sgd(groups: Groups, recipe: Recipe, momentum: float, nesterov: bool) -> torch.optim.Optimizer:
-    rate = recipe.learning_rate
-    optimizer: torch.optim.Optimizer = _SGD(groups, lr=rate, momentum=momentum, nesterov=nesterov, fused=True)
-    return optimizer
+    found: torch.optim.Optimizer = _SGD(
+        groups, lr=recipe.learning_rate, momentum=momentum, nesterov=nesterov, fused=True
+    )
+    return found
 
 
 def _adam(kind: Any, groups: Groups, recipe: Recipe) -> torch.optim.Optimizer:
-    # Shares of the running means of Adam that are kept from step to step.
-    rate, betas = (
-        recipe.learning_rate,
-        (BETAS if recipe.adversarial is None else (recipe.adversarial.momentum, BETAS[1])),
-    )
-    optimizer: torch.optim.Optimizer = kind(groups, lr=rate, betas=betas, fused=True)
-    return optimizer
+    betas = BETAS if recipe.adversarial is None else (recipe.adversarial.momentum, BETAS[1])
+    found: torch.optim.Optimizer = kind(groups, lr=recipe.learning_rate, betas=betas, fused=True)
+    return found
 
 
 OPTIMIZERS: dict[str, Callable[[Groups, Recipe], torch.optim.Optimizer]] = {
@@ -117,8 +107,8 @@ OPTIMIZERS: dict[str, Callable[[Groups, Recipe], torch.optim.Optimizer]] = {
     "sgd": lambda groups, recipe: _sgd(groups, recipe, 0.0, False),
     "momentum": lambda groups, recipe: _sgd(groups, recipe, MOMENTUM, False),
     "nesterov": lambda groups, recipe: _sgd(groups, recipe, MOMENTUM, True),
-    "adam": functools.partial(_adam, _ADAM),
-    "adamw": functools.partial(_adam, _ADAMW),
+    "adam": lambda groups, recipe: _adam(_ADAM, groups, recipe),
+    "adamw": lambda groups, recipe: _adam(_ADAMW, groups, recipe),
 }
 
 
@@ -132,53 +122,39 @@ def build_optimizer(
     generator's get theirs, and each of the two networks has its own updates: the optimiser leaves alone what
     has no gradient. Vectors of n-grams learn by rows from now on, or no longer.
     """
-    # Let the vectors of n-grams learn by rows where that is Adam all the same: without weight decay.
     is_adam = recipe.optimizer in ("adam", "adamw") and recipe.weight_decay == 0.0
     for layer in network.modules():
-        if isinstance(layer, EmbeddingBag):
+        if isinstance(layer, EmbeddingBag):  # rows alone are updated where that is Adam all the same
             layer.by_rows = is_adam and recipe.device == "cpu"
     if recipe.adversarial is not None:
         of_generator = (name for name, _ in network.named_parameters() if name.startswith("generator."))
         shares = dict.fromkeys(of_generator, recipe.adversarial.generator_rate)
-    by_share: dict[float, list[nn.Parameter]] = {}
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
-            by_share.setdefault((shares or {}).get(name, 1.0), []).append(parameter)
-    groups = [
-        {**group, SHARE: share}
-        for share, parameters in by_share.items()
-        for group in _groups(parameters, recipe.weight_decay)
-    ]
-    return OPTIMIZERS[recipe.optimizer](groups, recipe)
+            share = (shares or {}).get(name, 1.0)
+            groups.setdefault((share, True), [])
+            groups.setdefault((share, False), [])
+            groups[share, parameter.ndim > 1].append(parameter)
+    return OPTIMIZERS[recipe.optimizer](
+        [
+            {"params": found, "weight_decay": recipe.weight_decay if is_decayed else 0.0, SHARE: share}
+            for (share, is_decayed), found in groups.items()
+            if found
+        ],
+        recipe,
+    )
 
 
-def _groups(parameters: Iterable[nn.Parameter], weight_decay: float) -> Groups:
-    parameters = list(parameters)
-    decayed = [parameter for parameter in parameters if parameter.ndim > 1]
-    free = [parameter for parameter in parameters if parameter.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": free, "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
-
-
-# Learning rate of each layer of a pretrained network in fine-tuning: the lower the layer, the slower.
-#
-# The head was trained before, on frozen features. The tensors of the body, in the order of computation, are
-# cut
-# into six groups of equal number; the head gets the whole learning rate, the group $k$ from the top (from 0)
-# the share $u \cdot d^k$ with $d = 0.8$; $u$ is 0.7 for images and 0.1 for encoders of texts, which large
-# rates destroy.
-#
+# Learning rate of each layer of a pretrained network in fine-tuning: the tensors of the body, in the order of
+# computation, are cut into six groups of equal number; the head, which was trained before, gets the whole
+# rate, the group $k$ from the top (from 0) the share $u \cdot d^k$ with $d = 0.8$.
 # Source: Howard and Ruder 2018, "Universal Language Model Fine-tuning for Text Classification",
-# arXiv:1801.06146, section 3.2, for rates by layer; Kumar et al. 2022, arXiv:2202.10054, for training the
-# head
-# first.
+# arXiv:1801.06146, section 3.2, for rates by layer; Kumar et al. 2022, arXiv:2202.10054, for the head first.
 
 _GROUPS = 6
 _DECAY = 0.8
-# Share of the learning rate that the uppermost group gets, by what the network takes.
+# $u$, the share of the uppermost group, by what the network takes: large rates destroy encoders of texts.
 UPPERMOST = {"images": 0.7, "texts": 0.1}
 
 
@@ -192,10 +168,8 @@ def shares_of_rate(network: Network, uppermost: float) -> Mapping[str, float]:
     return shares
 
 
-# Learning rate as a function of the step alone, so that a resumed run follows the same course.
-#
 # A schedule maps the progress $p$, the share of all steps already taken, 0 to 1, to a factor on the largest
-# learning rate.
+# learning rate: a function of the step alone, so that a resumed run follows the same course.
 
 WARM_UP = 0.2
 
@@ -216,16 +190,10 @@ def cosine(progress: float) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
-def constant(progress: float) -> float:
-    """Factor 1 throughout."""
-    del progress
-    return 1.0
-
-
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "one-cycle": one_cycle,
     "cosine": cosine,
-    "constant": constant,
+    "constant": lambda progress: 1.0,
 }
 
 
@@ -240,15 +208,11 @@ def learning_rate(
 
     `shortened` are the steps at which the training was made shorter, each with the steps in all until then.
     """
-    return largest * SCHEDULES[schedule](_progress(step + 0.5, total_steps, shortened))
-
-
-def _progress(step: float, total_steps: int, shortened: Sequence[tuple[int, int]]) -> float:
-    """Share of the course that a step has reached; from where it was made shorter it goes on faster to 1."""
-    reached, since = 0.0, 0
-    for at, planned in shortened:
-        if step < at:
-            return reached + (1 - reached) * (step - since) / (planned - since)
+    step_middle, reached, since = step + 0.5, 0.0, 0
+    for at, planned in (*shortened, (total_steps, total_steps)):
+        progress = reached + (1 - reached) * (step_middle - since) / (planned - since)
+        if step_middle < at:
+            break
         reached += (1 - reached) * (at - since) / (planned - since)
         since = at
-    return reached + (1 - reached) * (step - since) / (total_steps - since)
+    return largest * SCHEDULES[schedule](progress)

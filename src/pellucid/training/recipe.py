@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Int64
@@ -14,6 +14,7 @@ from pellucid.data.labels import require_classes
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.settings import ADVERSARIAL, Settings
+from pellucid.strict import LEFT_OUT, Saved
 from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
 from pellucid.training.recipe_defaults import (
     DEFAULTS,
@@ -25,33 +26,16 @@ from pellucid.training.recipe_defaults import (
     Surroundings,
 )
 
-# Numbers of adversarial training that no other training has.
-
 
 @dataclass(frozen=True)
 class AdversarialRules:
-    """Recipe by which generator and discriminator are trained against each other.
+    """Recipe by which generator and discriminator are trained against each other."""
 
-    Attributes:
-        generator_rate: learning rate of the generator, as a part of the discriminator's.
-        momentum: share of the mean of gradients that Adam keeps from step to step, for both.
-        stretch: largest factor by which a layer of the discriminator may stretch what comes in; 0 for none.
-        averaging: share of the averaged generator that is kept from step to step.
-    """
-
-    generator_rate: float
-    momentum: float
+    generator_rate: float  # learning rate of the generator, as a part of the discriminator's
+    momentum: float  # share of the mean of gradients that Adam keeps from step to step, for both
+    # largest factor by which a layer of the discriminator may stretch what comes in; 0 for none
     stretch: float
-    averaging: float
-
-    def to_json(self) -> dict[str, float]:
-        """JSON form."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "AdversarialRules":
-        """Rules that `to_json` wrote."""
-        return cls(**document)
+    averaging: float  # share of the averaged generator that is kept from step to step
 
 
 # The recipe that made the best images in equal time; `docs/benchmarks.md` says what lost.
@@ -62,60 +46,42 @@ IMBALANCE = 5.0
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Every number that decides the result of training.
+class Recipe(Saved):
+    """Every number that decides the result of training."""
 
-    Attributes:
-        epochs: passes over the training split.
-        total_steps: batches in all; below `epochs` full passes when time is limited.
-        batch_size: examples per batch; one optimiser step each, but one per epoch for `gd`.
-        optimizer: `gd`, `sgd`, `momentum`, `nesterov`, `adam` or `adamw`.
-        learning_rate: largest learning rate.
-        weight_decay: pull towards zero (decoupled for AdamW, added to the gradient elsewhere).
-        schedule: `one-cycle`, `cosine` or `constant`.
-        loss: `cross-entropy`, `mse`, `elbo` or `adversarial`.
-        label_smoothing: share of each target spread over all classes, 0 to 0.9.
-        class_weights: weight of each class in the loss, or `None` for equal weights.
-        augmentation: how training images are varied.
-        patience: epochs without gain before training stops, or `None`.
-        metric: score that decides which epoch is best: one of the settings', or the target's own.
-        precision: `fp32` or `bf16`.
-        device: where training runs.
-        threads: processor threads.
-        seed: seed of every draw.
-        word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
-        beta: weight of the divergence in the loss `elbo`; `None` elsewhere.
-        warm_up: share of the steps in which that weight rises from 0, in proportion; likewise.
-        adversarial: numbers that only the loss `adversarial` has; `None` elsewhere.
-        frozen_from: share of the epochs, rounded up to a whole one, after which the first block of `cnn`
-            stays as it is; `None` where it learns to the end.
-        shortened: steps at which training, behind its time, was made shorter, each with the steps in all
-            until then; the schedule goes on from there and ends with the last step.
-    """
-
-    epochs: int
-    total_steps: int
-    batch_size: int
-    optimizer: str
-    learning_rate: float
-    weight_decay: float
-    schedule: str
-    loss: str
-    label_smoothing: float
-    class_weights: tuple[float, ...] | None
-    augmentation: Augmentation
-    patience: int | None
-    metric: str
-    precision: str
-    device: str
-    threads: int
-    seed: int
-    word_dropout: float = 0.0
-    beta: float | None = None
-    warm_up: float | None = None
-    adversarial: AdversarialRules | None = None
-    frozen_from: float | None = None
-    shortened: tuple[tuple[int, int], ...] = ()
+    epochs: int  # passes over the training split
+    total_steps: int  # batches in all; below `epochs` full passes when time is limited
+    batch_size: int  # examples per batch; one optimiser step each, but one per epoch for `gd`
+    optimizer: str  # `gd`, `sgd`, `momentum`, `nesterov`, `adam` or `adamw`
+    learning_rate: float  # largest learning rate
+    weight_decay: float  # pull towards zero (decoupled for AdamW, added to the gradient elsewhere)
+    schedule: str  # `one-cycle`, `cosine` or `constant`
+    loss: str  # `cross-entropy`, `mse`, `elbo` or `adversarial`
+    label_smoothing: float  # share of each target spread over all classes, 0 to 0.9
+    class_weights: tuple[float, ...] | None  # weight of each class in the loss, or None for equal weights
+    augmentation: Augmentation  # how training images are varied
+    patience: int | None  # epochs without gain before training stops, or None
+    metric: str  # score that decides which epoch is best: one of the settings', or the target's own
+    precision: str  # `fp32` or `bf16`
+    device: str  # where training runs
+    threads: int  # processor threads
+    seed: int  # seed of every draw
+    word_dropout: Annotated[float, LEFT_OUT] = (
+        0.0  # share of the ids of a training text that are replaced by `UNKNOWN`
+    )
+    beta: Annotated[float | None, LEFT_OUT] = (
+        None  # weight of the divergence in the loss `elbo`; None elsewhere
+    )
+    # share of the steps in which that weight rises from 0, in proportion; likewise
+    warm_up: Annotated[float | None, LEFT_OUT] = None
+    # numbers that only the loss `adversarial` has; None elsewhere
+    adversarial: Annotated[AdversarialRules | None, LEFT_OUT] = None
+    # share of the epochs, rounded up to a whole one, after which the first block of `cnn` stays as it
+    # is; None where it learns to the end
+    frozen_from: Annotated[float | None, LEFT_OUT] = None
+    # steps at which training, behind its time, was made shorter, each with the steps in all until then;
+    # the schedule goes on from there and ends with the last step
+    shortened: Annotated[tuple[tuple[int, int], ...], LEFT_OUT] = ()
 
     @property
     def planned_steps(self) -> int:
@@ -132,38 +98,11 @@ class Recipe:
         """Epochs at the end in which the first block stays as it is."""
         return 0 if self.frozen_from is None else self.epochs - math.ceil(self.frozen_from * self.epochs)
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON form of the recipe; entries that only texts, or made images, have are left out elsewhere."""
-        document = dataclasses.asdict(self)
-        if not self.word_dropout:
-            del document["word_dropout"]
-        if self.beta is None:
-            del document["beta"], document["warm_up"]
-        if self.adversarial is None:
-            del document["adversarial"]
-        if self.frozen_from is None:
-            del document["frozen_from"]
-        if not self.shortened:
-            del document["shortened"]
-        return document
-
     def beta_at(self, step: int) -> float:
         """Weight of the divergence after so many steps of training with the loss `elbo`."""
         assert self.beta is not None  # the loss has one
         rises = (self.warm_up or 0.0) * self.planned_steps
         return self.beta * min(1.0, step / rises) if rises else self.beta
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Recipe":
-        """Recipe that `to_json` wrote."""
-        values = dict(document)
-        values["augmentation"] = Augmentation(**values["augmentation"])
-        if values["class_weights"] is not None:
-            values["class_weights"] = tuple(values["class_weights"])
-        if values.get("adversarial") is not None:
-            values["adversarial"] = AdversarialRules.from_json(values["adversarial"])
-        values["shortened"] = tuple((int(at), int(steps)) for at, steps in values.get("shortened", ()))
-        return cls(**values)
 
 
 def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
@@ -176,7 +115,6 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
     if optimizer == "gd" and settings.batch_size is not None:
         raise UsageError("--batch-size: gd takes the whole training split in each step; leave one out")
     if around.target is REGRESSION:
-        # Refuse settings that have a meaning for classes only.
         of_classes = {
             "--loss cross-entropy": settings.loss == "cross-entropy",
             "--label-smoothing": bool(settings.label_smoothing),
@@ -199,11 +137,11 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         total_steps=epochs * batches_per_epoch(examples, default.batch_size),
         batch_size=min(default.batch_size, examples),
         optimizer=optimizer,
-        learning_rate=_first_given(settings.learning_rate, default.learning_rate),
-        weight_decay=_first_given(settings.weight_decay, default.weight_decay),
+        learning_rate=default.learning_rate if settings.learning_rate is None else settings.learning_rate,
+        weight_decay=default.weight_decay if settings.weight_decay is None else settings.weight_decay,
         schedule=settings.schedule or ("constant" if optimizer == "gd" else "one-cycle"),
         loss=loss,
-        label_smoothing=_first_given(settings.label_smoothing, smoothing),
+        label_smoothing=smoothing if settings.label_smoothing is None else settings.label_smoothing,
         class_weights=_class_weights(settings, around),
         augmentation=_augmentation(settings, around, epochs),
         patience=settings.patience,
@@ -213,7 +151,7 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         threads=default.threads,
         seed=settings.seed,
         word_dropout=default.word_dropout,
-        beta=_first_given(settings.beta, 1.0) if has_bound else None,
+        beta=(1.0 if settings.beta is None else settings.beta) if has_bound else None,
         warm_up=WARM_UP if has_bound else None,
         adversarial=BY_MEASUREMENT if loss == "adversarial" else None,
         frozen_from=default.frozen_from,
@@ -227,10 +165,6 @@ def batches_per_epoch(examples: int, batch_size: int) -> int:
     batch norm could learn from.
     """
     return max(1, math.ceil((examples - 1) / batch_size))
-
-
-def _first_given(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
 
 
 def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...] | None:
@@ -288,32 +222,25 @@ def _augmentation(settings: Settings, around: Surroundings, epochs: int) -> Augm
     is_mixed = around.model == "cnn" and around.target is CLASSIFICATION and epochs >= FEWEST_MIXED
     mix = preset.mix if is_mixed else 0.0
     erase = preset.erase / 2 if mix else preset.erase
+    shift = usual_shift(around.shortest_side)
+    if epochs < FEW_EPOCHS:
+        shift = math.ceil(shift / 2)
     return Augmentation(
         mirror=around.mirror_keeps_class,
-        shift=_shift(around, epochs) if around.shift_keeps_label else 0,
+        shift=shift if around.shift_keeps_label else 0,
         erase=erase if around.erase_keeps_label else 0.0,
         mix=mix,
     )
 
 
-def _shift(around: Surroundings, epochs: int) -> int:
-    """Largest shift in pixels."""
-    usual = usual_shift(around.shortest_side)
-    return math.ceil(usual / 2) if epochs < FEW_EPOCHS else usual
-
-
-# Recipe for a network that has learned before: what the user set stands, the rest shrinks.
-#
-# The rule: a fifth of the learning rate that a fresh network would get, so that what was learned is shifted
-# and not thrown over; and, unless a class is new, half of its epochs, since most is learned already. The
-# measurements behind it are in `docs/continual-training.md`.
-
+# Of the numbers for a fresh network, what one gets that learned before (measured in
+# `docs/continual-training.md`): what it knows is shifted and not thrown over, and most is learned already.
 RATE_SHARE, EPOCHS_SHARE = 0.2, 0.5
 RULE = "a fifth of the learning rate of a fresh network, half of its epochs where no class is new"
 
 
 def continued(recipe: Recipe, settings: Settings, examples: int, *, new_classes: int) -> Recipe:
-    """Recipe of a trained network, from that of a fresh one by the rule at the top of this file."""
+    """Recipe of a trained network, from that of a fresh one by `RULE`; what the user set stands."""
     rate, epochs = recipe.learning_rate, recipe.epochs
     if settings.learning_rate is None:
         rate = float(f"{RATE_SHARE * rate:.6g}")

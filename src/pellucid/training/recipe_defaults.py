@@ -15,35 +15,21 @@ from pellucid.tasks import GENERATION, INPUT_KINDS, InputKind, InputName, Target
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Facts that a recipe depends on besides the settings.
+    """Facts that a recipe depends on besides the settings."""
 
-    Attributes:
-        train_labels: class of each training example, or number to predict.
-        classes: number of classes; 0 where numbers are predicted.
-        takes: kind of input.
-        precision: arithmetic chosen for this machine.
-        device: device chosen for this machine.
-        threads: threads chosen for this machine.
-        model: family of the network, where the recipe depends on it: of texts, or one that makes images.
-        shortest_side: smaller of height and width in pixels; 0 without images.
-        mirror_keeps_class: whether a mirrored image keeps its label.
-        shift_keeps_label: whether a shifted image does.
-        erase_keeps_label: whether an image of which a rectangle is erased does.
-        names: of the classes, where weights by class are asked for.
-    """
-
-    train_labels: np.ndarray
-    classes: int
+    train_labels: np.ndarray  # class of each training example, or number to predict
+    classes: int  # number of classes; 0 where numbers are predicted
     takes: InputName
     precision: str
     device: str
-    threads: int
+    threads: int  # these three as chosen for this machine
+    # family of the network, where the recipe depends on it: of texts, or one that makes images
     model: str = ""
-    shortest_side: int = 0
-    mirror_keeps_class: bool = False
-    shift_keeps_label: bool = True
-    erase_keeps_label: bool = True
-    names: tuple[str, ...] = ()
+    shortest_side: int = 0  # smaller of height and width in pixels; 0 without images
+    mirror_keeps_class: bool = False  # whether a mirrored image keeps its label
+    shift_keeps_label: bool = True  # whether a shifted image does
+    erase_keeps_label: bool = True  # whether an image of which a rectangle is erased does
+    names: tuple[str, ...] = ()  # of the classes, where weights by class are asked for
 
     @property
     def input_kind(self) -> InputKind:
@@ -56,27 +42,14 @@ class Surroundings:
         return GENERATION if self.model in GENERATIVE else target_of(self.classes)
 
 
-# Defaults of training by rule, for each kind of input.
-#
-# A preset is a row of `PRESETS`, and what a family of networks for texts makes of it a row of `TEXTS`;
-# the rules turn them into numbers for the data at hand.
-
-
 @dataclass(frozen=True)
 class Preset:
-    """Effort of a preset.
+    """Effort of a preset."""
 
-    Attributes:
-        epochs: passes over a training split of 50,000 examples.
-        epochs_of_many: the same of `cnn`, from a training split of 40,000 images on.
-        erase: probability of random erasing; half of it where images are mixed.
-        mix: probability that `cnn`, learning classes, sees an image with a part of another one.
-    """
-
-    epochs: int
-    epochs_of_many: int
-    erase: float
-    mix: float
+    epochs: int  # passes over a training split of 50,000 examples
+    epochs_of_many: int  # the same of `cnn`, from a training split of 40,000 images on
+    erase: float  # probability of random erasing; half of it where images are mixed
+    mix: float  # probability that `cnn`, learning classes, sees an image with a part of another one
 
 
 PRESETS: dict[str, Preset] = {
@@ -109,30 +82,19 @@ _LARGEST_BATCH, _LARGEST_BATCH_OF_FEW_EPOCHS = 512, 256
 
 @dataclass(frozen=True)
 class TextRecipe:
-    """Training defaults of a family of networks for texts.
+    """Training defaults of a family of networks for texts."""
 
-    Attributes:
-        epochs: passes over a training split of up to 20,000 texts, for each preset.
-        batch: most texts of a batch, unless the data is large.
-        learning_rate: largest learning rate of `adam` and `adamw`.
-        rate_of_few: the same where there are fewer than eight classes, or a number: each word then says
-            so much that a fast learner soon learns texts by heart.
-        weight_decay: of `adamw`.
-        word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
-        word_dropout_of_few: the same where there are fewer than eight classes, or a number.
-        in_bf16: whether bf16 makes its steps faster, where the processor has it.
-        in_one_thread: whether its steps are too small to be shared out.
-    """
-
-    epochs: dict[str, int]
-    batch: int
-    learning_rate: float
+    epochs: dict[str, int]  # passes over a training split of up to 20,000 texts, for each preset
+    batch: int  # most texts of a batch, unless the data is large
+    learning_rate: float  # largest learning rate of `adam` and `adamw`
+    # the same where there are fewer than eight classes, or a number: each word then says so much that a
+    # fast learner soon learns texts by heart
     rate_of_few: float
-    weight_decay: float
-    word_dropout: float
-    word_dropout_of_few: float
-    in_bf16: bool
-    in_one_thread: bool = False
+    weight_decay: float  # of `adamw`
+    word_dropout: float  # share of the ids of a training text that are replaced by `UNKNOWN`
+    word_dropout_of_few: float  # the same where there are fewer than eight classes, or a number
+    in_bf16: bool  # whether bf16 makes its steps faster, where the processor has it
+    in_one_thread: bool = False  # whether its steps are too small to be shared out
 
 
 _RNN = TextRecipe(
@@ -166,28 +128,16 @@ _WHOLE_OF_TEXTS, _MOST_EPOCHS_OF_TEXTS = 20_000, 100
 
 
 class Defaults(NamedTuple):
-    """Numbers of training by rule.
-
-    Attributes:
-        epochs: passes over the training split.
-        batch_size: examples per batch; the user's where one was given.
-        learning_rate: largest learning rate.
-        weight_decay: pull towards zero.
-        label_smoothing: share of each target spread over all classes, where the loss is cross-entropy.
-        word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
-        precision: `fp32` or `bf16`.
-        threads: processor threads.
-        frozen_from: as in `Recipe`.
-    """
+    """Numbers of training by rule, as in `Recipe`."""
 
     epochs: int
-    batch_size: int
+    batch_size: int  # the user's where one was given
     learning_rate: float
     weight_decay: float
-    label_smoothing: float
-    word_dropout: float
     precision: str
     threads: int
+    label_smoothing: float = 0.0  # where the loss is cross-entropy
+    word_dropout: float = 0.0
     frozen_from: float | None = None
 
 
@@ -214,7 +164,6 @@ def of_images(settings: Settings, around: Surroundings) -> Defaults:
         learning_rate=_LEARNING_RATES[optimizer],
         weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
         label_smoothing=_LABEL_SMOOTHING,
-        word_dropout=0.0,
         precision=around.precision,
         threads=around.threads,
         frozen_from=FROZEN_FROM if are_many and optimizer != "gd" else None,
@@ -237,8 +186,6 @@ def of_values(settings: Settings, around: Surroundings) -> Defaults:
         batch_size=batch_size,
         learning_rate=_LEARNING_RATES[optimizer],
         weight_decay=_WEIGHT_DECAYS_OF_VECTORS.get(optimizer, 0.0),
-        label_smoothing=0.0,
-        word_dropout=0.0,
         precision="fp32" if settings.precision == "auto" else around.precision,
         threads=1 if settings.threads is None else around.threads,
     )
@@ -296,8 +243,6 @@ def of_autoencoders(settings: Settings, around: Surroundings) -> Defaults:
         batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=128),
         learning_rate=_LEARNING_RATES_OF_GENERATORS.get(optimizer, _LEARNING_RATES[optimizer]),
         weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
-        label_smoothing=0.0,
-        word_dropout=0.0,
         precision="fp32" if settings.precision == "auto" else around.precision,
         threads=around.threads,
     )
@@ -318,8 +263,6 @@ def of_adversaries(settings: Settings, around: Surroundings) -> Defaults:
         batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=64),
         learning_rate=_LEARNING_RATES_OF_ADVERSARIES.get(optimizer, _LEARNING_RATES[optimizer]),
         weight_decay=0.0,
-        label_smoothing=0.0,
-        word_dropout=0.0,
         precision=around.precision,
         threads=1 if settings.threads is None else around.threads,
     )

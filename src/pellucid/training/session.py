@@ -28,19 +28,6 @@ from pellucid.training.recipe import Recipe
 from pellucid.training.state import State
 from pellucid.training.steps import make_step
 
-# Prior of a trained autoencoder, fitted anew to what its encoder makes of the training images.
-#
-# While the encoder still moves, the prior runs after it, and what is drawn from it looks like less than the
-# decoder can do. So when training is over, the mixture of each class is fitted once more, by expectation and
-# maximisation, to one draw for each training image. With responsibilities $r_{ik}$ of component $k$ for
-# draw $i$
-#
-# $$w_k = \frac{1}{n} \sum_i r_{ik}, \qquad m_k = \frac{\sum_i r_{ik} z_i}{\sum_i r_{ik}}, \qquad
-#   s_k^2 = \frac{\sum_i r_{ik} (z_i - m_k)^2}{\sum_i r_{ik}}$$
-#
-# Source: Bishop 2006, "Pattern recognition and machine learning", eq. 9.17 to 9.22; Ghosh et al. 2020, "From
-# variational to deterministic autoencoders", arXiv:1903.12436, section 4, for densities fitted afterwards.
-
 _MOST_DRAWS = 30_000
 _ROUNDS = 60
 _FEWEST_EACH = 20  # images of a component; fewer would make it a copy of them
@@ -53,7 +40,20 @@ Components = Float64[np.ndarray, "components latent"]
 
 @torch.inference_mode()
 def refit_prior(network: Autoencoder, examples: Examples, seed: int, device: str) -> None:
-    """Fit the prior of each class to at most 30,000 training images; a fixed one stays."""
+    r"""Fit the prior of each class of a trained autoencoder anew, to at most 30,000 training images.
+
+    While the encoder still moves, the prior runs after it, and what is drawn from it looks like less than the
+    decoder can do. So the mixture of each class is fitted once more, by expectation and maximisation, to one
+    draw for each training image. With responsibilities $r_{ik}$ of component $k$ for draw $i$
+
+    $$w_k = \frac{1}{n} \sum_i r_{ik}, \qquad m_k = \frac{\sum_i r_{ik} z_i}{\sum_i r_{ik}}, \qquad
+      s_k^2 = \frac{\sum_i r_{ik} (z_i - m_k)^2}{\sum_i r_{ik}}$$
+
+    A fixed prior stays.
+
+    Source: Bishop 2006, "Pattern recognition and machine learning", eq. 9.17 to 9.22; Ghosh et al. 2020,
+        "From variational to deterministic autoencoders", arXiv:1903.12436, section 4, for fitting afterwards.
+    """
     prior = network.prior
     if not prior.means.requires_grad:
         return
@@ -94,8 +94,7 @@ def _mixture(
         )
         joint = np.log(weights) - 0.5 * (away + np.log(variances).sum(axis=1))
         joint = np.exp(joint - joint.max(axis=1, keepdims=True))
-        shares: np.ndarray = joint / joint.sum(axis=1, keepdims=True)
-        responsibilities = shares
+        responsibilities: np.ndarray = joint / joint.sum(axis=1, keepdims=True)
         sums = responsibilities.sum(axis=0) + 1e-9
         means = responsibilities.T @ draws / sums[:, None]
         squares = responsibilities.T @ draws**2 / sums[:, None]
@@ -105,11 +104,8 @@ def _mixture(
     return weights, means, variances
 
 
-# Time limits as a number of steps, fixed before the first step; the clock decides no more.
-
-# The first steps warm up and are not timed.
-_WARM_STEPS, _TIMED_STEPS = 2, 6
-_MARGIN = 0.88
+# The first steps warm up and are not timed; a margin is for a busy machine.
+_WARM_STEPS, _TIMED_STEPS, _MARGIN = 2, 6, 0.88
 
 
 def within(
@@ -122,9 +118,8 @@ def within(
 ) -> Recipe:
     """Shorten a recipe so that training ends within a time, its schedule run to the end.
 
-    A copy of the network takes a few real steps, on short and on long texts where it reads texts, and
-    one validation pass; the number of steps that fit, with a margin of 12 % for a busy machine, is
-    then fixed and saved with the run.
+    A copy of the network takes a few real steps, on short and on long texts where it reads texts, and one
+    validation pass; the number of steps that fit is then fixed, and the clock decides no more.
 
     Args:
         seconds: time left for training and for scoring afterwards.
@@ -166,13 +161,6 @@ def within(
     return dataclasses.replace(recipe, total_steps=steps, epochs=math.ceil(steps / batches.per_epoch))
 
 
-def expected_seconds(network: Network | HeadAlone, batches: Batches) -> float:
-    """Seconds that the whole of a training would take here just now, by a few steps of a copy."""
-    recipe = batches.recipe
-    step_seconds, validation_seconds = _measure(network, batches, math.inf)
-    return recipe.total_steps * (step_seconds + validation_seconds / batches.per_epoch)
-
-
 def _measure(network: Network | HeadAlone, batches: Batches, slowest: float) -> tuple[float, float]:
     """Seconds of a step and of a validation pass, on a throw-away copy.
 
@@ -210,28 +198,16 @@ _FEWEST_IMAGES = 256
 
 
 class WordVectors(NamedTuple):
-    """Pretrained word vectors that a network starts with.
+    """Pretrained word vectors that a network starts with."""
 
-    Attributes:
-        rows: ids of the words.
-        matrix: vector of each.
-        tune: whether they are trained further.
-    """
-
-    rows: Int64[np.ndarray, " words"]
-    matrix: Float32[np.ndarray, "words size"]
-    tune: bool
+    rows: Int64[np.ndarray, " words"]  # ids of the words
+    matrix: Float32[np.ndarray, "words size"]  # vector of each
+    tune: bool  # whether they are trained further
 
 
 @dataclass
 class Session(Generic[Learner]):
-    """A network about to be trained, under training, or trained.
-
-    Attributes:
-        network: the network.
-        batches: the examples cut by the recipe.
-        state: where training stands.
-    """
+    """A network about to be trained, under training, or trained; its batches, and where its training is."""
 
     network: Learner
     batches: Batches
@@ -272,14 +248,13 @@ class Session(Generic[Learner]):
 
     def expected_seconds(self) -> float:
         """Seconds that all of it would take here just now, by a few steps of a copy."""
-        with pinned(self.batches.recipe.threads):
-            return expected_seconds(self.network, self.batches)
+        recipe = self.batches.recipe
+        with pinned(recipe.threads):
+            step_seconds, validation_seconds = _measure(self.network, self.batches, math.inf)
+        return recipe.total_steps * (step_seconds + validation_seconds / self.batches.per_epoch)
 
     def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> None:
-        """Shorten the recipe to what fits into a time; arguments as for `within`.
-
-        Raises: `UsageError` if not even a few steps fit.
-        """
+        """Shorten the recipe to what fits into a time; arguments as for `within`."""
         with pinned(self.batches.recipe.threads):
             recipe = within(seconds, self.network, self.batches, scored_after, least, fewest)
             self.batches = Batches(self.batches.examples, recipe)
@@ -294,24 +269,21 @@ class Session(Generic[Learner]):
         """Train to the end of the recipe, and give the network in evaluation mode.
 
         It has the weights of its best epoch; the last, without a validation split or where the best is not
-        looked for. Of an autoencoder the prior is then fitted anew. Observers are told of every step and
-        epoch, and `shorten` is asked after every step for the recipe that holds from there on.
-
-        Raises: `DivergedError` if the loss or a gradient stopped being finite.
+        looked for. Of an autoencoder the prior is then fitted anew. `observers` and `shorten` as for `fit`.
         """
-        recipe = self.batches.recipe
+        recipe, examples = self.batches.recipe, self.batches.examples
         keep_freed_memory()
         with pinned(recipe.threads):
-            step = make_step(self.network, self.state.optimizer, recipe, self.batches.examples)
-            step = ExaminedStep(step, self.state, self.batches)
+            step = make_step(self.network, self.state.optimizer, recipe, examples)
+            examined = ExaminedStep(step, self.state, self.batches)
             beta = 1.0 if recipe.beta is None else recipe.beta
-            validate = validator(self.network, self.batches.examples, recipe.device, beta)
-            fit(self.state, step, self.batches, validate, observers, shorten)
+            validate = validator(self.network, examples, recipe.device, beta)
+            fit(self.state, examined, self.batches, validate, observers, shorten)
         if keeps_best and self.state.best is not None:
             self.network.load_state_dict(self.state.best.weights)
         if isinstance(self.network, Autoencoder):
             with pinned(recipe.threads):
-                refit_prior(self.network, self.batches.examples, recipe.seed, recipe.device)
+                refit_prior(self.network, examples, recipe.seed, recipe.device)
         return self.network.eval()
 
 
@@ -320,22 +292,17 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
 
     A network of n-grams knows how many training texts hold each. Where numbers are predicted, the
     last layer knows the mean and deviation of all training labels. Of large images fewer than 5,000 examples
-    are looked at, because each tells more and all of them would fill the memory.
+    are used, because each says more and all of them would fill the memory.
     """
     draws = torch.Generator().manual_seed(torch_seed(seed, Purpose.INITIALISATION))
     network = build(config, draws)
-    sample = generator(seed, Purpose.WHITENING).permutation(examples.train)[: _sample_size(config, examples)]
+    size = _SAMPLE[examples.takes]
+    if examples.input_kind is IMAGES:
+        size = min(size, max(_FEWEST_IMAGES, _SAMPLE_VALUES // math.prod(config.input_shape)))
+    sample = generator(seed, Purpose.WHITENING).permutation(examples.train)[:size]
     numbers = torch.from_numpy(examples.labels[examples.train]) if examples.target is REGRESSION else None
     network.initialise_from_data(as_stored(examples.inputs, np.sort(sample)), numbers)
     if isinstance(examples.inputs, Tokens) and config.groups:
         counts = torch.from_numpy(text_frequencies(examples.inputs, examples.train))
         network.weigh_ids(counts, len(examples.train))
     return network
-
-
-def _sample_size(config: NetworkConfig, examples: Examples) -> int:
-    """Number of examples that decide the mean and deviation of the first layer."""
-    most = _SAMPLE[examples.takes]
-    if examples.input_kind is not IMAGES:
-        return most
-    return min(most, max(_FEWEST_IMAGES, _SAMPLE_VALUES // math.prod(config.input_shape)))

@@ -1,12 +1,11 @@
 """State of training: all that a resumed run needs to go on as if nothing had happened, and checkpoints."""
 
-import dataclasses
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import safetensors
 import torch
@@ -14,86 +13,59 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from pellucid.errors import DivergedError, StorageError
-from pellucid.files import open_regular, write_folder
-from pellucid.strict import (
-    Anything,
-    Fields,
-    Number,
-    Numbers,
-    Object,
-    OneOf,
-    Records,
-    Text,
-    Truth,
-    Whole,
-    read_object,
-    read_sealed,
-    sealed,
-)
+from pellucid.files import read_regular, write_folder
+from pellucid.strict import Number, OneOf, Text, Whole, from_json, read_sealed, sealed, to_json
+from pellucid.training.steps import StepResult
 
 Record = dict[str, Any]
+
+_MOST = 1 << 53
+_Count = Annotated[int, Whole(0, _MOST)]
 
 
 @dataclass
 class Sums:
-    """Running sums of the epoch under way.
+    """Running sums of the epoch under way."""
 
-    Attributes:
-        loss: sum of the loss over examples.
-        correct: examples classified right while training; 0 where numbers are predicted.
-        examples: examples used.
-        seconds: time spent in steps.
-        also: sums over examples of what else a step records, by name.
-        health: what `training/layer_health.py` measured in the layers.
-    """
-
-    loss: float = 0.0
-    correct: int = 0
-    examples: int = 0
-    seconds: float = 0.0
+    loss: float = 0.0  # sum of the loss over examples
+    correct: _Count = 0  # examples classified right while training; 0 where numbers are predicted
+    examples: _Count = 0
+    seconds: Annotated[float, Number(0.0)] = 0.0  # time spent in steps
+    # Sums over examples of what else a step records, by name.
     also: dict[str, float] = field(default_factory=dict)
-    health: Record = field(default_factory=dict)
+    health: Record = field(default_factory=dict)  # what `training/layer_health.py` measured in the layers
+
+    def add(self, result: StepResult, seconds: float) -> None:
+        """Add a step that took some seconds."""
+        self.loss += result.loss * result.examples
+        self.correct += result.correct
+        self.examples += result.examples
+        for name, mean in result.also.items():
+            self.also[name] = self.also.get(name, 0.0) + mean * result.examples
+        self.seconds += seconds
 
 
 @dataclass
 class Best:
-    """Best epoch so far by the chosen metric.
+    """Best epoch so far by the chosen metric."""
 
-    Attributes:
-        epoch: which one, from 1.
-        score: its validation score; larger is better (log loss and root mean squared error are
-            negated).
-        weights: the network's tensors at its end.
-    """
-
-    epoch: int
-    score: float
-    weights: dict[str, Tensor]
+    epoch: int  # which one, from 1
+    score: float  # its validation score; larger is better (log loss and root mean squared error are negated)
+    weights: dict[str, Tensor]  # the network's tensors at its end
 
 
 @dataclass
 class State:
-    """Weights, optimiser state, position, and the best epoch so far.
+    """Weights, optimiser state, position, and the best epoch so far."""
 
-    Attributes:
-        network: the network, with its buffers.
-        optimizer: with its moments.
-        step: batches used so far.
-        sums: running sums of the epoch under way.
-        best: best epoch so far, or `None` before the first validation.
-        epochs_without_gain: epochs since `best`.
-        stopped: whether patience has run out.
-        history: one record per finished epoch.
-    """
-
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-    sums: Sums = field(default_factory=Sums)
-    best: Best | None = None
-    epochs_without_gain: int = 0
-    stopped: bool = False
-    history: list[Record] = field(default_factory=list)
+    network: nn.Module  # the network, with its buffers
+    optimizer: torch.optim.Optimizer  # with its moments
+    step: int = 0  # batches used so far
+    sums: Sums = field(default_factory=Sums)  # running sums of the epoch under way
+    best: Best | None = None  # best epoch so far, or None before the first validation
+    epochs_without_gain: int = 0  # epochs since `best`
+    stopped: bool = False  # whether patience has run out
+    history: list[Record] = field(default_factory=list)  # one record per finished epoch
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state under a flat name such as `network/head.weight`; shared, not copied.
@@ -119,14 +91,11 @@ class State:
 
     def scalars(self) -> Record:
         """Everything else of the state, as JSON can hold it."""
-        return {
-            "step": self.step,
-            "sums": dataclasses.asdict(self.sums),
-            "best": None if self.best is None else {"epoch": self.best.epoch, "score": self.best.score},
-            "epochs_without_gain": self.epochs_without_gain,
-            "stopped": self.stopped,
-            "history": self.history,
-        }
+        best = None if self.best is None else _BestEpoch(self.best.epoch, self.best.score)
+        scalars: Record = to_json(
+            _Scalars(self.step, self.sums, best, self.epochs_without_gain, self.stopped, self.history)
+        )
+        return scalars
 
     def restore(self, tensors: dict[str, Tensor], scalars: object, total_steps: int | None = None) -> None:
         """Put back the `tensors` (flat names to values) and the `scalars` of a saved state, nothing trusted.
@@ -135,32 +104,31 @@ class State:
 
         Raises: `ValueError` if something is not what `tensors` and `scalars` give; the state stays as it is.
         """
-        # Scalars of a state, as `State.scalars` gave them, out of a file.
-        read = read_object("state", scalars, _SCALARS)
-        read["sums"] = read_object("sums", read["sums"], _SUMS)
-        if read["best"] is not None:
-            read["best"] = read_object("best", read["best"], _BEST)
-        if total_steps is not None and read["step"] > total_steps:
-            raise ValueError(f"step {read['step']:,} of {total_steps:,}")
-        scalars = read
-        parts = self._read_tensors(tensors, has_best=scalars["best"] is not None)
+        read = from_json("state", scalars, _Scalars)
+        if total_steps is not None and read.step > total_steps:
+            raise ValueError(f"step {read.step:,} of {total_steps:,}")
+        parts = self._read_tensors(tensors, has_best=read.best is not None)
         self.network.load_state_dict(parts["network"])
-        self._restore_moments(parts["optimizer"])
+        learnt = [each for group in self.optimizer.param_groups for each in group["params"]]
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimizer"].items():
+            index, _, key = name.partition("/")
+            like = learnt[int(index)]
+            if tensor.shape == like.shape:  # in its parameter's own memory layout
+                tensor = torch.empty_like(like, requires_grad=False).copy_(tensor)
+            moments.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         for name, parameter in self.network.named_parameters():
             gradient = parts["gradient"].get(name)
             parameter.grad = None if gradient is None else torch.empty_like(parameter).copy_(gradient)
-        self.step = scalars["step"]
-        self.sums = Sums(**scalars["sums"])
-        self.best = None if scalars["best"] is None else Best(**scalars["best"], weights=parts["best"])
-        self.epochs_without_gain = scalars["epochs_without_gain"]
-        self.stopped = scalars["stopped"]
-        self.history = scalars["history"]
+        self.step, self.sums = read.step, read.sums
+        self.best = None if read.best is None else Best(read.best.epoch, read.best.score, parts["best"])
+        self.epochs_without_gain, self.stopped = read.epochs_without_gain, read.stopped
+        self.history = list(read.history)
 
     def _read_tensors(self, tensors: dict[str, Tensor], *, has_best: bool) -> dict[str, dict[str, Tensor]]:
-        """Tensors by part, each of the form that this state has, finite.
-
-        Raises: `ValueError` naming the first that is not.
-        """
+        """Tensors by part, each of the form that this state has, finite."""
         network = self.network.state_dict()
         parameters = dict(self.network.named_parameters())
         learnt = [each for group in self.optimizer.param_groups for each in group["params"]]
@@ -189,39 +157,25 @@ class State:
                 raise ValueError(f"tensors of {part} are missing")
         return parts
 
-    def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
-        """Put the optimiser's moments back, each in its parameter's own memory layout."""
-        parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            index, _, key = name.partition("/")
-            like = parameters[int(index)]
-            fits = tensor.shape == like.shape
-            moments.setdefault(int(index), {})[key] = (
-                torch.empty_like(like, requires_grad=False).copy_(tensor) if fits else tensor
-            )
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+@dataclass(frozen=True)
+class _BestEpoch:
+    """The best epoch without its weights."""
+
+    epoch: Annotated[int, Whole(1, _MOST)]
+    score: float
 
 
-_MOST = 1 << 53
-_SUMS: Fields = {
-    "loss": Number(-1e308, 1e308),
-    "correct": Whole(0, _MOST),
-    "examples": Whole(0, _MOST),
-    "seconds": Number(0.0),
-    "also": Numbers(),
-    "health": Object(),
-}
-_SCALARS: Fields = {
-    "step": Whole(0, _MOST),
-    "sums": Object(),
-    "best": Anything(),
-    "epochs_without_gain": Whole(0, _MOST),
-    "stopped": Truth(),
-    "history": Records(),
-}
-_BEST: Fields = {"epoch": Whole(1, _MOST), "score": Number(-1e308, 1e308)}
+@dataclass(frozen=True)
+class _Scalars:
+    """All of a state but its tensors, as JSON holds it."""
+
+    step: _Count
+    sums: Sums
+    best: _BestEpoch | None
+    epochs_without_gain: _Count
+    stopped: bool
+    history: Sequence[Record]
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
@@ -229,16 +183,19 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
-# Checkpoints: the state of training in a folder, whole or not at all, the last two kept.
-
 _FORMAT = 1
-_FIELDS: Fields = {
-    "format": OneOf((_FORMAT,)),
-    "sha256": Text(64, 64),
-    "identity": Object(),
-    "state": Anything(),  # read by the state itself
-}
+_MOST_OF_HEADER = 16 << 20
 _KEPT = 2  # where the newest is damaged, the one before it is resumed
+
+
+@dataclass(frozen=True)
+class _Checkpoint:
+    """`state.json` of a checkpoint; the state itself reads its own scalars."""
+
+    format: Annotated[int, OneOf((_FORMAT,))]
+    sha256: Annotated[str, Text(64, 64)]
+    identity: Record
+    state: Any
 
 
 def save_checkpoint(folder: Path, state: State, identity: Mapping[str, Any]) -> Path:
@@ -252,13 +209,8 @@ def save_checkpoint(folder: Path, state: State, identity: Mapping[str, Any]) -> 
     """
     tensors = {name: tensor.detach().contiguous() for name, tensor in state.tensors().items()}
     content = save(tensors)
-    document = {
-        "format": _FORMAT,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "identity": dict(identity),
-        "state": state.scalars(),
-    }
-    description = sealed(document)
+    digest = hashlib.sha256(content).hexdigest()
+    description = sealed(to_json(_Checkpoint(_FORMAT, digest, dict(identity), state.scalars())))
     path = folder / f"step-{state.step:09d}"
     try:
         write_folder(path, {"state.safetensors": content, "state.json": description})
@@ -279,29 +231,31 @@ def load_checkpoint(folder: Path, state: State, total_steps: int | None = None) 
     Raises: `StorageError` if there are checkpoints and none is intact; the state is then left alone.
     """
     broken = ""
+    # Weights, the best ones, gradients and two moments of an optimiser, and the names of all these.
+    most = 6 * sum(each.nbytes for each in state.network.state_dict().values()) + _MOST_OF_HEADER
     for path in reversed(_checkpoints(folder)):
         try:
-            document, tensors = _read(path)
-            state.restore(tensors, document["state"], total_steps)
+            document, tensors = _read(path, most)
+            state.restore(tensors, document.state, total_steps)
         except (OSError, ValueError, safetensors.SafetensorError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             broken = broken or f"{path}: this checkpoint cannot be gone on from: {reason}"
             continue
-        return dict(document["identity"])
+        return document.identity
     if broken:
         raise StorageError(f"{broken}; put back what stood there, or start again with --overwrite")
     return None
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read(path: Path, most: int) -> tuple[_Checkpoint, dict[str, Tensor]]:
     """Document and tensors of a checkpoint, both under their checksums.
 
-    Raises: `OSError` if a file is missing or no regular one, `ValueError` if one was changed.
+    Raises: `OSError` if a file is missing, no regular one, or of more than `most` bytes, `ValueError` if one
+    was changed.
     """
-    document = read_object("checkpoint", read_sealed(path / "state.json"), _FIELDS)
-    with open_regular(path / "state.safetensors") as file:
-        content = file.read()
-    if hashlib.sha256(content).hexdigest() != document["sha256"]:
+    document = from_json("checkpoint", read_sealed(path / "state.json"), _Checkpoint)
+    content = read_regular(path / "state.safetensors", most)
+    if hashlib.sha256(content).hexdigest() != document.sha256:
         raise ValueError("the checksum of state.safetensors does not match")
     return document, load(content)
 

@@ -1,325 +1,267 @@
-"""Steps of training, one class per objective: forward, loss, backward, update."""
+"""The training step, one for every objective: loss, gradients, update; its batch divided among threads."""
 
+import copy
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
-from pellucid.reference.autoencoder import NOISE_VARIANCE
-from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
+from pellucid.errors import DivergedError
+from pellucid.networks import HeadAlone, Network
 from pellucid.training.batches import Batch, Examples
-from pellucid.training.descent import Descent, LossAndHits
-from pellucid.training.recipe import Recipe
+from pellucid.training.objectives import LossAndHits, Objective, make_objective
+from pellucid.training.optimisers import SHARE, values_of
+from pellucid.training.recipe import Recipe, batches_per_epoch
 
-# Training steps: their interface, and what they tell of a batch.
+Found = TypeVar("Found")
 
 
 class StepResult(NamedTuple):
-    """Result of one step on its batch, before the update.
+    """Result of one step on its batch, before the update."""
 
-    Attributes:
-        loss: mean loss over the batch.
-        examples: size of the batch.
-        correct: examples whose largest logit is their class; 0 where numbers are predicted.
-        also: what else is recorded, by name: means over the batch.
-    """
-
-    loss: float
-    examples: int
-    correct: int = 0
-    also: Mapping[str, float] | None = None
+    loss: float  # mean over the batch
+    examples: int  # size of the batch
+    correct: int = 0  # examples whose largest logit is their class; 0 where numbers are predicted
+    also: Mapping[str, float] = {}  # what else is recorded, by name: means over the batch
 
 
-@runtime_checkable
-class Step(Protocol):
-    """Protocol of a training step."""
-
-    def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
-        """Take one step at a learning rate; how the network did on the batch, before the update.
-
-        `step` counts those already taken, for messages.
-
-        Raises: `DivergedError` if the loss or a gradient is not finite; the weights are left as they were.
-        """
+# A step on a batch, after so many others, at a learning rate.
+Step = Callable[[Batch, int, float], StepResult]
 
 
-# Steps of networks that predict: classes, or a number.
+class TrainingStep:
+    """Optimiser steps down the losses of an objective, one batch at a time.
 
-Logits = Float[Tensor, "batch classes"]
-Labels = Int64[Tensor, " batch"]
-
-
-def cross_entropy(
-    logits: Logits, labels: Labels, recipe: Recipe, weights: Tensor | None
-) -> Float[Tensor, " batch"]:
-    r"""$-\sum_k w_k t_k \log p_k$ of each example, $p$ the softmax of its logits.
-
-    The targets are $t = (1-\varepsilon) e_y + \varepsilon / K$ with the label smoothing $\varepsilon$ of the
-    recipe; `weights` holds $w_k$ of each class, or is `None` for 1.
-
-    Source: Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016, section 7.
-    """
-    smoothing = recipe.label_smoothing
-    return F.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing, reduction="none")
-
-
-def squared_error(
-    logits: Logits, labels: Labels, recipe: Recipe, weights: Tensor | None
-) -> Float[Tensor, " batch"]:
-    r"""$w_y \sum_k (p_k - t_k)^2$ of each example, $p$ the softmax of its logits, $t$ one-hot.
-
-    Source: Brier, "Verification of forecasts expressed in terms of probability", 1950, equation 2.
-    """
-    del recipe
-    targets = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
-    errors = (logits.softmax(dim=1) - targets).square().sum(dim=1)
-    return errors if weights is None else errors * weights[labels]
-
-
-LOSSES: dict[str, Callable[[Logits, Labels, Recipe, Tensor | None], Float[Tensor, " batch"]]] = {
-    "cross-entropy": cross_entropy,
-    "mse": squared_error,
-}
-
-
-class ClassificationStep:
-    """Step that teaches a network the class of its input."""
-
-    def __init__(
-        self, network: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: int
-    ) -> None:
-        self._descent = Descent(network, optimizer, recipe, examples)
-        self._recipe = recipe
-        self._loss = LOSSES[recipe.loss]
-        weights = recipe.class_weights
-        self._weights = None if weights is None else torch.tensor(weights, device=self._descent.device)
-
-    def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
-        """Take one step as in `Step`; the result counts the hits."""
-        loss, hits = self._descent.learn(batch, step, learning_rate, self._judge, self._weigh)
-        return StepResult(loss, len(batch.labels), hits)
-
-    def _judge(self, logits: Logits, batch: Batch) -> LossAndHits:
-        """Mean loss of logits, and how many of them say the first of an image's labels."""
-        total = torch.zeros((), device=self._descent.device)
-        for labels, share in self._answers(batch):
-            total = total + (share * self._loss(logits, labels, self._recipe, self._weights)).sum()
-        hits = int((logits.argmax(dim=1) == self._answers(batch)[0][0]).sum())
-        return LossAndHits(total / self._weigh(batch), hits)
-
-    def _weigh(self, batch: Batch) -> float:
-        """Weight of some examples in the mean loss."""
-        weights = self._weights
-        if weights is None:
-            return _count(batch)
-        return sum(float((share * weights[labels]).sum()) for labels, share in self._answers(batch))
-
-    def _answers(self, batch: Batch) -> list[tuple[Labels, Tensor]]:
-        """Labels of examples beside the share of each in its image: one, or two where images are mixed.
-
-        Shares are times the weight of the example that the label comes from.
-        """
-        device = self._descent.device
-        labels = batch.labels.to(device)
-        weights = torch.ones((), device=device) if batch.weights is None else batch.weights.to(device)
-        if batch.mixed is None:
-            return [(labels, weights)]
-        shares = batch.mixed.shares.to(device)
-        others = shares * batch.mixed.weights.to(device)
-        return [(labels, (1.0 - shares) * weights), (batch.mixed.labels.to(device), others)]
-
-
-class RegressionStep:
-    r"""Step that teaches a network to predict a number.
-
-    The loss is the mean over the batch of $(\hat z - z)^2$, where $z = (y - \mu) / \sigma$ is the
-    number standardised by mean and standard deviation of the training labels, and $\hat z$ the
-    prediction likewise: so one learning rate serves all units.
+    Full-batch gradient descent (`gd`) adds up the gradients of all batches of an epoch, each weighted by its
+    share of the examples, and updates once at the end.
 
     Args:
-        network: with one output, its last layer set from the training labels.
-        optimizer: over its parameters.
-        recipe: how it learns.
+        network: in training mode while it learns.
+        optimizer: over the network's trainable parameters.
+        objective: what it learns.
+        recipe: arithmetic, optimiser and batch size.
         examples: size of the training split.
-
-    Raises:
-        ValueError: the network predicts classes.
     """
 
     def __init__(
-        self, network: Network | HeadAlone, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: int
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        objective: Objective,
+        recipe: Recipe,
+        examples: int,
     ) -> None:
-        if network.rescale is None:
-            raise ValueError(f"network: {network.config.outputs} outputs found, 1 expected for a number")
-        self._descent = Descent(network, optimizer, recipe, examples)
-        self._mean = float(network.rescale.mean)
-        self._std = float(network.rescale.std)
+        self._network, self._optimizer, self._objective = network, optimizer, objective
+        self._gd_examples = examples if recipe.optimizer == "gd" else None
+        self._per_update = batches_per_epoch(examples, recipe.batch_size) if recipe.optimizer == "gd" else 1
+        self._parameters = list(network.parameters())
+        self._workers = DataParallelWorkers(network, recipe)
 
     def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
-        """Take one step as in `Step`; the loss is that of standardised numbers."""
-        loss, _ = self._descent.learn(batch, step, learning_rate, self._judge, _count)
-        return StepResult(loss, len(batch.labels))
+        """Take one step at a learning rate; `step` counts those already taken.
 
-    def _judge(self, outputs: Float[Tensor, "batch 1"], batch: Batch) -> LossAndHits:
-        targets = ((batch.labels.to(self._descent.device) - self._mean) / self._std).float()
-        errors = ((outputs.squeeze(1) - self._mean) / self._std - targets).square()
-        if batch.weights is None:
-            return LossAndHits(errors.mean())
-        return LossAndHits((errors * batch.weights.to(self._descent.device)).sum() / _count(batch))
-
-
-def _count(batch: Batch) -> float:
-    """Weight of some examples in their mean, where classes are not weighted."""
-    if batch.weights is None:
-        return float(len(batch.labels))
-    if batch.mixed is None:
-        return float(batch.weights.sum())
-    shares = batch.mixed.shares
-    return float(((1.0 - shares) * batch.weights + shares * batch.mixed.weights).sum())
-
-
-# Step of a variational autoencoder: the evidence lower bound.
-
-_LEAST_SHARE = 0.05  # of a batch in the running mean of variances
-
-
-class ElboStep:
-    r"""Step that teaches an autoencoder to make images.
-
-    The loss is $(R + \beta K) / (D \ln 2)$, in bits per dimension: the reconstruction $R$ under the best
-    variance for the batch and the divergence $K$ from the prior of each image's class, as in
-    `reference/autoencoder.py`; $\beta$ rises during the warm-up. The network keeps a running mean of the
-    variances, which stands for them when nothing is trained.
-
-    Source: Rybkin et al. 2021, arXiv:2006.13202, section 3; Sønderby et al. 2016, "Ladder variational
-        autoencoders", arXiv:1602.02282, section 2.3, for the warm-up.
-    """
-
-    def __init__(
-        self, network: Autoencoder, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: int
-    ) -> None:
-        self._descent = Descent(network, optimizer, recipe, examples)
-        self._network = network
-        self._recipe = recipe
-
-    def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
-        """Take one step as in `Step`; the noise is drawn by torch's generator, which each step is seeded."""
-        images, labels = batch.inputs.to(self._descent.device), batch.labels.to(self._descent.device)
-        network = self._network
-        with self._descent.arithmetic():
-            found = network.posterior(images)
-            noise = torch.randn_like(found.means)
-            drawn = found.drawn(noise)
-            decoded = network.decode(drawn, labels)
-        variance = (decoded - images).square().mean() + NOISE_VARIANCE
-        dimensions = images[0].numel()
-        reconstruction = 0.5 * dimensions * (1 + math.log(2 * math.pi) + variance.log())
-        divergence = network.divergence(found, drawn, noise, labels).mean()
-        weighed = reconstruction + self._recipe.beta_at(step) * divergence
-        value = self._descent.down(weighed / (dimensions * math.log(2)), batch, step, learning_rate)
-        with torch.no_grad():
-            network.variance.lerp_(variance.detach(), max(_LEAST_SHARE, 1 / (step + 1)))
-        return StepResult(value, len(labels))
-
-
-# One step of adversarial training: the discriminator learns, then the generator.
-
-Scores = Float[Tensor, " batch"]
-
-
-def discriminator_loss(real: Scores, made: Scores) -> Tensor:
-    r"""Mean of $\ln(1 + e^{-s}) + \ln(1 + e^{\tilde s})$, $s$ scores of real images, $\tilde s$ of made ones.
-
-    Source: Goodfellow et al. 2014, eq. 1, in scores before the sigmoid.
-    """
-    return F.softplus(-real).mean() + F.softplus(made).mean()
-
-
-def generator_loss(made: Scores) -> Tensor:
-    r"""Mean of $\ln(1 + e^{-\tilde s})$: made images are to be taken for real.
-
-    Source: Goodfellow et al. 2014, section 3, for the loss that does not saturate.
-    """
-    return F.softplus(-made).mean()
-
-
-class AdversarialStep:
-    r"""Step that teaches a generator to make images, and a discriminator to tell them from real ones.
-
-    The discriminator goes down its loss on a batch of real images and as many made ones of the same classes,
-    then the generator goes down its own on the same made images, judged by the discriminator as it is now.
-    `reference/losses.py` has both losses. The averaged generator follows.
-
-    Source: Goodfellow et al. 2014, "Generative adversarial nets", NeurIPS, algorithm 1 with one step each;
-        Yazici et al. 2019, "The unusual effectiveness of averaging in GAN training", arXiv:1806.04498.
-    """
-
-    def __init__(
-        self, network: Adversarial, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: int
-    ) -> None:
-        assert recipe.adversarial is not None  # the recipe of such a network has it
-        self._descent = Descent(network, optimizer, recipe, examples)
-        self._network = network
-        self._rules = recipe.adversarial
-
-    def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
-        """Take one step as in `Step`.
-
-        The loss is the discriminator's; the generator's, and the share of images that the discriminator told
-        right, are recorded beside it. The noise is drawn by torch's generator, which each step is seeded.
+        Raises: `DivergedError` if a loss or a gradient is not finite; the weights are left as they were.
         """
-        network, descent = self._network, self._descent
-        images, labels = batch.inputs.to(descent.device), batch.labels.to(descent.device)
-        noise = torch.randn(len(labels), network.latent, device=descent.device)
-        with descent.arithmetic():
-            made = network.made(noise, labels, averaged=False)
-            scores = network.scores(torch.cat([images, made.detach()]), labels.repeat(2))
-        real, fake = scores.chunk(2)
-        loss = discriminator_loss(real, fake)
-        value = descent.down(loss, batch, step, learning_rate)
-        if self._rules.stretch:
-            network.limit(self._rules.stretch)
-        network.judging(learns=False)
-        with descent.arithmetic():
-            judged = network.scores(made, labels)
-        of_generator = descent.down(generator_loss(judged), batch, step, learning_rate)
-        network.judging(learns=True)
-        network.follow(min(self._rules.averaging, (step + 1) / (step + 10)))
-        right = 0.5 * float((real > 0).float().mean() + (fake < 0).float().mean())
-        return StepResult(
-            value,
-            len(labels),
-            also={"generator_loss": of_generator, "discriminator_accuracy": right},
+        results = []
+        for loss in self._objective.losses(batch, step):  # adversaries have one each
+            results.append(self.gradients(loss, batch))
+            _require_finite(results[-1].loss, "loss", batch, step, learning_rate)
+            gradients = [values_of(each.grad) for each in self._learning() if each.grad is not None]
+            norm = torch.stack(torch._foreach_norm(gradients)).norm()
+            _require_finite(float(norm), "gradient", batch, step, learning_rate)
+            if (step + 1) % self._per_update == 0:
+                for group in self._optimizer.param_groups:
+                    group["lr"] = learning_rate * group[SHARE]
+                self._optimizer.step()
+                self._optimizer.zero_grad(set_to_none=True)
+        return results[0]._replace(also=results[-1].also)
+
+    def gradients(self, loss: Callable[[nn.Module, Batch], LossAndHits], batch: Batch) -> StepResult:
+        """Add the gradients of a batch's mean loss to those of the parameters; none if it is not finite.
+
+        Where that is faster each worker takes a micro-batch.
+        """
+        scale = 1.0 if self._gd_examples is None else len(batch.labels) / self._gd_examples
+        parts = self._workers.parts(len(batch.labels))
+        if len(parts) == 1:
+            found = loss(self._network, batch)
+            value = found.loss.item()
+            if math.isfinite(value):
+                descended = found.loss if scale == 1.0 else found.loss * scale
+                descended.backward()  # type: ignore[no-untyped-call]
+            return StepResult(value, len(batch.labels), found.hits, found.also)
+        whole, parameters = self._objective.weight(batch), self._learning()
+
+        def work(part: MicroBatch) -> tuple[float, int, Sequence[Tensor | None]]:
+            """Share of a micro-batch in the mean loss, its hits, and gradients of that share."""
+            mine = batch.part(part.examples)
+            found = loss(part.network, mine)
+            share = found.loss * (self._objective.weight(mine) / whole)
+            return share.item(), found.hits, torch.autograd.grad(share, parameters, allow_unused=True)
+
+        values, hits, gradients = zip(*self._workers.each(parts, work), strict=True)
+        if math.isfinite(sum(values)):
+            for parameter, of_parts in zip(parameters, zip(*gradients, strict=True), strict=True):
+                there = [each for each in of_parts if each is not None]
+                if not there:
+                    continue
+                gradient = sum(there[1:], start=there[0])
+                gradient = gradient if scale == 1.0 else gradient * scale
+                if gradient.stride() != parameter.stride():  # a fused update goes by the order in memory
+                    gradient = torch.empty_like(parameter).copy_(gradient)
+                parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+        return StepResult(sum(values), len(batch.labels), sum(hits))
+
+    def _learning(self) -> list[nn.Parameter]:
+        """Parameters that learn at present."""
+        return [each for each in self._parameters if each.requires_grad]
+
+
+def _require_finite(value: float, what: str, batch: Batch, step: int, rate: float) -> None:
+    if not math.isfinite(value):
+        shown = ", ".join(str(index) for index in batch.indices[:5])
+        raise DivergedError(
+            f"step {step + 1}: the {what} is {value} on examples {shown}, ... at learning rate {rate:.3g}; "
+            "lower --learning-rate; the last good checkpoint is kept"
         )
-
-
-__all__ = [
-    "AdversarialStep",
-    "ClassificationStep",
-    "ElboStep",
-    "RegressionStep",
-    "Step",
-    "StepResult",
-    "make_step",
-]
 
 
 def make_step(
     network: Network | HeadAlone, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: Examples
-) -> Step:
+) -> TrainingStep:
     """The step of training for the objective of the recipe."""
-    kind = _OF_GENERATORS.get(recipe.loss) or _OF_TARGETS[examples.target]
-    return kind(network, optimizer, recipe, len(examples.train))
+    objective = make_objective(network, recipe, examples)
+    return TrainingStep(network, optimizer, objective, recipe, len(examples.train))
 
 
-_Make = Callable[[Any, torch.optim.Optimizer, Recipe, int], Step]
+# A batch is shared out between threads, each of which puts its micro-batch through the network by itself:
+# where they share every layer instead, they wait for each other hundreds of times in a step, and a thread
+# that has lost its core to another program holds up all of them.
 
-# By the loss.
-_OF_GENERATORS: dict[str, _Make] = {"elbo": ElboStep, "adversarial": AdversarialStep}
+# Least examples of a micro-batch, for each family of networks whose steps are faster so
+# (`benchmarks/shared_batches.py`). Of fewer images the batch norms of `cnn` would learn too little.
+FEWEST = {"cnn": 64, "rnn": 32, "text-cnn": 32}
 
-_OF_TARGETS: dict[Target, _Make] = {CLASSIFICATION: ClassificationStep, REGRESSION: RegressionStep}
+_SEEDS = 1 << 62
+
+
+class MicroBatch(NamedTuple):
+    """Share of a thread in a batch."""
+
+    network: nn.Module  # of this thread; all have the same parameters
+    examples: slice
+
+
+class DataParallelWorkers:
+    """Threads with a network each: the one that learns, and copies that have its very parameters.
+
+    Batch normalisation takes mean and variance over a micro-batch; the running ones are means over all.
+    Dropout draws from a generator for each copy: from a common one threads would draw in an order of
+    their own.
+
+    Source: Hoffer, Hubara and Soudry, "Train longer, generalize better", NeurIPS 2017, section 4.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        self._threads = recipe.threads
+        fewest = None
+        if recipe.device == "cpu" and isinstance(network, Network):
+            fewest = FEWEST.get(network.config.name)
+        self._fewest = fewest or recipe.batch_size
+        own = {id(each): each for each in network.parameters()}
+        most = max(1, min(self._threads, recipe.batch_size // self._fewest))
+        copies = [copy.deepcopy(network, dict(own)) for _ in range(most - 1)]
+        self._networks: list[nn.Module] = [network, *copies]
+        self._running = [_running(each) for each in self._networks] if copies else []
+        self._draws = [draws for each in copies for draws in _own_draws(each)]
+        self._others = ThreadPoolExecutor(max(1, len(copies)))
+
+    def parts(self, examples: int) -> list[MicroBatch]:
+        """Micro-batches of a batch in its order, nearly alike in size; one where the batch is small."""
+        count = max(1, min(len(self._networks), examples // self._fewest))
+        borders = [examples * place // count for place in range(count + 1)]
+        return [
+            MicroBatch(network, slice(start, end))
+            for network, start, end in zip(self._networks, borders[:-1], borders[1:], strict=False)
+        ]
+
+    def each(self, parts: Sequence[MicroBatch], work: Callable[[MicroBatch], Found]) -> list[Found]:
+        """Results of `work` on two or more micro-batches, in their order; spare threads help within one."""
+        before, threads = torch.get_num_threads(), self._threads // len(parts)
+
+        def alone(part: MicroBatch) -> Found:
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+            return work(part)
+
+        self._follow()
+        try:
+            left = [self._others.submit(alone, part) for part in parts[1:]]
+            found = [alone(parts[0])]
+            found += [each.result() for each in left]
+        finally:
+            torch.set_num_threads(before)
+        self._agree(parts)
+        return found
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Give the copies what the network has that is no parameter, and new draws."""
+        for draws in self._draws:
+            draws.manual_seed(int(torch.randint(_SEEDS, ())))
+        network, *copies = self._networks
+        for each, running in zip(copies, self._running[1:], strict=True):
+            if each.training != network.training:  # going through all layers takes longer than to ask
+                each.train(network.training)
+            if running:
+                torch._foreach_copy_(running, self._running[0])
+
+    @torch.no_grad()
+    def _agree(self, parts: Sequence[MicroBatch]) -> None:
+        """Give the network the mean of the running means and variances of all that have worked."""
+        total = parts[-1].examples.stop
+        shares = [(part.examples.stop - part.examples.start) / total for part in parts]
+        if self._running[0]:
+            torch._foreach_mul_(self._running[0], shares[0])
+        for running, share in zip(self._running[1 : len(parts)], shares[1:], strict=True):
+            if running:
+                torch._foreach_add_(self._running[0], torch._foreach_mul(running, share))
+
+
+class MicroBatchDropout(nn.Module):
+    """Dropout in a copy; `draws` is a generator that nothing else draws from at the same time."""
+
+    def __init__(self, probability: float, draws: torch.Generator) -> None:
+        super().__init__()
+        self._kept = 1 - probability
+        self._draws = draws
+
+    def forward(self, values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """The values, some of them 0 and the others scaled up; all as they are outside of training."""
+        if not self.training:
+            return values
+        return values * torch.empty_like(values).bernoulli_(self._kept, generator=self._draws) / self._kept
+
+
+def _own_draws(network: nn.Module) -> list[torch.Generator]:
+    """Generator of a copy, from which all its dropout draws from now on; none where it has no dropout."""
+    draws = torch.Generator()
+    places = [
+        (parent, name, layer)
+        for parent in network.modules()
+        for name, layer in parent.named_children()
+        if isinstance(layer, nn.Dropout)
+    ]
+    for parent, name, layer in places:
+        setattr(parent, name, MicroBatchDropout(layer.p, draws).train(layer.training))
+    return [draws] if places else []
+
+
+def _running(network: nn.Module) -> list[Tensor]:
+    """Running means and variances of the batch norms."""
+    norms = [each for each in network.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
+    return [each for norm in norms for each in (norm.running_mean, norm.running_var) if each is not None]

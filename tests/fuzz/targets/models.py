@@ -16,8 +16,9 @@ from fuzz.mutating import NAUGHTY, mutate_bytes, mutate_json, mutate_tensors
 from generators import trained_generator
 from models_with_detectors import KINDS, model_with_detector
 from pellucid.bundle import Generator, Model, load_any, save
-from pellucid.bundle.description import Description, Form, pack
-from pellucid.bundle.parts import expected_forms
+from pellucid.bundle.format import Description, pack
+from pellucid.bundle.reading import expected_forms
+from pellucid.networks.families import outline
 from pellucid.novelty import Detector
 from pellucid.tasks import VALUES
 from small_models import sealed
@@ -142,27 +143,27 @@ def _fitting(draw: random.Random, document: dict) -> dict[str, bytes]:
     """Tensors of the very forms that a changed description asks for, so that it is not refused for these."""
     try:
         description = Description.from_bytes(sealed(document), "model.json")
-        wanted = {"weights.safetensors": expected_forms(description)}
+        network = None if description.architecture is None else outline(description.architecture)
+        wanted = {"weights.safetensors": expected_forms(description, network)}
         if description.novelty is not None:
-            forms = Detector.expected(description.novelty)
-            wanted["novelty.safetensors"] = {name: Form(*form) for name, form in forms.items()}
+            wanted["novelty.safetensors"] = Detector.expected(description.novelty)
     except (ValueError, TypeError, KeyError):
         return {}
     found = {}
     for name, forms in wanted.items():
-        if sum(math.prod(form.shape) for form in forms.values()) < 1_000_000:
-            found[name] = pack({each: _tensor(draw, form) for each, form in forms.items()})
+        if sum(math.prod(shape) for _, shape in forms.values()) < 1_000_000:
+            found[name] = pack({each: _tensor(draw, *form) for each, form in forms.items()})
     return found
 
 
-def _tensor(draw: random.Random, form: Form) -> torch.Tensor:
+def _tensor(draw: random.Random, dtype: str, shape: tuple[int, ...]) -> torch.Tensor:
     numbers = np.random.default_rng(draw.randrange(1 << 30))
-    if form.dtype.startswith("float"):
+    if dtype.startswith("float"):
         scale = draw.choice((0.0, 1.0, 1.0, 1.0, 1e-30, 1e30))
-        return torch.from_numpy(np.asarray(numbers.normal(size=form.shape) * scale, form.dtype))
-    ascending = np.arange(math.prod(form.shape)).reshape(form.shape) + draw.choice((0, 1))
-    drawn = numbers.integers(-2, 12, form.shape)
-    return torch.from_numpy(np.asarray(ascending if draw.random() < 0.5 else drawn, form.dtype))
+        return torch.from_numpy(np.asarray(numbers.normal(size=shape) * scale, dtype))
+    ascending = np.arange(math.prod(shape)).reshape(shape) + draw.choice((0, 1))
+    drawn = numbers.integers(-2, 12, shape)
+    return torch.from_numpy(np.asarray(ascending if draw.random() < 0.5 else drawn, dtype))
 
 
 def _asked(model: Model) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from fuzz.mutating import mutate_bytes, mutate_json, mutate_tensors
-from pellucid import strict as sealed_document
 from pellucid.errors import PellucidError
 from pellucid.networks import InputFacts, design
 from pellucid.pipeline.results import Run
 from pellucid.settings import Settings
+from pellucid.strict import sealed as sealed_document
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from small_models import digits
 

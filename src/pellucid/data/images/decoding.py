@@ -164,25 +164,23 @@ def _bytes_each(image: Image.Image) -> int:
 def _decode_in_subprocess(
     room: Room, content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Any]
 ) -> Any:
-    """Bytes go to a child, pixels come back in shared memory; its share of the memory is held meanwhile."""
+    """Bytes go to a child process, pixels come back; its share of the memory is held meanwhile."""
     with contextlib.ExitStack() as held:
         with room.child() as child:
             _give(child, content, {"job": "image", "size": size})
-            message = child.receive()
+            message, raw = child.receive()
             if "needs" in message:
                 needed = child.read(message, {"needs": Whole(0)})["needs"]
                 held.enter_context(DECODING.of(needed))
                 child.send({})
-                message = child.receive()
+                message, raw = child.receive()
             read = child.read(message, _IMAGE)
             shape = (read["rows"], read["columns"], read["channels"])
             warning = read["warning"]
-            if shape[0] * shape[1] > PIXELS.value() or not (warning is None or isinstance(warning, str)):
-                child.close()
-                raise DataError("its decoder says what it never would; use an undamaged copy")
-            # Copied out of the memory, which the child could change at any time.
-            pixels = np.frombuffer(child.shared, np.uint8, int(np.prod(shape))).reshape(shape).copy()
-            child.forget(max(len(content), pixels.nbytes))
+            with child.judged():
+                if shape[0] * shape[1] > PIXELS.value() or not (warning is None or isinstance(warning, str)):
+                    raise ValueError("an image that is none")
+                pixels = np.frombuffer(raw, np.uint8).reshape(shape)
         return then(
             Decoded(
                 pixels,
@@ -198,8 +196,7 @@ def _give(child: Child, content: bytes, message: dict[str, Any]) -> None:
     """Hand over the bytes of an image; refused are more than fit."""
     if len(content) > MEMORY.value():
         raise DataError(f"larger than {MEMORY.value() / 1e6:,.0f} MB; {MEMORY.remedy}")
-    child.shared[: len(content)] = content
-    child.send({**message, "bytes": len(content)})
+    child.send(message, content)
 
 
 def read_content(source: Path | bytes) -> bytes:
@@ -223,7 +220,7 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
         content = read_content(source)
         with room.child() as child:
             _give(child, content, {"job": "header"})
-            read = child.read(child.receive(), _HEADER)
+            read = child.read(child.receive()[0], _HEADER)
         return read["height"], read["width"], read["mode"]
     with contextlib.ExitStack() as stack:
         stack.enter_context(quiet_pillow())

@@ -4,15 +4,14 @@ Training, prediction, explanation and the server all call the same two methods, 
 never be prepared in two ways.
 """
 
-import dataclasses
 import functools
 import hashlib
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped, UInt8, UInt64
@@ -21,19 +20,28 @@ from pellucid.data.images.decoding import Decoded, decode_content, read_content
 from pellucid.data.images.decoding_threads import quiet_pillow
 from pellucid.data.images.pixels import fit_image
 from pellucid.errors import DataError
-from pellucid.strict import Fields, Number, OneOf, Truth, Whole, read_object
+from pellucid.strict import LEFT_OUT, Number, OneOf, Saved, Whole
+
+_LARGEST_SIDE = 4096
+_ANY = Number(-sys.float_info.max, sys.float_info.max)
 
 
 @dataclass(frozen=True)
-class Preprocessing:
+class Preprocessing(Saved):
     """Size, channels and range of the values that a model was trained on."""
 
-    height: int  # rows of pixels, 1 to 4096
-    width: int  # columns of pixels, 1 to 4096
-    channels: int  # 1 (grey) or 3 (red, green, blue)
-    low: float = 0.0  # value that becomes 0 in arrays that are not 8-bit; files are scaled when decoded
-    high: float = 255.0  # value that becomes 255; values outside saturate
-    stretch: bool = False  # whether images of another aspect are stretched to the size, and not fitted inside
+    height: Annotated[int, Whole(1, _LARGEST_SIDE)]  # rows of pixels, 1 to 4096
+    width: Annotated[int, Whole(1, _LARGEST_SIDE)]  # columns of pixels, 1 to 4096
+    channels: Annotated[int, OneOf((1, 3))]  # 1 (grey) or 3 (red, green, blue)
+    # value that becomes 0 in arrays that are not 8-bit; files are scaled when decoded
+    low: Annotated[float, _ANY] = 0.0
+    high: Annotated[float, _ANY] = 255.0  # value that becomes 255; values outside saturate
+    # whether images of another aspect are stretched to the size, and not fitted inside
+    stretch: Annotated[bool, LEFT_OUT] = False
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError("preprocessing: low is above high")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -90,37 +98,6 @@ class Preprocessing:
         for index, image in enumerate(scaled):
             fitted[index] = self.fitted(image)
         return fitted
-
-    def to_json(self) -> dict[str, int | float]:
-        """The fields as JSON values, by name; `stretch` where it is on."""
-        document = dataclasses.asdict(self)
-        if not self.stretch:
-            del document["stretch"]
-        return document
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Preprocessing":
-        """Read what `to_json` wrote, trusting nothing.
-
-        Raises: `ValueError` if a field is missing, unknown, of the wrong type or out of bounds.
-        """
-        if isinstance(document, dict):
-            document = {"stretch": False, **document}
-        read = read_object("preprocessing", document, _FIELDS)
-        if read["low"] > read["high"]:
-            raise ValueError("preprocessing: low is above high")
-        return cls(**read)
-
-
-_LARGEST_SIDE = 4096
-_FIELDS: Fields = {
-    "height": Whole(1, _LARGEST_SIDE),
-    "width": Whole(1, _LARGEST_SIDE),
-    "channels": OneOf((1, 3)),
-    "low": Number(-sys.float_info.max, sys.float_info.max),
-    "high": Number(-sys.float_info.max, sys.float_info.max),
-    "stretch": Truth(),
-}
 
 
 def with_channel_axis(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "n height width channels"]:
@@ -266,8 +243,8 @@ def _area_weights(pixels: int, areas: int) -> np.ndarray:
 
 # Test for photographs: images as large and as rich in colours as those backbones were trained on.
 #
-# The rule looks at up to 200 images. Each is as rich as it has different colours, red, green and blue
-# in 32 steps each (grey in 256). Drawings, signs, digits and screenshots have few; a small photograph
+# The rule looks at up to 200 images. Each is as rich as it has different colours, red, green and blue told
+# apart in 32 steps each (grey in 256). Drawings, signs, digits and screenshots have few; a small photograph
 # has hundreds. Images look like photographs when at least half of them have more than 64 colours (or grey
 # levels), and their shorter side is at least 32 pixels.
 

@@ -24,8 +24,7 @@ from pellucid.data.listing import SPLIT_OF_NAME, Listing
 from pellucid.data.reading.input_values import TextTaker
 from pellucid.data.reading.labelled_tables import joined, list_table
 from pellucid.data.reading.shards import Shard, read_shards
-from pellucid.data.tables.arrow_streams import NO_IMAGE, struct_of_image
-from pellucid.data.tables.table import Block, Table, with_names
+from pellucid.data.tables.table import NO_IMAGE, Block, Table, struct_of_image, with_names
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 from pellucid.files import read_regular

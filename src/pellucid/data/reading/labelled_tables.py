@@ -105,9 +105,14 @@ class RowReader:
         self._wrong: list[tuple[int, str]] = []
 
     def inputs(self) -> Iterator[Sequence[object]]:
-        """Go through the table once: values of the input column, some rows at a time."""
-        columns = self._columns
+        """Go through the table once: values of the input column, some rows at a time.
+
+        Raises: `DataError` if there are more rows than memory is granted for.
+        """
+        columns, rows = self._columns, 0
+        self._table.require_rows(self._table.rows or 0)
         for block in self._table.read(columns.names):
+            self._table.require_rows(rows := rows + len(block.numbers))
             self._numbers.append(np.array(block.numbers, np.int64))
             for label in block.columns[columns.label]:
                 self._labels.append(self._kept.setdefault(label, label) if type(label) is str else label)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, LINE_BYTES, ROWS_BYTES
 from pellucid.data.data_files import ends_like_image
 from pellucid.data.labels import read_number
+from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER
 from pellucid.data.tables.text_files import Meter, TextFile
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
@@ -25,9 +26,6 @@ _SAMPLE_CHARACTERS = 1 << 20
 _END = "\x00end of table\x00"
 _TOGETHER = 4  # rows that are read at once
 _FIELD_LIMIT_LOCK = threading.Lock()
-
-# Rows that are read at once: at first, when columns are chosen from them, and afterwards.
-ROWS_FIRST, ROWS_LATER = 1_000, 10_000
 
 
 class CsvBatch(NamedTuple):

@@ -2,13 +2,12 @@
 
 import dataclasses
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, DOCUMENT, LINE_BYTES
-from pellucid.data.tables.csv_tables import GROUP_NAME, ROWS_FIRST, ROWS_LATER, SPLIT_NAME, is_usual
-from pellucid.data.tables.table import Block, Table, table_of_columns
+from pellucid.data.tables.csv_tables import GROUP_NAME, SPLIT_NAME
+from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER, Block, Table, table_of_columns
 from pellucid.data.tables.text_files import TextFile, count_lines
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
@@ -202,10 +201,8 @@ def _require_no_late_keys(batch: _Objects, head: Sequence[str], place: str) -> N
                 )
 
 
-# JSON documents that hold one table: an array of objects, or an object as pandas and others write it.
-#
-# An array is read as a stream, element by element. What stands in one object (`{"text": {"0": ...}}`,
-# `{"columns": [...], "data": [...]}`, `{"text": [...]}`) is in memory as a whole, and bounded.
+# JSON documents that hold one table: an array of objects, which is read as a stream, or an object of columns
+# or of lists of objects, which is in memory as a whole, and bounded.
 
 _FITTING = (
     'give an array of objects such as [{"text": ..., "label": ...}], '
@@ -265,9 +262,7 @@ def _table_of(text: str, place: str) -> Table | None:
         raise DataError(f"{place}: holds no table; {_FITTING}")
     if not any(isinstance(value, (dict, list)) for value in document.values()):
         return None
-    if isinstance(document.get("columns"), list) and isinstance(document.get("data"), list):
-        columns = _split_columns(document["columns"], document["data"], place)
-    elif (rows := _rows_within(document)) is not None:
+    if (rows := _rows_within(document)) is not None:
         left_out = [
             f"{quoted(name)} ({len(document[name]):,})" for name in document if _is_out_of_scope(name)
         ]
@@ -279,28 +274,12 @@ def _table_of(text: str, place: str) -> Table | None:
             "them into the splits to learn them as a class"
         )
         return dataclasses.replace(table, warnings=(said,))
-    else:
-        columns = _columns_of(document, place)
+    columns = list(document.values())
+    if not all(isinstance(each, list) and len(each) == len(columns[0]) for each in columns):
+        raise DataError(f"{place}: holds no table; {_FITTING}")
     if len(columns) > COLUMNS:
         raise DataError(f"{place}: more than {COLUMNS:,} columns; leave some out")
-    return table_of_columns(place, columns)
-
-
-def _split_columns(names: list[Any], rows: list[Any], place: str) -> dict[str, Sequence[Any]]:
-    """Columns of `{"columns": [...], "data": [[...], ...]}`.
-
-    Raises: `DataError` if a row is of another length, or two columns share a name.
-    """
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, list) or len(row) != len(names):
-            raise DataError(
-                f"{place}: row {number} of 'data' has not the {len(names)} values of 'columns'; fix the row"
-            )
-    texts = list(map(str, names))
-    repeated = [name for name, count in Counter(texts).items() if count > 1]
-    if repeated:
-        raise DataError(f"{place}: two columns are named {quoted(min(repeated))}; rename one")
-    return {name: [row[at] for row in rows] for at, name in enumerate(texts)}
+    return table_of_columns(place, document)
 
 
 def _rows_within(document: Mapping[str, Any]) -> list[dict[str, Any]] | None:
@@ -341,34 +320,3 @@ def _numbered(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
         return {}
     names = numbered_columns(len(rows[0]))
     return {name: [dict(zip(names, row, strict=True)) for row in value] for name, value in lists.items()}
-
-
-def _columns_of(document: Mapping[str, Any], place: str) -> dict[str, Sequence[Any]]:
-    """Columns of `{"text": [...]}`, `{"text": {"0": ...}}` or `{"0": {"text": ...}}`.
-
-    Raises: `DataError` if it is none of these, or which one cannot be told.
-    """
-    parts = list(document.values())
-    if all(isinstance(part, list) for part in parts) and len({len(part) for part in parts}) == 1:
-        return dict(document)
-    if not all(isinstance(part, dict) for part in parts) or any(
-        part.keys() != parts[0].keys() for part in parts
-    ):
-        raise DataError(f"{place}: holds no table; {_FITTING}")
-    if _are_names(document, parts[0], place):
-        return {name: list(part.values()) for name, part in document.items()}
-    return {name: [part[name] for part in parts] for name in parts[0]}
-
-
-def _are_names(outer: Mapping[str, Any], inner: Mapping[str, Any], place: str) -> bool:
-    """Tell whether the outer keys name the columns, as pandas writes by default, or the inner ones.
-
-    Raises: `DataError` if both could.
-    """
-    usual = [any(map(is_usual, keys)) for keys in (outer, inner)]
-    if usual[0] != usual[1]:
-        return usual[0]
-    counted = [all(key.isdigit() for key in keys) for keys in (outer, inner)]
-    if counted[0] != counted[1]:
-        return counted[1]
-    raise DataError(f"{place}: columns and rows cannot be told apart; {_FITTING}")

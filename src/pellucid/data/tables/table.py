@@ -9,17 +9,19 @@ metadata under `huggingface`; -1 is no label.
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
-from pellucid.budgets import CELLS
+from pellucid.budgets import CELLS, MEMORY, ROW_BYTES
 from pellucid.data.data_files import Container, ends_like_image
-from pellucid.data.tables.csv_tables import ROWS_FIRST, ROWS_LATER
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 from pellucid.strict import parse_line
+
+# Rows that are read at once: at first, when columns are chosen from them, and afterwards.
+ROWS_FIRST, ROWS_LATER = 1_000, 10_000
 
 _KEY = b"huggingface"
 _NO_LABEL = -1
@@ -55,8 +57,8 @@ def names_in_schema(schema: Any) -> ClassNames:
 
 
 def with_names(
-    blocks: Iterator[tuple[Mapping[str, Sequence[Any]], range]], names: ClassNames, place: str
-) -> Iterator[tuple[Mapping[str, Sequence[Any]], range]]:
+    blocks: Iterable[tuple[Mapping[str, Sequence[Any]], Sequence[int]]], names: ClassNames, place: str
+) -> "Iterator[Block]":
     """Put names in the place of integer labels, block by block; -1 becomes nothing.
 
     Raises: `DataError` if a label has no name.
@@ -70,7 +72,7 @@ def with_names(
             for column, values in columns.items()
             if column in names
         }
-        yield {column: labels.get(column, values) for column, values in columns.items()}, numbers
+        yield Block({column: labels.get(column, values) for column, values in columns.items()}, numbers)
 
 
 def _named(value: object, names: Sequence[str], place: str, column: str, row: int) -> object:
@@ -84,49 +86,18 @@ def _named(value: object, names: Sequence[str], place: str, column: str, row: in
     )
 
 
-# Interface to a Parquet or Arrow file that is open, in this process or in a child.
-
-# Columns by name, and the numbers of their rows from 1.
-ColumnBlock = tuple[dict[str, Sequence[Any]], range]
+# The reason of a cell without an image.
+NO_IMAGE = "holds no image in this row"
 
 
-class Facts(NamedTuple):
-    """Facts that a file states of its columns.
+def struct_of_image(kind: Any) -> bool:
+    """Tell the type of an Arrow column whose cells are structures with the bytes of an image."""
+    import pyarrow as pa
 
-    Attributes:
-        images: columns of images by name, and for each the path of its bytes, such as `image.bytes`.
-        classes: names of integer labels.
-    """
-
-    images: Mapping[str, str]
-    classes: ClassNames
-
-
-@runtime_checkable
-class Columnar(Protocol):
-    """An open file; whatever is asked of it raises `DataError` if it is damaged, or is not what it claims."""
-
-    def facts(self) -> Facts:
-        """Read what it states of its columns."""
-        ...
-
-    def blocks(
-        self, names: Sequence[str] | None, rows: int, unread: Collection[str]
-    ) -> Iterator[ColumnBlock]:
-        """Blocks of the columns of these names, by default of all, of at most so many rows.
-
-        Values of columns that hold lists or structures, and of those named in `unread`, are not read; an
-        empty list stands in their place.
-        """
-        ...
-
-    def paths(self, leaf: str) -> Iterator[ColumnBlock]:
-        """The one column of names that images had as files, where they stand beside the bytes at a path."""
-        ...
-
-    def image(self, leaf: str, row: int) -> bytes:
-        """Bytes of an image in a row from 0; errors give the reason alone."""
-        ...
+    at = kind.get_field_index("bytes") if pa.types.is_struct(kind) else -1
+    return at >= 0 and bool(
+        pa.types.is_binary(kind.field(at).type) or pa.types.is_large_binary(kind.field(at).type)
+    )
 
 
 # A table of any form: its first rows in memory, the others as they are asked for.
@@ -157,6 +128,8 @@ class Table:
         marked: columns that the table itself says are the inputs or the labels, by `input` and `label`.
         images: columns whose cells hold images, which `read` leaves out, and what they are read from by row.
         classes: columns of integer labels that the file has names for; `read` gives the names.
+        rows: how many it says it has; `None` where it says nothing.
+        most_rows: more are not kept in memory together; `None` where they are already.
     """
 
     place: str
@@ -166,6 +139,19 @@ class Table:
     marked: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, Container] = field(default_factory=dict)
     classes: ClassNames = field(default_factory=dict)
+    rows: int | None = None
+    most_rows: int | None = None
+
+    def require_rows(self, rows: int) -> None:
+        """Refuse to keep so many rows.
+
+        Raises: `DataError` with what they take.
+        """
+        if self.most_rows is not None and rows > self.most_rows:
+            raise DataError(
+                f"{self.place}: {rows:,} rows or more, each of which takes some {ROW_BYTES} bytes of memory, "
+                f"over the limit of {self.most_rows:,}; {MEMORY.remedy}"
+            )
 
     @property
     def names(self) -> Sequence[str]:

@@ -16,12 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pellucid.budgets import BLOCK_BYTES
+from pellucid.budgets import BLOCK_BYTES, rows_limit
 from pellucid.data.data_files import ends_like_image
 from pellucid.data.tables.columnar_files import ImageCells, open_columns
-from pellucid.data.tables.csv_tables import ROWS_FIRST, ROWS_LATER, CsvBatch, named, open_csv, why_no_header
+from pellucid.data.tables.csv_tables import CsvBatch, named, open_csv, why_no_header
 from pellucid.data.tables.json_tables import numbered_columns, open_json, open_json_lines
-from pellucid.data.tables.table import Block, Table, with_names
+from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER, Block, Table, with_names
 from pellucid.data.tables.text_files import TextFile, count_lines, open_binary, text_file
 from pellucid.data.tables.workbooks import open_workbook
 from pellucid.data.wording import quoted
@@ -280,7 +280,7 @@ def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
             table = dataclasses.replace(table, warnings=(said, *table.warnings))
     if not table.head.numbers:
         raise DataError(f"{place}: the table has no rows; give some below the header")
-    return table
+    return dataclasses.replace(table, most_rows=rows_limit(path.stat().st_size))
 
 
 def _from_tab(file: TextFile) -> Table:
@@ -349,17 +349,16 @@ def _of_batches(
 def _from_columns(path: Path, place: str, form: str) -> Table:
     """Read a Parquet or Arrow file, block by block; images in its cells are left where they are."""
     with open_columns(path, place, form) as columns:
-        unread, classes = columns.facts()
-        blocks = columns.blocks(None, ROWS_FIRST, unread)
-        head = Block(*next(with_names(blocks, classes, place), ({}, range(0))))
+        facts = columns.facts()
+        images, classes = facts["images"], facts["classes"]
+        head = next(with_names(columns.blocks(None, ROWS_FIRST, images), classes, place), Block({}, range(0)))
 
     def read(names: Sequence[str]) -> Iterator[Block]:
         with open_columns(path, place, form) as columns:
-            for each in with_names(columns.blocks(names, ROWS_LATER, unread), classes, place):
-                yield Block(*each)
+            yield from with_names(columns.blocks(names, ROWS_LATER, images), classes, place)
 
-    images = {name: ImageCells(path, place, form, leaf) for name, leaf in unread.items()}
-    return Table(place, head, read, images=images, classes=classes)
+    cells = {name: ImageCells(path, place, form, leaf) for name, leaf in images.items()}
+    return Table(place, head, read, images=cells, classes=classes, rows=facts.get("rows"))
 
 
 _TEXTS: dict[str, Callable[[TextFile], Table]] = {

@@ -28,7 +28,7 @@ from pellucid.insight.opened_networks import Opened
 from pellucid.novelty import Detector
 from pellucid.reports.explain.page import FOLDER, ROOMS, joined, mathml, modules_of, page_environment
 from pellucid.reports.explain.page_data import HIDDEN, Packed, described
-from pellucid.reports.formatting import Score, interval, scored
+from pellucid.reports.formatting import interval, read_score, scored
 from pellucid.runtime.metadata import Metadata
 from pellucid.settings.metrics import METRICS
 
@@ -397,7 +397,7 @@ def _models(models: Mapping[str, Any], key: str, own: str) -> list[dict[str, Any
     """Every model with its score on the test examples, the best first."""
     found = []
     for name, facts in models.items():
-        score = Score.read((facts.get("test") or {}).get(key)) if isinstance(facts, dict) else None
+        score = read_score((facts.get("test") or {}).get(key)) if isinstance(facts, dict) else None
         if score is not None:
             found.append(
                 {

@@ -16,8 +16,17 @@ _NOT_VARIED = {
     "time_limit": "variants would train for different numbers of steps from run to run; vary epochs",
     "from_": "compare trains every variant afresh",
     "rehearse": "it belongs to --from, and compare trains every variant afresh",
-    "add_generated": "train lays both networks side by side",
-    "share": "it belongs to --add-generated, and train lays both networks side by side",
+}
+_NOT_GIVEN = {
+    "time_limit": "compare trains every variant for the steps its settings ask for; give --epochs",
+    "baselines": "compare trains what --vary names, such as --vary model=cnn,svm",
+    "learning_curve": "belongs to train",
+    "from_": "belongs to train: compare trains every variant afresh; leave it out",
+    "rehearse": "belongs to --from, and compare trains every variant afresh; leave it out",
+}
+_ROW_OF = {row.name: row for row in ROWS}
+_VARIED = {
+    row.name: row for row in ROWS if row.group in ("network", "training") and row.name not in _NOT_VARIED
 }
 # Settings that a classical model has no use for.
 OF_NETWORKS = frozenset(
@@ -26,20 +35,6 @@ OF_NETWORKS = frozenset(
     if (row.group in ("network", "training") and row.name not in ("model", "metric"))
     or row.name in ("precision", "device")
 )
-
-_NOT_GIVEN = {
-    "time_limit": "compare trains every variant for the steps its settings ask for; give --epochs",
-    "baselines": "compare trains what --vary names, such as --vary model=cnn,svm",
-    "learning_curve": "belongs to train",
-    "from_": "belongs to train: compare trains every variant afresh; leave it out",
-    "rehearse": "belongs to --from, and compare trains every variant afresh; leave it out",
-    "add_generated": "belongs to train, which lays both networks side by side; leave it out",
-    "share": "belongs to --add-generated of train; leave it out",
-}
-_ROW_OF = {row.name: row for row in ROWS}
-_VARIED = {
-    row.name: row for row in ROWS if row.group in ("network", "training") and row.name not in _NOT_VARIED
-}
 
 
 @dataclass(frozen=True)
@@ -59,24 +54,12 @@ class Variant:
 
 @dataclass(frozen=True)
 class Design:
-    """Design of a comparison: the variants, and the number of trainings.
-
-    Attributes:
-        vary: the varied settings with their values.
-        given: the fixed settings that were given.
-        seeds: how many seeds.
-        folds: how many folds.
-    """
+    """Design of a comparison: the varied settings with their values, those given, seeds and folds."""
 
     vary: Mapping[str, Sequence[Any]]
     given: Mapping[str, Any]
     seeds: int
     folds: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The design as `config.json` has it."""
-        varied = {name: list(values) for name, values in self.vary.items()}
-        return {"vary": varied, "given": dict(self.given), "seeds": self.seeds, "folds": self.folds}
 
     @property
     def settings(self) -> Settings:
@@ -96,8 +79,8 @@ class Design:
 def parse_vary(texts: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     """Read the texts given to `--vary`, each `NAME=V1,V2,...`: settings to their values, in the order given.
 
-    Raises: `UsageError` if a text is of another form, a name is unknown, cannot be varied or stands twice, or
-    a value is unfit; with what is admitted.
+    Raises: `UsageError` if a text is of another form, a name is unknown, cannot be varied or is given twice,
+    or a value is unfit; with what is admitted.
     """
     found: dict[str, tuple[Any, ...]] = {}
     for text in texts:
@@ -112,10 +95,7 @@ def parse_vary(texts: Sequence[str]) -> dict[str, tuple[Any, ...]]:
 
 
 def _row(name: str) -> Row:
-    """The setting of a name.
-
-    Raises: `UsageError` if there is none, or it cannot be varied.
-    """
+    """The setting of a name, or a `UsageError` if there is none, or it cannot be varied."""
     plain = name_of(name.removeprefix("--"))
     if plain in _VARIED:
         return _VARIED[plain]
@@ -131,10 +111,7 @@ def _row(name: str) -> Row:
 
 
 def _value(row: Row, text: str) -> Any:
-    """A value as the table of settings takes it.
-
-    Raises: `UsageError` with what is admitted.
-    """
+    """A value as the table of settings takes it, or a `UsageError` with what is admitted."""
     if not text:
         raise UsageError(f"--vary {row.name}: a value is empty; write {row.name}=V1,V2 without gaps")
     if row.kind is bool:
@@ -151,9 +128,7 @@ def _value(row: Row, text: str) -> Any:
 
 
 def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -> list[Variant]:
-    """Every combination of the varied settings, with the fixed ones.
-
-    The variants in order, the last varied setting changing fastest.
+    """Every combination of the varied settings, with the fixed ones, the last varied changing fastest.
 
     Raises: `UsageError` if nothing is varied, a setting is varied and fixed, has a single value or one
     value twice, a value is unfit, or the settings of a variant contradict each other.
@@ -178,10 +153,7 @@ def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -
 
 
 def _checked(name: str, values: Sequence[Any], given: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The values of one setting, brought to its type.
-
-    Raises: `UsageError` as for `make_variants`.
-    """
+    """The values of one setting, brought to its type."""
     if name in given:
         raise UsageError(f"--vary {name}: is also fixed at {shown(given[name])}; leave one of them out")
     fit = tuple(getattr(Settings.from_mapping({name: value}, f"--vary {name}"), name) for value in values)
@@ -196,39 +168,22 @@ def _checked(name: str, values: Sequence[Any], given: Mapping[str, Any]) -> tupl
 
 
 def _variant(varied: Mapping[str, Any], given: Mapping[str, Any]) -> Variant:
-    """One combination.
-
-    Raises: `UsageError` if its settings contradict each other.
-    """
+    """One combination; of a classical model without the settings that are about networks."""
     name = " ".join(f"{setting}={shown(value)}" for setting, value in varied.items())
     try:
         settings = Settings(**{**given, **varied})
     except UsageError as error:
         raise UsageError(f"variant {name}: {error}") from error
+    if settings.model not in CLASSICAL:
+        return Variant(name, varied, settings)
     idle = [setting for setting in varied if setting != "model"]
-    if settings.model in CLASSICAL and idle:
+    if idle:
         raise UsageError(
             f"variant {name}: {', '.join(idle)} {'is' if len(idle) == 1 else 'are'} about networks, and "
             f"{settings.model} is none; compare models alone, or networks alone"
         )
-    return Variant(name, varied, settings_for(settings.model, settings))
-
-
-def settings_for(model: str, settings: Settings) -> Settings:
-    """The settings of one model, a network or a classical one, out of several that are trained.
-
-    For a network, the same; for a classical model, those that are not about networks.
-    """
-    if model not in CLASSICAL:
-        return settings
-    return Settings(
-        model=model,
-        target=settings.target,
-        image_size=settings.image_size,
-        metric=settings.metric,
-        seed=settings.seed,
-        threads=settings.threads,
-    )
+    kept = ("model", "target", "image_size", "metric", "seed", "threads")
+    return Variant(name, varied, Settings(**{each: getattr(settings, each) for each in kept}))
 
 
 def shown(value: Any) -> str:

@@ -44,33 +44,29 @@ class OldTest(NamedTuple):
         """Number of old test examples."""
         return sum(len(positions) for _, positions in self.data)
 
+    def labels(self, classes: tuple[str, ...]) -> Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]:
+        """Their labels as positions in all classes, or numbers."""
+        return np.concatenate([labels_among(classes, data)[positions] for data, positions in self.data])
 
-class _Asked(NamedTuple):
-    """Old test examples and the predictions of two models.
-
-    Attributes:
-        labels: class codes in the order of all classes, or numbers.
-        before: the network's before continual training: probabilities of all classes, or numbers.
-        after: those of the model in question.
-    """
-
-    labels: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
+    def answers(self, model: Model, classes: tuple[str, ...]) -> Float64[np.ndarray, "n ..."]:
+        """A model's probabilities of all classes, 0 for those that it does not know; or numbers."""
+        found = np.concatenate([answers(model, data, positions) for data, positions in self.data])
+        if not classes:
+            return found
+        predictions = np.zeros((len(found), len(classes)))
+        predictions[:, [classes.index(name) for name in model.classes]] = found
+        return predictions
 
 
 def old_test(continual: ContinualTraining, dataset: Dataset) -> OldTest:
-    """Collect the old test examples, without those that stand in what the network has learned from.
-
-    The examples; none where no earlier data with a test split is at hand.
-    """
+    """Collect the old test examples, without those whose content the network has learned from since."""
     material = continual.learned(dataset)
     learned = set(contents(material.inputs, np.concatenate([material.train, material.validation])))
     data, places, left_out = [], [], 0
     for each in continual.earlier:
         if each.dataset is None:
             continue
-        is_learned = standing_in(each.dataset, each.dataset.test, learned)
+        is_learned = _is_known(each.dataset, each.dataset.test, learned)
         left_out += int(is_learned.sum())
         if not is_learned.all():
             data.append((each.dataset, each.dataset.test[~is_learned]))
@@ -78,10 +74,10 @@ def old_test(continual: ContinualTraining, dataset: Dataset) -> OldTest:
     return OldTest(data, places, left_out)
 
 
-def standing_in(
+def _is_known(
     dataset: Dataset, positions: Int64[np.ndarray, " positions"], known: set[bytes]
 ) -> Bool[np.ndarray, " positions"]:
-    """True for each example whose content is among `known`, which `contents` gave."""
+    """True for each example whose content is among `known`."""
     return np.array([content in known for content in contents(dataset.inputs, positions)], bool)
 
 
@@ -96,27 +92,25 @@ def forgetting(
     """
     if not old.examples:
         return None
-    parts = [
-        _asked(data, positions, before, candidate.model, dataset.classes) for data, positions in old.data
-    ]
-    asked = _Asked(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    predictions = {_AFTER: asked.after, _BEFORE: asked.before}
-    (comparison,) = compared(dataset.target, asked.labels, predictions, seed)
-    classes = _by_class(asked, dataset.classes) if dataset.classes else []
+    labels = old.labels(dataset.classes)
+    answered = {
+        part: old.answers(model, dataset.classes)
+        for part, model in ((_AFTER, candidate.model), (_BEFORE, before))
+    }
+    (comparison,) = compared(dataset.target, labels, answered, seed)
     found = {
         "model": candidate.name,
         "data": list(old.places),
         "examples": old.examples,
         "left_out": old.left_out,
-        _BEFORE: _scores(asked.labels, asked.before, seed),
-        _AFTER: _scores(asked.labels, asked.after, seed),
+        _BEFORE: _scores(labels, answered[_BEFORE], seed),
+        _AFTER: _scores(labels, answered[_AFTER], seed),
         f"{comparison.score}_difference": comparison.difference._asdict(),
         "p_value": comparison.p_value,
-        "classes": classes,
+        "classes": _by_class(labels, answered, dataset.classes) if dataset.classes else [],
     }
-    losers, spread = _losers(classes), float(asked.labels.std())
-    told = _ComparisonFacts(dataset.noun, spread, went_on, bool(losers))
-    return {**found, "sentence": " ".join([_sentence(found, comparison, told), *losers])}
+    spread = float(labels.std())
+    return {**found, "sentence": _sentence(found, comparison, dataset.noun, spread, went_on=went_on)}
 
 
 def on_all_classes(
@@ -129,11 +123,11 @@ def on_all_classes(
     """
     if not old.examples:
         return None
-    labels, predictions = [dataset.labels[dataset.test]], [new]
-    for data, positions in old.data:
-        labels.append(labels_among(dataset.classes, data)[positions])
-        predictions.append(_in_order(candidate.model, data, positions, dataset.classes))
-    truth, answered = np.concatenate(labels), np.concatenate(predictions)
+    labels = [dataset.labels[dataset.test], old.labels(dataset.classes)]
+    truth, answered = (
+        np.concatenate(labels),
+        np.concatenate([new, old.answers(candidate.model, dataset.classes)]),
+    )
     matrix = confusion_matrix(truth, answered.argmax(axis=1), len(dataset.classes))
     return {
         "model": candidate.name,
@@ -152,40 +146,16 @@ def _scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str,
     return {name: score for name, score in found.items() if name not in _NOT_OF_OLD_CLASSES}
 
 
-def _asked(
-    old: Dataset,
-    positions: Int64[np.ndarray, " some"],
-    before: Model,
-    after: Model,
-    classes: tuple[str, ...],
-) -> _Asked:
-    """Both models on some examples of earlier data."""
-    predictions = (_in_order(each, old, positions, classes) for each in (before, after))
-    return _Asked(labels_among(classes, old)[positions], *predictions)
-
-
-def _in_order(
-    model: Model, old: Dataset, positions: Int64[np.ndarray, " examples"], classes: tuple[str, ...]
-) -> Float64[np.ndarray, "examples ..."]:
-    """A model's probabilities in the order of all classes, 0 for those that it does not know; or numbers."""
-    found = answers(model, old, positions)
-    if not classes:
-        return found
-    predictions = np.zeros((len(positions), len(classes)))
-    predictions[:, [classes.index(name) for name in model.classes]] = found
-    return predictions
-
-
-def _by_class(asked: _Asked, classes: Sequence[str]) -> list[dict[str, Any]]:
+def _by_class(
+    labels: np.ndarray, answered: Mapping[str, np.ndarray], classes: Sequence[str]
+) -> list[dict[str, Any]]:
     """Share of right answers before and after for each class, the worst losers first.
 
     Each p-value is McNemar's with all classes counted (Holm).
     """
-    before, after = (
-        predictions.argmax(axis=1) == asked.labels for predictions in (asked.before, asked.after)
-    )
-    codes = np.unique(asked.labels).tolist()
-    members = [asked.labels == code for code in codes]
+    before, after = (answered[part].argmax(axis=1) == labels for part in (_BEFORE, _AFTER))
+    codes = np.unique(labels).tolist()
+    members = [labels == code for code in codes]
     p_values = holm(
         [mcnemar(int((after & ~before & of).sum()), int((before & ~after & of).sum())) for of in members]
     )
@@ -202,70 +172,46 @@ def _by_class(asked: _Asked, classes: Sequence[str]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row[_AFTER] - row[_BEFORE])
 
 
-def _losers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A sentence about the classes with a loss beyond chance, the worst first; nothing without any."""
-    lost = [row for row in rows if row[_AFTER] < row[_BEFORE] and row["p_value_holm"] <= LEVEL]
-    if not lost:
-        return []
-    named = [
-        f"{quoted(row['class'])} ({percent(row[_AFTER])} correct, {percent(row[_BEFORE])} before)"
-        for row in lost
-    ]
-    return [f"Significant losses by class: {some(named, _LOSERS_NAMED)}."]
+def _sentence(
+    found: Mapping[str, Any], comparison: Comparison, noun: str, spread: float, *, went_on: bool
+) -> str:
+    """The comparison in words with figures, and the classes with a loss beyond chance, the worst first.
 
-
-class _ComparisonFacts(NamedTuple):
-    """Facts that the words about a comparison depend on beside its figures.
-
-    Attributes:
-        noun: one example in words.
-        spread: of the numbers that are predicted.
-        went_on: whether the model is the network that continued training.
-        has_losers: whether a class alone has lost something.
+    `spread` is that of the numbers that are predicted.
     """
-
-    noun: str
-    spread: float
-    went_on: bool
-    has_losers: bool
-
-
-def _sentence(found: Mapping[str, Any], comparison: Comparison, about: _ComparisonFacts) -> str:
-    """The comparison in words with figures."""
-    name, examples = found["model"], count_of(found["examples"], f"old test {about.noun}")
-    difference, then = (
-        comparison.difference,
-        "before continual training" if about.went_on else "the network before",
-    )
+    name, examples = found["model"], count_of(found["examples"], f"old test {noun}")
+    difference = comparison.difference
+    then = "before continual training" if went_on else "the network before"
+    losers = [
+        f"{quoted(row['class'])} ({percent(row[_AFTER])} correct, {percent(row[_BEFORE])} before)"
+        for row in found["classes"]
+        if row[_AFTER] < row[_BEFORE] and row["p_value_holm"] <= LEVEL
+    ]
+    by_class = f" Significant losses by class: {some(losers, _LOSERS_NAMED)}." if losers else ""
     if comparison.score == "accuracy":
         was, now = (found[part]["accuracy"]["value"] for part in (_BEFORE, _AFTER))
-        told = f"of {examples} it classifies {percent(now)} correctly, {percent(was)} {then}"
+        figures = f"of {examples} it classifies {percent(now)} correctly, {percent(was)} {then}"
         loss, widest, words = -difference.value, WIDEST, points
     else:
         was, now = (found[part]["root_mean_squared_error"]["value"] for part in (_BEFORE, _AFTER))
-        told = f"on {examples} its root mean squared error is {figure(now)}, {figure(was)} {then}"
-        loss, widest, words = difference.value, WIDEST_RELATIVE * about.spread, span
-    size = words(_without_sign(difference))
-    if not about.went_on:
-        return (
-            f"{name}, the recommended model, learned from the new data alone: {told}, a difference of {size}."
-        )
-    if comparison.p_value <= LEVEL:
+        figures = f"on {examples} its root mean squared error is {figure(now)}, {figure(was)} {then}"
+        loss, widest, words = difference.value, WIDEST_RELATIVE * spread, span
+    if not went_on:
+        outcome = f"{name}, the recommended model, learned from the new data alone"
+    elif comparison.p_value <= LEVEL and loss <= 0:
+        outcome = f"{name} has even gained on the old data"
+    elif comparison.p_value <= LEVEL:
         is_most = comparison.score == "accuracy" and now < was / 2
-        lost = "has forgotten most of what it knew" if is_most else "has forgotten something"
-        verb = lost if loss > 0 else "has even gained on the old data"
-        return f"{name} {verb}: {told}, a difference of {size}."
-    if max(-difference.low, difference.high) > widest:
-        return f"Inconclusive whether {name} has forgotten anything: {told}, a difference of {size}."
-    kept = "has kept its score on the old data" if about.has_losers else "has forgotten nothing measurable"
-    return f"{name} {kept}: {told}, a difference of {size}."
-
-
-def _without_sign(difference: Interval) -> Interval:
-    """A difference and its interval, turned so that the value is not below 0."""
+        outcome = f"{name} has forgotten {'most of what it knew' if is_most else 'something'}"
+    elif max(-difference.low, difference.high) > widest:
+        outcome = f"Inconclusive whether {name} has forgotten anything"
+    elif losers:
+        outcome = f"{name} has kept its score on the old data"
+    else:
+        outcome = f"{name} has forgotten nothing measurable"
     if difference.value < 0:
-        return Interval(-difference.value, -difference.high, -difference.low)
-    return difference
+        difference = Interval(-difference.value, -difference.high, -difference.low)
+    return f"{outcome}: {figures}, a difference of {words(difference)}.{by_class}"
 
 
 # `continual` in `metrics.json`: what changed, what was known before, what was forgotten.
@@ -322,26 +268,28 @@ def continual_sentences(found: Mapping[str, Any]) -> list[str]:
     A sentence for the network, and one for the recommended model where that is another.
     """
     if found["forgetting"] is None:
-        said = [f"Forgetting was not measured: {found['not_measured'][0]}."]
+        lines = [f"Forgetting was not measured: {found['not_measured'][0]}."]
     else:
-        said = [found["forgetting"]["sentence"]]
+        lines = [found["forgetting"]["sentence"]]
         left_out = found["forgetting"]["left_out"]
         if left_out:
             are = "is" if left_out == 1 else "are"
-            said.append(f"{left_out:,} more {are} left out: the network has learned from exact copies since.")
+            lines.append(
+                f"{left_out:,} more {are} left out: the network has learned from exact copies since."
+            )
     if found["forgetting_of_recommended"] is not None:
-        said.append(found["forgetting_of_recommended"]["sentence"])
+        lines.append(found["forgetting_of_recommended"]["sentence"])
     seen = found["seen_before"]
     if seen is not None:
-        said.append(
+        lines.append(
             f"warning: the network had learned from {seen['test']:,} of the new test examples and "
             f"{seen['validation']:,} of the new validation examples before, which flatters it; see the report"
         )
-    return said
+    return lines
 
 
 def _seen_before(
-    continual: ContinualTraining, dataset: Dataset, said: Tested, seed: int
+    continual: ContinualTraining, dataset: Dataset, tested: Tested, seed: int
 ) -> dict[str, Any] | None:
     """New validation and test examples that the network had learned from before."""
     learned = {
@@ -349,13 +297,13 @@ def _seen_before(
         for each in continual.at_hand
         for content in contents(each.inputs, np.concatenate([each.train, each.validation]))
     }
-    is_seen = standing_in(dataset, dataset.test, learned)
-    in_validation = int(standing_in(dataset, dataset.validation, learned).sum())
+    is_seen = _is_known(dataset, dataset.test, learned)
+    in_validation = int(_is_known(dataset, dataset.validation, learned).sum())
     if not is_seen.any() and not in_validation:
         return None
     labels = dataset.labels[dataset.test]
     return {
         "test": int(is_seen.sum()),
         "validation": in_validation,
-        "test_without": scores(labels[~is_seen], said.answers[~is_seen], seed) or None,
+        "test_without": scores(labels[~is_seen], tested.answers[~is_seen], seed) or None,
     }

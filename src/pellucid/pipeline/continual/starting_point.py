@@ -1,18 +1,20 @@
-"""Starting point of `--from`: its network, the new data fitted to it, and the old data to rehearse."""
+"""Starting point of `--from`: its network, settings and data that fit it, and the old data to rehearse."""
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import AverageModel, ClassicalModel, ImageModel, Model, TextModel, load, save
-from pellucid.bundle.description import pack
+from pellucid.bundle.format import pack
 from pellucid.data import Check, Dataset, Listing, Preprocessing, prepare, read_data
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.data.images.decoding import GREY_MODES
@@ -24,11 +26,10 @@ from pellucid.data.text_copies import text_digests
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, PellucidError, UsageError
 from pellucid.networks import Network
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.pipeline.run.context import data_identity
-from pellucid.settings import ROWS, Settings
+from pellucid.settings import ROWS, Settings, parse_image_size
 from pellucid.strict import MOST_BYTES, read_json
-from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
+from pellucid.tasks import IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
 
 _KEPT = "start"
 
@@ -40,13 +41,11 @@ class StartingPoint:
     Attributes:
         place: RUN as the user gave it.
         model: the network with its classes and what makes inputs ready for it.
-        sha256: of its weights, as a model folder holds them.
         config: `config.json` of the run; `None` where RUN is a model folder alone.
     """
 
     place: str
     model: ImageModel | TextModel
-    sha256: str
     config: Mapping[str, Any] | None
 
     @property
@@ -54,23 +53,23 @@ class StartingPoint:
         """The trained network."""
         return self.model.network
 
-    @property
-    def nouns(self) -> str:
-        """Inputs of the network, for people: `images` or `texts`."""
-        return self.model.input_kind.nouns
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of its weights, as a model folder holds them."""
+        return hashlib.sha256(pack(self.network.state_dict())).hexdigest()
 
 
 def starting_point(place: str) -> StartingPoint:
     """Find the network of a run or a model folder.
 
     The recommended model where that is a network, or its member where it is an average; otherwise the network
-    that the run trained beside it; otherwise the one that the model stands on.
+    that the run trained beside it; otherwise the one that the model is built on.
 
     Raises: `ModelFileError` if there is no model, it is damaged, may run code or takes feature vectors;
     `UsageError` if RUN holds no network.
     """
     model, config = load(place), _config_of(Path(place))
-    return _at(place, _network_of(model, place, config), config)
+    return StartingPoint(place, _network_of(model, place, config), config)
 
 
 def keep(start: StartingPoint, checkpoints: Path) -> None:
@@ -91,7 +90,7 @@ def restored(place: str, sha256: str, checkpoints: Path) -> StartingPoint:
     if kept.exists():
         model = load(kept)
         assert isinstance(model, (ImageModel, TextModel))  # `keep` saves nothing else
-        start = _at(place, model, _config_of(Path(place)))
+        start = StartingPoint(place, model, _config_of(Path(place)))
     else:
         start = starting_point(place)
     if start.sha256 != sha256:
@@ -100,11 +99,6 @@ def restored(place: str, sha256: str, checkpoints: Path) -> StartingPoint:
             "start again with --overwrite"
         )
     return start
-
-
-def _at(place: str, model: ImageModel | TextModel, config: Mapping[str, Any] | None) -> StartingPoint:
-    digest = hashlib.sha256(pack(model.network.state_dict())).hexdigest()
-    return StartingPoint(place, model, digest, config)
 
 
 def _config_of(run: Path) -> Mapping[str, Any] | None:
@@ -118,16 +112,12 @@ def _config_of(run: Path) -> Mapping[str, Any] | None:
 
 
 def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> ImageModel | TextModel:
-    """The network of a model that may be a classical one.
-
-    Raises: `ModelFileError` if the run's network is damaged; `UsageError` if there is none.
-    """
-    if isinstance(model, (ImageModel, TextModel)):
-        return model
+    """The network of a model that may be a classical one, or a `UsageError` if there is none."""
     if isinstance(model, AverageModel):
         members = [each.model for each in model.members]
         model = next((each for each in members if not isinstance(each, ClassicalModel)), members[0])
-        return _network_of(model, place, config)
+    if isinstance(model, (ImageModel, TextModel)):
+        return model
     plan = (config or {}).get("plan") or {}
     if plan.get("network") is not None:
         beside = load(Path(place) / "models" / Path(str(plan.get("model"))).name)
@@ -140,9 +130,109 @@ def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> I
         return ImageModel(model.network, model.preprocessing, model.classes)
     raise UsageError(
         f"--from: {place} holds a classical model alone, which cannot continue training; train a network "
-        "first, without "
-        "--model or with the name of one, and give its run"
+        "first, without --model or with the name of one, and give its run"
     )
+
+
+# Settings that contradict continual training: those that train afresh, and those that the network has fixed.
+
+_OF_THE_NETWORK = [
+    row
+    for row in ROWS
+    if (row.group == "network" and row.name != "from_")
+    or row.name in ("task", "target", "image_size", "resize")
+]
+
+
+def require_place_of_its_own(settings: Settings, out: Path, *, is_network: bool) -> None:
+    """Refuse what `--from` cannot go with, before anything in the run's folder is touched.
+
+    Raises: `UsageError` naming what to leave out.
+    """
+    if settings.from_ is None:
+        if settings.rehearse is not None:
+            flag = "--rehearse" if settings.rehearse else "--no-rehearse"
+            raise UsageError(f"{flag}: belongs to --from RUN; give it, or leave this out")
+        return
+    if not is_network:
+        raise UsageError(
+            f"--from: continues training a network, and --model {settings.model} is none; leave one out"
+        )
+    if settings.folds is not None:
+        raise UsageError(
+            "--folds: trains every model afresh, and --from continues training one; leave one of them out"
+        )
+    if settings.learning_curve:
+        raise UsageError(
+            "--learning-curve: trains the network afresh on parts of the data, and --from continues training "
+            "a trained one; leave one of them out"
+        )
+    source, target = os.path.realpath(settings.from_), os.path.realpath(out)
+    if os.path.commonpath([source, target]) == target:
+        raise UsageError(
+            f"--out: {out} holds the network that continues training, and would be written over; choose "
+            "another --out"
+        )
+
+
+def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> None:
+    """Refuse settings that would make another network than the one that continues training.
+
+    What agrees with the network, or repeats what its run was given, is no contradiction.
+
+    Raises: `UsageError` naming them, and how it is there.
+    """
+    joined = ",".join(start.model.joined_columns)
+    if joined and given.get("input_column") is None:
+        raise UsageError(
+            f"--from {start.place}: its network reads texts that are joined from columns; "
+            f"give --input-column {joined!r}"
+        )
+    fixed = _fixed_settings(start.model)
+    former: Mapping[str, Any] = {} if start.config is None else start.config["settings"]
+
+    def agrees(name: str, value: Any) -> bool:
+        if value is None or value == "auto" or (name in former and value == former[name]):
+            return True
+        there = fixed.get(name)
+        if name == "image_size" and there is not None:
+            return parse_image_size(value) == parse_image_size(there)
+        return there is not None and str(value) == str(there)
+
+    found = [row for row in _OF_THE_NETWORK if row.name in given and not agrees(row.name, given[row.name])]
+    if not found:
+        return
+    named = [
+        f"{row.key.replace('_', '-')} {fixed[row.name]}" for row in found if fixed.get(row.name) is not None
+    ]
+    there = f" ({', '.join(named)})" if named else ""
+    raise UsageError(
+        f"{', '.join(row.flag for row in found)}: continual training keeps the network of {start.place} as "
+        f"it is{there}; leave {'it' if len(found) == 1 else 'them'} out"
+    )
+
+
+def _fixed_settings(model: ImageModel | TextModel) -> dict[str, Any]:
+    """Settings that a network has fixed, as far as they can be read from it; of the others its run knows."""
+    config = model.network.config
+    fixed = {
+        "task": model.input_kind.task,
+        "target": model.target.noun,
+        "model": config.name,
+        "activation": config.activation,
+        "dropout": config.dropout,
+    }
+    if isinstance(model, TextModel):
+        tokens = model.encoder.to_json().get("tokens")
+        return {**fixed, "length": model.encoder.length, "tokens": tokens, "cell": config.cell or None}
+    assert model.preprocessing is not None  # a model of images has one
+    return {
+        **fixed,
+        "image_size": f"{model.preprocessing.height}x{model.preprocessing.width}",
+        "resize": "stretch" if model.preprocessing.stretch else "fit",
+        "pooling": config.pooling,
+        "batch_norm": config.batch_norm,
+    }
 
 
 # Labelled data for continual training: read as what the network takes, fitted to what it is.
@@ -159,49 +249,41 @@ def prepare_for(
 
     Raises: `DataError` if the data holds other inputs or labels than the network takes, or cannot be used.
     """
-    listing = read_data(
-        # Numbers are read by the network's rule, whatever the settings say of them.
-        place,
-        dataclasses.replace(settings, target="class" if target is REGRESSION else settings.target),
-    )
+    # Numbers are read by the network's rule, whatever the settings say of them.
+    given = "class" if target is REGRESSION else settings.target
+    listing = read_data(place, dataclasses.replace(settings, target=given))
     if listing.input_kind is not input_kind:
         nouns = input_kind.nouns
         raise DataError(
             f"{place}: holds {listing.noun}s, and the network that continues training takes {nouns}; "
             f"give labelled {nouns}"
         )
-    listing = _WITH[target](listing)
-    dataset, check = prepare(listing, settings, known=known)
-    return dataset, dataclasses.replace(check, warnings=(*check.warnings, *_turned_grey(check, known)))
-
-
-def _with_classes(listing: Listing) -> Listing:
-    """The listing, whose labels are classes.
-
-    Raises: `DataError` if they are numbers.
-    """
-    if listing.values is not None:
+    if target is REGRESSION:
+        listing = _with_numbers(listing)
+    elif listing.values is not None:
         raise DataError(
             f"{listing.place}: the labels are numbers, such as {listing.labels[0]}, and the network that "
             "continues training answers classes; give classes, or take these numbers as such with --target "
             "class"
         )
-    return listing
+    dataset, check = prepare(listing, settings, known=known)
+    coloured = sum(count for mode, count in check.modes if mode not in GREY_MODES)
+    if known.preprocessing is None or known.preprocessing.channels == 3 or not coloured:
+        return dataset, check
+    become = f"{count_of(coloured, 'colour image')} {'becomes' if coloured == 1 else 'become'} grey"
+    warning = f"{become}: the network that continues training was trained on grey ones."
+    return dataset, dataclasses.replace(check, warnings=(*check.warnings, warning))
 
 
 def _with_numbers(listing: Listing) -> Listing:
-    """The listing with its labels as numbers.
-
-    Raises: `DataError` if some are none, with their rows.
-    """
+    """The listing with its labels as numbers, or a `DataError` that names those that are none."""
     read = [read_number(label) for label in listing.labels]
     wrong = [index for index, value in enumerate(read) if value is None]
     if wrong:
         named = [f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong]
         raise DataError(
             f"{listing.place}: the network that continues training predicts numbers, but not every label is "
-            "one: "
-            f"{some(named, _NAMES_SHOWN)}; fix or remove {'it' if len(wrong) == 1 else 'them'}"
+            f"one: {some(named, _NAMES_SHOWN)}; fix or remove {'it' if len(wrong) == 1 else 'them'}"
         )
     values = np.array(read, np.float64)
     return dataclasses.replace(
@@ -213,23 +295,8 @@ def _with_numbers(listing: Listing) -> Listing:
     )
 
 
-def _turned_grey(check: Check, known: EarlierConstraints) -> Sequence[str]:
-    """A sentence about colour images for a network of grey ones."""
-    coloured = sum(count for mode, count in check.modes if mode not in GREY_MODES)
-    if known.preprocessing is None or known.preprocessing.channels == 3 or not coloured:
-        return ()
-    become = f"{count_of(coloured, 'colour image')} {'becomes' if coloured == 1 else 'become'} grey"
-    return (f"{become}: the network that continues training was trained on grey ones.",)
-
-
-_WITH = {CLASSIFICATION: _with_classes, REGRESSION: _with_numbers}
-
-
-# Earlier data: that of the run a network comes from, and of the runs before that one.
-#
-# `config.json` of continual training carries the records of all data before it along, so that none of the
-# earlier runs is needed any more. Data is at hand where it can be read again and is what it was then, by its
-# fingerprint.
+# Earlier data: that of the run a network comes from, and of the runs before that one. `config.json` carries
+# the records of all of it along, so that none of the earlier runs is needed any more.
 
 # Record to find earlier data again by: `run`, `settings`, `known` classes, `data` of `config.json`.
 Record = Mapping[str, Any]
@@ -237,13 +304,12 @@ Record = Mapping[str, Any]
 _NAMES = frozenset(row.name for row in ROWS)
 
 
-@dataclass(frozen=True, eq=False)
-class Earlier:
-    """Data that the network learned from before.
+class Earlier(NamedTuple):
+    """Data that the network learned from before, split as it was then.
 
     Attributes:
         place: DATA of the earlier run.
-        dataset: the data as it was, split as it was; `None` where it is not at hand.
+        dataset: the data; `None` where it cannot be read again, or its fingerprint has changed.
         reason: why it is not at hand; empty where it is.
     """
 
@@ -253,10 +319,7 @@ class Earlier:
 
 
 def records_of(start: StartingPoint) -> list[dict[str, Any]]:
-    """Records by which everything that a network learned from can be found again.
-
-    One record for each data set, the latest first; none where RUN is a model folder alone.
-    """
+    """Records of all data that a network learned from, the latest first; none of a model folder alone."""
     config = start.config
     if config is None:
         return []
@@ -271,39 +334,32 @@ def records_of(start: StartingPoint) -> list[dict[str, Any]]:
 
 
 def earlier_data(records: Sequence[Record]) -> list[Earlier]:
-    """Read earlier data again, one for each record; what cannot be read, or has changed, has its reason."""
+    """Read earlier data again, one for each record."""
     return [_read(record) for record in records]
 
 
 def _read(record: Record) -> Earlier:
     try:
-        place = str(record["data"]["place"])
-        dataset = _prepared(place, record)
-        changed = [
-            name for name, value in data_identity(dataset).items() if record["data"].get(name) != value
-        ]
+        place, values = str(record["data"]["place"]), record["settings"]
+        settings = Settings(**{name: value for name, value in values.items() if name in _NAMES})
+        if record["known"] is None:
+            dataset, _ = prepare(place, settings)
+        else:
+            fitted = record["data"]["preprocessing"]
+            preprocessing = None if fitted is None else Preprocessing.from_json(fitted)
+            known = EarlierConstraints(tuple(record["known"]), preprocessing)
+            input_kind = TEXTS if fitted is None else IMAGES
+            target = target_of(len(record["data"]["classes"]))
+            dataset, _ = prepare_for(place, settings, known, input_kind, target)
+        has_changed = any(record["data"].get(key) != value for key, value in data_identity(dataset).items())
     except (PellucidError, OSError) as error:
         return Earlier(place, None, f"the data it was trained on cannot be read: {error}")
     except (KeyError, TypeError, ValueError, AttributeError):
         run = record.get("run", "the run")
         return Earlier("", None, f"config.json of {run} does not say how its data is read")
-    if changed:
+    if has_changed:
         return Earlier(place, None, f"{place} is not what it was trained on: it has changed since")
     return Earlier(place, dataset)
-
-
-def _prepared(place: str, record: Record) -> Dataset:
-    """The data of an earlier run, read and split as it was then."""
-    values = record["settings"]
-    settings = Settings(**{name: value for name, value in values.items() if name in _NAMES})
-    if record["known"] is None:
-        return prepare(place, settings)[0]
-    fitted = record["data"]["preprocessing"]
-    known = EarlierConstraints(
-        tuple(record["known"]), None if fitted is None else Preprocessing.from_json(fitted)
-    )
-    input_kind, target = TEXTS if fitted is None else IMAGES, target_of(len(record["data"]["classes"]))
-    return prepare_for(place, settings, known, input_kind, target)[0]
 
 
 # Rehearsal: in continual training a network learns again from a part of the old data.
@@ -311,7 +367,7 @@ def _prepared(place: str, record: Record) -> Dataset:
 # The rule: as many old training examples as there are new ones, at least 1,000, at most all; each class gives
 # its share (of numbers, every tenth of their range), by a draw that depends on the seed alone. Validation
 # examples are taken in the same proportion, so that the best epoch is chosen by both. Old examples whose
-# content stands anywhere in the new data are left out: no test example is learned by way of an old copy.
+# content is anywhere in the new data are left out: no test example is learned by way of an old copy.
 #
 # Source: Robins 1995, "Catastrophic Forgetting, Rehearsal and Pseudorehearsal"; Rolnick et al. 2019,
 # arXiv:1811.11682, for how far a sample of the old data goes.
@@ -320,8 +376,7 @@ LEAST = 1_000
 _BLOCK = 4096
 
 
-@dataclass(frozen=True, eq=False)
-class Rehearsal:
+class Rehearsal(NamedTuple):
     """Old examples that are learned again.
 
     Attributes:
@@ -332,7 +387,7 @@ class Rehearsal:
         fingerprints: of the data sets they come from.
     """
 
-    material: Material
+    material: Dataset
     train: int
     of: int
     validation: int
@@ -340,30 +395,47 @@ class Rehearsal:
 
     def to_json(self) -> dict[str, Any]:
         """The form in `metrics.json` and `config.json`."""
-        return {
-            "train": self.train,
-            "of": self.of,
-            "validation": self.validation,
-            "fingerprints": list(self.fingerprints),
-        }
+        counts = {"train": self.train, "of": self.of, "validation": self.validation}
+        return {**counts, "fingerprints": list(self.fingerprints)}
 
 
-def rehearsed(material: Material, old: Sequence[Dataset], seed: int) -> Rehearsal:
-    """Put a part of the old data, fitted as the new is, behind the new, by the rule of this file."""
+def rehearsed(material: Dataset, old: Sequence[Dataset], seed: int) -> Rehearsal:
+    """Put a part of the old data, fitted as the new is, behind the new, by the rule above."""
     new_content = set(contents(material.inputs, np.arange(len(material.labels))))
+    labels = [labels_among(material.classes, each) for each in old]
     draws = generator(seed, Purpose.REHEARSAL)
-    train, validation = (
-        _Pool(old, [_fresh(each, part, new_content) for each in old], material.classes)
-        for part in ("train", "validation")
-    )
-    wanted = min(train.size, max(LEAST, len(material.train)))
-    held_out = round(validation.size * wanted / max(1, train.size))
-    again, checked = train.drawn(wanted, draws), validation.drawn(held_out, draws)
-    first = len(material.labels)
+
+    def fresh(part: str) -> list[Int64[np.ndarray, " fresh"]]:
+        """Positions in a split of each data set whose content is not in the new data."""
+        found = []
+        for each in old:
+            positions = each.split_positions[part]
+            pairs = zip(positions.tolist(), contents(each.inputs, positions), strict=True)
+            kept = [position for position, content in pairs if content not in new_content]
+            found.append(np.array(kept, np.int64))
+        return found
+
+    def drawn(pool: Sequence[Int64[np.ndarray, " fresh"]], wanted: int) -> list[Int64[np.ndarray, " drawn"]]:
+        """So many of the positions of each data set, each class giving its share."""
+        every, owners = np.concatenate(pool), np.repeat(np.arange(len(pool)), [len(each) for each in pool])
+        values = np.concatenate([of[positions] for of, positions in zip(labels, pool, strict=True)])
+        places = places_in_strata(values, draws.permutation(len(every)), target_of(len(material.classes)))
+        is_taken = np.zeros(len(every), bool)
+        is_taken[np.argsort(places, kind="stable")[:wanted]] = True
+        return [every[is_taken & (owners == owner)] for owner in range(len(pool))]
+
+    train, validation = fresh("train"), fresh("validation")
+    trainable, checkable = (sum(len(each) for each in pool) for pool in (train, validation))
+    wanted = min(trainable, max(LEAST, len(material.train)))
+    held_out = round(checkable * wanted / max(1, trainable))
+    kept = [*drawn(train, wanted), *drawn(validation, held_out)]
+    owners, first = [*old, *old], len(material.labels)
     joined = dataclasses.replace(
         material,
-        inputs=_joined(material.inputs, [*zip(old, again, strict=True), *zip(old, checked, strict=True)]),
-        labels=np.concatenate([material.labels, *train.labels_of(again), *validation.labels_of(checked)]),
+        inputs=_joined(material.inputs, [*zip(owners, kept, strict=True)]),
+        labels=np.concatenate(
+            [material.labels, *(of[some] for of, some in zip([*labels, *labels], kept, strict=True))]
+        ),
         train=np.concatenate([material.train, first + np.arange(wanted)]),
         validation=np.concatenate([material.validation, first + wanted + np.arange(held_out)]),
     )
@@ -374,53 +446,18 @@ def rehearsed(material: Material, old: Sequence[Dataset], seed: int) -> Rehearsa
 def contents(
     inputs: Shaped[np.ndarray, "n height width channels"] | Texts, positions: Int64[np.ndarray, " some"]
 ) -> list[bytes]:
-    """Digests that tell examples apart: images as the network sees them, texts but for case and space.
+    """Digests, 16 bytes each, that are equal for copies: of images as the network sees them, and of texts.
 
-    16 bytes for each; equal ones are copies.
+    Case and space do not count in texts.
     """
     found: list[bytes] = []
     for start in range(0, len(positions), _BLOCK):
         some = positions[start : start + _BLOCK]
-        block = Texts.of(inputs[some]) if isinstance(inputs, Texts) else inputs[some]
-        digests = text_digests(block) if isinstance(block, Texts) else array_digests(block)
+        digests = (
+            text_digests(Texts.of(inputs[some])) if isinstance(inputs, Texts) else array_digests(inputs[some])
+        )
         found += [row.tobytes() for row in digests]
     return found
-
-
-def _fresh(dataset: Dataset, part: str, new_content: set[bytes]) -> Int64[np.ndarray, " fresh"]:
-    """Positions of a split whose content is not in the new data."""
-    positions = dataset.split_positions[part]
-    pairs = zip(positions.tolist(), contents(dataset.inputs, positions), strict=True)
-    return np.array([position for position, content in pairs if content not in new_content], np.int64)
-
-
-class _Pool:
-    """Old examples of one split that may be taken."""
-
-    def __init__(
-        self, old: Sequence[Dataset], positions: Sequence[Int64[np.ndarray, " _"]], classes: tuple[str, ...]
-    ) -> None:
-        self._positions = positions
-        self._labels = [labels_among(classes, each) for each in old]
-        self._target = target_of(len(classes))
-        self.size = sum(len(each) for each in positions)
-
-    def drawn(self, wanted: int, draws: np.random.Generator) -> list[Int64[np.ndarray, " _"]]:
-        """So many of the positions of each data set, each class giving its share."""
-        every, owners = np.concatenate(self._positions), self._owners()
-        values = np.concatenate(self.labels_of(self._positions))
-        places = places_in_strata(values, draws.permutation(len(every)), self._target)
-        is_taken = np.zeros(len(every), bool)
-        is_taken[np.argsort(places, kind="stable")[:wanted]] = True
-        return [every[is_taken & (owners == owner)] for owner in range(len(self._positions))]
-
-    def labels_of(self, positions: Sequence[Int64[np.ndarray, " _"]]) -> list[np.ndarray]:
-        """Labels of some positions of each data set, as the new data has them."""
-        return [labels[some] for labels, some in zip(self._labels, positions, strict=True)]
-
-    def _owners(self) -> Int64[np.ndarray, " n"]:
-        """Number of the data set of each position."""
-        return np.repeat(np.arange(len(self._positions)), [len(each) for each in self._positions])
 
 
 def labels_among(

@@ -1,7 +1,6 @@
-"""`train --from RUN`: continual training, what contradicts it, its plan and its words."""
+"""`train --from RUN`: continual training of a network, its plan, and what it means in words."""
 
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +19,6 @@ from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Recommendation
-from pellucid.networks import Network
 from pellucid.networks.extending import Centres, centres_of, copied, with_classes
 from pellucid.pipeline.continual.starting_point import (
     Earlier,
@@ -31,124 +29,22 @@ from pellucid.pipeline.continual.starting_point import (
     prepare_for,
     records_of,
     rehearsed,
+    require_no_contradiction,
     restored,
     starting_point,
 )
 from pellucid.pipeline.learners.candidates import Candidate, recommended
 from pellucid.pipeline.learners.in_run import simple_in_run, train_in_run
 from pellucid.pipeline.learners.network import NetworkLearner, recipe_words
-from pellucid.pipeline.learners.preparation import (
-    Material,
-    Plan,
-    Prepared,
-    examples_of,
-    make_plan,
-    material_of,
-    require_precision,
-)
+from pellucid.pipeline.learners.preparation import Plan, Prepared, examples_of, make_plan, require_precision
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
-from pellucid.settings import ROWS, Row, Settings, parse_image_size
+from pellucid.settings import Settings
 from pellucid.training import Examples
 from pellucid.training.batches import to_tensor
 from pellucid.training.hardware import choose_threads, pinned
 from pellucid.training.recipe import continued, continued_words
-
-# Settings that continual training has no room for are refused, with what to leave out.
-
-# Settings that a trained network has decided once and for all.
-_OF_THE_NETWORK = tuple(
-    row
-    for row in ROWS
-    if (row.group == "network" and row.name != "from_")
-    or row.name in ("task", "target", "image_size", "resize")
-)
-
-
-def require_place_of_its_own(settings: Settings, out: Path, *, is_network: bool) -> None:
-    """Refuse what `--from` cannot go with, before anything in the run's folder is touched.
-
-    Raises: `UsageError` naming what to leave out.
-    """
-    if settings.from_ is None:
-        if settings.rehearse is not None:
-            flag = "--rehearse" if settings.rehearse else "--no-rehearse"
-            raise UsageError(f"{flag}: belongs to --from RUN; give it, or leave this out")
-        return
-    if not is_network:
-        raise UsageError(
-            f"--from: continues training a network, and --model {settings.model} is none; leave one out"
-        )
-    if settings.folds is not None:
-        raise UsageError(
-            "--folds: trains every model afresh, and --from continues training one; leave one of them out"
-        )
-    if settings.learning_curve:
-        raise UsageError(
-            "--learning-curve: trains the network afresh on parts of the data, and --from continues training "
-            "a trained one; leave one of them out"
-        )
-    source, target = os.path.realpath(settings.from_), os.path.realpath(out)
-    if os.path.commonpath([source, target]) == target:
-        raise UsageError(
-            f"--out: {out} holds the network that continues training, and would be written over; choose "
-            "another --out"
-        )
-
-
-def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> None:
-    """Refuse settings that would make another network than the one that continues training.
-
-    Raises: `UsageError` naming them, and how it is there.
-    """
-    joined = ",".join(start.model.joined_columns)
-    if joined and given.get("input_column") is None:
-        raise UsageError(
-            f"--from {start.place}: its network reads texts that are joined from columns; "
-            f"give --input-column {joined!r}"
-        )
-    found = [row for row in _OF_THE_NETWORK if row.name in given and not _agrees(row, given[row.name], start)]
-    if not found:
-        return
-    facts = _facts(start)
-    known = [row for row in found if facts.get(row.name) is not None]
-    named = [f"{row.key.replace('_', '-')} {facts[row.name]}" for row in known]
-    there = f" ({', '.join(named)})" if named else ""
-    raise UsageError(
-        f"{', '.join(row.flag for row in found)}: continual training keeps the network of {start.place} as "
-        f"it is{there}; leave {'it' if len(found) == 1 else 'them'} out"
-    )
-
-
-def _agrees(row: Row, value: Any, start: StartingPoint) -> bool:
-    """True where a setting says what is so anyway, or what the run of the network was given."""
-    former: Mapping[str, Any] = {} if start.config is None else start.config["settings"]
-    if value is None or value == "auto" or (row.name in former and value == former[row.name]):
-        return True
-    fact = _facts(start).get(row.name)
-    if row.name == "image_size" and fact is not None:
-        return parse_image_size(value) == parse_image_size(fact)
-    return fact is not None and str(value) == str(fact)
-
-
-def _facts(start: StartingPoint) -> dict[str, Any]:
-    """The settings that can be read off a network; of the others only its run knows."""
-    model, config = start.model, start.network.config
-    facts = {
-        "task": model.input_kind.task,
-        "target": model.target.noun,
-        "model": config.name,
-        "activation": config.activation,
-        "dropout": config.dropout,
-    }
-    if model.preprocessing is not None:
-        size = f"{model.preprocessing.height}x{model.preprocessing.width}"
-        facts["resize"] = "stretch" if model.preprocessing.stretch else "fit"
-        return {**facts, "image_size": size, "pooling": config.pooling, "batch_norm": config.batch_norm}
-    assert isinstance(model, TextModel)  # what has no preprocessing takes texts
-    tokens = model.encoder.to_json().get("tokens")
-    return {**facts, "length": model.encoder.length, "tokens": tokens, "cell": config.cell or None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,9 +85,9 @@ class ContinualTraining:
             return [f"{self.start.place} is a model folder alone and does not say what it was trained on"]
         return [each.reason for each in self.earlier if each.dataset is None]
 
-    def learned(self, dataset: Dataset) -> Material:
+    def learned(self, dataset: Dataset) -> Dataset:
         """The new data, and behind it what is rehearsed."""
-        return material_of(dataset) if self.rehearsal is None else self.rehearsal.material
+        return dataset if self.rehearsal is None else self.rehearsal.material
 
     def new(self, dataset: Dataset) -> list[str]:
         """Classes that the network did not know."""
@@ -204,14 +100,10 @@ class ContinualTraining:
 
     def start_json(self) -> dict[str, Any]:
         """Start of a resumed run: the weights, and how to find earlier data."""
-        return {
-            "weights_sha256": self.start.sha256,
-            "earlier": [dict(each) for each in self.records],
-        }
+        return {"weights_sha256": self.start.sha256, "earlier": [dict(each) for each in self.records]}
 
     def to_json(self, dataset: Dataset) -> dict[str, Any]:
         """The form in `config.json`: enough for later runs to find all earlier data."""
-        counts = None if self.rehearsal is None else self.rehearsal.to_json()
         return {
             "from": self.start.place,
             "model": self.start.model.name,
@@ -219,7 +111,7 @@ class ContinualTraining:
             "old_classes": list(self.known.classes),
             "new_classes": self.new(dataset),
             "missing_classes": self.missing(dataset),
-            "rehearsal": counts,
+            "rehearsal": None if self.rehearsal is None else self.rehearsal.to_json(),
             "earlier": [dict(each) for each in self.records],
         }
 
@@ -254,9 +146,7 @@ def begin(
 
 
 def read_on(continual: ContinualTraining, place: str, settings: Settings) -> tuple[Dataset, Check]:
-    """Make new data ready for the network.
-
-    The data set with all classes, old and new; and what is known about it.
+    """Make new data ready for the network: with all classes, old and new.
 
     Raises: `DataError` if the data is of another kind than the network takes, or cannot be used.
     """
@@ -277,23 +167,6 @@ def recall(
     a rehearsal is asked for, and no earlier data is at hand.
     """
     place = continual.start.place
-    with stages.stage(f"reading what {place} was trained on") as stage:
-        continual = dataclasses.replace(continual, earlier=earlier_data(continual.records))
-        old = _to_rehearse(continual, settings, journal)
-        if old:
-            rehearsal = rehearsed(material_of(dataset), old, settings.seed)
-            continual = dataclasses.replace(continual, rehearsal=rehearsal if rehearsal.train else None)
-        examples = count_of(sum(len(each.train) for each in continual.at_hand), f"training {dataset.noun}")
-        stage.words = f"read what {place} was trained on: {examples} at hand"
-    return continual
-
-
-def _to_rehearse(continual: ContinualTraining, settings: Settings, journal: Journal) -> list[Dataset]:
-    """Earlier data from which examples are taken.
-
-    Raises: `DataError` if the run being resumed took some from data that is not at hand any more;
-    `UsageError` if a rehearsal is asked for, and no earlier data is at hand.
-    """
 
     def decide() -> list[str]:
         """Fingerprints of the earlier data to rehearse; all that is at hand unless it was refused."""
@@ -304,14 +177,21 @@ def _to_rehearse(continual: ContinualTraining, settings: Settings, journal: Jour
             )
         return [] if settings.rehearse is False else [each.fingerprint for each in continual.at_hand]
 
-    wanted = journal.decided("rehearsed", decide)
-    found = [each for each in continual.at_hand if each.fingerprint in wanted]
-    if len(found) < len(wanted):
-        raise DataError(
-            f"--resume: the run rehearses data that is not at hand any more: {continual.not_at_hand[0]}; "
-            "restore it, or start again with --overwrite"
-        )
-    return found
+    with stages.stage(f"reading what {place} was trained on") as stage:
+        continual = dataclasses.replace(continual, earlier=earlier_data(continual.records))
+        wanted = journal.decided("rehearsed", decide)
+        old = [each for each in continual.at_hand if each.fingerprint in wanted]
+        if len(old) < len(wanted):
+            raise DataError(
+                f"--resume: the run rehearses data that is not at hand any more: {continual.not_at_hand[0]}; "
+                "restore it, or start again with --overwrite"
+            )
+        if old:
+            rehearsal = rehearsed(dataset, old, settings.seed)
+            continual = dataclasses.replace(continual, rehearsal=rehearsal if rehearsal.train else None)
+        examples = count_of(sum(len(each.train) for each in continual.at_hand), f"training {dataset.noun}")
+        stage.words = f"read what {place} was trained on: {examples} at hand"
+    return continual
 
 
 def recommended_on(
@@ -338,70 +218,56 @@ def recommended_on(
 # Effect of continual training on classes and old knowledge, in sentences for people and `config.json`.
 
 _NAMES_SHOWN = 5
+# New numbers are likely in another unit from so many deviations off, or so many times wider or narrower, on.
 _FAR_OFF, _MUCH_WIDER = 3.0, 10.0
 
 
 def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings) -> list[str]:
     """Sentences on what becomes of classes and of old knowledge; one that warns starts with `warning:`."""
-    said = _about_classes(continual, dataset)
-    missing = continual.missing(dataset)
-    if continual.rehearsal is not None:
-        said.append(
-            f"The network rehearses {continual.rehearsal.train:,} of the {continual.rehearsal.of:,} old "
-            f"training {dataset.noun}s beside the {len(dataset.train):,} new ones; other models learn "
-            "from the new ones alone."
-        )
-    else:
-        said.append(f"No old {dataset.noun}s are rehearsed: {_why_not(continual, settings)}.")
-    if continual.rehearsal is None and missing:
-        said.append(
-            f"warning: without them the network forgets {_named(missing)}, of which the new data has "
-            "nothing; to keep them, train on old and new data together"
-        )
-    return [*said, *_about_units(continual.start.network, dataset)]
-
-
-def _why_not(continual: ContinualTraining, settings: Settings) -> str:
-    """The reason why nothing is rehearsed."""
-    if settings.rehearse is False:
-        return "as --no-rehearse asks"
-    return "all of them stand in the new data" if continual.at_hand else continual.not_at_hand[0]
-
-
-def _about_classes(continual: ContinualTraining, dataset: Dataset) -> list[str]:
-    """Sentences on new classes, and on those that the new training data lacks."""
-    new, missing = continual.new(dataset), continual.missing(dataset)
-    said = []
+    new, missing, rehearsal = continual.new(dataset), continual.missing(dataset), continual.rehearsal
+    lines = []
     if new:
         rows = "its row" if len(new) == 1 else "their rows"
         starts = "starts from the mean of its" if len(new) == 1 else "start from the means of their"
-        said.append(
+        lines.append(
             f"New {'class' if len(new) == 1 else 'classes'}: {_named(new)}; {rows} in the last layer "
             f"{starts} examples, and the old classes keep theirs."
         )
     if missing:
         stay = "it stays" if len(missing) == 1 else "they stay"
-        said.append(f"No new training example has {_named(missing)}; {stay} among the network's answers.")
-    return said
-
-
-def _about_units(network: Network, dataset: Dataset) -> Sequence[str]:
-    """A warning about numbers that lie far from those the network knows."""
-    if network.rescale is None:  # it predicts classes
-        return ()
-    mean, std = float(network.rescale.mean), float(network.rescale.std)
-    new = dataset.labels[dataset.train]
-    ratio = float(new.std()) / std
-    if abs(float(new.mean()) - mean) <= _FAR_OFF * std and 1 / _MUCH_WIDER <= ratio <= _MUCH_WIDER:
-        return ()
-    return (
-        f"warning: the new numbers lie around {new.mean():.3g} (spread {new.std():.3g}), those that the "
-        f"network learned before around {mean:.3g} (spread {std:.3g}); are they in the same unit?",
-    )
+        lines.append(f"No new training example has {_named(missing)}; {stay} among the network's answers.")
+    if rehearsal is not None:
+        lines.append(
+            f"The network rehearses {rehearsal.train:,} of the {rehearsal.of:,} old training {dataset.noun}s "
+            f"beside the {len(dataset.train):,} new ones; other models learn from the new ones alone."
+        )
+    else:
+        if settings.rehearse is False:
+            why = "as --no-rehearse asks"
+        else:
+            why = "all of them stand in the new data" if continual.at_hand else continual.not_at_hand[0]
+        lines.append(f"No old {dataset.noun}s are rehearsed: {why}.")
+    if rehearsal is None and missing:
+        lines.append(
+            f"warning: without them the network forgets {_named(missing)}, of which the new data has "
+            "nothing; to keep them, train on old and new data together"
+        )
+    rescale = continual.start.network.rescale
+    if rescale is not None:  # it predicts numbers
+        mean, std = float(rescale.mean), float(rescale.std)
+        numbers = dataset.labels[dataset.train]
+        is_wider = not 1 / _MUCH_WIDER <= float(numbers.std()) / std <= _MUCH_WIDER
+        if is_wider or abs(float(numbers.mean()) - mean) > _FAR_OFF * std:
+            lines.append(
+                f"warning: the new numbers lie around {numbers.mean():.3g} (spread {numbers.std():.3g}), "
+                f"those that the network learned before around {mean:.3g} (spread {std:.3g}); are they in "
+                "the same unit?"
+            )
+    return lines
 
 
 def _named(names: Sequence[str]) -> str:
-    """The first few names of classes; how many more follow."""
+    """The first few names of classes, and how many there are if more follow."""
     shown = some([quoted(name) for name in names], _NAMES_SHOWN)
     return shown if len(names) <= _NAMES_SHOWN else f"{count_of(len(names), 'class')} ({shown})"
 
@@ -419,66 +285,54 @@ def continual_learner(continual: ContinualTraining, context: RunContext) -> Netw
     dataset, settings, journal = context.dataset, context.settings, context.journal
 
     def decide(prepared: Prepared) -> Plan:
-        return journal.decided(
-            "plan", lambda: _plan(prepared, continual, context), Plan.to_json, Plan.from_json
-        )
+        """The plan of a fresh network, with a gentler recipe."""
+        with context.stages.stage("planning") as stage:
+            plan = make_plan(settings, prepared)
+            examples, new = len(prepared.examples.train), len(continual.new(dataset))
+            recipe = continued(plan.recipe, settings, examples, new_classes=new)
+            gently = continued_words(plan.recipe, recipe, settings)
+            reasons = (*sentences(continual, dataset, settings), gently, *plan.reasons)
+            plan = dataclasses.replace(plan, recipe=recipe, reasons=reasons)
+            stage.words = f"planned continual training of {plan.name}: {recipe_words(plan)}"
+            stage.details += reasons
+        return plan
 
     return NetworkLearner(
         settings,
         prepare=lambda _: _prepared(continual, dataset, settings),
-        decide=decide,
+        decide=lambda prepared: journal.decided(
+            "plan", lambda: decide(prepared), Plan.to_json, Plan.from_json
+        ),
         train=partial(train_in_run, context=context),
         beside=partial(simple_in_run, context=context),
     )
 
 
-def _plan(prepared: Prepared, continual: ContinualTraining, context: RunContext) -> Plan:
-    """The plan of a fresh network, with a gentler recipe."""
-    dataset, settings = context.dataset, context.settings
-    with context.stages.stage("planning") as stage:
-        plan = make_plan(settings, prepared)
-        examples, new = len(prepared.examples.train), len(continual.new(dataset))
-        recipe = continued(plan.recipe, settings, examples, new_classes=new)
-        gently = continued_words(plan.recipe, recipe, settings)
-        reasons = (*sentences(continual, dataset, settings), gently, *plan.reasons)
-        plan = dataclasses.replace(plan, recipe=recipe, reasons=reasons)
-        stage.words = f"planned continual training of {plan.name}: {recipe_words(plan)}"
-        stage.details += reasons
-    return plan
-
-
 def _prepared(continual: ContinualTraining, dataset: Dataset, settings: Settings) -> Prepared:
-    """The material, and the network itself with a row for each class."""
+    """The material, and the network itself with its last layer in the order of all classes."""
     model, material = continual.start.model, continual.learned(dataset)
-    inputs = material.inputs
     if isinstance(model, TextModel):
-        assert isinstance(inputs, Texts)  # data for a model of texts was read as texts
-        examples = examples_of(model.encoder.encode(inputs), material)
+        assert isinstance(material.inputs, Texts)  # data for a model of texts was read as texts
+        examples = examples_of(model.encoder.encode(material.inputs), material)
     else:
-        assert not isinstance(inputs, Texts)
-        examples = examples_of(inputs, material)
+        assert not isinstance(material.inputs, Texts)
+        examples = examples_of(material.inputs, material)
+
+    def centres() -> Centres:
+        return centres_of(model.network, _some_of_each(examples, settings.seed), len(dataset.classes))
+
     with pinned(choose_threads(settings)):
-        network = _with_all_classes(model.network, model.classes, dataset.classes, examples, settings.seed)
+        if dataset.classes:
+            places = {name: place for place, name in enumerate(model.classes)}
+            network = with_classes(model.network, [places.get(name) for name in dataset.classes], centres)
+        else:
+            network = copied(model.network)
     if any(record["settings"].get("tune_vectors") is False for record in continual.records):
         for layer in network.modules():
             if isinstance(layer, nn.Embedding):
                 layer.weight.requires_grad_(False)
     preparation = model.encoder if isinstance(model, TextModel) else model.preprocessing
     return Prepared(model.name, examples, preparation, trained=network)
-
-
-def _with_all_classes(
-    network: Network, old: Sequence[str], classes: Sequence[str], examples: Examples, seed: int
-) -> Network:
-    """The network with its last layer in the order of all classes; of numbers as it is."""
-    if not classes:
-        return copied(network)
-    places = {name: place for place, name in enumerate(old)}
-
-    def centres() -> Centres:
-        return centres_of(network, _some_of_each(examples, seed), len(classes))
-
-    return with_classes(network, [places.get(name) for name in classes], centres)
 
 
 def _some_of_each(

@@ -1,6 +1,6 @@
 """Disagreement of the test with validation, with the choice of a model, and between slices of the data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,19 @@ from pellucid.evaluation.exchange_tests import flip_p_values, splits_p_value
 from pellucid.evaluation.model_comparison import ADDED
 from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.reports.formatting import Score, interval, scored
+from pellucid.reports.formatting import interval, read_score, scored
 from pellucid.settings import METRICS, metric_of
 
-# With fewer examples in either split no score is stable enough to speak of.
+# With fewer examples no score is stable enough to report a difference.
 _FEWEST = 20
+
+
+def _terms(key: str, labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """Contribution of each example to a score, by the key of its metric."""
+    if key == "log_loss":
+        return log_loss_terms(labels, answers)
+    found: np.ndarray = answers.argmax(axis=1) == labels if key == "accuracy" else (answers - labels) ** 2
+    return found.astype(np.float64)
 
 
 def disagreement(
@@ -28,10 +36,8 @@ def disagreement(
 ) -> dict[str, Any] | None:
     """Compare the recommended model's scores in validation and test, which are other examples.
 
-    Classes are compared by accuracy and log loss, numbers by squared errors, with Holm's correction.
-
-    The form of `disagreement` in `metrics.json`: metric, both scores, both sizes, p-value, whether the test
-    is the worse one, and all of it in words; `None` where the difference can be chance.
+    Classes are compared by accuracy and log loss, numbers by squared errors, with Holm's correction. The form
+    of `disagreement` in `metrics.json`; `None` where the difference can be chance.
     """
     positions = candidate.held_out.positions
     if min(len(positions), len(dataset.test)) < _FEWEST:
@@ -67,17 +73,8 @@ def disagreement(
     }
 
 
-def _terms(key: str, labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """What each example adds to a score, by the key of its metric."""
-    if key == "log_loss":
-        return log_loss_terms(labels, answers)
-    is_right = key == "accuracy"
-    found: np.ndarray = answers.argmax(axis=1) == labels if is_right else (answers - labels) ** 2
-    return found.astype(np.float64)
-
-
 def _reason(dataset: Dataset, settings: Mapping[str, Any], *, is_worse: bool) -> str:
-    """What may have set the splits apart, by who made them, and what to go by."""
+    """What may make the splits differ, by who made them, and what to go by."""
     if TEST in dataset.given_splits:
         why = (
             "The test came with the data: it may be of another source, other groups (people, devices, "
@@ -105,29 +102,15 @@ def _reason(dataset: Dataset, settings: Mapping[str, Any], *, is_worse: bool) ->
     return f"{why}. Go by the test score" + (f"; {remedy}." if is_worse else ".")
 
 
-# Contradiction: the test's word on the choice of a model, which was made without it.
-
-# Test examples below which nothing is said.
-
-# Contribution of each example to a score, by the key of the metric.
-_TERMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "accuracy": lambda labels, answers: (answers.argmax(axis=1) == labels).astype(np.float64),
-    "log_loss": log_loss_terms,
-    "root_mean_squared_error": lambda labels, answers: (answers - labels) ** 2,
-}
-
-
 def contradiction(
     recommended: str, tested: Mapping[str, Tested], dataset: Dataset, metric: str | None, seed: int
 ) -> dict[str, Any] | None:
     """Find the model that is farthest ahead of the recommended one on the test, beyond chance and noticeably.
 
     Classes are compared by accuracy (McNemar's test) and by log loss (exchanged answers), numbers by squared
-    errors; all comparisons are counted (Holm). A lead below what `Metric.matters` states is none.
-    `metric` is the value of `--metric`, which is then the only score that may contradict.
-
-    The form of `contradiction` in `metrics.json`: the model, the metric, both scores, the p-value and all of
-    it in words; `None` where no model is ahead beyond chance.
+    errors; all comparisons are counted (Holm). A lead below what `Metric.matters` states is none. `metric` is
+    the value of `--metric`, which is then the only score that may contradict. The form of `contradiction` in
+    `metrics.json`; `None` where no model is ahead beyond chance.
     """
     labels = dataset.labels[dataset.test]
     others = [name for name in tested if name != recommended]
@@ -138,7 +121,7 @@ def contradiction(
     for key in dataset.target.contested:
         if asked not in (None, key):
             continue
-        terms = {name: _TERMS[key](labels, each.answers) for name, each in tested.items()}
+        terms = {name: _terms(key, labels, each.answers) for name, each in tested.items()}
         sign = -1.0 if METRICS[key].is_error else 1.0
         for name in others:
             ahead = sign * (terms[name] - terms[recommended])
@@ -184,9 +167,6 @@ def _lead(key: str, other: float, recommended: float) -> float:
     return float(np.sqrt(ratio) if key == "root_mean_squared_error" else ratio) - 1
 
 
-# Scores of the recommended model by the values of a column.
-
-
 def sliced(dataset: Dataset, column: str | None, tested: Tested) -> Slices | None:
     """Scores on the test examples of each value; `None` where no column was asked for, or nothing tested."""
     if column is None or dataset.slices is None or len(dataset.test) == 0:
@@ -201,11 +181,11 @@ def worst_slice(slices: Mapping[str, Any] | None, noun: str) -> str | None:
     if slices is None or len(slices["values"]) < 2:
         return None
     worst = slices["values"][0]
-    score = Score.read(worst["score"])
+    score = read_score(worst["score"])
     if score is None:
         return None
     column, value = quoted(slices["column"]), quoted(worst["value"])
-    others = [Score.read(each["score"]) for each in slices["values"]]
+    others = [read_score(each["score"]) for each in slices["values"]]
     if all(each is None or each.value == score.value for each in others):
         return f"no value of {column} is worse than another"
     beyond = "significantly worse than all" if worst["worse_than_all"] else "which could be chance"

@@ -3,8 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64, UInt8
@@ -20,10 +19,9 @@ from pellucid.evaluation.generated_images import (
     nearest,
     spread,
 )
-from pellucid.evaluation.intervals import Interval, percentile_interval, resample, wilson
+from pellucid.evaluation.intervals import percentile_interval, resample, wilson
 from pellucid.insight.training_courses import AdversarialCourse, find_adversarial
 from pellucid.pipeline.learners.network import NetworkLearner
-from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.reports import GeneratedFacts, LatentMap, Pair, Walk
 from pellucid.reports.generated_sections import REAL
 from pellucid.settings import Settings
@@ -48,18 +46,14 @@ class Maker(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class _Halves:
-    """Images that every maker is measured with.
+class _Halves(NamedTuple):
+    """Images that every maker is measured with, and their classes.
 
     Attributes:
-        train: real images to learn from.
-        labels: classes of these.
+        train: real images to learn from, with `labels`.
         first: held-out images that made ones are compared with.
-        second: as many others, which stand for a perfect generator.
-        second_labels: classes of these.
+        second: as many others, in place of a perfect generator.
         tested: all held-out images.
-        tested_labels: classes of these.
     """
 
     train: Images
@@ -80,7 +74,20 @@ def measured(makers: Mapping[str, Maker], dataset: Dataset, settings: Settings) 
     """
     if not can_be_measured(dataset):
         return None
-    halves = _halves(dataset, _held_out(dataset), settings.seed)
+    draws = generator(settings.seed, Purpose.GENERATED_MEASURES)
+    inputs, labels, held_out = np.asarray(dataset.inputs), dataset.labels, held_out_images(dataset)
+    train, drawn = draws.permutation(dataset.train)[:MOST_TRAINED], draws.permutation(held_out)
+    count = min(MOST_COMPARED, len(drawn) // 2)
+    first, second = np.sort(drawn[:count]), np.sort(drawn[count : 2 * count])
+    halves = _Halves(
+        inputs[train],
+        labels[train],
+        inputs[first],
+        inputs[second],
+        labels[second],
+        inputs[held_out],
+        labels[held_out],
+    )
     judge = _judge(halves.train, halves.labels, dataset, settings) if len(dataset.classes) > 1 else None
     look = _scaled(
         Components(halves.train, _COMPONENTS).of if judge is None else judge.transform, halves.first
@@ -107,11 +114,12 @@ def measured(makers: Mapping[str, Maker], dataset: Dataset, settings: Settings) 
 
 
 def can_be_measured(dataset: Dataset) -> bool:
-    """Tell whether enough images are held out to measure made ones by."""
-    return len(_held_out(dataset)) >= 2 * LEAST_COMPARED
+    """True where enough images are held out to measure made ones by."""
+    return len(held_out_images(dataset)) >= 2 * LEAST_COMPARED
 
 
-def _held_out(dataset: Dataset) -> Int64[np.ndarray, " held"]:
+def held_out_images(dataset: Dataset) -> Int64[np.ndarray, " held"]:
+    """Positions of the test split or, without one, of validation."""
     return dataset.test if len(dataset.test) else dataset.validation
 
 
@@ -121,28 +129,9 @@ def measuring_seconds(makers: int, dataset: Dataset, settings: Settings) -> floa
         return 2.0 * makers
     learner = NetworkLearner(_judging(settings, min(MOST_TRAINED, len(dataset.train))))
     material = dataclasses.replace(
-        material_of(dataset), train=dataset.train[:MOST_TRAINED], validation=dataset.validation[:0]
+        dataset, train=dataset.train[:MOST_TRAINED], validation=dataset.validation[:0]
     )
     return (makers + 1) * (_SLOWER * learner.cost(material) + 3.0)
-
-
-def _halves(dataset: Dataset, held_out: Int64[np.ndarray, " held"], seed: int) -> _Halves:
-    """Draw the images that every maker is measured with."""
-    draws = generator(seed, Purpose.GENERATED_MEASURES)
-    inputs, labels = np.asarray(dataset.inputs), dataset.labels
-    train = draws.permutation(dataset.train)[:MOST_TRAINED]
-    drawn = draws.permutation(held_out)
-    count = min(MOST_COMPARED, len(drawn) // 2)
-    first, second = np.sort(drawn[:count]), np.sort(drawn[count : 2 * count])
-    return _Halves(
-        train=inputs[train],
-        labels=labels[train],
-        first=inputs[first],
-        second=inputs[second],
-        second_labels=labels[second],
-        tested=inputs[held_out],
-        tested_labels=labels[held_out],
-    )
 
 
 def _row(
@@ -160,10 +149,11 @@ def _row(
         each.reshape(len(each), -1) for each in (halves.train, halves.first, halves.second, made)
     )
     copies = memorisation(train, first, second, flat, seed)
+    recognised, by_class = _recognised(judge, made, halves.second_labels)
     return {
-        "accuracy_trained_on_it": _accuracy(trained, halves.tested, halves.tested_labels),
-        "accuracy_on_it": _accuracy(judge, made, halves.second_labels),
-        "recognised_by_class": _by_class(judge, made, halves.second_labels),
+        "accuracy_trained_on_it": _recognised(trained, halves.tested, halves.tested_labels)[0],
+        "accuracy_on_it": recognised,
+        "recognised_by_class": by_class,
         "frechet_distance": frechet(of_first, of_made)._asdict(),
         "kernel_distance": kernel_distance(of_first, of_made)._asdict(),
         "coverage": near.coverage._asdict(),
@@ -178,35 +168,25 @@ def _row(
     }
 
 
-def _accuracy(
+def _recognised(
     model: Model | None, images: Images, labels: Int64[np.ndarray, " n"]
-) -> dict[str, float] | None:
-    """Share that a classifier gets right, with its interval."""
+) -> tuple[dict[str, float] | None, dict[str, float] | None]:
+    """Share that a classifier gets right, with its interval, and that of each class; `None` without one."""
     if model is None:
-        return None
-    hits = int((model.predict_proba(images).argmax(axis=1) == labels).sum())
-    found: Interval = wilson(hits, len(labels))
-    return found._asdict()
-
-
-def _by_class(
-    model: Model | None, images: Images, labels: Int64[np.ndarray, " n"]
-) -> dict[str, float] | None:
-    """Share of the images of each class that a classifier gets right, by the class's name."""
-    if model is None:
-        return None
+        return None, None
     hits = model.predict_proba(images).argmax(axis=1) == labels
-    return {
+    by_class = {
         name: float(hits[labels == code].mean())
         for code, name in enumerate(model.classes)
         if (labels == code).any()
     }
+    return wilson(int(hits.sum()), len(labels))._asdict(), by_class
 
 
 def _judge(images: Images, labels: Int64[np.ndarray, " n"], dataset: Dataset, settings: Settings) -> Model:
     """Small classifier that learns from some images alone."""
     everything = np.arange(len(images), dtype=np.int64)
-    material = Material(
+    material = Dataset(
         images, labels, everything, everything[:0], dataset.classes, preprocessing=dataset.preprocessing
     )
     return NetworkLearner(_judging(settings, len(images))).fit(material)[0].model
@@ -267,27 +247,26 @@ def bound_scores(
         "reconstruction": found.reconstruction,
         "kl": found.divergence,
     }
-    return {name: _with_interval(values, seed) for name, values in rows.items()}
+
+    def with_interval(values: Float64[np.ndarray, " n"]) -> dict[str, float]:
+        draws = resample(lambda weights: weights @ values[:, None] / len(values), len(values), seed)
+        return percentile_interval(float(values.mean()), draws[:, 0])._asdict()
+
+    return {name: with_interval(values) for name, values in rows.items()}
 
 
 def active_units(model: AutoencoderModel, dataset: Dataset, positions: Int64[np.ndarray, " n"]) -> int:
-    """Number of latent numbers that tell images of one class apart, by some images of the data."""
+    """Number of latent numbers that separate images of one class, by some images of the data."""
     means, variances = model.posteriors(np.asarray(dataset.inputs)[positions])
     labels = dataset.labels[positions]
     shares, weights = [], []
     for code in np.unique(labels).tolist():
-        told = means[labels == code].astype(np.float64).var(axis=0)
-        shares.append(told / (told + variances[labels == code].mean(axis=0)))
+        of_means = means[labels == code].astype(np.float64).var(axis=0)
+        shares.append(of_means / (of_means + variances[labels == code].mean(axis=0)))
         weights.append(int((labels == code).sum()))
     if not shares:
         return 0
     return int((np.average(shares, axis=0, weights=weights) > ACTIVE_ABOVE).sum())
-
-
-def _with_interval(values: Float64[np.ndarray, " n"], seed: int) -> dict[str, float]:
-    """Mean of some numbers with its 95 % interval."""
-    draws = resample(lambda weights: weights @ values[:, None] / len(values), len(values), seed)
-    return percentile_interval(float(values.mean()), draws[:, 0])._asdict()
 
 
 # Judging an adversarial network: what its discriminator takes for real, and what went wrong in training.
@@ -299,12 +278,11 @@ def taken_for_real(model: AdversarialModel, dataset: Dataset, seed: int) -> dict
     """Share of images that the discriminator takes for real ones of their class, with intervals.
 
     Of training images, of held-out ones (left out where there are none) and of made ones. Where it takes
-    training images for real far more often than held-out ones, it knows them by heart.
+    training images for real far more often than held-out ones, it has memorised them.
     """
     inputs, labels = np.asarray(dataset.inputs), dataset.labels
-    held_out = dataset.test if len(dataset.test) else dataset.validation
     shares = {}
-    for name, positions in (("train", dataset.train), ("held_out", held_out)):
+    for name, positions in (("train", dataset.train), ("held_out", held_out_images(dataset))):
         some = positions[:: max(1, -(-len(positions) // _MOST))]
         if len(some):
             scores = model.scores(inputs[some], labels[some])
@@ -322,17 +300,14 @@ def findings_of_generator(
     if not history or "train_discriminator_accuracy" not in history[-1]:
         return {}
     rows = {} if measures is None else measures["models"]
+    coverage = {each: float(row["coverage"]["value"]) for each, row in rows.items() if each in (name, REAL)}
     course = AdversarialCourse(
         told_apart=[float(record["train_discriminator_accuracy"]) for record in history],
         generator_losses=[float(record["train_generator_loss"]) for record in history],
-        coverage=_value(rows, name, "coverage"),
-        real_coverage=_value(rows, REAL, "coverage"),
+        coverage=coverage.get(name),
+        real_coverage=coverage.get(REAL),
     )
     return {"findings": [finding.to_json() for finding in find_adversarial(course)]}
-
-
-def _value(rows: Mapping[str, Any], name: str, key: str) -> float | None:
-    return float(rows[name][key]["value"]) if name in rows else None
 
 
 # Selection of made images that the report of a generator shows.
@@ -351,7 +326,7 @@ def generated_facts(model: Generator, dataset: Dataset, seed: int) -> GeneratedF
     labels = model.turns(count)
     images = model.sample(labels, seed)
     samples = {names[code]: list(images[labels == code]) for code in range(shown)}
-    held_out = dataset.test if len(dataset.test) else dataset.validation
+    held_out = held_out_images(dataset)
     if not isinstance(model, AutoencoderModel) or not len(held_out):
         return GeneratedFacts(samples, _nearest(model, dataset, seed))
     draws = generator(seed, Purpose.GENERATED_SHOWN)

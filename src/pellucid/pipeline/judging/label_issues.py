@@ -17,16 +17,15 @@ from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import count_of
 from pellucid.evaluation import LabelError, LabelJudgement, fit_temperature, judge_label_issues
+from pellucid.pipeline.judging.refitting import Split, cross_fit
 from pellucid.pipeline.judging.report_facts import shown
-from pellucid.pipeline.learners.candidates import Candidate, raw_answers
+from pellucid.pipeline.judging.testing import drawn
+from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.evaluation_budget import most_within_limit
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.pipeline.run.stages import Stages
 from pellucid.reports import LabelIssue, LabelIssues
 from pellucid.settings import Settings
-
-# Judges of labels: models and their answers about examples that they did not learn from.
 
 # Training examples that are judged, at most; of more so many are drawn.
 _MOST_EXAMINED = 20_000
@@ -37,11 +36,9 @@ FOLDS, FOLDS_OF_FEW, FEW = 3, 5, 5_000
 # Features up to which a discriminant costs seconds; its time grows with their cube.
 _WIDEST = 3_000
 
-# Judges that are quick, and whose probabilities are nearer to the truth than those of others as accurate.
-#
-# The first learns where classes part, the second where their middles lie, so that they err on other examples,
-# and the mean of both is right more often. The set-up of the first is chosen by accuracy: the log loss
-# prefers weaker penalties, which learn the wrong labels.
+# Judges that are quick, and whose probabilities are nearer to the truth than those of others as accurate
+# (docs/statistics.md). One learns where classes divide, the other where their means lie, so that they err on
+# other examples. The set-up of the first is chosen by accuracy: log loss prefers penalties that fit errors.
 LEARNER, BESIDE = "logistic-regression", "linear-discriminant"
 
 # Of images that no backbone has seen.
@@ -49,9 +46,12 @@ _FEATURES = "hog"
 
 _SEEN = {"image": "histograms of oriented gradients", "text": "TF-IDF of words and characters"}
 
+# Likely errors that the report shows.
+_SHOWN = 40
+
 
 class Judge(NamedTuple):
-    """A judge of labels, and what it said.
+    """A judge of labels, and its answers.
 
     Attributes:
         name: of the model.
@@ -72,23 +72,22 @@ class Judge(NamedTuple):
     beside: str | None = None
     is_drawn: bool = False
 
+    @property
+    def names(self) -> str:
+        """Its models in words."""
+        return self.name if self.beside is None else f"{self.name} and {self.beside}"
+
 
 def held_out_judge(
     recommended: Candidate, dataset: Dataset, test: Float64[np.ndarray, "test classes"]
 ) -> Judge:
-    """The recommended model as the judge of what it did not learn from, of the test by what it said then."""
-    positions, answers = _held_out(recommended)
-    return Judge(
-        recommended.name,
-        recommended.features,
-        np.concatenate([positions, dataset.test]),
-        np.concatenate([answers, test]),
+    """The recommended model as the judge of what it did not learn from, `test` being its answers then."""
+    held_out = recommended.held_out
+    positions, answers = (
+        np.concatenate([held_out.positions, dataset.test]),
+        np.concatenate([held_out.answers, test]),
     )
-
-
-def _held_out(candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the examples before the test that a model did not learn from, and its answers."""
-    return candidate.held_out.positions, candidate.held_out.answers
+    return Judge(recommended.name, recommended.features, positions, answers)
 
 
 def fold_judge(
@@ -100,47 +99,43 @@ def fold_judge(
 ) -> Judge | None:
     """Logistic regression, trained anew for each fold of the training examples on the others.
 
-    Of images, and on the features of a backbone, linear discriminant analysis answers beside it.
-
-    Args:
-        candidates: the models of the run.
-        dataset: the data.
-        known: what was judged already; those examples are not judged again.
-        settings: seed and threads.
-        within: training examples that there is time to judge; `None` without a limit.
-
-    Returns:
-        The judge of at most 20,000 training examples, drawn by chance where there are more, and of fewer
-        under a time limit; `None` where there are too few left to learn from.
+    Of images, and on the features of a backbone, linear discriminant analysis answers beside it. At most
+    20,000 training examples are judged, `within` where there is no time for more, and none that `known` has
+    judged; chance draws them where there are more. `None` where there are too few left to learn from.
     """
     body = _best_body(candidates, dataset)
     able = dataset.train if body is None or body.stored is None else body.stored.train
     left = np.setdiff1d(able, known.positions)
     most = most_within_limit(_MOST_EXAMINED, settings, are_texts=isinstance(dataset.inputs, Texts))
     most = most if within is None else min(most, within)
-    positions = np.sort(generator(settings.seed, Purpose.LABEL_ISSUES).permutation(left)[:most])
+    positions = drawn(left, most, settings.seed, Purpose.LABEL_ISSUES)
     together = dataset.together[positions]
     if len(np.unique(together)) < 2 * FOLDS or len(np.unique(dataset.labels[positions])) < 2:
         return None
-    seen = _seen(dataset, positions, body)
-    are_rows = isinstance(seen, np.ndarray)  # texts stay where they are: their n-grams are counted already
-    material = Material(
+    seen: np.ndarray | Texts
+    if body is not None and body.stored is not None:
+        seen = body.stored.hidden(positions)
+    elif isinstance(dataset.inputs, Texts):
+        seen = dataset.inputs  # they stay where they are: their n-grams are counted already
+    else:
+        seen = extract(_FEATURES, dataset.inputs[positions])
+    are_rows = isinstance(seen, np.ndarray)
+    material = Dataset(
         seen,
         dataset.labels[positions] if are_rows else dataset.labels,
         train=np.arange(len(positions)) if are_rows else positions,
         validation=np.zeros(0, np.int64),
         classes=dataset.classes,
     )
-    folds = FOLDS_OF_FEW if isinstance(seen, np.ndarray) and len(positions) <= FEW else FOLDS
+    folds = FOLDS_OF_FEW if are_rows and len(positions) <= FEW else FOLDS
     fold = folds_of(together, folds, settings.seed)
-    by_accuracy = dataclasses.replace(settings, metric="accuracy")
     setup = None if settings.metric == "log-loss" else _setup(candidates, body, material)
-    # The judgement finds a temperature of its own, so that no model is trained for the scale of each fold.
-    # Scale that the run's own logistic regression found at this set-up; `None` where there is none.
     learner = ClassicalLearner(
         LEARNER,
-        by_accuracy,
+        dataclasses.replace(settings, metric="accuracy"),
         setup=setup,
+        # That of the run's own logistic regression at this set-up: no model is trained for the scale of each
+        # fold, since the judgement finds a temperature of its own.
         scale=next((each.scale for each in candidates if each.name == LEARNER and each.setup == setup), None),
     )
     answers = out_of_fold(learner, material, fold)
@@ -152,27 +147,32 @@ def fold_judge(
 
 
 def _best_body(candidates: Sequence[Candidate], dataset: Dataset) -> Candidate | None:
-    """Logistic regression on the frozen backbone that serves it best; `None` without a backbone.
+    """Logistic regression on the frozen backbone that serves it best by what was held out.
 
-    It is left out where logistic regression on what the inputs themselves show is more accurate.
+    `None` without a backbone, or where logistic regression on the inputs themselves is more accurate.
     """
-    alone = {each.name: _accuracy(each, dataset) for each in candidates}
+
+    def score(candidate: Candidate | None) -> float:
+        if candidate is None or not len(candidate.held_out.positions):
+            return 0.0
+        return accuracy(dataset.labels[candidate.held_out.positions], candidate.held_out.answers)
+
     frozen = [
         each
         for each in candidates
         if each.name.startswith(f"{LEARNER}-on-") and each.stored is not None and each.stored.hidden_from == 0
     ]
-    best = max(frozen, key=lambda each: alone[each.name], default=None)
-    return None if best is None or alone.get(LEARNER, 0.0) > alone[best.name] else best
+    best = max(frozen, key=score, default=None)
+    alone = next((each for each in candidates if each.name == LEARNER), None)
+    return None if best is None or score(alone) > score(best) else best
 
 
-def _setup(candidates: Sequence[Candidate], body: Candidate | None, material: Material) -> Setting | None:
+def _setup(candidates: Sequence[Candidate], body: Candidate | None, material: Dataset) -> Setting | None:
     """Set-up of the run's own logistic regression on the same features, which validation chose.
 
     `None` where there is none, and each fold's training examples choose.
     """
-    alone = next((each for each in candidates if each.name == LEARNER), None)
-    same = body or alone
+    same = body or next((each for each in candidates if each.name == LEARNER), None)
     if same is None or (body is None and material.takes != "texts" and same.features != _FEATURES):
         return None
     features, words = same.setup
@@ -181,28 +181,11 @@ def _setup(candidates: Sequence[Candidate], body: Candidate | None, material: Ma
     return VALUES, words.removeprefix(f"{FEATURES[_FEATURES].title}, ")
 
 
-def _accuracy(candidate: Candidate, dataset: Dataset) -> float:
-    """Accuracy on what was held out; 0 where nothing was."""
-    positions, answers = _held_out(candidate)
-    return accuracy(dataset.labels[positions], answers) if len(positions) else 0.0
-
-
-def _seen(
-    dataset: Dataset, positions: Int64[np.ndarray, " judged"], body: Candidate | None
-) -> np.ndarray | Texts:
-    """Features of examples for the judge: a backbone's, or those of images; or all texts as they are."""
-    if body is not None and body.stored is not None:
-        return body.stored.hidden(positions)
-    if isinstance(dataset.inputs, Texts):
-        return dataset.inputs
-    return extract(_FEATURES, dataset.inputs[positions])
-
-
 def folds_of(together: Int64[np.ndarray, " n"], folds: int, seed: int) -> Int64[np.ndarray, " n"]:
     """Draw the fold of each example, from 0.
 
-    `together` is the number of the set that each belongs to: copies must not be parted, or a model knows the
-    label of one by the other.
+    `together` is the number of the set that each belongs to: copies must not be separated, or a model knows
+    the label of one by the other.
     """
     sets, members = np.unique(together, return_inverse=True)
     draws = generator(seed, Purpose.LABEL_ISSUES, 1)
@@ -211,31 +194,31 @@ def folds_of(together: Int64[np.ndarray, " n"], folds: int, seed: int) -> Int64[
 
 
 def out_of_fold(
-    learner: ClassicalLearner, material: Material, fold: Int64[np.ndarray, " train"]
+    learner: ClassicalLearner, material: Dataset, fold: Int64[np.ndarray, " train"]
 ) -> Float64[np.ndarray, "train classes"]:
-    """Answers about training examples, by models that did not learn from them.
+    """Answers about the training examples, whose folds are given, by models trained on the other folds.
 
-    Args:
-        learner: trained once for each fold, on the others, at the set-up that serves best without the first.
-        material: whose training examples are asked about; its validation examples are not used.
-        fold: of each training example.
-
-    Returns:
-        A row for each training example.
+    All are trained at the set-up that serves best without the first fold.
     """
-    answers = np.zeros((len(material.train), len(material.classes)))
-    for number in range(int(fold.max()) + 1):
-        asked = fold == number
-        part = dataclasses.replace(material, train=material.train[~asked], validation=material.validation[:0])
+
+    def fit(part: Dataset) -> Sequence[Candidate]:
+        nonlocal learner
         (fitted,) = learner.fit(part)
         # Comparing set-ups costs as much as learning, and on the other folds ends the same.
         learner = dataclasses.replace(learner, setup=fitted.setup)
-        answers[asked] = raw_answers(fitted, material, material.train[asked])
+        return [fitted]
+
+    folds = [fold == number for number in range(int(fold.max()) + 1)]
+    parts = [dataclasses.replace(material.without_validation, train=material.train[~each]) for each in folds]
+    splits = [Split(part, material.train[each]) for part, each in zip(parts, folds, strict=True)]
+    answers = np.zeros((len(material.train), len(material.classes)))
+    for asked, found in zip(folds, cross_fit(fit, splits), strict=True):
+        answers[asked] = found.arrays["answers"]
     return answers
 
 
 def with_discriminant(
-    answers: Float64[np.ndarray, "train classes"], material: Material, fold: Int64[np.ndarray, " train"]
+    answers: Float64[np.ndarray, "train classes"], material: Dataset, fold: Int64[np.ndarray, " train"]
 ) -> Float64[np.ndarray, "train classes"]:
     """Mean of a model's answers and of linear discriminant analysis, each at the temperature that fits."""
     assert isinstance(material.inputs, np.ndarray)
@@ -246,11 +229,8 @@ def with_discriminant(
     return mean
 
 
-_SHOWN = 40
-
-
 class _JudgedLabels(NamedTuple):
-    """Answers of a judge, and the labels that it takes for wrong."""
+    """A judge, the labels that it takes for wrong, and who judged what, in words."""
 
     judge: Judge
     judgement: LabelJudgement
@@ -268,20 +248,9 @@ def judge_labels(
 ) -> LabelIssues:
     """Look for wrong labels in every split, each judged by a model that did not learn from the example.
 
-    What was held out is judged by the recommended model. Training examples are judged, where baselines are
-    trained, by simple models that are trained anew for each fold of them on the others.
-
-    Args:
-        candidates: the models of the run.
-        recommended: name of the recommended one.
-        test: its probabilities on the test split.
-        dataset: the data.
-        settings: seed, threads and whether baselines are trained.
-        stages: shows what is done.
-        most: training examples that there is time to judge; `None` for as many as the settings allow.
-
-    Returns:
-        The likeliest, and how many there are.
+    What was held out is judged by the recommended model, whose answers about the test split are `test`.
+    Training examples, `most` where there is no time for more, are judged by simple models that are trained
+    anew for each fold of them, where baselines are trained at all.
     """
     held_out = held_out_judge(next(each for each in candidates if each.name == recommended), dataset, test)
     judged = [_judged(held_out, f"the {dataset.noun}s kept from training", dataset)]
@@ -292,60 +261,15 @@ def judge_labels(
         ) as stage:
             judge = fold_judge(candidates, dataset, held_out, settings, most)
             if judge is not None:
-                judged.append(_judged(judge, _of_training(judge, dataset), dataset))
-                stage.words = _stage_words(judged[-1], dataset.noun)
-    return _together(judged, dataset)
-
-
-def _judged(judge: Judge, what: str, dataset: Dataset) -> _JudgedLabels:
-    judgement = judge_label_issues(dataset.labels[judge.positions], judge.answers)
-    return _JudgedLabels(judge, judgement, _method(judge, judgement, what))
-
-
-def _of_training(judge: Judge, dataset: Dataset) -> str:
-    """The judged training examples in words."""
-    count = len(judge.positions)
-    drawn = f" ({count:,}, drawn by chance)" if judge.is_drawn else ""
-    return f"the {dataset.noun}s of the training split{drawn}"
-
-
-def _method(judge: Judge, judgement: LabelJudgement, what: str) -> str:
-    """Who judged what, how well it agrees with the labels, and what follows, in two sentences."""
-    sees = "" if judge.sees is None else f" on {judge.sees}"
-    who, agree = ("it", "it agrees") if judge.beside is None else ("they", "their mean agrees")
-    folds = f", trained {judge.folds} times on a part and asked about the rest," if judge.folds else ""
-    if not judgement.examined:
-        return f"There was nothing to judge of {what}."
-    agrees = (
-        f"{_both(judge)}{sees}{folds} judged {what}, none of which {who} had learnt from; {agree} with "
-        f"{figure(100 * judgement.accuracy)} % of {judgement.examined:,} labels."
-    )
-    if not judgement.is_able:
-        return f"{agrees} That is too weak, or too little, to call a label wrong, so none of these is listed."
-    if not judgement.share:
-        return f"{agrees} A share of wrong labels cannot be told from none, so none of these is listed."
-    return (
-        f"{agrees} About {figure(100 * judgement.share, 2)} % of these labels seem wrong, and "
-        f"{len(judgement.found):,} are listed."
-    )
-
-
-def _both(judge: Judge) -> str:
-    """The models of a judge."""
-    return judge.name if judge.beside is None else f"{judge.name} and {judge.beside}"
-
-
-def _stage_words(judged: _JudgedLabels, noun: str) -> str:
-    """Summarise the judging of training examples for the terminal."""
-    judge, judgement, _ = judged
-    found = count_of(len(judgement.found), "label")
-    words = f"judged the labels of {count_of(judgement.examined, f'training {noun}')} by {_both(judge)}"
-    agree = "which agrees" if judge.beside is None else "whose mean agrees"
-    return f"{words}, {agree} with {figure(100 * judgement.accuracy)} %: {found} likely wrong"
-
-
-def _together(judged: Sequence[_JudgedLabels], dataset: Dataset) -> LabelIssues:
-    """Findings of all judges, the likeliest errors first."""
+                drawn = f" ({len(judge.positions):,}, drawn by chance)" if judge.is_drawn else ""
+                judged.append(_judged(judge, f"the {dataset.noun}s of the training split{drawn}", dataset))
+                judgement, noun = judged[-1].judgement, f"training {dataset.noun}"
+                stage.words = (
+                    f"judged the labels of {count_of(judgement.examined, noun)} by {judge.names}, "
+                    f"{'which agrees' if judge.beside is None else 'whose mean agrees'} with "
+                    f"{figure(100 * judgement.accuracy)} %: {count_of(len(judgement.found), 'label')} "
+                    "likely wrong"
+                )
     found = [
         (each, int(judge.positions[each.position]))
         for judge, judgement, _ in judged
@@ -360,23 +284,45 @@ def _together(judged: Sequence[_JudgedLabels], dataset: Dataset) -> LabelIssues:
         method=" ".join(words for _, _, words in judged),
         agreed=sum(judgement.agreed for _, judgement, _ in judged),
         precision=expected / len(found) if found else None,
-        judges=[_judge_json(each) for each in judged],
+        judges=[
+            {
+                "name": judge.name,
+                "beside": judge.beside,
+                "by_folds": judge.folds > 0,
+                "examined": judgement.examined,
+                "accuracy": judgement.accuracy,
+                "is_able": judgement.is_able,
+                "share_wrong": judgement.share,
+                "count": len(judgement.found),
+            }
+            for judge, judgement, _ in judged
+        ],
     )
 
 
-def _judge_json(judged: _JudgedLabels) -> dict[str, Any]:
-    """A judge in `metrics.json`."""
-    judge, judgement, _ = judged
-    return {
-        "name": judge.name,
-        "beside": judge.beside,
-        "by_folds": judge.folds > 0,
-        "examined": judgement.examined,
-        "accuracy": judgement.accuracy,
-        "is_able": judgement.is_able,
-        "share_wrong": judgement.share,
-        "count": len(judgement.found),
-    }
+def _judged(judge: Judge, what: str, dataset: Dataset) -> _JudgedLabels:
+    """A judge with its judgement, and in words how well it agrees with the labels and what follows."""
+    judgement = judge_label_issues(dataset.labels[judge.positions], judge.answers)
+    if not judgement.examined:
+        return _JudgedLabels(judge, judgement, f"There was nothing to judge of {what}.")
+    sees = "" if judge.sees is None else f" on {judge.sees}"
+    who, agree = ("it", "it agrees") if judge.beside is None else ("they", "their mean agrees")
+    folds = f", trained {judge.folds} times on a part and asked about the rest," if judge.folds else ""
+    if not judgement.is_able:
+        follows = "That is too weak, or too little, to call a label wrong, so none of these is listed."
+    elif not judgement.share:
+        follows = "A share of wrong labels cannot be told from none, so none of these is listed."
+    else:
+        follows = (
+            f"About {figure(100 * judgement.share, 2)} % of these labels seem wrong, and "
+            f"{len(judgement.found):,} are listed."
+        )
+    return _JudgedLabels(
+        judge,
+        judgement,
+        f"{judge.names}{sees}{folds} judged {what}, none of which {who} had learnt from; {agree} with "
+        f"{figure(100 * judgement.accuracy)} % of {judgement.examined:,} labels. {follows}",
+    )
 
 
 def _label_issue(dataset: Dataset, place: int, found: LabelError) -> LabelIssue:

@@ -16,7 +16,7 @@ from pellucid.classical.predictors import Rows
 from pellucid.data import Dataset
 from pellucid.evaluation import area_under_roc, wilson
 from pellucid.novelty import Measure, calibrated_detector, fit_measure, signals_of
-from pellucid.pipeline.judging.testing import Tested
+from pellucid.pipeline.judging.testing import Tested, drawn
 from pellucid.pipeline.learners.candidates import Candidate, rows_at_hand
 from pellucid.pipeline.learners.evaluation_budget import (
     MOST_JUDGED,
@@ -25,14 +25,13 @@ from pellucid.pipeline.learners.evaluation_budget import (
     MOST_TRAINED_ON,
 )
 from pellucid.pipeline.learners.in_run import everything_of
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings
 
 _BLOCK = 4096
 
 
-class _Look(NamedTuple):
-    """View that several models on one network share, computed once.
+class _FittedMeasure(NamedTuple):
+    """Measure of novelty that several models on one network share, computed once.
 
     Attributes:
         measure: fitted on the training examples drawn; `None` where there are too few.
@@ -43,32 +42,32 @@ class _Look(NamedTuple):
     signals: Float64[np.ndarray, "n signals"]
 
 
-def _look(
-    model: Model, material: Material, seed: int, see: Callable[[Int64[np.ndarray, " n"]], Rows]
-) -> _Look:
-    train = _drawn(material.train, MOST_TRAINED_ON, seed, Purpose.DETECTOR_TRAINING)
+def _fitted(
+    model: Model, material: Dataset, seed: int, see: Callable[[Int64[np.ndarray, " n"]], Rows]
+) -> _FittedMeasure:
+    train = drawn(material.train, MOST_TRAINED_ON, seed, Purpose.DETECTOR_TRAINING)
     labels = material.target.codes(material.labels[train])
     rows = see(train)
     with threadpool_limits(1):  # another number of threads would round otherwise
         measure = fit_measure(rows, labels, model.sort_seen, seed)
         places = judged_places(material, seed)
         if measure is None or len(places) == 0:
-            return _Look(measure, np.zeros((len(places), 0)))
-        return _Look(measure, signals_of(measure, see(material.validation[places])))
+            return _FittedMeasure(measure, np.zeros((len(places), 0)))
+        return _FittedMeasure(measure, signals_of(measure, see(material.validation[places])))
 
 
-def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]:
+def judged_places(material: Dataset, seed: int) -> Int64[np.ndarray, " judged"]:
     """Validation examples that detectors are calibrated on: ascending places in the validation split."""
-    return _drawn(np.arange(len(material.validation)), MOST_JUDGED, seed, Purpose.DETECTOR_CALIBRATION)
+    return drawn(np.arange(len(material.validation)), MOST_JUDGED, seed, Purpose.DETECTOR_CALIBRATION)
 
 
-def with_detectors(candidates: Sequence[Candidate], material: Material, seed: int) -> list[Candidate]:
-    """Give every model that looks at its inputs a detector, where enough examples were held out for one.
+def with_detectors(candidates: Sequence[Candidate], material: Dataset, seed: int) -> list[Candidate]:
+    """Give every model that sees its inputs a detector, where enough examples were held out for one.
 
     Models that see the same of their inputs, as those on one network do, share what is computed of it. Where
-    a model learned from the validation examples too, the one that these had judged says how foreign they are.
+    a model learned from the validation examples too, the signals are of the one that these had judged.
     """
-    looks: dict[Hashable, _Look] = {}
+    known: dict[Hashable, _FittedMeasure] = {}
     found = []
     for candidate in candidates:
         model, held_out = candidate.model, candidate.held_out
@@ -78,49 +77,48 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
         judged = (
             candidate if candidate.judged is None else dataclasses.replace(candidate, model=candidate.judged)
         )
-        look = _shared_look(judged, material, seed, looks)
-        measure = look.measure
+        measure, signals = _shared(judged, material, seed, known)
         if measure is not None and candidate.judged is not None:
-            measure = _shared_look(candidate, everything_of(material), seed, looks).measure
+            measure = _shared(candidate, everything_of(material), seed, known).measure
         if len(material.validation):
-            signals = _spread(look.signals, judged_places(material, seed), len(material.validation))
-            held_out = dataclasses.replace(held_out, signals=signals)
+            spread = _spread(signals, judged_places(material, seed), len(material.validation))
+            held_out = dataclasses.replace(held_out, signals=spread)
         found.append(_with_novelty(dataclasses.replace(candidate, held_out=held_out), measure))
     return found
 
 
 def signals_by_model(
-    candidates: Sequence[Candidate], material: Material, seed: int
+    candidates: Sequence[Candidate], material: Dataset, seed: int
 ) -> dict[str, Float64[np.ndarray, "validation signals"]]:
     """Foreignness of validation examples to the measures of models, by the model's name.
 
-    Not a number where an example is not among those drawn. Models that look at nothing, or learned from too
-    little, have no entry.
+    Not a number where an example is not among those drawn. Models that see nothing of their inputs, or
+    learned from too little, have no entry.
     """
-    looks: dict[Hashable, _Look] = {}
+    known: dict[Hashable, _FittedMeasure] = {}
     found = {}
     for candidate in candidates:
         if candidate.model.columns_seen == 0:
             continue
-        look = _shared_look(candidate, material, seed, looks)
-        if look.measure is not None:
+        measure, signals = _shared(candidate, material, seed, known)
+        if measure is not None:
             places = judged_places(material, seed)
-            found[candidate.name] = _spread(look.signals, places, len(material.validation))
+            found[candidate.name] = _spread(signals, places, len(material.validation))
     return found
 
 
-def generator_with_detector(model: Generator, material: Material, seed: int) -> Generator:
-    """Give a generator that looks at images a detector, where enough examples were held out for one."""
+def generator_with_detector(model: Generator, material: Dataset, seed: int) -> Generator:
+    """Give a generator that sees images a detector, where enough examples were held out for one."""
     if model.columns_seen == 0 or len(material.validation) == 0:
         return model
-    look = _look(model, material, seed, partial(_seen, model, material))
-    if look.measure is None:
+    measure, signals = _fitted(model, material, seed, partial(_seen, model, material))
+    if measure is None:
         return model
-    # It answers nothing that could drift, so the labels stand where answers would.
+    # It answers nothing that could drift, so the labels take the place of answers.
     labels = material.labels[material.validation[judged_places(material, seed)]]
     if not model.classes:
-        labels = labels.astype(np.float64)  # without classes they stand for numbers, all 0
-    return model.with_detector(calibrated_detector(look.measure, look.signals, labels, len(model.classes)))
+        labels = labels.astype(np.float64)  # without classes they are numbers, all 0
+    return model.with_detector(calibrated_detector(measure, signals, labels, len(model.classes)))
 
 
 def _spread(
@@ -132,21 +130,20 @@ def _spread(
     return found
 
 
-def _shared_look(candidate: Candidate, material: Material, seed: int, looks: dict[Hashable, _Look]) -> _Look:
-    """The view of a model, computed where no other model has shared it before."""
-    key = candidate.model.sees_through, len(material.validation)
-    if key not in looks:
-        looks[key] = _look_of(candidate, material, seed)
-    return looks[key]
-
-
-def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
-    """View of a model, from the table of the body it stands on where there is one."""
-    stored = candidate.stored
-    if stored is None:
-        return _look(candidate.model, material, seed, partial(_seen, candidate.model, material))
-    learnt = dataclasses.replace(material, train=stored.train)
-    return _look(candidate.model, learnt, seed, stored.hidden)
+def _shared(
+    candidate: Candidate, material: Dataset, seed: int, known: dict[Hashable, _FittedMeasure]
+) -> _FittedMeasure:
+    """The measure of a model, computed where no other has shared it before, from its body's table if any."""
+    key, model, stored = (
+        (candidate.model.sees_through, len(material.validation)),
+        candidate.model,
+        candidate.stored,
+    )
+    if key not in known and stored is None:
+        known[key] = _fitted(model, material, seed, partial(_seen, model, material))
+    elif key not in known and stored is not None:
+        known[key] = _fitted(model, dataclasses.replace(material, train=stored.train), seed, stored.hidden)
+    return known[key]
 
 
 def _with_novelty(candidate: Candidate, measure: Measure | None) -> Candidate:
@@ -154,13 +151,13 @@ def _with_novelty(candidate: Candidate, measure: Measure | None) -> Candidate:
     model, held_out = candidate.model, candidate.held_out
     if measure is None or held_out.signals is None:
         return candidate
-    looked_at = ~np.isnan(held_out.signals).all(axis=1)
-    signals, said = held_out.signals[looked_at], held_out.answers[looked_at]
-    detector = calibrated_detector(measure, signals, model.target.labels(said), len(model.classes))
+    is_drawn = ~np.isnan(held_out.signals).all(axis=1)
+    signals, answers = held_out.signals[is_drawn], held_out.answers[is_drawn]
+    detector = calibrated_detector(measure, signals, model.target.labels(answers), len(model.classes))
     if detector is None:
         return candidate
-    novelty = np.full(len(looked_at), np.nan)
-    novelty[looked_at] = detector.novelty_of(signals)
+    novelty = np.full(len(is_drawn), np.nan)
+    novelty[is_drawn] = detector.novelty_of(signals)
     return dataclasses.replace(
         candidate,
         model=model.with_detector(detector),
@@ -168,16 +165,7 @@ def _with_novelty(candidate: Candidate, measure: Measure | None) -> Candidate:
     )
 
 
-def _drawn(
-    places: Int64[np.ndarray, " n"], most: int, seed: int, purpose: Purpose
-) -> Int64[np.ndarray, " fewer"]:
-    """Some of many places, ascending."""
-    if len(places) <= most:
-        return places
-    return np.sort(generator(seed, purpose).permutation(places)[:most])
-
-
-def _seen(model: Model, material: Material, places: Int64[np.ndarray, " n"]) -> Rows:
+def _seen(model: Model, material: Dataset, places: Int64[np.ndarray, " n"]) -> Rows:
     """Features that a model sees of some examples, read block by block where they are not at hand."""
     known = rows_at_hand(model, material.inputs, places)
     if known is not None:
@@ -188,11 +176,10 @@ def _seen(model: Model, material: Material, places: Int64[np.ndarray, " n"]) -> 
     return np.concatenate(rows) if isinstance(rows[0], np.ndarray) else scipy.sparse.vstack(rows, "csr")
 
 
-# Test of the detectors of a run: false alarms on the test split, and alarms on synthetic outliers.
-#
-# Foreign inputs are not at hand when a model is trained, so some are made of the test inputs: no image or
-# text of the kind has ever been seen, but what it is made of has.
+# Test of the detectors of a run: false alarms on the test split, and alarms on synthetic outliers. Foreign
+# inputs are not at hand when a model is trained, so some are made of the test inputs.
 
+# A shuffled image is cut into so many rows and columns.
 _PIECES = 4
 
 Images = UInt8[np.ndarray, "n height width channels"]
@@ -201,10 +188,9 @@ Images = UInt8[np.ndarray, "n height width channels"]
 def judge_detectors(
     candidates: Sequence[Candidate], tested: Mapping[str, Tested], dataset: Dataset, settings: Settings
 ) -> dict[str, dict[str, Any]]:
-    """Say how well the detector of each model did; synthetic outliers are made of the test inputs.
+    """Measure the detector of each model: the form of `models.NAME.novelty` in `metrics.json`.
 
-    Under a time limit fewer are made. The form of `models.NAME.novelty` in `metrics.json`, for each model
-    with a detector; nothing without test examples.
+    Under a time limit fewer outliers are made; nothing without test examples.
     """
     if len(dataset.test) == 0:
         return {}
@@ -218,15 +204,18 @@ def judge_detectors(
         model, novelty = candidate.model, tested[candidate.name].novelty
         if model.detector is None or novelty is None:
             continue
-        key = model.sees_through
+        key, detector = model.sees_through, model.detector
         if key not in areas:
-            areas[key] = _areas(model, foreign, novelty)
-        alarms = int((novelty > model.detector.threshold).sum())
+            areas[key] = {
+                name: area_under_roc(detector.novelty(model.seen(inputs)), novelty)
+                for name, inputs in foreign.items()
+            }
+        alarms = int((novelty > detector.threshold).sum())
         found[candidate.name] = {
-            "detector": model.detector.measure.kind,
-            "threshold": model.detector.threshold,
-            "stated_rate": model.detector.rate,
-            "validation_examples": model.detector.examples,
+            "detector": detector.measure.kind,
+            "threshold": detector.threshold,
+            "stated_rate": detector.rate,
+            "validation_examples": detector.examples,
             "false_alarm_rate": wilson(alarms, len(novelty))._asdict(),
             "synthetic_outliers": len(places),
             "area_under_roc": areas[key],
@@ -237,8 +226,8 @@ def judge_detectors(
 def synthetic_outliers(inputs: Inputs, draws: np.random.Generator) -> dict[str, Inputs]:
     """Make foreign inputs out of images or texts, as many of each kind; by the kind's name."""
     if isinstance(inputs, np.ndarray):
-        kinds: Mapping[str, Callable[[Images, np.random.Generator], Images]] = _OF_IMAGES
-        return {name: make(inputs, draws) for name, make in kinds.items()}
+        noise = draws.integers(0, 256, inputs.shape, dtype=np.uint8)
+        return {"noise": noise, "shuffled_pieces": _shuffled_pieces(inputs, draws), "inverted": 255 - inputs}
     letters = np.array([letter for text in inputs for letter in text[:200]])
     return {
         "shuffled_letters": [
@@ -246,24 +235,6 @@ def synthetic_outliers(inputs: Inputs, draws: np.random.Generator) -> dict[str, 
         ],
         "random_letters": ["".join(draws.choice(letters, len(text[:2000]))) for text in inputs],
     }
-
-
-def _areas(model: Model, foreign: Mapping[str, Inputs], known: np.ndarray) -> dict[str, float]:
-    """The area under ROC for every kind of synthetic outlier."""
-    found = {}
-    for name, inputs in foreign.items():
-        assert model.detector is not None  # the caller asks models with a detector
-        found[name] = area_under_roc(model.detector.novelty(model.seen(inputs)), known)
-    return found
-
-
-def _noise(images: Images, draws: np.random.Generator) -> Images:
-    return draws.integers(0, 256, images.shape, dtype=np.uint8)
-
-
-def _inverted(images: Images, draws: np.random.Generator) -> Images:
-    del draws
-    return 255 - images
 
 
 def _shuffled_pieces(images: Images, draws: np.random.Generator) -> Images:
@@ -281,6 +252,3 @@ def _shuffled_pieces(images: Images, draws: np.random.Generator) -> Images:
                 row : row + height, column : column + width
             ]
     return found
-
-
-_OF_IMAGES = {"noise": _noise, "shuffled_pieces": _shuffled_pieces, "inverted": _inverted}

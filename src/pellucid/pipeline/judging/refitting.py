@@ -1,4 +1,4 @@
-"""Refitting: every kind of model trained anew for each fold, or on parts for the learning curve."""
+"""Refitting: models trained anew for each of several splits, for folds, label judges, curve and `compare`."""
 
 import dataclasses
 import hashlib
@@ -6,9 +6,8 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -25,24 +24,138 @@ from pellucid.evaluation.learning_curve import LearningCurve, learning_curve
 from pellucid.files import make_folder
 from pellucid.pipeline.judging.novelty_detectors import signals_by_model
 from pellucid.pipeline.learners.backbone_learners import Built, FrozenLearner, TuningLearner
-from pellucid.pipeline.learners.candidates import Candidate, HeldOut, on_held_out, with_validation
+from pellucid.pipeline.learners.candidates import (
+    Candidate,
+    HeldOut,
+    on_held_out,
+    raw_answers,
+    with_validation,
+)
 from pellucid.pipeline.learners.classical import drawn_for_simple_models, learner_at_setup, simple_models
 from pellucid.pipeline.learners.evaluation_budget import Folds, positions_of
 from pellucid.pipeline.learners.network import Learner, Planned, learner_on_part
-from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import DUMMIES, Settings
-from pellucid.strict import Records, parse, read_sealed_bytes, write_sealed_bytes
+from pellucid.strict import field_of, parse, read_sealed_bytes, write_sealed_bytes
 from pellucid.training.state import Record
 
 
+class Split(NamedTuple):
+    """One division: what a model learns from, and ascending positions of the examples that judge it."""
+
+    material: Dataset
+    judged: Int64[np.ndarray, " judged"]
+
+
+class Fit(NamedTuple):
+    """Outcome of one training.
+
+    Attributes:
+        arrays: what was asked of the models, by names that whoever asked has chosen.
+        history: one record for each epoch; none for a classical model.
+        train_examples: training examples that the first model saw.
+        parameters: stored numbers of the first model.
+        seconds: that training took.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    history: Sequence[Record]
+    train_examples: int
+    parameters: int
+    seconds: float
+
+    def of(self, kind: str) -> dict[str, np.ndarray]:
+        """The arrays named `kind/NAME`, by NAME."""
+        return {
+            name: rows
+            for key, rows in self.arrays.items()
+            for of, _, name in [key.partition("/")]
+            if of == kind
+        }
+
+
+# Asks trained models about the examples that judge them.
+Ask = Callable[[Sequence[Candidate], Split], Mapping[str, np.ndarray]]
+
+
+def answers_of_first(fitted: Sequence[Candidate], split: Split) -> Mapping[str, np.ndarray]:
+    """Answers of the first model at temperature 1, taken over where its training has asked already."""
+    known = fitted[0].held_out
+    if np.array_equal(known.positions, split.judged):
+        return {"answers": known.answers}
+    return {"answers": raw_answers(fitted[0], split.material, split.judged)}
+
+
+def cross_fit(
+    fit: Callable[[Dataset], Sequence[Candidate]],
+    splits: Iterable[Split],
+    ask: Ask = answers_of_first,
+    kept: Path | None = None,
+) -> Iterator[Fit]:
+    """Train anew for each split, one after the other as it is due, and ask about the examples that judge.
+
+    `fit` is that of a learner. With `kept`, the beginning of file names, the outcome of each split is kept as
+    soon as it is there, and taken over after a kill. A file that is damaged or about other examples is a
+    training that has to be done again.
+
+    Raises: `UsageError` if a setting contradicts the data; `DivergedError` if the loss stopped being finite.
+    """
+    for number, split in enumerate(splits, start=1):
+        path = None if kept is None else kept.with_name(f"{kept.name}-{number}.npz")
+        found = None if path is None else _read(path, len(split.judged))
+        if found is None:
+            found = _trained(fit, split, ask)
+            if path is not None:
+                _write(path, found, len(split.judged))
+        yield found
+
+
+def _trained(fit: Callable[[Dataset], Sequence[Candidate]], split: Split, ask: Ask) -> Fit:
+    """The outcome of one training, without its models, so that no two splits have theirs in memory."""
+    began = time.perf_counter()
+    fitted = fit(split.material)
+    seconds = round(time.perf_counter() - began, 3)
+    arrays, first = ask(fitted, split), fitted[0]
+    return Fit(arrays, first.history, first.train_examples, first.model.parameters, seconds)
+
+
+def _write(path: Path, found: Fit, judged: int) -> None:
+    facts = {**found._asdict(), "history": [*found.history], "judged": judged}
+    del facts["arrays"]
+    content = io.BytesIO()
+    np.savez(content, facts=np.array(json.dumps(facts)), **found.arrays)  # type: ignore[arg-type]
+    make_folder(path.parent)
+    write_sealed_bytes(path, content.getvalue())
+
+
+def _read(path: Path, judged: int) -> Fit | None:
+    """The outcome that a killed run had finished; `None` where it has to be done again."""
+    try:
+        stored = io.BytesIO(read_sealed_bytes(path, MEMORY.value()))
+        with np.load(stored, allow_pickle=False) as content:
+            arrays = {name: content[name] for name in content.files}
+        facts = parse(str(arrays.pop("facts")).encode())
+        if facts.pop("judged") != judged:
+            return None
+        history = field_of(Sequence[Record]).read("history", facts["history"])
+        return Fit(arrays, **{**facts, "history": history})
+    except (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile, MemoryError):
+        return None
+
+
+# Answers out of fold: every kind of model trained anew for each fold, and asked about it.
+
+# Key of the journal: by their learner's name, the folds that judge some models.
+JUDGED_ON_FOLDS = "judged_on_folds"
+
+
 class Kind(NamedTuple):
-    """Models that are trained together: one, or all that stand on one network.
+    """Models that are trained together: one, or all that are built on one network.
 
     Attributes:
         learner: trains them on the training examples of a fold.
-        is_watched: whether the examples of the fold may watch the training.
+        is_watched: whether the examples of the fold may watch the training; otherwise it does not get them.
         within: ascending positions of the examples that they can be asked about; `None` for all.
         most: folds that may judge them; `None` for as many as their cost allows.
         seconds: that their training on all examples took.
@@ -54,19 +167,9 @@ class Kind(NamedTuple):
     most: int | None = None
     seconds: float = 0.0
 
-    def judged(self, folds: Folds) -> int:
-        """Number of folds that judge them."""
-        found = folds.judged_within(self.learner.cost(material_of(folds.learning)))
-        return found if self.most is None else min(found, self.most)
-
-    def fit(self, part: Material) -> Sequence[Candidate]:
-        """Train on the training examples of a fold, so that none of those to be judged chooses anything."""
-        return self.learner.fit(part if self.is_watched else part.without_validation)
-
-
-def kind_of_classical(candidate: Candidate, learner: Learner) -> Kind:
-    """A classical model alone."""
-    return Kind(learner, seconds=candidate.train_seconds)
+    def split(self, part: Dataset) -> Split:
+        """A fold for these models."""
+        return Split(part if self.is_watched else part.without_validation, part.validation)
 
 
 def kind_of_network(
@@ -75,7 +178,7 @@ def kind_of_network(
     """The network of the run, judged on `most` folds, and the simple models on its last hidden layer."""
     known = {each.name: each for each in simple}
 
-    def beside(trained: Candidate, part: Material) -> Sequence[Candidate]:
+    def beside(trained: Candidate, part: Dataset) -> Sequence[Candidate]:
         """Train the simple models on the last hidden layer of a network that learnt a part."""
         if not simple:
             return []
@@ -94,31 +197,9 @@ def kinds_of_backbone(built: Built, settings: Settings) -> list[Kind]:
     frozen = FrozenLearner(choice, settings, lambda *_: built.features, known)
     kinds = [Kind(frozen, within=choice.train)]
     if built.is_tuned:
-        most = None if choice.granted is None else 1
+        most = None if choice.limits is None else 1
         kinds.append(Kind(TuningLearner(frozen), within=choice.train, most=most))
     return kinds
-
-
-# Answers out of fold: every kind of model trained anew for each fold, and asked about it.
-
-# Key of the journal: by their learner's name, the folds that judge some models.
-JUDGED_ON_FOLDS = "judged_on_folds"
-
-
-class OnFold(NamedTuple):
-    """Answers of models about a fold, by their names.
-
-    Attributes:
-        answers: about its examples.
-        signals: how foreign these look to each model's measure; none of a model without one.
-        history: of the training of a network, validated on the fold; else nothing.
-        seconds: of each model's answer about one example; none where the fold was judged before a kill.
-    """
-
-    answers: Mapping[str, np.ndarray]
-    signals: Mapping[str, np.ndarray]
-    history: Sequence[Record]
-    seconds: Mapping[str, float] = MappingProxyType({})
 
 
 def judged_by_folds(
@@ -132,19 +213,16 @@ def judged_by_folds(
 
     Raises: `DivergedError` if the loss stopped being finite.
     """
-    held_out: dict[str, HeldOut] = {}
-    seconds: dict[str, float] = {}
+    done: dict[str, Candidate] = {}
     history: Sequence[Record] = ()
     if context.time.is_limited:
         # Of those that fit the dearest first: what took long to train is not to be lost for want of time.
         left = context.time.left() / (1 - 1 / len(folds.parts))
         kinds = sorted(kinds, key=lambda each: (each.seconds > left, -each.seconds))
     for place, kind in enumerate(kinds):
-        name = kind.learner.name
+        name, later = kind.learner.name, kinds[place + 1 :]
         with context.stages.stage(f"judging {name} on folds") as stage:
-            parts, found = _on_folds(
-                kind, kinds[place + 1 :], not held_out.keys() <= {*DUMMIES}, folds, context
-            )
+            parts, found = _on_folds(kind, later, not done.keys() <= {*DUMMIES}, folds, context)
             if not found:
                 stage.words = f"no time to judge {name} on a fold"
                 context.leave_out(
@@ -152,118 +230,83 @@ def judged_by_folds(
                     f"{context.settings.time_limit}."
                 )
                 continue
-            held_out |= _joined(found, parts)
-            seconds |= found[0].seconds
-            judged = [each for each in candidates if each.name in found[0].answers]
-            judged = [dataclasses.replace(each, held_out=held_out[each.name]) for each in judged]
+            seconds, held_out = found[0].of("seconds"), _joined(found, parts)
+            judged = [
+                dataclasses.replace(
+                    each, held_out=held_out[each.name], answer_seconds=float(seconds[each.name])
+                )
+                for each in candidates
+                if each.name in held_out
+            ]
+            done |= {each.name: each for each in judged}
             scores = on_held_out(judged, folds.dataset, context.settings)
             examples = count_of(len(positions_of(parts)), folds.dataset.noun)
-            names = ", ".join(each.name for each in judged)
             of_all = "" if len(parts) == len(folds.parts) else f" of {len(folds.parts)}"
-            stage.words = f"judged {names} on {len(parts)}{of_all} folds, {examples}{scores}"
+            stage.words = f"judged {', '.join(each.name for each in judged)} on {len(parts)}{of_all} folds, "
+            stage.words += f"{examples}{scores}"
         history = history or found[0].history
-    judged = [
-        dataclasses.replace(
-            each, held_out=held_out[each.name], answer_seconds=seconds.get(each.name, each.answer_seconds)
-        )
-        for each in candidates
-        if each.name in held_out
-    ]
-    return judged, history
+    return [done[each.name] for each in candidates if each.name in done], history
 
 
 def _on_folds(
     kind: Kind, later: Sequence[Kind], is_any_judged: bool, folds: Folds, context: RunContext
-) -> tuple[Sequence[Dataset], list[OnFold]]:
+) -> tuple[Sequence[Dataset], list[Fit]]:
     """Judge models on as many folds as there is time for beside one of each later kind.
 
     The folds, and the answers about each; none where not even one fits and others were judged.
     """
-    known = context.journal.content.get(JUDGED_ON_FOLDS, {}).get(kind.learner.name)
-    most, share = kind.judged(folds) if known is None else known, 1 - 1 / len(folds.parts)
-    parts = [_askable(part, kind) for part in folds.parts[:most]]
-    found: list[OnFold] = []
+    name, seed = kind.learner.name, context.settings.seed
+    most, share = context.journal.content.get(JUDGED_ON_FOLDS, {}).get(name), 1 - 1 / len(folds.parts)
+    is_known = most is not None
+    if most is None:
+        most = folds.judged_within(kind.learner.cost(folds.learning))
+        most = most if kind.most is None else min(most, kind.most)
+    parts: list[Dataset] = list(folds.parts[:most])
+    if kind.within is not None:  # other examples the models cannot be asked about
+        parts = [
+            dataclasses.replace(part, validation=np.intersect1d(part.validation, kind.within))
+            for part in parts
+        ]
+
+    def ask(fitted: Sequence[Candidate], split: Split) -> Mapping[str, np.ndarray]:
+        material = dataclasses.replace(split.material, validation=split.judged)
+        asked = [with_validation(each, material) for each in fitted]
+        return {
+            **{f"answers/{each.name}": each.held_out.answers for each in asked},
+            **{f"seconds/{each.name}": np.array(each.answer_seconds) for each in asked},
+            **{f"signals/{each}": rows for each, rows in signals_by_model(fitted, material, seed).items()},
+        }
+
+    kept = context.folder.checkpoints / "folds" / hashlib.sha256(name.encode()).hexdigest()[:16]
+    fits = cross_fit(kind.learner.fit, map(kind.split, parts), ask, kept)
+    found: list[Fit] = []
     expected = kind.seconds * share
-    for number, part in enumerate(parts, start=1):
+    for _ in parts:
         set_aside = share * sum(each.seconds for each in later) if found else 0.0
         is_due = expected > context.time.left() - set_aside
-        if known is None and is_due and (found or is_any_judged):
+        if not is_known and is_due and (found or is_any_judged):
             break
         began = time.monotonic()
-        found.append(_on_fold(kind, number, part, context))
+        found.append(next(fits))
         expected = time.monotonic() - began
-    context.journal.decided_for(JUDGED_ON_FOLDS, kind.learner.name, lambda: len(found))
+    context.journal.decided_for(JUDGED_ON_FOLDS, name, lambda: len(found))
     return parts[: len(found)], found
 
 
-def _askable(part: Dataset, kind: Kind) -> Dataset:
-    """A fold without the examples that the models cannot be asked about."""
-    if kind.within is None:
-        return part
-    return dataclasses.replace(part, validation=np.intersect1d(part.validation, kind.within))
-
-
-def _on_fold(kind: Kind, number: int, part: Dataset, context: RunContext) -> OnFold:
-    """Train on the other folds and ask about this one, or take over what was finished before."""
-    name = hashlib.sha256(kind.learner.name.encode()).hexdigest()[:16]
-    kept = context.folder.checkpoints / "folds" / f"{name}-{number}.npz"
-    former = _read(kept, len(part.validation))
-    if former is not None:
-        return former
-    material = material_of(part)
-    fitted = kind.fit(material)
-    asked = [with_validation(each, material) for each in fitted]
-    found = OnFold(
-        {each.name: each.held_out.answers for each in asked},
-        signals_by_model(fitted, material, context.settings.seed),
-        fitted[0].history,
-        {each.name: each.answer_seconds for each in asked},
-    )
-    _write(kept, found)
-    return found
-
-
-def _joined(found: Sequence[OnFold], parts: Sequence[Dataset]) -> dict[str, HeldOut]:
+def _joined(found: Sequence[Fit], parts: Sequence[Dataset]) -> dict[str, HeldOut]:
     """Answers of all folds in the order of the examples."""
     positions = np.concatenate([part.validation for part in parts])
     order = np.argsort(positions)
     joined = {}
-    for name in found[0].answers:
-        signals = [each.signals.get(name) for each in found]
+    for name in found[0].of("answers"):
+        signals = [each.of("signals").get(name) for each in found]
         widths = {None if each is None else each.shape[1] for each in signals}
         joined[name] = HeldOut(
             positions[order],
-            np.concatenate([each.answers[name] for each in found])[order],
+            np.concatenate([each.of("answers")[name] for each in found])[order],
             None if None in widths or len(widths) > 1 else np.concatenate(signals)[order],  # type: ignore[arg-type]
         )
     return joined
-
-
-def _write(path: Path, found: OnFold) -> None:
-    make_folder(path.parent)
-    arrays = {f"answers/{name}": rows for name, rows in found.answers.items()}
-    arrays |= {f"signals/{name}": rows for name, rows in found.signals.items()}
-    content = io.BytesIO()
-    np.savez(content, history=np.array(json.dumps([*found.history])), **arrays)  # type: ignore[arg-type]
-    write_sealed_bytes(path, content.getvalue())
-
-
-def _read(path: Path, examples: int) -> OnFold | None:
-    """Take over what a killed run had finished; `None` where it has to be done again."""
-    try:
-        stored = io.BytesIO(read_sealed_bytes(path, MEMORY.value()))
-        with np.load(stored, allow_pickle=False) as content:
-            arrays = {name: content[name] for name in content.files}
-        history = Records().read("history", parse(str(arrays.pop("history")).encode()))
-        by_kind: dict[str, dict[str, np.ndarray]] = {"answers": {}, "signals": {}}
-        for name, rows in arrays.items():
-            kind, _, model = name.partition("/")
-            by_kind[kind][model] = rows
-            if rows.ndim == 0 or len(rows) != examples:
-                return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, MemoryError):
-        return None
-    return OnFold(by_kind["answers"], by_kind["signals"], history)
 
 
 # The learning curve: the best baseline, or the network too, trained again on parts of the training split.
@@ -297,89 +340,48 @@ def draw_curve(
     settings: Settings,
     stages: Stages,
 ) -> LearningCurve | None:
-    """Train on parts of the training split and score on validation.
+    """Train on parts of the training split and score on validation; where folds judge, the first of them.
 
-    The best baseline stands for all by default, since it takes seconds; the network too is trained on
-    the parts where the curve was asked for, with what its rules give to so many examples.
+    The best baseline, and the recommended one, represent all by default, as they take seconds; the network
+    too is trained on the parts where the curve was asked for, with what its rules give to so many examples.
 
-    Args:
-        candidates: the models trained on the whole split.
-        recommended: name of the model whose outlook matters.
-        network: the network and how it was trained; `None` where there is none.
-        folds: the data; where folds judge, the first of them is learnt from and judged.
-        settings: what the user asked for.
-        stages: shows what is done.
-
-    Returns:
-        The curve, or `None` where there are too few examples, or no model that learns, to draw one.
+    `candidates` are the models trained on the whole split, of which the outlook of `recommended` matters;
+    `None` where there are too few examples, or no model that learns, to draw a curve.
     """
-    dataset = folds.judging
-    subsets = parts(dataset, settings.seed)
-    drawn = _drawn(candidates, recommended, network if settings.learning_curve else None, dataset)
+    dataset, metric = folds.judging, folds.judging.target.decides("accuracy")
+    subsets, labels = parts(dataset, settings.seed), dataset.labels[dataset.validation]
+    models = {each.name: each for each in candidates}
+    classical = {
+        each.name: metric.better(metric_value(metric, labels, each.held_out.about(dataset.validation)))
+        for each in candidates
+        if isinstance(each.model, ClassicalModel) and each.features and each.model.network is None
+    }
+    drawn = [] if network is None or not settings.learning_curve else [network.plan.name]
+    if classical:
+        drawn.append(max(classical, key=lambda name: classical[name]))
+    if recommended in classical:
+        drawn.append(recommended)
     if not drawn or not subsets or len(dataset.validation) == 0:
         return None
-    by_name = {each.name: each for each in candidates}
-    said: dict[str, list[tuple[int, np.ndarray]]] = {}
+    material = dataset
+    if folds.parts:
+        material = material.without_validation
+    splits = [Split(dataclasses.replace(material, train=each), dataset.validation) for each in subsets]
+    points_of: dict[str, list[tuple[int, np.ndarray]]] = {}
     with stages.stage("training on parts of the data for the learning curve") as stage:
-        for name in drawn:
-            learned = min(by_name[name].train_examples, len(dataset.train))
-            whole = (learned, _predicted(by_name[name].held_out.about(dataset.validation)))
+        for name in dict.fromkeys(drawn):
+            whole = min(models[name].train_examples, len(dataset.train))
             if network is not None and name == network.plan.name:
                 learner: Learner = learner_on_part(network, settings, keeps_best=not folds.parts)
             else:
-                baseline = learner_at_setup(by_name[name], settings)
-                learner = dataclasses.replace(baseline, scale=by_name[name].scale)
-            smaller = [_on_part(learner, each, folds) for each in subsets]
-            said[name] = [point for point in smaller if point[0] < whole[0]] + [whole]
-        # The model the outlook is about: the recommended one, or the first that was drawn in its
-        # place.
-        curve = learning_curve(
-            dataset.labels[dataset.validation],
-            said,
-            recommended if recommended in said else next(iter(said)),
-            settings.seed,
-        )
+                baseline = learner_at_setup(models[name], settings)
+                learner = dataclasses.replace(baseline, scale=models[name].scale)
+            fits = [each for each in cross_fit(learner.fit, splits) if each.train_examples < whole]
+            points = [(each.train_examples, each.arrays["answers"]) for each in fits]
+            points.append((whole, models[name].held_out.about(dataset.validation)))
+            points_of[name] = [(seen, dataset.target.labels(answers)) for seen, answers in points]
+        outlook = recommended if recommended in points_of else next(iter(points_of))
+        curve = learning_curve(labels, points_of, outlook, settings.seed)
         stage.words = "trained on parts of the data for the learning curve"
         stage.details.append(curve.outlook)
     return curve
-
-
-def _drawn(
-    candidates: Sequence[Candidate], recommended: str, network: Planned | None, dataset: Dataset
-) -> Sequence[str]:
-    """The network, the best baseline by accuracy (smallest error), and the recommended baseline if one is."""
-    classical = [
-        each.name
-        for each in candidates
-        if isinstance(each.model, ClassicalModel) and each.features and each.model.network is None
-    ]
-    metric, labels = dataset.target.decides("accuracy"), dataset.labels[dataset.validation]
-    scores = {
-        each.name: metric.better(metric_value(metric, labels, each.held_out.about(dataset.validation)))
-        for each in candidates
-        if each.name in classical
-    }
-    chosen = [] if network is None else [network.plan.name]
-    if classical:
-        chosen.append(max(classical, key=lambda name: scores[name]))
-    if recommended in classical:
-        chosen.append(recommended)
-    return list(dict.fromkeys(chosen))
-
-
-def _on_part(learner: Learner, train: np.ndarray, folds: Folds) -> tuple[int, np.ndarray]:
-    """A model trained on a part, and its answers on validation."""
-    material = dataclasses.replace(material_of(folds.judging), train=train)
-    if not folds.parts:
-        return _examples_and_answers(learner.fit(material)[0])
-    (fitted, *_) = learner.fit(material.without_validation)
-    return _examples_and_answers(with_validation(fitted, material))
-
-
-def _examples_and_answers(fitted: Candidate) -> tuple[int, np.ndarray]:
-    return fitted.train_examples, _predicted(fitted.held_out.answers)
-
-
-def _predicted(said: np.ndarray) -> np.ndarray:
-    """Classes from probabilities; numbers as they are."""
-    return said.argmax(axis=1) if said.ndim == 2 else said

@@ -25,27 +25,25 @@ from pellucid.reports.report import FirstMistakes, render_first_mistakes
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of a run.
+    """Outcome of a run; `folds`, `novelty`, `text` and `continual` in their forms in `metrics.json`.
 
     Attributes:
         dataset: the data.
-        check: what checking it found.
+        check: the findings of checking it.
         ledger: name of the file that lists every example.
         config: the content of `config.json`.
         history: one record per epoch; empty without a network.
         network: the network's layers, or `None`.
         candidates: the models at their temperatures, simplest first.
         recommendation: which one to use, and why.
-        tested: what each said on the test split, by name.
+        tested: the answers of each about the test split, by name.
         curve: the learning curve, or `None`.
         label_issues: likely label errors, or `None`.
-        folds: the form of `folds` in `metrics.json`, or `None`.
-        novelty: how well the detector of each model did: the form of `models.NAME.novelty` in `metrics.json`.
-        text: how the network read texts: the form of `text` in `metrics.json`, or `None`.
+        folds: scores on every fold, or `None` where validation judged.
+        novelty: figures of each model's detector, by the model's name.
+        text: how the network read texts, or `None`.
         slices: scores of the recommended model by the values of a column, or `None`.
-        continual: what became of what a network had learned before: the form of `continual` in
-            `metrics.json`, or `None` for a fresh network.
-        added: what generated images gained: the form of `added_generated` in `metrics.json`, or `None`.
+        continual: what a network forgot that continued training, or `None` for a fresh one.
     """
 
     dataset: Dataset
@@ -64,7 +62,6 @@ class Outcome:
     text: Mapping[str, Any] | None
     slices: Slices | None = None
     continual: Mapping[str, Any] | None = None
-    added: Mapping[str, Any] | None = None
 
     @property
     def comparable(self) -> Mapping[str, Tested]:
@@ -81,8 +78,6 @@ class Outcome:
         """The recommended model."""
         return next(each for each in self.candidates if each.name == self.recommendation.name)
 
-
-# Abstention of the recommended model on the test split, by thresholds from its held-out answers.
 
 # Promises that the report tries.
 MAX_ERRORS = (0.01, 0.02, 0.05, 0.1)
@@ -143,7 +138,7 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
             mistakes=_farthest_off(dataset, tested.answers),
             numbers=np.stack([labels, tested.answers], axis=1),
         )
-    predicted = decided(tested.answers, dataset.classes, outcome.config["settings"].get("threshold") or {})
+    predicted = decided(tested.answers, dataset.classes, config["settings"].get("threshold") or {})
 
     def answered(rows: Sequence[int]) -> list[Answered]:
         return [_answered(dataset, int(dataset.test[row]), tested.answers[row]) for row in rows]
@@ -154,6 +149,11 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
         matrix = np.zeros_like(matrix)
         for row, column, examples in together["confusion"]:
             matrix[row, column] = examples
+    calibration = None
+    if len(labels):
+        seed, groups = config["settings"]["seed"], groups_of_test(dataset)
+        before, after = (reliability(labels, each, seed, groups) for each in (tested.raw, tested.answers))
+        calibration = CalibrationFacts(outcome.recommended.model.temperature, before, after)
     return ReportFacts(
         **common,
         confusion=matrix,
@@ -161,13 +161,13 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
         cells=answered(cell_rows(labels, tested.answers)),
         uncertain=answered(uncertain_rows(tested.answers)),
         label_issues=outcome.label_issues,
-        calibration=_calibration(outcome, tested, labels),
+        calibration=calibration,
         abstention=abstention_facts(outcome.recommended.model, tested, labels),
     )
 
 
 def show_first_mistakes(candidates: Sequence[Candidate], context: RunContext) -> None:
-    """Write the worst mistakes of the best model so far where the report will stand.
+    """Write the worst mistakes of the best model so far where the report will be.
 
     Nothing without a validation split, a model that learns, or a mistake; and where numbers are predicted.
     """
@@ -204,12 +204,10 @@ def worst_rows(
 def cell_rows(
     labels: Int64[np.ndarray, " test"], probabilities: Float64[np.ndarray, "test classes"]
 ) -> list[int]:
-    """Examples for the cells of the confusion matrix, those with mistakes before those without.
+    """Examples for the cells of the confusion matrix, mistakes first, at most 8 a cell and 300 in all.
 
-    Within a cell the surest answers come first. Every cell gets its first example before any gets
-    its second, the fullest cells first.
-
-    At most 8 rows a cell and 300 in all.
+    Within a cell the surest answers come first. Every cell gets its first example before any gets its second,
+    the fullest cells first.
     """
     classes = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
@@ -250,31 +248,18 @@ def _answered(dataset: Dataset, place: int, probabilities: Float64[np.ndarray, "
     )
 
 
-def _farthest_off(dataset: Dataset, said: Float64[np.ndarray, " test"]) -> list[Answered]:
+def _farthest_off(dataset: Dataset, predictions: Float64[np.ndarray, " test"]) -> list[Answered]:
     """Numbers: the answers farthest off, the worst first."""
     labels = dataset.labels[dataset.test]
-    worst = np.argsort(-np.abs(said - labels), kind="stable")[:_MISTAKES]
+    worst = np.argsort(-np.abs(predictions - labels), kind="stable")[:_MISTAKES]
     return [
         Answered(
             shown=shown(dataset, int(dataset.test[row])),
             source=dataset.sources[int(dataset.test[row])],
             label=f"{labels[row]:.4g}",
-            predicted=f"{said[row]:.4g}",
+            predicted=f"{predictions[row]:.4g}",
             probability=None,
             probability_of_label=None,
         )
         for row in worst
     ]
-
-
-def _calibration(
-    outcome: Outcome, tested: Tested, labels: Int64[np.ndarray, " test"]
-) -> CalibrationFacts | None:
-    if len(labels) == 0:
-        return None
-    seed, groups = outcome.config["settings"]["seed"], groups_of_test(outcome.dataset)
-    return CalibrationFacts(
-        temperature=outcome.recommended.model.temperature,
-        before=reliability(labels, tested.raw, seed, groups),
-        after=reliability(labels, tested.answers, seed, groups),
-    )

@@ -29,9 +29,9 @@ from pellucid.evaluation import (
     score_numbers,
     worth,
 )
-from pellucid.pipeline.learners.candidates import BodyFeatures, Candidate, answers_and_novelty
-from pellucid.pipeline.learners.preparation import Material, Prepared
-from pellucid.settings import METRICS, Metric
+from pellucid.pipeline.learners.candidates import Candidate, answers_and_novelty
+from pellucid.pipeline.learners.preparation import Prepared
+from pellucid.settings import METRICS
 from pellucid.tasks import Target
 
 
@@ -56,23 +56,17 @@ def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Te
     """Ask every model, at its temperature, about the test split, which is used here and nowhere before."""
     found = {}
     for candidate in candidates:
-        stored, count = candidate.stored, len(dataset.test)
-        # The first model on a body has its examples pass; the others must be charged for that as well.
-        in_body = _pass_test(stored, dataset)
+        stored, count, in_body = candidate.stored, len(dataset.test), 0.0
+        if stored is not None and count:
+            # The first model on a body has its examples pass; the others must be charged for that as well.
+            stored.features.of(dataset.test)
+            in_body = stored.share * stored.features.seconds_an_example
         began = time.perf_counter()
         raw, novelty = answers_and_novelty(candidate, dataset, dataset.test)
         seconds = in_body + (time.perf_counter() - began) / max(1, count)
         calibrated = dataset.target.calibrated(raw, candidate.model.temperature)
         found[candidate.name] = Tested(raw, calibrated, novelty, 1000 * seconds)
     return found
-
-
-def _pass_test(stored: BodyFeatures | None, dataset: Dataset) -> float:
-    """Let the test examples pass the body that a model stands on; return its seconds for one of them."""
-    if stored is None or len(dataset.test) == 0:
-        return 0.0
-    stored.features.of(dataset.test)
-    return stored.share * stored.features.seconds_an_example
 
 
 def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
@@ -99,22 +93,33 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
     model = candidate.model
 
     def measured(
-        labels: np.ndarray, said: np.ndarray, groups: Groups | None = None
+        labels: np.ndarray, predictions: np.ndarray, groups: Groups | None = None
     ) -> dict[str, dict[str, float]]:
-        predicted = decided(said, model.classes, model.threshold) if model.classes else None
-        return scores(labels, said, seed, groups, positive, predicted)
+        predicted = decided(predictions, model.classes, model.threshold) if model.classes else None
+        return scores(labels, predictions, seed, groups, positive, predicted)
 
-    def without(parted: np.ndarray) -> dict[str, dict[str, float]] | None:
+    def without(left_out: np.ndarray) -> dict[str, dict[str, float]] | None:
         """Scores without some test examples; `None` where there are none of these."""
-        kept = ~np.isin(dataset.test, parted)
+        kept = ~np.isin(dataset.test, left_out)
         of_kept = None if groups is None or not kept.any() else groups.within(kept)
         return None if kept.all() else measured(labels[kept], tested.answers[kept], of_kept)
 
     has_siblings = len(dataset.with_sibling) > len(dataset.leaked)
+    validation = measured(dataset.labels[candidate.held_out.positions], candidate.held_out.answers)
+    members = model.members if isinstance(model, AverageModel) else ()
+    calibration = None
+    if dataset.target.has_probabilities and len(labels):
+        before, after = (
+            reliability(labels, predictions, seed, groups) for predictions in (tested.raw, tested.answers)
+        )
+        calibration = {
+            "temperature": model.temperature,
+            "before": before.error._asdict(),
+            "after": after.error._asdict(),
+        }
     return {
-        "validation": _values(
-            measured(dataset.labels[candidate.held_out.positions], candidate.held_out.answers)
-        ),
+        # Plain values, without intervals: validation decides, it does not conclude.
+        "validation": {name: float(each["value"]) for name, each in validation.items()},
         "test": measured(labels, tested.answers, groups),
         **_by_groups(candidate, tested, dataset, groups, seed),
         "test_without_leaked": without(dataset.leaked),
@@ -124,17 +129,13 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         "saw_fewer": candidate.train_examples < len(dataset.train),
         "trained_again": candidate.judged is not None,
         "train_seconds": round(candidate.train_seconds, 3),
-        "parameters": candidate.model.parameters,
+        "parameters": model.parameters,
         "bytes": 0,
         "milliseconds_per_example": round(tested.milliseconds, 4),
         "features": candidate.features,
-        **_members(candidate),
+        **({"members": [{"name": each.name, "weight": each.weight} for each in members]} if members else {}),
         "configurations": [each.to_json() for each in candidate.configurations],
-        "calibration": (
-            _calibration(candidate, tested, labels, seed, groups)
-            if dataset.target.has_probabilities
-            else None
-        ),
+        "calibration": calibration,
     }
 
 
@@ -153,28 +154,22 @@ def _by_groups(
     """
     if groups is None:
         return {}
-    found = worth(groups, dataset.labels[dataset.test], tested.answers)
-    said: dict[str, Any] = {"by_groups": {**found.to_json(), "words": found.sentence(dataset.noun)}}
+    of_test = worth(groups, dataset.labels[dataset.test], tested.answers)
+    found: dict[str, Any] = {"by_groups": {**of_test.to_json(), "words": of_test.sentence(dataset.noun)}}
     held_out = candidate.held_out
     if dataset.has_few_groups and not np.isin(held_out.positions, dataset.validation).all():
         of_them = Groups.of_sets(dataset.together[held_out.positions])
         labels = dataset.labels[held_out.positions]
-        found_out = scores(labels, held_out.answers, seed, of_them)
-        said["left_out"] = {
+        found_out, metric = scores(labels, held_out.answers, seed, of_them), METRICS[dataset.target.headline]
+        value, low, high = (figure(found_out[metric.key][end]) for end in ("value", "low", "high"))
+        found["left_out"] = {
             "groups": of_them.count,
             "examples": len(labels),
             "scores": found_out,
-            "words": _left_out_words(METRICS[dataset.target.headline], found_out, of_them),
+            "words": f"So few groups say little about others. By leaving groups out in turn, over the "
+            f"{of_them.count:,} that are not for the test, its {metric.words} is {value} [{low}, {high}].",
         }
-    return said
-
-
-def _left_out_words(metric: Metric, found: Mapping[str, Mapping[str, float]], groups: Groups) -> str:
-    value, low, high = (figure(found[metric.key][end]) for end in ("value", "low", "high"))
-    return (
-        f"So few groups say little about others. By leaving groups out in turn, over the {groups.count:,} "
-        f"that are not for the test, its {metric.words} is {value} [{low}, {high}]."
-    )
+    return found
 
 
 def rows_of_test(dataset: Dataset, tested: Tested, threshold: Mapping[str, float]) -> Iterator[list[Any]]:
@@ -192,14 +187,6 @@ def rows_of_test(dataset: Dataset, tested: Tested, threshold: Mapping[str, float
         else:
             (code,) = decided(answer[None], dataset.classes, threshold).tolist()
             yield [source, label, dataset.classes[code], foreign, *answer.tolist()]
-
-
-def _members(candidate: Candidate) -> dict[str, Any]:
-    """Members of an average with their weights; nothing of any other model."""
-    model = candidate.model
-    if not isinstance(model, AverageModel):
-        return {}
-    return {"members": [{"name": each.name, "weight": each.weight} for each in model.members]}
 
 
 def scores(
@@ -261,33 +248,11 @@ def compared(
     return compare_numbers(labels, answers, seed, groups)
 
 
-def _values(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Plain values, without intervals: validation decides, it does not conclude."""
-    return {name: float(each["value"]) for name, each in found.items()}
+# Held-out answers of every model, from which `predict` takes the thresholds of what it promises, and answers
+# about test examples, by which these are checked.
 
 
-def _calibration(
-    candidate: Candidate, tested: Tested, labels: np.ndarray, seed: int, groups: Groups | None
-) -> dict[str, Any] | None:
-    """Expected calibration error before and after the temperature."""
-    if len(labels) == 0:
-        return None
-    before, after = (
-        reliability(labels, predictions, seed, groups) for predictions in (tested.raw, tested.answers)
-    )
-    return {
-        "temperature": candidate.model.temperature,
-        "before": before.error._asdict(),
-        "after": after.error._asdict(),
-    }
-
-
-# Held-out answers of every model, from which `predict` takes the thresholds of what it promises.
-#
-# Those about test examples, by which these are checked, are added once the test is done.
-
-
-def with_held_out(candidates: Sequence[Candidate], dataset: Dataset | Material, seed: int) -> list[Candidate]:
+def with_held_out(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> list[Candidate]:
     """Let every model keep its held-out answers; candidates have passed `with_detectors`."""
     return [
         dataclasses.replace(each, model=each.model.with_held_out(held_out_of(each, dataset, seed)))
@@ -298,22 +263,27 @@ def with_held_out(candidates: Sequence[Candidate], dataset: Dataset | Material, 
 def with_test_answers(
     candidates: Sequence[Candidate], tested: Mapping[str, Tested], dataset: Dataset, seed: int
 ) -> list[Candidate]:
-    """Let every model keep what it said of test examples too, by which its promises are checked."""
-    return [_with_test_answers(each, tested[each.name], dataset, seed) for each in candidates]
-
-
-def _with_test_answers(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> Candidate:
-    held_out = candidate.model.held_out
-    if held_out is None or len(dataset.test) == 0 or not np.isfinite(tested.answers).all():
-        return candidate
-    kept = _drawn(len(dataset.test), most_kept(len(dataset.classes)), seed)
-    has_novelty = held_out.novelty is not None
-    if has_novelty and tested.novelty is None:
-        return candidate
-    novelty = tested.novelty[kept] if has_novelty and tested.novelty is not None else None
-    test = bundle.HeldOut.of(dataset.labels[dataset.test[kept]], tested.answers[kept], novelty)
-    model = candidate.model.with_held_out(dataclasses.replace(held_out, test=test))
-    return dataclasses.replace(candidate, model=model)
+    """Let every model keep its answers about test examples too, by which its promises are checked."""
+    most, every = most_kept(len(dataset.classes)), np.arange(len(dataset.test))
+    kept = drawn(every, most, seed, Purpose.HELD_OUT_ANSWERS)
+    found = []
+    for candidate in candidates:
+        held_out, answered = candidate.model.held_out, tested[candidate.name]
+        novelty = answered.novelty
+        lacks_novelty = held_out is None or (held_out.novelty is not None and novelty is None)
+        if (
+            held_out is None
+            or lacks_novelty
+            or not len(dataset.test)
+            or not np.isfinite(answered.answers).all()
+        ):
+            found.append(candidate)
+            continue
+        known = novelty[kept] if held_out.novelty is not None and novelty is not None else None
+        test = bundle.HeldOut.of(dataset.labels[dataset.test[kept]], answered.answers[kept], known)
+        model = candidate.model.with_held_out(dataclasses.replace(held_out, test=test))
+        found.append(dataclasses.replace(candidate, model=model))
+    return found
 
 
 def with_data_known(
@@ -323,14 +293,16 @@ def with_data_known(
     threshold: Mapping[str, float],
 ) -> list[Candidate]:
     """Let every model know how data like its own is read and decided."""
+    return [
+        dataclasses.replace(
+            each,
+            model=each.model.for_data(joined_columns=joined_columns, renamed=renamed, threshold=threshold),
+        )
+        for each in candidates
+    ]
 
-    def known(model: bundle.Model) -> bundle.Model:
-        return model.for_data(joined_columns=joined_columns, renamed=renamed, threshold=threshold)
 
-    return [dataclasses.replace(each, model=known(each.model)) for each in candidates]
-
-
-def held_out_of(candidate: Candidate, dataset: Dataset | Material, seed: int) -> bundle.HeldOut | None:
+def held_out_of(candidate: Candidate, dataset: Dataset, seed: int) -> bundle.HeldOut | None:
     """Answers of a model, at its temperature, about examples that it did not learn from; `None` without any.
 
     Where it has a detector, they are those whose novelty is known.
@@ -340,7 +312,7 @@ def held_out_of(candidate: Candidate, dataset: Dataset | Material, seed: int) ->
     places = np.arange(len(held_out.positions)) if novelty is None else np.flatnonzero(~np.isnan(novelty))
     if len(places) == 0 or not np.isfinite(held_out.answers[places]).all():
         return None
-    kept = places[_drawn(len(places), most_kept(len(dataset.classes)), seed)]
+    kept = drawn(places, most_kept(len(dataset.classes)), seed, Purpose.HELD_OUT_ANSWERS)
     return bundle.HeldOut.of(
         dataset.labels[held_out.positions[kept]],
         held_out.answers[kept],
@@ -348,8 +320,8 @@ def held_out_of(candidate: Candidate, dataset: Dataset | Material, seed: int) ->
     )
 
 
-def _drawn(examples: int, most: int, seed: int) -> Int64[np.ndarray, " kept"]:
-    """Some of the examples, ascending; all where they are few enough."""
-    if examples <= most:
-        return np.arange(examples)
-    return np.sort(generator(seed, Purpose.HELD_OUT_ANSWERS).permutation(examples)[:most])
+def drawn(
+    places: Int64[np.ndarray, " n"], most: int, seed: int, purpose: Purpose
+) -> Int64[np.ndarray, " drawn"]:
+    """At most so many of some ascending places, ascending; chance draws them where there are more."""
+    return places if len(places) <= most else np.sort(generator(seed, purpose).permutation(places)[:most])

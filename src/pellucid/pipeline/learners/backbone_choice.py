@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Int64
 
 from pellucid.arithmetic.draws import Purpose, generator, torch_seed
-from pellucid.data import Preprocessing
+from pellucid.data import Dataset, Preprocessing
 from pellucid.data.images.preprocessing import look_like_photographs
 from pellucid.data.raw_texts import Texts
 from pellucid.data.splitting import places_in_strata
@@ -21,13 +21,12 @@ from pellucid.errors import ModelFileError, UsageError
 from pellucid.networks import Network, NetworkConfig, Origin
 from pellucid.networks.backbone import load_timm
 from pellucid.networks.costs import executed_layers
-from pellucid.pipeline.learners.preparation import Material, Prepared, examples_of
+from pellucid.pipeline.learners.preparation import Prepared, examples_of
 from pellucid.pretrained import (
     OF_IMAGES,
     OF_TEXTS,
     SENTENCES,
     WORDS,
-    ImageBackbone,
     TextBackbone,
     at_hand,
     installed,
@@ -39,45 +38,30 @@ from pellucid.pretrained import (
 from pellucid.settings import Settings, likely_meant
 
 
-class Granted(NamedTuple):
-    """Share of a backbone under a time limit; decided once, and kept in `config.json`.
+class BackboneLimits(NamedTuple):
+    """Share of a backbone under a time limit; decided once, and kept in `config.json`."""
 
-    Attributes:
-        train: training examples that it learns from.
-        is_tuned: whether fine-tuning fits too.
-        seconds_before: expected until the models on its frozen features are trained.
-        seconds_after: expected for fine-tuning and for everything that it is asked afterwards.
-    """
-
-    train: int
-    is_tuned: bool
-    seconds_before: float
-    seconds_after: float
+    train: int  # training examples that it learns from
+    is_tuned: bool  # whether fine-tuning fits too
+    seconds_before: float  # expected until the models on its frozen features are trained
+    seconds_after: float  # expected for fine-tuning and for everything that it is asked afterwards
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A backbone that takes part in a run.
+    """A backbone that takes part in a run."""
 
-    Attributes:
-        config: its layers, those of the head included.
-        origin: who made its weights.
-        build: puts its layers together, below a head that has learnt nothing.
-        preparation: how images were fitted, or what turns texts into ids.
-        train: ascending positions of the examples it learns from.
-        is_asked_for: whether it is the run's network, or stands beside one.
-        reason: why it takes part, and what a time limit left out, in sentences.
-        granted: what a time limit leaves it; `None` without one, or before that is decided.
-    """
-
-    config: NetworkConfig
-    origin: Origin
+    config: NetworkConfig  # its layers, those of the head included
+    origin: Origin  # who made its weights
+    # puts its layers together, below a head that has learnt nothing
     build: Callable[[NetworkConfig, torch.Generator], Network]
-    preparation: Preprocessing | Encoder
-    train: Int64[np.ndarray, " train"]
-    is_asked_for: bool
-    reason: str
-    granted: Granted | None = None
+    preparation: Preprocessing | Encoder  # how images were fitted, or what turns texts into ids
+    train: Int64[np.ndarray, " train"]  # ascending positions of the examples it learns from
+    is_asked_for: bool  # whether it is the run's network, or stands beside one
+    reason: str  # why it takes part, and what a time limit left out, in sentences
+    limits: BackboneLimits | None = (
+        None  # what a time limit leaves it; None without one, or before that is decided
+    )
 
     @property
     def name(self) -> str:
@@ -96,7 +80,7 @@ class Choice:
             each.taken[0][0] for each in executed_layers(self.config) if each.name.startswith("head.")
         )
 
-    def prepared(self, material: Material) -> Prepared:
+    def prepared(self, material: Dataset) -> Prepared:
         """Material made ready for its layers, with those of the training examples that it learns from."""
         own = dataclasses.replace(material, train=np.intersect1d(self.train, material.train))
         if not isinstance(own.inputs, Texts):
@@ -119,22 +103,16 @@ class Choice:
             "origin": self.origin.to_json(),
             "train": len(self.train),
             "reason": self.reason,
-            "granted": None if self.granted is None else self.granted._asdict(),
+            "granted": None if self.limits is None else self.limits._asdict(),
         }
 
-    def within(self, granted: Granted, material: Material, seed: int, reason: str) -> "Choice":
-        """The same within a time limit, learning from as many examples as were granted."""
-        train = stratified_sample(material, granted.train, seed)
-        return dataclasses.replace(self, train=train, granted=granted, reason=reason)
+    def within(self, limits: BackboneLimits, material: Dataset, seed: int, reason: str) -> "Choice":
+        """The same within a time limit, learning from as many examples as were limits."""
+        train = stratified_sample(material, limits.train, seed)
+        return dataclasses.replace(self, train=train, limits=limits, reason=reason)
 
 
-def granted_in(record: Mapping[str, Any]) -> Granted | None:
-    """Share that a time limit left a backbone, by its record in `config.json`; `None` where it left none."""
-    kept = record.get("granted")
-    return None if kept is None else Granted(**kept)
-
-
-def stratified_sample(material: Material, most: int, seed: int) -> Int64[np.ndarray, " part"]:
+def stratified_sample(material: Dataset, most: int, seed: int) -> Int64[np.ndarray, " part"]:
     """Draw a part of the training examples, to which each class (of numbers, each decile) gives its share.
 
     Ascending positions; a smaller part lies within each larger one, and all are there where they are not
@@ -148,46 +126,51 @@ def stratified_sample(material: Material, most: int, seed: int) -> Int64[np.ndar
     return np.sort(train[np.argsort(places, kind="stable")[:most]])
 
 
-# Pretrained backbones in a run: which ones take part, why, and how many examples they learn from.
-#
-# Asked for by name, a backbone is the network of the run and learns from every training example. Otherwise
-# those that are installed are considered beside the network that is trained from scratch, where the model is
-# left open and the images look like photographs, or there are at most 2,000 texts to learn from. They then
-# learn from up to 5,000 training images, to which each class gives its share, so that they cost no more than
-# a few minutes. A time limit may leave them fewer, or leave them out (see `learners/limits.py`). Validation
-# decides which of all the models is recommended.
-
+# Most training images of a backbone that nobody asked for, so that it costs a few minutes at most; and most
+# texts to learn from with which one is considered.
 _MOST_IMAGES, _MOST_TEXTS = 5_000, 2_000
 
 
-def chosen(settings: Settings, material: Material) -> tuple[Choice, ...]:
+def chosen(settings: Settings, material: Dataset) -> tuple[Choice, ...]:
     """Decide which backbones take part: simplest first, none where none does.
 
-    Raises: `UsageError` if the one asked for is not known, is not installed or cannot take such inputs;
-    `ModelFileError` if its weights are missing, damaged or of another kind.
+    Asked for by name, a backbone is the network of the run and learns from every training example. Otherwise
+    those that are installed are considered beside the network that is trained from scratch, where the
+    model is left open and the images look like photographs, or there are at most 2,000 texts to learn
+    from.
     """
     if settings.builds_on_backbone:
-        return (_asked_for(settings, material),)
-    return tuple(_beside(name, settings, material) for name in _considered(settings, material))
+        names = [str(settings.backbone)]
+    elif settings.backbone is not None or settings.model != "auto":
+        names = []
+    elif isinstance(material.inputs, Texts):
+        names = at_hand([*WORDS, *SENTENCES]) if len(material.train) <= _MOST_TEXTS else []
+    else:
+        is_photo = material.takes == "images" and look_like_photographs(material.inputs, material.train)
+        names = at_hand(OF_IMAGES) if is_photo else []
+    return tuple(_choice(name, settings, material) for name in names)
 
 
 def taken_over(
-    records: Sequence[Mapping[str, Any]], settings: Settings, material: Material
+    records: Sequence[Mapping[str, Any]], settings: Settings, material: Dataset
 ) -> tuple[Choice, ...]:
     """The backbones that a run being resumed decided on, with what a time limit left them.
 
     `records` are what `config.json` has of them.
-
-    Raises: `UsageError` if one is not installed any more, or its weights are others than when the run was
-    started; `ModelFileError` if its weights are missing, damaged or of another kind.
     """
     found = []
     for record in records:
-        is_asked_for = settings.builds_on_backbone
-        choice = (
-            _asked_for(settings, material) if is_asked_for else _beside(record["name"], settings, material)
-        )
-        found.append(_as_before(choice, record, material, settings))
+        name = str(settings.backbone) if settings.builds_on_backbone else record["name"]
+        choice = _choice(name, settings, material)
+        if record.get("origin", {}).get("sha256") != choice.origin.sha256:
+            raise UsageError(
+                f"--resume: the weights of {choice.name} are others than when the run was started; restore "
+                "them, or start again with --overwrite"
+            )
+        if (limits := record.get("granted")) is not None:
+            limits = BackboneLimits(**limits)
+            choice = choice.within(limits, material, settings.seed, record["reason"])
+        found.append(choice)
     return tuple(found)
 
 
@@ -219,58 +202,18 @@ def require_backbone(settings: Settings) -> None:
     installed(name)
 
 
-def _asked_for(settings: Settings, material: Material) -> Choice:
-    """The backbone that was asked for by name."""
-    name = str(settings.backbone)
-    return _choice(name, settings, material, len(material.train), f"{name} was asked for.")
-
-
-def _considered(settings: Settings, material: Material) -> list[str]:
-    """The backbones that are considered without being asked for, simplest first."""
-    if settings.backbone is not None or settings.model != "auto":
-        return []
-    if isinstance(material.inputs, Texts):
-        return at_hand([*WORDS, *SENTENCES]) if len(material.train) <= _MOST_TEXTS else []
-    if material.takes == "images" and look_like_photographs(material.inputs, material.train):
-        return at_hand(OF_IMAGES)
-    return []
-
-
-def _beside(name: str, settings: Settings, material: Material) -> Choice:
-    """A backbone that stands beside a network trained from scratch."""
-    is_whole = len(material.train) <= _MOST_IMAGES
-    part = "" if is_whole else f", on {_MOST_IMAGES:,} training examples drawn by chance"
-    why = (
-        f"There are only {count_of(len(material.train), 'text')} to learn from"
-        if material.takes == "texts"
-        else "The images look like photographs"
-    )
+def _choice(name: str, settings: Settings, material: Dataset) -> Choice:
+    """Find the weights of a name, and decide on the layers and the training examples, and say why."""
+    is_asked_for, count = settings.builds_on_backbone, len(material.train)
+    part = "" if count <= _MOST_IMAGES else f", on {_MOST_IMAGES:,} training examples drawn by chance"
+    why = "The images look like photographs"
+    if material.takes == "texts":
+        why = f"There are only {count_of(count, 'text')} to learn from"
     reason = f"{why}, so {name}, which is installed, is considered too{part}; --backbone none leaves it out."
-    return _choice(name, settings, material, _MOST_IMAGES, reason)
-
-
-def _as_before(choice: Choice, kept: Mapping[str, Any], material: Material, settings: Settings) -> Choice:
-    """The backbone of a run being resumed: the same weights, within what a time limit left it.
-
-    Raises: `UsageError` if the weights are others.
-    """
-    if kept.get("origin", {}).get("sha256") != choice.origin.sha256:
-        raise UsageError(
-            f"--resume: the weights of {choice.name} are others than when the run was started; restore them, "
-            "or start again with --overwrite"
-        )
-    granted = granted_in(kept)
-    return choice if granted is None else choice.within(granted, material, settings.seed, kept["reason"])
-
-
-def _choice(name: str, settings: Settings, material: Material, most: int, reason: str) -> Choice:
-    """Find the weights of a name, and decide on the layers; it learns from `most` examples at most.
-
-    Raises: `UsageError` if it is not known, not installed, or cannot take such inputs; `ModelFileError`
-    if its weights are damaged or of another kind.
-    """
-    train = stratified_sample(material, most, settings.seed)
-    outputs, is_asked_for = max(1, len(material.classes)), settings.builds_on_backbone
+    if is_asked_for:
+        reason = f"{name} was asked for."
+    train = stratified_sample(material, count if is_asked_for else _MOST_IMAGES, settings.seed)
+    outputs = max(1, len(material.classes))
     if isinstance(material.inputs, Texts):
         found = _of_texts(name, settings, material.inputs, material.train)
         config = found.config_for(outputs, settings)
@@ -282,35 +225,22 @@ def _choice(name: str, settings: Settings, material: Material, most: int, reason
             f"--backbone: {name} takes {takes}, and the inputs are "
             f"{'images' if kept else 'feature vectors'}; leave it out, or choose another"
         )
-    backbone = _of_images(name, settings)
-    config = backbone.config_for(outputs, settings, (kept.channels, *kept.size))
-    return Choice(config, backbone.origin, backbone.network, kept, train, is_asked_for, reason)
-
-
-def _of_images(name: str, settings: Settings) -> ImageBackbone:
-    """A network of timm, from its package or from a file of the user's.
-
-    Raises: `UsageError` if it is not known, or its weights or timm are missing; `ModelFileError` if its
-    weights are damaged or of another kind.
-    """
-    if settings.weights is not None:
-        return timm_backbone(name, Path(settings.weights))
-    if name not in OF_IMAGES:
+    if settings.weights is None and name not in OF_IMAGES:
         raise UsageError(
             f"--backbone: {name[:64]!r} comes with no weights of its own; give them with --weights "
             f"FILE.safetensors, or choose {', '.join(OF_IMAGES)}"
         )
-    return packaged_backbone(name)
+    backbone = (
+        packaged_backbone(name) if settings.weights is None else timm_backbone(name, Path(settings.weights))
+    )
+    config = backbone.config_for(outputs, settings, (kept.channels, *kept.size))
+    return Choice(config, backbone.origin, backbone.network, kept, train, is_asked_for, reason)
 
 
 def _of_texts(
     name: str, settings: Settings, texts: Texts, train: Int64[np.ndarray, " train"]
 ) -> TextBackbone:
-    """A sentence encoder or vectors of words, from its package or from a place of the user's.
-
-    Raises: `UsageError` if the name is of neither; `ModelFileError` if a file is missing, damaged or of
-    another kind; `DataError` if the vectors hold none of the words.
-    """
+    """A sentence encoder or vectors of words, from its package or from a place of the user's."""
     if name in OF_IMAGES:
         raise UsageError(
             f"--backbone: {name} takes images, and the inputs are texts; choose {', '.join(OF_TEXTS)}"

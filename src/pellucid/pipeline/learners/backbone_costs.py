@@ -11,15 +11,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
-from pellucid.pipeline.learners.backbone_choice import Choice, Granted
+from pellucid.pipeline.learners.backbone_choice import BackboneLimits, Choice
 from pellucid.pipeline.learners.evaluation_budget import (
     Folds,
     most_detector_examples,
     most_synthetic_outliers,
 )
-from pellucid.pipeline.learners.preparation import Material, Prepared, make_recipe, unvaried_model_of
+from pellucid.pipeline.learners.preparation import Prepared, make_recipe, unvaried_model_of
 from pellucid.pipeline.run.context import slowdown
 from pellucid.settings import Settings
 from pellucid.training import Recipe
@@ -35,10 +36,8 @@ _LEARNING_RATE, _WEIGHT_DECAY, _BATCH = 1e-3, 0.05, 32
 # A network of one layer below its head, which stays as it is.
 _WORDS = "word-vectors"
 
-# Whose rule holds for a network of texts in what is not said here.
-_LIKE = "text-cnn"
-
-_COST_OF_STEP = 4
+# Whose rule decides for a network of texts what is not decided here; passes that a step takes.
+_LIKE, _COST_OF_STEP = "text-cnn", 4
 
 
 def is_tuned(settings: Settings, choice: Choice) -> bool:
@@ -51,7 +50,7 @@ def is_tuned(settings: Settings, choice: Choice) -> bool:
     is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and choice.config.name != _WORDS
     is_meant = choice.is_asked_for and settings.epochs is not None
     is_worth_it = choice.takes_images or is_meant or settings.preset == "best"
-    fits = choice.granted is None or choice.granted.is_tuned
+    fits = choice.limits is None or choice.limits.is_tuned
     return is_wanted and is_worth_it and fits
 
 
@@ -77,7 +76,7 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
     """
     examples = len(prepared.examples.train)
     named = dataclasses.replace(prepared, name=_LIKE) if prepared.encoder is not None else prepared
-    chosen = make_recipe(settings, named).recipe
+    chosen, _ = make_recipe(settings, named)
     batch_size = settings.batch_size or min(_BATCH, max(1, examples))
     per_epoch = batches_per_epoch(examples, batch_size)
     passes = _PASSES[settings.preset]
@@ -98,13 +97,6 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
     )
 
 
-# Cost of a pretrained backbone on this machine, measured on a few examples, and what a time leaves it.
-#
-# A few examples go through the network, and their rate says how long all take. The examples for validation
-# and
-# test go through it whole; as many training examples as fit beside them. `learners/limits.py` shares out
-# time.
-
 # Share of the time that is planned; the rest is for a busy machine.
 _MARGIN = 0.88
 _WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
@@ -121,32 +113,22 @@ SECONDS_A_VALUE = 2e-6
 
 
 class BackboneCost(NamedTuple):
-    """Cost of a backbone.
+    """Cost of a backbone."""
 
-    Attributes:
-        example: seconds for the features of one example.
-        learning: seconds that the models on them take for one training example.
-        held_out: examples for validation and test, whose features are computed in any case.
-        asked_after: examples that the frozen network is asked about afterwards.
-        tuning: passes of fine-tuning and of what the tuned network is asked about; 0 where it is not tried.
-        most: training examples that there are for it.
-        least: training examples below which it is not worth its time.
-    """
-
-    example: float
-    learning: float
-    held_out: int
-    asked_after: int
-    tuning: int
-    most: int
-    least: int
+    example: float  # seconds for the features of one example
+    learning: float  # seconds that the models on them take for one training example
+    held_out: int  # examples for validation and test, whose features are computed in any case
+    asked_after: int  # examples that the frozen network is asked about afterwards
+    tuning: int  # passes of fine-tuning and of what the tuned network is asked about; 0 where it is not tried
+    most: int  # training examples that there are for it
+    least: int  # training examples below which it is not worth its time
 
     def needed(self, train: int) -> float:
         """Seconds without fine-tuning for so many training examples."""
         asked = (train + self.held_out + self.asked_after) * self.example
         return (asked + train * self.learning) / _MARGIN + _SECONDS
 
-    def granted(self, seconds: float) -> Granted | None:
+    def within(self, seconds: float) -> BackboneLimits | None:
         """Decide how much fits into a time; `None` where it is not worth it.
 
         Training examples come before fine-tuning, which is tried where it fits as well.
@@ -158,23 +140,18 @@ class BackboneCost(NamedTuple):
         asked_after, tuning = self.asked_after * self.example / _MARGIN, self.tuning * self.example / _MARGIN
         is_tuned = 0 < tuning <= seconds - self.needed(examples)
         after = asked_after + (tuning if is_tuned else 0.0)
-        return Granted(examples, is_tuned, round(self.needed(examples) - asked_after, 1), round(after, 1))
+        return BackboneLimits(
+            examples, is_tuned, round(self.needed(examples) - asked_after, 1), round(after, 1)
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A backbone whose cost was measured, to be cut down to its share of a time limit.
-
-    Attributes:
-        choice: the backbone.
-        cost: on this machine.
-        material: what it learns from.
-        settings: what the user asked for.
-    """
+    """A backbone whose cost was measured, to be cut down to its share of a time limit."""
 
     choice: Choice
-    cost: BackboneCost
-    material: Material
+    cost: BackboneCost  # on this machine
+    material: Dataset  # what it learns from
     settings: Settings
 
     @property
@@ -199,20 +176,20 @@ class Measured:
 
     def within(self, seconds: float) -> Choice | None:
         """Let it learn from what fits into a time; one that was asked for gets a part in any case."""
-        granted = self.cost.granted(max(seconds, self.least) if self.choice.is_asked_for else seconds)
-        if granted is None:
+        limits = self.cost.within(max(seconds, self.least) if self.choice.is_asked_for else seconds)
+        if limits is None:
             return None
-        return self.choice.within(granted, self.material, self.settings.seed, self._reason(granted))
+        return self.choice.within(limits, self.material, self.settings.seed, self._reason(limits))
 
-    def _reason(self, granted: Granted) -> str:
+    def _reason(self, limits: BackboneLimits) -> str:
         """Sentence on why it takes part, and what the limit leaves out."""
         lacks = []
-        if granted.train < len(self.choice.train):
+        if limits.train < len(self.choice.train):
             lacks.append(
-                f"it learns from {granted.train:,} of {len(self.material.train):,} training examples, to "
+                f"it learns from {limits.train:,} of {len(self.material.train):,} training examples, to "
                 f"which each {self.material.target.stratum} gives its share"
             )
-        if self.cost.tuning and not granted.is_tuned:
+        if self.cost.tuning and not limits.is_tuned:
             lacks.append("fine-tuning is left out")
         if not lacks:
             return self.choice.reason
@@ -227,7 +204,7 @@ def left_out(choice: Choice, settings: Settings) -> str:
     )
 
 
-def is_hopeless(choice: Choice, material: Material, test: int, seconds: float) -> bool:
+def is_hopeless(choice: Choice, material: Dataset, test: int, seconds: float) -> bool:
     """True where by counts the features of enough examples would not fit, so that nothing is even loaded.
 
     Few training examples are assumed. The library of an image network takes seconds to load.
@@ -240,7 +217,7 @@ def is_hopeless(choice: Choice, material: Material, test: int, seconds: float) -
 
 def measured(
     choice: Choice,
-    material: Material,
+    material: Dataset,
     settings: Settings,
     test: int = 0,
     folds: Folds | None = None,
@@ -253,6 +230,7 @@ def measured(
     the `seconds` that it may have at most, no more are timed.
     """
     least = min(len(choice.train), max(_LEAST, _LEAST_PER_CLASS * len(material.classes)))
+    train, validation, outliers = len(material.train), len(material.validation), most_synthetic_outliers(test)
     network, prepared = choice.started(settings), choice.prepared(material)
     model = unvaried_model_of(network, prepared, material.classes)
     positions = _typical(material)
@@ -261,35 +239,27 @@ def measured(
         began = time.perf_counter()
         features = model.transform(material.inputs[positions[:_WARM]]).shape[1]
         example = (time.perf_counter() - began) / len(positions[:_WARM])
-        if example * (least + len(material.validation) + test) < _FAR * seconds:
+        if example * (least + validation + test) < _FAR * seconds:
             example = _seconds_of_one(
                 lambda some: model.transform(material.inputs[some]), positions, vary=material.takes == "texts"
             )
-    asked_after = most_synthetic_outliers(test)
+    tuning = 0
+    if is_tuned(settings, choice):
+        asked = validation + most_detector_examples(train, validation) + test + outliers
+        tuning = passes_of_tuning(settings, prepared, asked)
     cost = BackboneCost(
         example=example,
         learning=SECONDS_A_VALUE * features * (1 if folds is None else folds.trainings()),
-        held_out=len(material.validation) + test,
-        asked_after=asked_after,
-        tuning=round(
-            _passes(choice, prepared, material, settings, test) * (1 if folds is None else folds.trainings(1))
-        ),
+        held_out=validation + test,
+        asked_after=outliers,
+        tuning=round(tuning * (1 if folds is None else folds.trainings(1))),
         most=len(choice.train),
         least=least,
     )
     return Measured(choice, cost, material, settings)
 
 
-def _passes(choice: Choice, prepared: Prepared, material: Material, settings: Settings, test: int) -> int:
-    """Passes of fine-tuning, and those of what the tuned network is asked about."""
-    if not is_tuned(settings, choice):
-        return 0
-    train, validation = len(material.train), len(material.validation)
-    asked = validation + most_detector_examples(train, validation) + test + most_synthetic_outliers(test)
-    return passes_of_tuning(settings, prepared, asked)
-
-
-def _typical(material: Material) -> Int64[np.ndarray, " some"]:
+def _typical(material: Dataset) -> Int64[np.ndarray, " some"]:
     """Some examples, in an order by chance; of texts short and long ones as there are."""
     some = np.concatenate([material.train, material.validation])
     if isinstance(material.inputs, Texts):

@@ -5,6 +5,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from jaxtyping import Float32
 from pellucid.arithmetic import log_loss
 from pellucid.bundle.network_answers import answer_in_batches
 from pellucid.classical.search import score
+from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.networks import HeadAlone, Network, describe
 from pellucid.pipeline.learners.backbone_choice import Choice, chosen
@@ -24,20 +26,20 @@ from pellucid.pipeline.learners.backbone_costs import (
     tuning_recipe,
 )
 from pellucid.pipeline.learners.candidates import (
-    BodyFeatures,
     Candidate,
+    FeatureCache,
     Features,
     on_validation,
     stored_for,
     with_validation,
 )
 from pellucid.pipeline.learners.classical import left_out, simple_models
-from pellucid.pipeline.learners.preparation import Material, Prepared, model_of, unvaried_model_of
+from pellucid.pipeline.learners.preparation import Prepared, model_of, unvaried_model_of
 from pellucid.pipeline.run.context import UNLIMITED, TimeBudget
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
-from pellucid.tasks import INPUT_KINDS, Target
-from pellucid.training import Examples, Recipe, Session, Surroundings, choose_recipe
+from pellucid.tasks import INPUT_KINDS
+from pellucid.training import Examples, Observer, Recipe, Session, Surroundings, choose_recipe
 from pellucid.training.hardware import choose_device, choose_threads, keep_freed_memory, pinned
 from pellucid.training.loop import keep_best_mixture
 from pellucid.training.optimisers import UPPERMOST, shares_of_rate
@@ -48,28 +50,18 @@ _SECONDS = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """Models on a backbone.
-
-    Attributes:
-        choice: the backbone.
-        network: the same as layers, the head trained on frozen features.
-        prepared: what its layers read.
-        features: of every example that models on the frozen network are asked about.
-        candidates: every model on it, simplest first.
-        history: one record for each epoch of fine-tuning.
-        is_tuned: whether the last of the models is the network tuned further.
-    """
+    """Models on a backbone."""
 
     choice: Choice
-    network: Network
-    prepared: Prepared
-    features: Features
-    candidates: Sequence[Candidate]
-    history: Sequence[Record] = ()
-    is_tuned: bool = False
+    network: Network  # the same as layers, the head trained on frozen features
+    prepared: Prepared  # what its layers read
+    features: Features  # of every example that models on the frozen network are asked about
+    candidates: Sequence[Candidate]  # every model on it, simplest first
+    history: Sequence[Record] = ()  # one record for each epoch of fine-tuning
+    is_tuned: bool = False  # whether the last of the models is the network tuned further
 
 
-def looked_at_once(network: Network, prepared: Prepared, material: Material, threads: int) -> Features:
+def looked_at_once(network: Network, prepared: Prepared, material: Dataset, threads: int) -> Features:
     """Features of the training and validation examples."""
     model = unvaried_model_of(network, prepared, material.classes)
     positions = np.union1d(prepared.examples.train, material.validation)
@@ -78,47 +70,36 @@ def looked_at_once(network: Network, prepared: Prepared, material: Material, thr
         return Features(model.transform(material.inputs[positions]), positions)
 
 
-def _quiet() -> Stages:
-    return Stages(quiet=True)
-
-
 @dataclass(frozen=True, eq=False)
 class FrozenLearner:
-    """The models on the frozen features of a pretrained backbone.
+    """The models on the frozen features of a pretrained backbone."""
 
-    Attributes:
-        choice: the backbone, with what a time limit left it.
-        settings: what the user asked for.
-        look: computes features, of the training and validation examples at least; by default of these.
-        known: simple models by name, whose set-ups are taken; by default they are compared.
-        stages: shows what is done; by default nowhere.
-    """
-
-    choice: Choice
+    choice: Choice  # the backbone, with what a time limit left it
     settings: Settings
-    look: Callable[[Network, Prepared, Material, int], Features] = looked_at_once
+    # computes features, of the training and validation examples at least; by default of these
+    look: Callable[[Network, Prepared, Dataset, int], Features] = looked_at_once
+    # simple models by name, whose set-ups are taken; by default they are compared
     known: Mapping[str, Candidate] | None = None
-    stages: Stages = field(default_factory=_quiet)
+    stages: Stages = field(
+        default_factory=partial(Stages, quiet=True)
+    )  # shows what is done; by default nowhere
 
     @property
     def name(self) -> str:
         """All the models in words."""
         return f"models on {self.choice.name}"
 
-    def cost(self, material: Material) -> float:
+    def cost(self, material: Dataset) -> float:
         """By the features of the training examples; once computed, they serve every training."""
         examples = len(np.intersect1d(self.choice.train, material.train))
         return _SECONDS + SECONDS_A_VALUE * examples * self.choice.width
 
-    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+    def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Train every model within the time, simplest first, the head last."""
         return self.within(time, material).built(material).candidates
 
-    def within(self, time: TimeBudget, material: Material) -> "FrozenLearner":
-        """The same with as many training examples as fit into a time.
-
-        Raises: `UsageError` if not even a small part of them fits.
-        """
+    def within(self, time: TimeBudget, material: Dataset) -> "FrozenLearner":
+        """The same with as many training examples as fit into a time."""
         if not time.is_limited:
             return self
         whole = measured(self.choice, material, self.settings)
@@ -128,12 +109,8 @@ class FrozenLearner:
         assert found is not None  # one for which there is time gets a part at least
         return dataclasses.replace(self, choice=found)
 
-    def built(self, material: Material) -> Built:
-        """Compute the features, and train every model on them.
-
-        Raises: `DivergedError` if the loss stopped being finite; `StorageError` if the disk is full or not
-        writable, where features are kept.
-        """
+    def built(self, material: Dataset) -> Built:
+        """Compute the features, and train every model on them."""
         choice, settings = self.choice, self.settings
         network, prepared = choice.started(settings), choice.prepared(material)
         train, began = prepared.examples.train, time.perf_counter()
@@ -156,19 +133,23 @@ class FrozenLearner:
         ]
         return Built(choice, network, prepared, features, candidates)
 
-    def _head(
-        self, network: Network, prepared: Prepared, features: Features, material: Material
-    ) -> Candidate:
+    def _head(self, network: Network, prepared: Prepared, features: Features, material: Dataset) -> Candidate:
         """The network with a head that was trained in place."""
         train, name, began = prepared.examples.train, self.choice.name, time.perf_counter()
         train_head(network, features, prepared, self.settings)
+        alone = HeadAlone(network)
+
+        def ask(rows: Float32[np.ndarray, "rows features"]) -> np.ndarray:
+            outputs = answer_in_batches(alone, rows, alone.forward).astype(np.float64)
+            return material.target.of_logits(outputs)
+
         head = Candidate(
             name=name,
             model=unvaried_model_of(network, prepared, material.classes),
             train_examples=len(train),
             train_seconds=time.perf_counter() - began,
             features=f"frozen features of {name}",
-            stored=BodyFeatures(features, _asking(network, material.target), train),
+            stored=FeatureCache(features, ask, train),
         )
         return with_validation(head, material)
 
@@ -223,26 +204,6 @@ def of_head(settings: Settings) -> Settings:
     )
 
 
-def _asking(network: Network, target: Target) -> Callable[[np.ndarray], np.ndarray]:
-    """Function from features to the head's answers."""
-    head = HeadAlone(network)
-
-    def ask(rows: Float32[np.ndarray, "rows features"]) -> np.ndarray:
-        outputs = answer_in_batches(head, rows, head.forward).astype(np.float64)
-        return target.of_logits(outputs)
-
-    return ask
-
-
-# Fine-tuning of a backbone: every layer a little further, where validation says that it pays.
-#
-# It starts from the head that was trained on frozen features, and the lower a layer, the slower it changes
-# (`training/optimisers.py`). The rates run their whole course, since a network gets worse while they
-# are large and better when they fall. Then the weights before, those after and the mean of both are compared
-# on
-# validation, and the best are kept (`training/loop.py`). What decides is the log loss, which every validation
-# example moves, and not accuracy, which few do; of numbers the root mean squared error.
-
 # Operations in a second of layers as narrow as those of a backbone: an order of magnitude on two cores.
 _FLOPS = 3e10
 
@@ -258,31 +219,24 @@ _KEPT = {
 _KEPT_BLINDLY = "the mean of the weights before and after is kept"
 
 
-def to_the_end(session: Session[Network]) -> None:
-    """Train to the end of fine-tuning; the last weights count, but where patience may end it before.
-
-    Raises: `DivergedError` if the loss stopped being finite.
-    """
-    session.run(keeps_best=keeps_best(session))
-
-
-def keeps_best(session: Session[Network]) -> bool:
-    """True where the best weights are looked for, since patience may end the training before its course."""
-    return session.batches.recipe.patience is not None
+def to_the_end(session: Session[Network], observers: Sequence[Observer] = ()) -> None:
+    """Train to the end of fine-tuning; the last weights count, but where patience may end it before."""
+    session.run(observers, keeps_best=session.batches.recipe.patience is not None)
 
 
 @dataclass(frozen=True, eq=False)
 class TuningLearner:
     """A backbone tuned further, from the head that was trained on its frozen features.
 
-    Attributes:
-        frozen: trains that head.
-        run: takes a session to its end, watched or not.
-        built: what came of `frozen` on the same material; `None` where it is still to be trained.
+    The lower a layer, the slower it changes (`training/optimisers.py`). The rates run their whole course,
+    since a network gets worse while they are large and better when they fall. Then the weights before, those
+    after and the mean of both are compared on validation by the log loss, which every example moves, and not
+    by accuracy, which few do (of numbers by the root mean squared error); the best are kept.
     """
 
-    frozen: FrozenLearner
-    run: Callable[[Session[Network]], object] = to_the_end
+    frozen: FrozenLearner  # trains that head
+    run: Callable[[Session[Network]], object] = to_the_end  # takes a session to its end, watched or not
+    # what came of `frozen` on the same material; None where it is still to be trained
     built: Built | None = None
 
     @property
@@ -290,25 +244,22 @@ class TuningLearner:
         """The network in words."""
         return f"{self.frozen.choice.name} fine-tuned"
 
-    def cost(self, material: Material) -> float:
+    def cost(self, material: Dataset) -> float:
         """By the layers and the examples that pass them."""
         choice = self.frozen.choice
         passes = passes_of_tuning(self.frozen.settings, choice.prepared(material), asked=0)
         return 2 * sum(row.multiply_adds for row in describe(choice.config)) * passes / _FLOPS
 
-    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+    def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Train every layer further: the tuned network, or nothing where it is not tried or did not pay."""
         learner = dataclasses.replace(self, frozen=self.frozen.within(time, material))
         found = learner.tuned(material)
         return found.candidates[-1:] if found.is_tuned else []
 
-    def tuned(self, material: Material) -> Built:
+    def tuned(self, material: Dataset) -> Built:
         """Train every layer of a copy of the network further, where that is wanted and fits into a limit.
 
         The tuned network stands last where it paid.
-
-        Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
-        was finished is kept.
         """
         built = self.frozen.built(material) if self.built is None else self.built
         if not is_tuned(self.frozen.settings, built.choice):
@@ -340,16 +291,10 @@ class TuningLearner:
 def tuned(
     network: Network, prepared: Prepared, recipe: Recipe, run: Callable[[Session[Network]], object]
 ) -> tuple[float, Sequence[Record]]:
-    """Train every layer further, and keep what is best on validation.
+    """Train every layer of a network further, in place, and keep what is best on validation.
 
-    Args:
-        network: trained in place.
-        prepared: what it trains on.
-        recipe: how.
-        run: trains a session to its end.
-
-    Returns:
-        The share of the change that was kept, 0 where tuning did not pay; and one record for each epoch.
+    `run` takes the session to its end. The share of the change that was kept, 0 where tuning did not pay; and
+    one record for each epoch.
     """
     before = weights_of(network)
     examples = prepared.examples
@@ -358,59 +303,48 @@ def tuned(
     return keep_best_mixture(network, before, examples, recipe), session.state.history
 
 
-# A learner on a backbone, for estimators and comparisons: the best on validation of several models.
-#
-# Of several that are equally right the one with the smaller log loss is taken: few validation examples leave
-# many of them equal. Without validation examples it is logistic regression (ridge regression for numbers),
-# which a backbone's features serve best where there are few of them.
-
-
 @dataclass(frozen=True)
 class BackboneLearner:
-    """Models on the features of a pretrained backbone, and the backbone tuned further; hands over the best.
+    """The best on validation of the models on a backbone's features and of the backbone tuned further.
 
-    Attributes:
-        settings: what the user asked for; a backbone by name among it.
+    Of several that are equally right the one with the smaller log loss is taken: few validation examples
+    leave many of them equal. Without validation examples it is logistic regression (ridge regression for
+    numbers), which a backbone's features serve best where there are few of them.
     """
 
-    settings: Settings
+    settings: Settings  # what the user asked for; a backbone by name among it
 
     @property
     def name(self) -> str:
         """The backbone."""
         return str(self.settings.backbone)
 
-    def cost(self, material: Material) -> float:
+    def cost(self, material: Dataset) -> float:
         """Of the models on the frozen features, and of fine-tuning where that is tried."""
         frozen = self._frozen(material)
         tuning = TuningLearner(frozen).cost(material) if is_tuned(self.settings, frozen.choice) else 0.0
         return frozen.cost(material) + tuning
 
-    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+    def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Train every model on the backbone within the time, and hand over the best on validation.
 
         The validation split may be empty.
-
-        Raises: `UsageError` if the backbone is not known, not installed, cannot take such inputs, or the time
-        is too short for it; `ModelFileError` if its weights are missing, damaged or of another kind;
-        `DivergedError` if the loss stopped being finite.
         """
         frozen = self._frozen(material).within(time, material)
         built = frozen.built(material)
         if not len(material.validation):
             return built.candidates[:1]
         found = TuningLearner(frozen, built=built).tuned(material).candidates
-        return [max(found, key=lambda each: _reached(each.held_out.answers, material, self.settings))]
+        labels, target = material.labels[material.validation], material.target
 
-    def _frozen(self, material: Material) -> FrozenLearner:
+        def reached(candidate: Candidate) -> tuple[float, float]:
+            outputs = candidate.held_out.answers
+            finer = -log_loss(labels, outputs) if target.has_probabilities else 0.0
+            return score(self.settings.metric, labels, target.columns(outputs), target), finer
+
+        return [max(found, key=reached)]
+
+    def _frozen(self, material: Dataset) -> FrozenLearner:
         """The learner on the frozen features of the backbone that was asked for."""
         (choice,) = chosen(self.settings, material)
         return FrozenLearner(choice, self.settings)
-
-
-def _reached(said: np.ndarray, material: Material, settings: Settings) -> tuple[float, float]:
-    """Scores of answers on the validation examples: by the metric, then by log loss; larger is better."""
-    labels = material.labels[material.validation]
-    target = material.target
-    finer = -log_loss(labels, said) if target.has_probabilities else 0.0
-    return score(settings.metric, labels, target.columns(said), target), finer

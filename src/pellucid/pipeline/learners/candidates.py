@@ -6,6 +6,7 @@ import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,12 @@ from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.evaluation import Recommendation, cross_fitted, fit_temperature, recommend, recommend_numbers
 from pellucid.files import make_folder, write_file
-from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings
 from pellucid.strict import read_sealed, read_sealed_bytes, sealed, write_sealed_bytes
 from pellucid.tasks import TEXTS
 from pellucid.training.state import Record
 
-# Features that several models share: every example passes once, however many of them look at it.
-
-_SAVED_BLOCK, _AT_ONCE = 512, 4096
+_SAVED_BLOCK, _BLOCK = 512, 4096
 
 
 def rows_at_hand(
@@ -51,25 +49,23 @@ def rows_at_hand(
 class FeatureTable:
     """Rows of a shared body by position in the data set, each computed once, when it is first asked for.
 
-    Args:
-        examples: of the data set.
-        look: passes examples at some positions through the body.
+    `compute` passes the examples at some positions through the body; there are so many `examples` in all.
     """
 
     def __init__(
         self,
         examples: int,
-        look: Callable[[Int64[np.ndarray, " some"]], Float32[np.ndarray, "some values"]],
+        compute: Callable[[Int64[np.ndarray, " some"]], Float32[np.ndarray, "some values"]],
     ) -> None:
-        self._look = look
+        self._compute = compute
         self._place = np.full(examples, -1, np.int64)
         self._rows: np.ndarray | None = None
-        self._computed, self.seconds = 0, 0.0
+        self._computed, self._seconds = 0, 0.0
 
     @property
     def seconds_an_example(self) -> float:
         """Seconds that one example took to pass the body, on the mean."""
-        return self.seconds / max(1, self._computed)
+        return self._seconds / max(1, self._computed)
 
     def of(self, positions: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, "asked values"]:
         """Rows, one each, of one or more examples, by their positions in the data set.
@@ -78,37 +74,27 @@ class FeatureTable:
         """
         missing = positions[self._place[positions] < 0]
         if len(missing):
-            self._compute(missing)
+            began = time.perf_counter()
+            found = [self._compute(missing[at : at + _BLOCK]) for at in range(0, len(missing), _BLOCK)]
+            self._seconds += time.perf_counter() - began
+            self._place[missing] = self._computed + np.arange(len(missing))
+            self._computed += len(missing)
+            self._rows = np.concatenate(found if self._rows is None else [self._rows, *found])
         assert self._rows is not None  # one position at least was asked about
-        found: np.ndarray = self._rows[self._place[positions]]
-        return found
-
-    def _compute(self, missing: Int64[np.ndarray, " missing"]) -> None:
-        began = time.perf_counter()
-        found = [self._look(missing[at : at + _AT_ONCE]) for at in range(0, len(missing), _AT_ONCE)]
-        self.seconds += time.perf_counter() - began
-        self._place[missing] = self._computed + np.arange(len(missing))
-        self._computed += len(missing)
-        self._rows = np.concatenate(found if self._rows is None else [self._rows, *found])
+        rows: np.ndarray = self._rows[self._place[positions]]
+        return rows
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Rows of features of some examples.
-
-    Attributes:
-        rows: in the order of `positions`.
-        positions: ascending positions of the examples in the data set.
-        seconds_an_example: that one example took to pass the body, on the mean; 0 where all stood there from
-            before a kill.
-    """
+    """Rows of features of some examples, all computed."""
 
     rows: Float32[np.ndarray, "some features"]
-    positions: Int64[np.ndarray, " some"]
-    seconds_an_example: float = 0.0
+    positions: Int64[np.ndarray, " some"]  # of each row in the data set, ascending
+    seconds_an_example: float = 0.0  # to pass the body, on the mean; 0 where all are from before a kill
 
     def of(self, positions: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, "asked features"]:
-        """Rows, one each, of examples whose features were computed."""
+        """Rows of examples whose features were computed."""
         found: np.ndarray = self.rows[np.searchsorted(self.positions, positions)]
         return found
 
@@ -126,13 +112,11 @@ def compute_features(
     Finished ones are kept in `folder`, which is made where it is missing; those of another `identity`, that
     of the network and the data, are computed anew. `progress` is told the examples done and the examples in
     all.
-
-    Raises: `StorageError` if the disk is full or not writable; finished blocks stay.
     """
     make_folder(folder)
     description = folder / "features.json"
     known = {"identity": identity, "examples": len(positions), "block": _SAVED_BLOCK}
-    if _read(description) != known:
+    if _intact(lambda: read_sealed(description)) != known:
         for old in folder.glob("block-*.npy"):
             old.unlink()
         write_file(description, sealed(known))
@@ -140,62 +124,46 @@ def compute_features(
     for start in range(0, len(positions), _SAVED_BLOCK):
         path = folder / f"block-{start // _SAVED_BLOCK:06d}.npy"
         some = positions[start : start + _SAVED_BLOCK]
-        rows = _block(path, len(some))
-        if rows is None:
+        content = _intact(partial(read_sealed_bytes, path, MEMORY.value()))
+        rows = None if content is None else _intact(partial(np.load, io.BytesIO(content), allow_pickle=False))
+        if rows is None or rows.dtype != np.float32 or rows.ndim != 2 or len(rows) != len(some):
             began = time.perf_counter()
             rows = ask(some)
             seconds, computed = seconds + time.perf_counter() - began, computed + len(some)
-            content = io.BytesIO()
-            np.save(content, rows)
-            write_sealed_bytes(path, content.getvalue())
+            buffer = io.BytesIO()
+            np.save(buffer, rows)
+            write_sealed_bytes(path, buffer.getvalue())
         blocks.append(rows)
         if progress is not None:
             progress(start + len(some), len(positions))
     return Features(np.concatenate(blocks), positions, seconds / max(1, computed))
 
 
-def _read(path: Path) -> object:
-    """Content of a JSON file, or `None`."""
-    with contextlib.suppress(OSError, ValueError):
-        return read_sealed(path)
-    return None
-
-
-def _block(path: Path, count: int) -> np.ndarray | None:
-    """A finished block, or `None`."""
+def _intact(read: Callable[[], Any]) -> Any:
+    """What a file holds; `None` where there is none, or a damaged one."""
     with contextlib.suppress(OSError, ValueError, EOFError):
-        rows = np.load(io.BytesIO(read_sealed_bytes(path, MEMORY.value())), allow_pickle=False)
-        if rows.dtype == np.float32 and rows.ndim == 2 and len(rows) == count:
-            return np.asarray(rows)
+        return read()
     return None
-
-
-_BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class BodyFeatures:
-    """Rows of the body that a model stands on, and what the model makes of them.
+class FeatureCache:
+    """Rows of the body that a model is built on, from which its answers and its last hidden layer come."""
 
-    Attributes:
-        features: of every example that the model is asked about; shared with all models on that body.
-        ask: from rows to probabilities at temperature 1, or to numbers.
-        train: ascending positions of the training examples that the body will be asked about.
-        hidden_from: column at which the last hidden layer begins, behind outputs of the body's own head.
-        at_once: rows that the model is asked about at once, as it would be without the body.
-        share: of a row's time, what this model needs of it: one half where only the head looks at mirrored
-            images too.
-        learnt: rows of the training examples, of which nobody wants an answer: their last hidden layer alone;
-            `None` where `features` have it of them too.
-    """
+    features: Features | FeatureTable  # of every example asked about; shared with all models on that body
+    ask: Callable[[Float32[np.ndarray, "rows values"]], np.ndarray]  # answers at temperature 1
+    train: Int64[np.ndarray, " train"]  # ascending training examples that the body will be asked about
+    hidden_from: int = (
+        0  # column at which the last hidden layer begins, behind outputs of the body's own head
+    )
+    at_once: int = _BLOCK  # rows that the model is asked about at once, as it would be without the body
+    share: float = 1.0  # of a row's time; one half where only the head sees mirrored images too
+    learnt: FeatureTable | None = None  # the last hidden layer alone of training examples; None: all of it
 
-    features: Features | FeatureTable
-    ask: Callable[[Float32[np.ndarray, "rows values"]], np.ndarray]
-    train: Int64[np.ndarray, " train"]
-    hidden_from: int = 0
-    at_once: int = _BLOCK
-    share: float = 1.0
-    learnt: FeatureTable | None = None
+    def answers(self, positions: Int64[np.ndarray, " asked"]) -> Float64[np.ndarray, "asked ..."]:
+        """Answers about one or more examples at temperature 1."""
+        rows, size = self.features.of(positions), self.at_once
+        return np.concatenate([self.ask(rows[at : at + size]) for at in range(0, len(rows), size)])
 
     def hidden(self, positions: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, "asked hidden"]:
         """Last hidden layer of examples."""
@@ -206,21 +174,17 @@ class BodyFeatures:
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Answers of a model about examples that it did not learn from, before the test.
+    """Answers of a model about examples that it did not learn from, before the test."""
 
-    Attributes:
-        positions: of the examples, ascending: the validation split, or what folds judged.
-        answers: probabilities (n, classes) or numbers (n,).
-        signals: how foreign each looks to the measure of its novelty (n, signals), where folds judged: by
-            models that did not learn from it either; `None` where the model itself can be asked. Not a number
-            where an example was not looked at.
-        novelty: of each, by the detector that they calibrate; `None` without one, not a number where an
-            example was not looked at.
-    """
-
+    # of the examples, ascending: the validation split, or what folds judged
     positions: Int64[np.ndarray, " n"]
-    answers: Float64[np.ndarray, "n ..."]
+    answers: Float64[np.ndarray, "n ..."]  # probabilities (n, classes) or numbers (n,)
+    # how foreign each looks to the measure of its novelty (n, signals), where folds judged: by models
+    # that did not learn from it either; None where the model itself can be asked. Not a number where an
+    # example was not looked at
     signals: Float64[np.ndarray, "n signals"] | None = None
+    # of each, by the detector that they calibrate; None without one, not a number where an example was
+    # not looked at
     novelty: Float64[np.ndarray, " n"] | None = None
 
     def about(self, positions: Int64[np.ndarray, " asked"]) -> Float64[np.ndarray, "asked ..."]:
@@ -234,50 +198,35 @@ NOTHING_HELD_OUT = HeldOut(np.zeros(0, np.int64), np.zeros(0))
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained model before the test.
+    """A trained model before the test."""
 
-    Attributes:
-        name: its name in `metrics.json`.
-        model: the model.
-        train_examples: training examples it saw.
-        train_seconds: time its training took, that of a network it stands on included.
-        held_out: its answers about examples that it did not learn from.
-        features: what it sees of an image, in words; `None` for networks.
-        configurations: what was tried and how it scored on validation.
-        setup: features and words of the set-up that was taken, of a classical model.
-        scale: of the decision values of a linear model of texts; `None` of all others.
-        judged: the model that gave `held_out`, where `model` was trained once more afterwards, from these
-            examples too; `None` where it is `model` itself, or folds judged.
-        stored: table of the body it stands on; `None` for a model that stands on none.
-        history: one record for each epoch; none for a classical model.
-        budget: counts that a time limit left a classical model; `None` without a limit, and for networks.
-        answer_seconds: time of its answer about one example, that of a body it stands on left out.
-    """
-
-    name: str
+    name: str  # its name in `metrics.json`
     model: Model
-    train_examples: int
-    train_seconds: float
-    held_out: HeldOut = NOTHING_HELD_OUT
-    features: str | None = None
-    configurations: tuple[Configuration, ...] = ()
-    setup: Setting = NO_SETTING
-    scale: float | None = None
+    train_examples: int  # training examples it saw
+    train_seconds: float  # time its training took, that of a network it stands on included
+    held_out: HeldOut = NOTHING_HELD_OUT  # its answers about examples that it did not learn from
+    features: str | None = None  # what it sees of an image, in words; None for networks
+    configurations: tuple[Configuration, ...] = ()  # what was tried and how it scored on validation
+    setup: Setting = NO_SETTING  # features and words of the set-up that was taken, of a classical model
+    scale: float | None = None  # of the decision values of a linear model of texts; None of all others
+    # the model that gave `held_out`, where `model` was trained once more afterwards, from these
+    # examples too; None where it is `model` itself, or folds judged
     judged: Model | None = None
-    stored: BodyFeatures | None = None
-    history: Sequence[Record] = ()
+    stored: FeatureCache | None = None  # table of the body it stands on; None for a model that stands on none
+    history: Sequence[Record] = ()  # one record for each epoch; none for a classical model
+    # counts that a time limit left a classical model; None without a limit, and for networks
     budget: Budget | None = None
-    answer_seconds: float = 0.0
+    answer_seconds: float = 0.0  # time of its answer about one example, that of a body it stands on left out
 
 
-def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " train"]) -> BodyFeatures:
+def stored_for(model: Model, material: Dataset, train: Int64[np.ndarray, " train"]) -> FeatureCache:
     """A table of what a trained network makes of the examples, for all models that stand on it.
 
     The network answers from its rows; it is at temperature 1. Simple models and detectors ask about `train`.
     """
     assert isinstance(model, OnNetwork)  # classical models have no shared body
     outputs, count = model.network.config.outputs, len(material.labels)
-    return BodyFeatures(
+    return FeatureCache(
         FeatureTable(count, lambda some: model.outputs_and_seen(material.inputs[some])),
         lambda rows: model.said_of(rows[:, :outputs]),
         train,
@@ -287,7 +236,7 @@ def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " trai
 
 
 def answers(
-    model: Model, dataset: Dataset | Material, indices: Int64[np.ndarray, " examples"]
+    model: Model, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
     """Answers of a model about examples at some positions, read block by block where nothing is at hand.
 
@@ -305,7 +254,7 @@ def answers(
 
 
 def raw_answers(
-    candidate: Candidate, dataset: Dataset | Material, indices: Int64[np.ndarray, " examples"]
+    candidate: Candidate, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
     """Answers of a model at temperature 1, from the table of its body where there is one.
 
@@ -314,11 +263,10 @@ def raw_answers(
     stored = candidate.stored
     if stored is None or len(indices) == 0:
         return answers(candidate.model.at(1.0), dataset, indices)
-    rows, size = stored.features.of(indices), stored.at_once
-    return np.concatenate([stored.ask(rows[at : at + size]) for at in range(0, len(indices), size)])
+    return stored.answers(indices)
 
 
-def with_validation(candidate: Candidate, dataset: Dataset | Material) -> Candidate:
+def with_validation(candidate: Candidate, dataset: Dataset) -> Candidate:
     """Ask a model, at temperature 1, about the validation split."""
     if candidate.stored is not None and len(dataset.validation):
         candidate.stored.features.of(dataset.validation)  # all that stand on the body share its time
@@ -339,22 +287,19 @@ def answers_and_novelty(
     """Answers of a model at temperature 1 and the novelty of the examples, in one pass."""
     stored, model = candidate.stored, candidate.model.at(1.0)
     if stored is not None and len(indices):
-        detector, rows, size = model.detector, stored.hidden(indices), stored.at_once
-        return Answers(
-            raw_answers(candidate, dataset, indices),
-            None
-            if detector is None
-            else np.concatenate([detector.novelty(rows[at : at + size]) for at in range(0, len(rows), size)]),
-        )
+        found, novelty = stored.answers(indices), None
+        if model.detector is not None:
+            rows, size = stored.hidden(indices), stored.at_once
+            starts = range(0, len(rows), size)
+            novelty = np.concatenate([model.detector.novelty(rows[at : at + size]) for at in starts])
+        return Answers(found, novelty)
     starts = range(0, max(1, len(indices)), _BLOCK)
     blocks = [model.answer(dataset.inputs[indices[start : start + _BLOCK]]) for start in starts]
-    novelty = [each.novelty for each in blocks if each.novelty is not None]
-    return Answers(
-        np.concatenate([each.said for each in blocks]), np.concatenate(novelty) if novelty else None
-    )
+    known = [each.novelty for each in blocks if each.novelty is not None]
+    return Answers(np.concatenate([each.said for each in blocks]), np.concatenate(known) if known else None)
 
 
-def calibrated(candidates: Sequence[Candidate], dataset: Dataset | Material, seed: int) -> list[Candidate]:
+def calibrated(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> list[Candidate]:
     """Give every classifier the temperature that fits what was held out best.
 
     Its answers about the same examples get temperatures that were fitted without them (`cross_fitted`).
@@ -367,15 +312,10 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset | Material, see
         held_out = candidate.held_out
         labels = dataset.labels[held_out.positions]
         temperature = fit_temperature(labels, held_out.answers)
-        found.append(
-            dataclasses.replace(
-                candidate,
-                model=candidate.model.at(temperature),
-                held_out=dataclasses.replace(
-                    held_out, answers=cross_fitted(labels, held_out.answers, temperature, seed)
-                ),
-            )
+        held_out = dataclasses.replace(
+            held_out, answers=cross_fitted(labels, held_out.answers, temperature, seed)
         )
+        found.append(dataclasses.replace(candidate, model=candidate.model.at(temperature), held_out=held_out))
     return found
 
 
@@ -387,35 +327,28 @@ def recommended(
     `metric` is the value of `--metric`; numbers go by squared error. The seed is that of the bootstrap.
     """
     positions = np.unique(np.concatenate([each.held_out.positions for each in candidates]))
-    labels = dataset.labels[positions]
-    said = {each.name: _among(positions, each.held_out) for each in candidates}
+    labels, outputs = dataset.labels[positions], {}
+    for each in candidates:  # not a number where a model was not asked
+        rows = np.full((len(positions), *each.held_out.answers.shape[1:]), np.nan)
+        rows[np.searchsorted(positions, each.held_out.positions)] = each.held_out.answers
+        outputs[each.name] = rows
     noun = "validation example" if len(positions) == len(dataset.validation) else "held-out example"
+    # None of these is simpler than another: models on one body, and linear ones of texts.
+    bodies: dict[Features | FeatureTable, list[str]] = {}
+    for each in candidates:
+        if each.stored is not None:
+            bodies.setdefault(each.stored.features, []).append(each.name)
+    alike = [*bodies.values(), *([list(LINEAR_OF_TEXTS)] if dataset.input_kind is TEXTS else [])]
     if dataset.is_regression:
-        found = recommend_numbers(labels, said, seed, _equally_simple(candidates, dataset), noun)
+        found = recommend_numbers(labels, outputs, seed, alike, noun)
     else:
-        found = recommend(labels, said, metric, seed, _equally_simple(candidates, dataset), noun)
+        found = recommend(labels, outputs, metric, seed, alike, noun)
     if next(each for each in candidates if each.name == found.name).judged is None:
         return found
     return found._replace(reason=f"{found.reason} After that it learned from these {dataset.noun}s too.")
 
 
-def _equally_simple(candidates: Sequence[Candidate], dataset: Dataset) -> list[list[str]]:
-    """Groups of models none of which is simpler than another: on one body, and linear ones of texts."""
-    bodies: dict[Features | FeatureTable, list[str]] = {}
-    for each in candidates:
-        if each.stored is not None:
-            bodies.setdefault(each.stored.features, []).append(each.name)
-    return [*bodies.values(), *([list(LINEAR_OF_TEXTS)] if dataset.input_kind is TEXTS else [])]
-
-
-def _among(positions: Int64[np.ndarray, " n"], held_out: HeldOut) -> Float64[np.ndarray, "n ..."]:
-    """Answers about examples at ascending positions; not a number where the model was not asked."""
-    rows = np.full((len(positions), *held_out.answers.shape[1:]), np.nan)
-    rows[np.searchsorted(positions, held_out.positions)] = held_out.answers
-    return rows
-
-
-def on_validation(candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings) -> str:
+def on_validation(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:
     """The models' scores on validation by the metric that decides, in words that begin with a colon.
 
     Nothing without a validation split.
@@ -425,7 +358,7 @@ def on_validation(candidates: Sequence[Candidate], dataset: Dataset | Material, 
     return f"{on_held_out(candidates, dataset, settings)} on validation"
 
 
-def on_held_out(candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings) -> str:
+def on_held_out(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:
     """The models' scores on what was held out, by the metric that decides, after a colon."""
     metric = dataset.target.decides(settings.metric)
     shown = [

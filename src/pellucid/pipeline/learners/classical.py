@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Int64
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.bundle import ImageModel
+from pellucid.bundle import ClassicalModel, ImageModel, TextModel
 from pellucid.bundle.network_answers import MOST_EXAMPLES, MOST_VALUES
 from pellucid.classical import (
     LINEAR_OF_TEXTS,
@@ -30,8 +30,8 @@ from pellucid.classical.training_set import Setting
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.pipeline.learners.candidates import (
-    BodyFeatures,
     Candidate,
+    FeatureCache,
     HeldOut,
     answers,
     on_validation,
@@ -39,7 +39,6 @@ from pellucid.pipeline.learners.candidates import (
     with_validation,
 )
 from pellucid.pipeline.learners.evaluation_budget import most_within_limit
-from pellucid.pipeline.learners.preparation import Material, classical_model_of, model_on_network
 from pellucid.pipeline.run.context import UNLIMITED, RunContext, TimeBudget, slowdown
 from pellucid.settings import DUMMIES, Settings
 from pellucid.training.hardware import choose_threads
@@ -47,16 +46,13 @@ from pellucid.training.recipe import weights_of_classes
 
 FitResult = TypeVar("FitResult")
 
-_FULL_SECONDS, _FULL_EXAMPLES = 150.0, 55_000
-# Data on which the seconds of the whole budget were measured; larger images are made smaller first.
-_FULL_VALUES, _FULL_CORES, _LARGEST = 28 * 28, 2, 2.0
+# Seconds of the whole budget on an idle machine with two cores, and the data it was measured on
+# (`benchmarks/baselines.py`); larger images are made smaller first.
+_FULL_SECONDS, _FULL_EXAMPLES, _FULL_VALUES, _FULL_CORES, _LARGEST = 150.0, 55_000, 28 * 28, 2, 2.0
+_SECONDS_A_BYTE = 2e-6  # of texts
 
-_SECONDS_A_BYTE = 2e-6
-# Classical models of which that is the time.
-_TOGETHER = 4
-
-# Of these those that learn.
-_LEARNING = 3
+# Classical models of which that is the time, and of these those that learn.
+_TOGETHER, _LEARNING = 4, 3
 
 # A first part may take one in so many of the seconds on an idle machine; the last, so much of the rest.
 _PROBED, _SMALLEST, _PLANNED = 16.0, 1e-4, 0.85
@@ -64,8 +60,8 @@ _PROBED, _SMALLEST, _PLANNED = 16.0, 1e-4, 0.85
 _TRIES, _LATER = 4, 16
 
 
-def make_training_set(material: Material) -> TrainingSet:
-    """Lesson of a classical model from images, feature vectors or texts."""
+def make_training_set(material: Dataset) -> TrainingSet:
+    """What a classical model fits: images, feature vectors or texts."""
     return TrainingSet(
         inputs=material.inputs,
         labels=material.labels,
@@ -77,7 +73,7 @@ def make_training_set(material: Material) -> TrainingSet:
     )
 
 
-def class_weights_of(settings: Settings, material: Material | Dataset) -> tuple[float, ...] | None:
+def class_weights_of(settings: Settings, material: Dataset) -> tuple[float, ...] | None:
     """Weights of the classes that were asked for; by no rule, as probabilities would be less honest."""
     if not material.classes:
         return None
@@ -85,14 +81,14 @@ def class_weights_of(settings: Settings, material: Material | Dataset) -> tuple[
 
 
 class TrainingSets:
-    """Lessons by training examples, each shared by all models, so that features are computed once."""
+    """Training sets by their examples, each shared by all models, so that features are computed once."""
 
     def __init__(self) -> None:
         self._known: list[tuple[Int64[np.ndarray, " train"], TrainingSet]] = []
 
-    def of(self, material: Material) -> TrainingSet:
-        """The lesson of the material's training examples."""
-        found = next((lesson for train, lesson in self._known if train is material.train), None)
+    def of(self, material: Dataset) -> TrainingSet:
+        """That of the material's training examples."""
+        found = next((each for train, each in self._known if train is material.train), None)
         if found is None:
             found = make_training_set(material)
             self._known.append((material.train, found))
@@ -101,81 +97,69 @@ class TrainingSets:
 
 @dataclass(frozen=True, eq=False)
 class ClassicalLearner:
-    """A classical model by name, a dummy one among them.
-
-    Attributes:
-        name: of the model.
-        settings: seed, threads, metric and preset.
-        budget: bounds of its work; `None` for those of the preset, or for what fits into a time.
-        lesson: makes the lesson of a material; several models may share what is computed for it.
-        setup: its set-up; `None` where set-ups are compared.
-        scale: of the decision values at that set-up, where an earlier training has found it.
-    """
+    """A classical model by name, a dummy one among them."""
 
     name: str
-    settings: Settings
-    budget: Budget | None = None
-    lesson: Callable[[Material], TrainingSet] = make_training_set
-    setup: Setting | None = None
-    scale: float | None = None
+    settings: Settings  # seed, threads, metric and preset
+    budget: Budget | None = (
+        None  # bounds of its work; None for those of the preset, or for what fits into a time
+    )
+    training_set: Callable[[Dataset], TrainingSet] = make_training_set  # models may share what it computes
+    setup: Setting | None = None  # None where set-ups are compared
+    scale: float | None = (
+        None  # of the decision values at that set-up, where an earlier training has found it
+    )
 
-    def cost(self, material: Material) -> float:
+    def cost(self, material: Dataset) -> float:
         """A share of what all classical models together may take."""
         return _expected(material, choose_threads(self.settings)) / _TOGETHER
 
-    def fit(self, material: Material, time: TimeBudget = UNLIMITED, most: float = 0.0) -> Sequence[Candidate]:
+    def fit(self, material: Dataset, time: TimeBudget = UNLIMITED, most: float = 0.0) -> Sequence[Candidate]:
         """Fit the model within its budget, or else within what is left of a time; `most` as for `within`."""
-        if self.budget is None and time.is_limited:
-            found = self.within(time.left(), material, most)
-            if found is None:  # a small part takes no longer than the rest of a run
-                found = self._fitted(material, self._share_of_budget(_SMALLEST, material), math.inf)
-            return [found]
-        return [self._fitted(material, self.budget or self._whole)]
+        if self.budget is not None or not time.is_limited:
+            return [self._fitted(material, self.budget or Budget.of_preset(self.settings.preset))]
+        found = self.within(time.left(), material, most)
+        if found is None:  # a small part takes no longer than the rest of a run
+            found = self._fitted(material, self._share_of_budget(_SMALLEST, material), math.inf)
+        return [found]
 
-    def within(self, seconds: float, material: Material, most: float = 0.0) -> Candidate | None:
+    def within(self, seconds: float, material: Dataset, most: float = 0.0) -> Candidate | None:
         """Fit the model as well as a time allows, its budget among what it hands over.
 
         It may take `most` seconds where it could not learn from all examples otherwise and these come first.
         `None` where it could not learn from even a small part.
         """
+        whole = Budget.of_preset(self.settings.preset)
         if self.name in DUMMIES:
-            return self._fitted(material, self._whole)
+            return self._fitted(material, whole)
         load_learner(self.name)
-        expected = max(1e-3, _expected(material, choose_threads(self.settings)) / _LEARNING)
         return fitted_within(
             seconds,
-            expected,
+            max(1e-3, _expected(material, choose_threads(self.settings)) / _LEARNING),
             lambda share: self._share_of_budget(share, material),
             lambda budget, deadline: self._fitted(material, budget, deadline),
-            enough=self._whole.for_all(len(material.train)) if self._takes_all(material) else 0.0,
+            enough=whole.for_all(len(material.train)) if self._takes_all(material) else 0.0,
             most=most,
         )
 
-    def _takes_all(self, material: Material) -> bool:
+    def _takes_all(self, material: Dataset) -> bool:
         """True where examples are worth more than set-ups: of linear models of texts, and of few images."""
         if material.takes == "texts":
             return self.name in LINEAR_OF_TEXTS
-        return len(material.train) <= self._whole.screened
+        return len(material.train) <= Budget.of_preset(self.settings.preset).screened
 
-    @property
-    def _whole(self) -> Budget:
-        return Budget.of_preset(self.settings.preset)
-
-    def _share_of_budget(self, share: float, material: Material) -> Budget:
+    def _share_of_budget(self, share: float, material: Dataset) -> Budget:
         """The budget for so much of the whole work."""
-        whole, count = self._whole, len(material.train)
+        whole, count = Budget.of_preset(self.settings.preset), len(material.train)
         if self._takes_all(material):
             return whole.shrunk_to_all(share, count)
         return whole if share >= 1 else Budget.shrunk(share, count).within(whole)
 
-    def _fitted(self, material: Material, budget: Budget, deadline: float | None = None) -> Candidate:
-        """Fit the model, and ask it about validation.
-
-        Raises: `OverdueError` if the deadline was over before it was trained.
-        """
+    def _fitted(self, material: Dataset, budget: Budget, deadline: float | None = None) -> Candidate:
+        """Fit the model, and ask it about validation; `OverdueError` where the deadline was over before."""
         fitted = fit_baseline(
             self.name,
-            self.lesson(material),
+            self.training_set(material),
             seed=self.settings.seed,
             threads=choose_threads(self.settings),
             metric=self.settings.metric,
@@ -185,7 +169,17 @@ class ClassicalLearner:
             budget=budget,
             deadline=deadline,
         )
-        model, began = classical_model_of(fitted, material), time.perf_counter()
+        if isinstance(fitted.predictor, Forest):  # it may have grown until its time was over
+            trees = len(fitted.predictor.roots) * (TREES_LEFT_OUT if material.takes == "texts" else 1)
+            budget = dataclasses.replace(budget, trees=trees)
+        model = ClassicalModel(
+            fitted.predictor,
+            fitted.features,
+            material.classes,
+            preprocessing=material.preprocessing,
+            tfidf=fitted.tfidf,
+        )
+        began = time.perf_counter()
         held_out = HeldOut(material.validation, answers(model, material, material.validation))
         return Candidate(
             name=fitted.name,
@@ -197,17 +191,9 @@ class ClassicalLearner:
             configurations=fitted.configurations,
             setup=fitted.setup,
             scale=fitted.scale,
-            budget=None if deadline is None else _as_grown(budget, fitted, material),
+            budget=None if deadline is None else budget,
             answer_seconds=seconds_of_one(began, len(material.validation)),
         )
-
-
-def _as_grown(budget: Budget, fitted: Fitted, material: Material) -> Budget:
-    """The budget with as many trees as a forest has grown until its time was over."""
-    if not isinstance(fitted.predictor, Forest):
-        return budget
-    grown = len(fitted.predictor.roots)
-    return dataclasses.replace(budget, trees=grown * (TREES_LEFT_OUT if material.takes == "texts" else 1))
 
 
 def fitted_within(
@@ -262,7 +248,7 @@ def fitted_within(
 def learner_at_setup(
     candidate: Candidate,
     settings: Settings,
-    lesson: Callable[[Material], TrainingSet] = make_training_set,
+    training_set: Callable[[Dataset], TrainingSet] = make_training_set,
 ) -> ClassicalLearner:
     """The learner of a classical model at the set-up and within the budget that were taken, for parts.
 
@@ -270,10 +256,10 @@ def learner_at_setup(
     kept.
     """
     budget = candidate.budget or Budget.of_preset(settings.preset)
-    return ClassicalLearner(candidate.name, settings, budget, lesson, candidate.setup)
+    return ClassicalLearner(candidate.name, settings, budget, training_set, candidate.setup)
 
 
-def _expected(material: Material, threads: int) -> float:
+def _expected(material: Dataset, threads: int) -> float:
     """Seconds that all baselines together may take."""
     inputs, train = material.inputs, material.train
     if isinstance(inputs, Texts):
@@ -283,13 +269,9 @@ def _expected(material: Material, threads: int) -> float:
     return _FULL_SECONDS * min(1.0, len(train) / _FULL_EXAMPLES) * cores * min(_LARGEST, max(1.0, size))
 
 
-# Simple models on the last hidden layer of a network, which often serves them well.
-
-# Twice the examples take a support vector machine four times as long where classes can hardly be told.
-_MOST, _MOST_OF_TEXTS, _MOST_OF_QUICK = 20_000, 10_000, 5_000
-
-# Of classes, for each of which a support vector machine has a machine of its own.
-_MOST_PAIRS = 5_000
+# Training examples of simple models on a network's last hidden layer: twice as many take a support vector
+# machine four times as long. It trains a machine for each pair of classes.
+_MOST, _MOST_OF_TEXTS, _MOST_OF_QUICK, _MOST_PAIRS = 20_000, 10_000, 5_000, 5_000
 
 # Key of the journal: the counts that a time limit left each simple model; null where it is left out.
 SIMPLE_MODELS = "simple_models"
@@ -297,57 +279,48 @@ SIMPLE_MODELS = "simple_models"
 # Of a time limit, what one simple model takes at most; and seconds that all its examples take, about.
 _MOST_OF_LIMIT, _EXPECTED = 0.1, 20.0
 
+# Trains a model, by its name, within the time of a run, from a function of a budget and a deadline.
+Within = Callable[[str, Callable[[Budget | None, float | None], Fitted]], Fitted | None]
 
-def on_network(dataset: Dataset | Material, network: Candidate, context: RunContext) -> list[Candidate]:
-    """Train simple models on the last hidden layer of a trained network.
+
+def on_network(dataset: Dataset, network: Candidate, context: RunContext) -> list[Candidate]:
+    """Train simple models on the last hidden layer of a trained network; simplest first.
 
     Of large training splits 20,000 images or 10,000 texts are taken, drawn with the run's seed; with `quick`
-    5,000, of images fewer under a short time limit.
-
-    The models, simplest first; under a time limit those that there is time for.
+    5,000, of images fewer under a short time limit. Then each model takes at most a third of what is left,
+    the journal keeps its counts, and those that there is no time for are left out.
     """
-    settings = context.settings
+    settings, journal, budget_of_run = context.settings, context.journal, context.time
     train = drawn_for_simple_models(dataset, settings)
+
+    def within(name: str, fit: Callable[[Budget | None, float | None], Fitted]) -> Fitted | None:
+        """Train within counts that the journal has, or within the time and enter what came of it."""
+        known = journal.content.get(SIMPLE_MODELS, {})
+        if name in known:
+            return None if known[name] is None else fit(Budget(**known[name]), None)
+        most = min(_MOST_OF_LIMIT * budget_of_run.whole, budget_of_run.left() / 3)
+        found = fitted_within(most, _EXPECTED, lambda share: Budget.shrunk(share, len(train)), fit)
+        counts = None if found is None or found.budget is None else dataclasses.asdict(found.budget)
+        journal.decided_for(SIMPLE_MODELS, name, lambda: counts)
+        if found is None:
+            context.leave_out(f"{name} is left out: there was no time for it within {settings.time_limit}.")
+        return found
+
     with context.stages.stage(f"training simple models on the last hidden layer of {network.name}") as stage:
-        found = simple_models(network, train, dataset, settings, within=_within(context, len(train)))
+        found = simple_models(
+            network, train, dataset, settings, within=within if budget_of_run.is_limited else _always
+        )
         stage.details += left_out(len(dataset.classes))
         trained = " and ".join(each.name for each in found) or "no simple model, for lack of time,"
         stage.words = f"trained {trained}{on_validation(found, dataset, settings) if found else ''}"
     return found
 
 
-# Trains a model, by its name, within the time of a run, from a function of a budget and a deadline.
-Within = Callable[[str, Callable[[Budget | None, float | None], Fitted]], Fitted | None]
-
-
 def _always(name: str, fit: Callable[[Budget | None, float | None], Fitted]) -> Fitted | None:
     return fit(None, None)
 
 
-def _within(context: RunContext, examples: int) -> Within:
-    """Each simple model takes at most a third of what is left; the journal keeps its counts."""
-    if not context.time.is_limited:
-        return _always
-
-    def within(name: str, fit: Callable[[Budget | None, float | None], Fitted]) -> Fitted | None:
-        """Train within counts that the journal has, or within the time and enter what came of it."""
-        known = context.journal.content.get(SIMPLE_MODELS, {})
-        if name in known:
-            return None if known[name] is None else fit(Budget(**known[name]), None)
-        most = min(_MOST_OF_LIMIT * context.time.whole, context.time.left() / 3)
-        found = fitted_within(most, _EXPECTED, lambda share: Budget.shrunk(share, examples), fit)
-        counts = None if found is None or found.budget is None else dataclasses.asdict(found.budget)
-        context.journal.decided_for(SIMPLE_MODELS, name, lambda: counts)
-        if found is None:
-            context.leave_out(
-                f"{name} is left out: there was no time for it within {context.settings.time_limit}."
-            )
-        return found
-
-    return within
-
-
-def drawn_for_simple_models(dataset: Dataset | Material, settings: Settings) -> Int64[np.ndarray, " train"]:
+def drawn_for_simple_models(dataset: Dataset, settings: Settings) -> Int64[np.ndarray, " train"]:
     """Ascending positions of the training examples that simple models on a network learn from."""
     draws = generator(settings.seed, Purpose.SIMPLE_MODELS)
     are_texts = isinstance(dataset.inputs, Texts)
@@ -361,7 +334,7 @@ def drawn_for_simple_models(dataset: Dataset | Material, settings: Settings) -> 
 def simple_models(
     network: Candidate,
     train: Int64[np.ndarray, " train"],
-    dataset: Dataset | Material,
+    dataset: Dataset,
     settings: Settings,
     known: Mapping[str, Candidate] | None = None,
     within: Within = _always,
@@ -373,15 +346,15 @@ def simple_models(
     """
     stored = network.stored
     assert stored is not None  # every network hands over the table of its body
-    rows = [stored.hidden(part) for part in (train, dataset.validation) if len(part)]
-    lesson = TrainingSet(
-        inputs=np.concatenate(rows),
-        labels=np.concatenate([dataset.labels[train], dataset.labels[dataset.validation]]),
+    positions = np.concatenate([train, dataset.validation])
+    training_set = TrainingSet(
+        inputs=np.concatenate([stored.hidden(part) for part in (train, dataset.validation) if len(part)]),
+        labels=dataset.labels[positions],
         train=np.arange(len(train)),
-        validation=np.arange(len(train), len(train) + len(dataset.validation)),
+        validation=np.arange(len(train), len(positions)),
         classes=len(dataset.classes),
         kind="network",
-        weights=_weights(dataset, np.concatenate([train, dataset.validation])),
+        weights=None if dataset.weights is None else dataset.weights[positions],
     )
     found = []
     for name in _affordable(len(dataset.classes)):
@@ -393,10 +366,9 @@ def simple_models(
         def fit(
             budget: Budget | None, deadline: float | None, name: str = name, before: Candidate | None = before
         ) -> Fitted:
-            """Fit the model by counts, and give up after a deadline."""
             return fit_baseline(
                 name,
-                lesson,
+                training_set,
                 seed=settings.seed,
                 threads=choose_threads(settings),
                 metric=settings.metric,
@@ -412,12 +384,8 @@ def simple_models(
     return found
 
 
-def _weights(
-    dataset: Dataset | Material, positions: Int64[np.ndarray, " some"]
-) -> Float64[np.ndarray, " some"] | None:
-    """Weights of the examples at these positions, where they have any."""
-    weights = getattr(dataset, "weights", None)  # those of a data set that was read all weigh the same
-    return None if weights is None else weights[positions]
+def _pairs(classes: int) -> int:
+    return classes * (classes - 1) // 2
 
 
 def left_out(classes: int) -> list[str]:
@@ -434,32 +402,30 @@ def _affordable(classes: int) -> tuple[str, ...]:
     """The simple models for the last hidden layer; 0 classes are numbers."""
     if classes == 0:
         return NUMBER_ON_NETWORK
-    return (
-        ON_NETWORK if _pairs(classes) <= _MOST_PAIRS else tuple(each for each in ON_NETWORK if each != "svm")
-    )
+    return tuple(each for each in ON_NETWORK if each != "svm" or _pairs(classes) <= _MOST_PAIRS)
 
 
-def _pairs(classes: int) -> int:
-    return classes * (classes - 1) // 2
-
-
-def _standing_on(
-    network: Candidate, below: BodyFeatures, fitted: Fitted, dataset: Dataset | Material
-) -> Candidate:
-    """A simple model together with the layers it stands on, as one model."""
-    predictor = fitted.predictor
+def _standing_on(network: Candidate, below: FeatureCache, fitted: Fitted, dataset: Dataset) -> Candidate:
+    """A simple model together with the layers below it, as one model."""
 
     def ask(rows: np.ndarray) -> np.ndarray:
-        said = predictor.predict(np.ascontiguousarray(rows[:, below.hidden_from :]))
-        return dataset.target.of_columns(said)
+        columns = fitted.predictor.predict(np.ascontiguousarray(rows[:, below.hidden_from :]))
+        return dataset.target.of_columns(columns)
 
-    model = model_on_network(fitted, network.model)
-    # Share of a pass through a network that a simple model needs: never the mirrored image.
-    stored = dataclasses.replace(
-        below,
-        ask=ask,
-        at_once=_at_once(below, dataset),
-        share=0.5 if isinstance(network.model, ImageModel) and network.model.mirror else 1.0,
+    at_once, inputs = below.at_once, dataset.inputs
+    if below.hidden_from and isinstance(inputs, np.ndarray):  # as many as when it is asked about inputs
+        at_once = min(MOST_EXAMPLES, max(1, MOST_VALUES // int(inputs[0].size)))
+    # A simple model never sees the mirrored image.
+    share = 0.5 if isinstance(network.model, ImageModel) and network.model.mirror else 1.0
+    above = network.model
+    assert isinstance(above, (ImageModel, TextModel))  # networks of a run take images or texts
+    model = ClassicalModel(
+        fitted.predictor,
+        fitted.features,
+        above.classes,
+        preprocessing=above.preprocessing,
+        network=above.network,
+        encoder=above.encoder if isinstance(above, TextModel) else None,
     )
     candidate = Candidate(
         name=f"{fitted.name}-on-{network.name}",
@@ -470,15 +436,6 @@ def _standing_on(
         configurations=fitted.configurations,
         setup=fitted.setup,
         budget=fitted.budget,
-        stored=stored,
+        stored=dataclasses.replace(below, ask=ask, at_once=at_once, share=share),
     )
     return with_validation(candidate, dataset)
-
-
-def _at_once(below: BodyFeatures, dataset: Dataset | Material) -> int:
-    """Rows that a simple model is asked about at once: as many as when it is asked about inputs."""
-    inputs = dataset.inputs
-    is_frozen = below.hidden_from == 0
-    if is_frozen or not isinstance(inputs, np.ndarray):
-        return below.at_once
-    return min(MOST_EXAMPLES, max(1, MOST_VALUES // int(inputs[0].size)))

@@ -16,10 +16,8 @@ from pellucid.settings import Settings, parse_duration
 # Training and validation examples that a detector comes from; of more, some are drawn.
 MOST_TRAINED_ON, MOST_JUDGED = 5_000, 2_000
 
-# Test examples of which synthetic outliers are made, of each kind as many.
-MOST_OUTLIERS, MOST_OUTLIERS_WITHIN_LIMIT = 300, 100
-# Of images; of texts there are fewer.
-KINDS_OF_OUTLIERS = 3
+# Test examples of which synthetic outliers are made, of each kind as many (of texts there are fewer kinds).
+MOST_OUTLIERS, MOST_OUTLIERS_WITHIN_LIMIT, KINDS_OF_OUTLIERS = 300, 100, 3
 
 # Training examples that each second of a time limit leaves to what follows the network.
 _A_SECOND = 200
@@ -57,39 +55,29 @@ def has_curve(settings: Settings) -> bool:
     return settings.baselines and parse_duration(settings.time_limit) is None
 
 
-# Folds of a run: where validation has few examples, all that is not for the test judges, fold by fold.
-#
-# The models that the run keeps then learn from all of these examples. For each fold every kind of model is
-# trained once more on the other folds, and asked about the fold; so each example is judged by models that did
-# not learn from it. Models that take long are judged on fewer folds, as their cost allows.
-#
-# Source: Stone 1974, "Cross-Validatory Choice and Assessment of Statistical Predictions".
-
-# Below so many validation examples models are judged on folds.
-FEW = 500
-
-# Value of `--folds` that leaves the validation split to judge.
-OFF = 0
-
-FOLDS = 5
-_FREE_SECONDS = 5.0
+# Below so many validation examples models are judged on folds; their number; value of `--folds` that leaves
+# the validation split to judge; seconds that judging may take beside the training's own time.
+FEW, FOLDS, OFF, _FREE_SECONDS = 500, 5, 0, 5.0
 
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """Judge of a run's models before the test.
+    """Judge of a run's models before the test: where validation is small, all that is not for the test.
 
-    Attributes:
-        dataset: the data as it was split.
-        parts: for each fold the data whose training examples are all others and whose validation examples
-            are the fold; none where the validation split judges.
-        are_asked_for: whether the number of folds was given, and every model is judged on all of them.
-        are_of_groups: whether they judge because the test has few groups: every model by all of them, too.
+    The models that the run keeps then learn from all of these examples. For each fold every kind of model is
+    trained once more on the other folds, and asked about the fold; so each example is judged by models
+    that did not learn from it. Models that take long are judged on fewer folds, as their cost allows.
+
+    Source: Stone 1974, "Cross-Validatory Choice and Assessment of Statistical Predictions".
     """
 
-    dataset: Dataset
+    dataset: Dataset  # the data as it was split
+    # for each fold the data whose training examples are all others and whose validation examples are
+    # the fold; none where the validation split judges
     parts: tuple[Dataset, ...] = ()
+    # whether the number of folds was given, and every model is judged on all of them
     are_asked_for: bool = False
+    # whether they judge because the test has few groups: every model by all of them, too
     are_of_groups: bool = False
 
     @property
@@ -146,8 +134,7 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
     By rule there are five folds, or as many as the smallest class has examples that may be parted. The
     validation split judges where it has 500 examples or more and the test split is not of few groups, where
     training stops by it (`patience`), where
-    it is later than training (`time_column`), in continual training, where a generator that has seen the
-    training split adds images (`add_generated`), and where a class has a single example.
+    it is later than training (`time_column`), in continual training, and where a class has a single example.
 
     Raises: `DataError` if examples cannot be divided into the folds asked for.
     """
@@ -156,9 +143,7 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
     are_of_groups = dataset.has_few_groups
     enough = FEW if not are_of_groups else len(dataset.labels) + 1
     is_enough = len(dataset.validation) >= enough or len(dataset.validation) == 0
-    needs_validation = is_continual or any(
-        each is not None for each in (settings.patience, settings.time_column, settings.add_generated)
-    )
+    needs_validation = is_continual or settings.patience is not None or settings.time_column is not None
     if is_enough or needs_validation or settings.folds == OFF:
         return Folds(dataset)
     for count in range(FOLDS, 1, -1):

@@ -1,6 +1,7 @@
 """Learners in a run: what is decided stands in the journal, training is shown and survives a kill."""
 
 import dataclasses
+import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from pellucid.pipeline.learners.backbone_learners import (
     Built,
     FrozenLearner,
     TuningLearner,
-    keeps_best,
+    to_the_end,
 )
 from pellucid.pipeline.learners.candidates import (
     Candidate,
@@ -36,17 +37,8 @@ from pellucid.pipeline.learners.candidates import (
 )
 from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, on_network
 from pellucid.pipeline.learners.network import NetworkLearner, Planned, recipe_words
-from pellucid.pipeline.learners.preparation import (
-    Material,
-    Plan,
-    Prepared,
-    encoder_json,
-    make_plan,
-    material_of,
-    unvaried_model_of,
-)
+from pellucid.pipeline.learners.preparation import Plan, Prepared, make_plan, unvaried_model_of
 from pellucid.pipeline.run.context import LEAST_SHARE, UNLIMITED, RunContext, TimeBudget
-from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, DUMMIES, Settings
 from pellucid.strict import read_sealed, sealed
@@ -57,20 +49,14 @@ from pellucid.training.loop import Observer
 from pellucid.training.observers import Checkpointer, HistoryFile, Snapshots, StopOnSignal
 from pellucid.training.state import load_checkpoint
 
-# The classical models beside the network, on the same split.
-#
-# Linear models of texts, which take seconds, learn once more in the end from all that is not for the test:
-# set-up and scale stay, and so does the temperature, which validation fitted to the first model.
+_FITTED, _AGAIN = "fitted.json", "-again"
+# What is kept of a classical candidate beside its model.
+_KEPT = ["train_examples", "train_seconds", "features", "setup", "scale"]
+_KEPT += ["configurations", "budget", "answer_seconds"]
 
-_FITTED = "fitted.json"
-_AGAIN = "-again"
-
-_FOREST, _LESS = "random-forest", 0.5
-# Seconds below which no further model is tried.
-_SHORTEST = 0.2
-
-# Of what is left of the time of all baselines, what a linear model of texts may take to learn from all.
-_MOST = 0.7
+# Weight of a forest beside other models in the time of all; seconds below which no further model is tried; of
+# what is left of that time, what a linear model of texts may take to learn from all.
+_FOREST, _LESS, _SHORTEST, _MOST = "random-forest", 0.5, 0.2, 0.7
 
 
 def has_baselines(settings: Settings, dataset: Dataset) -> bool:
@@ -85,10 +71,9 @@ def classical_names(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
     """Names of the classical models to train, simplest first: one alone, the network's baselines, or none."""
     if settings.model in CLASSICAL:
         return (settings.model,)
-    # Names of the classical models that stand against a network on such data, simplest first.
-    return (
-        tuple(baselines_for(dataset.target, dataset.input_kind)) if has_baselines(settings, dataset) else ()
-    )
+    if not has_baselines(settings, dataset):
+        return ()
+    return tuple(baselines_for(dataset.target, dataset.input_kind))
 
 
 def train_baselines(
@@ -105,30 +90,25 @@ def train_baselines(
 
     Each is kept in `checkpoints` as soon as it is trained; all share the time. In the order of their names;
     where `is_stopped` comes true, no further one is trained. `has_time` reports a model, by its name, that
-    there was no time for.
+    there was no time for. Linear models of texts, which take seconds, learn once more in the end from all
+    that is not for the test, at the same set-up, scale and temperature.
     """
     if not names:
         return []
-    material = material_of(dataset)
-    everything, lessons = everything_of(material), TrainingSets()
+    everything, training_sets = everything_of(dataset), TrainingSets()
     kept = checkpoints / "baselines"
     make_folder(kept)
     found: list[Candidate] = []
     for place, name in enumerate(names):
         if is_stopped():
             break
-        learner = ClassicalLearner(name, settings, None, lessons.of)
-        seconds, is_first = _share(names[place:], time), not any(each.features for each in found)
-        fit = partial(
-            _trained,
-            learner,
-            material,
-            kept / name,
-            stages,
-            seconds,
-            most=_MOST * time.left(),
-            is_needed=is_first,
-        )
+        learner = ClassicalLearner(name, settings, None, training_sets.of)
+        seconds, is_first = math.inf, not any(each.features for each in found)
+        if time.is_limited and name not in DUMMIES:
+            weights = [_LESS if each == _FOREST else 1.0 for each in names[place:]]
+            seconds = time.left() * weights[0] / sum(weights)
+        most = _MOST * time.left()
+        fit = partial(_trained, learner, dataset, kept / name, stages, seconds, most=most, is_needed=is_first)
         candidate = has_time(name, fit)
         if candidate is None:
             continue
@@ -136,10 +116,8 @@ def train_baselines(
             again = dataclasses.replace(
                 learner, setup=candidate.setup, scale=candidate.scale, budget=candidate.budget
             )
-            judges = count_of(len(dataset.validation), f"validation {dataset.noun}")
-            last = _trained(
-                again, everything, kept / f"{name}{_AGAIN}", stages, math.inf, f" from the {judges} too"
-            )
+            words = f" from the {count_of(len(dataset.validation), f'validation {dataset.noun}')} too"
+            last = _trained(again, everything, kept / f"{name}{_AGAIN}", stages, math.inf, words)
             assert last is not None  # it may take as long as it needs
             candidate = dataclasses.replace(
                 candidate,
@@ -152,15 +130,7 @@ def train_baselines(
     return found
 
 
-def _share(names: Sequence[str], time: TimeBudget) -> float:
-    """Seconds of what is left that the first of some models takes: a forest half as much as others."""
-    if not time.is_limited or names[0] in DUMMIES:
-        return math.inf
-    weights = [_LESS if name == _FOREST else 1.0 for name in names]
-    return time.left() * weights[0] / sum(weights)
-
-
-def everything_of(material: Material) -> Material:
+def everything_of(material: Dataset) -> Dataset:
     """Material of all that is not for the test, of which nothing is left to judge."""
     nothing = np.zeros(0, np.int64)
     return dataclasses.replace(
@@ -181,7 +151,7 @@ def _learns_again(candidate: Candidate, dataset: Dataset, time: TimeBudget) -> b
 
 def _trained(
     learner: ClassicalLearner,
-    material: Material,
+    material: Dataset,
     folder: Path,
     stages: Stages,
     seconds: float = math.inf,
@@ -210,26 +180,19 @@ def _trained(
         if candidate is None:
             stage.words = f"no time to train {learner.name}"
             return None
-        # Write a model where a resumed run finds it; its description comes last and completes it.
+        # The description comes last and completes what a resumed run finds.
         make_folder(folder)
         save(candidate.model, folder / "model", {})
-        facts = {
-            "train_examples": candidate.train_examples,
-            "train_seconds": candidate.train_seconds,
-            "features": candidate.features,
-            "setup": candidate.setup,
-            "scale": candidate.scale,
-            "configurations": [list(each) for each in candidate.configurations],
-            "budget": None if candidate.budget is None else dataclasses.asdict(candidate.budget),
-            "answer_seconds": candidate.answer_seconds,
-        }
+        facts = {name: getattr(candidate, name) for name in _KEPT}
+        if candidate.budget is not None:
+            facts["budget"] = dataclasses.asdict(candidate.budget)
         write_file(folder / _FITTED, sealed(facts))
         score = on_validation([candidate], material, learner.settings)
         stage.words = f"trained {learner.name}{words}{part_of(candidate, material)}{score}"
     return candidate
 
 
-def part_of(candidate: Candidate, material: Material) -> str:
+def part_of(candidate: Candidate, material: Dataset) -> str:
     """Words on the training examples of a model that did not learn from all; nothing of others."""
     seen, whole = candidate.train_examples, len(material.train)
     if seen >= whole or candidate.name in DUMMIES:
@@ -237,24 +200,19 @@ def part_of(candidate: Candidate, material: Material) -> str:
     return f" from {seen:,} of {count_of(whole, INPUT_KINDS[material.takes].noun)}"
 
 
-def _restored(folder: Path, name: str, material: Material) -> Candidate | None:
-    """A model that `_keep` wrote, or `None` where there is none that is whole."""
+def _restored(folder: Path, name: str, material: Dataset) -> Candidate | None:
+    """A model that `_trained` wrote, or `None` where there is none that is whole."""
     try:
         facts = read_sealed(folder / _FITTED)
         model = load_any(folder / "model")
-        return Candidate(
-            name=name,
-            model=model,
-            train_examples=int(facts["train_examples"]),
-            train_seconds=float(facts["train_seconds"]),
-            held_out=HeldOut(material.validation, answers(model, material, material.validation)),
-            features=facts["features"],
-            setup=(str(facts["setup"][0]), str(facts["setup"][1])),
-            scale=None if facts["scale"] is None else float(facts["scale"]),
-            configurations=tuple(Configuration(*each) for each in facts["configurations"]),
-            budget=None if facts["budget"] is None else Budget(**facts["budget"]),
-            answer_seconds=float(facts["answer_seconds"]),
-        )
+        read = {each: facts[each] for each in _KEPT}
+        read |= {
+            "setup": (str(facts["setup"][0]), str(facts["setup"][1])),
+            "configurations": tuple(Configuration(*each) for each in facts["configurations"]),
+            "budget": None if facts["budget"] is None else Budget(**facts["budget"]),
+        }
+        held_out = HeldOut(material.validation, answers(model, material, material.validation))
+        return Candidate(name, model, held_out=held_out, **read)
     except (OSError, ValueError, TypeError, LookupError):  # as is every refusal of a model or of its answers
         return None
 
@@ -264,14 +222,27 @@ _SHOWN = 8
 
 
 def network_of_run(context: RunContext) -> NetworkLearner:
-    """The learner of a network that starts afresh.
+    """The learner of a fresh network: decides its plan once, resumes from the newest checkpoint."""
+    journal = context.journal
 
-    Decides its plan once, and resumes from the newest checkpoint.
-    """
+    def plan(prepared: Prepared) -> Plan:
+        with context.stages.stage("planning") as stage:
+            found = make_plan(context.settings, prepared)
+            stage.words = f"planned {found.name}: {recipe_words(found)}"
+            stage.details += found.reasons
+        return found
 
     def decide(prepared: Prepared) -> Plan:
-        _require_same_encoder(context.journal, prepared)
-        return context.journal.decided("plan", lambda: _plan(prepared, context), Plan.to_json, Plan.from_json)
+        if prepared.encoder is not None:
+            digest = hashlib.sha256(prepared.encoder.content()).hexdigest()
+            now = {"kind": prepared.encoder.kind, **prepared.encoder.to_json(), "sha256": digest}
+            if journal.decided("encoder", lambda: now) != now:
+                raise UsageError(
+                    "--resume: texts are cut into other tokens than when the run was started, by another "
+                    "version of a library; install the versions in config.json, or start again with "
+                    "--overwrite"
+                )
+        return journal.decided("plan", lambda: plan(prepared), Plan.to_json, Plan.from_json)
 
     return NetworkLearner(
         context.settings,
@@ -281,36 +252,10 @@ def network_of_run(context: RunContext) -> NetworkLearner:
     )
 
 
-def _plan(prepared: Prepared, context: RunContext) -> Plan:
-    with context.stages.stage("planning") as stage:
-        plan = make_plan(context.settings, prepared)
-        stage.words = f"planned {plan.name}: {recipe_words(plan)}"
-        stage.details += plan.reasons
-    return plan
-
-
-def _require_same_encoder(journal: Journal, prepared: Prepared) -> None:
-    """Refuse to resume with texts cut otherwise than before: every weight would mean something else.
-
-    Raises: `UsageError` if the encoder differs from that of the run being resumed.
-    """
-    if prepared.encoder is None:
-        return
-    now = encoder_json(prepared.encoder)
-    if journal.decided("encoder", lambda: now) != now:
-        raise UsageError(
-            "--resume: texts are cut into other tokens than when the run was started, by another version "
-            "of a library; install the versions in config.json, or start again with --overwrite"
-        )
-
-
 def train_in_run(network: Planned, context: RunContext) -> None:
     """Train a network from the newest checkpoint to the end of the recipe, and show it.
 
     Checkpoints and the history are written to the folder of the run.
-
-    Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came; a checkpoint
-    was written.
     """
     plan, session, folder = network.plan, network.session, context.folder
     total = plan.recipe.total_steps
@@ -327,11 +272,9 @@ def train_in_run(network: Planned, context: RunContext) -> None:
             stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
 
 
-# Times of what is left that the steps to come may seem to take; the part of it that fewer are to fill.
-_BEHIND, _TO_SPARE = 1.1, 0.95
-
-# Looks at the clock in the time of a training; and seconds between two of them at least.
-_LOOKS, _LEAST_BETWEEN = 20, 0.5
+# Times of what is left that the steps to come may seem to take; the part of it that fewer are to fill;
+# readings of the clock in the time of a training, and seconds between two of them at least.
+_BEHIND, _TO_SPARE, _READINGS, _LEAST_BETWEEN = 1.1, 0.95, 20, 0.5
 
 
 def _shortening(
@@ -346,7 +289,7 @@ def _shortening(
         return None
     began, first = time.monotonic(), network.session.state.step
     ends = max(context.time.deadline, began + LEAST_SHARE * context.time.whole)
-    between = max(_LEAST_BETWEEN, (ends - began) / _LOOKS)
+    between = max(_LEAST_BETWEEN, (ends - began) / _READINGS)
     last, seen = began, first
 
     def shorten(step: int, recipe: Recipe) -> Recipe:
@@ -373,30 +316,7 @@ def _shortening(
     return shorten
 
 
-def train_beside(
-    session: Session[Network],
-    name: str,
-    before: Sequence[Mapping[str, Any]],
-    context: RunContext,
-    *,
-    keeps_best: bool = True,
-) -> None:
-    """Train another network of a run from its newest checkpoint to the end of the recipe.
-
-    `before` are the records of the history that stand before its own.
-
-    Raises: as `train_in_run`.
-    """
-    checkpoints, total = context.folder.checkpoints / name, session.batches.recipe.total_steps
-    make_folder(checkpoints)
-    load_checkpoint(checkpoints, session.state, total)
-    checkpointer = Checkpointer(checkpoints, {"model": name}, total)
-    history = HistoryFile(context.folder.path / "history.jsonl", before, name)
-    with observers_of_run(session, checkpointer, history, context) as observers:
-        session.run(observers, keeps_best=keeps_best)
-
-
-def simple_in_run(network: Candidate, material: Material, context: RunContext) -> Sequence[Candidate]:
+def simple_in_run(network: Candidate, material: Dataset, context: RunContext) -> Sequence[Candidate]:
     """The simple models on the last hidden layer of the run's network, where baselines are trained."""
     if not has_baselines(context.settings, context.dataset):
         return []
@@ -437,39 +357,37 @@ def observers_of_run(
         yield [*progress, history, *watching, checkpointer, stop]
 
 
-# The learners of a backbone in a run: its features are kept, its training is shown and survives a kill.
-
-_TIMED = 32
+_TIMED = 32  # examples that say how fast a backbone is, where its features were computed before a kill
 
 
 def frozen_in_run(choice: Choice, context: RunContext) -> FrozenLearner:
     """The learner of the models on a frozen backbone; a killed run's features are taken over."""
-
-    def look(network: Network, prepared: Prepared, material: Material, threads: int) -> Features:
-        return _features(choice, network, prepared, threads, context)
-
-    return FrozenLearner(choice, context.settings, look, stages=context.stages)
+    return FrozenLearner(choice, context.settings, partial(_features, choice, context), stages=context.stages)
 
 
 def tuned_in_run(built: Built, before: Sequence[Mapping[str, Any]], context: RunContext) -> Built:
     """Fine-tune a backbone where that is wanted and fits into a time limit, from the newest checkpoint.
 
     `before` are the records of the history that stand before those of tuning.
-
-    Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
-    was finished is kept; `StorageError` if the disk is full or not writable.
     """
     name = built.choice.name + SUFFIX
+    checkpoints = context.folder.checkpoints / name
 
     def run(session: Session[Network]) -> None:
-        train_beside(session, name, before, context, keeps_best=keeps_best(session))
+        make_folder(checkpoints)
+        total = session.batches.recipe.total_steps
+        load_checkpoint(checkpoints, session.state, total)
+        checkpointer = Checkpointer(checkpoints, {"model": name}, total)
+        history = HistoryFile(context.folder.path / "history.jsonl", before, name)
+        with observers_of_run(session, checkpointer, history, context) as observers:
+            to_the_end(session, observers)
 
     learner = TuningLearner(frozen_in_run(built.choice, context), run, built)
-    return learner.tuned(material_of(context.dataset))
+    return learner.tuned(context.dataset)
 
 
 def _features(
-    choice: Choice, network: Network, prepared: Prepared, threads: int, context: RunContext
+    choice: Choice, context: RunContext, network: Network, prepared: Prepared, _: Dataset, threads: int
 ) -> Features:
     """Features of every example that any model on the frozen network is asked about."""
     dataset = context.dataset
@@ -486,7 +404,7 @@ def _features(
             identity,
         )
         speed = len(positions) / max(1e-9, time.perf_counter() - began)
-        if features.seconds_an_example == 0:  # a few examples tell how fast the body is
+        if features.seconds_an_example == 0:
             began = time.perf_counter()
             model.transform(dataset.inputs[positions[:_TIMED]])
             seconds = (time.perf_counter() - began) / len(positions[:_TIMED])

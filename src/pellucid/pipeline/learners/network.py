@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from pellucid.bundle import Generator
+from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, UsageError
 from pellucid.networks import NETWORKS, Network, NetworkConfig, describe
@@ -16,7 +17,6 @@ from pellucid.pipeline.learners.backbone_learners import BackboneLearner
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
 from pellucid.pipeline.learners.classical import ClassicalLearner, drawn_for_simple_models
 from pellucid.pipeline.learners.preparation import (
-    Material,
     Plan,
     Prepared,
     make_plan,
@@ -37,30 +37,28 @@ from pellucid.settings import CLASSICAL, Settings
 from pellucid.training import Session
 from pellucid.training.recipe_defaults import FEW_EPOCHS
 
-# Learner: says its cost, takes its time, trains on labelled data, hands over candidates.
-
 
 @runtime_checkable
 class Learner(Protocol):
-    """Something that learns: a classical model, a network, models on a backbone."""
+    """Something that learns: a classical model, a network, models on a backbone.
+
+    It says its cost, trains on labelled data within a time, and hands over candidates.
+    """
 
     @property
     def name(self) -> str:
         """Name of what it hands over, in words."""
 
-    def cost(self, material: Material) -> float:
+    def cost(self, material: Dataset) -> float:
         """Seconds that training on some material takes, by counts alone, on a processor of no name.
 
         An order of magnitude: whatever is decided by it is the same on every machine.
         """
 
-    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+    def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Train within a time on labelled inputs, whose validation split may be empty.
 
         One candidate, or all that stand on one body, simplest first.
-
-        Raises: `UsageError` if a setting contradicts the data, or the time is too short; `DivergedError`
-        if the loss stopped being finite.
         """
 
 
@@ -79,22 +77,15 @@ _FASTER = 4
 
 @dataclass(frozen=True)
 class Planned:
-    """A network about to be trained.
+    """A network about to be trained."""
 
-    Attributes:
-        plan: its layers and its recipe.
-        prepared: what it trains on.
-        session: where its training stands.
-        hurried: plans for less time, each for less than the one before; none where the width is given or the
-            family has none.
-        prepare_seconds: that making the material ready took.
-    """
-
-    plan: Plan
-    prepared: Prepared
-    session: Session[Network]
+    plan: Plan  # its layers and its recipe
+    prepared: Prepared  # what it trains on
+    session: Session[Network]  # where its training stands
+    # plans for less time, each for less than the one before; none where the width is given or the
+    # family has none
     hurried: Sequence[Callable[[], Plan]] = ()
-    prepare_seconds: float = 0.0
+    prepare_seconds: float = 0.0  # that making the material ready took
 
     @property
     def seconds(self) -> float:
@@ -119,65 +110,45 @@ class Planned:
 
         Raises: `UsageError` if not even a few steps fit.
         """
-        epoch = self.session.batches.per_epoch
+        epoch, steps = self.session.batches.per_epoch, 0
         fewest = min(_FEWEST_EPOCHS * epoch, self.plan.recipe.total_steps) if self.hurried else 0
         by_counts = self.seconds * fewest / self.plan.recipe.total_steps
-        if by_counts * slowdown() > _FAR * max(least, deadline - time.monotonic()):
-            return self._next(0.0).within(deadline, least, asked_after)  # to measure it would take too long
-        try:
-            self.session.limit(deadline - time.monotonic(), asked_after, least, fewest)
-        except UsageError:
-            if not self.hurried:
-                raise
-            return self._next(0.0).within(deadline, least, asked_after)
-        recipe = self.session.batches.recipe
-        if recipe.total_steps < fewest:
-            return self._next(recipe.total_steps / epoch).within(deadline, least, asked_after)
-        return self.as_trained()
+        # Where by counts it takes far too long, not even that is measured.
+        if by_counts * slowdown() <= _FAR * max(least, deadline - time.monotonic()):
+            try:
+                self.session.limit(deadline - time.monotonic(), asked_after, least, fewest)
+                steps = self.session.batches.recipe.total_steps
+            except UsageError:
+                if not self.hurried:
+                    raise
+            if steps and steps >= fewest:
+                return self.as_trained()
+        following, *smaller = self.hurried
+        while smaller and _FASTER * steps / epoch < _FEWEST_EPOCHS:
+            following, *smaller = smaller
+        plan = following()
+        hurried = Planned(plan, self.prepared, session_of(plan, self.prepared), smaller, self.prepare_seconds)
+        return hurried.within(deadline, least, asked_after)
 
     def as_trained(self) -> "Planned":
         """The same with the recipe of its session, which a time limit may have made shorter."""
-        return dataclasses.replace(
-            self, plan=dataclasses.replace(self.plan, recipe=self.session.batches.recipe)
-        )
-
-    def _next(self, epochs: float) -> "Planned":
-        """The next hurried plan, at step 0, of those that may fit where so many epochs of this one do."""
-        following, *smaller = self.hurried
-        while smaller and _FASTER * epochs < _FEWEST_EPOCHS:
-            following, *smaller = smaller
-        plan = following()
-        session = session_of(plan.network, self.prepared, plan.recipe)
-        return Planned(plan, self.prepared, session, smaller, self.prepare_seconds)
-
-
-def _to_the_end(network: Planned) -> None:
-    network.session.run()
-
-
-def _nothing(network: Candidate, material: Material) -> Sequence[Candidate]:
-    return ()
+        plan = dataclasses.replace(self.plan, recipe=self.session.batches.recipe)
+        return dataclasses.replace(self, plan=plan)
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkLearner:
-    """A network: the one way from material to a trained network.
-
-    Attributes:
-        settings: what the user asked for.
-        prepare: makes the material ready; by default for the network that the settings name.
-        decide: plans layers and recipe for what was made ready.
-        train: takes a session to its end, with observers or without.
-        beside: trains what stands on the trained network; by default nothing.
-        whole: the same network, planned for all the material of which this one learns a part; `None` where
-            it is planned afresh.
-    """
+    """A network: the one way from material to a trained network."""
 
     settings: Settings
-    prepare: Callable[[Material], Prepared] | None = None
-    decide: Callable[[Prepared], Plan] | None = None
-    train: Callable[[Planned], object] = _to_the_end
-    beside: Callable[[Candidate, Material], Sequence[Candidate]] = _nothing
+    # makes the material ready; by default for the network that the settings name
+    prepare: Callable[[Dataset], Prepared] | None = None
+    decide: Callable[[Prepared], Plan] | None = None  # plans layers and recipe for what was made ready
+    train: Callable[[Planned], object] = lambda network: network.session.run()  # with observers or without
+    # trains what builds on the trained network; by default nothing
+    beside: Callable[[Candidate, Dataset], Sequence[Candidate]] = lambda network, material: ()
+    # the same network, planned for all the material of which this one learns a part; None where it is
+    # planned afresh
     whole: Planned | None = None
 
     @property
@@ -185,16 +156,13 @@ class NetworkLearner:
         """The network that was asked for; `auto` where the material decides."""
         return self.settings.model if self.whole is None else self.whole.plan.name
 
-    def cost(self, material: Material) -> float:
+    def cost(self, material: Dataset) -> float:
         """By its layers and steps; of a part the share of its examples."""
         network = self.planned(material) if self.whole is None else self.whole
         return network.seconds * len(material.train) / len(network.prepared.examples.train)
 
-    def planned(self, material: Material) -> Planned:
-        """Make the material ready, and plan the training of a network at step 0.
-
-        Raises: `UsageError` if settings contradict the data, each other or this machine.
-        """
+    def planned(self, material: Dataset) -> Planned:
+        """Make the material ready, and plan the training of a network at step 0."""
         began = time.monotonic()
         if self.prepare is None:
             prepared = prepared_for(network_name(self.settings, material), material, self.settings)
@@ -202,7 +170,7 @@ class NetworkLearner:
             prepared = self.prepare(material)
         seconds = time.monotonic() - began
         plan = make_plan(self.settings, prepared) if self.decide is None else self.decide(prepared)
-        session = session_of(plan.network, prepared, plan.recipe)
+        session = session_of(plan, prepared)
         is_fixed = self.settings.width is not None or prepared.trained is not None or self.whole is not None
         small = None if is_fixed or plan.name not in NETWORKS else NETWORKS[plan.name].small
         hurried = () if small is None else self._hurried(plan, prepared, small)
@@ -219,7 +187,6 @@ class NetworkLearner:
         settings = dataclasses.replace(self.settings, epochs=min(FEW_EPOCHS - 1, plan.recipe.epochs))
 
         def half() -> Plan:
-            """Plan a network of half the width."""
             found = make_plan(dataclasses.replace(settings, width=width), prepared)
             reason = (
                 f"Fewer than {_FEWEST_EPOCHS} epochs of a {plan.name} of the usual width fitted into the "
@@ -228,7 +195,6 @@ class NetworkLearner:
             return dataclasses.replace(found, reasons=(*found.reasons, reason))
 
         def least() -> Plan:
-            """Plan a small network."""
             found = make_plan(settings, prepared)
             epochs = min(_MOST_OF_SMALL, plan.recipe.epochs)
             steps = epochs * found.recipe.total_steps // found.recipe.epochs
@@ -238,22 +204,15 @@ class NetworkLearner:
                 "time: single convolutions and a dense layer stand in the place of its blocks, and it sees "
                 "the examples more often."
             )
-            return dataclasses.replace(
-                found,
-                network=small(found.network),
-                recipe=recipe,
-                reasons=(*found.reasons, reason),
-            )
+            reasons = (*found.reasons, reason)
+            return dataclasses.replace(found, network=small(found.network), recipe=recipe, reasons=reasons)
 
         return (half, least) if self.settings.depth is None else (half,)
 
-    def trained(self, network: Planned, material: Material) -> Sequence[Candidate]:
+    def trained(self, network: Planned, material: Dataset) -> Sequence[Candidate]:
         """Train to the end of the recipe, from step 0 or from a checkpoint.
 
         The trained network with its answers on validation, and behind it what stands on it.
-
-        Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and a
-        checkpoint was written.
         """
         self.train(network)
         plan, session = network.as_trained().plan, network.session
@@ -267,12 +226,12 @@ class NetworkLearner:
         )
         if isinstance(model, Generator):
             return [candidate]  # there is nothing that it could be asked
-        # Detectors look at the examples that simple models learn from: these pass the network anyway.
+        # Detectors use the examples that simple models learn from: these pass the network anyway.
         stored = stored_for(model, material, drawn_for_simple_models(material, self.settings))
         candidate = with_validation(dataclasses.replace(candidate, stored=stored), material)
         return [candidate, *self.beside(candidate, material)]
 
-    def fit(self, material: Material, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
+    def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Plan, shorten the recipe to what fits, and train."""
         network = self.planned(material)
         if time.is_limited:
@@ -286,34 +245,31 @@ def learner_on_part(network: Planned, settings: Settings, *, keeps_best: bool = 
     Without `keeps_best` the last weights count, and validation examples only watch.
     """
 
-    def train(part: Planned) -> None:
-        part.session.run(keeps_best=keeps_best)
-
-    def prepare(material: Material) -> Prepared:
-        return prepared_for(network.plan.name, material, settings)
-
     def decide(prepared: Prepared) -> Plan:
-        return _plan_for_part(network, prepared, settings)
+        """The layers of the whole network, trained as its rules say for so few examples."""
+        plan, whole, own = network.plan, make_plan(settings, network.prepared), settings
+        is_hurried = plan.network.widths != whole.network.widths
+        if is_hurried:
+            own = dataclasses.replace(own, epochs=min(FEW_EPOCHS - 1, plan.recipe.epochs))
+            whole = make_plan(own, network.prepared)
+        fresh = make_plan(own, prepared)
+        share = plan.recipe.total_steps / whole.recipe.total_steps  # below 1 where a time limit shortened it
+        recipe = dataclasses.replace(
+            fresh.recipe,
+            epochs=plan.recipe.epochs if is_hurried else fresh.recipe.epochs,
+            total_steps=max(1, math.ceil(share * fresh.recipe.total_steps)),
+            frozen_from=plan.recipe.frozen_from,
+        )
+        # A vocabulary learnt from the whole split would know words that the part does not hold.
+        return dataclasses.replace(fresh, network=plan.network.with_inputs_of(fresh.network), recipe=recipe)
 
-    return NetworkLearner(settings, prepare, decide, train, whole=network)
-
-
-def _plan_for_part(network: Planned, prepared: Prepared, settings: Settings) -> Plan:
-    """The layers of the whole network, trained as its rules say for so few examples."""
-    plan, whole = network.plan, make_plan(settings, network.prepared)
-    is_hurried = plan.network.widths != whole.network.widths
-    if is_hurried:
-        settings = dataclasses.replace(settings, epochs=min(FEW_EPOCHS - 1, plan.recipe.epochs))
-        whole = make_plan(settings, network.prepared)
-    fresh = make_plan(settings, prepared)
-    epochs = plan.recipe.epochs if is_hurried else fresh.recipe.epochs
-    share = plan.recipe.total_steps / whole.recipe.total_steps  # below 1 where a time limit shortened it
-    steps = max(1, math.ceil(share * fresh.recipe.total_steps))
-    frozen_from = plan.recipe.frozen_from
-    recipe = dataclasses.replace(fresh.recipe, epochs=epochs, total_steps=steps, frozen_from=frozen_from)
-    # A vocabulary learnt from the whole split would know words that the part does not hold.
-    layers = plan.network.with_inputs_of(fresh.network)
-    return dataclasses.replace(fresh, network=layers, recipe=recipe)
+    return NetworkLearner(
+        settings,
+        prepare=lambda material: prepared_for(network.plan.name, material, settings),
+        decide=decide,
+        train=lambda part: part.session.run(keeps_best=keeps_best),
+        whole=network,
+    )
 
 
 def recipe_words(plan: Plan) -> str:
@@ -348,8 +304,6 @@ def recipe_words(plan: Plan) -> str:
     return ", ".join(parts)
 
 
-# Generators: enough images to learn from, and the autoencoder that another one is measured beside.
-
 # Fewer training images are no distribution that could be learnt; it is the smallest batch by rule, too.
 LEAST_IMAGES = 16
 
@@ -373,7 +327,7 @@ def require_enough_images(settings: Settings, count: int, place: str) -> None:
         )
 
 
-def baseline_autoencoder(settings: Settings, material: Material) -> NetworkLearner:
+def baseline_autoencoder(settings: Settings, material: Dataset) -> NetworkLearner:
     """Learner of the autoencoder that an adversarial network is measured beside.
 
     It learns in few steps, the same whatever time there is, and nobody watches.
@@ -391,14 +345,8 @@ def baseline_autoencoder(settings: Settings, material: Material) -> NetworkLearn
     )
 
 
-# The learner that settings name, for whoever wants one model and nothing beside it.
-
-
-def learner_of(settings: Settings, material: Material) -> Learner:
-    """The learner that settings name, which fits that model alone.
-
-    Raises: `UsageError` if a setting contradicts the data or the model.
-    """
+def learner_of(settings: Settings, material: Dataset) -> Learner:
+    """The learner that settings name, which fits that model alone."""
     require_prediction(settings)
     require_fitting_model(settings, material.target)
     require_known_classes(settings, material.classes, "y")

@@ -1,17 +1,14 @@
 """Preparation of data for a network, and the plan of its training, decided before the first step."""
 
-import dataclasses
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped, UInt8
+from jaxtyping import UInt8
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Model, TextModel, generator_of
-from pellucid.classical import Fitted
+from pellucid.bundle import FeatureModel, ImageModel, Model, TextModel, generator_of
 from pellucid.data import Dataset, Preprocessing
 from pellucid.data.images.augmentation import probe_mirroring, probe_variations, usual_shift
 from pellucid.data.raw_texts import Texts
@@ -23,89 +20,24 @@ from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.learners.refusals import networks_with, require_fitting_inputs
 from pellucid.pipeline.run.journal import Journal
 from pellucid.settings import GENERATIVE, Settings
-from pellucid.tasks import InputName, Target, target_of
 from pellucid.training import Examples, Recipe, Session, Surroundings, WordVectors, choose_recipe
 from pellucid.training.hardware import choose_device, choose_precision, choose_threads, lacking
 
 # Networks of texts; the first that has every setting given is taken.
 _PREFERRED = ("bag", "text-cnn", "rnn")
 
-# Encoder of texts for each network; tokens where nothing else is named.
-_FITTED_BY = {"bag": fit_ngrams}
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """Labelled data before any model has made it ready for itself.
-
-    Attributes:
-        inputs: uint8 images (n, height, width, channels), float32 feature vectors (n, features), or
-            texts.
-        labels: class of each example as a position in `classes`, or the number to predict.
-        train: ascending positions of the training examples.
-        validation: ascending positions of the validation examples; may be empty.
-        classes: names of the classes; none where numbers are predicted.
-        preprocessing: how images were fitted; `None` for feature vectors and texts.
-        weights: of each example in the loss, above 0 for those in a split; `None` where all weigh the same.
-    """
-
-    inputs: Shaped[np.ndarray, "n ..."] | Texts
-    labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]
-    train: Int64[np.ndarray, " train"]
-    validation: Int64[np.ndarray, " validation"]
-    classes: tuple[str, ...]
-    preprocessing: Preprocessing | None = None
-    weights: Float64[np.ndarray, " n"] | None = None
-
-    @property
-    def target(self) -> Target:
-        """Target that is learnt: classes or numbers."""
-        return target_of(len(self.classes))
-
-    @property
-    def takes(self) -> InputName:
-        """Kind of the inputs: `images`, `values` (feature vectors) or `texts`."""
-        if isinstance(self.inputs, Texts):
-            return "texts"
-        return "images" if self.inputs.ndim == 4 else "values"
-
-    @property
-    def without_validation(self) -> "Material":
-        """The same with no example set aside, so that none of those to be judged chooses anything."""
-        return dataclasses.replace(self, validation=np.zeros(0, np.int64))
-
-
-def material_of(dataset: Dataset) -> Material:
-    """Training and validation part of a data set."""
-    return Material(
-        inputs=dataset.inputs,
-        labels=dataset.labels,
-        train=dataset.train,
-        validation=dataset.validation,
-        classes=dataset.classes,
-        preprocessing=dataset.preprocessing,
-    )
-
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Material made ready for one network.
-
-    Attributes:
-        name: of the network.
-        examples: for training.
-        preparation: goes into the model, so that new inputs are made ready in the same way; `None`
-            for feature vectors.
-        reasons: how it was chosen, in sentences.
-        vectors: pretrained vectors of words that the network starts with, or `None`.
-        trained: a network that continues training, with the weights it starts from; `None` for a fresh one.
-    """
+    """Material made ready for one network."""
 
     name: str
-    examples: Examples
+    examples: Examples  # for training
+    # goes into the model, so that new inputs are made ready in the same way; None for feature vectors
     preparation: Preprocessing | Encoder | None
-    reasons: tuple[str, ...] = ()
-    vectors: WordVectors | None = None
+    reasons: tuple[str, ...] = ()  # how it was chosen, in sentences
+    vectors: WordVectors | None = None  # pretrained vectors of words that the network starts with, or None
+    # a network that continues training, with the weights it starts from; None for a fresh one
     trained: Network | None = None
 
     @property
@@ -139,16 +71,7 @@ class Prepared:
         )
 
 
-def encoder_json(encoder: Encoder) -> dict[str, Any]:
-    """An encoder for `config.json`, enough to tell it from every other.
-
-    Its kind, its settings and the SHA-256 of its content.
-    """
-    digest = hashlib.sha256(encoder.content()).hexdigest()
-    return {"kind": encoder.kind, **encoder.to_json(), "sha256": digest}
-
-
-def network_name(settings: Settings, material: Material) -> str:
+def network_name(settings: Settings, material: Dataset) -> str:
     """Name of the network to train, a key in `NETWORKS`: the one asked for, or by rule.
 
     The rule: `cnn` for images, `mlp` for feature vectors. For texts it is `bag`, which learns any
@@ -159,12 +82,12 @@ def network_name(settings: Settings, material: Material) -> str:
     require_fitting_inputs(settings, material.takes)
     if settings.model != "auto":
         return settings.model
-    if material.takes != "texts":
-        return {"images": "cnn", "values": "mlp"}[material.takes]
-    return networks_with(settings, _PREFERRED)[0]
+    if material.takes == "texts":
+        return networks_with(settings, _PREFERRED)[0]
+    return "cnn" if material.takes == "images" else "mlp"
 
 
-def prepared_for(name: str, material: Material, settings: Settings) -> Prepared:
+def prepared_for(name: str, material: Dataset, settings: Settings) -> Prepared:
     """Make data ready for one network.
 
     Raises: `UsageError` if a setting contradicts the data; `DataError` if the file of word vectors cannot
@@ -173,29 +96,25 @@ def prepared_for(name: str, material: Material, settings: Settings) -> Prepared:
     if not isinstance(material.inputs, Texts):
         examples = examples_of(material.inputs, material, generates=name in GENERATIVE)
         return Prepared(name, examples, material.preprocessing)
-    fit = _FITTED_BY.get(name, fit_tokens)
+    fit = fit_ngrams if name == "bag" else fit_tokens
     encoder, reasons = fit(material.inputs, material.train, settings)
-    vectors, more = _vectors(settings, encoder)
+    vectors = None
+    if settings.vectors is not None:
+        assert isinstance(encoder, TokenEncoder)  # other networks and other tokens are refused beside vectors
+        found = read_vectors(settings.vectors, encoder.entries)
+        after = "are trained further" if settings.tune_vectors else "stay as they are"
+        reason = (
+            f"{len(found.words):,} of {len(encoder.entries):,} words start with a vector from "
+            f"{settings.vectors}; these {after}."
+        )
+        first = encoder.vocabulary - len(encoder.entries)
+        vectors = WordVectors(found.words + first, found.matrix, settings.tune_vectors)
+        reasons = (*reasons, reason)
     examples = examples_of(encoder.encode(material.inputs), material)
-    return Prepared(name, examples, encoder, (*reasons, *more), vectors)
+    return Prepared(name, examples, encoder, tuple(reasons), vectors)
 
 
-def _vectors(settings: Settings, encoder: Encoder) -> tuple[WordVectors | None, tuple[str, ...]]:
-    """Pretrained vectors of the words that the encoder knows, where they were asked for, and a sentence."""
-    if settings.vectors is None:
-        return None, ()
-    assert isinstance(encoder, TokenEncoder)  # other networks and other tokens are refused beside vectors
-    found = read_vectors(settings.vectors, encoder.entries)
-    after = "are trained further" if settings.tune_vectors else "stay as they are"
-    reason = (
-        f"{len(found.words):,} of {len(encoder.entries):,} words start with a vector from "
-        f"{settings.vectors}; these {after}."
-    )
-    first = encoder.vocabulary - len(encoder.entries)
-    return WordVectors(found.words + first, found.matrix, settings.tune_vectors), (reason,)
-
-
-def examples_of(inputs: np.ndarray | Tokens, material: Material, *, generates: bool = False) -> Examples:
+def examples_of(inputs: np.ndarray | Tokens, material: Dataset, *, generates: bool = False) -> Examples:
     """Inputs that are ready for a network (images, feature vectors or ids of texts), with their labels."""
     return Examples(
         inputs,
@@ -237,53 +156,19 @@ def unvaried_model_of(network: Network, prepared: Prepared, classes: tuple[str, 
     return TextModel(network, prepared.preparation, classes)
 
 
-def session_of(config: NetworkConfig, prepared: Prepared, recipe: Recipe) -> Session[Network]:
-    """A session of a network about to be trained, at step 0."""
-    return Session.start(config, prepared.examples, recipe, prepared.vectors, prepared.trained)
-
-
-def classical_model_of(fitted: Fitted, material: Material) -> ClassicalModel:
-    """A classical model with everything that belongs to it, so that it takes inputs as they come."""
-    return ClassicalModel(
-        fitted.predictor,
-        fitted.features,
-        material.classes,
-        preprocessing=material.preprocessing,
-        tfidf=fitted.tfidf,
-    )
-
-
-def model_on_network(fitted: Fitted, network: Model) -> ClassicalModel:
-    """A simple model on a network's last hidden layer as one model, which takes what the network takes."""
-    assert isinstance(network, (ImageModel, TextModel))  # networks of a run take images or texts
-    return ClassicalModel(
-        fitted.predictor,
-        fitted.features,
-        network.classes,
-        preprocessing=network.preprocessing,
-        network=network.network,
-        encoder=network.encoder if isinstance(network, TextModel) else None,
-    )
-
-
-# Plan of a training: the network, the recipe and the reasons, decided before the first step.
+def session_of(plan: "Plan", prepared: Prepared) -> Session[Network]:
+    """A session of a planned network, at step 0."""
+    return Session.start(plan.network, prepared.examples, plan.recipe, prepared.vectors, prepared.trained)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Network and recipe of a training.
+    """Network and recipe of a training."""
 
-    Attributes:
-        name: the model's name in `metrics.json`.
-        network: its layers.
-        recipe: every number of training.
-        reasons: how things were decided, in sentences.
-    """
-
-    name: str
-    network: NetworkConfig
-    recipe: Recipe
-    reasons: tuple[str, ...]
+    name: str  # the model's name in `metrics.json`
+    network: NetworkConfig  # its layers
+    recipe: Recipe  # every number of training
+    reasons: tuple[str, ...]  # how things were decided, in sentences
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON can hold it."""
@@ -305,25 +190,6 @@ class Plan:
         )
 
 
-def plan_json(settings: Settings, plan: Plan | None) -> dict[str, Any]:
-    """The plan for `config.json`; `network` and `recipe` are null for a classical model alone."""
-    if plan is not None:
-        return plan.to_json()
-    return {"model": settings.model, "network": None, "recipe": None, "reasons": []}
-
-
-class Chosen(NamedTuple):
-    """A recipe, and why it is as it is.
-
-    Attributes:
-        recipe: every number of training.
-        reasons: how the variations of images were decided, in sentences.
-    """
-
-    recipe: Recipe
-    reasons: tuple[str, ...]
-
-
 def make_plan(settings: Settings, prepared: Prepared) -> Plan:
     """Decide the network and the recipe; in continual training it keeps its layers.
 
@@ -331,21 +197,22 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
 
     Raises: `UsageError` if settings contradict the data, each other or this machine.
     """
-    chosen = make_recipe(settings, prepared)
+    recipe, reasons = make_recipe(settings, prepared)
     trained = prepared.trained
     network = design(prepared.name, settings, prepared.facts) if trained is None else trained.config
-    return Plan(prepared.name, network, chosen.recipe, (*prepared.reasons, *chosen.reasons))
+    return Plan(prepared.name, network, recipe, (*prepared.reasons, *reasons))
 
 
-def make_recipe(settings: Settings, prepared: Prepared) -> Chosen:
-    """Decide how a fresh network is trained.
+def make_recipe(settings: Settings, prepared: Prepared) -> tuple[Recipe, tuple[str, ...]]:
+    """Decide how a fresh network is trained, and say in sentences which variations keep the label.
 
     Raises: `UsageError` if settings contradict the data, each other or this machine.
     """
     examples, images = prepared.examples, prepared.images
-    kept = _Kept(False, False, False, ())
+    keeps: tuple[bool, bool, bool] = (False, False, False)
+    reasons: tuple[str, ...] = ()
     if images is not None and settings.augment is not False and not examples.generates:
-        kept = _kept_by_variations(settings, images, examples)
+        keeps, reasons = _variations(settings, images, examples)
     device = choose_device(settings)
     around = Surroundings(
         train_labels=examples.labels[examples.train],
@@ -353,51 +220,38 @@ def make_recipe(settings: Settings, prepared: Prepared) -> Chosen:
         takes=examples.takes,
         model=prepared.name,
         shortest_side=0 if images is None else min(images.shape[1:3]),
-        mirror_keeps_class=kept.mirror,
+        mirror_keeps_class=keeps[0],
         precision=choose_precision(settings, device),
         device=device,
         threads=choose_threads(settings),
-        shift_keeps_label=kept.shift,
-        erase_keeps_label=kept.erase,
+        shift_keeps_label=keeps[1],
+        erase_keeps_label=keeps[2],
         names=examples.names,
     )
-    return Chosen(choose_recipe(settings, around), kept.reasons)
+    return choose_recipe(settings, around), reasons
 
 
-class _Kept(NamedTuple):
-    """Ways of varying an image that keep its label, with the reasons."""
-
-    mirror: bool
-    shift: bool
-    erase: bool
-    reasons: tuple[str, ...]
-
-
-def _kept_by_variations(
+def _variations(
     settings: Settings, pixels: UInt8[np.ndarray, "n height width channels"], examples: Examples
-) -> _Kept:
-    """Find the variations of images that keep their label, by the training data, or by what the user says.
+) -> tuple[tuple[bool, bool, bool], tuple[str, ...]]:
+    """Whether mirroring, shifting and erasing keep the label, by the training data or the user; reasons.
 
     Classes survive a shift and a missing piece. What a number measures may be the very amount or
     place of something, so it must be shown to survive; noise in a piece never is.
     """
     draws = generator(settings.seed, Purpose.PROBE)
-    labels, train = examples.labels, examples.train
-    asked = settings.mirror
-    said = "mirroring is on, as --mirror asks" if asked else "mirroring is off, as --no-mirror asks"
+    labels, train, asked = examples.labels, examples.train, settings.mirror
+    given = "mirroring is on, as --mirror asks" if asked else "mirroring is off, as --no-mirror asks"
     if examples.target.has_probabilities:
         if asked is not None:
-            return _Kept(asked, True, True, (said,))
+            return (asked, True, True), (given,)
         probe = probe_mirroring(pixels, labels, train, draws)
-        return _Kept(probe.keeps_class, True, True, (probe.sentence(),))
+        return (probe.keeps_class, True, True), (probe.sentence(),)
     shift = usual_shift(min(pixels.shape[1:3]))
     mirroring, shifting = probe_variations(pixels, labels, train, shift, draws)
-    reasons = (mirroring.sentence() if asked is None else said, shifting.sentence())
     mirrors = mirroring.keeps_number if asked is None else asked
-    return _Kept(mirrors, shifting.keeps_number, False, reasons)
-
-
-# A device that is not there, or an arithmetic that it has not, is refused before data is read.
+    reasons = mirroring.sentence() if asked is None else given, shifting.sentence()
+    return (mirrors, shifting.keeps_number, False), reasons
 
 
 def require_precision(settings: Settings, cell: str) -> None:

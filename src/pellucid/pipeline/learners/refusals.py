@@ -8,98 +8,24 @@ from pellucid.data.labels import require_classes, require_threshold
 from pellucid.errors import UsageError
 from pellucid.settings import (
     ADVERSARIAL,
+    BACKBONES,
     CLASSICAL,
+    CLASSICAL_MODELS,
     GENERATIVE,
+    GENERATORS,
+    IMAGES,
     NEURAL,
     NEURAL_OF_IMAGES,
     NEURAL_OF_TEXTS,
-    NO_BACKBONE,
     ROWS,
+    Row,
     Settings,
     metric_of,
 )
 from pellucid.tasks import REGRESSION, TARGETS, Target
 
-_STEER_BOTH = frozenset(
-    {"image_size", "model", "preset", "time_limit", "metric", "seed", "threads", "class_weight", "threshold"}
-)
-# Settings of networks, and the values that say what a classical model does anyway.
-_TRUE_OF_CLASSICAL = {"augment": False, "mirror": False, "device": "cpu", "backbone": NO_BACKBONE}
-
-_NETWORK_SETTINGS = (
-    frozenset(
-        row.name
-        for row in ROWS
-        if row.group in ("network", "training") or row.name in ("precision", "device")
-    )
-    - _STEER_BOTH
-)
-
-_OF_IMAGES = ("image_size", "resize", "pooling", "batch_norm", "augment", "mirror")
-# A setting of images, and the value that says what happens to texts anyway.
-_TRUE_OF_TEXTS = {"augment": False, "mirror": False}
-
-# Settings of networks that make images, and those that have them.
-_OF_GENERATORS: Mapping[str, tuple[str, ...]] = {"latent": GENERATIVE, "beta": ("vae",)}
-
-# Settings of models that predict; those of texts and of pretrained networks are refused elsewhere.
-_NOT_OF_GENERATORS = frozenset(
-    {
-        "from_",
-        "rehearse",
-        "add_generated",
-        "share",
-        "pooling",
-        "dropout",
-        "loss",
-        "label_smoothing",
-        "class_weight",
-        "threshold",
-        "augment",
-        "mirror",
-        "metric",
-        "baselines",
-        "learning_curve",
-        "folds",
-        "slice_column",
-    }
-)
-_TRUE_OF_GENERATORS = {
-    "augment": False,
-    "mirror": False,
-    "class_weight": "none",
-    "dropout": 0.0,
-    "baselines": False,
-    "learning_curve": False,
-    "folds": 0,
-}
-
-_TOKEN_NETWORKS = ("text-cnn", "rnn")
-# Settings of texts, and the networks that have them.
-_OF_TEXTS: Mapping[str, tuple[str, ...]] = {
-    "cell": ("rnn",),
-    "tokens": _TOKEN_NETWORKS,
-    "length": NEURAL_OF_TEXTS,
-    "vectors": _TOKEN_NETWORKS,
-    "tune_vectors": _TOKEN_NETWORKS,
-}
-
-# Settings that a pretrained network has no use for; it takes no feature vectors at all.
-_NOT_OF_BACKBONES: Mapping[str, tuple[str, ...]] = {
-    "images": ("pooling", "batch_norm", *_OF_TEXTS),
-    "values": (),
-    "texts": (
-        "pooling",
-        "batch_norm",
-        "image_size",
-        "augment",
-        "mirror",
-        "cell",
-        "tokens",
-        "vectors",
-        "tune_vectors",
-    ),
-}
+_TOKENS = [row for row in ROWS if set(row.belongs_to) & set(NEURAL_OF_TEXTS)]
+_OF_IMAGES = [row for row in ROWS if IMAGES in row.belongs_to]
 
 _WORDS = {"images": "images", "values": "feature vectors", "texts": "texts"}
 _NETWORKS: Mapping[str, tuple[str, ...]] = {
@@ -125,16 +51,8 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
             f"--model: {settings.model} predicts {other}, and these labels are {target.nouns}; "
             f"choose auto, a network or one of {', '.join(fitting)}"
         )
-    idle = [
-        row.flag
-        for row in ROWS
-        if row.name in _NETWORK_SETTINGS and _changes(settings, row.name, _TRUE_OF_CLASSICAL)
-    ]
-    if idle:
-        raise UsageError(
-            f"{', '.join(idle)}: {'steers' if len(idle) == 1 else 'steer'} networks only, and --model is "
-            f"{settings.model}; leave {_them(idle)} out"
-        )
+    idle = [row for row in ROWS if CLASSICAL_MODELS in row.not_with]
+    _refuse(settings, idle, "steer networks only", f"--model is {settings.model}")
 
 
 def require_known_classes(settings: Settings, classes: Sequence[str], place: str) -> None:
@@ -162,18 +80,9 @@ def require_fitting_generator(settings: Settings, given: Mapping[str, Any], targ
             f"--model: {settings.model} makes images, of classes where there are labels, and these labels "
             "are numbers; give --target class to take each as a class, or images without labels"
         )
-    idle = [
-        row.flag
-        for row in ROWS
-        if row.name in _NOT_OF_GENERATORS and _changes(settings, row.name, _TRUE_OF_GENERATORS)
-    ]
-    if given.get("baselines"):
-        idle.append("--baselines")
-    if idle:
-        raise UsageError(
-            f"{', '.join(idle)}: {'steers' if len(idle) == 1 else 'steer'} models that predict, and "
-            f"{settings.model} makes images; leave {_them(idle)} out"
-        )
+    idle = [row for row in ROWS if GENERATORS in row.not_with]
+    also = ["--baselines"] if given.get("baselines") else []
+    _refuse(settings, idle, "steer models that predict", f"{settings.model} makes images", also)
 
 
 def require_prediction(settings: Settings) -> None:
@@ -209,14 +118,15 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
         raise UsageError(
             f"--model: {settings.model} needs {reads}, not {words}; use {_any_of((*networks, 'auto'))}"
         )
+    of_others, kind = (_OF_IMAGES, "images") if takes == "texts" else (_TOKENS, "texts")
+    _refuse(settings, of_others, f"belong to {kind}", f"the inputs are {words}")
     if takes != "texts":
-        _refuse(settings, tuple(_OF_TEXTS), "texts", words)
         return
-    _refuse(settings, _OF_IMAGES, "images", words)
-    for name, owners in _OF_TEXTS.items():
-        if settings.model in NEURAL and settings.model not in owners and _changes(settings, name):
+    for row in _TOKENS:
+        owners = row.belongs_to
+        if settings.model in NEURAL and settings.model not in owners and row.is_used(settings):
             raise UsageError(
-                f"{_flag(name)}: belongs to {_any_of(owners)}, and --model is {settings.model}; "
+                f"{row.flag}: belongs to {_any_of(owners)}, and --model is {settings.model}; "
                 f"leave it out, or give --model {owners[0]}"
             )
     if settings.vectors is None and not settings.tune_vectors:
@@ -224,14 +134,12 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
 
 
 def _require_generator(settings: Settings) -> None:
-    """Refuse settings of networks that make images beside any other model, and those without a use there.
-
-    Raises: `UsageError` naming them.
-    """
-    for name, owners in _OF_GENERATORS.items():
-        if settings.model not in owners and _changes(settings, name):
+    """Refuse settings of networks that make images beside any other model, and those without a use there."""
+    for row in ROWS:
+        owners = row.belongs_to
+        if set(owners) & set(GENERATIVE) and settings.model not in owners and row.is_used(settings):
             raise UsageError(
-                f"{_flag(name)}: belongs to {_any_of(owners)}, and --model is {settings.model}; leave it out"
+                f"{row.flag}: belongs to {_any_of(owners)}, and --model is {settings.model}; leave it out"
             )
     if settings.model != ADVERSARIAL:
         return
@@ -247,21 +155,18 @@ def _require_generator(settings: Settings) -> None:
 
 
 def _require_room_for_backbone(settings: Settings, takes: str) -> None:
-    """Refuse what a network that others designed has no room for.
-
-    Raises: `UsageError` naming it.
-    """
+    """Refuse what a network that others designed has no room for."""
     if settings.model != "auto":
         raise UsageError(
             f"--backbone: {settings.backbone} is the network, and --model is {settings.model}; leave one of "
             "them out"
         )
-    idle = [_flag(name) for name in _NOT_OF_BACKBONES[takes] if _changes(settings, name)]
-    if idle:
-        raise UsageError(
-            f"{', '.join(idle)}: {'steers' if len(idle) == 1 else 'steer'} other networks, and the layers of "
-            f"{settings.backbone} are fixed; leave {_them(idle)} out"
-        )
+    if takes != "values":
+        kinds = {BACKBONES} if takes == "texts" else {IMAGES}
+        of_others = [row for row in ROWS if row.belongs_to and not kinds & set(row.belongs_to)]
+        fixed = [row for row in ROWS if BACKBONES in row.not_with and row not in of_others]
+        idle = [row for row in ROWS if row in of_others or row in fixed]
+        _refuse(settings, idle, "steer other networks", f"the layers of {settings.backbone} are fixed")
 
 
 def networks_with(settings: Settings, names: Sequence[str]) -> list[str]:
@@ -269,42 +174,22 @@ def networks_with(settings: Settings, names: Sequence[str]) -> list[str]:
 
     Raises: `UsageError` if no network has them all.
     """
-    given = [name for name in _OF_TEXTS if _changes(settings, name)]
-    fitting = [network for network in names if all(network in _OF_TEXTS[name] for name in given)]
+    given = [row for row in _TOKENS if row.is_used(settings)]
+    fitting = [network for network in names if all(network in row.belongs_to for row in given)]
     if not fitting:
         raise UsageError(
-            f"{', '.join(_flag(name) for name in given)}: no network has all of them; leave some out"
+            f"{', '.join(row.flag for row in given)}: no network has all of them; leave some out"
         )
     return fitting
 
 
-def _refuse(settings: Settings, names: Sequence[str], of: str, words: str) -> None:
-    """Refuse settings that were given and belong to other inputs.
-
-    Raises: `UsageError` naming them.
-    """
-    idle = [_flag(name) for name in names if _changes(settings, name, _TRUE_OF_TEXTS)]
+def _refuse(settings: Settings, rows: Sequence[Row], do: str, reason: str, also: Sequence[str] = ()) -> None:
+    """Refuse settings that were given where they change nothing; `do` is what they do, in the plural."""
+    idle = [row.flag for row in rows if row.is_used(settings)] + [*also]
     if idle:
-        raise UsageError(
-            f"{', '.join(idle)}: {'belongs' if len(idle) == 1 else 'belong'} to {of}, and the inputs are "
-            f"{words}; leave {_them(idle)} out"
-        )
-
-
-def _changes(settings: Settings, name: str, harmless: Mapping[str, Any] | None = None) -> bool:
-    """True where a setting differs from its default, and from a value that says what happens anyway."""
-    value = getattr(settings, name)
-    if value == getattr(Settings, name):
-        return False
-    return harmless is None or name not in harmless or value != harmless[name]
-
-
-def _flag(name: str) -> str:
-    return next(row.flag for row in ROWS if row.name == name)
-
-
-def _them(names: Sequence[str]) -> str:
-    return "it" if len(names) == 1 else "them"
+        verb, _, rest = do.partition(" ")
+        does, them = (f"{verb}s", "it") if len(idle) == 1 else (verb, "them")
+        raise UsageError(f"{', '.join(idle)}: {does} {rest}, and {reason}; leave {them} out")
 
 
 def _any_of(names: Sequence[str]) -> str:

@@ -20,20 +20,16 @@ from pellucid.pipeline.learners.candidates import Candidate, FeatureTable
 from pellucid.pipeline.learners.classical import drawn_for_simple_models
 from pellucid.pipeline.learners.evaluation_budget import WITH_CURVE, Folds, has_curve, most_synthetic_outliers
 from pellucid.pipeline.learners.network import Planned, recipe_words
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.run.context import LEAST_SHARE, RunContext, TimeBudget, slowdown
 from pellucid.settings import CLASSICAL
 from pellucid.tasks import TEXTS
 
-# Of a time limit, what all baselines together may take, or all backbones beside a network.
-_SHARE = 0.3
-
-# Of a time limit, and at most of what is left, for the simple models on a network.
-_OF_SIMPLE, _MOST_OF_SIMPLE = 0.12, 0.2
+# Of a time limit, what all baselines together may take, or all backbones beside a network; and, at most of
+# what is left, what the simple models on a network may.
+_SHARE, _OF_SIMPLE, _MOST_OF_SIMPLE = 0.3, 0.12, 0.2
 
 # Seconds on an idle machine of a report, of a model saved, and of each test example that a model is scored
-# on; times that a test example is looked at, its novelty among them; and the most of a limit that is
-# reserved.
+# on; times that a test example passes a model, its novelty included; the most of a limit that is reserved.
 _REPORT, _MODEL, _SCORED, _ASKED, _MOST_RESERVED = 1.0, 0.06, 6e-5, 1.6, 0.4
 
 # Models that a network brings: itself, and simple ones on its last hidden layer.
@@ -85,43 +81,57 @@ def costs_of(backbones: Sequence[Choice], folds: Folds, context: RunContext) -> 
     """Measure pretrained backbones under a time limit, before anything is trained.
 
     Nothing without a limit, or where a run being resumed has shared it out.
-
-    Raises: `UsageError` if there is too little time for one that was asked for.
     """
     dataset, settings, stages = context.dataset, context.settings, context.stages
     if not context.time.is_limited or context.journal.is_revised("backbones"):
         return []
-    found = []
+    found, test = [], len(dataset.test)
     for choice in backbones:
-        if not choice.is_asked_for and is_hopeless(
-            choice, material_of(dataset), len(dataset.test), _SHARE * context.time.whole
-        ):
+        most = _SHARE * context.time.whole
+        if not choice.is_asked_for and is_hopeless(choice, dataset, test, most):
             continue
         with stages.stage(f"measuring {choice.name}") as stage:
-            found.append(
-                measured(
-                    choice, material_of(dataset), settings, len(dataset.test), folds, _for_network(context)
-                )
-            )
-            stage.words = (
-                f"measured {choice.name}: {1 / found[-1].cost.example:,.0f} {dataset.noun}s per second"
-            )
+            cost = measured(choice, dataset, settings, test, folds, _for_network(context))
+            stage.words = f"measured {choice.name}: {1 / cost.cost.example:,.0f} {dataset.noun}s per second"
         if choice.is_asked_for:
-            found[-1].require(_for_network(context))
+            cost.require(_for_network(context))
+        found.append(cost)
     return found
 
 
-def share_out(
+def limit_backbones(
     backbones: tuple[Choice, ...], costs: Sequence[Measured], context: RunContext
 ) -> tuple[Choice, ...]:
-    """Bound what pretrained backbones learn from by what is left of a time limit, once."""
-    journal = context.journal
-    if not backbones or not context.time.is_limited or journal.is_revised("backbones"):
+    """Bound what pretrained backbones learn from by what is left of a time limit, once.
+
+    Those for which there is no time are left out.
+    """
+    journal, time, stages = context.journal, context.time, context.stages
+    if not backbones or not time.is_limited or journal.is_revised("backbones"):
         return backbones
+
+    def fitting(backbones: tuple[Choice, ...]) -> tuple[Choice, ...]:
+        left = _for_network(context)
+        are_asked_for = any(each.choice.is_asked_for for each in costs)
+        seconds = left if are_asked_for else min(_SHARE * time.whole, left / 2)
+        known = {each.choice.name: each for each in costs}
+        kept: list[Choice] = []
+        without: list[dict[str, str]] = []
+        for choice in backbones:
+            each = known.get(choice.name)
+            found = None if each is None else each.within(seconds)
+            if found is None or found.limits is None:
+                without.append({"name": choice.name, "reason": left_out(choice, context.settings)})
+                stages.paragraph(without[-1]["reason"])
+                continue
+            seconds -= found.limits.seconds_before + found.limits.seconds_after
+            kept.append(found)
+            stages.paragraph(found.reason)
+        journal.decided("backbones_left_out", lambda: without)
+        return tuple(kept)
+
     with journal.together():
-        return journal.revised(
-            "backbones", backbones, lambda _: _granted(backbones, costs, context), backbones_json
-        )
+        return journal.revised("backbones", backbones, fitting, backbones_json)
 
 
 def backbones_json(backbones: Sequence[Choice]) -> list[dict[str, Any]]:
@@ -129,46 +139,17 @@ def backbones_json(backbones: Sequence[Choice]) -> list[dict[str, Any]]:
     return [each.to_json() for each in backbones]
 
 
-def _granted(
-    backbones: Sequence[Choice], costs: Sequence[Measured], context: RunContext
-) -> tuple[Choice, ...]:
-    """Backbones for which there is time now, with what they are granted."""
-    time, stages = context.time, context.stages
-    are_asked_for = any(each.choice.is_asked_for for each in costs)
-    left = _for_network(context)
-    seconds = left if are_asked_for else min(_SHARE * time.whole, left / 2)
-    known = {each.choice.name: each for each in costs}
-    kept: list[Choice] = []
-    without: list[dict[str, str]] = []
-    for choice in backbones:
-        each = known.get(choice.name)
-        found = None if each is None else each.within(seconds)
-        if found is None or found.granted is None:
-            without.append({"name": choice.name, "reason": left_out(choice, context.settings)})
-            stages.paragraph(without[-1]["reason"])
-            continue
-        seconds -= found.granted.seconds_before + found.granted.seconds_after
-        kept.append(found)
-        stages.paragraph(found.reason)
-    context.journal.decided("backbones_left_out", lambda: without)
-    return tuple(kept)
-
-
 def _for_network(context: RunContext) -> float:
     """Seconds left for the network or a backbone in its place: its curve, if there is one, takes as long."""
     return context.time.left() / (WITH_CURVE if has_curve(context.settings) else 1.0)
 
 
-def within_limit(
-    network: Planned, folds: Folds, context: RunContext, asked: int = 0, trainings: float = 0.0
-) -> Planned:
+def within_limit(network: Planned, folds: Folds, context: RunContext, asked: int = 0) -> Planned:
     """Turn what is left of a time limit into steps of a network at step 0, once; they are saved and reused.
 
     Where folds judge and all steps of every training do not fit, a single fold is left to judge. It is asked
-    about so many examples more in the end, and a second one like it takes so many trainings more. Time that
-    is not the network's is reserved as `rest` until it is trained.
-
-    Raises: `UsageError` if not even a few steps fit.
+    about so many examples more in the end. Time that is not the network's is reserved as `rest` until it is
+    trained.
     """
     if not context.time.is_limited:
         return network
@@ -176,12 +157,12 @@ def within_limit(
         return context.journal.revised(
             "plan",
             network,
-            lambda found: _shortened(found, folds, context, asked, trainings),
+            lambda found: _shortened(found, folds, context, asked),
             lambda found: found.plan.to_json(),
         )
 
 
-def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int, trainings: float) -> Planned:
+def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int) -> Planned:
     """The network with as many steps as fit now."""
     settings, stages, time = context.settings, context.stages, context.time
     left, least = _for_network(context), LEAST_SHARE * time.whole
@@ -189,28 +170,26 @@ def _shortened(network: Planned, folds: Folds, context: RunContext, asked: int, 
     asked += sum(len(part) for part in (context.dataset.validation, context.dataset.test))
     asked += most_synthetic_outliers(len(context.dataset.test))
     if settings.baselines:
-        asked += len(drawn_for_simple_models(material_of(context.dataset), settings))
+        asked += len(drawn_for_simple_models(context.dataset, settings))
     whole, judged = network.session.batches, folds.judged_within(network.seconds)
     for count in sorted({judged, min(judged, 1)}, reverse=True):
         network.session.batches = whole
-        more = folds.trainings(count) - 1 + trainings  # the first is ready by now
+        more = folds.trainings(count) - 1  # the first is ready by now
         share = (_for_network(context) - simple - more * network.prepare_seconds) / (1 + more)
         found = network.within(_clock() + share, least, asked)
         if found.plan.recipe.total_steps == whole.recipe.total_steps:
             break
     time.reserve("rest", max(0.0, time.left() - share))
-    is_narrower = found.plan.network != network.plan.network
-    network = found
     context.journal.decided(NETWORK_FOLDS, lambda: count)
-    steps = f"{network.plan.recipe.total_steps:,} steps"
-    if is_narrower:
-        context.journal.decided("narrowed", lambda: network.plan.reasons[-1])
-        stages.paragraph(f"{network.plan.reasons[-1]} Its course: {recipe_words(network.plan)}.")
+    steps = f"{found.plan.recipe.total_steps:,} steps"
+    if found.plan.network != network.plan.network:
+        context.journal.decided("narrowed", lambda: found.plan.reasons[-1])
+        stages.paragraph(f"{found.plan.reasons[-1]} Its course: {recipe_words(found.plan)}.")
     if left < least:
         stages.paragraph(
-            f"warning: {time.spent:.1f} s of {settings.time_limit} are gone before the network's training; "
-            f"it takes {steps} all the same, so the command may end late"
+            f"warning: {_clock() - time.began:.1f} s of {settings.time_limit} are gone before the network's "
+            f"training; it takes {steps} all the same, so the command may end late"
         )
     else:
         stages.line(f"{steps} fit into {settings.time_limit}")
-    return network
+    return found

@@ -16,19 +16,12 @@ from pellucid.pipeline.run.journal import NOTES, Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings, parse_duration
 from pellucid.tasks import GENERATION, TEXTS
-from pellucid.training.hardware import is_left_open, sharing
-
-# Time of a run or of one learner under a limit: what is left, and what is reserved for what comes later.
-#
-# Stages read the clock when they begin, and turn what is left into counts, which the journal keeps. What a
-# stage will take is estimated by what the same work took on this run's own data; work of which nothing was
-# done
-# yet by counts, times how much slower this machine is just now than an idle one.
+from pellucid.training.hardware import sharing
 
 # Of a time limit, what training a network gets in any case, even where the time is up before.
 LEAST_SHARE = 0.1
 
-# Seconds, and at most such a share of a limit, for the detector of a learner that nothing stands beside.
+# Seconds, and at most such a share of a limit, for the detector of a learner that trains alone.
 _OF_DETECTOR, _MOST_OF_DETECTOR = 3.0, 0.2
 
 _PROBE = 0.08  # seconds; a scheduler lets others run every few milliseconds
@@ -36,7 +29,11 @@ _MOST_SLOWED = 20.0
 
 
 class TimeBudget:
-    """Seconds until a deadline, of which some are reserved for what comes later.
+    """Seconds until a deadline, of which some are reserved for what comes later; without a limit endless.
+
+    Stages read the clock when they begin, and turn what is left into counts, which the journal keeps. What a
+    stage will take is estimated by what the same work took on this run's own data; work of which nothing was
+    done yet by counts, times how much slower this machine is just now than an idle one.
 
     Args:
         seconds: of the whole; `None` without a limit.
@@ -58,18 +55,13 @@ class TimeBudget:
         """True where there is a limit."""
         return math.isfinite(self.whole)
 
-    @property
-    def spent(self) -> float:
-        """Seconds since the beginning."""
-        return time.monotonic() - self.began
-
     def reserve(self, what: str, seconds: float) -> None:
         """Set seconds aside for something that comes later; 0 gives them back."""
         self._reserved[what] = seconds
 
     def left(self) -> float:
         """Seconds left that are not reserved, below 0 after them; infinite without a limit."""
-        return self.whole - self.spent - sum(self._reserved.values())
+        return self.whole - (time.monotonic() - self.began) - sum(self._reserved.values())
 
     @property
     def deadline(self) -> float:
@@ -130,9 +122,6 @@ class RunContext(NamedTuple):
         return self._replace(stages=self.stages.beside_a_bar())
 
 
-# Cores that a run shares with other programs: counted once, entered into the journal, said to the user.
-
-
 @contextlib.contextmanager
 def free_cores(settings: Settings, journal: Journal, stages: Stages) -> Iterator[None]:
     """Compute with one thread for each core that other programs left free when the run was started.
@@ -140,24 +129,17 @@ def free_cores(settings: Settings, journal: Journal, stages: Stages) -> Iterator
     A second thread on a core that is taken makes each step wait for the slower of the two. Nothing is counted
     where the user says how many threads to use.
     """
-    if not is_left_open(settings):
-        yield
-        return
-    found = journal.decided("free_cores", cores.free)
-    usable = cores.usable()
-    if found < usable:
-        stages.paragraph(
-            f"Other programs keep {usable - found} of {count_of(usable, 'core')} busy, so this run computes "
-            f"with {count_of(found, 'thread')}; --threads {usable} makes it use all."
-        )
-    with sharing(found):
+    with sharing(settings, lambda: journal.decided("free_cores", cores.free)) as found:
+        usable = cores.usable()
+        if found is not None and found < usable:
+            stages.paragraph(
+                f"Other programs keep {usable - found} of {count_of(usable, 'core')} busy, so this run "
+                f"computes with {count_of(found, 'thread')}; --threads {usable} makes it use all."
+            )
         yield
 
-
-# Identity of a run's data and of the libraries that it computes with.
 
 _LIBRARIES = ("pellucid", "torch", "numpy", "pillow", "safetensors")
-_LIBRARIES_OF_TEXTS = ("tokenizers",)
 
 
 def require_same_data(place: str, dataset: Dataset, journal: Journal) -> None:
@@ -165,7 +147,10 @@ def require_same_data(place: str, dataset: Dataset, journal: Journal) -> None:
 
     Raises: `DataError` naming what changed.
     """
-    before = journal.decided("data", lambda: data_json(place, dataset))
+    fitted = dataset.preprocessing  # None for texts, which every model makes ready in its own way
+    kept = None if fitted is None else fitted.to_json()
+    now = {"place": place, **data_identity(dataset), "preprocessing": kept}
+    before = journal.decided("data", lambda: now)
     changed = [
         f"{name} was {before.get(name)}, is {value}"
         for name, value in data_identity(dataset).items()
@@ -194,7 +179,7 @@ def versions(dataset: Dataset) -> dict[str, str]:
 
     Texts also depend on what cuts them into tokens.
     """
-    names = (*_LIBRARIES, *(_LIBRARIES_OF_TEXTS if dataset.input_kind is TEXTS else ()))
+    names = (*_LIBRARIES, *(("tokenizers",) if dataset.input_kind is TEXTS else ()))
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
@@ -215,17 +200,4 @@ def data_identity(dataset: Dataset) -> dict[str, Any]:
         "test": len(dataset.test),
         "classes": list(dataset.classes),
         "fingerprint": dataset.fingerprint,
-    }
-
-
-def data_json(place: str, dataset: Dataset) -> dict[str, Any]:
-    """The data as `config.json` has it.
-
-    `preprocessing` is null for texts, which every model makes ready in its own way.
-    """
-    fitted = dataset.preprocessing
-    return {
-        "place": place,
-        **data_identity(dataset),
-        "preprocessing": None if fitted is None else fitted.to_json(),
     }

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import dataclasses
 import json
+import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -24,8 +25,6 @@ from pellucid.files import (
 )
 from pellucid.settings import ROWS, Settings
 from pellucid.strict import read_sealed, sealed
-
-# The folder of a run: who may write to it, what stands in it, and when it counts as finished.
 
 # A data frame that was handed over in Python: the run's own DATA.
 FRAME_NAME = "frame.jsonl"
@@ -56,11 +55,7 @@ def unusable(path: Path, reason: str) -> StorageError:
 
 
 class RunFolder:
-    """Paths of one run, and the rules for writing to it.
-
-    Args:
-        path: the folder.
-    """
+    """Folder of one run: who may write to it, what is in it, and when it counts as finished."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -108,7 +103,8 @@ class RunFolder:
         A former run's files may stand there: with `resume` they are kept, with `overwrite` removed.
 
         Raises: `UsageError` if both flags are given; `StorageError` if a run or something else stands there,
-        or the place cannot be written to; `RunLockedError` if another process writes there.
+        a folder in it is a link, or the place cannot be written to; `RunLockedError` if another process
+        writes there.
         """
         if resume and overwrite:
             raise UsageError("--resume: contradicts --overwrite; give one of them")
@@ -116,6 +112,8 @@ class RunFolder:
         make_folder(self.path)
         with locked(self.path), resumable():
             self._require_free(resume, overwrite, existed)
+            if not overwrite:
+                self._refuse_linked_folders()
             self._remove_leftovers()
             require_space(self.path, _SPACE)
             if overwrite:
@@ -136,12 +134,22 @@ class RunFolder:
         if present - hidden and not is_run:
             raise StorageError(f"{self.path}: holds files that are no run; choose another --out")
 
+    def _refuse_linked_folders(self) -> None:
+        """Refuse links to folders, through which a run would write, prune and empty what is not its own."""
+        for parent, folders, _ in os.walk(self.path):
+            for name in folders:
+                if os.path.islink(os.path.join(parent, name)):
+                    raise unusable(Path(parent, name), "a link, where a run has a folder of its own")
+
     def _remove_leftovers(self) -> None:
         """Remove temporary files of a process that was killed inside a save."""
         for folder in (self.path, self.checkpoints, self.path / "models"):
+            if folder.is_symlink() and folder != self.path:
+                continue
             for pattern in (".*.tmp", ".*.old"):
                 for entry in folder.glob(pattern):
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+                    is_folder = entry.is_dir() and not entry.is_symlink()
+                    shutil.rmtree(entry) if is_folder else entry.unlink()
 
     def _empty(self) -> None:
         """Remove a former run's own files, `metrics.json` first so that it no longer counts as finished."""
@@ -155,11 +163,6 @@ class RunFolder:
     def prune(self) -> None:
         """Remove what only an unfinished run needs."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
-
-
-# Data frames handed over in Python, kept in the run, so that whatever reads its DATA later finds them.
-
-_NAME = "data"
 
 
 def place_of(data: Any, folder: RunFolder) -> Any:
@@ -183,20 +186,15 @@ def keep_frame(data: Any, place: Any, *, resume: bool) -> None:
     if not is_frame(data):
         return
     path = Path(place)
-    if resume and path.exists():
-        _require_same(data, path)
+    if not (resume and path.exists()):
+        with writing(path) as draft:
+            for lines in json_lines_of_frame(data, "data"):
+                draft.write(lines)
         return
-    with writing(path) as draft:
-        for lines in json_lines_of_frame(data, _NAME):
-            draft.write(lines)
-
-
-def _require_same(data: Any, path: Path) -> None:
-    """Refuse another frame than the one that is kept."""
     with open_regular(path) as kept:
-        same = all(kept.read(len(lines)) == lines for lines in json_lines_of_frame(data, _NAME))
-        same = same and not kept.read(1)
-    if not same:
+        is_same = all(kept.read(len(lines)) == lines for lines in json_lines_of_frame(data, "data"))
+        is_same = is_same and not kept.read(1)
+    if not is_same:
         raise DataError(
             f"data: differs from {path}, which the run being resumed learns from; give the same frame"
         )
@@ -219,11 +217,7 @@ class Journal:
     """Decisions of a run by key; the only reader and writer of `config.json` while the run is under way.
 
     Until `begin`, decisions are kept in memory alone, so that a run that is refused leaves no file. From
-    then on each is saved as soon as it is made.
-
-    Args:
-        folder: of the run.
-        resume: take over what stands there; otherwise everything is decided afresh.
+    then on each is saved as soon as it is made. With `resume` those in the folder are taken over.
     """
 
     def __init__(self, folder: RunFolder, *, resume: bool = False) -> None:
@@ -258,21 +252,12 @@ class Journal:
 
         `to_json` and `from_json` turn a decision into what JSON can hold, and back.
         """
-        if key in self._content:
-            with self._taking_over(key):
-                return from_json(self._content[key])
-        found = decide()
-        self._save({key: to_json(found)})
-        return found
-
-    @contextlib.contextmanager
-    def _taking_over(self, key: str) -> Iterator[None]:
-        """Name the file where a decision in it means nothing.
-
-        Raises: `StorageError` instead of whatever the decision's own reader raises.
-        """
+        if key not in self._content:
+            found = decide()
+            self._save({key: to_json(found)})
+            return found
         try:
-            yield
+            return from_json(self._content[key])
         except PellucidError:
             raise
         except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
@@ -340,8 +325,6 @@ class Journal:
         if self._is_begun:
             self._folder.write_sealed(NAME, self._content)
 
-
-# Settings of a run, and the command that repeats it.
 
 _FLAGS = {row.name: row.flag for row in ROWS}
 

@@ -27,15 +27,10 @@ _MOST_COLUMNS = 120
 
 @dataclass
 class Stage:
-    """One stage under way.
+    """One stage under way."""
 
-    Attributes:
-        words: its line; may be replaced while it runs to say what came out.
-        details: further lines shown below it.
-    """
-
-    words: str
-    details: list[str] = field(default_factory=list)
+    words: str  # its line; may be replaced while it runs to say what came out
+    details: list[str] = field(default_factory=list)  # further lines shown below it
 
 
 class Stages:
@@ -123,9 +118,6 @@ class Stages:
             yield [PlainProgress(lambda line: self.console.print(line, markup=False), recipe)]
 
 
-# A bar over many trainings, in a terminal.
-
-
 @contextlib.contextmanager
 def counting(stages: Stages, total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     """Show how many trainings are done; nothing where standard error is no terminal.
@@ -158,9 +150,6 @@ def counting(stages: Stages, total: int, done: int = 0) -> Iterator[Callable[[st
         yield show
 
 
-# Ctrl-C and SIGTERM outside the training loop: an orderly end with the right exit code.
-
-
 @contextlib.contextmanager
 def interruptible(run: Path) -> Iterator[None]:
     """End with `InterruptedRun`, naming the run's folder, when a signal comes, in the main thread only.
@@ -181,8 +170,6 @@ def interruptible(run: Path) -> Iterator[None]:
         yield
 
 
-# Two pieces of work at a time: one in the main thread, which takes the signals, one in a thread beside.
-
 Main = TypeVar("Main")
 Background = TypeVar("Background")
 
@@ -190,7 +177,7 @@ Background = TypeVar("Background")
 def side_by_side(
     here: Callable[[], Main], beside: Callable[[Callable[[], bool]], Background]
 ) -> tuple[Main, Background]:
-    """Results of both, once both are done.
+    """Results of two pieces of work, one in the main thread, which takes the signals, one beside it.
 
     `beside` is given a function that says whether it should stop early: what was done here has failed, or a
     signal came. That error is raised once it has stopped; where nothing failed here, its own.

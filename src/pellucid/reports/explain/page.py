@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -17,15 +16,12 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
 from pellucid.arithmetic.rounding import with_minus
-from pellucid.insight.attribution import Attribution
-from pellucid.insight.contributions import Contributions
+from pellucid.insight.attribution import Trial
 from pellucid.insight.explanation import Explanation
-from pellucid.insight.generator_terms import CONTEST_SEED as CONTEST_SEED
-from pellucid.insight.generator_terms import LATENT_SEED
+from pellucid.insight.generator_terms import CONTEST_SEED, LATENT_SEED, STEPS, Latents
 from pellucid.insight.gradients import WeightCheck
 from pellucid.insight.input_pieces import ImagePieces
 from pellucid.reports.album import Album, bind
-from pellucid.reports.explain.latents_and_tests import Plot, pack_differences, plots_of, shown_latents
 from pellucid.reports.explain.page_data import BUDGET, HIDDEN, Packed, chosen_units, described, pack
 from pellucid.reports.report import environment
 
@@ -239,11 +235,13 @@ _CONTEST_TERMS = (
     "ln(1 + e to the power of t): what the made image adds to it",
     "ln(1 + e to the power of \u2212t): the generator's loss",
 )
-_IMAGES = 500_000
+_IMAGES, _TRAVERSALS = 500_000, 900_000
 _LEAST = 100_000
 _SHOWN_CLASSES = 20
 _SHOWN_TERMS = 24
 _LONGEST_TEXT = 20_000
+_SMALL = 96
+_WIDTH, _HEIGHT = 240, 112
 _TITLES = {
     "grad-cam": "Grad-CAM",
     "integrated-gradients": "Integrated gradients",
@@ -252,39 +250,11 @@ _TITLES = {
 }
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """An explanation of the answer as the page shows it."""
-
-    title: str
-    driver: Attribution
-    plots: Sequence[Plot]
-
-
-@dataclass(frozen=True)
-class _Added:
-    """What the parts of a model add, as the page shows it.
-
-    Attributes:
-        key: of its map.
-        name: of the member of an average; empty of a model by itself.
-        contributions: all of it.
-        terms: name, value of the feature and what it adds, of the largest.
-    """
-
-    key: str
-    name: str
-    contributions: Contributions
-    terms: Sequence[tuple[str, float | None, float]]
-
-
 def render_explanation(explanation: Explanation, source: str) -> str:
-    """Write the page.
+    """Write the page as HTML, to be encoded as UTF-8.
 
     It is one self-contained file: a single script, allowed by its checksum, no request, every foreign text
     escaped and its invisible characters shown. Equal explanations give equal text.
-
-    HTML, to be encoded as UTF-8.
     """
     budget = BUDGET
     while True:
@@ -301,7 +271,11 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
     if explanation.opened is not None:
         told = described(explanation, packed)
         told["chosen"] = chosen_units(explanation, packed)
-    told["drivers"] = _attribution_data(explanation, packed)
+    contributions = _contributions(explanation)
+    told["drivers"] = _attribution_data(explanation, contributions, packed)
+    loss = _LOSS if explanation.latents is None else _LOSS_OF_BOUND
+    if explanation.contest is not None:
+        loss = _LOSS_OF_CONTEST
     script, text = joined_script(), explanation.inputs
     return (
         page_environment()
@@ -313,16 +287,19 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             answers=_answers(explanation),
             layers=[each for each in explanation.layers if each.kind not in HIDDEN],
             has_temperature=any(each.name == "temperature" for each in explanation.layers),
-            loss_formula=mathml(_loss_formula(explanation)),
+            loss_formula=mathml(loss),
             contest=explanation.contest,
             contest_terms=_CONTEST_TERMS,
             contest_seed=CONTEST_SEED,
-            latents=shown_latents(explanation),
+            latents=None if explanation.latents is None else _latents(explanation, explanation.latents),
             bound_formula=mathml(_BOUND),
             noise_seed=LATENT_SEED,
             formulas={each.name: mathml(each.formula) for each in explanation.layers},
-            drivers=_shown(explanation),
-            contributions=_added(explanation),
+            drivers=[
+                {"title": _TITLES[each.name], "driver": each, "plots": _plots(each.trial)}
+                for each in (() if explanation.driven is None else explanation.driven.drivers)
+            ],
+            contributions=contributions,
             album=_album(explanation),
             left_out=packed.left_out,
             gradients_left_out=packed.gradients_left_out,
@@ -366,31 +343,15 @@ def _as_json(told: dict[str, Any]) -> Markup:
     return Markup(text)  # no character is left that means anything in HTML
 
 
-def _loss_formula(explanation: Explanation) -> str:
-    if explanation.contest is not None:
-        return _LOSS_OF_CONTEST
-    return _LOSS if explanation.latents is None else _LOSS_OF_BOUND
-
-
 def _answers(explanation: Explanation) -> list[tuple[str, float, bool, bool]]:
     """Classes, the most probable first; whether each is the one that is explained, and the true one."""
     if not explanation.classes or explanation.makes_images:
         return []
+    target, truth = explanation.target, explanation.truth
     order = np.argsort(-explanation.answer, kind="stable")[:_SHOWN_CLASSES].tolist()
-    order += [
-        at
-        for at in dict.fromkeys((explanation.target, explanation.truth))
-        if at is not None and at not in order
-    ]
-    return [
-        (
-            explanation.classes[at],
-            float(explanation.answer[at]),
-            at == explanation.target,
-            at == explanation.truth,
-        )
-        for at in order
-    ]
+    order += [at for at in dict.fromkeys((target, truth)) if at is not None and at not in order]
+    names, answer = explanation.classes, explanation.answer
+    return [(names[at], float(answer[at]), at == target, at == truth) for at in order]
 
 
 def _album(explanation: Explanation) -> Album:
@@ -404,49 +365,42 @@ def _album(explanation: Explanation) -> Album:
     return bind(images, _IMAGES)
 
 
-def _shown(explanation: Explanation) -> list[_Shown]:
-    if explanation.driven is None:
-        return []
-    return [
-        _Shown(_TITLES[driver.name], driver, plots_of(driver.trial)) for driver in explanation.driven.drivers
-    ]
+def _contributions(explanation: Explanation) -> list[dict[str, Any]]:
+    """What the parts of a classical model add, or those of each classical member of an average.
+
+    With it the name of its map, that of the member, and its largest terms: name, value of the feature, and
+    what it adds.
+    """
+    parts = [("contributions", "", explanation.contributions)]
+    if explanation.mean is not None:
+        members = enumerate(explanation.mean.terms)
+        parts = [(f"contributions-{place}", each.name, each.contributions) for place, each in members]
+    found = []
+    for key, name, each in parts:
+        if each is not None:
+            features = each.features
+            terms = [
+                (each.names[at], None if features is None else float(features[at]), float(each.scores[at]))
+                for at in np.argsort(-np.abs(each.scores), kind="stable")[:_SHOWN_TERMS].tolist()
+                if each.scores[at]
+            ]
+            found.append({"key": key, "name": name, "contributions": each, "terms": terms})
+    return found
 
 
-def _added(explanation: Explanation) -> list[_Added]:
-    """What the parts of a classical model add, or those of each classical member of an average."""
-    if explanation.mean is None:
-        found = [("contributions", "", explanation.contributions)]
-    else:
-        found = [
-            (f"contributions-{place}", each.name, each.contributions)
-            for place, each in enumerate(explanation.mean.terms)
-        ]
-    return [_Added(key, name, each, _largest_terms(each)) for key, name, each in found if each is not None]
-
-
-def _largest_terms(found: Contributions) -> list[tuple[str, float | None, float]]:
-    """Name, value of the feature, and what it adds, of the terms that add most; none that add nothing."""
-    order = np.argsort(-np.abs(found.scores), kind="stable")[:_SHOWN_TERMS].tolist()
-    return [
-        (
-            found.names[at],
-            None if found.features is None else float(found.features[at]),
-            float(found.scores[at]),
-        )
-        for at in order
-        if found.scores[at]
-    ]
-
-
-def _attribution_data(explanation: Explanation, packed: Packed) -> list[dict[str, Any]]:
-    """Names of the scores that are drawn over images or behind pieces, and whether zero is their middle."""
-    found: list[dict[str, Any]] = [
-        {"name": name, "centred": True} for name in pack_differences(explanation, packed)
-    ]
-    for added in _added(explanation):
-        if added.contributions.drawn is not None:
-            packed.add(f"driver:{added.key}", added.contributions.drawn)
-            found.append({"name": added.key, "centred": False})
+def _attribution_data(
+    explanation: Explanation, contributions: Sequence[Mapping[str, Any]], packed: Packed
+) -> list[dict[str, Any]]:
+    """Put maps into the page, and return their names and whether zero is the middle of their colours."""
+    found: list[dict[str, Any]] = []
+    for each in () if explanation.latents is None else explanation.latents.traversals:
+        name = f"latent-{each.number}"
+        packed.add(f"driver:{name}", each.difference)
+        found.append({"name": name, "centred": True})
+    for added in contributions:
+        if added["contributions"].drawn is not None:
+            packed.add(f"driver:{added['key']}", added["contributions"].drawn)
+            found.append({"name": added["key"], "centred": False})
     if explanation.driven is None:
         return found
     pieces = explanation.driven.pieces
@@ -456,3 +410,73 @@ def _attribution_data(explanation: Explanation, packed: Packed) -> list[dict[str
         packed.add(f"driver:{driver.name}", scores if fine is None else fine)
         found.append({"name": driver.name, "centred": False})
     return found
+
+
+def _latents(explanation: Explanation, found: Latents) -> dict[str, Any]:
+    """Latent numbers from mean to draw, what those that change most do to the image, and the bound."""
+    columns = {
+        "mean": found.means,
+        "log_variance": found.log_variances,
+        "deviation": np.exp(found.log_variances.astype(np.float64) / 2),
+        "noise": found.noise,
+        "drawn": found.drawn,
+        "prior_mean": found.prior_means,
+        "prior_deviation": found.prior_deviations,
+    }
+    numbers = [
+        {"number": number, **dict(zip(columns, map(float, row), strict=True))}
+        for number, row in enumerate(zip(*columns.values(), strict=True))
+    ]
+    album = bind([image for each in found.traversals for image in each.images], _TRAVERSALS)
+    uris = {each.key: each.uri for each in album.stored}
+    height, width, _ = found.from_means.shape
+    return {
+        "numbers": numbers,
+        "strips": [
+            {
+                "drawn": numbers[each.number],
+                "change": each.change,
+                "uris": [uris[place.key] for place in album.places[at * len(STEPS) : (at + 1) * len(STEPS)]],
+                "width": width,
+                "height": height,
+                "driver": f"latent-{each.number}",
+                "most": float(np.abs(each.difference).max()),
+            }
+            for at, each in enumerate(found.traversals)
+        ],
+        "steps": STEPS,
+        "is_small": max(height, width) <= _SMALL,
+        "terms": [
+            {"letter": letter, "words": words, "term": term}
+            for letter, words, term in (
+                ("R", "reconstruction: minus ln p(x|z), the grey levels given z", found.reconstruction),
+                ("Q", "ln q(z|x), density of the draw in its own distribution", found.of_draw),
+                ("P", "ln p(z|y), density of the draw under the prior", found.of_prior),
+            )
+        ],
+        # Classes, minus the bound of each, and by how much it is more than the least.
+        "bounds": [
+            (explanation.classes[code], loss, loss - found.bounds[0][1])
+            for code, loss in found.bounds[:_SHOWN_CLASSES]
+        ],
+    }
+
+
+def _plots(trial: Trial) -> list[dict[str, Any]]:
+    """Both curves of an explanation, pieces taken out and put in, over those of random orders."""
+    every = [trial.curves, *trial.random]
+    deletions, insertions = [each.deletion for each in every], [each.insertion for each in every]
+    answers = np.concatenate([*deletions, *insertions])
+    low, high = float(answers.min()), float(answers.max())
+    plots = []
+    for verb, curves in (("taken out", deletions), ("put in", insertions)):
+        own, *others = [
+            " ".join(
+                f"{_WIDTH * share:.1f},{_HEIGHT * (1 - (answer - low) / (high - low or 1.0)):.1f}"
+                for share, answer in zip(each.shares, curve, strict=True)
+            )
+            for each, curve in zip(every, curves, strict=True)
+        ]
+        title = f"pieces {verb}, most important first"
+        plots.append({"title": title, "own": own, "others": others, "low": low, "high": high})
+    return plots

@@ -256,6 +256,7 @@ def _layer(
         ],
         "weights": [name for name in line.takes if name in opened.weights],
         "settings": _plain(line.settings),
+        "declaration": record.declaration,
         "shape": list(record.output_shape),
         "hidden": record.kind in HIDDEN,
         "field": None if record.kind in (*HIDDEN, "flatten") else fields.get(record.name),

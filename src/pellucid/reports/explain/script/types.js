@@ -83,12 +83,36 @@
  */
 
 /**
+ * An index, as a sum of numbers times letters; a number alone has no letter.
+ * @typedef {[number: number, letter: string][]} Index
+ * @typedef {{ name: string, indices: Index[] }} Access
+ */
+
+/**
+ * A layer as one line of index notation: letters that are not in the output are summed over, as far as their sizes
+ * go; or as steps on each number.
+ * @typedef {object} LineDeclaration
+ * @property {string} line as written, such as "y[o] = W[o,i] * x[i] + b[o]"
+ * @property {"sum" | "mean" | "max"} operation
+ * @property {Access} output
+ * @property {Access[]} factors the last is what the layer sees
+ * @property {Access | null} bias
+ * @property {Record<string, number>} sizes of the letters
+ */
+
+/**
+ * @typedef {[operation: string, symbol: string, words: string, operand: number | string, at: string]} Pointwise
+ * @typedef {LineDeclaration | { steps: Pointwise[] }} Declaration
+ */
+
+/**
  * @typedef {object} LayerFacts
  * @property {string} name
  * @property {string} words what it does, for people
  * @property {string[]} takes names of the layers whose values it takes; "inputs" for what the model is given
  * @property {string[]} weights names of its tensors
  * @property {Shape} shape of what it gives
+ * @property {Declaration | null} declaration the layer as Python declares it; null of kinds by hand
  * @property {Pair[][] | null} field for each axis the first and last place that is seen, from each place
  *   along it; null where every unit sees everything
  * @property {number | null} norm length of the gradient at the layer

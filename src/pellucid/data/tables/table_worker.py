@@ -1,0 +1,510 @@
+"""Parquet and Arrow files as the worker process reads them, in blocks sized in bytes.
+
+Nothing in these files is foreseen: the process has so much memory and time, and a batch of rows that takes
+more is read again with fewer rows. What takes more than that for one row is refused.
+"""
+
+import bisect
+import contextlib
+import itertools
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pellucid.budgets import (
+    BLOCK_BYTES,
+    CELLS,
+    COLUMNS,
+    MEMORY,
+    ROWS_ANYWAY,
+    ROWS_BYTES,
+    ROWS_PER_BYTE,
+    UNPACKED,
+    unpacked_limit,
+)
+from pellucid.data.data_files import is_image_start
+from pellucid.data.tables.table import names_in_schema, struct_of_image
+from pellucid.data.tables.text_files import naming_unreadable, open_binary
+from pellucid.data.wording import quoted
+from pellucid.errors import DataError
+from pellucid.files import open_regular
+
+# An answer to the parent: plain values, and bytes beside them.
+Reply = tuple[dict[str, Any], bytes]
+
+_BUFFER = 1 << 20
+_IMAGE_BYTES, _IMAGE_ROWS = 8 << 20, 1024
+_FEWER = 64  # times fewer rows, where a batch takes more memory than there is
+_PLAIN = {str, int, float, bool, type(None)}
+
+
+def prepare(job: str) -> None:
+    """Import what a job needs, before the memory is limited."""
+    if job == "workbooks":
+        with contextlib.suppress(ImportError):
+            import openpyxl  # noqa: F401
+        return
+    import pyarrow as pa
+    from pyarrow import parquet  # noqa: F401
+
+    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve a gigabyte
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+
+
+_opened: dict[int, Any] = {}
+
+
+def answer(asked: Mapping[str, Any]) -> Reply | None:
+    """Answer what the parent asks of a file, which is opened first if it is not.
+
+    Raises: `DataError` if it is damaged; `MemoryError` if it takes more than it may.
+    """
+    number, place = asked["number"], asked["place"]
+    if asked["ask"] == "close":
+        if (file := _opened.pop(number, None)) is not None:
+            file.close()
+        return None
+    if number not in _opened:
+        _opened[number] = _reader(asked["form"])(Path(os.fsdecode(asked["path"].encode("latin-1"))), place)
+    file = _opened[number]
+    if asked["ask"] == "facts":
+        return file.facts(), b""
+    if asked["ask"] == "block":
+        return _block_message(file.block(asked["names"], asked["rows"], asked["unread"], asked["row"])), b""
+    if asked["ask"] == "paths":
+        return {"paths": file.paths(asked["leaf"], asked["row"])}, b""
+    reply: Reply = file.images(asked["leaf"], asked["row"], asked["most"])
+    return reply
+
+
+def _reader(form: str) -> Any:
+    if form == "xlsx":
+        from pellucid.data.tables.workbooks import Workbook
+
+        return Workbook
+    return {"parquet": ParquetFile, "arrow": ArrowFile}[form]
+
+
+def too_large() -> str:
+    """Reason of what takes more memory than it may."""
+    return (
+        f"takes more than {MEMORY.value() / 1e6:,.0f} MB of memory to be read; write the table again in "
+        f"groups of 100 rows, or {MEMORY.remedy}"
+    )
+
+
+def _block_message(block: tuple[Mapping[str, Sequence[Any]], Sequence[int]] | None) -> dict[str, Any]:
+    """A block as plain values; none at the end."""
+    if block is None:
+        return {"end": True}
+    columns, numbers = block
+    rows = [numbers.start, numbers.stop] if isinstance(numbers, range) else list(numbers)
+    cells = [
+        [name, list(values) if set(map(type, values)) <= _PLAIN else list(map(_plain, values))]
+        for name, values in columns.items()
+    ]
+    return {"are_all": isinstance(numbers, range), "rows": rows, "columns": cells}
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON has it: a pair of its kind and a text where JSON has no such kind."""
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, bytes):
+        return ["bytes", value.decode("latin-1")]
+    if isinstance(value, timedelta):
+        return ["seconds", str(value // timedelta(microseconds=1))]
+    if isinstance(value, Decimal):
+        return ["decimal", str(value)]
+    for kind, name in ((datetime, "datetime"), (date, "date"), (time, "time")):
+        if isinstance(value, kind):
+            return [name, value.isoformat()]
+    return [] if isinstance(value, list) else str(value)
+
+
+class ColumnarFile:
+    """A Parquet or Arrow file that is open.
+
+    Args:
+        path: the file, packed with gzip or not.
+        place: its name as the user gave it.
+    """
+
+    form = ""
+
+    def __init__(self, path: Path, place: str) -> None:
+        self._place = place
+        with naming_unreadable(place):
+            self._size = path.stat().st_size
+            is_packed = path.name.lower().endswith(".gz")
+            with (open_binary if is_packed else open_regular)(path) as file:
+                self._packed = file.read() if is_packed else None
+        self._path = path
+        self._left = self._most = unpacked_limit(self._size)
+        self._blocks: tuple[Any, int, Iterator[tuple[dict[str, Any], range]]] = (None, 0, iter(()))
+        self._values: dict[str, tuple[int, Iterator[Any]]] = {}
+        self._rows: int | None = None
+        with self._naming_damage():
+            self.schema, self._groups = self._open()
+            self._require_honest(self.schema.names)
+
+    def close(self) -> None:
+        """Give everything back."""
+
+    def _open(self) -> tuple[Any, list[int]]:
+        """Schema, and the rows at which groups begin, the last of them behind the end."""
+        raise NotImplementedError
+
+    def batches(self, names: Sequence[str], row: int, size: int) -> Iterator[Any]:
+        """Batches of some columns, by their paths, from a row on, of at most so many rows."""
+        raise NotImplementedError
+
+    def _images(self) -> dict[str, str]:
+        """Columns that may hold images by name, and the paths of their bytes."""
+        raise NotImplementedError
+
+    def _content(self) -> Any:
+        """The bytes of the file, for Arrow."""
+        import pyarrow as pa
+
+        return pa.OSFile(os.fsencode(self._path)) if self._packed is None else pa.BufferReader(self._packed)
+
+    def _require_honest(self, names: Sequence[str]) -> None:
+        """Refuse a file whose columns share a name, or that has far more columns than others."""
+        if len(names) > COLUMNS:
+            raise DataError(
+                f"{self._place}: {len(names):,} columns are more than {COLUMNS:,}; leave some out"
+            )
+        repeated = [name for name, count in Counter(names).items() if count > 1]
+        if repeated:
+            raise DataError(f"{self._place}: two columns are named {quoted(min(repeated))}; rename one")
+
+    def _require_rows(self, rows: int) -> None:
+        most = ROWS_ANYWAY + ROWS_PER_BYTE * self._size
+        if not 0 <= rows <= most:
+            raise DataError(
+                f"{self._place}: claims {rows:,} rows in {self._size:,} bytes, over the limit of {most:,}; "
+                "use an undamaged copy"
+            )
+
+    def facts(self) -> dict[str, Any]:
+        """Columns of images, and names of integer labels, as the file states them."""
+        with self._naming_damage():
+            found = {}
+            for name, leaf in self._images().items():
+                if struct_of_image(self.schema.field(name).type):
+                    found[name] = leaf
+                    continue
+                values = itertools.islice(self._cells(leaf, 0), _IMAGE_ROWS)
+                first = next((value for value in values if value is not None), None)
+                if isinstance(first, bytes) and is_image_start(first[:16]):
+                    found[name] = leaf
+            self._require_images(found)
+        classes = {name: list(names) for name, names in names_in_schema(self.schema).items()}
+        return {"images": found, "classes": classes, "rows": self._rows}
+
+    def _require_images(self, images: Mapping[str, str]) -> None:
+        """Refuse images that unpack to more than they may, where the file says so."""
+
+    def block(
+        self, names: Sequence[str] | None, rows: int, unread: Collection[str], row: int
+    ) -> tuple[dict[str, Any], range] | None:
+        """Columns of at most so many rows from a row on; of lists, structures and `unread` empty lists.
+
+        Of texts that are long there are fewer rows. `None` at the end.
+        """
+        key = (names, unread)
+        before, position, blocks = self._blocks
+        if before != key or position != row:
+            self._left = self._most
+            blocks = self._read(self.schema.names if names is None else names, rows, unread, row)
+        with self._naming_damage():
+            found = next(blocks, None)
+        self._blocks = (key, row + (0 if found is None else len(found[1])), blocks)
+        return found
+
+    def _read(
+        self, names: Sequence[str], rows: int, unread: Collection[str], row: int
+    ) -> Iterator[tuple[dict[str, Any], range]]:
+        import pyarrow as pa
+
+        plain = [
+            name
+            for name in names
+            if name not in unread and not pa.types.is_nested(self.schema.field(name).type)
+        ]
+        size = min(rows, self._fitting_rows(plain, row, BLOCK_BYTES), max(1, CELLS // max(1, len(names))))
+        while True:
+            try:
+                for batch in self.batches(plain, row, size):
+                    count, used = batch.num_rows, self._left
+                    found = {name: self._to_values(batch.column(name), row) for name in plain}
+                    step = max(1, count * BLOCK_BYTES // max(BLOCK_BYTES, used - self._left))
+                    for start in range(0, count, step):
+                        part = {name: values[start : start + step] for name, values in found.items()}
+                        few = min(step, count - start)
+                        yield (
+                            {name: part.get(name, [[]] * few) for name in names},
+                            range(row + 1, row + few + 1),
+                        )
+                        row += few
+                return
+            except MemoryError:
+                if size == 1:
+                    raise
+                size = max(1, size // _FEWER)
+
+    def _to_values(self, column: Any, row: int) -> list[Any]:
+        """Values of a column; where Python cannot hold one, such as a date beyond 9999, a text about it.
+
+        Raises: `DataError` if one is too long, or all of the file take more than they may.
+        """
+        import pyarrow as pa
+
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        self._left -= column.nbytes
+        if self._left < 0:
+            raise DataError(
+                f"{self._place}: unpacks to more than {self._most / 1e6:,.0f} MB; {UNPACKED.remedy}"
+            )
+        try:
+            values: list[Any] = column.to_pylist()
+        except (ValueError, OverflowError):
+            values = [_value(each) for each in column]
+        if column.nbytes > ROWS_BYTES:
+            for number, value in enumerate(values, start=row + 1):
+                if isinstance(value, (str, bytes)) and len(value) > ROWS_BYTES:
+                    raise DataError(
+                        f"{self._place}: row {number} holds more than {ROWS_BYTES >> 20} MB; cut its texts"
+                    )
+        return values
+
+    def _cells(self, leaf: str, row: int) -> Iterator[Any]:
+        """Values of one column of bytes or texts from a row on, in batches of some megabytes."""
+        size = min(_IMAGE_ROWS, self._fitting_rows([leaf], row, _IMAGE_BYTES))
+        while True:
+            try:
+                for batch in self.batches([leaf], row, size):
+                    for value in _innermost(batch.column(0)):
+                        yield value.as_py()
+                        row += 1
+                return
+            except MemoryError:
+                if size == 1:
+                    raise
+                size = max(1, size // _FEWER)
+
+    def _fitting_rows(self, leaves: Sequence[str], row: int, size: int) -> int:
+        """Rows from one on that take so many bytes, as far as the file says; one at least."""
+        del leaves, row
+        return size
+
+    def _from(self, leaf: str, row: int) -> Iterator[Any]:
+        """Values from a row on, of which going on costs little, and going back a group of rows."""
+        position, values = self._values.pop(leaf, (row + 1, iter(())))
+        if not position <= row < self._group_end(position):
+            return self._cells(leaf, row)
+        return itertools.islice(values, row - position, None)
+
+    def _group_end(self, row: int) -> int:
+        """Row behind the group of a row."""
+        at = bisect.bisect_right(self._groups, row)
+        return self._groups[at] if at < len(self._groups) else row + 1
+
+    def images(self, leaf: str, row: int, most: int) -> Reply:
+        """Bytes of images from a row on, at most so many, and their lengths; 0 for a row without one.
+
+        Where the next cannot be read, the reason, and the row from which on others may be.
+        """
+        found: list[bytes] = []
+        size = 0
+        values = self._from(leaf, row)
+        try:
+            for value in itertools.islice(values, most):
+                found.append(value or b"")
+                size += len(found[-1])
+                if size > _IMAGE_BYTES:
+                    break
+            self._values[leaf] = (row + len(found), values)
+        except _damages() as error:
+            if not found:
+                reason = (
+                    too_large() if isinstance(error, MemoryError) else f"cannot be read ({_short(error)})"
+                )
+                return {"reason": reason, "until": max(row + 1, self._group_end(row))}, b""
+        return {"lengths": list(map(len, found))}, b"".join(found)
+
+    def paths(self, leaf: str, row: int) -> list[str | None]:
+        """Names of files beside the bytes at a path, from a row on; none where there are none."""
+        column, _, is_nested = leaf.rpartition(".")
+        beside = f"{column}.path"
+        if not is_nested or not self._has(beside):
+            return []
+        with self._naming_damage():
+            values = self._from(beside, row)
+            found = [value if isinstance(value, str) else None for value in itertools.islice(values, 10_000)]
+        self._values[beside] = (row + len(found), values)
+        return found
+
+    def _has(self, leaf: str) -> bool:
+        del leaf
+        return False
+
+    @contextlib.contextmanager
+    def _naming_damage(self) -> Iterator[None]:
+        """Turn what Arrow says of damaged bytes into one plain reason."""
+        try:
+            yield
+        except (DataError, MemoryError):
+            raise
+        except _damages() as error:
+            raise DataError(
+                f"{self._place}: not a readable {self.form} file ({_short(error)}); use an undamaged copy"
+            ) from error
+
+
+class ParquetFile(ColumnarFile):
+    """A Parquet file, whose groups of rows are read one after the other."""
+
+    form = "Parquet"
+
+    def _open(self) -> tuple[Any, list[int]]:
+        from pyarrow import parquet
+
+        self._footer = parquet.read_metadata(self._content())
+        self._rows = self._footer.num_rows
+        self._require_rows(self._rows)
+        counts = [self._footer.row_group(group).num_rows for group in range(self._footer.num_row_groups)]
+        leaves = [self._footer.schema.column(number).path for number in range(self._footer.num_columns)]
+        self._leaves = {leaf: number for number, leaf in enumerate(leaves)}
+        return self._footer.schema.to_arrow_schema(), list(itertools.accumulate(counts, initial=0))
+
+    def batches(self, names: Sequence[str], row: int, size: int) -> Iterator[Any]:
+        """As `ColumnarFile.batches`; without columns only how many rows there are."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        if not names:
+            for start in range(row, self._footer.num_rows, size):
+                count = min(size, self._footer.num_rows - start)
+                yield pa.RecordBatch.from_arrays([pa.nulls(count)], [""])
+            return
+        group = max(0, bisect.bisect_right(self._groups, row) - 1)
+        passed = row - self._groups[group]
+        stored = parquet.ParquetFile(self._content(), buffer_size=_BUFFER)
+        groups = range(group, len(self._groups) - 1)
+        for batch in stored.iter_batches(size, row_groups=groups, columns=list(names), use_threads=False):
+            if passed < batch.num_rows:
+                yield batch.slice(passed)
+            passed = max(0, passed - batch.num_rows)
+
+    def _images(self) -> dict[str, str]:
+        found = {}
+        for field in self.schema:
+            leaf = f"{field.name}.bytes" if struct_of_image(field.type) else field.name
+            if leaf in self._leaves and (leaf != field.name or _is_binary(field.type)):
+                found[field.name] = leaf
+        return found
+
+    def _require_images(self, images: Mapping[str, str]) -> None:
+        for leaf in images.values():
+            if sum(self._unpacked(leaf, group) for group in range(len(self._groups) - 1)) > self._most:
+                raise DataError(
+                    f"{self._place}: unpacks to more than {self._most / 1e6:,.0f} MB; {UNPACKED.remedy}"
+                )
+
+    def _unpacked(self, leaf: str, group: int) -> int:
+        """Bytes of a column in a group of rows, as the footer says."""
+        size: int = self._footer.row_group(group).column(self._leaves[leaf]).total_uncompressed_size
+        return size
+
+    def _fitting_rows(self, leaves: Sequence[str], row: int, size: int) -> int:
+        group = bisect.bisect_right(self._groups, row) - 1
+        if not 0 <= group < len(self._groups) - 1:
+            return size
+        rows = self._groups[group + 1] - self._groups[group]
+        return max(1, size * rows // max(1, sum(self._unpacked(leaf, group) for leaf in leaves)))
+
+    def _has(self, leaf: str) -> bool:
+        return leaf in self._leaves
+
+
+class ArrowFile(ColumnarFile):
+    """An Arrow stream, as `save_to_disk` of Hugging Face's `datasets` leaves it: one batch is in memory."""
+
+    form = "Arrow"
+
+    def _open(self) -> tuple[Any, list[int]]:
+        with self._content() as file:
+            if file.read(6) == b"ARROW1":
+                raise DataError(f"{self._place}: an Arrow file, not a stream; save it as Parquet")
+        return self._stream().schema, [0]
+
+    def _stream(self) -> Any:
+        import pyarrow as pa
+
+        return pa.ipc.open_stream(self._content())
+
+    def batches(self, names: Sequence[str], row: int, size: int) -> Iterator[Any]:
+        """As `ColumnarFile.batches`; offsets and texts are checked before any value is read."""
+        passed, rows = row, 0
+        for batch in self._stream():
+            self._require_rows(rows := rows + batch.num_rows)
+            for name in names:
+                batch.column(name).validate(full=True)
+            chosen = batch.select(list(names)) if names else batch
+            for start in range(min(passed, batch.num_rows), batch.num_rows, size):
+                yield chosen.slice(start, size)
+            passed = max(0, passed - batch.num_rows)
+
+    def _group_end(self, row: int) -> int:
+        """There are no groups: reading goes on to any later row."""
+        return 1 << 62
+
+    def _images(self) -> dict[str, str]:
+        return {
+            field.name: field.name
+            for field in self.schema
+            if struct_of_image(field.type) or _is_binary(field.type)
+        }
+
+
+def _damages() -> tuple[type[Exception], ...]:
+    """What Arrow raises of damaged bytes, and of those that take too much."""
+    import pyarrow as pa
+
+    return (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, MemoryError)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _innermost(column: Any) -> Any:
+    """The bytes or texts themselves, where they stand in structures."""
+    import pyarrow as pa
+
+    while pa.types.is_struct(column.type):
+        at = max(0, column.type.get_field_index("bytes"))
+        column = column.flatten()[at]
+    return column
+
+
+def _value(scalar: Any) -> object:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError):
+        return f"{scalar.type} out of range"
+
+
+def _is_binary(kind: Any) -> bool:
+    """Tell the type of a column of bytes that are not declared to be texts."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))

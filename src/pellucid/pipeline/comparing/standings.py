@@ -1,0 +1,219 @@
+"""Standings over folds and seeds: means, paired differences, and which of them are beyond chance.
+
+The scores of trainings that share examples are not independent, so the plain standard error is far too small.
+All intervals and tests here are those of `pellucid.evaluation.comparisons`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from pellucid.arithmetic import metric_value, number_errors
+from pellucid.arithmetic.rounding import figure
+from pellucid.data import Dataset
+from pellucid.evaluation import corrected_interval, corrected_p_value, holm
+from pellucid.evaluation.comparisons import LEVEL
+from pellucid.evaluation.intervals import Interval, span
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.evaluation_budget import Folds
+from pellucid.settings import Metric, Settings, metrics_of
+
+BETTER = "is better than"
+IDENTICAL = "the same in every training"
+ALIKE = "no difference that matters"
+UNDECIDED = "too few trainings to tell"
+
+
+def scores_of(labels: np.ndarray, predictions: np.ndarray, classes: int) -> dict[str, float]:
+    """Plain scores by the names of `metrics.json`; their spread over trainings shows how sure they are.
+
+    Labels are class codes, or numbers where `classes` is 0; predictions are probabilities (n, classes) or
+    numbers (n,).
+    """
+    if classes == 0:
+        return number_errors(labels, predictions)._asdict()
+    return {
+        metric.key: metric_value(metric, labels, predictions)
+        for metric in metrics_of("class", classes)
+        if metric.test
+    }
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two contenders on the same folds, seeds and order.
+
+    Attributes:
+        a: one contender.
+        b: the other.
+        measure: what was measured.
+        difference: mean of a minus b, with its corrected 95 % interval.
+        p_value: of the corrected resampled t-test.
+        adjusted: the same, adjusted over all pairs by Holm's method.
+        finding: `BETTER`, `IDENTICAL`, `ALIKE` or `UNDECIDED`.
+        better: the contender that is better beyond chance, or `None`.
+    """
+
+    a: str
+    b: str
+    measure: Metric
+    difference: Interval
+    p_value: float
+    adjusted: float
+    finding: str
+    better: str | None
+
+    @property
+    def verdict(self) -> str:
+        """The finding as a sentence."""
+        if self.better is None:
+            return f"{self.a} and {self.b}: {self.finding}"
+        return f"{self.better} {self.finding} {self.b if self.better == self.a else self.a}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in `metrics.json`."""
+        return {
+            "a": self.a,
+            "b": self.b,
+            f"{self.measure.key}_difference": self.difference._asdict(),
+            "p_value": self.p_value,
+            "p_value_holm": self.adjusted,
+            "verdict": self.verdict,
+        }
+
+
+@dataclass(frozen=True)
+class Standings:
+    """Contenders compared.
+
+    Attributes:
+        measure: what was measured.
+        means: mean score of each, with its corrected 95 % interval, in the order given.
+        contrasts: every pair, in the same order.
+        trainings: trainings of each contender.
+    """
+
+    measure: Metric
+    means: Mapping[str, Interval]
+    contrasts: Sequence[Contrast]
+    trainings: int
+
+    @property
+    def best(self) -> str:
+        """The contender with the best mean; of equals, the first."""
+        choose = min if self.measure.is_error else max
+        return choose(self.means, key=lambda name: self.means[name].value)
+
+    def sentence(self) -> str:
+        """The outcome in one or two sentences: the best contender, and which it beats beyond chance."""
+        best, words = self.best, self.measure.words
+        against = {
+            (each.b if each.a == best else each.a): each
+            for each in self.contrasts
+            if best in (each.a, each.b)
+        }
+        beaten = [name for name, each in against.items() if each.better == best]
+        level = f"mean {words} {span(self.means[best])}"
+        over = f"over {self.trainings} trainings"
+        if len(beaten) == len(against):
+            others = beaten[0] if len(beaten) == 1 else f"each of the other {len(beaten)}"
+            return f"{best} is best: {level} {over}, better beyond chance than {others}."
+        if all(each.finding == IDENTICAL for each in against.values()):
+            value = figure(self.means[best].value)
+            return f"Nothing differs: all gave the same {words}, {value}, in every training."
+        parts = [f"better beyond chance than {listed(beaten)}"] if beaten else []
+        for finding, form in (
+            (IDENTICAL, "the same in every training as {}"),
+            (ALIKE, "no different in a way that matters from {}"),
+            (UNDECIDED, "not better beyond chance than {} (too few trainings to tell)"),
+        ):
+            names = [name for name, each in against.items() if each.finding == finding]
+            if names:
+                parts.append(form.format(listed(names)))
+        return f"{best} has the best {level} {over}; it is {', and '.join(parts)}."
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Names in a sentence, `most` of them named and the rest counted: `a, b and c`, or `5 others`."""
+    if len(names) > most:
+        return f"{len(names)} others"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def rank(scores: Mapping[str, Sequence[float]], train: float, test: float, measure: Metric) -> Standings:
+    """Compare contenders by their scores over the same folds and seeds.
+
+    Two are alike where the whole interval of their difference is too small to matter; where it is not, and
+    the test does not separate them, there are too few trainings to tell. Scores are two or more, one for each
+    training, in the same order for every contender; `train` and `test` are the examples that each was trained
+    and judged on, on average.
+    """
+    sizes = round(train), round(test)
+    values = {name: np.asarray(each, np.float64) for name, each in scores.items()}
+    means = {name: corrected_interval(each, *sizes, measure.bounds) for name, each in values.items()}
+    pairs = list(combinations(values, 2))
+    differences = [values[a] - values[b] for a, b in pairs]
+    p_values = [corrected_p_value(each, *sizes) for each in differences]
+    contrasts = []
+    for (a, b), each, p_value, adjusted in zip(pairs, differences, p_values, holm(p_values), strict=True):
+        difference = corrected_interval(each, *sizes)
+        smaller = 1.0 if measure.highest is not None else min(abs(means[a].value), abs(means[b].value))
+        slight = measure.matters * smaller
+        finding, better = UNDECIDED, None
+        if not each.any():
+            finding = IDENTICAL
+        elif adjusted <= LEVEL:
+            finding, better = BETTER, a if measure.better(difference.value) > 0 else b
+        elif -slight < difference.low and difference.high < slight:
+            finding = ALIKE
+        contrasts.append(Contrast(a, b, measure, difference, p_value, adjusted, finding, better))
+    return Standings(measure, means, contrasts, len(next(iter(values.values()))))
+
+
+def scores_of_folds(
+    candidates: Sequence[Candidate], folds: Folds, settings: Settings
+) -> dict[str, Any] | None:
+    """Compare the models of a run, simplest first, that were judged on every example of the folds.
+
+    Models that were judged on fewer are in `fewer`, with the folds that they know, and are not compared. The
+    form of `folds` in `metrics.json`; `None` where the validation split judged, or no model was judged on
+    every example.
+    """
+    dataset, parts, pool = folds.dataset, folds.parts, len(folds.learning.train)
+    asked = {each.name: each.held_out.positions for each in candidates}
+    judged = [each for each in candidates if len(asked[each.name]) == pool]
+    if not parts or not judged:
+        return None
+    measure = dataset.target.decides(settings.metric)
+
+    def scored(candidate: Candidate, part: Dataset) -> float | None:
+        """Score on the examples of a fold that the model was asked about; `None` without any."""
+        some = np.intersect1d(part.validation, asked[candidate.name])
+        if not len(some):
+            return None
+        return metric_value(measure, dataset.labels[some], candidate.held_out.about(some))
+
+    scores: dict[str, list[Any]] = {
+        each.name: [scored(each, part) for part in parts] for each in candidates if len(asked[each.name])
+    }
+    train = float(np.mean([len(part.train) for part in parts]))
+    test = float(np.mean([len(part.validation) for part in parts]))
+    standings = rank({each.name: scores[each.name] for each in judged}, train, test, measure)
+    return {
+        "folds": len(parts),
+        "metric": measure.key,
+        "train": round(train),
+        "test": round(test),
+        "models": {
+            name: {"scores": scores[name], "mean": mean._asdict()} for name, mean in standings.means.items()
+        },
+        "fewer": {
+            name: {"examples": len(asked[name]), "of": pool, "scores": scores[name]}
+            for name in scores
+            if name not in standings.means
+        },
+        "comparisons": [each.to_json() for each in standings.contrasts],
+    }

@@ -1,0 +1,280 @@
+"""Objectives of training: the losses that a step goes down, one class for each kind of network."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
+from pellucid.reference.autoencoder import NOISE_VARIANCE
+from pellucid.tasks import CLASSIFICATION, REGRESSION
+from pellucid.training.batches import Batch, Examples
+from pellucid.training.hardware import arithmetic
+from pellucid.training.recipe import Recipe
+
+Logits = Float[Tensor, "batch classes"]
+Labels = Int64[Tensor, " batch"]
+Scores = Float[Tensor, " batch"]
+
+
+class LossAndHits(NamedTuple):
+    """Loss of some examples, and how many of them the network has right."""
+
+    loss: Tensor  # mean over them
+    hits: int = 0  # 0 where that has no meaning
+    also: Mapping[str, float] = {}  # what else is recorded, by name: means over them
+
+
+class Objective(Protocol):
+    """What a network learns."""
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Callable[[nn.Module, Batch], LossAndHits]]:
+        """Functions of a network and examples whose mean loss is to go down, each once the last one has.
+
+        The examples are the batch, or a micro-batch of it. `step` counts those already taken.
+        """
+
+    def weight(self, batch: Batch) -> float:
+        """Weight of some examples in the mean loss."""
+
+
+def _outputs(network: nn.Module, batch: Batch, recipe: Recipe) -> Float[Tensor, "batch outputs"]:
+    """Outputs of a network, computed in the recipe's arithmetic, as float32."""
+    with arithmetic(recipe):
+        outputs: Tensor = network(batch.inputs.to(recipe.device)).float()
+    return outputs
+
+
+def cross_entropy(
+    logits: Logits, labels: Labels, recipe: Recipe, weights: Tensor | None
+) -> Float[Tensor, " batch"]:
+    r"""$-\sum_k w_k t_k \log p_k$ of each example, $p$ the softmax of its logits.
+
+    The targets are $t = (1-\varepsilon) e_y + \varepsilon / K$ with the label smoothing $\varepsilon$ of the
+    recipe; `weights` holds $w_k$ of each class, or is `None` for 1.
+
+    Source: Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016, section 7.
+    """
+    smoothing = recipe.label_smoothing
+    return F.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing, reduction="none")
+
+
+def squared_error(
+    logits: Logits, labels: Labels, recipe: Recipe, weights: Tensor | None
+) -> Float[Tensor, " batch"]:
+    r"""$w_y \sum_k (p_k - t_k)^2$ of each example, $p$ the softmax of its logits, $t$ one-hot.
+
+    Source: Brier, "Verification of forecasts expressed in terms of probability", 1950, equation 2.
+    """
+    del recipe
+    targets = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
+    errors = (logits.softmax(dim=1) - targets).square().sum(dim=1)
+    return errors if weights is None else errors * weights[labels]
+
+
+LOSSES: dict[str, Callable[[Logits, Labels, Recipe, Tensor | None], Float[Tensor, " batch"]]] = {
+    "cross-entropy": cross_entropy,
+    "mse": squared_error,
+}
+
+
+class Classification:
+    """The class of an input: the mean of one of `LOSSES`."""
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        del network
+        self._recipe = recipe
+        weights = recipe.class_weights
+        self._weights = None if weights is None else torch.tensor(weights, device=recipe.device)
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Callable[[nn.Module, Batch], LossAndHits]]:
+        """The one loss."""
+        yield self._loss
+
+    def weight(self, batch: Batch) -> float:
+        """Sum of the weights of the classes, of mixed images in proportion."""
+        weights = self._weights
+        if weights is None:
+            return _count(batch)
+        return sum(float((share * weights[labels]).sum()) for labels, share in self._answers(batch))
+
+    def _loss(self, network: nn.Module, batch: Batch) -> LossAndHits:
+        logits, answers = _outputs(network, batch, self._recipe), self._answers(batch)
+        loss = LOSSES[self._recipe.loss]
+        total = torch.zeros((), device=logits.device)
+        for labels, share in answers:
+            total = total + (share * loss(logits, labels, self._recipe, self._weights)).sum()
+        hits = int((logits.argmax(dim=1) == answers[0][0]).sum())
+        return LossAndHits(total / self.weight(batch), hits)
+
+    def _answers(self, batch: Batch) -> list[tuple[Labels, Tensor]]:
+        """Labels, and the share of each in its image times the weight of the example it comes from.
+
+        One pair, or two where images are mixed.
+        """
+        device = self._recipe.device
+        labels = batch.labels.to(device)
+        weights = torch.ones((), device=device) if batch.weights is None else batch.weights.to(device)
+        if batch.mixed is None:
+            return [(labels, weights)]
+        shares = batch.mixed.shares.to(device)
+        others = shares * batch.mixed.weights.to(device)
+        return [(labels, (1.0 - shares) * weights), (batch.mixed.labels.to(device), others)]
+
+
+class Regression:
+    r"""A number: the mean over the batch of $(\hat z - z)^2$.
+
+    $z = (y - \mu) / \sigma$ is the number standardised by mean and standard deviation of the training labels,
+    and $\hat z$ the prediction likewise: so one learning rate serves all units.
+    """
+
+    def __init__(self, network: Network | HeadAlone, recipe: Recipe) -> None:
+        if network.rescale is None:
+            raise ValueError(f"network: {network.config.outputs} outputs found, 1 expected for a number")
+        self._recipe = recipe
+        self._mean = float(network.rescale.mean)
+        self._std = float(network.rescale.std)
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Callable[[nn.Module, Batch], LossAndHits]]:
+        """The one loss."""
+        yield self._loss
+
+    def weight(self, batch: Batch) -> float:
+        """Sum of the examples' weights."""
+        return _count(batch)
+
+    def _loss(self, network: nn.Module, batch: Batch) -> LossAndHits:
+        outputs, device = _outputs(network, batch, self._recipe), self._recipe.device
+        targets = ((batch.labels.to(device) - self._mean) / self._std).float()
+        errors = ((outputs.squeeze(1) - self._mean) / self._std - targets).square()
+        if batch.weights is None:
+            return LossAndHits(errors.mean())
+        return LossAndHits((errors * batch.weights.to(device)).sum() / _count(batch))
+
+
+def _count(batch: Batch) -> float:
+    """Weight of some examples in their mean, where classes are not weighted."""
+    if batch.weights is None:
+        return float(len(batch.labels))
+    if batch.mixed is None:
+        return float(batch.weights.sum())
+    shares = batch.mixed.shares
+    return float(((1.0 - shares) * batch.weights + shares * batch.mixed.weights).sum())
+
+
+_LEAST_SHARE = 0.05  # of a batch in the running mean of variances
+
+
+class EvidenceBound:
+    r"""Images made by an autoencoder: the loss is $(R + \beta K) / (D \ln 2)$, in bits per dimension.
+
+    $R$ is the reconstruction under the best variance for the batch, $K$ the divergence from the prior of each
+    image's class, as in `reference/autoencoder.py`; $\beta$ rises during the warm-up. The network keeps a
+    running mean of the variances, which it uses outside of training.
+
+    Source: Rybkin et al. 2021, arXiv:2006.13202, section 3; Sønderby et al. 2016, "Ladder variational
+        autoencoders", arXiv:1602.02282, section 2.3, for the warm-up.
+    """
+
+    def __init__(self, network: Autoencoder, recipe: Recipe) -> None:
+        self._network, self._recipe = network, recipe
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Callable[[nn.Module, Batch], LossAndHits]]:
+        """The bound of the whole batch, its noise drawn by torch's generator, which each step is seeded."""
+        network, recipe = self._network, self._recipe
+        images, labels = batch.inputs.to(recipe.device), batch.labels.to(recipe.device)
+        with arithmetic(recipe):
+            found = network.posterior(images)
+            noise = torch.randn_like(found.means)
+            drawn = found.drawn(noise)
+            decoded = network.decode(drawn, labels)
+        variance = (decoded - images).square().mean() + NOISE_VARIANCE
+        dimensions = images[0].numel()
+        reconstruction = 0.5 * dimensions * (1 + math.log(2 * math.pi) + variance.log())
+        divergence = network.divergence(found, drawn, noise, labels).mean()
+        weighed = reconstruction + recipe.beta_at(step) * divergence
+        loss = LossAndHits(weighed / (dimensions * math.log(2)))
+        yield lambda *_: loss
+        with torch.no_grad():
+            network.variance.lerp_(variance.detach(), max(_LEAST_SHARE, 1 / (step + 1)))
+
+    def weight(self, batch: Batch) -> float:
+        """The number of images."""
+        return float(len(batch.labels))
+
+
+def discriminator_loss(real: Scores, made: Scores) -> Tensor:
+    r"""Mean of $\ln(1 + e^{-s}) + \ln(1 + e^{\tilde s})$, $s$ scores of real images, $\tilde s$ of made ones.
+
+    Source: Goodfellow et al. 2014, eq. 1, in scores before the sigmoid.
+    """
+    return F.softplus(-real).mean() + F.softplus(made).mean()
+
+
+def generator_loss(made: Scores) -> Tensor:
+    r"""Mean of $\ln(1 + e^{-\tilde s})$: made images are to be taken for real.
+
+    Source: Goodfellow et al. 2014, section 3, for the loss that does not saturate.
+    """
+    return F.softplus(-made).mean()
+
+
+class AdversarialGame:
+    r"""Images made by a generator that a discriminator cannot distinguish from real ones.
+
+    The discriminator goes down its loss on a batch of real images and as many made ones of the same classes,
+    then the generator goes down its own on the same made images, judged by the discriminator as it is now.
+    The averaged generator follows. `reference/losses.py` has both losses.
+
+    Source: Goodfellow et al. 2014, "Generative adversarial nets", NeurIPS, algorithm 1 with one step each;
+        Yazici et al. 2019, "The unusual effectiveness of averaging in GAN training", arXiv:1806.04498.
+    """
+
+    def __init__(self, network: Adversarial, recipe: Recipe) -> None:
+        assert recipe.adversarial is not None  # the recipe of such a network has it
+        self._network, self._recipe, self._rules = network, recipe, recipe.adversarial
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Callable[[nn.Module, Batch], LossAndHits]]:
+        """The discriminator's loss, then the generator's, on the whole batch.
+
+        The noise is drawn by torch's generator, which each step is seeded.
+        """
+        network, recipe = self._network, self._recipe
+        images, labels = batch.inputs.to(recipe.device), batch.labels.to(recipe.device)
+        noise = torch.randn(len(labels), network.latent, device=recipe.device)
+        with arithmetic(recipe):
+            made = network.made(noise, labels, averaged=False)
+            scores = network.scores(torch.cat([images, made.detach()]), labels.repeat(2))
+        real, fake = scores.chunk(2)
+        of_discriminator = LossAndHits(discriminator_loss(real, fake))
+        yield lambda *_: of_discriminator
+        if self._rules.stretch:
+            network.limit(self._rules.stretch)
+        network.judging(learns=False)
+        with arithmetic(recipe):
+            judged = network.scores(made, labels)
+        loss = generator_loss(judged)
+        right = 0.5 * float((real > 0).float().mean() + (fake < 0).float().mean())
+        also = {"generator_loss": loss.item(), "discriminator_accuracy": right}
+        yield lambda *_: LossAndHits(loss, also=also)
+        network.judging(learns=True)
+        network.follow(min(self._rules.averaging, (step + 1) / (step + 10)))
+
+    def weight(self, batch: Batch) -> float:
+        """The number of images."""
+        return float(len(batch.labels))
+
+
+def make_objective(network: Network | HeadAlone, recipe: Recipe, examples: Examples) -> Objective:
+    """The objective of a recipe: of generators by its loss, of others by what is learnt."""
+    return (_OF_GENERATORS.get(recipe.loss) or _OF_TARGETS[examples.target])(network, recipe)
+
+
+_Make = Callable[[Any, Recipe], Objective]
+_OF_GENERATORS: dict[str, _Make] = {"elbo": EvidenceBound, "adversarial": AdversarialGame}
+_OF_TARGETS: dict[Any, _Make] = {CLASSIFICATION: Classification, REGRESSION: Regression}
