@@ -31,7 +31,7 @@ from pellucid.data.image_copies import NearCopies
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.sibling_sets import NEAR_COPIES, Siblings, first_of_sets
 from pellucid.data.splitting import time_sentence
-from pellucid.data.wording import count_of, quoted, some, visible, wrapped
+from pellucid.data.wording import count_of, quoted, some, some_quoted, visible, wrapped
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION
 
@@ -452,6 +452,6 @@ def _warnings(
     if torn:
         warnings.append(
             f"{count_of(len(torn), 'group')} {'stands' if len(torn) == 1 else 'stand'} in more than one of "
-            f"your splits, so that scores may flatter: {some([quoted(group) for group in torn])}."
+            f"your splits, so that scores may flatter: {some_quoted(torn)}."
         )
     return warnings

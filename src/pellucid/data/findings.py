@@ -12,7 +12,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST, TRAIN, Listing
 from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts
 from pellucid.data.sibling_sets import NEAR_COPIES, WORDS, Found, Siblings
-from pellucid.data.wording import aligned, count_of, quoted, some, visible
+from pellucid.data.wording import aligned, count_of, quoted, some, some_quoted, visible
 from pellucid.tasks import CLASSIFICATION, REGRESSION
 
 BALANCE_ABOVE = 5.0
@@ -115,7 +115,7 @@ def missing_classes(classes: Sequence[str], counts: Mapping[str, Sequence[int]])
 
 
 def _classes(names: Sequence[str]) -> str:
-    return f"{'class' if len(names) == 1 else 'classes'} {some([quoted(name) for name in names])}"
+    return f"{'class' if len(names) == 1 else 'classes'} {some_quoted(names)}"
 
 
 NO_LETTERS = "no letters"
@@ -329,7 +329,7 @@ class GroupFindings:
             sentences.append(
                 f"Training has one or two groups of {count_of(len(self.thin), 'class')}, so that what is "
                 f"learned of {'it' if len(self.thin) == 1 else 'them'} may be the groups and not the class: "
-                f"{some([quoted(name) for name in self.thin], 5)}."
+                f"{some_quoted(self.thin, 5)}."
             )
         return sentences
 

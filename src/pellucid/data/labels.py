@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 import numpy as np
 from jaxtyping import Float64, UInt64
 
-from pellucid.data.wording import quoted, some
+from pellucid.data.wording import quoted, some, some_quoted
 from pellucid.errors import DataError, UsageError
 
 # Larger numbers leave the range in which networks compute; so do squares of their differences.
@@ -91,7 +91,7 @@ def require_classes(flag: str, names: Iterable[str], classes: Iterable[str], pla
         shown.append(quoted(name) + (f" (is it {quoted(known[close[0]])}?)" if close else ""))
     raise UsageError(
         f"{flag}: {place} has no {'class' if len(unknown) == 1 else 'classes'} {some(shown, MOST_ROWS)}; "
-        f"it has {some([quoted(name) for name in classes], MOST_ROWS)}"
+        f"it has {some_quoted(classes, MOST_ROWS)}"
     )
 
 

@@ -61,7 +61,7 @@ class Listing:
 
     def __post_init__(self) -> None:
         for name in ("splits", "groups"):
-            if not getattr(self, name):
+            if len(getattr(self, name)) == 0:
                 object.__setattr__(self, name, [""] * len(self))
 
     def with_warnings(self, *more: str) -> "Listing":

@@ -4,6 +4,7 @@ import bisect
 import dataclasses
 import functools
 import itertools
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
@@ -33,8 +34,8 @@ from pellucid.settings import Settings
 class _LazySequence(Sequence[str]):
     """Texts that are made or found when they are asked for instead of kept."""
 
-    def _at(self, index: int) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _at(self, index: int) -> str: ...
 
     @overload
     def __getitem__(self, which: int) -> str: ...
