@@ -193,9 +193,7 @@ class Child:
     def receive(self) -> tuple[dict[str, Any], bytes]:
         """The next message and the bytes beside it.
 
-        Raises:
-            ChildEnded: it is gone, or sent what no decoder of ours would.
-            DataError: it refuses.
+        Raises: `ChildEnded` if it is gone or sent what no decoder of ours would, `DataError` if it refuses.
         """
         self._deadline = time.monotonic() + _PATIENCE
         try:
@@ -284,9 +282,7 @@ class Worker:
     def ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Send a message that says all there is to know, and take the answer.
 
-        Raises:
-            ChildEnded: the worker ended meanwhile, or sent what it never would.
-            DataError: it refuses.
+        Raises: `ChildEnded` if the worker ended or sent what it never would, `DataError` if it refuses.
         """
         with self._lock:
             # A process that was forked has no child of its own, and a budget may have been raised.

@@ -402,10 +402,10 @@ def test_the_limit_of_memory_is_beyond_what_the_process_has_mapped_before():
     pytest.importorskip("resource")
     script = (
         "import mmap, resource\n"
-        "from pellucid.isolation import address_space, confine\n"
+        "from pellucid.isolation import SLACK, confine\n"
         "held = mmap.mmap(-1, 2 << 30)\n"
-        "missing = confine(may_open=True)\n"
-        "print(missing, resource.getrlimit(resource.RLIMIT_AS)[0] - len(held) - address_space())\n"
+        "missing = confine(may_open=True, memory=1 << 30)\n"
+        "print(missing, resource.getrlimit(resource.RLIMIT_AS)[0] - len(held) - SLACK - (1 << 30))\n"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     if "the memory" in ended.stdout or sys.platform != "linux":

@@ -34,19 +34,12 @@ Take = Callable[[int], bytes]
 class Member:
     """One file in an archive, to be read before the next one is asked for.
 
-    Attributes:
+    Args:
         name: its path in the archive.
         size: bytes that it claims to have when it is unpacked.
-        error: why it cannot be read; empty where it may be.
         spot: where it lies, by which it is found again later.
-        leaves: its name leads out of the archive: it is absolute, or goes through `..`.
-
-    Args:
-        name: see the attribute.
-        size: see the attribute.
-        spot: see the attribute.
         take: reads it from the front.
-        error: see the attribute; empty for a reason that name or size give.
+        error: why it cannot be read; empty for a reason that name or size give, or where it can.
         checksum: CRC-32 of its bytes, where the archive has one.
     """
 
@@ -54,6 +47,7 @@ class Member:
         self, name: str, size: int, spot: Any, take: Take, error: str = "", checksum: int | None = None
     ) -> None:
         self.name, self.size, self.spot = name, size, spot
+        # Its name leads out of the archive.
         self.leaves = ".." in re.split(r"[/\\]", name) or bool(_ABSOLUTE.match(name))
         if self.leaves:
             error = error or "its name leaves the archive; pack it under a plain name"

@@ -21,7 +21,7 @@ _IMAGE_STARTS = (
 
 
 def is_image_start(start: bytes) -> bool:
-    """Tell the first bytes, at least 12, of an image format that is read."""
+    """Detect the first bytes, at least 12, of an image format that is read."""
     is_webp = start[:4] == b"RIFF" and start[8:12] == b"WEBP"
     is_avif = start[4:12] in (b"ftypavif", b"ftypavis")
     return start.startswith(_IMAGE_STARTS) or is_webp or is_avif
@@ -51,10 +51,6 @@ def what_it_is(content: bytes) -> str:
     return "not an image"
 
 
-# Kinds of files in a folder: images, texts and clutter.
-#
-# Hidden files and the litter of operating systems are passed over in silence.
-
 # Endings of images.
 IMAGE_SUFFIXES = frozenset(
     (
@@ -68,7 +64,6 @@ IMAGE_SUFFIXES = frozenset(
 TEXT_SUFFIX = ".txt"
 
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "$recycle.bin", "icon\r"})
-
 
 _NOTES = frozenset(
     "readme license licence copying notice citation changelog changes authors about version".split()
@@ -94,13 +89,10 @@ class FileKind:
     starts: Callable[[bytes], bool]
 
     def is_one(self, path: str) -> bool:
-        """Tell a file of this kind; a link that leads nowhere is one by its name, so that it is reported."""
+        """Detect a file of this kind; a link that leads nowhere is one by its name, and reported."""
         has_ending = self.ends(path)
-        if not os.path.isfile(path):
-            return has_ending and not os.path.exists(path)
-        return has_ending or self._starts_so(path)
-
-    def _starts_so(self, path: str) -> bool:
+        if has_ending or not os.path.isfile(path):
+            return has_ending and (os.path.isfile(path) or not os.path.exists(path))
         try:
             with open_regular(path) as file:
                 return self.starts(file.read(16))
@@ -109,23 +101,18 @@ class FileKind:
 
 
 def ends_like_image(name: str) -> bool:
-    """Tell an image by the ending of its name."""
+    """Detect an image by the ending of its name."""
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
-def _ends_like_text(name: str) -> bool:
-    """Tell a file of text by the ending of its name."""
-    return os.path.splitext(name)[1].lower() == TEXT_SUFFIX
-
-
-def _never(start: bytes) -> bool:
-    """Texts have no first bytes of their own."""
-    del start
-    return False
-
-
 IMAGE_KIND = FileKind("image", "image", "being no images by their names", ends_like_image, is_image_start)
-TEXT_KIND = FileKind("text", f"{TEXT_SUFFIX} file", f"not ending in {TEXT_SUFFIX}", _ends_like_text, _never)
+TEXT_KIND = FileKind(
+    "text",
+    f"{TEXT_SUFFIX} file",
+    f"not ending in {TEXT_SUFFIX}",
+    ends=lambda name: os.path.splitext(name)[1].lower() == TEXT_SUFFIX,
+    starts=lambda start: False,  # texts have no first bytes of their own
+)
 
 
 def files_on_disk(folder: Path, kind: FileKind) -> tuple[list[Path], list[Path]]:
@@ -204,7 +191,7 @@ def _scanned(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def is_clutter(name: str) -> bool:
-    """Tell hidden files and folders, and those left behind by an operating system.
+    """Detect hidden files and folders, and those left behind by an operating system.
 
     Such as `.DS_Store`, `Thumbs.db` and `__MACOSX`.
     """
@@ -212,7 +199,7 @@ def is_clutter(name: str) -> bool:
 
 
 def is_note(name: str) -> bool:
-    """Tell what people write about data, such as `README.md`, `LICENSE` or `CITATION.cff`, by its name."""
+    """Detect what people write about data, such as `README.md`, `LICENSE` or `CITATION.cff`, by its name."""
     stem, ending = os.path.splitext(name.lower())
     is_named_so = re.split(r"[^a-z]+", stem)[0] in _NOTES and ending in ("", ".txt", ".html")
     return is_named_so or ending in (".md", ".rst", ".pdf", ".cff", ".bib")
@@ -262,12 +249,7 @@ class Container(ABC):
 
 
 class Stored(NamedTuple):
-    """One image or text in a container.
-
-    Attributes:
-        container: what holds it.
-        position: its place there, from 0.
-    """
+    """One image or text in a container, by its position there from 0."""
 
     container: Container
     position: int

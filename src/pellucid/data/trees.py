@@ -34,7 +34,7 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
 def is_archive(path: Path) -> bool:
-    """Tell an archive by its ending."""
+    """Detect an archive by its ending."""
     return path.name.lower().endswith(SUFFIXES)
 
 
@@ -104,25 +104,13 @@ def _unpacked(path: Path, file: BufferedReader) -> BufferedIOBase:
     return Unpacking(file)
 
 
-# Folders, on the disk or inside an archive: sub-folders and files without clutter, ordered by name.
-#
 # Of an archive only the names are in memory. What no honest one holds is refused as a whole: names that lead
-# out of it, two files of one name, far more bytes than it has. A file that cannot be read (a link, an
-# encrypted
-# one) stands in its folder all the same, and reading it says why.
+# out of it, two files of one name, far more bytes than it has. A file that cannot be read has its reason.
 
 
 @dataclass
 class PackedFolder:
-    """A folder inside an archive.
-
-    Attributes:
-        place: its name, that of the archive first.
-        archive: the archive it lies in.
-        folders: its sub-folders by name.
-        files: its files by name.
-        starts: first bytes of files whose names do not say that they are images.
-    """
+    """A folder inside an archive; `starts` are first bytes of files whose names are not those of images."""
 
     place: str
     archive: Path
@@ -194,7 +182,7 @@ def said_of_enclosed(place: str, inner: Folder, notes: list[str]) -> str:
 
 
 def _is_data(name: str) -> bool:
-    """Tell a file that holds a data set by its name."""
+    """Detect a file that holds a data set by its name."""
     return name.lower().endswith(_OF_DATA)
 
 

@@ -215,10 +215,9 @@ class ImageCells(Container):
         leaf: path of the column of bytes, such as `image.bytes`.
     """
 
-    is_in_order = True
-
     def __init__(self, path: Path, place: str, form: str, leaf: str) -> None:
         self.path = self._file = path
+        self.is_in_order = True
         self._place, self._form, self._leaf = place, form, leaf
 
     def name_of(self, position: int) -> str:

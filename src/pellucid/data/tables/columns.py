@@ -1,7 +1,6 @@
 """Choice of the columns of a table: as asked for by name, or by names and values of the first rows.
 
-`choosing.inputs` has the rule for the inputs, `choosing.labels` that for the labels. Columns are chosen from
-the first rows; later rows never change the choice.
+Columns are chosen from the first rows; later rows never change the choice.
 """
 
 import dataclasses
@@ -167,7 +166,7 @@ def _image_column(table: Table, folder: Path) -> str | None:
 
 
 def _names_images(table: Table, name: str, folder: Path) -> bool:
-    """Tell a column of images by its values, or of other paths by its name and values."""
+    """Detect a column of images by its values, or of other paths by its name and values."""
     if _holds_images(table.head.columns[name], folder):
         return True
     is_named_so = name.lower() in IMAGE_NAMES and name.lower() not in TEXT_NAMES
@@ -251,7 +250,7 @@ def _text_column(table: Table, settings: Settings) -> str:
 
 
 def holds_texts(values: Sequence[object]) -> bool:
-    """Tell a column of texts, which differ in most rows, from one of numbers or of few different values."""
+    """Detect a column of texts, which differ in most rows, from one of numbers or of few different values."""
     return _typical_length(values) > 0 and 2 * len(set(map(str, values))) > len(values)
 
 
@@ -336,7 +335,7 @@ def _filled(values: Sequence[object]) -> list[object]:
 
 
 def _can_be(values: Sequence[object]) -> bool:
-    """Tell whether values may be labels: single ones, short, not different in every row, and mostly there."""
+    """Detect whether values may be labels: single ones, short, not different in every row, mostly there."""
     filled = _filled(values)
     if 2 * len(filled) < len(values) or not all(isinstance(value, (str, int, float)) for value in filled):
         return False

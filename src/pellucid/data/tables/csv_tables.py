@@ -42,13 +42,7 @@ class CsvBatch(NamedTuple):
 
 
 class CsvRows(NamedTuple):
-    """A table of texts.
-
-    Attributes:
-        header: names of the columns.
-        batches: the rows after the header, read as they are asked for.
-        warnings: what was unusual about the form.
-    """
+    """A table of texts: names of columns, rows as they are asked for, and what was unusual."""
 
     header: list[str]
     batches: Iterator[CsvBatch]
@@ -80,7 +74,7 @@ def open_csv(file: TextFile, separator: str | None = None) -> CsvRows:
 
 
 def _row_counter(separator: str | None) -> Callable[[Iterator[str]], int]:
-    """Tells the row on which lines end; line ends inside quotes do not count."""
+    """Counts the row on which lines end; line ends inside quotes do not count."""
 
     def count(lines: Iterator[str]) -> int:
         """Rows so far, by the separator that the lines show where none is given."""
@@ -294,7 +288,7 @@ def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: 
 
 
 def is_usual(name: str) -> bool:
-    """Tell a usual name of a column of images, texts, labels, splits or groups."""
+    """Detect a usual name of a column of images, texts, labels, splits or groups."""
     return name.lower() in _USUAL
 
 
@@ -309,7 +303,7 @@ def named(header: Sequence[str]) -> list[str]:
 
 
 def names_source(name: str) -> bool:
-    """Tell a column that says which examples belong together by its name: `user_id`, `tweet.user.id`."""
+    """Detect a column that says which examples belong together by its name: `user_id`, `tweet.user.id`."""
     return _source(name) in SOURCE_NAMES
 
 
@@ -319,7 +313,7 @@ def place_of_source(name: str) -> int:
 
 
 def names_id(name: str) -> bool:
-    """Tell a column of identifiers by its name: `id`, `tweet.id`, `userId`; they are no texts."""
+    """Detect a column of identifiers by its name: `id`, `tweet.id`, `userId`; they are no texts."""
     if re.search(r"(?i:(^|[\W_])id$)|[a-z](Id|ID)$", name):
         return True
     return names_source(name) and name.lower().endswith("id")

@@ -1,10 +1,4 @@
-"""A table of any form: its first rows in memory, the others as they are asked for; data frames as tables.
-
-Names of integer labels, as Hugging Face's `datasets` writes them into the metadata of a table.
-
-A column of the feature `ClassLabel` holds the numbers 0, 1, 2 ..., and its names stand in the schema's
-metadata under `huggingface`; -1 is no label.
-"""
+"""A table of any form: its first rows in memory, the others as they are asked for; data frames as tables."""
 
 import json
 import os
@@ -23,6 +17,8 @@ from pellucid.strict import parse_line
 # Rows that are read at once: at first, when columns are chosen from them, and afterwards.
 ROWS_FIRST, ROWS_LATER = 1_000, 10_000
 
+# A column of the feature `ClassLabel` of Hugging Face's `datasets` holds 0, 1, 2 ... and -1 for no label; the
+# names stand in the schema's metadata.
 _KEY = b"huggingface"
 _NO_LABEL = -1
 _MOST_CLASSES = 1_000_000
@@ -100,9 +96,6 @@ def struct_of_image(kind: Any) -> bool:
     )
 
 
-# A table of any form: its first rows in memory, the others as they are asked for.
-
-
 class Block(NamedTuple):
     """Some rows of a table, column by column.
 
@@ -173,8 +166,6 @@ def table_of_columns(place: str, columns: Mapping[str, Sequence[Any]]) -> Table:
     most = max(1, min(ROWS_FIRST, CELLS // max(1, len(columns))))
     return Table(place, block(list(columns), 0, min(rows, most)), read)
 
-
-# Inputs of a table: the values of one column, or those of several that are joined to one text.
 
 _MOST, _LONGEST = 100, 1000
 

@@ -27,24 +27,7 @@ from pellucid.data.tables.workbooks import open_workbook
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 
-_TYPES = frozenset(
-    (
-        "",
-        "c",
-        "continuous",
-        "numeric",
-        "n",
-        "d",
-        "discrete",
-        "categorical",
-        "s",
-        "string",
-        "text",
-        "t",
-        "time",
-        "basket",
-    )
-)
+_TYPES = frozenset(("", *"c continuous numeric n d discrete categorical s string text t time basket".split()))
 _ROLES = frozenset(("class", "c", "meta", "m", "ignore", "i", "weight", "w"))
 _FLAGGED = re.compile(r"([cimw]?[CDNST]?|[CDNST][cimw])#(.*)", re.DOTALL)
 _IS_TEXT = "include=True"  # of Orange's add-on for texts
@@ -53,15 +36,7 @@ _CLASS, _IGNORED, _WEIGHT = "c", "i", "w"
 
 
 class OrangeHeader(NamedTuple):
-    """Columns as the header describes them.
-
-    Attributes:
-        names: of all columns.
-        left_out: columns that are to be ignored, or hold weights.
-        label: the column marked as the class, if one is.
-        input: the column marked as the text, if one is.
-        rows: further rows that belong to the header.
-    """
+    """Columns as the header describes them; `rows` are further ones that belong to it."""
 
     names: list[str]
     left_out: frozenset[str]
@@ -108,12 +83,12 @@ def orange_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Orang
 
 
 def _is_type(cell: str) -> bool:
-    """Tell the name of a type, or a list of the values that a column may have."""
+    """Detect the name of a type, or a list of the values that a column may have."""
     return cell.strip().lower() in _TYPES or len(cell.split()) > 1
 
 
 def _is_role(cell: str) -> bool:
-    """Tell roles and attributes such as `key=value`, parted by spaces."""
+    """Detect roles and attributes such as `key=value`, separated by spaces."""
     return all(word.lower() in _ROLES or "=" in word[1:] for word in cell.split())
 
 
@@ -132,14 +107,11 @@ def _flag_of(flags: str) -> str:
 
 
 def _header(names: list[str], roles: Sequence[str], texts: Sequence[str], rows: int) -> OrangeHeader:
-    of_role = {role: [name for name, own in zip(names, roles, strict=True) if own == role] for role in roles}
-    classes = of_role.get(_CLASS, [])
-    left_out = frozenset((*of_role.get(_IGNORED, []), *of_role.get(_WEIGHT, [])))
-    return OrangeHeader(names, left_out, _only(classes), _only(texts), rows)
-
-
-def _only(names: Sequence[str]) -> str | None:
-    return names[0] if len(names) == 1 else None
+    pairs = list(zip(names, roles, strict=True))
+    classes = [name for name, role in pairs if role == _CLASS]
+    left_out = frozenset(name for name, role in pairs if role in (_IGNORED, _WEIGHT))
+    label, text = (each[0] if len(each) == 1 else None for each in (classes, texts))
+    return OrangeHeader(names, left_out, label, text, rows)
 
 
 # Lines as fastText trains on them: `__label__positive some text`, one example on each.
@@ -152,7 +124,7 @@ _LOOKED_AT = 64
 
 
 def is_fasttext(path: Path) -> bool:
-    """Tell a file of such lines by its first characters, whatever its name."""
+    """Detect a file of such lines by its first characters, whatever its name."""
     if ends_like_image(path.name) or not os.path.isfile(path):
         return False
     try:
@@ -197,7 +169,7 @@ def _batches(file: TextFile) -> Iterator[_Lines]:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
-            text, label = _parted(line.strip(), f"{file.place}: row {number}")
+            text, label = _text_and_label(line.strip(), f"{file.place}: row {number}")
             batch.texts.append(text)
             batch.labels.append(label)
             batch.numbers.append(number)
@@ -209,7 +181,7 @@ def _batches(file: TextFile) -> Iterator[_Lines]:
         yield batch
 
 
-def _parted(line: str, place: str) -> tuple[str, str | None]:
+def _text_and_label(line: str, place: str) -> tuple[str, str | None]:
     """Text and label of a line; the label may stand anywhere between spaces, as it may for fastText.
 
     Raises: `DataError` if there are several labels.
@@ -230,11 +202,8 @@ def _parted(line: str, place: str) -> tuple[str, str | None]:
     return f"{before}{after.lstrip()}".strip(), labels[0]
 
 
-# Tables of inputs and labels in every form, packed with gzip or not, read as a stream where they can be.
-#
 # Rows are named as people see them: in CSV, TSV and workbooks the header counts, as in a spreadsheet; in
-# JSONL
-# and fastText a row is a line; in Parquet and arrays of JSON the first row is 1.
+# JSONL and fastText a row is a line; in Parquet and arrays of JSON the first row is 1.
 
 # Endings of tables; each but the last may be followed by `.gz`.
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".xlsx")
@@ -249,7 +218,7 @@ _OTHERS = {
 
 
 def is_table(path: Path) -> bool:
-    """Tell a table by its ending, `.gz` added or not, or by the first label of lines of fastText."""
+    """Detect a table by its ending, `.gz` added or not, or by the first label of lines of fastText."""
     form = _form(path)
     return form in TABLE_SUFFIXES or form in _OTHERS or is_fasttext(path)
 

@@ -135,8 +135,6 @@ class ColumnarFile:
         place: its name as the user gave it.
     """
 
-    form = ""
-
     def __init__(self, path: Path, place: str) -> None:
         self._place = place
         with naming_unreadable(place):
@@ -364,15 +362,14 @@ class ColumnarFile:
         except (DataError, MemoryError):
             raise
         except _damages() as error:
+            form = type(self).__name__.removesuffix("File")
             raise DataError(
-                f"{self._place}: not a readable {self.form} file ({_short(error)}); use an undamaged copy"
+                f"{self._place}: not a readable {form} file ({_short(error)}); use an undamaged copy"
             ) from error
 
 
 class ParquetFile(ColumnarFile):
     """A Parquet file, whose groups of rows are read one after the other."""
-
-    form = "Parquet"
 
     def _open(self) -> tuple[Any, list[int]]:
         from pyarrow import parquet
@@ -437,8 +434,6 @@ class ParquetFile(ColumnarFile):
 
 class ArrowFile(ColumnarFile):
     """An Arrow stream, as `save_to_disk` of Hugging Face's `datasets` leaves it: one batch is in memory."""
-
-    form = "Arrow"
 
     def _open(self) -> tuple[Any, list[int]]:
         with self._content() as file:

@@ -25,12 +25,7 @@ _MOST_TO_ONE = 1_100  # no deflate stream grows more than 1,032-fold
 
 @dataclass
 class Meter:
-    """Bytes that were read of a file.
-
-    Attributes:
-        read: so far, ahead of the rows by a block.
-        most: where reading is refused.
-    """
+    """Bytes that were read of a file so far, ahead of the rows by a block, and where reading is refused."""
 
     read: int = 0
     most: int = sys.maxsize
@@ -144,8 +139,6 @@ def naming_unreadable(place: str) -> Iterator[None]:
         raise DataError(f"{place}: cannot be read ({reason.lower()})") from error
 
 
-# Text files as bytes on disk: which encoding they are in, and where they break it.
-
 _LOOKED_AT = 1000
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -203,12 +196,7 @@ def _used(encoding: str | None, start: bytes) -> str:
 
 
 class Decoded(NamedTuple):
-    """A text and how it was read.
-
-    Attributes:
-        text: without its byte order mark.
-        encoding: such as `utf-8`.
-    """
+    """A text without its byte order mark, and the encoding it was read in."""
 
     text: str
     encoding: str
@@ -233,13 +221,7 @@ def _not_encoded(encoding: str, found: int) -> str:
 
 @dataclass(frozen=True)
 class TextFile:
-    """A file of lines, packed with gzip or not, that is read as a stream.
-
-    Attributes:
-        path: the file.
-        place: how the user named it.
-        encoding: what it is read with.
-    """
+    """A file of lines, packed with gzip or not, that is read as a stream; `place` is its name in messages."""
 
     path: Path
     place: str
