@@ -55,15 +55,14 @@ def killed_and_resumed(begin, step, folder, every):
 KILLED_PREDICTS = """
 import json, os, random, signal, sys
 import numpy, torch, torch._dynamo, pyarrow.parquet, scipy.special, safetensors.numpy, PIL.Image
-from pellucid.answering import explain, predict, unfinished
-from pellucid.answering.incoming import images as incoming_images
+from pellucid.answering import explain, incoming, predict, resumable_output
 from pellucid.cli.main import main
-from pellucid.data.reading.inputs import images as inputs
+from pellucid.data.reading import inputs
 
 PIL.Image.init()  # all that a fork would have to load anew
 asked = json.loads(sys.argv[1])
 draws = random.Random(asked["seed"])
-unfinished._SECONDS_BETWEEN = 0.0
+resumable_output._SECONDS_BETWEEN = 0.0
 inputs._MOST_IN_BLOCK = 16
 calls = 0
 
