@@ -11,9 +11,9 @@ from pellucid.networks import Network
 from pellucid.reference import RULES, Line, Numbers, update, walk, walk_back
 from pellucid.reference.normalisation import running_statistics
 from pellucid.settings import Settings
+from pellucid.training.objectives import LOSSES
 from pellucid.training.optimisers import BETAS, MOMENTUM, build_optimizer, learning_rate
 from pellucid.training.recipe import Recipe
-from pellucid.training.steps import LOSSES
 from reference.masks import draws_of
 from reference.real_networks import IS_SPAM, images, of_images, of_texts, tokens
 

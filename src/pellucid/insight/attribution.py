@@ -23,22 +23,13 @@ from pellucid.insight.input_pieces import ImagePieces, Pieces, TokenPieces, Word
 from pellucid.insight.opened_networks import still
 from pellucid.networks import Network
 
-# Tests of explanations: does the answer follow them, and do they follow the network?
-#
-# **Deletion and insertion.** Pieces are taken out of the input, those with the largest scores first, and the
-# answer is followed; then put into an empty one in the same order. A good order loses the answer early and
-# wins it early: its gain is the area under the second curve less the area under the first. The same is done
-# for random orders. An explanation passes where its gain is larger than that of every one of 20 random
-# orders, which chance would bring about once in 21 times.
-#
-# **Randomised weights.** The same explanation of a network whose weights were put in random order should look
-# different; where it does not, it shows the input and not the network. It passes where the mean of the
-# absolute rank correlations with the explanations of 3 such networks is at most one half.
-#
-# Source: Petsiuk, Das and Saenko 2018, "RISE", arXiv:1806.07421, section 4.2; Adebayo et al. 2018, "Sanity
-# checks for saliency maps", NeurIPS, section 3.
+# Tests of explanations. Deletion and insertion (Petsiuk, Das and Saenko 2018, "RISE", arXiv:1806.07421,
+# section 4.2): pieces are taken out of the input by their scores, or put into an empty one; a good order
+# loses the answer early, and wins it early. Randomised weights (Adebayo et al. 2018, "Sanity checks for
+# saliency maps", NeurIPS, section 3): an explanation that looks the same for shuffled weights shows the input
+# and not the network.
 
-# Random orders that an explanation has to beat.
+# Random orders that an explanation has to beat, which chance brings about once in 21 times.
 ORDERS = 20
 
 # Rank correlation with explanations of randomised networks that still passes.
@@ -175,13 +166,7 @@ def _ranks(scores: Float64[np.ndarray, " pieces"]) -> Float64[np.ndarray, " piec
     return middles[places]
 
 
-# Network with its weights in random order, for the test whether an explanation follows the weights.
-#
-# The numbers of every weight tensor are put in random order, so that their size and spread stay and what was
-# learnt is gone. (The networks' own start would not do: some layers start as what they were given.)
-#
-# Source: Adebayo et al. 2018, "Sanity checks for saliency maps", NeurIPS, section 3.1 (all layers at once),
-# there with weights drawn afresh.
+# Weights are shuffled, not drawn: their size and spread stay, and some layers start as what they were given.
 
 # Randomised networks that an explanation is compared with.
 NETWORKS = 3

@@ -84,13 +84,9 @@ def autoencoder_program(network: Autoencoder, label: int) -> Program:
     ).eval()
 
 
-# A generative adversarial network as a program: generator, discriminator, and both losses.
-#
-# The discriminator stands in it three times with the same weights, because its losses ask it three times: of
-# the image that is given, of the made image as it learns from it, and of the made image as the generator
-# learns from its score. So the gradient of the sum of both losses is, in each place, the one that training
-# takes there: the made image is given to the second as it is, and no gradient of the discriminator's loss
-# reaches the generator.
+# The discriminator is there three times with the same weights, because its losses ask it three times: of the
+# given image, of the made one as it learns from it, and of the made one as the generator learns from its
+# score. So each place has the gradient that training takes there.
 
 GENERATOR, ON_GIVEN = "generator, its averaged weights", "discriminator on the given image"
 ON_MADE, AS_JUDGED = "discriminator on the made image", "the made image as the generator learns from it"

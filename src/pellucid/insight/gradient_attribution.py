@@ -137,16 +137,6 @@ def _mean_slope(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor, steps:
     return total / steps
 
 
-# Grad-CAM: the last maps, each weighted by its mean gradient, and the positive part of their sum.
-#
-# $$\alpha_k = \frac{1}{RC} \sum_{r,c} \frac{\partial F}{\partial A_{krc}}, \qquad
-#   G_{rc} = \max\Bigl(0, \sum_k \alpha_k A_{krc}\Bigr)$$
-#
-# with $A$ the maps before the network pools or flattens them, and $F$ as in `path_gradients.py`.
-#
-# Source: Selvaraju et al. 2017, "Grad-CAM: visual explanations from deep networks", ICCV, eq. 1 and 2.
-
-
 def has_maps(network: Network) -> bool:
     """True of convolutional networks of images; false of perceptrons and networks of texts."""
     return any(isinstance(layer, nn.Conv2d) for layer in network.modules()) and _last(network) is not None
@@ -155,7 +145,14 @@ def has_maps(network: Network) -> bool:
 def grad_cam(
     network: Network, image: Float[np.ndarray, "channels height width"], target: int | None
 ) -> Float64[np.ndarray, "height width"]:
-    """Grad-CAM of raw pixels for a class, or for a predicted number where `target` is `None`."""
+    r"""Grad-CAM of raw pixels for a class, or for a predicted number where `target` is `None`.
+
+    The last maps $A$, each weighted by its mean gradient, and the positive part of their sum:
+    $\alpha_k = \frac{1}{RC} \sum_{rc} \partial F / \partial A_{krc}$ and
+    $G_{rc} = \max(0, \sum_k \alpha_k A_{krc})$.
+
+    Source: Selvaraju et al. 2017, "Grad-CAM: visual explanations from deep networks", ICCV, eq. 1 and 2.
+    """
     asked = still(network).requires_grad_(True)
     kept: list[Tensor] = []
     last = _last(asked)

@@ -179,25 +179,22 @@ def _by_autograd(
     return found, seen
 
 
-# Chain rule of one weight: the gradients above it, and the numbers that it meets.
-#
-# A weight that is used at several places collects from all of them. With $\bar y$ the gradient at the
-# layer's units and $x_j$ the number that the weight $w$ meets at place $j$,
-#
-# $$\frac{\partial L}{\partial w} = \sum_j \bar y_j x_j$$
-#
-# In a recurrent layer $\bar y_j$ is the gradient at the sum inside a gate at step $j$, in which all later
-# steps are already contained.
-#
-# Source: Rumelhart, Hinton and Williams 1986, Nature 323, eq. 6; Goodfellow, Bengio and Courville 2016,
-# "Deep Learning", eq. 9.11, for weights that are shared; Werbos 1990, "Backpropagation through time", eq. 12.
-
 Index = tuple[int, ...]
 Terms = tuple[Float64[np.ndarray, " terms"], Float64[np.ndarray, " terms"]]
 
 
 def terms_of(line: Line, backward: Backward, part: int, index: Index) -> Terms:
-    """Terms that add up to the gradient of one number of a layer's weight: gradients above, numbers met."""
+    r"""Terms that add up to the gradient of one number of a layer's weight: gradients above, numbers met.
+
+    $$\frac{\partial L}{\partial w} = \sum_j \bar y_j x_j$$
+
+    with $\bar y$ the gradient at the layer's units and $x_j$ the number that the weight $w$ meets at place
+    $j$; in a recurrent layer the gradient at the sum inside a gate at step $j$, which contains all later
+    steps.
+
+    Source: Rumelhart, Hinton and Williams 1986, Nature 323, eq. 6; Goodfellow, Bengio and Courville 2016,
+        "Deep Learning", eq. 9.11, for weights that are shared; Werbos 1990, eq. 12, for steps.
+    """
     taken, declared = [backward.values[name] for name in line.takes], LAYERS[line.kind].declared
     if line.kind in ("lstm", "gru"):
         # Weights of the input and of the state before meet these, biases a 1, at every step.
@@ -252,12 +249,6 @@ _TERMS: dict[str, Callable[[Line, np.ndarray, list[np.ndarray], int, Index], Ter
     "mixture-density": _of_mixture,
 }
 
-
-# Gradient of one weight: the chain rule with numbers, and three ways to the same value.
-#
-# By hand is the sum of the terms of `weight_terms`, as `pellucid.reference` adds them up; by autograd is
-# torch;
-# the third is a central difference of the loss.
 
 # A backbone bends at hundreds of thousands of places; a shorter step to both sides passes fewer of them.
 _NEARER = 64

@@ -50,17 +50,9 @@ def score_of(model: Model, inputs: object, target: int | None) -> Float64[np.nda
 class ImagePieces:
     """Image as cells of a grid.
 
-    Attributes:
-        shape: rows and columns of the grid.
-        pixels: the image.
-        paint: colour that a cell is painted with when it is taken out.
-        rows: cell in which each row of pixels lies.
-        columns: cell in which each column of pixels lies.
-
-    Args:
-        model: of images.
-        pixels: uint8 (height, width, channels), as the model takes them.
-        target: class in question; `None` where a number is predicted.
+    `shape`: rows and columns of the grid; `pixels`: the image; `paint`: colour that a cell is painted with
+    when it is taken out; `rows`: cell in which each row of pixels lies; `columns`: cell in which each column
+    of pixels lies; `model`: of images; `target`: class in question; `None` where a number is predicted.
     """
 
     shape: tuple[int, ...]
@@ -103,15 +95,8 @@ class TokenPieces:
 
     Of a bag of n-grams a piece is an n-gram, however often it stands in the text.
 
-    Attributes:
-        shape: number of pieces.
-        ids: what the network reads.
-        piece_of: piece in which each id lies.
-
-    Args:
-        model: a network of texts.
-        ids: of the text.
-        target: class in question; `None` where a number is predicted.
+    `shape`: number of pieces; `ids`: what the network reads; `piece_of`: piece in which each id lies;
+    `model`: a network of texts; `target`: class in question; `None` where a number is predicted.
     """
 
     shape: tuple[int, ...]
@@ -163,14 +148,9 @@ def _scores(outputs: np.ndarray, temperature: float, target: int | None) -> np.n
 class WordPieces:
     """Text as its words, neighbours together where they are many.
 
-    Attributes:
-        shape: number of pieces.
-        words: each piece as it stands in the text, with the space behind it.
-
-    Args:
-        model: of texts.
-        text: as it was written.
-        target: class in question; `None` where a number is predicted.
+    `shape`: number of pieces; `words`: each piece as it stands in the text, with the space behind it;
+    `model`: of texts; `text`: as it was written; `target`: class in question; `None` where a number is
+    predicted.
     """
 
     shape: tuple[int, ...]
@@ -203,20 +183,18 @@ def words_of(text: str) -> list[str]:
     return [text[start:end] for start, end in zip(firsts, [*firsts[1:], len(text)], strict=True)]
 
 
-# Loss of a model when a piece of the input is taken out: occlusion of images, leave-one-out of texts.
-#
-# Windows are three by three cells, around every second cell. The score of a cell is the mean loss over all
-# windows that cover it; the score of a word or token is what is lost without it alone.
-#
-# Source: Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks", ECCV, section 4.2;
-# Li, Monroe and Jurafsky 2016, "Understanding neural networks through representation erasure",
-# arXiv:1612.08220.
-
+# Windows of occlusion: three by three cells, around every second cell.
 _REACH, _APART = 1, 2
 
 
 def occlusion(pieces: Pieces) -> Float64[np.ndarray, " pieces"]:
-    """Fall of the class's probability, or of the number, without each piece; negative where it rises."""
+    """Fall of the class's probability, or of the number, without each piece; negative where it rises.
+
+    Of a cell of an image it is the mean over all windows that cover it.
+
+    Source: Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks", ECCV, section 4.2;
+        Li, Monroe and Jurafsky 2016, arXiv:1612.08220, for texts.
+    """
     gone = _windows(pieces.shape)
     whole = np.ones((1, gone.shape[1]), bool)
     answers = pieces.ask(np.concatenate([whole, ~gone]))

@@ -281,14 +281,6 @@ class KnownWords(nn.Module):
         return halves
 
 
-# Program: a network of several parts as steps, each a layer with what it takes and the part it belongs to.
-#
-# A classifier is a chain of layers from one input. A network that makes images is more: an encoder and a
-# decoder, a draw between them that takes noise, perhaps a second network that judges. Taken apart into steps
-# it
-# is opened like any other, layer by layer and part by part, and its loss is a sum of some of its steps.
-
-
 class Step(NamedTuple):
     """Step of a program.
 
@@ -302,20 +294,11 @@ class Step(NamedTuple):
 
 
 class Program(nn.Module):
-    """Network of several parts, step by step.
+    """Network of several parts, such as encoder and decoder, step by step; its loss is a sum of some steps.
 
-    Attributes:
-        steps: in the order of computation.
-        given: names of what it is given; `inputs` is the image.
-        output: name of the step that gives its answer.
-        terms: steps that add up to the loss, each a number for each example, and the factor of each.
-
-    Args:
-        layers: of the steps, by name; names of weights are theirs.
-        steps: see the attribute.
-        given: likewise.
-        output: likewise.
-        terms: likewise.
+    `steps`: in the order of computation; `given`: names of what it is given; `inputs` is the image; `output`:
+    name of the step that gives its answer; `terms`: steps that add up to the loss, each a number for each
+    example, and the factor of each; `layers`: of the steps, by name; names of weights are theirs.
     """
 
     steps: tuple[Step, ...]

@@ -142,33 +142,19 @@ def _floating(module: nn.Module) -> Iterator[Tensor]:
     return (value for value in module.state_dict().values() if value.is_floating_point())
 
 
-# `gan`: a generative adversarial network of convolutions, conditional where there are classes.
-#
-# Rule from the data to the layers:
-# - discriminator: convolutions that halve the image as `halving.py` has it; the first has 64 channels, each
-#   further one twice as many, 256 at most. No norm. Dense to a score for each class, of which the one of the
-#   image's class counts: a projection discriminator without a term of its own for all classes;
-# - generator: the same turned around, with batch norm, from 64 noise values and the class; a hyperbolic
-# tangent
-#   keeps grey levels in range;
-# - a copy of the generator keeps the running mean of its weights, and makes the images.
-#
-# `width` sets the channels of the first convolution, `depth` the number of convolutions, `latent` the number
-# of
-# noise values.
-#
-# Source: Goodfellow et al. 2014, "Generative adversarial nets", NeurIPS; Radford, Metz and Chintala 2016,
-#     arXiv:1511.06434, section 3, for the convolutions; Miyato and Koyama 2018, "cGANs with projection
-#     discriminator", arXiv:1802.05637, eq. 3.
+# `gan`: convolutions that halve the image, without norm, to a score for each class, of which the one of the
+# image's class counts (a projection discriminator without a term for all classes); the generator is the same
+# turned around. Source: Goodfellow et al. 2014, "Generative adversarial nets", NeurIPS; Radford, Metz and
+# Chintala 2016, arXiv:1511.06434, section 3; Miyato and Koyama 2018, arXiv:1802.05637, eq. 3.
 
 _GAN_WIDTH, _GAN_NOISE = 64, 64
 _GAN_ACTIVATION = "leaky-relu"
 
 
 def design_gan(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose convolutions and noise by the rule at the top of this file.
+    """Choose convolutions and noise: `width` is the channels of the first convolution.
 
-    Looks at `width`, `depth` and `latent`; `facts.outputs` is the number of classes, 1 where there are none.
+    `facts.outputs` is the number of classes, 1 where there are none.
 
     Raises: `UsageError` if the input is not an image of at least 8x8, or depth is 0 or too large for it.
     """

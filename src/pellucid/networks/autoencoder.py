@@ -241,12 +241,8 @@ class Autoencoder(Network):
         self.variance.fill_(self.standardise.std.square().mean())
 
 
-# Convolutions that halve an image, and the same turned around: parts of networks that make images.
-#
-# Rule from the data to the layers: 4x4 convolutions at every second pixel, each halving the image, while 4
-# rows
-# and columns are left (two at 28 pixels, one at 8). Turned around: a dense layer and then transposed
-# convolutions to the very size of the image, odd sides too.
+# Convolutions that halve an image while 4 rows and columns are left, and the same turned around: a dense
+# layer, then transposed convolutions to the very size of the image, odd sides too.
 
 _SMALLEST_MAP = 4
 _MOST_TIMES_WIDTH = 4
@@ -331,23 +327,10 @@ def doubling(config: NetworkConfig, given: int) -> OrderedDict[str, nn.Module]:
     return layers
 
 
-# `vae`: a variational autoencoder of convolutions, with a mixture for each class as its prior.
-#
-# Rule from the data to the layers:
-# - encoder: convolutions that halve the image as `halving.py` has it; the first has 32 channels, each further
-#   one twice as many, 128 at most.
-#   Dense to a mean and a variance of each latent number;
-# - latent numbers: 16 up to 16 pixels on the shorter side, 32 up to 48, 64 above;
-# - prior: for each class a mixture of 10 normal distributions, or of one for every 50 images where there are
-#   fewer: a single one has its mass where no image lies, and what is drawn there looks like nothing;
-# - decoder: the encoder turned around, dense and then transposed convolutions to the very size of the image,
-#   odd sides too; the class stands beside the latent numbers.
-#
-# `width` sets the channels of the first convolution, `depth` the number of convolutions. The likelihood is
-# that
-# of the sigma-VAE: one variance for all pixels, the best one for each batch, which spares a weight between
-# the
-# two terms of the loss (Rybkin et al. 2021, arXiv:2006.13202).
+# `vae`: encoder, a mixture for each class as prior, and the encoder turned around. A prior of one normal
+# distribution has its mass where no image lies, and what is drawn there looks like nothing. One variance for
+# all pixels, the best one for each batch, spares a weight between the two terms of the loss: the sigma-VAE of
+# Rybkin et al. 2021, arXiv:2006.13202.
 
 _VAE_WIDTH = 32
 _LATENT = ((16, 16), (48, 32))
@@ -357,9 +340,9 @@ _VAE_ACTIVATION = "relu"
 
 
 def design_vae(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose convolutions and latent numbers by the rule at the top of this file.
+    """Choose convolutions and latent numbers: `width` is the channels of the first convolution.
 
-    Looks at `width`, `depth` and `latent`; `facts.outputs` is the number of classes, 1 where there are none.
+    `facts.outputs` is the number of classes, 1 where there are none.
 
     Raises: `UsageError` if the input is not an image of at least 8x8, or depth is 0 or too large for it.
     """

@@ -1,12 +1,14 @@
 """Networks of images: `mlp`, `lenet` and `cnn`, each designed and assembled."""
 
 import dataclasses
+import math
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from torch import nn
 
 from pellucid.errors import UsageError
-from pellucid.networks.config import InputFacts, NetworkConfig, Stem
+from pellucid.networks.config import NO_OWN_LAYERS, InputFacts, NetworkConfig, OwnLayers, Stem
 from pellucid.networks.initialisation import WhiteningStem
 from pellucid.networks.layers import (
     Divide,
@@ -46,11 +48,30 @@ def _is_large(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and min(shape[1:]) >= SMALLEST_SIDE
 
 
-# `mlp`: dense layers from the flattened input to the logits, or to one number.
-#
-# With depth 0 there is no hidden layer and the network is softmax regression; with two classes its
-# probability depends on the difference of the two logits alone, which is one unit: the perceptron.
-# Where a number is predicted, depth 0 is linear regression.
+def _designed(
+    name: str,
+    settings: Settings,
+    facts: InputFacts,
+    widths: tuple[int, ...],
+    activation: str,
+    own: OwnLayers = NO_OWN_LAYERS,
+) -> NetworkConfig:
+    """Config of a network of images; `activation` is the one where the settings ask for none."""
+    return NetworkConfig(
+        name=name,
+        input_shape=facts.input_shape,
+        outputs=facts.outputs,
+        activation=settings.activation or activation,
+        pooling=settings.pooling,
+        dropout=settings.dropout or 0.0,
+        batch_norm=settings.batch_norm,
+        widths=widths,
+        own=own,
+    )
+
+
+# `mlp`. With depth 0 there is no hidden layer, and it is softmax regression, a perceptron where there are two
+# classes, or linear regression where a number is predicted.
 
 _MLP_DEPTH = 2
 _MLP_ACTIVATION = "relu"
@@ -63,38 +84,35 @@ def design_mlp(settings: Settings, facts: InputFacts) -> NetworkConfig:
     Two hidden layers of equal width: the power of two at or above twice the number of inputs,
     but not above that for the number of examples, between 32 and 512.
     """
-    inputs = 1
-    for length in facts.input_shape:
-        inputs *= length
+    inputs = math.prod(facts.input_shape)
     depth = _MLP_DEPTH if settings.depth is None else settings.depth
     width = min(_power_of_two(2 * inputs), _power_of_two(facts.examples))
     width = settings.width or min(_WIDEST_MLP, max(_NARROWEST_MLP, width))
-    return NetworkConfig(
-        name="mlp",
-        input_shape=facts.input_shape,
-        outputs=facts.outputs,
-        activation=settings.activation or _MLP_ACTIVATION,
-        pooling=settings.pooling,
-        dropout=settings.dropout or 0.0,
-        batch_norm=settings.batch_norm,
-        widths=(width,) * depth,
-    )
+    return _designed("mlp", settings, facts, (width,) * depth, _MLP_ACTIVATION)
 
 
 def assemble_mlp(config: NetworkConfig) -> Network:
     """Assemble a hidden layer for each of `widths`."""
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    units = 1
-    for length in config.input_shape:
-        units *= length
-    layers["flatten"] = nn.Flatten()
-    for number, width in enumerate(config.widths, start=1):
+    layers = OrderedDict[str, nn.Module](flatten=nn.Flatten())
+    units = _add_dense(layers, config, math.prod(config.input_shape), config.widths)
+    return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
+
+
+def _add_dense(
+    layers: OrderedDict[str, nn.Module],
+    config: NetworkConfig,
+    units: int,
+    widths: Sequence[int],
+    first: int = 1,
+) -> int:
+    """Add dense layers on so many units, numbered from `first`, and return how many the last one has."""
+    for number, width in enumerate(widths, start=first):
         layers[f"linear{number}"] = nn.Linear(units, width, bias=not config.batch_norm)
         layers[f"norm{number}"] = make_unit_norm(width, config.batch_norm)
         layers[f"activation{number}"] = make_activation(config.activation)
         layers[f"dropout{number}"] = make_dropout(config.dropout)
         units = width
-    return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
+    return units
 
 
 def _power_of_two(number: int) -> int:
@@ -102,20 +120,10 @@ def _power_of_two(number: int) -> int:
     return 1 << max(0, number - 1).bit_length()
 
 
-# `lenet`: LeNet-5 in spirit, for images of any size from 8x8.
-#
-# 5x5 convolutions (6 and 16 channels) with pooling and activation after each, then dense layers of
-# 120 and 84 units. As in the paper, pooling stands before the activation. At 28x28 with batch norm
-# off these are the familiar 61,706 parameters for ten classes.
-#
-# How it adapts to the image, on height and width apart:
-# - the first convolution is padded by 2, so it keeps the size; later ones are not padded, as in
-#   the paper, unless fewer than 8 rows or columns are left: then they are, too;
-# - all pools share one window, the smallest from 2 up that leaves at most 8 rows and columns;
-# - a window never exceeds the rows or columns that are left.
-#
-# Source: LeCun, Bottou, Bengio and Haffner 1998, "Gradient-based learning applied to document
-# recognition", section II.B.
+# `lenet`: LeNet-5 in spirit, for images of any size from 8x8. As in the paper, convolutions are not padded,
+# but for the first, which keeps the size, and where fewer than 8 rows or columns are left; pooling comes
+# before the activation. Source: LeCun, Bottou, Bengio and Haffner 1998, "Gradient-based learning applied to
+# document recognition", section II.B.
 
 _LENET_KERNEL = 5
 _LENET_WIDTH, _LENET_STAGES = 6, 2
@@ -137,16 +145,7 @@ def design_lenet(settings: Settings, facts: InputFacts) -> NetworkConfig:
     if stages == 0:
         raise UsageError("--depth: lenet needs at least 1 convolution, found 0; choose mlp for none")
     channels = [width] + [max(1, width * 16 // 6) * 2 ** min(number, 3) for number in range(stages - 1)]
-    return NetworkConfig(
-        name="lenet",
-        input_shape=facts.input_shape,
-        outputs=facts.outputs,
-        activation=settings.activation or _LENET_ACTIVATION,
-        pooling=settings.pooling,
-        dropout=settings.dropout or 0.0,
-        batch_norm=settings.batch_norm,
-        widths=(*channels, width * 20, width * 14),
-    )
+    return _designed("lenet", settings, facts, (*channels, width * 20, width * 14), _LENET_ACTIVATION)
 
 
 def assemble_lenet(config: NetworkConfig) -> Network:
@@ -175,12 +174,7 @@ def assemble_lenet(config: NetworkConfig) -> Network:
         channels = width
     layers["flatten"] = nn.Flatten()
     units = channels * size[0] * size[1]
-    for number, width in enumerate((first, second), start=len(convolutions) + 1):
-        layers[f"linear{number}"] = nn.Linear(units, width, bias=not config.batch_norm)
-        layers[f"norm{number}"] = make_unit_norm(width, config.batch_norm)
-        layers[f"activation{number}"] = make_activation(config.activation)
-        layers[f"dropout{number}"] = make_dropout(config.dropout)
-        units = width
+    units = _add_dense(layers, config, units, (first, second), len(convolutions) + 1)
     return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
 
 
@@ -202,30 +196,13 @@ def _window(side: int, stages: int) -> int:
         window += 1
 
 
-# `cnn`: whitening stem, residual blocks, global pool, linear head.
-#
-# Rule from the data to the layers:
-# - stem: patches of 2x2 pixels at every pixel; from 48 pixels on the shorter side 2x2 at every
-#   second, from 96 4x4 at every fourth. One pair of filters, eigenvector and negative, per value of
-#   a patch, at most 32 pairs;
-# - blocks: each halves the image while 3 rows and columns are left. Where fewer than two can,
-#   there are two all the same;
-# - widths: the last three blocks have 32, 96, 128 channels for grey images and 48, 128, 192 for
-#   colour, with the preset `best` 64, 128, 256 and 64, 192, 256; two blocks take the last two of
-#   these; a block before them has half the channels of the next. Below 2,000 training examples
-#   three quarters of that; always a multiple of 16, which the processor's kernels like;
-# - `width` sets the channels of the first block, the others in proportion; `depth` cuts the row of
-#   blocks short or repeats the last one, without halving.
-#
-# Where there is little time `small_cnn` puts single convolutions and a dense layer in the blocks' place, so
-# that the same time holds several times as many epochs. The patches of its stem lie twice as far apart, and
-# touch each other: 2x2 pixels at every second, from 48 pixels on 4x4, from 96 on 8x8. There is a convolution
-# for each halving, at least two, of 16 channels, the last one of 64, for colour 48 and 96; the dense layer
-# has
-# 256 units.
-#
-# Dropout acts once, after the last norm: before a norm it would shift the variance that the norm
-# learns (Li et al. 2018, arXiv:1801.05134).
+# `cnn`: whitening stem, residual blocks, global pool, linear head. The stem's patches lie closer in small
+# images. A block halves the map while 3 rows and columns are left; where fewer than two can, there are two
+# all the same. Small data take narrower blocks, always by multiples of 16, which the processor's kernels
+# like. Dropout acts once, after the last norm: before a norm it would shift the variance that the norm learns
+# (Li et al. 2018, arXiv:1801.05134). Where there is little time, `small_cnn` has single convolutions and a
+# dense layer in the blocks' place and a stem of touching patches, so that the same time holds several times
+# as many epochs.
 
 _SMALLEST_MAP = 3
 _FEWEST_BLOCKS = 2
@@ -240,9 +217,10 @@ _LOGIT_DIVISOR = 3.0  # keeps the first probabilities near uniform
 
 
 def design_cnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose stem, blocks and widths by the rule at the top of this file.
+    """Choose stem, blocks and widths.
 
-    Looks at `preset`, `width` and `depth`.
+    `width` sets the channels of the first block, the others in proportion; `depth` cuts the row of blocks
+    short or repeats the last one, without halving.
 
     Raises: `UsageError` if the input is not an image of at least 8x8, or depth is 0.
     """
@@ -253,21 +231,12 @@ def design_cnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
     stride = 1 if shorter < 48 else 2 if shorter < 96 else 4
     halvings = _halvings(shorter, stride)
     widths = _cnn_widths(settings, facts, max(_FEWEST_BLOCKS, halvings))
-    return NetworkConfig(
-        name="cnn",
-        input_shape=facts.input_shape,
-        outputs=facts.outputs,
-        activation=settings.activation or _CNN_ACTIVATION,
-        pooling=settings.pooling,
-        dropout=settings.dropout or 0.0,
-        batch_norm=settings.batch_norm,
-        widths=widths,
-        own=_stem(channels, stride, min(len(widths), halvings)),
-    )
+    stem = _stem(channels, stride, min(len(widths), halvings))
+    return _designed("cnn", settings, facts, widths, _CNN_ACTIVATION, stem)
 
 
 def small_cnn(config: NetworkConfig) -> NetworkConfig:
-    """A network of single convolutions and a dense layer in the place of a `cnn`, by the rule at the top."""
+    """A network of single convolutions and a dense layer in the place of a `cnn`."""
     channels, *size = config.input_shape
     stride = 2 * config.layers(Stem).stem_stride
     halvings = _halvings(min(size), stride)
@@ -294,7 +263,6 @@ def assemble_cnn(config: NetworkConfig) -> Network:
     Raises: `ValueError` if the config does not describe a cnn.
     """
     stem = config.layers(Stem)
-    # Refuse a config whose layers could not stand on one another with a `ValueError`.
     require_large_input(config)
     channels, *size = config.input_shape
     if not 1 <= stem.stem_kernel <= SMALLEST_SIDE or not 1 <= stem.stem_stride <= SMALLEST_SIDE:

@@ -15,12 +15,8 @@ class Standardise(nn.Module):
 
     $$y = (x - \mu) / \sigma$$
 
-    Attributes:
-        mean: one number per channel or feature, in raw units (pixels 0 to 255).
-        std: likewise, never 0.
-
-    Args:
-        input_shape: `(channels, height, width)` or `(features,)`; only the first length matters.
+    `mean`: one number per channel or feature, in raw units (pixels 0 to 255); `std`: likewise, never 0;
+    `input_shape`: `(channels, height, width)` or `(features,)`; only the first length matters.
     """
 
     mean: Tensor

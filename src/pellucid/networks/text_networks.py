@@ -1,6 +1,7 @@
 """Networks of texts: `bag`, `text-cnn`, `rnn`, `word-vectors` and `sentence-encoder`."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -9,11 +10,13 @@ from pellucid.errors import UsageError
 from pellucid.networks.backbone import HeadSizes, make_head
 from pellucid.networks.config import (
     MANY_CLASSES,
+    NO_OWN_LAYERS,
     Attention,
     Filters,
     Grams,
     InputFacts,
     NetworkConfig,
+    OwnLayers,
     Recurrent,
 )
 from pellucid.networks.layers import make_activation, make_dropout
@@ -22,15 +25,54 @@ from pellucid.networks.text_layers import BothWays, EmbeddingBag, MeanAndMax, Pa
 from pellucid.networks.transformer import Transformer, TransformerLayer
 from pellucid.settings import Settings
 
+
+def _designed(
+    name: str,
+    settings: Settings,
+    facts: InputFacts,
+    widths: tuple[int, ...],
+    *,
+    activation: str,
+    dropout: float,
+    embedding: int = 0,
+    pooling: str = "max",
+    own: OwnLayers = NO_OWN_LAYERS,
+) -> NetworkConfig:
+    """Config of a network of texts; activation and dropout are those where the settings ask for none."""
+    return NetworkConfig(
+        name=name,
+        input_shape=facts.input_shape,
+        outputs=facts.outputs,
+        activation=settings.activation or activation,
+        pooling=pooling,
+        dropout=dropout if settings.dropout is None else settings.dropout,
+        batch_norm=False,
+        widths=widths,
+        vocabulary=facts.vocabulary,
+        embedding=embedding,
+        own=own,
+    )
+
+
+def _add_dense(
+    layers: OrderedDict[str, nn.Module], config: NetworkConfig, units: int, widths: Sequence[int]
+) -> int:
+    """Add dense layers on so many units, numbered from 2, and return how many units the last one has."""
+    for number, width in enumerate(widths, start=2):
+        layers[f"linear{number}"] = nn.Linear(units, width)
+        layers[f"activation{number}"] = make_activation(config.activation)
+        layers[f"dropout{number}"] = make_dropout(config.dropout)
+        units = width
+    return units
+
+
 _BAG_WIDTHS = {"quick": 128, "standard": 128, "best": 256}
 _BAG_WIDTHS_OF_FEW = {**_BAG_WIDTHS, "quick": 64, "standard": 64}
 _BAG_ACTIVATION, _BAG_DROPOUT = "relu", 0.5
 
 
 def design_bag(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose width and depth by the rule at the top of this file.
-
-    Looks at `preset`, `width`, `depth`, `activation` and `dropout`, and at the number of classes.
+    """Choose width, by preset and number of classes, and depth.
 
     Raises: `UsageError` at depth 0.
     """
@@ -38,15 +80,13 @@ def design_bag(settings: Settings, facts: InputFacts) -> NetworkConfig:
     if depth < 1:
         raise UsageError("--depth: bag has at least 1 hidden layer; give 1 or more")
     widths = _BAG_WIDTHS if facts.outputs >= MANY_CLASSES else _BAG_WIDTHS_OF_FEW
-    return NetworkConfig(
-        name="bag",
-        input_shape=facts.input_shape,
-        outputs=facts.outputs,
-        activation=settings.activation or _BAG_ACTIVATION,
-        dropout=_BAG_DROPOUT if settings.dropout is None else settings.dropout,
-        batch_norm=False,
-        widths=(settings.width or widths[settings.preset],) * depth,
-        vocabulary=facts.vocabulary,
+    return _designed(
+        "bag",
+        settings,
+        facts,
+        (settings.width or widths[settings.preset],) * depth,
+        activation=_BAG_ACTIVATION,
+        dropout=_BAG_DROPOUT,
         own=Grams(groups=facts.groups or (UNKNOWN + 1, facts.vocabulary)),
     )
 
@@ -58,25 +98,17 @@ def assemble_bag(config: NetworkConfig) -> Network:
     """
     if not config.widths or len(config.groups) < 2:
         raise ValueError("bag: at least 1 of widths and 2 of groups expected")
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    units = config.widths[0]
-    layers["sum"] = EmbeddingBag(config.groups, units)
-    for number, width in enumerate(config.widths, start=1):
-        if number > 1:
-            layers[f"linear{number}"] = nn.Linear(units, width)
-        layers[f"activation{number}"] = make_activation(config.activation)
-        layers[f"dropout{number}"] = make_dropout(config.dropout)
-        units = width
+    first, *further = config.widths
+    layers = OrderedDict[str, nn.Module](
+        sum=EmbeddingBag(config.groups, first),
+        activation1=make_activation(config.activation),
+        dropout1=make_dropout(config.dropout),
+    )
+    units = _add_dense(layers, config, first, further)
     return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
 
 
-# `text-cnn`: filters over 2 to 5 neighbouring tokens, the largest value of each, dropout, linear head.
-#
-# Rule: 128 numbers for each token, 128 filters of each of the four widths, twice as many with the preset
-# `best`; dropout 0.5. `width` sets the filters of each width; `depth` puts so many dense layers of that many
-# units before the head. Pretrained vectors set the numbers of a token.
-#
-# Source: Kim 2014, arXiv:1408.5882.
+# `text-cnn`: filters of several widths, the largest value of each. Source: Kim 2014, arXiv:1408.5882.
 
 _TEXT_CNN_KERNELS = (2, 3, 4, 5)
 _TEXT_CNN_EMBEDDING = 128
@@ -85,17 +117,15 @@ _TEXT_CNN_ACTIVATION, _TEXT_CNN_DROPOUT = "relu", 0.5
 
 
 def design_text_cnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose sizes by the rule at the top of this file."""
+    """Choose sizes: `width` is the filters of each kernel, `depth` the dense layers before the head."""
     width = settings.width or _TEXT_CNN_FILTERS[settings.preset]
-    return NetworkConfig(
-        name="text-cnn",
-        input_shape=facts.input_shape,
-        outputs=facts.outputs,
-        activation=settings.activation or _TEXT_CNN_ACTIVATION,
-        dropout=_TEXT_CNN_DROPOUT if settings.dropout is None else settings.dropout,
-        batch_norm=False,
-        widths=(width,) * (1 + (settings.depth or 0)),
-        vocabulary=facts.vocabulary,
+    return _designed(
+        "text-cnn",
+        settings,
+        facts,
+        (width,) * (1 + (settings.depth or 0)),
+        activation=_TEXT_CNN_ACTIVATION,
+        dropout=_TEXT_CNN_DROPOUT,
         embedding=facts.embedding or _TEXT_CNN_EMBEDDING,
         own=Filters(kernels=_TEXT_CNN_KERNELS),
     )
@@ -117,21 +147,11 @@ def assemble_text_cnn(config: NetworkConfig) -> Network:
         config.vocabulary, config.embedding, kernels, filters, make_activation(config.activation)
     )
     layers["dropout1"] = make_dropout(config.dropout)
-    units = filters * len(kernels)
-    for number, width in enumerate(config.widths[1:], start=2):
-        layers[f"linear{number}"] = nn.Linear(units, width)
-        layers[f"activation{number}"] = make_activation(config.activation)
-        layers[f"dropout{number}"] = make_dropout(config.dropout)
-        units = width
+    units = _add_dense(layers, config, filters * len(kernels), config.widths[1:])
     return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
 
 
-# `rnn`: an LSTM or GRU over the text and one over the text backwards, largest and mean state, linear head.
-#
-# Rule: 128 numbers for each token, one layer of 128 units in either direction, twice as many with the preset
-# `best`; dropout 0.5. `width` sets the units, `depth` the number of layers, each of which sees both
-# directions
-# of the one below; `cell` is `lstm` unless `gru` is asked for. Pretrained vectors set the numbers of a token.
+# `rnn`: recurrent layers in both directions, each layer on both of the one below.
 
 _RNN_EMBEDDING = 128
 _RNN_WIDTHS = {"quick": 128, "standard": 128, "best": 256}
@@ -139,9 +159,7 @@ _RNN_CELL, _RNN_DROPOUT = "lstm", 0.5
 
 
 def design_rnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose cell and sizes by the rule at the top of this file.
-
-    Looks at `preset`, `cell`, `width`, `depth` and `dropout`.
+    """Choose cell and sizes: `width` is the units in either direction, `depth` the number of layers.
 
     Raises: `UsageError` at depth 0, or if an activation is asked for, which a cell has of its own.
     """
@@ -150,15 +168,13 @@ def design_rnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
         raise UsageError("--depth: rnn has at least 1 recurrent layer; give 1 or more")
     if settings.activation is not None:
         raise UsageError("--activation: the cells of rnn have sigmoid and tanh by design; leave it out")
-    return NetworkConfig(
-        name="rnn",
-        input_shape=facts.input_shape,
-        outputs=facts.outputs,
+    return _designed(
+        "rnn",
+        settings,
+        facts,
+        (settings.width or _RNN_WIDTHS[settings.preset],) * depth,
         activation="tanh",
-        dropout=_RNN_DROPOUT if settings.dropout is None else settings.dropout,
-        batch_norm=False,
-        widths=(settings.width or _RNN_WIDTHS[settings.preset],) * depth,
-        vocabulary=facts.vocabulary,
+        dropout=_RNN_DROPOUT,
         embedding=facts.embedding or _RNN_EMBEDDING,
         own=Recurrent(cell=settings.cell or _RNN_CELL),
     )
@@ -183,32 +199,25 @@ def assemble_rnn(config: NetworkConfig) -> Network:
     return Network(config, nn.Sequential(layers), nn.Linear(4 * config.widths[-1], config.outputs))
 
 
-# `word-vectors`: mean and largest values of pretrained vectors of words, and a head on them.
-#
-# It is made for vectors that were learnt elsewhere; they stay as they are, and only the head is trained.
-# Without such, by rule: 50 numbers for each word. `depth` and `width` set the hidden layers of the head, of
-# which there are none by default; dropout 0.1 before each of its layers.
-#
-# Source: Shen et al. 2018, arXiv:1805.09843.
+# `word-vectors`: made for vectors that were learnt elsewhere, which stay as they are below a head that is
+# trained. Source: Shen et al. 2018, arXiv:1805.09843.
 
 _WORD_VECTOR_SIZE = 50
 _WORD_VECTORS_ACTIVATION = "relu"
 
 
 def design_word_vectors(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose sizes by the rule at the top of this file."""
+    """Choose sizes: `width` and `depth` are those of the head, which has no hidden layer by default."""
     head = HeadSizes.of(settings)
-    return NetworkConfig(
-        name="word-vectors",
-        input_shape=facts.input_shape,
-        outputs=facts.outputs,
-        activation=settings.activation or _WORD_VECTORS_ACTIVATION,
-        pooling="average",
+    return _designed(
+        "word-vectors",
+        settings,
+        facts,
+        head.widths,
+        activation=_WORD_VECTORS_ACTIVATION,
         dropout=head.dropout,
-        batch_norm=False,
-        widths=head.widths,
-        vocabulary=facts.vocabulary,
         embedding=facts.embedding or _WORD_VECTOR_SIZE,
+        pooling="average",
     )
 
 
@@ -223,16 +232,9 @@ def assemble_word_vectors(config: NetworkConfig) -> Network:
     return Network(config, nn.Sequential(OrderedDict(words=words)), make_head(config, 2 * config.embedding))
 
 
-# `sentence-encoder`: a transformer over the tokens of a text, their mean at length 1, and a head on it.
-#
-# It is made for weights that were learnt elsewhere, whose sizes its config then has. Without such, by rule:
-# 64
-# numbers for each token, two layers of four heads, 256 units in their dense layers, GELU. `depth` and `width`
-# set the hidden layers of the head, of which there are none by default; dropout 0.1 before each of its
-# layers.
-#
-# Source: Devlin et al. 2019, arXiv:1810.04805, for the layers; Reimers and Gurevych 2019, arXiv:1908.10084,
-# for the mean over the tokens as the feature of a text.
+# `sentence-encoder`: made for weights that were learnt elsewhere, whose sizes its config then has. Source:
+# Devlin et al. 2019, arXiv:1810.04805; Reimers and Gurevych 2019, arXiv:1908.10084, for the mean over the
+# tokens.
 
 # Most tokens of a text: every one looks at every other, so that time and memory grow with its square.
 LONGEST_TEXT = 8_192
@@ -242,24 +244,23 @@ _ENCODER_ACTIVATION = "gelu"
 
 
 def design_sentence_encoder(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose sizes by the rule at the top of this file."""
+    """Choose sizes: `width` and `depth` are those of the head, which has no hidden layer by default."""
     head = HeadSizes.of(settings)
-    return NetworkConfig(
-        name="sentence-encoder",
-        input_shape=facts.input_shape,
-        outputs=facts.outputs,
-        activation=settings.activation or _ENCODER_ACTIVATION,
-        pooling="average",
+    own = Attention(
+        transformer_layers=_ENCODER_LAYERS,
+        attention_heads=_ENCODER_HEADS,
+        feed_forward=_ENCODER_FEED_FORWARD,
+    )
+    return _designed(
+        "sentence-encoder",
+        settings,
+        facts,
+        head.widths,
+        activation=_ENCODER_ACTIVATION,
         dropout=head.dropout,
-        batch_norm=False,
-        widths=head.widths,
-        vocabulary=facts.vocabulary,
         embedding=_ENCODER_EMBEDDING,
-        own=Attention(
-            transformer_layers=_ENCODER_LAYERS,
-            attention_heads=_ENCODER_HEADS,
-            feed_forward=_ENCODER_FEED_FORWARD,
-        ),
+        pooling="average",
+        own=own,
     )
 
 

@@ -24,10 +24,7 @@ def relu(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
 def relu_backward(
     gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
 ) -> Float[np.ndarray, "*shape"]:
-    r"""Gradient of `relu`: $\bar x = \bar y$ where $x > 0$, else 0; at 0, where there is no slope, 0.
-
-    Source: Nair and Hinton 2010.
-    """
+    r"""Gradient of `relu`: $\bar x = \bar y$ where $x > 0$, else 0; at 0, where there is no slope, 0."""
     return gradient * (inputs > 0)
 
 
@@ -43,10 +40,7 @@ def relu6(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
 def relu6_backward(
     gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
 ) -> Float[np.ndarray, "*shape"]:
-    r"""Gradient of `relu6`: $\bar x = \bar y$ where $0 < x < 6$, else 0; at the bends, too.
-
-    Source: Krizhevsky 2010.
-    """
+    r"""Gradient of `relu6`: $\bar x = \bar y$ where $0 < x < 6$, else 0; at the bends, too."""
     return gradient * ((inputs > 0) & (inputs < 6))
 
 

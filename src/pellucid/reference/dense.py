@@ -80,10 +80,7 @@ def dropout_backward(
     *,
     probability: float,
 ) -> tuple[Float[np.ndarray, "*shape"], None]:
-    r"""Gradient of `dropout`: $\bar x_j = m_j \bar y_j / (1 - p)$.
-
-    Source: Srivastava et al. 2014, section 4.
-    """
+    r"""Gradient of `dropout`: $\bar x_j = m_j \bar y_j / (1 - p)$."""
     del inputs
     return mask * gradient / (1 - probability), None
 

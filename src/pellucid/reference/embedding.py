@@ -56,10 +56,7 @@ def embedding_backward(
     tokens: Int64[np.ndarray, "batch length"],
     weight: Float[np.ndarray, "vocabulary size"],
 ) -> tuple[None, Float[np.ndarray, "vocabulary size"]]:
-    r"""Gradient of `embedding`: an id's vector collects from all places where the id stands.
-
-    Source: Bengio et al. 2003, section 2.
-    """
+    r"""Gradient of `embedding`: an id's vector collects from all places where the id stands."""
     of_weight = np.zeros(weight.shape, gradient.dtype)
     for n, t in np.ndindex(tokens.shape):
         if tokens[n, t] != 0:
@@ -85,10 +82,7 @@ def positional_embedding_backward(
     vectors: Float[np.ndarray, "batch length size"],
     weight: Float[np.ndarray, "places size"],
 ) -> tuple[Float[np.ndarray, "batch length size"], Float[np.ndarray, "places size"]]:
-    r"""Gradients of `positional_embedding`: $\bar x = \bar y$, $\bar P_{ti} = \sum_n \bar y_{nti}$.
-
-    Source: Devlin et al. 2018, section 3.
-    """
+    r"""Gradients of `positional_embedding`: $\bar x = \bar y$, $\bar P_{ti} = \sum_n \bar y_{nti}$."""
     of_weight = np.zeros(weight.shape, gradient.dtype)
     np.add.at(of_weight, _rows(vectors, weight), gradient.sum(axis=0))
     return gradient, of_weight

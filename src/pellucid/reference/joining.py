@@ -44,10 +44,7 @@ def add_backward(
     inputs: Float[np.ndarray, "*shape"],
     shortcut: Float[np.ndarray, "*shape"],
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
-    r"""Gradients of `add`: $\bar x = \bar h = \bar y$.
-
-    Source: He et al. 2015, eq. 1.
-    """
+    r"""Gradients of `add`: $\bar x = \bar h = \bar y$."""
     del inputs, shortcut
     return gradient, gradient
 
@@ -152,10 +149,7 @@ def turn_backward(
     values: Float[np.ndarray, "batch length channel"],
     order: Int64[np.ndarray, "batch length"],
 ) -> tuple[Float[np.ndarray, "batch length channel"], None]:
-    r"""Gradient of `turn`: $\bar x_{n \tau_t i} = \bar y_{nti}$.
-
-    Source: Schuster and Paliwal 1997.
-    """
+    r"""Gradient of `turn`: $\bar x_{n \tau_t i} = \bar y_{nti}$."""
     of_values = np.zeros_like(values)
     for n, tau in enumerate(order):
         of_values[n, tau] = gradient[n]

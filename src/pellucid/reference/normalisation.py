@@ -141,8 +141,6 @@ def fixed_norm_backward(
 
     $$\bar x_j = \bar y_j \gamma / \sqrt{\sigma^2 + \epsilon}, \quad
       \bar \gamma = \sum_j \bar y_j \hat x_j, \quad \bar \beta = \sum_j \bar y_j$$
-
-    Source: Ioffe and Szegedy 2015, algorithm 2.
     """
     del shift
     axes = _all_but_channels(inputs)

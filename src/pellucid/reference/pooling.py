@@ -70,10 +70,7 @@ def max_pool_backward(
     *,
     window: Pair,
 ) -> Float[np.ndarray, "batch channel height width"]:
-    r"""Gradient of `max_pool`: $\bar x$ is $\bar y_{nirc}$ at the winner of the window, 0 elsewhere.
-
-    Source: Scherer et al. 2010.
-    """
+    r"""Gradient of `max_pool`: $\bar x$ is $\bar y_{nirc}$ at the winner of the window, 0 elsewhere."""
     where = winners(inputs, window=window)
     of_inputs = np.zeros(inputs.shape, gradient.dtype)
     for n, i, r, c in np.ndindex(gradient.shape):
@@ -101,10 +98,7 @@ def average_pool_backward(
     *,
     window: Pair,
 ) -> Float[np.ndarray, "batch channel height width"]:
-    r"""Gradient of `average_pool`: $\bar P_{nirckl} = \bar y_{nirc} / (K M)$.
-
-    Source: LeCun et al. 1998, section II.B.
-    """
+    r"""Gradient of `average_pool`: $\bar P_{nirckl} = \bar y_{nirc} / (K M)$."""
     height, width = window
     shared = gradient[..., None, None] / (height * width)
     parts = np.broadcast_to(shared, (*gradient.shape, height, width))
@@ -126,10 +120,7 @@ def global_max_backward(
     gradient: Float[np.ndarray, "batch channel"],
     maps: Float[np.ndarray, "batch channel height width"],
 ) -> Float[np.ndarray, "batch channel height width"]:
-    r"""Gradient of `global_max`: $\bar x_{nirc} = \bar y_{ni} / m$ at the $m$ winners, 0 elsewhere.
-
-    Source: Scherer et al. 2010, with one window.
-    """
+    r"""Gradient of `global_max`: $\bar x_{nirc} = \bar y_{ni} / m$ at the $m$ winners, 0 elsewhere."""
     wins = maps == maps.max(axis=(2, 3), keepdims=True)
     m = wins.sum(axis=(2, 3), keepdims=True).astype(gradient.dtype)
     of_maps: np.ndarray = gradient[:, :, None, None] / m * wins
@@ -151,10 +142,7 @@ def global_average_backward(
     gradient: Float[np.ndarray, "batch channel"],
     maps: Float[np.ndarray, "batch channel height width"],
 ) -> Float[np.ndarray, "batch channel height width"]:
-    r"""Gradient of `global_average`: $\bar x_{nirc} = \bar y_{ni} / (RC)$.
-
-    Source: Lin et al. 2013, section 3.2.
-    """
+    r"""Gradient of `global_average`: $\bar x_{nirc} = \bar y_{ni} / (RC)$."""
     rows, columns = maps.shape[2:]
     return np.broadcast_to(gradient[:, :, None, None] / (rows * columns), maps.shape).copy()
 
@@ -187,10 +175,7 @@ def text_max_backward(
     values: Float[np.ndarray, "batch length channel"],
     places: Bool[np.ndarray, "batch length"],
 ) -> tuple[Float[np.ndarray, "batch length channel"], None]:
-    r"""Gradient of `text_max`: $\bar x_{nti} = \bar y_{ni} / m$ at the $m$ winners, 0 elsewhere.
-
-    Source: Collobert et al. 2011, section 3.3.
-    """
+    r"""Gradient of `text_max`: $\bar x_{nti} = \bar y_{ni} / m$ at the $m$ winners, 0 elsewhere."""
     wins = places[:, :, None] & (values == text_max(values, places)[:, None])
     m = wins.sum(axis=1, keepdims=True).astype(gradient.dtype)
     return gradient[:, None] / m * wins, None
@@ -215,9 +200,6 @@ def text_average_backward(
     values: Float[np.ndarray, "batch length channel"],
     places: Bool[np.ndarray, "batch length"],
 ) -> tuple[Float[np.ndarray, "batch length channel"], None]:
-    r"""Gradient of `text_average`: $\bar x_{nti} = \bar y_{ni} / |T_n|$ for $t \in T_n$, 0 elsewhere.
-
-    Source: Collobert et al. 2011, section 3.3.
-    """
+    r"""Gradient of `text_average`: $\bar x_{nti} = \bar y_{ni} / |T_n|$ for $t \in T_n$, 0 elsewhere."""
     shares = places / places.sum(axis=1, keepdims=True)
     return np.einsum("ni,nt->nti", gradient, shares.astype(values.dtype)), None

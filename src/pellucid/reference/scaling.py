@@ -58,10 +58,7 @@ def standardise_backward(
     mean: Float[np.ndarray, "channel ..."],
     deviation: Float[np.ndarray, "channel ..."],
 ) -> tuple[Float[np.ndarray, "batch channel *places"], None, None]:
-    r"""Gradient of `standardise`: $\bar x = \bar y / \sigma$.
-
-    Source: LeCun et al. 1998, section 4.3.
-    """
+    r"""Gradient of `standardise`: $\bar x = \bar y / \sigma$."""
     del inputs, mean
     return gradient / deviation, None, None
 
@@ -106,10 +103,7 @@ def rescale_backward(
     mean: Float[np.ndarray, "channel ..."],
     deviation: Float[np.ndarray, "channel ..."],
 ) -> tuple[Float[np.ndarray, "batch channel *places"], None, None]:
-    r"""Gradient of `rescale`: $\bar x = \bar y \, \sigma$.
-
-    Source: LeCun et al. 1998, section 4.3, the other way round.
-    """
+    r"""Gradient of `rescale`: $\bar x = \bar y \, \sigma$."""
     del inputs, mean
     return gradient * deviation, None, None
 
@@ -175,10 +169,7 @@ def resize_backward(
     size: Pair,
     channels: int,
 ) -> Float[np.ndarray, "batch channel height width"]:
-    r"""Gradient of `resize`: $\bar x_{nikl} = \sum_{rc} A_{rk} B_{cl} \bar y_{nirc}$, summed over copies.
-
-    Source: Turkowski 1990.
-    """
+    r"""Gradient of `resize`: $\bar x_{nikl} = \sum_{rc} A_{rk} B_{cl} \bar y_{nirc}$, summed over copies."""
     rows, columns = _both_shares(inputs, size)
     if channels != inputs.shape[1]:
         gradient = gradient.sum(axis=1, keepdims=True)
