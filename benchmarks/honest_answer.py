@@ -19,7 +19,7 @@ from measuring import command_line, heading, ran, show_parts, write_json
 DRIVER = """
 import json, sys, time
 
-from pellucid.pipeline import concluding, learning, reading, results
+from pellucid.pipeline import concluding, learning, results, train
 from pellucid.pipeline.learners import in_run
 from pellucid.cli.main import main
 
@@ -36,7 +36,7 @@ def timed(module, name, part):
     setattr(module, name, outer)
 
 for module, name, part in (
-    (reading, "prepare", "reading and checking"),
+    (train, "prepare", "reading and checking"),
     (learning, "train_baselines", "baselines"),
     (in_run, "train_in_run", "network"),
     (in_run, "on_network", "models on the network"),

@@ -47,12 +47,12 @@ DRIVER = """
 import json, os, sys, time
 
 from pellucid.cli.main import main
-from pellucid.pipeline import reading
+from pellucid.pipeline import train
 from pellucid.training.session import Session
-from pellucid.training.steps import ClassificationStep
+from pellucid.training.steps import TrainingStep
 
 moments = [time.time()]
-prepare, run, step = reading.prepare, Session.run, ClassificationStep.__call__
+prepare, run, step = train.prepare, Session.run, TrainingStep.__call__
 
 def timed_prepare(*arguments, **named):
     result = prepare(*arguments, **named)
@@ -69,7 +69,7 @@ def timed_step(*arguments, **named):
     print(json.dumps(moments), flush=True)
     os._exit(0)
 
-reading.prepare, Session.run, ClassificationStep.__call__ = timed_prepare, timed_run, timed_step
+train.prepare, Session.run, TrainingStep.__call__ = timed_prepare, timed_run, timed_step
 main(sys.argv[1:])
 """
 

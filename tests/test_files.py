@@ -1,12 +1,17 @@
 """The save protocol: what was there stays whole, whatever step fails."""
 
 import errno
+import gzip
 import hashlib
+import io
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
+import time
+import zlib
 from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +22,7 @@ from hypothesis import strategies as st
 
 from pellucid import files
 from pellucid.errors import RunLockedError, StorageError
+from pellucid.files import Unpacking
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 DiskUsage = namedtuple("DiskUsage", "total used free")
@@ -274,3 +280,40 @@ def test_a_lock_that_is_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
         files.locked(tmp_path),
     ):
         pass
+
+
+# --- files packed with gzip
+
+
+@given(st.lists(st.binary(max_size=3000), max_size=4), st.integers(1, 5000), st.integers(0, 8000))
+def test_unpacking_gives_what_was_packed(parts: list[bytes], size: int, place: int) -> None:
+    """Members one after the other, in any pieces, and from any place on."""
+    packed = b"".join(map(gzip.compress, parts)) + bytes(100 if parts else 0)
+    whole = b"".join(parts)
+    file = Unpacking(io.BytesIO(packed))
+    assert b"".join(iter(lambda: file.read(size), b"")) == whole
+    assert file.seek(place) == file.tell() == min(place, len(whole))
+    assert file.read() == whole[place:]
+
+
+def test_unpacking_gives_what_stands_before_the_damage() -> None:
+    packed = gzip.compress(random.Random(0).randbytes(100_000))
+    file = Unpacking(io.BytesIO(packed[:50_000]))
+    assert len(file.read()) > 49_000
+    with pytest.raises(EOFError, match="ended before the end-of-stream marker"):
+        file.read(1)
+    with pytest.raises(OSError, match="Not a gzipped file"):
+        Unpacking(io.BytesIO(b"none")).read()
+    with pytest.raises(zlib.error, match="incorrect data check"):
+        list(iter(Unpacking(io.BytesIO(packed[:-8] + bytes(8))).read, b""))
+
+
+@pytest.mark.parametrize("kind", ["a name without end", "members without content"])
+def test_gzip_without_content_is_refused_at_once(kind: str) -> None:
+    empty = gzip.compress(b"")
+    header = b"\x1f\x8b\x08\x08" + bytes(6)
+    packed = header + b"a" * (200 << 20) if "name" in kind else empty * 1_000_000
+    began = time.process_time()
+    with pytest.raises(OSError, match="more than a megabyte of headers without content"):
+        Unpacking(io.BytesIO(packed)).read()
+    assert time.process_time() - began < 2

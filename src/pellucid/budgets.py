@@ -89,9 +89,6 @@ COLUMNS = 100_000
 # Bytes of a table that are in memory at a time as rows: sized in bytes, because a row has no size.
 BLOCK_BYTES = 32 << 20
 
-# Bytes of one page of a Parquet file, which is unpacked at once. Writers make pages of 1 million.
-PAGE_BYTES = 256 << 20
-
 # Bytes that a row takes once it is listed: inputs, labels, splits and what is looked for in them. 10 million
 # rows of two short texts took 2.5 GB.
 ROW_BYTES = 250
@@ -108,15 +105,6 @@ DOCUMENT = 64 << 20
 
 # Rows of a sheet of a workbook, as many as Excel admits.
 SHEET_ROWS = 1 << 20
-
-# Files inside a workbook, which has a dozen and one for each sheet and image.
-PARTS = 10_000
-
-# Tags of a row of a sheet, or of another part of a workbook: Excel has rows of 16,384 cells of four tags.
-TAGS = 100_000
-
-# Bytes of a workbook without the end of a tag: a cell holds 32,767 characters.
-TAG_BYTES = 1 << 20
 
 # Memory that decoders of images share: large images are decoded one after the other.
 DECODING_BYTES = 600 << 20

@@ -7,7 +7,6 @@ old one intact. What is read is a regular file: a pipe, a socket or a device in 
 
 import contextlib
 import errno
-import gzip
 import hashlib
 import io
 import json
@@ -16,6 +15,7 @@ import secrets
 import shutil
 import stat
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from io import BufferedReader
@@ -70,12 +70,98 @@ def _opened(path: str | Path) -> tuple[int, int]:
     return number, status.st_size
 
 
-class Unpacking(gzip.GzipFile):
-    """A file packed with gzip, read unpacked; closing it closes the packed file too."""
+class Unpacking(io.BufferedIOBase):
+    """A file packed with gzip, read unpacked; closing it closes the packed file too.
+
+    Not by `gzip`, which takes minutes for a header of 200 MB and for millions of empty members: here both are
+    refused.
+    """
 
     def __init__(self, packed: BinaryIO) -> None:
-        super().__init__(fileobj=packed)
         self._packed = packed
+        self._restart()
+
+    def _restart(self) -> None:
+        self._packed.seek(0)
+        self._rest = b""
+        self._at = self._idle = 0
+        self._unpacker: Any = None  # of the member that is being read
+        self._members = 0
+        self._error: Exception | None = None
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is; going back begins anew."""
+        return True
+
+    def tell(self) -> int:
+        """The place of the next byte."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Go to a place, counted from the start."""
+        assert whence == os.SEEK_SET
+        if offset < self._at:
+            self._restart()
+        while self._at < offset and self.read(min(_BLOCK, offset - self._at)):
+            pass
+        return self._at
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """So many bytes, or all that are left; fewer where the file ends, or is damaged behind them.
+
+        Raises: `EOFError`, `OSError` or `zlib.error` where no byte is left before the damage.
+        """
+        found = bytearray()
+        most = sys.maxsize if size is None or size < 0 else size
+        while len(found) < most and self._error is None:
+            try:
+                if not (piece := self._unpacked(min(most - len(found), _BLOCK))):
+                    break
+                found += piece
+            except (EOFError, OSError, zlib.error) as error:
+                self._error = error
+        self._at += len(found)
+        if self._error is not None and not found and most:
+            raise self._error
+        return bytes(found)
+
+    def _unpacked(self, most: int) -> bytes:
+        """Some bytes, at most so many; none at the end."""
+        found = b""
+        while not found:
+            if len(self._rest) < 2:
+                self._rest += self._packed.read(_BLOCK >> 4)
+            if self._unpacker is None and not self._begins_member():
+                return b""
+            if not self._rest:
+                raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+            before = len(self._rest)
+            found = self._unpacker.decompress(self._rest, most)
+            if self._unpacker.eof:
+                self._rest, self._unpacker = self._unpacker.unused_data, None
+            else:
+                self._rest = self._unpacker.unconsumed_tail
+            self._idle = 0 if found else self._idle + before - len(self._rest)
+            if self._idle > _BLOCK:
+                raise OSError("more than a megabyte of headers without content")
+        return found
+
+    def _begins_member(self) -> bool:
+        """Begin the next member, behind the zeros with which tapes are filled; false at the end."""
+        while self._members and not (rest := self._rest.lstrip(b"\0")) and self._rest:
+            self._rest = self._packed.read(_BLOCK >> 4)
+        self._rest = rest if self._members else self._rest
+        if not self._rest:
+            return False
+        if not self._rest.startswith(b"\x1f\x8b"):
+            raise OSError(f"Not a gzipped file ({self._rest[:2]!r})")
+        self._unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        self._members += 1
+        return True
 
     def close(self) -> None:
         """Close both."""

@@ -1,10 +1,9 @@
-"""Strict reading of untrusted files: JSON, annotated objects and arrays, checked before anything is built.
+"""Strict reading of untrusted files: JSON and annotated objects, checked before anything is built.
 
 What a file holds is declared once, as a dataclass whose annotations carry the bounds:
 
     height: Annotated[int, Whole(1, 4096)]            # a number within bounds
     stretch: Annotated[bool, LEFT_OUT] = False        # left out of the file where it has its default
-    weights: Float64[np.ndarray, "inputs columns"]    # an array of a `Stored`, whose sizes are settings
 
 `to_json` writes such an object, `from_json` reads it and trusts nothing.
 """
@@ -17,22 +16,10 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    NamedTuple,
-    Protocol,
-    TypeVar,
-    get_args,
-    get_origin,
-    runtime_checkable,
-)
-
-import numpy as np
+from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
 
 from pellucid.budgets import DIGITS, NESTED, STRUCTURE
 from pellucid.errors import ModelFileError
@@ -163,7 +150,6 @@ _SHOWN = 40
 _ANY = 1e308
 
 
-@runtime_checkable
 class Field(Protocol):
     """Type and bounds of one value of an object."""
 
@@ -305,28 +291,6 @@ class Object:
         return {key: self.each.read(f"{name}: {key[:_SHOWN]}", entry) for key, entry in value.items()}
 
 
-@dataclass(frozen=True)
-class _Or:
-    """A value, or nothing."""
-
-    field: Field
-
-    def read(self, name: str, value: object) -> Any:
-        return None if value is None else self.field.read(name, value)
-
-
-@dataclass(frozen=True)
-class _Nested:
-    """An annotated object."""
-
-    kind: type
-
-    def read(self, name: str, value: object) -> Any:
-        return (
-            self.kind.from_json(value) if issubclass(self.kind, Saved) else from_json(name, value, self.kind)
-        )
-
-
 def _shown(value: object) -> str:
     return str(value)[:_SHOWN]
 
@@ -358,33 +322,50 @@ _PLAIN: dict[Any, Field] = {
 }
 
 
+@dataclass(frozen=True)
+class _Inner:
+    """A value, nothing where there may be nothing, or an object of a class, which reads itself."""
+
+    field: Field | type
+    or_none: bool = False
+
+    def read(self, name: str, value: object) -> Any:
+        if self.or_none and value is None:
+            return None
+        if not isinstance(self.field, type):
+            return self.field.read(name, value)
+        return (
+            self.field.from_json(value)
+            if issubclass(self.field, Saved)
+            else from_json(name, value, self.field)
+        )
+
+
 def field_of(annotation: Any) -> Field:
     """What reads a value of an annotated type: its own bounds, or those of the plain type.
 
     Raises: `TypeError` if no file can hold such a type.
     """
-    origin, inner = get_origin(annotation), get_args(annotation)
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation in _PLAIN:
         return _PLAIN[annotation]
     if dataclasses.is_dataclass(annotation):
-        return _Nested(typing.cast(type, annotation))
+        return _Inner(typing.cast(type, annotation))
     if origin is Annotated:
-        return next((each for each in inner[1:] if isinstance(each, Field)), None) or field_of(inner[0])
+        return next((each for each in inner[1:] if hasattr(each, "read")), None) or field_of(inner[0])
     if origin in (typing.Union, types.UnionType) and inner[-1] is types.NoneType:
-        return _Or(field_of(inner[0]))
-    if origin is tuple and inner[-1] is Ellipsis:
-        return Items(_MOST_ENTRIES, each=field_of(inner[0]), noun="values")
-    if origin is tuple and len(set(inner)) == 1:
-        return Items(len(inner), len(inner), field_of(inner[0]), "values")
+        return _Inner(field_of(inner[0]), or_none=True)
+    if origin is tuple:
+        size = _MOST_ENTRIES if inner[-1] is Ellipsis else len(inner)
+        return Items(size, 0 if inner[-1] is Ellipsis else size, field_of(inner[0]), "values")
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        is_any = inner[1] is Any
-        return Object() if is_any else Object(field_of(inner[1]), " of numbers" if inner[1] is float else "")
+        return Object(field_of(inner[1]), " of numbers" if inner[1] is float else "")
     if isinstance(origin, type) and issubclass(origin, Sequence):
         return Items(_MOST_ENTRIES, each=field_of(inner[0]), noun="objects")
     raise TypeError(f"{annotation} cannot be read from a file")
 
 
-class _Declared(NamedTuple):
+class Declared(NamedTuple):
     """A field as its dataclass declares it: its type, its default, and whether a file may leave it out."""
 
     annotation: Any
@@ -392,10 +373,10 @@ class _Declared(NamedTuple):
     is_left_out: bool
 
 
-def _declarations(kind: type) -> dict[str, _Declared]:
+def _declarations(kind: type) -> dict[str, Declared]:
     hints = typing.get_type_hints(kind, include_extras=True)
     return {
-        each.name: _Declared(
+        each.name: Declared(
             hints[each.name],
             each.default if each.default_factory is MISSING else each.default_factory(),
             LEFT_OUT in getattr(hints[each.name], "__metadata__", ()),
@@ -406,22 +387,26 @@ def _declarations(kind: type) -> dict[str, _Declared]:
 
 
 # Fields that a dataclass is built from, by name.
-_declared: Callable[[type], dict[str, _Declared]] = functools.cache(_declarations)
+declared: Callable[[type], dict[str, Declared]] = functools.cache(_declarations)
 
 
 def fields_of(kind: type) -> Fields:
     """Fields of an annotated dataclass by name, in its order."""
-    fields = {name: field_of(each.annotation) for name, each in _declared(kind).items()}
+    fields = {name: field_of(each.annotation) for name, each in declared(kind).items()}
     # What may be left out is never null where it stands.
     return {
-        name: field.field if isinstance(field, _Or) and _declared(kind)[name].is_left_out else field
+        name: field.field
+        if isinstance(field, _Inner)
+        and not isinstance(field.field, type)
+        and declared(kind)[name].is_left_out
+        else field
         for name, field in fields.items()
     }
 
 
 def optional_of(kind: type) -> Set[str]:
     """Names of the fields that a file may leave out."""
-    return {name for name, each in _declared(kind).items() if each.is_left_out}
+    return {name for name, each in declared(kind).items() if each.is_left_out}
 
 
 def to_json(value: Any) -> Any:
@@ -433,7 +418,7 @@ def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return {
             name: to_json(getattr(value, name))
-            for name, each in _declared(type(value)).items()
+            for name, each in declared(type(value)).items()
             if not (each.is_left_out and getattr(value, name) == each.default)
         }
     if isinstance(value, (list, tuple)):
@@ -487,118 +472,6 @@ def read_object(
         for name, field in fields.items()
         if name in document
     }
-
-
-# Arrays out of a file, compared with what the settings beside them announce.
-
-Own = TypeVar("Own", bound="Stored")
-
-# Name of an array to its type and shape.
-Forms = dict[str, tuple[str, tuple[int, ...]]]
-
-
-def read_arrays(kind: str, expected: Forms, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Compare arrays with their announced forms; they come back read-only.
-
-    `kind` is what they belong to, for messages.
-
-    Raises: `ValueError` if an array is missing, is one too many, has another type or shape, or is not finite.
-    """
-    if arrays.keys() != expected.keys():
-        raise ValueError(f"{kind}: holds the arrays {sorted(arrays)[:12]}, not {sorted(expected)}")
-    found = {}
-    for name, (dtype, shape) in expected.items():
-        array = arrays[name]
-        if str(array.dtype) != dtype or array.shape != shape:
-            raise ValueError(f"{kind}: {name} is {array.dtype} {array.shape}, not {dtype} {shape}")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError(f"{kind}: {name} holds numbers that are not finite")
-        found[name] = array.view()
-        found[name].flags.writeable = False
-    return found
-
-
-class Stored:
-    """Base of dataclasses that a file holds as settings in JSON and arrays beside them.
-
-    Fields of an array type of jaxtyping are the arrays; settings are all other fields and, behind them, the
-    sizes that the arrays name in their annotations.
-
-    Attributes:
-        kind: name of what is stored, for files and messages.
-        SIZES: bounds of the sizes that a file states; others follow from these, see `_forms`.
-    """
-
-    kind: ClassVar[str]
-    SIZES: ClassVar[Mapping[str, Whole]]
-
-    @classmethod
-    def _arrays(cls) -> Iterator[tuple[str, str, list[str]]]:
-        """Name, type and sides of every array, as they are annotated; of two types the first."""
-        for name, declared in _declared(cls).items():
-            kinds = (declared.annotation, *get_args(declared.annotation))
-            array = next((each for each in kinds if hasattr(each, "dim_str")), None)
-            if array is not None:
-                yield name, array.dtypes[0], array.dim_str.split()
-
-    def to_json(self) -> dict[str, Any]:
-        """Settings as plain JSON values, from which `expected` derives the forms of the arrays."""
-        arrays = {name: sides for name, _, sides in self._arrays()}
-        settings = {name: getattr(self, name) for name in _declared(type(self)) if name not in arrays}
-        for name, sides in arrays.items():
-            for side, size in zip(sides, getattr(self, name).shape, strict=True):
-                if side in self.SIZES:
-                    settings.setdefault(side, size)
-        return settings
-
-    @classmethod
-    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
-        """Forms of the arrays by settings within their bounds, or `ValueError` where these disagree."""
-        return {
-            name: (dtype, tuple(int(side) if side.isdigit() else stated[side] for side in sides))
-            for name, dtype, sides in cls._arrays()
-        }
-
-    def _check(self) -> None:
-        """Refuse arrays of the right form that hold something impossible, with a `ValueError`."""
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Arrays, for a file."""
-        return {name: getattr(self, name) for name, _, _ in self._arrays()}
-
-    @classmethod
-    def _fields(cls) -> dict[str, Field]:
-        """Bounds of the settings by name."""
-        arrays = {name: sides for name, _, sides in cls._arrays()}
-        fields = {
-            name: field_of(each.annotation) for name, each in _declared(cls).items() if name not in arrays
-        }
-        sides = (side for of_one in arrays.values() for side in of_one if side in cls.SIZES)
-        return {**{side: cls.SIZES[side] for side in sides}, **fields}
-
-    @classmethod
-    def _parts(cls, stated: Mapping[str, Any], found: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """What the object is built from, by settings within their bounds and arrays of their forms."""
-        return {name: found[name] if name in found else stated[name] for name in _declared(cls)}
-
-    @classmethod
-    def expected(cls, settings: object) -> Forms:
-        """Type and shape of every array by its name from the settings alone, nothing trusted.
-
-        Raises: `ValueError` if they are not what `to_json` gives.
-        """
-        return cls._forms(read_object(cls.kind, settings, cls._fields()))
-
-    @classmethod
-    def from_parts(cls: type[Own], settings: object, arrays: Mapping[str, np.ndarray]) -> Own:
-        """Build one from a file's content, nothing trusted; the arrays are taken over, not copied.
-
-        Raises: `ValueError` if something is not what `to_json` and `arrays` give.
-        """
-        stated = read_object(cls.kind, settings, cls._fields())
-        built = cls(**cls._parts(stated, read_arrays(cls.kind, cls._forms(stated), arrays)))
-        built._check()
-        return built
 
 
 # Sealed files: what a run leaves for itself carries its own checksum, so that no edit passes unnoticed. It

@@ -6,7 +6,6 @@ from pellucid.arithmetic.rounding import decimals, figure, per_cent, percent, ro
 from pellucid.evaluation import Interval
 from pellucid.evaluation.intervals import points
 from pellucid.reports import formatting
-from pellucid.reports.formatting import Score
 
 
 @pytest.mark.parametrize(
@@ -42,7 +41,7 @@ def test_three_significant_figures(value, text):
 def test_a_score_reads_the_same_wherever_it_stands(value, score, share):
     assert figure(value) == score
     assert formatting.significant(value) == score
-    assert formatting.scored(Score(value, value, value)) == score
+    assert formatting.scored(Interval(value, value, value)) == score
     assert percent(value) == share
     assert formatting.percent(value).replace("\u00a0", " ") == share
 

@@ -11,8 +11,7 @@ from every_model import AVERAGES, MODELS, answers_of, average, inputs_of
 from forged_folders import document_of, require_refused
 from models_with_detectors import with_detector
 from pellucid.bundle import AverageModel, Member, load_any, save
-from pellucid.bundle.models import ImageModel
-from pellucid.bundle.network_answers import FeatureView
+from pellucid.bundle.models import ClassicalModel, ImageModel
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import NotFiniteError
 from small_models import reseal
@@ -47,7 +46,7 @@ def test_a_network_that_members_stand_on_is_asked_once(saved, monkeypatch):
     monkeypatch.setattr(
         ImageModel, "_asked", lambda self, *given: asked.append(self.network) or asking(self, *given)
     )
-    monkeypatch.setattr(FeatureView, "hidden", None)
+    monkeypatch.setattr(ClassicalModel, "_hidden", None)
     said = answers_of(model)
     assert len(asked) == 1
     np.testing.assert_allclose(said, answers_of(AVERAGES["average"]()), atol=1e-9)

@@ -108,7 +108,7 @@ def test_settings_from_a_file(data, tmp_path):
 def _trainings(run: Path, process: subprocess.Popen[str], number: int) -> None:
     """Wait until so many trainings are finished."""
     end = time.monotonic() + 120
-    while len(list((run / "checkpoints" / "trainings").glob("[!.]*.json"))) < number:
+    while len(list((run / "checkpoints" / "trainings").glob("[!.]*.npz"))) < number:
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < end
         time.sleep(0.01)

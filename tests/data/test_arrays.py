@@ -129,9 +129,8 @@ def damage(path: Path, position: int, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("position", "content", "message"),
     [
-        (0, b"\1", "not an IDX file; it starts with 01 00 08 03"),
-        (2, b"\x0d", "an IDX file of type 0x0d with 3 dimensions; bytes"),
-        (3, b"\1", "an IDX file of type 0x08 with 1 dimensions; bytes"),
+        (0, b"\1", "not an IDX file of bytes with 3 dimensions; it starts with 01 00 08 03"),
+        (3, b"\1", "not an IDX file of bytes with 3 dimensions; it starts with 00 00 08 01"),
         (4, b"\xff\xff\xff\xff", "the header claims 4294967295 x 6 x 6 bytes, but the file has 160"),
         (4, b"\0\0\0\3", "the header claims 3 x 6 x 6 bytes, but the file has 160"),
     ],
@@ -146,7 +145,7 @@ def test_damaged_idx_headers(tmp_path: Path, position: int, content: bytes, mess
 def test_an_idx_file_with_nothing_in_it(tmp_path: Path) -> None:
     write_idx(tmp_path, "train", images(4), np.arange(4))
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"")
-    with pytest.raises(DataError, match="not an IDX file; it starts with nothing"):
+    with pytest.raises(DataError, match="not an IDX file of bytes with 3 dimensions; it starts with nothing"):
         read_idx_folder(tmp_path, "DATA")
 
 
@@ -167,7 +166,7 @@ def test_packed_claims_beyond_the_file_allocate_nothing(tmp_path: Path) -> None:
     content = struct.pack(">4B3I", 0, 0, 8, 3, 2**31, 2**15, 2**15)
     (tmp_path / "train-images-idx3-ubyte").unlink()
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(content + bytes(100)))
-    with pytest.raises(DataError, match="the header claims 2147483648 x 32768 x 32768 bytes"):
+    with pytest.raises(DataError, match="unpacks to more than 500 MB"):
         read_idx_folder(tmp_path, "DATA")
 
 

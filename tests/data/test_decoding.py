@@ -15,7 +15,7 @@ from PIL import Image
 
 from made_images import context, encoded
 from pellucid.budgets import PIXELS
-from pellucid.data.images.decoding import decode_image, read_header
+from pellucid.data.images.decoding import decode_image, header_of
 from pellucid.data.images.decoding_threads import quiet_pillow
 from pellucid.errors import DataError
 
@@ -51,7 +51,7 @@ def test_colour_comes_back_as_it_was(form: str, tmp_path: Path) -> None:
     path = tmp_path / "a name with\nnew line, ünïcode"
     path.write_bytes(encoded(context(), form))
     np.testing.assert_array_equal(decode_image(path).pixels, context())
-    assert read_header(path) == (24, 32, "colour")
+    assert header_of(path) == (24, 32, "colour")
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "AVIF", "JPEG2000"])
@@ -207,7 +207,7 @@ def test_exif_orientation_gives_the_upright_image(form: str, orientation: int, t
     decoded = decode_image(path)
     np.testing.assert_allclose(decoded.pixels, context(32, 48), atol=8)
     assert decoded.size == (32, 48)
-    assert read_header(path)[:2] == (32, 48)
+    assert header_of(path)[:2] == (32, 48)
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03"])
@@ -250,7 +250,7 @@ def test_smaller_bombs_are_refused_too() -> None:
     content = png_with_header(PIXELS.value() // 1000 + 1, 1000)
     require_refused(content, "1,000 x 100,001 pixels is over the limit of 100,000,000 pixels")
     with pytest.raises(DataError, match="over the limit"):
-        read_header(content)
+        header_of(content)
 
 
 def test_few_bytes_for_many_pixels_are_refused(tmp_path: Path) -> None:
@@ -259,15 +259,15 @@ def test_few_bytes_for_many_pixels_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bomb.webp").write_bytes(content)
     for ask, source in (
         (decode_image, content),
-        (read_header, content),
-        (read_header, tmp_path / "bomb.webp"),
+        (header_of, content),
+        (header_of, tmp_path / "bomb.webp"),
     ):
         with pytest.raises(
             DataError, match=rf"^4,001 x 4,000 pixels are more than {len(content)} bytes can hold"
         ):
             ask(source)
     page = encoded(np.zeros((3508, 2480), bool), "TIFF", compression="group4")
-    assert read_header(page) == (3508, 2480, "black and white")
+    assert header_of(page) == (3508, 2480, "black and white")
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"])
@@ -315,7 +315,7 @@ def test_what_is_no_image_is_named(content: bytes, reason: str, tmp_path: Path) 
     path.write_bytes(content)
     require_refused(path, reason)
     with pytest.raises(DataError, match=reason):
-        read_header(path)
+        header_of(path)
 
 
 @given(
@@ -326,7 +326,7 @@ def test_damaged_bytes_give_an_image_or_a_reason(form: str, changes: list[tuple[
     content = bytearray(encoded(context(), form))
     for position, value in changes:
         content[position % len(content)] = value
-    for read in (decode_image, read_header):
+    for read in (decode_image, header_of):
         try:
             said = read(bytes(content))
         except DataError as refused:
@@ -349,7 +349,7 @@ def test_pillows_warnings_do_not_leak_and_filters_come_back() -> None:
     large = png_with_header(9500, 9500) + bytes(10_000)
     with pytest.warns(Image.DecompressionBombWarning):
         Image.open(io.BytesIO(large)).close()
-    assert read_header(large) == (9500, 9500, "grey")
+    assert header_of(large) == (9500, 9500, "grey")
     assert warnings.filters == before
 
 

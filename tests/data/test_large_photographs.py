@@ -11,7 +11,7 @@ from skimage.data import astronaut
 from made_images import context, encoded
 from pellucid.data import decode_all, prepare, read_data
 from pellucid.data.images import decoding
-from pellucid.data.images.decoding import DRAFT_FROM, decode_image, read_header
+from pellucid.data.images.decoding import DRAFT_FROM, decode_image, header_of
 from pellucid.data.images.pixels import fit_image
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -143,7 +143,7 @@ def test_a_header_is_read_without_the_pixels(
             return read[-1]
 
     monkeypatch.setattr(decoding, "open_regular", lambda name: io.BufferedReader(Counted(name)))
-    assert read_header(path) == (1600, 1200, "colour")
+    assert header_of(path) == (1600, 1200, "colour")
     assert 0 < sum(read) < 20_000
 
 

@@ -4,9 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.made import listing_of
-from pellucid.data.carving import tabulated
 from pellucid.data.listing import Listing
-from pellucid.data.splitting import split
+from pellucid.data.splitting import split, tabulated
 from pellucid.errors import DataError
 
 

@@ -132,6 +132,30 @@ def test_an_npz_of_zeros(tmp_path):
     refused(path, "unpacks to more than")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.parquet"])
+def test_rows_without_end(name, tmp_path):
+    """140 kB of 12 million rows took 3.4 GB."""
+    path = tmp_path / name
+    if name == "t.parquet":
+        column = pa.DictionaryArray.from_arrays(pa.array([0, 1] * 5_000_000, pa.int8()), ["a b c", "d e"])
+        write_parquet(path, {"text": column, "label": column}, compression="zstd")
+    else:
+        path.write_bytes(gzip.compress(b"text,label\n") + gzip.compress(b"a b,x\nc d,y\n" * 1_000_000) * 6)
+    ended = within_limits("inspect", path, memory=400 << 20)
+    assert ended.code == 3, ended
+    assert "rows or more, each of which takes some 250 bytes of memory, over the limit of 4,0" in ended.errors
+    assert "raise PELLUCID_MEMORY_GB" in ended.errors
+    assert ended.seconds < 25
+
+
+@pytest.mark.slow
+def test_a_gzip_header_of_megabytes(tmp_path):
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(b"\x1f\x8b\x08\x08" + bytes(6) + b"a" * (18 << 20))
+    refused(path, "more than a megabyte of headers without content")
+
+
 # Odd members and values
 
 

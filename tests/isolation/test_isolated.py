@@ -21,7 +21,7 @@ from pellucid import isolation
 from pellucid.bundle import save
 from pellucid.cli.main import main
 from pellucid.data.data_files import Stored, contents
-from pellucid.data.images.decoding import decode_image, read_header
+from pellucid.data.images.decoding import decode_image, header_of
 from pellucid.data.images.decoding_threads import DECODING
 from pellucid.data.tables.table_files import open_table
 from pellucid.errors import DataError
@@ -80,7 +80,7 @@ def test_images_of_every_format_and_damaged_ones(form, here):
     whole = images(form)
     for content in [*whole, *(mutate_bytes(draw, draw.choice(whole)) for _ in range(20))]:
         assert_same(here(decode_image, content), outcome(decode_image, content))
-        assert here(read_header, content) == outcome(read_header, content)
+        assert here(header_of, content) == outcome(header_of, content)
 
 
 def test_a_large_image_waits_for_its_share_of_the_memory(tmp_path, here, monkeypatch):

@@ -102,8 +102,8 @@ def test_the_scale_tells_the_good_ones_apart_and_the_baseline_lies_at_its_edge(
 
 def test_a_model_that_saw_fewer_examples_is_marked_in_words(page: Page) -> None:
     assert "400 fewer" in page.text
-    assert "svm saw fewer images than there were: 400 of 800 to train on." in page.text
-    assert "cnn saw fewer" not in page.text
+    assert "svm was trained on fewer images than there are: 400 of 800." in page.text
+    assert "cnn was trained on fewer" not in page.text
 
 
 def test_a_model_that_learned_from_its_judges_says_so(rich_facts: ReportFacts) -> None:

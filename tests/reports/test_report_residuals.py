@@ -123,7 +123,7 @@ def test_the_page_of_numbers(number_facts: ReportFacts) -> None:
     assert f"the worst is {off.max():.3g} off" in page.text.replace("\u00a0", " ")
     plots = [each["aria-label"].split(":")[0] for each in page.all("svg") if each.get("role") == "img"]
     assert {"Answer against truth", "Residual against answer", "Spread of the residuals"} <= set(plots)
-    assert "Farthest off" in page.text
+    assert "Largest errors" in page.text
     assert "Confusion matrix" not in page.text
     worst = number_facts.mistakes[0]
     side = "much" if float(worst.predicted) > float(worst.label) else "little"

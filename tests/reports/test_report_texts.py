@@ -79,7 +79,7 @@ def test_examples_are_called_texts(digit_facts: ReportFacts) -> None:
 
 def test_tokens_are_explained(page: Page) -> None:
     assert (
-        "Every text is taken apart into words, and each of these becomes a number, its place in a "
+        "Every text is split into words (tokens), and each of these becomes a number, its place in a "
         "vocabulary of 21,204 that was made from the training texts alone. At most 400 of them are read."
     ) in page.text
     assert "Of the 171,220 pieces of the test texts 6,021 (3.52 %) are not in the vocabulary" in page.text
@@ -93,7 +93,7 @@ def test_tokens_without_gaps(facts: ReportFacts) -> None:
     coverage = {"texts": 675, "ids": 171_220, "unknown": 0, "cut": 0}
     found = {**TOKENS, "encoder": "n-grams", "length": 0, "test_coverage": coverage, "reasons": []}
     page = Page(render(dataclasses.replace(facts, metrics={**facts.metrics, "text": found})))
-    assert "taken apart into words and short runs of words or characters, and each" in page.text
+    assert "split into words and short runs of words or characters (tokens), and each" in page.text
     assert "All 171,220 single words of the test texts are in the vocabulary." in page.text
     assert "No test text is longer than what is read." in page.text
     assert "At most" not in page.text
@@ -189,13 +189,13 @@ def test_numbers_for_texts(number_facts: ReportFacts) -> None:
     metrics = {**number_facts.metrics, "task": "text-regression"}
     page = Page(render(dataclasses.replace(number_facts, metrics=metrics, mistakes=mistakes, check=None)))
     assert "text 0" in excerpts(page)
-    assert "The texts whose answers lie farthest from the truth." in page.text
+    assert "The texts with the largest errors." in page.text
     assert "image" not in page.text
 
 
 @pytest.mark.parametrize(("task", "noun"), [("text-regression", "text"), ("image-classification", "image")])
 def test_a_comparison_speaks_of_what_was_compared(task: str, noun: str) -> None:
-    facts = ComparisonFacts("mails.csv", {"task": task, "compare": {}}, [], {}, {}, "pellucid compare")
+    facts = ComparisonFacts("mails.csv", {"task": task, "compare": {}}, {}, {}, "pellucid compare")
     assert facts.noun == noun
     template = environment().loader
     assert template is not None

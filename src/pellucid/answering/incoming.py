@@ -16,16 +16,20 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Shaped
 
-from pellucid.data.data_files import File, contents
+from pellucid.data.data_files import contents
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Listing
-from pellucid.data.reading.input_places import Cell, Input
+from pellucid.data.reading.input_places import STANDARD_INPUT, Cell, Input, open_places
 from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs, text_of
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS, InputKind
 
 WARNINGS_SHOWN = 10
+_MOST_IN_BLOCK = 4096
+_MOST_CHARACTERS = 1 << 24
+_MOST_READY = 2
+_PATIENCE = 0.1
 
 
 @runtime_checkable
@@ -74,67 +78,15 @@ class Incoming(NamedTuple):
     """Everything that a model is asked about."""
 
     # the inputs behind those that were answered before, to be gone through once; where these are others now,
-    # the first block raises the `DataError` of `skip_answered`
+    # the first block raises the `DataError` of `_skip_answered`
     blocks_after: Callable[[ResumeCursor], Iterator[Block]]
-    how_many: Callable[[], int | None]  # tells how many there are; `None` where only reading can tell
-    # sentences for the user that refuse nothing; complete once all blocks have passed
-    warnings: Sequence[str] = ()
+    how_many: Callable[[], int | None]  # `None` where only reading shows
+    warnings: Sequence[str] = ()  # that refuse nothing; complete once all blocks have passed
 
     @property
     def blocks(self) -> Iterator[Block]:
         """All inputs, to be gone through once."""
         return self.blocks_after(AT_START)
-
-
-@runtime_checkable
-class DigestedInput(Protocol):
-    """Bytes that a digest of inputs takes in."""
-
-    @property
-    def name(self) -> str:
-        """Name of the input."""
-        ...
-
-    @property
-    def stamp(self) -> str:
-        """By which a change of it is noticed."""
-        ...
-
-
-class InputDigest:
-    """Digest of the inputs so far, by which those answered before are known again."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-
-    def add(self, inputs: Iterable[DigestedInput]) -> str:
-        """Take in some inputs and tell the digest up to their end."""
-        for each in inputs:
-            self._digest.update(f"{each.name}\0{each.stamp}\0".encode(errors="surrogatepass"))
-        return self._digest.hexdigest()
-
-
-def skip_answered(inputs: Iterator[DigestedInput], before: ResumeCursor) -> InputDigest:
-    """Go past the inputs that were answered before.
-
-    Raises: `DataError` if they are fewer, or others.
-    """
-    passing = InputDigest()
-    digest = ""
-    for number in range(before.number):
-        one = next(inputs, None)
-        if one is None:
-            raise DataError(
-                f"--resume: {before.number:,} inputs were answered before, but now there are {number:,}; "
-                "leave --resume out to begin afresh"
-            )
-        digest = passing.add([one])
-    if before.number and digest != before.digest:
-        raise DataError(
-            f"--resume: among the first {before.number:,} inputs, which were answered before, one is new, "
-            "gone or has changed; leave --resume out to begin afresh"
-        )
-    return passing
 
 
 def incoming(
@@ -156,23 +108,45 @@ def incoming(
     """
     if typed and model.input_kind is not TEXTS:
         raise UsageError("--text: gives a text, and the model takes images; give files of images")
-    from pellucid.data.reading.input_places import STANDARD_INPUT, open_places
-
     # There is none where a program runs without a terminal; then `-` is a file that does not exist.
     stdin = getattr(sys.stdin, "buffer", None) if may_pipe and STANDARD_INPUT in places else None
     opened = open_places(places, with_columns_of(model, settings), model.input_kind, stdin, typed)
-    # Each kind of input loads libraries of its own, which would cost the other a second at the start.
     if model.input_kind is TEXTS:
+        return Incoming(
+            lambda before: _text_blocks(opened.inputs, settings.encoding, before),
+            opened.how_many,
+            opened.warnings,
+        )
+    return Incoming(
+        lambda before: _image_blocks(model, opened.inputs, before), opened.how_many, opened.warnings
+    )
 
-        def blocks(before: ResumeCursor) -> Iterator[Block]:
-            return blocks_of_texts(opened.inputs, settings.encoding, before)
 
-    else:
+def incoming_rows(model: Taker, listing: Listing, rows: Sequence[int]) -> Incoming:
+    """Take rows of labelled data, of the kind that the model takes, by their positions."""
+    if listing.texts is not None:
+        return Incoming(lambda before: _text_blocks(_rows(listing, rows), None, before), lambda: len(rows))
+    return Incoming(lambda before: _image_blocks(model, _rows(listing, rows), before), lambda: len(rows))
 
-        def blocks(before: ResumeCursor) -> Iterator[Block]:
-            return blocks_of_images(model, opened.inputs, before)
 
-    return Incoming(blocks, opened.how_many, opened.warnings)
+def _rows(listing: Listing, rows: Sequence[int]) -> Iterator[Input]:
+    """Rows of labelled data; of files in containers the bytes, read while they are asked for."""
+    if listing.paths is not None:
+        for row, found in zip(rows, contents(listing.paths[row] for row in rows), strict=True):
+            if isinstance(found, DataError):
+                yield Input(listing.sources[row], b"", str(found))
+            else:
+                yield Input(listing.sources[row], found)
+        return
+    if listing.texts is not None:
+        reasons = {problem.index: problem.reason for problem in listing.problems}
+        for row in rows:
+            yield Input(listing.sources[row], Cell(listing.texts[row]), reasons.get(row, ""))
+        return
+    pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
+    assert pixels is not None
+    for row in rows:
+        yield Input(listing.sources[row], pixels[row])
 
 
 def require_input(places: Sequence[str], typed: Sequence[str]) -> None:
@@ -191,30 +165,49 @@ def with_columns_of(model: Taker, settings: Settings) -> Settings:
     return dataclasses.replace(settings, input_column=",".join(model.joined_columns))
 
 
-def incoming_rows(model: Taker, listing: Listing, rows: Sequence[int]) -> Incoming:
-    """Take rows of labelled data, of the kind that the model takes, by their positions."""
-    if listing.texts is not None:
-        return Incoming(lambda before: blocks_of_rows(listing, rows, before), lambda: len(rows))
-
-    return Incoming(lambda before: images_of_rows(model, listing, rows, before), lambda: len(rows))
-
-
 def first_few(warnings: Sequence[str], noun: str, count: int | None = None) -> tuple[str, ...]:
     """At most ten of many warnings, one for each input, and how many more of `count` there are."""
     more = (len(warnings) if count is None else count) - WARNINGS_SHOWN
     return (*warnings[:WARNINGS_SHOWN], *((f"and {more:,} more such {noun}s",) if more > 0 else ()))
 
 
-# Images that come to a trained model, decoded block by block.
+class _Digest:
+    """Digest of the inputs so far, by which those answered before are known again."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, inputs: Iterable[Input]) -> str:
+        """Take in some inputs: the digest up to their end."""
+        for each in inputs:
+            self._digest.update(f"{each.name}\0{each.stamp}\0".encode(errors="surrogatepass"))
+        return self._digest.hexdigest()
 
 
-def blocks_of_images(model: Taker, inputs: Iterator[Input], before: ResumeCursor) -> Iterator[Block]:
-    """Decode and fit images as the model was trained.
+def _skip_answered(inputs: Iterator[Input], before: ResumeCursor) -> _Digest:
+    """Go past the inputs that were answered before; `DataError` if they are fewer, or others."""
+    passing = _Digest()
+    digest = ""
+    for number in range(before.number):
+        one = next(inputs, None)
+        if one is None:
+            raise DataError(
+                f"--resume: {before.number:,} inputs were answered before, but now there are {number:,}; "
+                "leave --resume out to begin afresh"
+            )
+        digest = passing.add([one])
+    if before.number and digest != before.digest:
+        raise DataError(
+            f"--resume: among the first {before.number:,} inputs, which were answered before, one is new, "
+            "gone or has changed; leave --resume out to begin afresh"
+        )
+    return passing
 
-    Raises: `DataError` as `skip_answered`.
-    """
+
+def _image_blocks(model: Taker, inputs: Iterator[Input], before: ResumeCursor) -> Iterator[Block]:
+    """Decode and fit images as the model was trained."""
     assert model.preprocessing is not None  # load gives models of images or of texts
-    passing = skip_answered(inputs, before)
+    passing = _skip_answered(inputs, before)
     with decoders() as executor:
         for block in blocks_of(inputs, model.preprocessing):
             fitted = fit_inputs(block, model.preprocessing, executor)
@@ -222,40 +215,12 @@ def blocks_of_images(model: Taker, inputs: Iterator[Input], before: ResumeCursor
             yield Block(names, fitted.pixels, fitted.errors, fitted.warnings, passing.add(block))
 
 
-def images_of_rows(
-    model: Taker, listing: Listing, rows: Sequence[int], before: ResumeCursor
-) -> Iterator[Block]:
-    """Take rows of labelled images by their positions, none decoded yet."""
-    pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
-    if pixels is not None:
-        return blocks_of_images(model, (Input(listing.sources[row], pixels[row]) for row in rows), before)
-    assert listing.paths is not None
-    return blocks_of_images(model, _from_files(listing.sources, listing.paths, rows), before)
-
-
-def _from_files(sources: Sequence[str], paths: Sequence[File], rows: Sequence[int]) -> Iterator[Input]:
-    """Files of rows; of those in containers the bytes, read while they are asked for."""
-    for row, found in zip(rows, contents(paths[row] for row in rows), strict=True):
-        if isinstance(found, DataError):
-            yield Input(sources[row], b"", str(found))
-        else:
-            yield Input(sources[row], found)
-
-
-# Texts that come to a trained model, read block by block.
-
-_MOST_IN_BLOCK = 4096
-_MOST_CHARACTERS = 1 << 24
-
-
-def blocks_of_texts(inputs: Iterator[Input], encoding: str | None, before: ResumeCursor) -> Iterator[Block]:
+def _text_blocks(inputs: Iterator[Input], encoding: str | None, before: ResumeCursor) -> Iterator[Block]:
     """Read texts and cut them into blocks that fit into memory, however many there are.
 
     Where a block ends depends on the texts since it began, and on nothing else.
-
-    Raises: `DataError` as `skip_answered`.
     """
-    passing = skip_answered(inputs, before)
+    passing = _skip_answered(inputs, before)
     for first in inputs:
         block: list[Input] = []
         texts: list[str] = []
@@ -273,22 +238,6 @@ def blocks_of_texts(inputs: Iterator[Input], encoding: str | None, before: Resum
         yield Block([each.name for each in block], texts, errors, (), passing.add(block))
 
 
-def blocks_of_rows(listing: Listing, rows: Sequence[int], before: ResumeCursor) -> Iterator[Block]:
-    """Take rows of labelled texts by their positions."""
-    texts = listing.texts
-    assert texts is not None
-    reasons = {problem.index: problem.reason for problem in listing.problems}
-    inputs = (Input(listing.sources[row], Cell(texts[row]), reasons.get(row, "")) for row in rows)
-    return blocks_of_texts(inputs, None, before)
-
-
-# Inputs made ready while a model answers those before them.
-
-_MOST_READY = 2
-_PATIENCE = 0.1
-_END = None
-
-
 def ahead(blocks: Iterator[Block]) -> Generator[Block, None, None]:
     """Go through blocks that a thread makes ready beforehand, at most two more than are asked for.
 
@@ -297,27 +246,6 @@ def ahead(blocks: Iterator[Block]) -> Generator[Block, None, None]:
     """
     ready: queue.Queue[Block | BaseException | None] = queue.Queue(_MOST_READY)
     is_left = threading.Event()
-    worker = threading.Thread(target=_make_ready, args=(blocks, ready, is_left), daemon=True)
-    worker.start()
-    try:
-        while True:
-            found = ready.get()
-            if isinstance(found, BaseException):
-                raise found
-            if found is _END:
-                return
-            yield found
-    finally:
-        is_left.set()
-        worker.join(timeout=1.0)  # one that waits for standard input may never come back
-
-
-def _make_ready(
-    blocks: Iterator[Block],
-    ready: "queue.Queue[Block | BaseException | None]",
-    is_left: threading.Event,
-) -> None:
-    """Fill the queue with blocks, and with the error or the end that follows them, until nobody listens."""
 
     def hand_over(found: Block | BaseException | None) -> bool:
         """Wait for room in the queue; false where nobody waits for the block any more."""
@@ -327,15 +255,28 @@ def _make_ready(
                 return True
         return False
 
+    def make_ready() -> None:
+        """Fill the queue with blocks, and the error or end that follows them, until nobody listens."""
+        try:
+            if all(map(hand_over, blocks)):
+                hand_over(None)
+        except BaseException as error:  # whatever it is belongs to the thread that asks
+            hand_over(error)
+        finally:
+            close = getattr(blocks, "close", None)
+            if close is not None:
+                close()
+
+    worker = threading.Thread(target=make_ready, daemon=True)
+    worker.start()
     try:
-        for block in blocks:
-            if not hand_over(block):
-                break
-        else:
-            hand_over(_END)
-    except BaseException as error:  # whatever it is belongs to the thread that asks
-        hand_over(error)
+        while True:
+            found = ready.get()
+            if isinstance(found, BaseException):
+                raise found
+            if found is None:
+                return
+            yield found
     finally:
-        close = getattr(blocks, "close", None)
-        if close is not None:
-            close()
+        is_left.set()
+        worker.join(timeout=1.0)  # one that waits for standard input may never come back

@@ -12,7 +12,7 @@ from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.bundle.held_out import LEAST_MEMBERS, MOST_MEMBERS, MOST_WEIGHT, Answers
 from pellucid.bundle.model import Inputs, Model, checked_temperature, require_images, require_texts
 from pellucid.bundle.models import ClassicalModel, ImageModel, OnNetwork, TextModel
-from pellucid.bundle.network_answers import MOST_EXAMPLES, blocks, text_blocks
+from pellucid.bundle.network_answers import input_blocks
 from pellucid.classical.predictors import Rows
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
@@ -128,16 +128,14 @@ class AverageModel(Model):
 
     def answer(self, inputs: Inputs) -> Answers:
         """The mean of the answers, and how novel each input is to the member of the most weight."""
-        found: Iterator[Inputs]
         if self.input_kind is TEXTS:
-            found = text_blocks(require_texts(inputs))
+            inputs = require_texts(inputs)
         else:
             assert self.preprocessing is not None  # it takes images
-            images = require_images(inputs, self.preprocessing)
-            found = blocks(images, MOST_EXAMPLES) if len(images) else iter(())
+            inputs = require_images(inputs, self.preprocessing)
         outputs: list[list[np.ndarray]] = [[] for _ in self.members]
         novelty = [np.zeros(0)]
-        for block in found:
+        for block in input_blocks(inputs):
             for places in self.groups:
                 for place, rows in self._asked(places, block, outputs):
                     if place == 0 and self.detector is not None:

@@ -29,10 +29,10 @@ from pellucid.encoding.token_encoders import BYTE, CHARACTERS, SUB_WORDS, WORDS
 from pellucid.errors import ModelFileError
 from pellucid.networks import NetworkConfig, Origin
 from pellucid.networks.config import MOST_FEATURES
+from pellucid.stored import Forms
 from pellucid.strict import (
     LEFT_OUT,
     SEAL,
-    Forms,
     Items,
     Number,
     OneOf,

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int64, Shaped
 
 from pellucid.arithmetic.probabilities import trust
-from pellucid.strict import LEFT_OUT, Forms, Whole, from_json, read_arrays, to_json
+from pellucid.stored import Forms, read_arrays
+from pellucid.strict import LEFT_OUT, Whole, from_json, to_json
 
 MOST_EXAMPLES = 10_000
 # Of all examples together: with many classes fewer examples are kept.

@@ -1,7 +1,6 @@
 """Models of one network or one classical predictor, with everything that they need to answer."""
 
 import copy
-import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 
@@ -22,8 +21,9 @@ from pellucid.bundle.model import (
     require_texts,
     require_vectors,
 )
-from pellucid.bundle.network_answers import FeatureView, answer_in_batches, answer_texts
-from pellucid.classical import Predictor
+from pellucid.bundle.network_answers import answer_in_batches, answer_texts, input_blocks
+from pellucid.classical import FEATURES, HIDDEN, TF_IDF, Predictor, extract, feature_length
+from pellucid.classical import VALUES as OF_VECTORS
 from pellucid.classical.predictors import Rows
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.encoding import Encoder
@@ -255,10 +255,9 @@ class ClassicalModel(Model):
         self.network, self.tfidf, self.encoder = network, tfidf, encoder
         self.classes = tuple(classes)
         self.temperature = checked_temperature(temperature, classes)
-        self._feature_view = FeatureView(
-            kind=features, preprocessing=preprocessing, network=network, tfidf=tfidf, encoder=encoder
-        )
-        self.input_kind = self._feature_view.input_kind
+        self.input_kind = VALUES if preprocessing is None else IMAGES
+        if features == TF_IDF or encoder is not None:
+            self.input_kind = TEXTS
         self._require_agreement()
 
     @property
@@ -294,7 +293,9 @@ class ClassicalModel(Model):
     @property
     def sort_seen(self) -> FeatureKind:
         """Sort of the detector's features."""
-        return self._feature_view.sort
+        if self.network is not None:
+            return "layer"
+        return "values" if self.preprocessing is None else "image"
 
     @property
     def sees_through(self) -> Hashable:
@@ -310,8 +311,7 @@ class ClassicalModel(Model):
         """Values of the last hidden layer of the network it stands on, as `Model.transform`."""
         if self.network is None:
             raise DataError("model: it has no hidden layer; take a network, or a model on a network")
-        checked = self._feature_view.checked(inputs, self.length)
-        return finite_answers(self._feature_view.hidden(self.network, checked))
+        return finite_answers(self._hidden(self.network, self._checked(inputs)))
 
     def seen(self, inputs: Inputs) -> Rows:
         """Features of the predictor, for a detector: an array, or sparse rows of texts."""
@@ -349,19 +349,35 @@ class ClassicalModel(Model):
             model.network = getattr(other, "network", None)
         if self.tfidf is not None:
             model.tfidf = getattr(other, "tfidf", None)
-        model._feature_view = dataclasses.replace(
-            self._feature_view, network=model.network, tfidf=model.tfidf
-        )
         return model
+
+    def _checked(self, inputs: Inputs) -> Inputs:
+        """Refuse inputs of another form with a `DataError`; the same come back."""
+        if self.input_kind is TEXTS:
+            return require_texts(inputs)
+        if self.preprocessing is None:
+            return require_vectors(inputs, self.length)
+        return require_images(inputs, self.preprocessing)
 
     def _features(self, inputs: Inputs) -> Iterator[Rows]:
         """Features of checked inputs, block by block; no block where there is no input."""
-        checked = self._feature_view.checked(inputs, self.length)
-        if not len(checked):
-            return
-        for block in self._feature_view.blocks(checked):
-            is_blind = self.predictor.inputs == 0
-            yield np.zeros((len(block), 0), np.float32) if is_blind else self._feature_view.features(block)
+        for block in input_blocks(self._checked(inputs)):
+            if self.predictor.inputs == 0:
+                yield np.zeros((len(block), 0), np.float32)
+            elif self.network is not None:
+                yield self._hidden(self.network, block)
+            elif isinstance(block, np.ndarray):
+                yield extract(self.features, block)
+            else:
+                assert self.tfidf is not None  # or else no features are taken
+                yield self.tfidf.transform(block)
+
+    def _hidden(self, network: Network, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
+        """Last hidden layer of the network it looks through: one row for each input."""
+        if isinstance(inputs, np.ndarray):
+            return answer_in_batches(network, inputs, network.features)
+        assert self.encoder is not None  # texts and a network
+        return answer_texts(network, self.encoder, inputs, network.features)
 
     def _require_agreement(self) -> None:
         """Require predictor, features, classes and parts of the features to speak of the same things."""
@@ -369,8 +385,42 @@ class ClassicalModel(Model):
         if self.predictor.outputs != outputs:
             needed = "1 is" if outputs == 1 else f"{outputs} are"
             raise ValueError(f"the predictor has {self.predictor.outputs} outputs where {needed} needed")
-        seen = self._feature_view.size()
+        if (self.features == HIDDEN) != (self.network is not None):
+            raise ValueError(f"features {self.features!r} and a network: one without the other")
+        seen = self._size_of_texts() if self.input_kind is TEXTS else self._size()
         if self.predictor.inputs not in (0, seen) and (seen or self.input_kind is TEXTS):
             raise ValueError(
                 f"the predictor takes {self.predictor.inputs} features where {self.features!r} gives {seen}"
             )
+
+    def _size(self) -> int:
+        """Number of features of images or vectors, whose parts fit each other; 0 where any may come."""
+        if self.tfidf is not None:
+            raise ValueError(f"features {self.features!r} and TF-IDF: one without the other")
+        image = self.preprocessing
+        if self.network is not None:
+            takes = self.network.config.input_shape
+            made = None if image is None else (image.channels, image.height, image.width)
+            if self.network.config.vocabulary or made != (None if len(takes) == 1 else takes):
+                raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
+            return hidden_units(self.network.config)
+        if image is None:
+            if self.features != OF_VECTORS:
+                raise ValueError(f"features {self.features!r} are not made of feature vectors")
+            return 0
+        if self.features not in FEATURES:
+            raise ValueError(f"features {self.features[:40]!r} are not made of images")
+        return feature_length(self.features, (image.height, image.width, image.channels))
+
+    def _size_of_texts(self) -> int:
+        """Number of features of texts, whose parts fit each other."""
+        if self.preprocessing is not None:
+            raise ValueError(f"features {self.features!r} of texts, but preprocessing makes images")
+        if self.network is None:
+            if self.encoder is not None:
+                raise ValueError(f"features {self.features!r} and tokens: one without the other")
+            return 0 if self.tfidf is None else self.tfidf.features
+        if self.encoder is None or self.tfidf is not None:
+            raise ValueError(f"features {self.features!r} of texts need tokens, and nothing else")
+        require_agreement(self.network.config, self.encoder)
+        return hidden_units(self.network.config)

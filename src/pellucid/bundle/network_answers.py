@@ -3,30 +3,24 @@
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64, Shaped
 from torch import Tensor, nn
 
-from pellucid.bundle.model import Inputs, require_agreement, require_images, require_texts, require_vectors
-from pellucid.classical import FEATURES, HIDDEN, TF_IDF, VALUES, extract, feature_length
-from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.bundle.model import Inputs
 from pellucid.encoding import Encoder
-from pellucid.encoding.tfidf import Tfidf
 from pellucid.networks import Network
-from pellucid.networks.costs import hidden_units, rows_at_once
-from pellucid.novelty import FeatureKind
-from pellucid.tasks import IMAGES, TEXTS, InputKind
-from pellucid.tasks import VALUES as VECTORS
+from pellucid.networks.costs import rows_at_once
 
 _MOST_IMAGES, _MOST_ROWS = 128, 4096
 # Pixels of a block as a backbone sees them: more would fall out of the processor's cache.
 _MOST_SEEN = 1 << 19
 MOST_VALUES = 1 << 22
 _GROUP = 64
+# Inputs that several models are asked about at a time, or of which features are computed.
+MOST_EXAMPLES = 1024
 
 
 def answer_in_batches(
@@ -84,6 +78,14 @@ def blocks(
     rows = min(most, max(1, MOST_VALUES // max(1, inputs[0].size)))
     for start in range(0, len(inputs), rows):
         yield np.array(inputs[start : start + rows])
+
+
+def input_blocks(inputs: Inputs) -> Iterator[Inputs]:
+    """Take checked inputs of any kind, perhaps a memory map, in blocks of consecutive ones."""
+    if not isinstance(inputs, np.ndarray):
+        yield from text_blocks(inputs)
+    elif len(inputs):
+        yield from blocks(inputs, MOST_EXAMPLES)
 
 
 @contextlib.contextmanager
@@ -162,107 +164,3 @@ def _batches(
             end += 1
         yield order[start:end]
         start = end
-
-
-# Feature views: from inputs to the features of a classical model.
-
-MOST_EXAMPLES = 1024
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class FeatureView:
-    """From inputs to the features that a predictor takes; its parts are those of `ClassicalModel`."""
-
-    kind: str
-    preprocessing: Preprocessing | None
-    network: Network | None
-    tfidf: Tfidf | None
-    encoder: Encoder | None
-
-    @property
-    def input_kind(self) -> InputKind:
-        """Kind of the inputs: images, texts or feature vectors."""
-        if self.kind == TF_IDF or self.encoder is not None:
-            return TEXTS
-        return VECTORS if self.preprocessing is None else IMAGES
-
-    @property
-    def sort(self) -> FeatureKind:
-        """Sort of the features: a hidden layer, a description of images, or numbers as they were given."""
-        if self.network is not None:
-            return "layer"
-        return "values" if self.preprocessing is None else "image"
-
-    def checked(self, inputs: Inputs, length: int) -> Inputs:
-        """Refuse inputs of another form with a `DataError`; the same come back.
-
-        `length` is the numbers in a feature vector, 0 where any will do.
-        """
-        if self.input_kind is TEXTS:
-            return require_texts(inputs)
-        if self.preprocessing is None:
-            return require_vectors(inputs, length)
-        return require_images(inputs, self.preprocessing)
-
-    def blocks(self, inputs: Inputs) -> Iterator[Inputs]:
-        """Take checked inputs, perhaps a memory map, in blocks of consecutive ones."""
-        if isinstance(inputs, np.ndarray):
-            yield from blocks(inputs, MOST_EXAMPLES)
-        else:
-            yield from text_blocks(inputs)
-
-    def features(self, inputs: Inputs) -> Any:
-        """Features of the inputs of one block, a row for each: an array, or the sparse rows of TF-IDF."""
-        if self.network is not None:
-            return self.hidden(self.network, inputs)
-        if isinstance(inputs, np.ndarray):
-            return extract(self.kind, inputs)
-        if self.tfidf is None:
-            return np.zeros((len(inputs), 0), np.float32)
-        return self.tfidf.transform(inputs)
-
-    def hidden(self, network: Network, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
-        """Last hidden layer of `network`, the one it looks through: one row for each input."""
-        if isinstance(inputs, np.ndarray):
-            return answer_in_batches(network, inputs, network.features)
-        assert self.encoder is not None  # texts and a network
-        return answer_texts(network, self.encoder, inputs, network.features)
-
-    def size(self) -> int:
-        """Number of features, once the parts were found to fit each other; 0 where any may come.
-
-        Raises: `ValueError` with what contradicts what.
-        """
-        if (self.kind == HIDDEN) != (self.network is not None):
-            raise ValueError(f"features {self.kind!r} and a network: one without the other")
-        if self.input_kind is TEXTS:
-            return self._size_of_texts()
-        if self.tfidf is not None:
-            raise ValueError(f"features {self.kind!r} and TF-IDF: one without the other")
-        image = self.preprocessing
-        if self.network is not None:
-            takes = self.network.config.input_shape
-            made = None if image is None else (image.channels, image.height, image.width)
-            if self.network.config.vocabulary or made != (None if len(takes) == 1 else takes):
-                raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
-            return hidden_units(self.network.config)
-        if image is None:
-            if self.kind != VALUES:
-                raise ValueError(f"features {self.kind!r} are not made of feature vectors")
-            return 0
-        if self.kind not in FEATURES:
-            raise ValueError(f"features {self.kind[:40]!r} are not made of images")
-        return feature_length(self.kind, (image.height, image.width, image.channels))
-
-    def _size_of_texts(self) -> int:
-        """Count the features of texts."""
-        if self.preprocessing is not None:
-            raise ValueError(f"features {self.kind!r} of texts, but preprocessing makes images")
-        if self.network is None:
-            if self.encoder is not None:
-                raise ValueError(f"features {self.kind!r} and tokens: one without the other")
-            return 0 if self.tfidf is None else self.tfidf.features
-        if self.encoder is None or self.tfidf is not None:
-            raise ValueError(f"features {self.kind!r} of texts need tokens, and nothing else")
-        require_agreement(self.network.config, self.encoder)
-        return hidden_units(self.network.config)

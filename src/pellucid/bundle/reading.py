@@ -48,7 +48,7 @@ from pellucid.networks import Autoencoder, Network
 from pellucid.networks.costs import require_affordable
 from pellucid.networks.families import outline
 from pellucid.novelty import Detector
-from pellucid.strict import Forms
+from pellucid.stored import Forms
 from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS, VALUES
 
 # Model files of other makers that can run code when they are opened: recognised, never opened.

@@ -12,7 +12,7 @@ from pellucid.classical.linear_fitting import constant
 from pellucid.classical.predictors import Outputs, Predictor, Rows, dense
 from pellucid.classical.search import Work
 from pellucid.classical.training_set import OverdueError
-from pellucid.strict import Forms
+from pellucid.stored import Forms
 
 MOST_DEPTH = 64  # bounds the questions to a row, whatever a file says
 _BLOCK_VALUES, _BLOCK_ENTRIES = 1 << 18, 1 << 22

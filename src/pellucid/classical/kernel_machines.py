@@ -13,7 +13,7 @@ from jaxtyping import Float32, Float64, Int32, Int64
 from pellucid.classical.linear_fitting import constant, moments, scale_out_of_sample, scaling, standardise
 from pellucid.classical.predictors import Outputs, Predictor, Rows, dense, spread
 from pellucid.classical.search import Work
-from pellucid.strict import Forms
+from pellucid.stored import Forms
 
 SHARPNESS = 5.0  # makes each vote nearly 0 or 1
 _BLOCK_VALUES = 1 << 22

@@ -10,7 +10,8 @@ import scipy.sparse
 from jaxtyping import Float32, Float64, Int32
 
 from pellucid.arithmetic import softmax
-from pellucid.strict import Forms, Stored, Whole
+from pellucid.stored import Forms, Stored
+from pellucid.strict import Whole
 
 # One row for each example, in single precision.
 Rows: TypeAlias = Float32[np.ndarray, "n d"] | scipy.sparse.csr_array
@@ -44,10 +45,10 @@ class Predictor(Stored):
 
     SIZES: ClassVar[Mapping[str, Whole]] = {
         "outputs": Whole(1, 100_000),
-        "columns": Whole(1, 100_000),
         "inputs": Whole(1, 10_000_000),
         "space": Whole(1, 100_000),
         "points": Whole(1, 10_000_000),
+        "columns": Whole(1, 100_000),
         "trees": Whole(1, 10_000),
         "nodes": Whole(0, 50_000_000),
         "leaves": Whole(1, 50_000_000),

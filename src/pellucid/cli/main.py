@@ -19,8 +19,8 @@ from pellucid.errors import PellucidError, StorageError
 
 _COMMANDS = ("inspect", "train", "evaluate", "predict", "explain")
 _MEANING = (
-    "Decode images, Parquet and Arrow files in child processes under limits of memory, time and files; a "
-    "file that ends such a process is one that cannot be read. Answers are the same"
+    "Decode images in child processes under limits of memory, time and files, as tables always are; a file "
+    "that ends such a process is one that cannot be read. Answers are the same"
 )
 
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.data.carving import time_sentence
 from pellucid.data.dataset import NO_CONSTRAINTS, Dataset, EarlierConstraints
 from pellucid.data.decoded import Content
 from pellucid.data.findings import (
@@ -31,7 +30,8 @@ from pellucid.data.findings import (
 from pellucid.data.image_copies import NearCopies
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.sibling_sets import NEAR_COPIES, Siblings, first_of_sets
-from pellucid.data.wording import count_of, quoted, some, visible, wrapped
+from pellucid.data.splitting import time_sentence
+from pellucid.data.wording import count_of, quoted, some, some_quoted, visible, wrapped
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION
 
@@ -73,69 +73,43 @@ class Related(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """Findings about data; copies and sources stand in the order of the data.
+    """Findings about data; copies and sources stand in the order of the data."""
 
-    Attributes:
-        place: DATA as the user gave it.
-        form: kind of DATA, such as `class folders`.
-        classes: names of the classes, sorted by code point; none where numbers are predicted.
-        counts: examples of each class in each split, in the order of `classes`; where numbers are
-            predicted, of all examples in each split.
-        numbers: the spread of the numbers to predict; `None` where classes are predicted.
-        texts: lengths and scripts of texts; `None` where inputs are images.
-        sizes: height, width and number of images, commonest first; nothing for texts.
-        modes: kind of image as stored and number, commonest first; nothing for texts.
-        training_size: height, width and channels at which all are trained; nothing for texts.
-        stretched: whether the aspect of images is not kept at that size.
-        skipped: examples that cannot be used.
-        rare: classes left out for having too few examples, and how many each has.
-        left_out: their examples.
-        copies: sources of each set of exact copies.
-        conflicts: those sets of exact copies whose labels differ.
-        near_copies: sources of pairs that are nearly the same.
-        related: examples related to others, one row for each kind that was found.
-        own_splits: whether the splits are the user's.
-        near_complete: false where the search for near copies stopped at its limit.
-        duplicates: examples that repeat the content of one before them, in any split.
-        near_duplicates: examples that are nearly the same as one before them.
-        leaked: sources of test examples with an exact copy in train or validation.
-        look_alikes: classes that are easily taken for one.
-        imbalance: training examples of the largest class to those of the smallest.
-        balanced: whether class weights will make up for it.
-        warnings: sentences about anything else.
-        first: for each example the position of the first one with exactly the same content.
-        siblings: examples that belong together, by rule.
-        groups: how many of them each split has, those of a column among them; `None` without any.
-    """
-
-    place: str
-    form: str
-    classes: tuple[str, ...]
+    place: str  # DATA as the user gave it
+    form: str  # kind of DATA, such as `class folders`
+    classes: tuple[str, ...]  # names of the classes, sorted by code point; none where numbers are predicted
+    # examples of each class in each split, in the order of `classes`; where numbers are predicted, of all
+    # examples in each split
     counts: dict[str, tuple[int, ...]]
-    numbers: NumberFindings | None
-    texts: TextFindings | None
+    numbers: NumberFindings | None  # the spread of the numbers to predict; `None` where classes are predicted
+    texts: TextFindings | None  # lengths and scripts of texts; `None` where inputs are images
+    # height, width and number of images, commonest first; nothing for texts
     sizes: tuple[tuple[int, int, int], ...]
+    # kind of image as stored and number, commonest first; nothing for texts
     modes: tuple[tuple[str, int], ...]
+    # height, width and channels at which all are trained; nothing for texts
     training_size: tuple[int, int, int] | tuple[()]
-    stretched: bool
-    skipped: tuple[Skipped, ...]
-    rare: dict[str, int]
-    left_out: tuple[Skipped, ...]
-    copies: tuple[tuple[str, ...], ...]
-    conflicts: tuple[tuple[Labelled, ...], ...]
-    near_copies: tuple[tuple[str, str], ...]
-    related: tuple[Related, ...]
-    own_splits: bool
-    near_complete: bool
-    duplicates: int
-    near_duplicates: int
-    leaked: tuple[str, ...]
-    look_alikes: tuple[LookAlikes, ...]
-    imbalance: float
-    balanced: bool
-    warnings: tuple[str, ...]
+    stretched: bool  # whether the aspect of images is not kept at that size
+    skipped: tuple[Skipped, ...]  # examples that cannot be used
+    rare: dict[str, int]  # classes left out for having too few examples, and how many each has
+    left_out: tuple[Skipped, ...]  # their examples
+    copies: tuple[tuple[str, ...], ...]  # sources of each set of exact copies
+    conflicts: tuple[tuple[Labelled, ...], ...]  # those sets of exact copies whose labels differ
+    near_copies: tuple[tuple[str, str], ...]  # sources of pairs that are nearly the same
+    related: tuple[Related, ...]  # examples related to others, one row for each kind that was found
+    own_splits: bool  # whether the splits are the user's
+    near_complete: bool  # false where the search for near copies stopped at its limit
+    duplicates: int  # examples that repeat the content of one before them, in any split
+    near_duplicates: int  # examples that are nearly the same as one before them
+    leaked: tuple[str, ...]  # sources of test examples with an exact copy in train or validation
+    look_alikes: tuple[LookAlikes, ...]  # classes that are easily taken for one
+    imbalance: float  # training examples of the largest class to those of the smallest
+    balanced: bool  # whether class weights will make up for it
+    warnings: tuple[str, ...]  # sentences about anything else
+    # for each example the position of the first one with exactly the same content
     first: Int64[np.ndarray, " n"] = field(repr=False, compare=False)
-    siblings: SiblingFindings
+    siblings: SiblingFindings  # examples that belong together, by rule
+    # how many of them each split has, those of a column among them; `None` without any
     groups: GroupFindings | None = None
 
     @property
@@ -158,6 +132,15 @@ class Check:
 
     def to_json(self) -> dict[str, Any]:
         """All findings as JSON values: the counts of `metrics.json` and the findings behind them."""
+        if self.texts is not None:
+            inputs: dict[str, Any] = {"texts": self.texts.to_json()}
+        else:
+            sides, channels = ("height", "width", "images"), ("height", "width", "channels")
+            inputs = {
+                "sizes": [dict(zip(sides, size, strict=True)) for size in self.sizes],
+                "modes": dict(self.modes),
+                "training_size": dict(zip(channels, self.training_size, strict=True)),
+            }
         return {
             **self.metrics(),
             "place": self.place,
@@ -168,7 +151,7 @@ class Check:
                 for code, name in enumerate(self.classes)
             },
             "numbers": None if self.numbers is None else self.numbers.to_json(),
-            **self._inputs_to_json(),
+            **inputs,
             "skipped_examples": [each._asdict() for each in (*self.skipped, *self.left_out)],
             "copies": [list(sources) for sources in self.copies],
             "conflicts": [[each._asdict() for each in conflict] for conflict in self.conflicts],
@@ -177,7 +160,9 @@ class Check:
             "own_splits": self.own_splits,
             "near_copies_complete": self.near_complete,
             "leaked_examples": list(self.leaked),
-            "sibling_sets": self.siblings.sets_to_json(),
+            "sibling_sets": [
+                {"rule": rule, "examples": list(sources)} for rule, sources in self.siblings.sets
+            ],
             "test_sibling_examples": list(self.siblings.in_test),
             "look_alikes": [each._asdict() for each in self.look_alikes],
             "imbalance": self.imbalance,
@@ -185,37 +170,26 @@ class Check:
             "warnings": list(self.warnings),
         }
 
-    def _inputs_to_json(self) -> dict[str, Any]:
-        """Findings about the inputs alone, as JSON values."""
-        if self.texts is not None:
-            return {"texts": self.texts.to_json()}
-        return {
-            "sizes": [dict(zip(("height", "width", "images"), size, strict=True)) for size in self.sizes],
-            "modes": dict(self.modes),
-            "training_size": dict(zip(("height", "width", "channels"), self.training_size, strict=True)),
-        }
-
     def sentences(self) -> list[str]:
         """Findings in words, safe to print, one line each: first what the data is, then what to know."""
-        said = [
-            *_inputs_said(self),
-            *_copies_said(self),
+        sentences = [
+            *_input_sentences(self),
+            *_copy_sentences(self),
             *self.siblings.sentences(self.noun, own_splits=self.own_splits),
             *(() if self.groups is None else self.groups.sentences(self.noun)),
-            *self._labels_said(),
         ]
-        return [visible(sentence) for sentence in (*said, *self.warnings)]
+        if self.numbers is not None:
+            sentences += self.numbers.sentences()
+        else:
+            counts = self.counts[TRAIN]
+            sentences += class_sentences(
+                self.classes, counts, self.look_alikes, self.imbalance, self.balanced
+            )
+        return [visible(sentence) for sentence in (*sentences, *self.warnings)]
 
     def table(self) -> list[str]:
         """Examples of each class in each split, or the spread of the numbers: heading first, 80 columns."""
         return class_table(self.classes, self.counts) if self.numbers is None else self.numbers.table()
-
-    def _labels_said(self) -> list[str]:
-        """Names that look alike, and imbalance; or how the numbers lie."""
-        if self.numbers is not None:
-            return self.numbers.sentences()
-        counts = self.counts[TRAIN]
-        return class_sentences(self.classes, counts, self.look_alikes, self.imbalance, self.balanced)
 
     def lines(self) -> list[str]:
         """The sentences, wrapped to 80 columns, around the table."""
@@ -229,73 +203,73 @@ class Check:
         ]
 
 
-def _inputs_said(check: Check) -> list[str]:
+def _input_sentences(check: Check) -> list[str]:
     """Sentences about the images or texts, and those left out."""
     total = sum(sum(counts) for counts in check.counts.values())
     present = sum(map(any, zip(*check.counts.values(), strict=True)))
     classes = f" in {count_of(present, 'class')}" if check.classes else " without labels"
     of_what = classes if check.numbers is None else ", each with a number to predict,"
     form = _FORMS.get(check.form, check.form)
-    said = [f"{count_of(total, check.noun)}{of_what} from {check.place} ({form})."]
-    said += _images_said(check) if check.texts is None else check.texts.sentences()
+    sentences = [f"{count_of(total, check.noun)}{of_what} from {check.place} ({form})."]
+    sentences += _image_sentences(check) if check.texts is None else check.texts.sentences()
     if check.skipped:
         named = [f"{each.source} ({each.reason})" for each in check.skipped]
-        said.append(
+        sentences.append(
             f"Left out because they cannot be used: {count_of(len(named), check.noun)}, {some(named)}."
         )
     if check.rare:
         rare = [f"{quoted(name)} ({number:,})" for name, number in check.rare.items()]
-        said.append(
+        sentences.append(
             f"Left out for having too few {check.noun}s (--min-examples): {count_of(len(rare), 'class')} "
             f"with {count_of(len(check.left_out), check.noun)}, {some(rare, _CLASSES_SHOWN)}."
         )
-    return said
+    return sentences
 
 
-def _images_said(check: Check) -> list[str]:
+def _image_sentences(check: Check) -> list[str]:
     """Sentences about the sizes and modes of images, and their preprocessing."""
     assert check.training_size
     height, width_, channels = check.training_size
     target = f"{height} x {width_} pixels in {'grey' if channels == 1 else 'colour'}"
     fitted = f"stretched to {target}" if check.stretched else f"fitted into {target} with its aspect kept"
-    said = []
+    sentences = []
     modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
     if len(check.sizes) == 1:
         size = f"{check.sizes[0][0]} x {check.sizes[0][1]}"
         same = check.sizes[0][:2] == (height, width_)
-        said.append(
+        sentences.append(
             f"All are {size} pixels" + (f", and trained at {target}." if same else f"; each is {fitted}.")
         )
     else:
         heights, widths, _ = zip(*check.sizes, strict=True)
-        said.append(
+        sentences.append(
             f"They have {len(check.sizes):,} sizes, {min(heights)} to {max(heights)} pixels high and "
             f"{min(widths)} to {max(widths)} wide; each is {fitted}."
         )
-    said.append(f"They are stored as: {modes}.")
-    return said
+    sentences.append(f"They are stored as: {modes}.")
+    return sentences
 
 
-def _copies_said(check: Check) -> list[str]:
+def _copy_sentences(check: Check) -> list[str]:
     """Exact copies, leaks, conflicts and near copies."""
-    said = []
+    sentences = []
     nouns = f"{check.noun}s"
     if check.duplicates:
         largest = max(check.copies, key=len)
         alike = "" if check.texts is None else " but for case and space"
-        said.append(
+        sentences.append(
             f"Exact copies{alike} of other {nouns}: {check.duplicates:,}, in "
             f"{count_of(len(check.copies), 'set')}, for instance {some(largest)}."
         )
     if check.leaked:
-        said.append(
+        sentences.append(
             f"Test {nouns} that also stand in train or validation flatter the score, which is therefore "
             f"also given without them: {len(check.leaked):,}, for instance {some(check.leaked)}."
         )
     if check.conflicts:
         shown = quoted if check.numbers is None else str
         sets = [some([f"{source} ({shown(label)})" for source, label in one]) for one in check.conflicts[:3]]
-        said.append(
+        sentences.append(
             f"Equal {nouns} have different {'labels' if check.numbers is None else 'numbers'}, "
             f"of which one at most is right: "
             f"{count_of(len(check.conflicts), 'set')}, for instance {'; '.join(sets)}."
@@ -303,17 +277,14 @@ def _copies_said(check: Check) -> list[str]:
     if check.near_duplicates:
         least = "" if check.near_complete else "at least "
         near = next(each for each in check.related if each.kind == NEAR_DUPLICATES)
-        said.append(
+        sentences.append(
             f"Near duplicates: {least}{count_of(near.examples, check.noun)} in {count_of(near.sets, 'set')}, "
             f"for instance {' and '.join(check.near_copies[0])}; {near.in_test:,} of the test "
             f"{'has' if near.in_test == 1 else 'have'} one in train or validation."
         )
     if not check.near_complete:
-        said.append("The search for near copies stopped at its limit; there may be more.")
-    return said
-
-
-# Looking at data that is read, decoded and split: counts, copies, names, imbalance.
+        sentences.append("The search for near copies stopped at its limit; there may be more.")
+    return sentences
 
 
 class Copies(NamedTuple):
@@ -349,9 +320,6 @@ def examine(
     sets = _copy_sets(copies.first, used)
     pairs = copies.near.pairs.tolist()
     images, preprocessing = content.images, content.preprocessing
-    # Sets of exact copies whose labels differ.
-    # Examples that cannot be used.
-    # Kinds of images as stored and their numbers, commonest first.
     return Check(
         place=listing.place,
         form=listing.form,
@@ -386,7 +354,13 @@ def examine(
         leaked=tuple(listing.sources[index] for index in dataset.leaked.tolist()),
         look_alikes=look_alikes(dataset.classes),
         imbalance=imbalance,
-        balanced=_is_balanced(dataset, imbalance, settings.class_weight),
+        # By rule class weights make up for imbalance for images alone.
+        balanced=dataset.target is CLASSIFICATION
+        and (
+            dataset.input_kind.is_weighted and imbalance > BALANCE_ABOVE
+            if settings.class_weight is None
+            else settings.class_weight != "none"
+        ),
         warnings=(
             *listing.warnings,
             *(() if images is None else images.warnings),
@@ -422,15 +396,6 @@ def _left_out(listing: Listing, content: Content, rare: Mapping[str, int], least
         for index, label in enumerate(listing.labels)
         if label in rare and index not in unusable
     )
-
-
-def _is_balanced(dataset: Dataset, imbalance: float, class_weight: Mapping[str, float] | str | None) -> bool:
-    """True where class weights make up for imbalance; by rule they do for images alone."""
-    if class_weight is None:
-        is_wanted = dataset.input_kind.is_weighted and imbalance > BALANCE_ABOVE
-    else:
-        is_wanted = class_weight != "none"
-    return is_wanted and dataset.target is CLASSIFICATION
 
 
 def _related(dataset: Dataset, copies: Copies) -> tuple[Related, ...]:
@@ -487,6 +452,6 @@ def _warnings(
     if torn:
         warnings.append(
             f"{count_of(len(torn), 'group')} {'stands' if len(torn) == 1 else 'stand'} in more than one of "
-            f"your splits, so that scores may flatter: {some([quoted(group) for group in torn])}."
+            f"your splits, so that scores may flatter: {some_quoted(torn)}."
         )
     return warnings

@@ -1,4 +1,4 @@
-"""Content of a listing: decoded images or texts as they are, with the digests that tell copies apart."""
+"""Content of a listing: decoded images or texts as they are, with the digests that find copies."""
 
 import contextlib
 import hashlib
@@ -44,10 +44,8 @@ def content_of(
 ) -> Content:
     """Decode images, or take texts as they are.
 
-    Of `settings` it takes the image size and the number of threads. `progress` is told the images decoded and
+    Of `settings` it takes the image size and the number of threads. `progress` gets the images decoded and
     the images in all. Images are fitted by `fixed`; by default a rule decides.
-
-    Raises: `DataError` if images that came as an array have no form that can be used.
     """
     if listing.texts is not None:
         return Content(listing.texts, text_digests(listing.texts), listing.problems)

@@ -12,7 +12,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST, TRAIN, Listing
 from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts
 from pellucid.data.sibling_sets import NEAR_COPIES, WORDS, Found, Siblings
-from pellucid.data.wording import aligned, count_of, quoted, some, visible
+from pellucid.data.wording import aligned, count_of, quoted, some, some_quoted, visible
 from pellucid.tasks import CLASSIFICATION, REGRESSION
 
 BALANCE_ABOVE = 5.0
@@ -24,7 +24,7 @@ class LookAlikes(NamedTuple):
 
     first: str
     second: str
-    difference: str  # what alone tells them apart
+    difference: str  # the only one between them
 
 
 def look_alikes(classes: Sequence[str]) -> tuple[LookAlikes, ...]:
@@ -65,22 +65,22 @@ def class_sentences(
     `imbalance` is training examples of the largest class to those of the smallest; `balanced` tells whether
     class weights make up for it.
     """
-    said = [
+    sentences = [
         f"Classes {quoted(first)} and {quoted(second)} differ only in {difference}; are they one class?"
         for first, second, difference in alike[:5]
     ]
     if len(alike) > 5:
-        said.append(f"So do {count_of(len(alike) - 5, 'pair')} of classes more.")
+        sentences.append(f"So do {count_of(len(alike) - 5, 'pair')} of classes more.")
     if imbalance > BALANCE_ABOVE:
         by_count = list(zip(train_counts, classes, strict=True))
         largest = max(by_count, key=lambda each: each[0])[1]
         smallest = min(by_count, key=lambda each: each[0])[1]
         remedy = "class weights in training make up for it" if balanced else "no class weights make up for it"
-        said.append(
+        sentences.append(
             f"The largest class, {quoted(largest)}, has many times the training examples of the smallest, "
             f"{quoted(smallest)}: {imbalance:.3g} times; {remedy}."
         )
-    return said
+    return sentences
 
 
 def class_table(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str]:
@@ -103,22 +103,20 @@ def class_table(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> 
 
 def missing_classes(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str]:
     """Classes with few or no examples in a split, in words; `counts` are by split."""
-    said = []
+    sentences = []
     single = [name for name, count in zip(classes, counts[TRAIN], strict=True) if count == 1]
     if single:
-        said.append(f"One training example is all there is of {_classes(single)}; expect little of it.")
+        sentences.append(f"One training example is all there is of {_classes(single)}; expect little of it.")
     for part, numbers in counts.items():
         absent = [name for name, count in zip(classes, numbers, strict=True) if not count]
         if absent and sum(numbers):
-            said.append(f"The {part} split has no example of {_classes(absent)}.")
-    return said
+            sentences.append(f"The {part} split has no example of {_classes(absent)}.")
+    return sentences
 
 
 def _classes(names: Sequence[str]) -> str:
-    return f"{'class' if len(names) == 1 else 'classes'} {some([quoted(name) for name in names])}"
+    return f"{'class' if len(names) == 1 else 'classes'} {some_quoted(names)}"
 
-
-# Findings about texts: lengths and scripts.
 
 NO_LETTERS = "no letters"
 _TOGETHER = 500
@@ -176,8 +174,12 @@ class TextFindings:
                 f", and of {words.shortest:,} to {words.longest:,} words, half of at most {words.median:,}"
             )
         scripts = ", ".join(f"{number:,} {name}" for name, number in self.scripts)
-        said = [f"{lengths}; the longest is {self.longest}."]
-        return said if self.scripts[0][0] == NO_LETTERS else [*said, f"They are written in: {scripts}."]
+        sentences = [f"{lengths}; the longest is {self.longest}."]
+        return (
+            sentences
+            if self.scripts[0][0] == NO_LETTERS
+            else [*sentences, f"They are written in: {scripts}."]
+        )
 
 
 def text_findings(listing: Listing, used: Int64[np.ndarray, " used"]) -> TextFindings:
@@ -205,8 +207,6 @@ def _lengths(lengths: Int64[np.ndarray, " texts"]) -> Lengths:
     places = [0, (len(in_order) - 1) // 2, -(-95 * len(in_order) // 100) - 1, -1]
     return Lengths(*(int(in_order[place]) for place in places))
 
-
-# Findings about numbers that are to be predicted: their spread in each split.
 
 _FEW_OUTSIDE = 0.05
 
@@ -245,7 +245,7 @@ class NumberFindings:
     def sentences(self) -> list[str]:
         """Range, mean, median, how many differ, and what lies outside of train."""
         whole = self.all
-        said = [
+        sentences = [
             f"The numbers go from {whole.smallest:.6g} to {whole.largest:.6g} (mean {whole.mean:.6g}, "
             f"median {whole.median:.6g}); {self.distinct:,} of them are distinct."
         ]
@@ -253,34 +253,25 @@ class NumberFindings:
         if test is not None and self.outside > _FEW_OUTSIDE * test.examples:
             train = self.splits[TRAIN]
             assert train is not None
-            said.append(
+            sentences.append(
                 f"Beyond what is trained on, {train.smallest:.6g} to {train.largest:.6g}, go the numbers of "
                 f"{count_of(self.outside, f'test {self.noun}')}; models seldom reach further than they were "
                 "shown."
             )
-        return said
+        return sentences
 
     def table(self) -> list[str]:
         """The spread in each split within 80 columns: a heading, a line for each figure, the counts."""
+        splits = self.splits.values()
         rows = [
-            (words, [_cell(each, name) for each in self.splits.values()]) for name, words in _FIGURES.items()
+            (
+                name.replace("_", " "),
+                ["" if each is None else f"{getattr(each, name):.6g}" for each in splits],
+            )
+            for name in Spread._fields[1:]
         ]
-        counts = [f"{0 if each is None else each.examples:,}" for each in self.splits.values()]
+        counts = [f"{0 if each is None else each.examples:,}" for each in splits]
         return aligned("number", list(self.splits), [*rows, (f"{self.noun}s", counts)])
-
-
-_FIGURES = {
-    "smallest": "smallest",
-    "lower_quartile": "lower quartile",
-    "median": "median",
-    "upper_quartile": "upper quartile",
-    "largest": "largest",
-    "mean": "mean",
-}
-
-
-def _cell(spread: Spread | None, name: str) -> str:
-    return "" if spread is None else f"{getattr(spread, name):.6g}"
 
 
 def number_findings(dataset: Dataset) -> NumberFindings | None:
@@ -303,8 +294,6 @@ def _spread(values: Float64[np.ndarray, " examples"]) -> Spread:
     smallest, lower, median, upper, largest = np.quantile(values, (0.0, 0.25, 0.5, 0.75, 1.0)).tolist()
     return Spread(len(values), smallest, lower, median, upper, largest, float(values.mean()))
 
-
-# Findings about siblings and groups: sets of examples that belong together, and how many each split has.
 
 _SETS_LISTED = 100
 _THIN = 2
@@ -329,24 +318,20 @@ class GroupFindings:
         """The counts, what follows for intervals, and what so few groups cannot show."""
         listed = ", ".join(f"{count:,} in {part}" for part, count in self.counts.items())
         what = "Groups" if self.are_given else "Siblings and copies counted as one"
-        said = [f"{what}: {listed}."]
-        if self.matter:
-            said[0] = (
-                f"{said[0][:-1]}; {noun}s of one group are alike, so that intervals of test scores are by "
-                "groups."
-            )
+        matter = f"; {noun}s of one group are alike, so that intervals of test scores are by groups"
+        sentences = [f"{what}: {listed}{matter if self.matter else ''}."]
         if self.are_few:
-            said.append(
+            sentences.append(
                 f"The test split has only {count_of(self.counts[TEST], 'group')}, which says little about "
                 "others; give more groups if there are any."
             )
         if self.thin:
-            said.append(
+            sentences.append(
                 f"Training has one or two groups of {count_of(len(self.thin), 'class')}, so that what is "
                 f"learned of {'it' if len(self.thin) == 1 else 'them'} may be the groups and not the class: "
-                f"{some([quoted(name) for name in self.thin], 5)}."
+                f"{some_quoted(self.thin, 5)}."
             )
-        return said
+        return sentences
 
 
 def group_findings(siblings: Siblings, dataset: Dataset) -> GroupFindings | None:
@@ -388,45 +373,40 @@ class SiblingFindings:
             "test_siblings": len(self.in_test),
         }
 
-    def sets_to_json(self) -> list[dict[str, Any]]:
-        """The first sets of each rule, with the sources of their examples."""
-        return [{"rule": rule, "examples": list(sources)} for rule, sources in self.sets]
-
     def sentences(self, noun: str, *, own_splits: bool) -> list[str]:
         """One sentence for each rule that found something, what is done about it, and one about the test.
 
         Near duplicates have theirs elsewhere; splits are the user's or made here.
         """
-        said = []
+        sentences = []
         for rule, found in self.found.items():
             if found.sets and rule != NEAR_COPIES:
                 example = next(sources for name, sources in self.sets if name == rule)
-                said.append(
+                sentences.append(
                     f"{noun.capitalize()}s {WORDS[rule]}: {found.examples:,} in "
                     f"{count_of(found.sets, 'set')} ({rule.replace('_', ' ')}), for instance {some(example)}."
                 )
         if self.examples and not own_splits:
-            said.append(f"Related {noun}s are kept in one split; --no-groups turns this off.")
+            sentences.append(f"Related {noun}s are kept in one split; --no-groups turns this off.")
         if self.in_test:
-            said.append(
+            sentences.append(
                 f"Test {noun}s related to one in train or validation, in the splits that you gave: "
                 f"{len(self.in_test):,}, for instance {some(self.in_test)}; the score is also given without "
                 "them and without exact copies."
             )
-        return said
+        return sentences
 
 
 def sibling_findings(siblings: Siblings, dataset: Dataset) -> SiblingFindings:
     """Count siblings by rule, and name the first sets of each."""
     sources = dataset.sources
     in_test = np.setdiff1d(dataset.with_sibling, dataset.leaked).tolist()
-    sets: list[tuple[str, Sequence[str]]] = []
-    for rule, members in siblings.sets_by_rule(_SETS_LISTED):
-        sets.append((rule, [sources[index] for index in members]))
     return SiblingFindings(
         examples=siblings.examples,
         found=siblings.found,
-        sets=sets,
+        sets=[
+            (rule, [sources[at] for at in members]) for rule, members in siblings.sets_by_rule(_SETS_LISTED)
+        ],
         in_test=[sources[index] for index in in_test],
         reasons=siblings.reasons(),
     )

@@ -25,6 +25,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8, UInt64
 
+Pixels = UInt8[np.ndarray, "n height width channels"]
+Pairs = Int64[np.ndarray, "pairs 2"]
+
 CORRELATION = 0.985
 HASH_BITS = 16
 BLOCK_LEVELS = 12.0
@@ -48,7 +51,7 @@ _BITS_SET = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 class NearCopies(NamedTuple):
     """Pairs of images that are nearly the same."""
 
-    pairs: Int64[np.ndarray, "pairs 2"]  # positions, the earlier one first, sorted
+    pairs: Pairs  # positions, the earlier one first, sorted
     complete: bool  # false where the search stopped at its limit; there may be more pairs then
 
 
@@ -64,7 +67,11 @@ def first_with_content(
     if len(positions) == 0:
         return first
     keys = digests[positions]
-    order = np.lexsort(keys.T[::-1]) if keys.shape[1] != 16 else _order_of_16_bytes(keys)
+    if keys.shape[1] == 16:  # as two numbers, far faster than byte by byte
+        halves = np.ascontiguousarray(keys).view(np.uint64)
+        order = np.lexsort((halves[:, 1], halves[:, 0]))
+    else:
+        order = np.lexsort(keys.T[::-1])
     in_order = keys[order]
     starts = np.ones(len(order), bool)
     starts[1:] = (in_order[1:] != in_order[:-1]).any(axis=1)
@@ -73,16 +80,8 @@ def first_with_content(
     return first
 
 
-def _order_of_16_bytes(keys: UInt8[np.ndarray, "n 16"]) -> Int64[np.ndarray, " n"]:
-    """A stable order that brings equal rows together; far faster than byte by byte."""
-    halves = np.ascontiguousarray(keys).view(np.uint64)
-    return np.lexsort((halves[:, 1], halves[:, 0]))
-
-
 def near_copies(
-    pixels: UInt8[np.ndarray, "n height width channels"],
-    hashes: UInt64[np.ndarray, " n"],
-    positions: Int64[np.ndarray, " m"],
+    pixels: Pixels, hashes: UInt64[np.ndarray, " n"], positions: Int64[np.ndarray, " m"]
 ) -> NearCopies:
     """Find images that are nearly the same, by the steps at the top of this file.
 
@@ -99,13 +98,11 @@ def near_copies(
     return NearCopies(pairs[confirmed_images(pixels, pairs)], complete)
 
 
-def _block_means(
-    pixels: UInt8[np.ndarray, "n height width channels"], positions: Int64[np.ndarray, " m"]
-) -> Float32[np.ndarray, "m 64"]:
+def _block_means(pixels: Pixels, positions: Int64[np.ndarray, " m"]) -> Float32[np.ndarray, "m 64"]:
     """Grey means of 8 x 8 blocks; large images are sampled, at least 32 pixels a side."""
     steps = [max(1, side // 32) for side in pixels.shape[1:3]]
     sampled = pixels[:, :: steps[0], :: steps[1]]
-    down, across = (_averaging(side) for side in sampled.shape[1:3])
+    down, across = (averaging(side, _SIDE) for side in sampled.shape[1:3])
     means = np.empty((len(positions), _SIDE, _SIDE), np.float32)
     rows = max(1, _CELLS // sampled[0].size)
     for start in range(0, len(positions), rows):
@@ -115,19 +112,16 @@ def _block_means(
     return means.reshape(len(positions), _SIDE * _SIDE)
 
 
-def _averaging(side: int) -> Float32[np.ndarray, "8 side"]:
-    """Matrix that takes the mean of eight equal stretches of a line."""
-    edges = np.linspace(0, side, _SIDE + 1)
-    pixel = np.arange(side)
+def averaging(length: int, parts: int) -> Float32[np.ndarray, "parts length"]:
+    """Matrix that takes the mean of equal stretches of a line, which may be shorter than a pixel."""
+    edges, pixel = np.linspace(0, length, parts + 1), np.arange(length)
     overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
-    weights: Float32[np.ndarray, "8 side"] = np.maximum(overlap, 0).astype(np.float32)
+    weights: Float32[np.ndarray, "parts length"] = np.maximum(overlap, 0).astype(np.float32)
     weights /= weights.sum(axis=1, keepdims=True)
     return weights
 
 
-def _candidates(
-    blocks: Float32[np.ndarray, "m 64"], hashes: UInt64[np.ndarray, " m"]
-) -> tuple[Int64[np.ndarray, "pairs 2"], bool]:
+def _candidates(blocks: Float32[np.ndarray, "m 64"], hashes: UInt64[np.ndarray, " m"]) -> tuple[Pairs, bool]:
     """Step 1: pairs whose block means and hashes are alike, and whether all were found."""
     found = [np.empty((0, 2), np.int64)]
     if len(blocks) < 2:
@@ -164,9 +158,7 @@ def _candidates(
 
 
 def _alike(
-    pairs: Int64[np.ndarray, "pairs 2"],
-    centred: Float32[np.ndarray, "m 64"],
-    hashes: UInt64[np.ndarray, " m"],
+    pairs: Pairs, centred: Float32[np.ndarray, "m 64"], hashes: UInt64[np.ndarray, " m"]
 ) -> Int64[np.ndarray, "kept 2"]:
     """Keep the pairs whose hashes and block means differ little."""
     differing = (hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]]).view(np.uint8).reshape(-1, 8)
@@ -181,11 +173,7 @@ def _alike(
     return np.concatenate(kept)
 
 
-def confirmed_images(
-    pixels: UInt8[np.ndarray, "n height width channels"],
-    pairs: Int64[np.ndarray, "pairs 2"],
-    steps: int = 1,
-) -> Bool[np.ndarray, " pairs"]:
+def confirmed_images(pixels: Pixels, pairs: Pairs, steps: int = 1) -> Bool[np.ndarray, " pairs"]:
     """Steps 2 and 3: which pairs are near copies on their pixels, or so many steps of one away."""
     confirmed = np.zeros(len(pairs), bool)
     rows = max(1, _CELLS // pixels[0].size)

@@ -24,9 +24,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
+from pellucid.data.image_copies import averaging
 from pellucid.data.listing import Images, Listing
 
 Cells = Float32[np.ndarray, "m channels side side"]
+
+Moves = Float32[np.ndarray, "m 3"]
+Likeness = Float32[np.ndarray, " m"]
+Pairs = Int64[np.ndarray, "pairs 2"]
+Positions = Int64[np.ndarray, " positions"]
+Pixels = UInt8[np.ndarray, "n height width channels"]
 
 _MOST_SCALE, _MOST_SHIFT = 0.2, 0.2
 _SCALE_STEP, _SHIFT_STEP = 0.06, 0.1
@@ -38,15 +45,15 @@ class Laid(NamedTuple):
     """The second images of pairs, laid over the first."""
 
     # correlation where they overlap, the largest on the way there; -1 without an overlap
-    likeness: Float32[np.ndarray, " m"]
+    likeness: Likeness
     # scale $a$ and the shifts $t$ down and across, these as shares of the side
-    moved: Float32[np.ndarray, "m 3"]
+    moved: Moves
 
 
-def register(one: Cells, other: Cells, moved: Float32[np.ndarray, "m 3"], steps: int) -> Laid:
+def register(one: Cells, other: Cells, moved: Moves, steps: int) -> Laid:
     """Lay the second image of each pair over the first, beginning at `moved`, in so many steps."""
     side = one.shape[-1]
-    slopes = [_slope(other, axis) for axis in (2, 3)]
+    slopes = [np.gradient(other, axis=axis).astype(np.float32) for axis in (2, 3)]
     largest, limit = np.full(len(one), -1.0, np.float32), (_MOST_SCALE, _MOST_SHIFT, _MOST_SHIFT)
     best = moved
     for step in range(steps + 1):
@@ -74,7 +81,7 @@ class _View(NamedTuple):
     axis: Float32[np.ndarray, " side"]  # places from the middle, in cells
 
     @classmethod
-    def at(cls, moved: Float32[np.ndarray, "m 3"], side: int) -> "_View":
+    def at(cls, moved: Moves, side: int) -> "_View":
         """View of a scale and shifts; scale and shift act on rows and columns alone, so two products do."""
         axis = np.arange(side, dtype=np.float32) - np.float32((side - 1) / 2)
         places = (1 + moved[:, :1]) * axis + np.float32((side - 1) / 2)
@@ -88,9 +95,9 @@ class _View(NamedTuple):
         return cls(down, across.swapaxes(2, 3), inside, axis)
 
     @property
-    def overlap(self) -> Float32[np.ndarray, " m"]:
+    def overlap(self) -> Likeness:
         """Share of the view that lies in the second image."""
-        share: Float32[np.ndarray, " m"] = self.inside.mean(axis=(1, 2, 3))
+        share: Likeness = self.inside.mean(axis=(1, 2, 3))
         return share
 
     def of(self, other: Cells) -> Cells:
@@ -107,13 +114,8 @@ class _View(NamedTuple):
 
 
 def _better(
-    view: _View,
-    u: Cells,
-    v: Cells,
-    slopes: list[Cells],
-    length: Float32[np.ndarray, " m"],
-    likeness: Float32[np.ndarray, " m"],
-) -> Float32[np.ndarray, "m 3"]:
+    view: _View, u: Cells, v: Cells, slopes: list[Cells], length: Likeness, likeness: Likeness
+) -> Moves:
     """One step of Gauss and Newton, as a change of scale and shifts."""
     down, across = slopes
     side = len(view.axis)
@@ -128,16 +130,11 @@ def _better(
     square = columns @ columns.swapaxes(1, 2) + _DAMPING * np.diag(size**2)
     change = np.linalg.solve(square, towards)[:, :, 0]
     most = (_SCALE_STEP, _SHIFT_STEP, _SHIFT_STEP)
-    found: Float32[np.ndarray, "m 3"] = np.clip(change, np.negative(most), most).astype(np.float32)
+    found: Moves = np.clip(change, np.negative(most), most).astype(np.float32)
     return found
 
 
-def _slope(cells: Cells, axis: int) -> Cells:
-    slope: Cells = np.gradient(cells, axis=axis).astype(np.float32)
-    return slope
-
-
-def _wide(lengths: Float32[np.ndarray, " m"]) -> Float32[np.ndarray, "m 1 1 1"]:
+def _wide(lengths: Likeness) -> Float32[np.ndarray, "m 1 1 1"]:
     return lengths[:, None, None, None]
 
 
@@ -185,10 +182,7 @@ _TOGETHER = 256
 
 
 def of_one_scene(
-    pixels: UInt8[np.ndarray, "n height width channels"],
-    suspected: Int64[np.ndarray, "pairs 2"],
-    others: Int64[np.ndarray, "others 2"],
-    most_false: float,
+    pixels: Pixels, suspected: Pairs, others: Int64[np.ndarray, "others 2"], most_false: float
 ) -> Bool[np.ndarray, " pairs"]:
     """Confirm the suspected pairs that are more alike than chance allows, by the rule at the top.
 
@@ -211,9 +205,7 @@ def of_one_scene(
 
 
 def likenesses(
-    pixels: UInt8[np.ndarray, "n height width channels"],
-    suspected: Int64[np.ndarray, "pairs 2"],
-    others: Int64[np.ndarray, "others 2"],
+    pixels: Pixels, suspected: Pairs, others: Int64[np.ndarray, "others 2"]
 ) -> tuple[Float32[np.ndarray, " pairs"], Float32[np.ndarray, " others"]]:
     """Likeness of suspected pairs and of others, at most 1; 0 of those that are less alike than most others.
 
@@ -242,12 +234,7 @@ class _Look(NamedTuple):
     reach: int | None  # cells by which one image is shifted each way; `None` where it is laid over the other
     share: float  # of the others, of the most alike, which are looked at again
 
-    def at(
-        self,
-        one: Float32[np.ndarray, "m channels side side"],
-        other: Float32[np.ndarray, "m channels side side"],
-        moved: Float32[np.ndarray, "m 3"],
-    ) -> Laid:
+    def at(self, one: Cells, other: Cells, moved: Moves) -> Laid:
         """Likeness of pairs, and how the second image lies then; `moved` is how it lay before."""
         if self.reach is None:
             return register(one, other, moved, STEPS)
@@ -262,31 +249,16 @@ _LOOKS = (
 )
 
 
-def _cells(
-    images: UInt8[np.ndarray, "m height width channels"], side: int
-) -> Float32[np.ndarray, "m channels side side"]:
+def _cells(images: UInt8[np.ndarray, "m height width channels"], side: int) -> Cells:
     """Means of equal cells; of large images some pixels stand for all."""
     steps = [max(1, length // (4 * side)) for length in images.shape[1:3]]
     sampled = images[:, :: steps[0], :: steps[1]].astype(np.float32).transpose(0, 3, 1, 2)
-    down, across = (_averaging(length, side) for length in sampled.shape[2:])
-    cells: Float32[np.ndarray, "m channels side side"] = down @ sampled @ across.T
+    down, across = (averaging(length, side) for length in sampled.shape[2:])
+    cells: Cells = down @ sampled @ across.T
     return cells
 
 
-def _averaging(length: int, side: int) -> Float32[np.ndarray, "side length"]:
-    """Matrix that takes the mean of equal stretches of a line, which may be shorter than a pixel."""
-    edges, pixel = np.linspace(0, length, side + 1), np.arange(length)
-    overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
-    weights: Float32[np.ndarray, "side length"] = np.maximum(overlap, 0).astype(np.float32)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return weights
-
-
-def _best_shift(
-    one: Float32[np.ndarray, "m channels side side"],
-    other: Float32[np.ndarray, "m channels side side"],
-    reach: int,
-) -> Laid:
+def _best_shift(one: Cells, other: Cells, reach: int) -> Laid:
     """Largest correlation over all shifts, in what the two then have in common."""
     side = one.shape[-1]
     best, moved = np.full(len(one), -1.0, np.float32), np.zeros((len(one), 3), np.float32)
@@ -306,7 +278,7 @@ def _best_shift(
 def _correlation(
     first: Float32[np.ndarray, "m channels rows columns"],
     second: Float32[np.ndarray, "m channels rows columns"],
-) -> Float32[np.ndarray, " m"]:
+) -> Likeness:
     first = first - first.mean(axis=(2, 3), keepdims=True)
     second = second - second.mean(axis=(2, 3), keepdims=True)
     product, *powers = (
@@ -314,7 +286,7 @@ def _correlation(
         for left, right in ((first, second), (first, first), (second, second))
     )
     # Images of one brightness all over have nothing to compare.
-    found: Float32[np.ndarray, " m"] = product / np.sqrt(powers[0] * powers[1] + 1.0)
+    found: Likeness = product / np.sqrt(powers[0] * powers[1] + 1.0)
     return found
 
 
@@ -347,9 +319,7 @@ BURST_RULE = (MOST_SECONDS, MOST_STEPS, FALSE_BY_CLOCK, FALSE_BY_NAME, _AHEAD, _
 Order = Int64[np.ndarray, "n 2"]
 
 
-def bursts(
-    listing: Listing, images: Images, positions: Int64[np.ndarray, " positions"]
-) -> Int64[np.ndarray, "links 2"]:
+def bursts(listing: Listing, images: Images, positions: Positions) -> Int64[np.ndarray, "links 2"]:
     """Link images of one scene that follow one another, by the rule at the top of this file.
 
     `positions` ascend and hold one usable image of each exact content.
@@ -376,7 +346,7 @@ def bursts(
 
 
 def _orders(
-    listing: Listing, images: Images, positions: Int64[np.ndarray, " positions"]
+    listing: Listing, images: Images, positions: Positions
 ) -> Iterator[tuple[Order, Int64[np.ndarray, " sequences"], float]]:
     """Each order of images, with the farthest that two of a sequence may lie apart in a burst.
 
@@ -422,7 +392,7 @@ def by_names(paths: Sequence[str]) -> Order:
 
 
 def _apart(
-    order: Order, labels: Int64[np.ndarray, " n"], positions: Int64[np.ndarray, " positions"]
+    order: Order, labels: Int64[np.ndarray, " n"], positions: Positions
 ) -> Int64[np.ndarray, "others 2"]:
     """Pairs of the same label that no order brings together.
 

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 import numpy as np
 from jaxtyping import Float64, UInt64
 
-from pellucid.data.wording import quoted, some
+from pellucid.data.wording import quoted, some, some_quoted
 from pellucid.errors import DataError, UsageError
 
 # Larger numbers leave the range in which networks compute; so do squares of their differences.
@@ -91,7 +91,7 @@ def require_classes(flag: str, names: Iterable[str], classes: Iterable[str], pla
         shown.append(quoted(name) + (f" (is it {quoted(known[close[0]])}?)" if close else ""))
     raise UsageError(
         f"{flag}: {place} has no {'class' if len(unknown) == 1 else 'classes'} {some(shown, MOST_ROWS)}; "
-        f"it has {some([quoted(name) for name in classes], MOST_ROWS)}"
+        f"it has {some_quoted(classes, MOST_ROWS)}"
     )
 
 
@@ -156,7 +156,7 @@ def _shown(value: object) -> str:
 
 
 def is_encodable(text: str) -> bool:
-    """Tell text that can be written as UTF-8; lone surrogates cannot."""
+    """True of text that can be written as UTF-8; lone surrogates cannot."""
     if text.isascii():
         return True
     try:
@@ -249,7 +249,7 @@ def _quoted_time(value: object) -> str:
 
 
 def _order_of_slashes(values: Sequence[object], place: str, source: Callable[[int], str]) -> bool | None:
-    """Tell whether the day stands before the month in `3/4/2024`; `None` where no value is of that form."""
+    """Whether the day stands before the month in `3/4/2024`; `None` where no value is of that form."""
     shown: dict[bool, int] = {}
     doubtful = None
     for index, value in enumerate(values):

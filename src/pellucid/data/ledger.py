@@ -72,9 +72,16 @@ def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
     Each text ends in a newline.
     """
     skipped = {each.position: each for each in (*check.skipped, *check.left_out)}
-    splits = _splits(dataset)
+    splits = [""] * len(dataset.labels)
+    for part, positions in dataset.split_positions.items():
+        for position in positions.tolist():
+            splits[position] = part
     fates = dict.fromkeys(dataset.leaked.tolist(), LEAKED)
-    reasons = _siblings(dataset, check) | _copies(dataset, check, splits)
+    reasons = {
+        index: f"belongs with {dataset.sources[other]} ({rule.replace('_', ' ')})"
+        for index, (rule, other) in check.siblings.reasons.items()
+    }
+    reasons |= _copies(dataset, check, splits)
     for index, source in enumerate(dataset.sources):
         label, split, fate = dataset.label_text(index), splits[index], fates.get(index, USED)
         reason = reasons.get(index, "")
@@ -83,23 +90,6 @@ def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
             label, split, fate, reason = left_out.label, left_out.split, SKIPPED, left_out.reason
         row = {"id": index, "source": source, "label": label, "split": split, "fate": fate, "reason": reason}
         yield json.dumps(row) + "\n"
-
-
-def _splits(dataset: Dataset) -> list[str]:
-    """Name of the split of each example; empty for those in none."""
-    splits = np.zeros(len(dataset.labels), "<U10")
-    for part, positions in dataset.split_positions.items():
-        splits[positions] = part
-    return splits.tolist()
-
-
-def _siblings(dataset: Dataset, check: Check) -> dict[int, str]:
-    """Earlier example that each sibling belongs with, and the rule that says so."""
-    reasons = check.siblings.reasons
-    return {
-        index: f"belongs with {dataset.sources[other]} ({rule.replace('_', ' ')})"
-        for index, (rule, other) in reasons.items()
-    }
 
 
 def _copies(dataset: Dataset, check: Check, splits: list[str]) -> dict[int, str]:

@@ -1,7 +1,7 @@
 """Listings: examples as read, before a single image is decoded; and decoded images."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,54 +23,50 @@ SPLIT_OF_NAME = {
 
 @dataclass(frozen=True)
 class Listing:
-    """Every example found at DATA, in a fixed order, column by column.
+    """Every example found at DATA, in a fixed order, column by column."""
 
-    Attributes:
-        place: DATA as the user gave it.
-        form: `class folders`, `split folders`, `folder`, `table`, `tables`, `table beside images`,
-            `webdataset`, `idx`, `npz`, `arrays`, `data set` or `list`.
-        sources: where each example stands: a path, or `file:row` (rows count from 1).
-        labels: class of each example, or number to predict, as text.
-        splits: `train`, `validation`, `test`, or `UNDECIDED` where Pellucid must choose.
-        groups: examples of one group never stand in two splits; empty text is no group.
-        paths: file of each example where images are files, on the disk or in a container.
-        pixels: the images themselves where they came as arrays in memory:
-            (n, height, width, channels), 8-bit, 16-bit or float.
-        load_pixels: reads such an array from `array_files` (IDX, npz), so that nothing is unpacked
-            while the cache already holds it. Exactly one of `paths`, `pixels`, `load_pixels` and
-            `texts` is given.
-        array_files: the files that `load_pixels` reads.
-        warnings: sentences for the user that refuse nothing.
-        values: float64 (n,), where numbers are predicted; `None` where classes are.
-        texts: the texts themselves where the inputs are texts.
-        problems: texts that cannot be used, found while reading.
-        columns_of_sources: columns of a table that say which examples belong together, each as one number
-            an example, equal for equal values and 0 where there is none.
-        times: seconds since 1970 of each example, where a column of times was asked for.
-        slices: value of each example in the column by which scores are taken apart, where one was asked for.
-        is_labelled: whether there are labels; without, each stands as an empty text.
-        joined_columns: columns of a table whose texts were joined to one text; none elsewhere.
-    """
-
-    place: str
+    place: str  # DATA as the user gave it
+    # `class folders`, `split folders`, `folder`, `table`, `tables`, `table beside images`, `webdataset`,
+    # `idx`, `npz`, `arrays`, `data set` or `list`
     form: str
-    sources: Sequence[str]
-    labels: Sequence[str]
-    splits: Sequence[str]
-    groups: Sequence[str]
+    sources: Sequence[str]  # where each example comes from: a path, or `file:row` (rows count from 1)
+    labels: Sequence[str]  # class of each example, or number to predict, as text
+    # `train`, `validation`, `test`, or `UNDECIDED`, the default, where Pellucid must choose
+    splits: Sequence[str] = ()
+    # examples of one group never stand in two splits; empty text, the default, is no group
+    groups: Sequence[str] = ()
+    # file of each example where images are files, on the disk or in a container
     paths: Sequence[File] | None = None
+    # the images themselves where they came as arrays in memory: (n, height, width, channels), 8-bit, 16-bit
+    # or float
     pixels: np.ndarray | None = None
+    # reads such an array from `array_files` (IDX, npz), so that nothing is unpacked while the cache already
+    # holds it. Exactly one of `paths`, `pixels`, `load_pixels` and `texts` is given
     load_pixels: Callable[[], np.ndarray] | None = None
-    array_files: tuple[Path, ...] = ()
-    warnings: tuple[str, ...] = ()
-    values: np.ndarray | None = None
-    texts: Texts | None = None
-    problems: tuple["Problem", ...] = ()
+    array_files: tuple[Path, ...] = ()  # the files that `load_pixels` reads
+    warnings: tuple[str, ...] = ()  # sentences for the user that refuse nothing
+    values: np.ndarray | None = None  # float64 (n,), where numbers are predicted; `None` where classes are
+    texts: Texts | None = None  # the texts themselves where the inputs are texts
+    problems: tuple["Problem", ...] = ()  # texts that cannot be used, found while reading
+    # columns of a table that say which examples belong together, each as one number an example, equal for
+    # equal values and 0 where there is none
     columns_of_sources: Mapping[str, np.ndarray] = field(default_factory=dict)
+    # seconds since 1970 of each example, where a column of times was asked for
     times: np.ndarray | None = None
+    # value of each example in the column by which scores are taken apart, where one was asked for
     slices: Sequence[str] | None = None
-    is_labelled: bool = True
+    is_labelled: bool = True  # whether there are labels; without, each stands as an empty text
+    # columns of a table whose texts were joined to one text; none elsewhere
     joined_columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("splits", "groups"):
+            if len(getattr(self, name)) == 0:
+                object.__setattr__(self, name, [""] * len(self))
+
+    def with_warnings(self, *more: str) -> "Listing":
+        """The same with more warnings behind its own."""
+        return replace(self, warnings=(*self.warnings, *more))
 
     @property
     def input_kind(self) -> InputKind:
@@ -104,28 +100,19 @@ class Problem:
 
 @dataclass(frozen=True)
 class Images:
-    """Decoded images at one size, with what decoding learned about each.
+    """Decoded images at one size, with what decoding learned about each."""
 
-    Attributes:
-        pixels: uint8 (n, height, width, channels), usually memory-mapped and read-only; a row of
-            an unreadable image is zero.
-        digests: uint8 (n, 16), hash of the decoded image at its own size; equal rows are exact
-            copies.
-        perceptual_hashes: uint64 (n,), difference hash; a small Hamming distance makes two
-            images candidates for near duplicates.
-        original_sizes: int32 (n, 2), height and width before resizing.
-        modes: kind of each image as stored, such as `grey`, `colour`, `palette` or `16-bit grey`.
-        problems: images that could not be decoded.
-        warnings: sentences for the user, such as the frame count of an animation.
-        taken: int64 (n, 2), milliseconds of the camera's clock when each was taken, -1 where the file does
-            not say, and a number for the camera; `None` for images that were no files.
-    """
-
+    # uint8 (n, height, width, channels), usually memory-mapped and read-only; a row of an unreadable image is
+    # zero
     pixels: np.ndarray
+    # uint8 (n, 16), hash of the decoded image at its own size; equal rows are exact copies
     digests: np.ndarray
+    # uint64 (n,), difference hash; a small Hamming distance makes two images candidates for near duplicates
     perceptual_hashes: np.ndarray
-    original_sizes: np.ndarray
-    modes: Sequence[str]
-    problems: tuple[Problem, ...] = ()
-    warnings: tuple[str, ...] = ()
+    original_sizes: np.ndarray  # int32 (n, 2), height and width before resizing
+    modes: Sequence[str]  # kind of each image as stored, such as `grey`, `colour`, `palette` or `16-bit grey`
+    problems: tuple[Problem, ...] = ()  # images that could not be decoded
+    warnings: tuple[str, ...] = ()  # sentences for the user, such as the frame count of an animation
+    # int64 (n, 2), milliseconds of the camera's clock when each was taken, -1 where the file does not say,
+    # and a number for the camera; `None` for images that were no files
     taken: np.ndarray | None = None

@@ -21,7 +21,7 @@ from pellucid.data.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
-from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
+from pellucid.tasks import CLASSIFICATION, REGRESSION
 
 _MOST_LISTED = 1000
 
@@ -37,7 +37,7 @@ def prepare(
     """Make data ready for training, or say all that is wrong with it.
 
     `make` are the splits to cut where the user gave none; an estimator cuts no test. `known` is of an earlier
-    model that continues training on this data. `progress` is told the images decoded and the images in all.
+    model that continues training on this data. `progress` gets the images decoded and the images in all.
 
     Raises: `DataError` if images or texts cannot be used (and `skip_bad` is off), there are fewer than two
     classes, a class is too small for the splits to be made, or is tested and never trained on, or all numbers
@@ -68,7 +68,7 @@ def prepare(
     kept = linked(first, siblings.first)
     division = split(listing, kept, usable, settings.seed, make)
     dataset = build_dataset(listing, content, division.splits, first, usable, known.classes, kept)
-    _REQUIRE[dataset.target](listing, dataset, known)
+    _require_trained(listing, dataset, known)
     copies = Copies(first, near, siblings)
     return dataset, examine(listing, content, dataset, copies, settings, known, rare)
 
@@ -122,14 +122,15 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
     )
 
 
-def _require_trained_spread(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
-    """Refuse numbers that leave nothing to learn from in training."""
-    del known
-    require_spread(dataset.labels[dataset.train], f"{listing.place}, {TRAIN} split", listing.noun)
+def _require_trained(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
+    """Refuse numbers that are all the same in training, and classes that are scored and never answered.
 
-
-def _require_trained_classes(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
-    """Refuse classes that are scored and can never be answered; an earlier model answers those it knows."""
+    An earlier model answers those it knows. Images without labels may be any.
+    """
+    if dataset.target is REGRESSION:
+        require_spread(dataset.labels[dataset.train], f"{listing.place}, {TRAIN} split", listing.noun)
+    if dataset.target is not CLASSIFICATION:
+        return
     trained = set(dataset.labels[dataset.train].tolist())
     trained |= {dataset.classes.index(name) for name in known.classes}
     for part in (VALIDATION, TEST):
@@ -150,16 +151,3 @@ def _require_trained_classes(listing: Listing, dataset: Dataset, known: EarlierC
             f"{'stands' if len(names) == 1 else 'stand'} in {TRAIN}: {some(shown, 10)}; "
             f"add training examples or remove {'it' if len(names) == 1 else 'them'}"
         )
-
-
-def _require_nothing(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
-    """Images without labels may be any."""
-    del listing, dataset, known
-
-
-# Needs of the training split, by target.
-_REQUIRE = {
-    CLASSIFICATION: _require_trained_classes,
-    REGRESSION: _require_trained_spread,
-    GENERATION: _require_nothing,
-}

@@ -240,16 +240,17 @@ def units_of(texts: Sequence[str], most_characters: int) -> TextUnits:
 
     Of each text at most `most_characters` are looked at.
     """
-    folded = [_folded(text[:most_characters]) for text in texts]
+    starts = (text[:most_characters] for text in texts)
+    folded = [(text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold() for text in starts]
     codes = np.frombuffer("\n".join([*folded, ""]).encode("utf-32-le", "replace"), np.uint32)
     text_starts = np.concatenate([[0], np.cumsum([len(text) + 1 for text in folded], dtype=np.int64)])
     kinds = _kinds()[np.where(codes < _NO_LETTERS_FROM, np.minimum(codes, _KNOWN), 0)]
     before = np.concatenate([[np.uint8(_NOTHING)], kinds[:-1]])
     behind = np.concatenate([kinds[1:], [np.uint8(_NOTHING)]])
-    starts = np.flatnonzero((kinds == _ALONE) | ((kinds == _IN_WORD) & (before != _IN_WORD)))
+    firsts = np.flatnonzero((kinds == _ALONE) | ((kinds == _IN_WORD) & (before != _IN_WORD)))
     ends = np.flatnonzero((kinds == _ALONE) | ((kinds == _IN_WORD) & (behind != _IN_WORD))) + 1
-    offsets = np.searchsorted(starts, text_starts).astype(np.int64)
-    return TextUnits(names(prefixes(codes), starts, ends), offsets, kinds[starts] == _ALONE)
+    offsets = np.searchsorted(firsts, text_starts).astype(np.int64)
+    return TextUnits(names(prefixes(codes), firsts, ends), offsets, kinds[firsts] == _ALONE)
 
 
 def sums(
@@ -262,11 +263,6 @@ def sums(
     running = np.concatenate([[0], np.cumsum(values)])
     parts: Int64[np.ndarray, " parts"] = running[offsets[1:]] - running[offsets[:-1]]
     return parts
-
-
-def _folded(text: str) -> str:
-    """A text without differences of case and of ways to encode the same character."""
-    return text.casefold() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
 
 
 @functools.cache

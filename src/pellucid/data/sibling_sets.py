@@ -50,8 +50,6 @@ def first_of_sets(count: int, pairs: Int64[np.ndarray, "pairs 2"]) -> Int64[np.n
     return first
 
 
-# Rules by which examples belong together, and what they found.
-
 # Names of the rules, in the order in which they are joined: those that look at the content come first.
 NEAR_COPIES, BURSTS, QUOTES, THREADS, SOURCES = "near_copies", "bursts", "quotes", "threads", "sources"
 
@@ -133,7 +131,7 @@ def joined(
     most = max(FEWEST_OF_ALL, usable // MOST_OF_ALL)
     places = np.arange(count, dtype=np.int64)
     of_copies = np.stack([copies, places], axis=1)[copies != places]
-    pairs, found, kept_links, said = of_copies, {}, {}, list(warnings)
+    pairs, found, kept_links, notes = of_copies, {}, {}, list(warnings)
     for rule, fresh in links.items():
         fresh = np.sort(fresh, axis=1)
         fresh = fresh[copies[fresh[:, 0]] != copies[fresh[:, 1]]]
@@ -142,19 +140,14 @@ def joined(
         is_small = sizes[first[fresh[:, 0]]] <= most
         if not is_small.all():
             largest = int(sizes[first[fresh[~is_small, 0]]].max())
-            said.append(
+            notes.append(
                 f"The rule for {rule.replace('_', ' ')} would join {largest:,} examples into one set, which "
                 "is more than a split can take; it was not followed there, so that scores may flatter."
             )
         fresh = fresh[is_small]
         kept_links[rule] = fresh
-        found[rule] = _counted(count, fresh)
+        members = np.unique(fresh)
+        found[rule] = Found(len(np.unique(first_of_sets(count, fresh)[members])), len(members))
         pairs = np.concatenate([pairs, fresh])
     first = first_of_sets(count, np.concatenate([pairs[len(of_copies) :], of_copies]))
-    return Siblings(first, found, kept_links, tuple(said))
-
-
-def _counted(count: int, links: Int64[np.ndarray, "links 2"]) -> Found:
-    """Sets and examples of one rule's links."""
-    members = np.unique(links)
-    return Found(len(np.unique(first_of_sets(count, links)[members])), len(members))
+    return Siblings(first, found, kept_links, tuple(notes))

@@ -20,7 +20,7 @@ from pellucid.arithmetic.draws import chained
 from pellucid.data.decoded import Content, remembered
 from pellucid.data.image_copies import NearCopies, confirmed_images
 from pellucid.data.image_siblings import BURST_RULE, SCENE_RULE, bursts
-from pellucid.data.listing import Images, Listing
+from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import Texts, units_of
 from pellucid.data.sibling_sets import (
     BURSTS,
@@ -36,13 +36,18 @@ from pellucid.data.tables.csv_tables import place_of_source
 from pellucid.data.text_copies import confirmed_texts
 from pellucid.data.wording import quoted
 
+Pairs = Int64[np.ndarray, "pairs 2"]
+Positions = Int64[np.ndarray, " positions"]
+Links = Int64[np.ndarray, "links 2"]
+
 FEWEST_SETS = 10
 LARGEST_SHARE = 0.2
+_STEPS = 2
 
 
 def by_source(
-    columns: Mapping[str, UInt64[np.ndarray, " n"]], positions: Int64[np.ndarray, " positions"]
-) -> tuple[str | None, Int64[np.ndarray, "links 2"]]:
+    columns: Mapping[str, UInt64[np.ndarray, " n"]], positions: Positions
+) -> tuple[str | None, Links]:
     """Link the examples with equal values in the first column that serves, and name it.
 
     A column serves where it has at least 10 different values, some value twice, and none in more than a fifth
@@ -89,14 +94,16 @@ _REPLY = re.compile(
 )
 
 
-def threads(texts: Texts, positions: Int64[np.ndarray, " positions"]) -> Int64[np.ndarray, "links 2"]:
+def threads(texts: Texts, positions: Positions) -> Links:
     """Link texts of one thread, by the rule at the top of this file; `positions` are the usable texts."""
     by_id: dict[str, int] = {}
     by_subject: dict[str, list[int]] = {}
     is_answered: set[str] = set()
     links: list[tuple[int, int]] = []
     for index in positions.tolist():
-        subject, ids = _read(_start_of(texts, index))
+        start, end = texts.offsets[index : index + 2].tolist()
+        content = texts.content[start : min(end, start + _LOOKED_AT)].tobytes()
+        subject, ids = _read(content.decode(errors="ignore").lstrip())
         for name in ids:
             links.append((by_id.setdefault(name, index), index))
         subject, is_reply = plain_subject(subject)
@@ -118,11 +125,6 @@ def plain_subject(subject: str) -> tuple[str, bool]:
         is_reply = is_reply or match.re is _REPLY
         subject = subject[match.end() :]
     return " ".join(subject.casefold().split()), is_reply
-
-
-def _start_of(texts: Texts, index: int) -> str:
-    start, end = texts.offsets[index : index + 2].tolist()
-    return texts.content[start : min(end, start + _LOOKED_AT)].tobytes().decode(errors="ignore").lstrip()
 
 
 def _read(text: str) -> tuple[str, list[str]]:
@@ -174,7 +176,7 @@ _TOGETHER = 500
 _NEW_LINE, _MARK = ord("\n"), ord(">")
 
 
-def quotes(texts: Texts, positions: Int64[np.ndarray, " positions"]) -> Int64[np.ndarray, "links 2"]:
+def quotes(texts: Texts, positions: Positions) -> Links:
     """Link each text to those that quote most of it; `positions` ascend and are the texts compared."""
     quoting = positions[_have_quotations(texts)[positions]]
     runs, owners = _runs(texts, quoting, are_quoted=True)
@@ -187,17 +189,17 @@ def quotes(texts: Texts, positions: Int64[np.ndarray, " positions"]) -> Int64[np
     # What several texts say of themselves, as newsletters do from issue to issue, shows no quotation.
     found = found[np.bincount(found[:, 0], minlength=len(runs))[found[:, 0]] <= MOST_SAYING]
     times = counts[found[:, 0]]
-    said = np.repeat(found[:, 1], times)
+    own = np.repeat(found[:, 1], times)
     offsets = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
     heard = owners[np.repeat(starts[found[:, 0]], times) + offsets]
-    pairs, common = np.unique(said * len(texts) + heard, return_counts=True)
+    pairs, common = np.unique(own * len(texts) + heard, return_counts=True)
     pairs = np.stack(np.divmod(pairs, max(1, len(texts))), axis=1)
     enough = (common >= FEWEST_RUNS) & (common >= SHARE_QUOTED * sizes[pairs[:, 0]])
     return pairs[enough & (pairs[:, 0] != pairs[:, 1])]  # type: ignore[no-any-return]
 
 
 def _quoted_runs(
-    texts: Texts, positions: Int64[np.ndarray, " positions"], runs: UInt64[np.ndarray, " runs"]
+    texts: Texts, positions: Positions, runs: UInt64[np.ndarray, " runs"]
 ) -> tuple[Int64[np.ndarray, "found 2"], Int64[np.ndarray, " n"]]:
     """Runs of a sorted list that texts say in their own lines, as place and text; and how many each says."""
     found = [np.zeros((0, 2), np.int64)]
@@ -211,7 +213,7 @@ def _quoted_runs(
 
 
 def _have_quotations(texts: Texts) -> Bool[np.ndarray, " n"]:
-    """Tell the texts with a line that begins with `>`."""
+    """True for each text with a line that begins with `>`."""
     found = np.zeros(len(texts), bool)
     step = 1 << 24
     for start in range(0, len(texts.content), step):
@@ -222,7 +224,7 @@ def _have_quotations(texts: Texts) -> Bool[np.ndarray, " n"]:
 
 
 def _runs(
-    texts: Texts, positions: Int64[np.ndarray, " positions"], *, are_quoted: bool
+    texts: Texts, positions: Positions, *, are_quoted: bool
 ) -> tuple[UInt64[np.ndarray, " runs"], Int64[np.ndarray, " runs"]]:
     """Different runs of words of each text, in its quotations or in its own lines, and the text of each."""
     found = [np.zeros(0, np.uint64)]
@@ -259,12 +261,10 @@ def _lines(text: str, are_quoted: bool) -> str:
 # own.
 
 # Tells which pairs of positions still resemble each other.
-Resemble = Callable[[Int64[np.ndarray, "pairs 2"]], Bool[np.ndarray, " pairs"]]
+Resemble = Callable[[Pairs], Bool[np.ndarray, " pairs"]]
 
 
-def confirmed_chains(
-    count: int, pairs: Int64[np.ndarray, "pairs 2"], resemble: Resemble
-) -> Int64[np.ndarray, "links 2"]:
+def confirmed_chains(count: int, pairs: Pairs, resemble: Resemble) -> Links:
     """Link near copies to the first member of their set.
 
     `pairs` are near copies among `count` examples; `resemble` is asked about members that are no near copy
@@ -288,13 +288,6 @@ def confirmed_chains(
     return np.concatenate(links)
 
 
-# Finding siblings: every rule asked in its order, and joined.
-
-_STEPS = 2
-
-Links = Int64[np.ndarray, "links 2"]
-
-
 def find_siblings(
     listing: Listing,
     content: Content,
@@ -306,51 +299,35 @@ def find_siblings(
 
     `first` is the position of the first example with the same content; `near` are near copies.
     """
-    count = len(listing)
+    count, texts, images = len(listing), content.inputs, content.images
     alone = np.flatnonzero(usable & (first == np.arange(count))).astype(np.int64)
-    links: dict[str, Links] = {
-        NEAR_COPIES: confirmed_chains(count, near.pairs, lambda pairs: _still_alike(content, pairs))
-    }
-    if content.images is not None:
-        links |= _of_images(listing, content.images, alone)
-    if isinstance(content.inputs, Texts):
-        links |= _of_texts(content.inputs, content, alone)
+
+    def still_alike(pairs: Links) -> Bool[np.ndarray, " pairs"]:
+        """True for each pair that may be near copies of a common one."""
+        if not isinstance(texts, Texts):
+            return confirmed_images(texts, pairs, _STEPS)
+        alike, _ = confirmed_texts(texts, pairs, steps=_STEPS)
+        return np.concatenate([alike, np.zeros(len(pairs) - len(alike), bool)])
+
+    links: dict[str, Links] = {NEAR_COPIES: confirmed_chains(count, near.pairs, still_alike)}
+    if images is not None and listing.paths is not None:
+        key = hashlib.sha256(repr((BURST_RULE, SCENE_RULE, images.pixels.shape, listing.labels)).encode())
+        key.update(b"\0".join(str(path).encode(errors="backslashreplace") for path in listing.paths))
+        if images.taken is not None:
+            key.update(images.taken.tobytes())
+        links[BURSTS] = _once("bursts", key, images.digests, alone, lambda: bursts(listing, images, alone))
+    if isinstance(texts, Texts):
+        key = hashlib.sha256(repr(QUOTE_RULE).encode())
+        links[QUOTES] = _once("quotes", key, content.digests, alone, lambda: quotes(texts, alone))
+        links[THREADS] = threads(texts, alone)
     name, by_column = by_source(listing.columns_of_sources, np.flatnonzero(usable).astype(np.int64))
     if listing.columns_of_sources:
         links[SOURCES] = by_column
     found = joined(count, int(usable.sum()), first, links)
     if name is None or not found.found[SOURCES].sets:
         return found
-    said = f"Examples with the same {quoted(name)} stay together (--no-groups turns this off)."
-    return dataclasses.replace(found, warnings=(*found.warnings, said))
-
-
-def _still_alike(content: Content, pairs: Links) -> Bool[np.ndarray, " pairs"]:
-    """Tell pairs that may be near copies of a common one."""
-    if isinstance(content.inputs, Texts):
-        alike, _ = confirmed_texts(content.inputs, pairs, steps=_STEPS)
-        return np.concatenate([alike, np.zeros(len(pairs) - len(alike), bool)])
-    return confirmed_images(content.inputs, pairs, _STEPS)
-
-
-def _of_images(listing: Listing, images: Images, alone: Int64[np.ndarray, " alone"]) -> Mapping[str, Links]:
-    """Rules for images."""
-    if listing.paths is None:
-        return {}
-    key = hashlib.sha256(repr((BURST_RULE, SCENE_RULE, images.pixels.shape, listing.labels)).encode())
-    key.update(b"\0".join(str(path).encode(errors="backslashreplace") for path in listing.paths))
-    if images.taken is not None:
-        key.update(images.taken.tobytes())
-    return {BURSTS: _once("bursts", key, images.digests, alone, lambda: bursts(listing, images, alone))}
-
-
-def _of_texts(texts: Texts, content: Content, alone: Int64[np.ndarray, " alone"]) -> Mapping[str, Links]:
-    """Rules for texts."""
-    key = hashlib.sha256(repr(QUOTE_RULE).encode())
-    return {
-        QUOTES: _once("quotes", key, content.digests, alone, lambda: quotes(texts, alone)),
-        THREADS: threads(texts, alone),
-    }
+    sentence = f"Examples with the same {quoted(name)} stay together (--no-groups turns this off)."
+    return dataclasses.replace(found, warnings=(*found.warnings, sentence))
 
 
 def _once(

@@ -26,22 +26,19 @@ def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
     """
     counts = Counter(listing.labels)
     require_classes("--rename", names, counts, listing.place)
-    # What was renamed, and which classes became one, with the examples of each.
     sources: dict[str, list[str]] = {}
     for name in counts:
         sources.setdefault(names.get(name, name), []).append(name)
     changed = [name for name in names if names[name] != name]
     pairs = [f"{quoted(name)} to {quoted(names[name])}" for name in changed]
-    said = [f"Renamed: {count_of(len(changed), 'class')}, {some(pairs, _NAMES_SHOWN)}."] if changed else []
+    sentences = (
+        [f"Renamed: {count_of(len(changed), 'class')}, {some(pairs, _NAMES_SHOWN)}."] if changed else []
+    )
     for new, old in sources.items():
         if len(old) > 1:
             parts = " and ".join(f"{quoted(name)} ({count_of(counts[name], listing.noun)})" for name in old)
-            said.append(f"Merged into {quoted(new)}: {parts}.")
-    return dataclasses.replace(
-        listing,
-        labels=new_names(listing.labels, names),
-        warnings=(*listing.warnings, *said),
-    )
+            sentences.append(f"Merged into {quoted(new)}: {parts}.")
+    return dataclasses.replace(listing, labels=new_names(listing.labels, names)).with_warnings(*sentences)
 
 
 def new_names(labels: Sequence[str], names: Mapping[str, str]) -> list[str]:
@@ -153,7 +150,7 @@ def _complaint(wrong: Sequence[str], total: int) -> str:
 
 
 def _have_decimal_commas(labels: Sequence[str]) -> bool:
-    """Tell labels that would all be numbers if their commas were points."""
+    """True of labels that would all be numbers if their commas were points."""
     with_commas = [bool(_DECIMAL_COMMA.fullmatch(text.strip())) for text in labels]
     if not any(with_commas) or len(set(labels)) <= CLASSES_AT_MOST:
         return False
@@ -176,15 +173,10 @@ def _why_not_all(
 
 
 def _as_classes(listing: Listing, why: str | None) -> Listing:
-    if why is None:
-        return listing
-    return dataclasses.replace(listing, warnings=(*listing.warnings, f"{listing.place}: {why}"))
+    return listing if why is None else listing.with_warnings(f"{listing.place}: {why}")
 
 
 def _as_numbers(listing: Listing, values: Float64[np.ndarray, " n"], why: str) -> Listing:
-    return dataclasses.replace(
-        listing,
-        labels=[number_text(value) for value in values.tolist()],
-        values=values,
-        warnings=(*listing.warnings, f"{listing.place}: the labels are taken as numbers to predict, {why}"),
-    )
+    labels = [number_text(value) for value in values.tolist()]
+    numbers = dataclasses.replace(listing, labels=labels, values=values)
+    return numbers.with_warnings(f"{listing.place}: the labels are taken as numbers to predict, {why}")

@@ -24,7 +24,6 @@ Source: Broder 1997, "On the resemblance and containment of documents"; Leskovec
 
 import hashlib
 import unicodedata
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -73,7 +72,10 @@ def near_texts(texts: Texts, positions: Int64[np.ndarray, " m"]) -> NearCopies:
     `positions` ascend and hold one text of each exact content. The pairs are not complete where the search
     stopped at its limit.
     """
-    longest = _cut(texts, positions)
+    # Characters of each text, so that all together stay within the limit.
+    sizes, longest = np.diff(texts.offsets)[positions], LONGEST
+    while longest > _SHORTEST_CUT and np.minimum(sizes, longest).sum() > MOST_CHARACTERS:
+        longest = longest * 4 // 5
     bands = _banded(texts, positions, longest)
     candidates, all_found = _candidates(bands)
     pairs = bands.positions[candidates]
@@ -90,21 +92,15 @@ class _Bands(NamedTuple):
     counts: Float64[np.ndarray, " texts"]  # words of each
 
 
-def _cut(texts: Texts, positions: Int64[np.ndarray, " m"]) -> int:
-    """Characters looked at of each text, so that all together stay within the limit."""
-    sizes = np.diff(texts.offsets)[positions]
-    longest = LONGEST
-    while longest > _SHORTEST_CUT and np.minimum(sizes, longest).sum() > MOST_CHARACTERS:
-        longest = longest * 4 // 5
-    return longest
-
-
 def _banded(texts: Texts, positions: Int64[np.ndarray, " m"], longest: int) -> _Bands:
     """Step 1: the keys of every text that is long enough."""
     draws = np.random.PCG64(_SEED).random_raw(2 * BANDS * ROWS).astype(np.uint32)
     factors, terms = draws[: BANDS * ROWS] | np.uint32(1), draws[BANDS * ROWS :]
     kept: list[_Bands] = []
-    for block in _blocks(texts, positions, longest):
+    # Parts of about as many characters, few enough to stay in the processor's cache.
+    lengths = np.minimum(np.diff(texts.offsets)[positions], longest)
+    part = (np.cumsum(lengths) - lengths) // _BLOCK
+    for block in np.split(positions, np.flatnonzero(np.diff(part)) + 1) if len(positions) else []:
         contents = texts[block]
         units = units_of(contents, longest)
         has_enough = units.counts >= np.where(units.by_characters, FEWEST_CHARACTERS, FEWEST_WORDS)
@@ -127,15 +123,6 @@ def _banded(texts: Texts, positions: Int64[np.ndarray, " m"], longest: int) -> _
         np.concatenate([each.keys for each in kept], axis=1),
         np.concatenate([each.counts for each in kept]),
     )
-
-
-def _blocks(
-    texts: Texts, positions: Int64[np.ndarray, " m"], longest: int
-) -> Iterator[Int64[np.ndarray, " block"]]:
-    """Positions in parts of about as many characters, few enough to stay in the processor's cache."""
-    sizes = np.minimum(np.diff(texts.offsets)[positions], longest)
-    part = (np.cumsum(sizes) - sizes) // _BLOCK
-    yield from np.split(positions, np.flatnonzero(np.diff(part)) + 1) if len(positions) else []
 
 
 def _shingles(units: TextUnits) -> tuple[UInt64[np.ndarray, " shingles"], Int64[np.ndarray, " starts"]]:

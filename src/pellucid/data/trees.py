@@ -1,7 +1,6 @@
 """Folders, on the disk or inside an archive: sub-folders and files without clutter, ordered by name."""
 
 import contextlib
-import gzip
 import os
 import posixpath
 import zlib
@@ -28,7 +27,7 @@ from pellucid.data.data_files import (
 )
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
-from pellucid.files import open_regular
+from pellucid.files import Unpacking, open_regular
 
 # Endings of archives.
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -101,8 +100,8 @@ def _unpacked(path: Path, file: BufferedReader) -> BufferedIOBase:
     """The bytes of a TAR archive, unpacked where it is packed with gzip."""
     if path.name.lower().endswith(".tar"):
         return file
-    # No buffer of ours around it: that would swallow the last whole files of one cut short.
-    return gzip.GzipFile(fileobj=file, mode="rb")
+    # No buffer around it: that would swallow the last whole files of one cut short.
+    return Unpacking(file)
 
 
 # Folders, on the disk or inside an archive: sub-folders and files without clutter, ordered by name.

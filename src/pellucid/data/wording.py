@@ -2,7 +2,7 @@
 
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 # Columns of a terminal that everything fits into.
 COLUMNS = 80
@@ -63,6 +63,11 @@ def some(names: Sequence[str], most: int = 3) -> str:
     """The first few of many names, joined by commas, with the number of those left out."""
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def some_quoted(names: Iterable[str], most: int = 3) -> str:
+    """The first few of many names as `some`, each between quotation marks."""
+    return some([quoted(name) for name in names], most)
 
 
 def wrapped(text: str, columns: int = COLUMNS, indent: str = "") -> list[str]:

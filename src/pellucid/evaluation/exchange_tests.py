@@ -196,12 +196,8 @@ def splits_p_value(
     """Two-sided p-value, above 0, of the difference of mean scores in two splits, by shuffling the splits.
 
     Sets that stay together, such as the images of one person, are shuffled whole: they are not independent.
-
-    Args:
-        terms: what each example adds to the score.
-        in_second: whether it is in the second split; some are, and some are not.
-        sets: number of the set that each example belongs to.
-        seed: of the shuffles.
+    `terms` are what each example adds to the score, `in_second` whether it is in the second split, as some
+    are and some are not, and `sets` the number of the set that it belongs to.
     """
     keys, of = np.unique(2 * sets + in_second, return_inverse=True)
     sums, sizes = np.bincount(of, weights=terms), np.bincount(of).astype(np.float64)

@@ -19,7 +19,8 @@ from pellucid.novelty.measures import (
     Neighbours,
     brought_to_scale,
 )
-from pellucid.strict import Anything, Field, Forms, Number, OneOf, Stored, Whole
+from pellucid.stored import Forms, Stored
+from pellucid.strict import Anything, Field, Number, OneOf, Whole
 
 # Every measure by its kind, as saved models have it.
 MEASURES: dict[str, type[Measure]] = {each.kind: each for each in (Directions, Neighbours)}
@@ -40,11 +41,11 @@ class Detector(Stored):
         measure: fitted on training examples.
         rate: share of the examples like the training data for which the alarm may be raised.
         examples: validation examples that all this comes from.
+        middle: median of each signal over the validation examples.
+        spread: from there to the 95 % quantile; positive.
         reference: how foreign the validation examples are, ascending; of many, some at equal steps.
         answers: what the model said of the validation examples: how often each class, or numbers,
             ascending, of many some at equal steps.
-        middle: median of each signal over the validation examples.
-        spread: from there to the 95 % quantile; positive.
     """
 
     kind: ClassVar[str] = "novelty"
@@ -56,10 +57,10 @@ class Detector(Stored):
     measure: Annotated[Measure, Anything()]
     rate: Annotated[float, Number(0.0, 1.0)]
     examples: Annotated[int, Whole(1, _MOST_EXAMPLES)]
-    reference: Float64[np.ndarray, " references"]
-    answers: Float64[np.ndarray, " answers"]
     middle: Float64[np.ndarray, " signals"]
     spread: Float64[np.ndarray, " signals"]
+    reference: Float64[np.ndarray, " references"]
+    answers: Float64[np.ndarray, " answers"]
 
     @property
     def threshold(self) -> float:

@@ -11,7 +11,8 @@ import scipy.sparse
 from jaxtyping import Float32, Float64, Int32
 
 from pellucid.classical.predictors import Rows, dense
-from pellucid.strict import Stored, Whole
+from pellucid.stored import Stored
+from pellucid.strict import Whole
 
 
 class Measure(Stored):
@@ -153,12 +154,12 @@ class Neighbours(Measure):
         kind: key in `MEASURES`.
         SIZES: bounds of what a file states.
         columns: features of a row.
-        kept_ends: where the features of some training examples end, the small ones left out.
-        kept_values: these features, example by example.
+        kept_values: features of some training examples, example by example, the small ones left out.
         kept_columns: the column of each, ascending within an example.
-        centre_ends: likewise of the centre of each class.
-        centre_values: likewise.
+        kept_ends: where those of each example end.
+        centre_values: likewise of the centre of each class.
         centre_columns: likewise.
+        centre_ends: likewise.
     """
 
     kind: ClassVar[str] = "neighbours"
@@ -169,12 +170,12 @@ class Neighbours(Measure):
         "centre_entries": Whole(0, _MOST_TERMS),
     }
     columns: Annotated[int, Whole(1, _MOST_TERMS)]
-    kept_ends: Int32[np.ndarray, " kept"]
     kept_values: Float32[np.ndarray, " kept_entries"]
     kept_columns: Int32[np.ndarray, " kept_entries"]
-    centre_ends: Int32[np.ndarray, " centre"]
+    kept_ends: Int32[np.ndarray, " kept"]
     centre_values: Float32[np.ndarray, " centre_entries"]
     centre_columns: Int32[np.ndarray, " centre_entries"]
+    centre_ends: Int32[np.ndarray, " centre"]
 
     @classmethod
     def of(cls, kept: scipy.sparse.csr_array, centres: scipy.sparse.csr_array) -> "Neighbours":

@@ -24,6 +24,7 @@ from pellucid.pipeline.judging.generated_images import (
     can_be_measured,
     findings_of_generator,
     generated_facts,
+    held_out_images,
     measured,
     measuring_seconds,
     taken_for_real,
@@ -110,7 +111,13 @@ def _write(
     entry = _entry(candidate, context)
     place = folder.path / "models" / name
     make_folder(place.parent)
-    save(model, place, _card_facts(candidate, entry, context))
+    card: dict[str, Any] = {"trained on": journal.content["data"]["place"]}
+    card["training examples"] = candidate.train_examples
+    if (bits := entry["test"].get("bits_per_dimension")) is not None:
+        found = f"{bits['value']:.3g} [{bits['low']:.3g}, {bits['high']:.3g}]"
+        card["test bits per dimension"] = found
+    # No times, so that equal runs have equal cards.
+    save(model, place, {**card, "settings": "config.json of the run"})
     entry["bytes"] = sum(file.stat().st_size for file in place.iterdir())
     link_folder(place, folder.path / "model")
     metrics = {
@@ -166,12 +173,11 @@ def _entry(candidate: Candidate, context: RunContext) -> dict[str, Any]:
     }
     if isinstance(model, AutoencoderModel):
         validation = bound_scores(model, dataset, dataset.validation, seed)
-        held_out = dataset.test if len(dataset.test) else dataset.validation
         found |= {
             "validation": {name: score["value"] for name, score in validation.items()},
             "test": bound_scores(model, dataset, dataset.test, seed),
             "latent": model.network.latent,
-            "active_units": active_units(model, dataset, held_out),
+            "active_units": active_units(model, dataset, held_out_images(dataset)),
             "noise_deviation": float(model.network.variance.sqrt()),
         }
     if isinstance(model, AdversarialModel):
@@ -180,22 +186,6 @@ def _entry(candidate: Candidate, context: RunContext) -> dict[str, Any]:
             "taken_for_real": taken_for_real(model, dataset, seed),
         }
     return found
-
-
-def _card_facts(candidate: Candidate, entry: Mapping[str, Any], context: RunContext) -> dict[str, Any]:
-    """Facts for the model card, equal for equal runs, so without times."""
-    score = entry["test"].get("bits_per_dimension")
-    tested = (
-        {}
-        if score is None
-        else {"test bits per dimension": f"{score['value']:.3g} [{score['low']:.3g}, {score['high']:.3g}]"}
-    )
-    return {
-        "trained on": context.journal.content["data"]["place"],
-        "training examples": candidate.train_examples,
-        **tested,
-        "settings": "config.json of the run",
-    }
 
 
 def say_generated(run: Run, context: RunContext) -> None:

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -23,15 +23,8 @@ _PROBED = 16
 _SMALL = 96
 
 
-@dataclass(frozen=True)
-class Placed:
-    """An image where the page shows it.
-
-    Attributes:
-        key: names the stored image that is drawn here.
-        width: of the image the model saw, in pixels.
-        height: of the image the model saw, in pixels.
-    """
+class Placed(NamedTuple):
+    """An image where the page shows it: the key of the stored image, and its size as the model saw it."""
 
     key: str
     width: int
@@ -43,16 +36,8 @@ class Placed:
         return max(self.width, self.height) <= _SMALL
 
 
-@dataclass(frozen=True)
-class Stored:
-    """An image as the page holds it.
-
-    Attributes:
-        key: its name, unique in the page.
-        uri: `data:image/...;base64,...`.
-        width: width at which it is drawn, in pixels of the image the model saw.
-        height: height at which it is drawn, in the same pixels.
-    """
+class Stored(NamedTuple):
+    """An image as the page contains it: a unique key, a data URI, and the size at which it is drawn."""
 
     key: str
     uri: str
@@ -60,8 +45,7 @@ class Stored:
     height: int
 
 
-@dataclass(frozen=True)
-class Album:
+class Album(NamedTuple):
     """All images of a page.
 
     Attributes:
@@ -81,22 +65,17 @@ def bind(images: Sequence[Pixels], budget: int = BUDGET) -> Album:
     Every content is stored once. All together take at most `budget` bytes, unless even the smallest side does
     not fit.
     """
-    keys: dict[bytes, str] = {}
-    different: list[Pixels] = []
+    different: dict[bytes, tuple[str, Pixels]] = {}
     places = []
     for pixels in images:
-        # Equal for equal images only.
-        content = hashlib.sha256(
-            repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()
-        ).digest()
-        if content not in keys:
-            keys[content] = f"p{len(different)}"
-            different.append(pixels)
-        places.append(Placed(keys[content], pixels.shape[1], pixels.shape[0]))
-    side, uris = _within(different, budget)
+        height, width, _ = pixels.shape
+        content = repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()
+        key, _ = different.setdefault(hashlib.sha256(content).digest(), (f"p{len(different)}", pixels))
+        places.append(Placed(key, width, height))
+    side, uris = _within([pixels for _, pixels in different.values()], budget)
     stored = [
         Stored(key, uri, pixels.shape[1], pixels.shape[0])
-        for key, uri, pixels in zip(keys.values(), uris, different, strict=True)
+        for (key, pixels), uri in zip(different.values(), uris, strict=True)
     ]
     return Album(places, stored, side)
 
@@ -107,29 +86,23 @@ def _within(images: Sequence[Pixels], budget: int) -> tuple[int | None, list[str
     choices: list[int | None] = [None, *SIDES]
     for choice in choices:
         is_last = choice == SIDES[-1]
-        # A few images tell how large all will be, so that hopeless sizes cost little.
-        expected = _bytes([_data_uri(pixels, choice) for pixels in probe]) * len(images)
+        # A few images show how large all will be, so that hopeless sizes cost little.
+        expected = sum(len(_data_uri(pixels, choice)) for pixels in probe) * len(images)
         if expected > 1.25 * budget * len(probe) and not is_last:
             continue
         uris = [_data_uri(pixels, choice) for pixels in images]
-        if _bytes(uris) <= budget or is_last:
+        if sum(map(len, uris)) <= budget or is_last:
             return choice, uris
     raise AssertionError("the last choice is always taken")
-
-
-def _bytes(uris: Sequence[str]) -> int:
-    return sum(map(len, uris))
 
 
 def _data_uri(pixels: Pixels, side: int | None) -> str:
     flat = pixels[..., 0] if pixels.shape[2] == 1 else pixels
     image = Image.fromarray(np.ascontiguousarray(flat))
-    stream = io.BytesIO()
+    stream, form = io.BytesIO(), "png" if side is None else "jpeg"
     if side is None:
         image.save(stream, "PNG", compress_level=9)
-        form = "png"
     else:
         image.thumbnail((side, side), Image.Resampling.BOX)
         image.save(stream, "JPEG", quality=_QUALITY, optimize=True)
-        form = "jpeg"
     return f"data:image/{form};base64," + base64.b64encode(stream.getvalue()).decode("ascii")

@@ -6,7 +6,7 @@ from typing import Any
 
 from pellucid.evaluation import Interval
 from pellucid.reports.facts import noun_of
-from pellucid.reports.formatting import finite
+from pellucid.reports.formatting import setting
 from pellucid.reports.plots import Ruler, round_bounds, ruler
 from pellucid.reports.report import environment
 from pellucid.reports.scored_models import Pairing, read_pair
@@ -79,12 +79,15 @@ def render_comparison(facts: ComparisonFacts) -> str:
     Like the report, it is one self-contained file: no script, no request, every foreign text escaped.
     """
     rows, bounds = _rows(facts)
+    meanings = {row.name: row.meaning for row in ROWS}
     content = {
         "rows": rows,
         "bounds": bounds,
         "headline": _headline(str(facts.found["best"]), [row.finding for row in rows[1:]]),
         "equal_budget": len({row.facts["steps"] for row in rows if row.facts["steps"]}) <= 1,
-        "settings": _settings(facts),
+        "settings": [
+            (name, setting(value), meanings.get(name, "")) for name, value in facts.settings.items()
+        ],
     }
     return environment().get_template("comparison.html").render(facts=facts, content=content)
 
@@ -128,19 +131,3 @@ def _rows(facts: ComparisonFacts) -> tuple[list[VariantRow], tuple[float, float]
         )
         for name in order
     ], bounds
-
-
-def _settings(facts: ComparisonFacts) -> list[tuple[str, str, str]]:
-    """Name, value and meaning of every setting."""
-    meanings = {row.name: row.meaning for row in ROWS}
-    return [(name, _shown(value), meanings.get(name, "")) for name, value in facts.settings.items()]
-
-
-def _shown(value: Any) -> str:
-    """A setting's value as people write it."""
-    if value is None:
-        return "by rule"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    number = finite(value) if isinstance(value, float) else None
-    return str(value) if number is None else f"{number:.10g}"

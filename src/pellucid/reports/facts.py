@@ -19,14 +19,7 @@ Pixels = UInt8[np.ndarray, "height width channels"]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images that belong together: a real one, and what was made of it or is nearest to it.
-
-    Attributes:
-        first: one of them.
-        second: the other.
-        label: class; empty without classes.
-        source: path or `file:row` of the real one.
-    """
+    """A real image and what was made of it or is nearest to it, with its class, if any, and its source."""
 
     first: UInt8[np.ndarray, "height width channels"]
     second: UInt8[np.ndarray, "height width channels"]
@@ -44,13 +37,7 @@ class Walk:
 
 @dataclass(frozen=True)
 class LatentMap:
-    """Held-out images as points in a plane.
-
-    Attributes:
-        points: place of each.
-        codes: class of each, as a position in the classes of the run; 0 without classes.
-        share: of the variance of the latent numbers that the plane shows; 1 where there are two.
-    """
+    """Held-out images as points in a plane: their classes, and the share of the variance that it shows."""
 
     points: Float64[np.ndarray, "images 2"]
     codes: Int[np.ndarray, " images"]
@@ -105,7 +92,7 @@ class Answered:
         label: true class, or true number as text.
         predicted: class answered, or number as text.
         probability: of the answer, 0 to 1; `None` for numbers.
-        probability_of_label: of the true class, 0 to 1; `None` for numbers.
+        probability_of_label: likewise of the true class.
     """
 
     shown: UInt8[np.ndarray, "height width channels"] | str

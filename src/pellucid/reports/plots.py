@@ -33,17 +33,13 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class Axis:
-    """A straight scale of values from `low` to `high`, drawn from `start` to `end`.
-
-    Attributes:
-        at: values with a label and these labels; by default round numbers.
-    """
+    """A straight scale of values from `low` to `high`, drawn from `start` to `end`."""
 
     low: float
     high: float
     start: float
     end: float
-    at: Sequence[tuple[float, str]] | None = None
+    at: Sequence[tuple[float, str]] | None = None  # values with labels; by default round numbers
 
     def places(self, values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """Where values lie."""
@@ -122,7 +118,7 @@ def path_through(points: Sequence[tuple[float, float]]) -> str:
     return "M" + " L".join(f"{x:g},{y:g}" for x, y in points)
 
 
-def parted(heights: Sequence[float]) -> list[float]:
+def spaced(heights: Sequence[float]) -> list[float]:
     """Heights of labels in the same order, moved so that they are at least one label's height apart."""
     order = sorted(range(len(heights)), key=lambda index: heights[index])
     moved = list(heights)
@@ -225,7 +221,7 @@ def line_plot(
             mark("text", "quiet", reference[1], x=RIGHT + 6, y=y + 4),
         ]
     placed = [[(across.place(x), upward.place(y)) for x, y in points] for _, points in curves]
-    for (each, _), line, height in zip(curves, placed, parted([line[-1][1] for line in placed]), strict=True):
+    for (each, _), line, height in zip(curves, placed, spaced([line[-1][1] for line in placed]), strict=True):
         marks += [
             mark("path", f"line {each.style}", d=path_through(line)),
             mark("circle", f"end {each.style}", cx=line[-1][0], cy=line[-1][1], r=3),
@@ -248,7 +244,7 @@ def reliability_plot(reliability: Reliability, title: str, note: str, label: str
     across, upward = Axis(0.0, 1.0, left, right, quarters), Axis(0.0, 1.0, bottom, top, quarters)
     counts_bottom = _COUNTS_TOP + _COUNTS_HEIGHT
     marks = [
-        mark("text", "quiet", "share that was right", x=left, y=top - 16),
+        mark("text", "quiet", "accuracy", x=left, y=top - 16),
         mark("line", "reference", x1=left, y1=bottom, x2=right, y2=top),
     ]
     most = max((each.examples for each in filled), default=0)
@@ -262,7 +258,7 @@ def reliability_plot(reliability: Reliability, title: str, note: str, label: str
         x = across.place(each.confidence)
         marks += _estimate(x, each.accuracy, upward, radius=3.5)
     return Plot(
-        title, note, label, "confidence", across, upward, marks, size=(300, 330), labels_at=counts_bottom
+        title, note, label, "confidence", across, upward, marks, size=(300, 322), labels_at=counts_bottom
     )  # fmt: skip
 
 
@@ -337,7 +333,7 @@ def error_plot(points: Sequence[ErrorPoint], colour: int, title: str, note: str,
 def _curve_marks(lines: Sequence[_Curve], across: Axis, upward: Axis) -> list[Mark]:
     """Each curve with its intervals, moved apart from those of the others, and a label at its end."""
     ends = [(across.place(points[-1][0]), upward.place(points[-1][1].value)) for _, _, points in lines]
-    at_edge = iter(parted([y for x, y in ends if x >= _RIGHT_EDGE]))
+    at_edge = iter(spaced([y for x, y in ends if x >= _RIGHT_EDGE]))
     marks, labels = [], []
     for number, ((name, colour, points), (end, _)) in enumerate(zip(lines, ends, strict=True)):
         css, shift = f"model-{colour}", round(5 * (number - (len(lines) - 1) / 2), 1)

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pellucid.reports import scored_models
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.formatting import finite, percent, significant, superscript, tick, whole
-from pellucid.reports.plots import Plot, Series, line_plot
+from pellucid.reports.plots import Axis, Plot, Series, line_plot, path_through
 
 _MOST_LINES, _MOST_POINTS = 200, 400
 _COLUMNS = (
@@ -196,30 +195,6 @@ class LayerTable(NamedTuple):
     layers: int
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """From values to heights."""
-
-    low: float
-    high: float
-    is_log: bool = False
-
-    def height(self, value: float) -> float:
-        """Distance from the upper edge, kept within the plot."""
-        place = math.log10(max(value, 1e-300)) if self.is_log else value
-        share = (place - self.low) / (self.high - self.low)
-        return round(HEIGHT - _EDGE - (HEIGHT - 2 * _EDGE) * min(max(share, 0.0), 1.0), 1)
-
-    @property
-    def words(self) -> str:
-        """Range in words."""
-        if not self.is_log:
-            return " to ".join(tick(float(f"{end:.2g}")) for end in (self.low, self.high))
-        ends = (int(exponent) for exponent in (self.low, self.high))
-        low, high = (f"{10.0**end:g}" if -4 <= end <= 4 else f"10{superscript(end)}" for end in ends)
-        return f"{low} to {high}, by powers of ten"
-
-
 def layer_tables(history: Sequence[Mapping[str, Any]]) -> Sequence[LayerTable]:
     """Tables of weights and of activations by lines of `history.jsonl`, where something was measured."""
     tables = (_weights(history), _activations(history))
@@ -229,19 +204,22 @@ def layer_tables(history: Sequence[Mapping[str, Any]]) -> Sequence[LayerTable]:
 def _weights(history: Sequence[Mapping[str, Any]]) -> LayerTable:
     """Gradient and update of every layer with weights, in powers of ten."""
     gradients, updates = (_points(history, "weights", key) for key in ("gradient_norm", "update_to_weight"))
-    by_gradient, by_update = _powers(gradients), _powers(updates, USUAL_UPDATE)
+    (by_gradient, gradient_words), (by_update, update_words) = (
+        _powers(gradients),
+        _powers(updates, USUAL_UPDATE),
+    )
     last = len(history) - 1
     rows = [
         (
             name,
             (
-                _curve(gradient, last, by_gradient, significant),
-                _curve(updates[name], last, by_update, significant, USUAL_UPDATE),
+                _curve(gradient, last, by_gradient, significant, height=_logarithm),
+                _curve(updates[name], last, by_update, significant, USUAL_UPDATE, height=_logarithm),
             ),
         )
         for name, gradient in gradients.items()
     ]
-    columns = ("Gradient norm", by_gradient.words), ("Update relative to the weights", by_update.words)
+    columns = ("Gradient norm", gradient_words), ("Update relative to the weights", update_words)
     return LayerTable("Weights", columns, _some(rows), len(rows))
 
 
@@ -254,7 +232,8 @@ def _activations(history: Sequence[Mapping[str, Any]]) -> LayerTable:
         both = list(zip(mean, deviations[name], strict=True))
         bands[name] = [[(at, value + sign * off) for (at, value), (_, off) in both] for sign in (-1, 1)]
     values = [0.0, *(value for band in bands.values() for line in band for _, value in line)]
-    scale = _Scale(min(values), max(values) if max(values) > min(values) else min(values) + 1.0)
+    scale = _down(min(values), max(values) if max(values) > min(values) else min(values) + 1.0)
+    words = " to ".join(tick(float(f"{end:.2g}")) for end in (scale.low, scale.high))
     last = len(history) - 1
     rows: list[tuple[str, Sequence[Curve | None]]] = []
     for name, mean in means.items():
@@ -262,10 +241,10 @@ def _activations(history: Sequence[Mapping[str, Any]]) -> LayerTable:
         if curve is not None:
             curve = curve._replace(value=f"{curve.value} ± {significant(deviations[name][-1][1])}")
         word = "dead" if dead[name] else "saturated"
-        share = _curve(dead[name] or saturated[name], last, _Scale(0.0, 1.0), percent)
+        share = _curve(dead[name] or saturated[name], last, _down(0.0, 1.0), percent)
         rows.append((name, (curve, share and share._replace(value=f"{share.value} {word}"))))
     columns = [
-        ("Mean and deviation", scale.words),
+        ("Mean and deviation", words),
         ("Dead or saturated", f"{percent(0.0)} to {percent(1.0)}"),
     ]
     if all(curves[1] is None for _, curves in rows):
@@ -290,35 +269,51 @@ def _points(history: Sequence[Mapping[str, Any]], part: str, key: str) -> Mappin
     }
 
 
-def _powers(lines: Mapping[str, Points], *others: float) -> _Scale:
-    """Whole powers of ten around all values above 0, at most 12 of them."""
+def _powers(lines: Mapping[str, Points], *others: float) -> tuple[Axis, str]:
+    """Whole powers of ten around all values above 0, at most 12: an axis of logarithms, its ends in words."""
     values = [*(value for points in lines.values() for _, value in points), *others]
     logarithms = [math.log10(value) for value in values if value > 0] or [0.0]
     high = math.ceil(max(logarithms) + 1e-9)
     low = max(math.floor(min(logarithms) - 1e-9), high - 12)
-    return _Scale(low, max(high, low + 1), is_log=True)
+    high = max(high, low + 1)
+    ends = (f"{10.0**end:g}" if -4 <= end <= 4 else f"10{superscript(end)}" for end in (low, high))
+    return _down(low, high), f"{' to '.join(ends)}, by powers of ten"
+
+
+def _down(low: float, high: float) -> Axis:
+    """The vertical axis of a small plot."""
+    return Axis(low, high, HEIGHT - _EDGE, _EDGE)
+
+
+def _logarithm(value: float) -> float:
+    return math.log10(max(value, 1e-300))
 
 
 def _curve(
     points: Points,
     last: int,
-    scale: _Scale,
+    axis: Axis,
     words: Callable[[Any], str],
     reference: float | None = None,
     band: Sequence[Points] = (),
+    height: Callable[[float], float] = float,
 ) -> Curve | None:
-    """Lay out one curve, perhaps with a band; `None` without a point."""
+    """Lay out one curve, perhaps with a band; `None` without a point.
+
+    `height` makes of a value what the axis shows.
+    """
     if not points:
         return None
 
-    def placed(line: Points) -> list[str]:
-        return [f"{round(100 * place / max(1, last), 2):g},{scale.height(value):g}" for place, value in line]
+    def place(point: tuple[int, float]) -> tuple[float, float]:
+        return round(100 * point[0] / max(1, last), 2), axis.place(height(point[1]))
 
+    area = [*map(place, band[0]), *reversed([*map(place, band[1])])] if band else []
     return Curve(
-        path="M" + " L".join(placed(points)),
-        band="M" + " L".join([*placed(band[0]), *placed(band[1])[::-1]]) + "Z" if band else "",
-        end=(round(100 * points[-1][0] / max(1, last), 2), scale.height(points[-1][1])),
-        reference=None if reference is None else scale.height(reference),
+        path=path_through([*map(place, points)]),
+        band=f"{path_through(area)}Z" if area else "",
+        end=place(points[-1]),
+        reference=None if reference is None else axis.place(height(reference)),
         value=words(points[-1][1]),
     )
 

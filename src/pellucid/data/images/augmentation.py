@@ -9,6 +9,10 @@ from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 from pellucid.arithmetic.probabilities import at_most
 from pellucid.data.images.preprocessing import block_rows, blocks
 
+Pixels = UInt8[np.ndarray, "n height width channels"]
+Batch = UInt8[np.ndarray, "batch height width channels"]
+Rows = Float32[np.ndarray, "m values"]
+
 # About how many bytes of images a probe has in memory at a time.
 PROBE_BYTES = 1 << 24
 
@@ -39,12 +43,12 @@ def usual_shift(shortest_side: int) -> int:
 
 
 def augmented_batch(
-    pixels: UInt8[np.ndarray, "n height width channels"],
+    pixels: Pixels,
     indices: Int64[np.ndarray, " batch"],
     mirrored: Bool[np.ndarray, " batch"],
     augmentation: Augmentation,
     generator: np.random.Generator,
-) -> UInt8[np.ndarray, "batch height width channels"]:
+) -> Batch:
     """Take images out of the store, shifted, mirrored and partly erased.
 
     A new array; the store, memory-mapped or not, is not touched.
@@ -75,11 +79,7 @@ def _reflected(positions: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(np.where(folded < size, folded, period - folded))
 
 
-def mix(
-    batch: UInt8[np.ndarray, "batch height width channels"],
-    probability: float,
-    generator: np.random.Generator,
-) -> Float32[np.ndarray, " batch"]:
+def mix(batch: Batch, probability: float, generator: np.random.Generator) -> Float32[np.ndarray, " batch"]:
     """Replace a random rectangle by that of the image before, in place; the first follows the last.
 
     Area 2 to 50 % of the image, aspect ratio 0.5 to 2; `generator` draws them. The result is the share of
@@ -114,12 +114,7 @@ class _Rectangles(NamedTuple):
         return slice(top, top + int(self.tall[index])), slice(left, left + int(self.wide[index]))
 
 
-def _rectangles(
-    batch: UInt8[np.ndarray, "batch height width channels"],
-    generator: np.random.Generator,
-    largest: float,
-    longest: float,
-) -> _Rectangles:
+def _rectangles(batch: Batch, generator: np.random.Generator, largest: float, longest: float) -> _Rectangles:
     """Draw rectangles of 2 % to `largest` of the area, whose sides differ up to `longest` times."""
     count, height, width, _ = batch.shape
     area = generator.uniform(0.02, largest, count) * height * width
@@ -177,7 +172,7 @@ class MirrorProbe:
 
 
 def probe_mirroring(
-    pixels: UInt8[np.ndarray, "n height width channels"],
+    pixels: Pixels,
     labels: Int64[np.ndarray, " n"],
     indices: Int64[np.ndarray, " train"],
     generator: np.random.Generator,
@@ -194,20 +189,11 @@ def probe_mirroring(
     classes = labels[chosen]
     plain = images.reshape(len(images), -1)
     mirrored = images[:, :, ::-1].reshape(len(images), -1)
-    plain_right = np.empty(len(images), dtype=bool)
-    joint_right = np.empty(len(images), dtype=bool)
-    mirrored_right = np.empty(len(images), dtype=bool)
-    for start in range(0, len(images), 500):
-        block = slice(start, start + 500)
-        rows = np.arange(len(plain[block]))
-        to_plain, to_mirrored = distances(plain[block], plain), distances(plain[block], mirrored)
-        to_plain[rows, rows + start] = to_mirrored[rows, rows + start] = np.inf
-        near_plain, near_mirrored = to_plain.argmin(1), to_mirrored.argmin(1)
-        nearer = to_plain[rows, near_plain] <= to_mirrored[rows, near_mirrored]
-        plain_right[block] = classes[near_plain] == classes[block]
-        # An image is as far from another's mirror image as its own mirror image is from that other.
-        mirrored_right[block] = classes[near_mirrored] == classes[block]
-        joint_right[block] = classes[np.where(nearer, near_plain, near_mirrored)] == classes[block]
+    near_plain, near_mirrored, is_nearer = _neighbours(plain, mirrored)
+    plain_right = classes[near_plain] == classes
+    # An image is as far from another's mirror image as its own mirror image is from that other.
+    mirrored_right = classes[near_mirrored] == classes
+    joint_right = classes[np.where(is_nearer, near_mirrored, near_plain)] == classes
     return MirrorProbe(
         examples=len(images),
         lost=int((plain_right & ~joint_right).sum()),
@@ -215,6 +201,22 @@ def probe_mirroring(
         unknown=int((plain_right & ~mirrored_right).sum()),
         known=int((mirrored_right & ~plain_right).sum()),
     )
+
+
+def _neighbours(
+    plain: Rows, varied: Rows
+) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
+    """For each image the nearest other one, the other whose varied copy is nearest, and if that is nearer."""
+    near_plain, near_varied = np.empty((2, len(plain)), np.int64)
+    is_varied = np.empty(len(plain), bool)
+    for start in range(0, len(plain), _ROWS):
+        block = slice(start, start + _ROWS)
+        rows = np.arange(len(plain[block]))
+        to_plain, to_varied = _distances(plain[block], plain), _distances(plain[block], varied)
+        to_plain[rows, rows + start] = to_varied[rows, rows + start] = np.inf
+        near_plain[block], near_varied[block] = to_plain.argmin(1), to_varied.argmin(1)
+        is_varied[block] = to_varied[rows, near_varied[block]] < to_plain[rows, near_plain[block]]
+    return near_plain, near_varied, is_varied
 
 
 def small_images(pixels: np.ndarray) -> np.ndarray:
@@ -234,7 +236,7 @@ def small_images(pixels: np.ndarray) -> np.ndarray:
     return cut.astype(np.float32) - 127.5
 
 
-def distances(queries: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _distances(queries: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Squared Euclidean distances up to a constant per query: a row per query, a column per other."""
     found: np.ndarray = (-2 * queries) @ others.T
     found += np.square(others).sum(axis=1)
@@ -252,7 +254,7 @@ def distances(queries: np.ndarray, others: np.ndarray) -> np.ndarray:
 # 2. Where the varied copies make the mean squared error larger by more than its standard error, the
 #    variation changes the number.
 # 3. Where even the plain neighbours are hardly better than images taken at random, or fewer than
-#    20 images find a varied copy nearer, nothing can be told; then the variation counts as changing
+#    20 images find a varied copy nearer, nothing is known; then the variation counts as changing
 #    the number, too.
 #
 # The rule errs on the safe side: by chance alone it also leaves out about one in six of the
@@ -302,7 +304,7 @@ class VariationProbe:
 
 
 def probe_variations(
-    pixels: UInt8[np.ndarray, "n height width channels"],
+    pixels: Pixels,
     numbers: Float64[np.ndarray, " n"],
     indices: Int64[np.ndarray, " train"],
     shift: int,
@@ -323,11 +325,8 @@ def probe_variations(
 
 
 def _rows(
-    pixels: UInt8[np.ndarray, "n height width channels"],
-    chosen: Int64[np.ndarray, " m"],
-    variation: Augmentation,
-    generator: np.random.Generator,
-) -> Float32[np.ndarray, "m values"]:
+    pixels: Pixels, chosen: Int64[np.ndarray, " m"], variation: Augmentation, generator: np.random.Generator
+) -> Rows:
     """The chosen images, every one varied, small; a few at a time are in memory at their full size."""
     rows = []
     for part in blocks(chosen, block_rows(pixels, PROBE_BYTES)):
@@ -337,26 +336,11 @@ def _rows(
     return np.concatenate(rows)
 
 
-def _compare(
-    name: str,
-    plain: Float32[np.ndarray, "m values"],
-    varied: Float32[np.ndarray, "m values"],
-    labels: Float64[np.ndarray, " m"],
-) -> VariationProbe:
+def _compare(name: str, plain: Rows, varied: Rows, labels: Float64[np.ndarray, " m"]) -> VariationProbe:
     """Steps 1 and 2 for one variation."""
-    nearest_plain = np.empty(len(plain), np.int64)
-    nearest_joint = np.empty(len(plain), np.int64)
-    is_varied = np.empty(len(plain), bool)
-    for start in range(0, len(plain), _ROWS):
-        block = slice(start, start + _ROWS)
-        rows = np.arange(len(plain[block]))
-        to_plain, to_varied = distances(plain[block], plain), distances(plain[block], varied)
-        to_plain[rows, rows + start] = to_varied[rows, rows + start] = np.inf
-        near_plain, near_varied = to_plain.argmin(1), to_varied.argmin(1)
-        is_varied[block] = to_varied[rows, near_varied] < to_plain[rows, near_plain]
-        nearest_plain[block] = near_plain
-        nearest_joint[block] = np.where(is_varied[block], near_varied, near_plain)
-    plain_errors = np.square(labels[nearest_plain] - labels)
+    near_plain, near_varied, is_varied = _neighbours(plain, varied)
+    nearest_joint = np.where(is_varied, near_varied, near_plain)
+    plain_errors = np.square(labels[near_plain] - labels)
     joint_errors = np.square(labels[nearest_joint] - labels)
     return VariationProbe(
         name=name,

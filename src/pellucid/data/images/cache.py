@@ -1,13 +1,17 @@
 """Decode once: images at the training size in a memory-mapped cache, its entries whole or not at all.
 
-One entry of the cache of decoded images: written whole or not at all, and checked when opened.
-
     images/<key>/            lock file, and data/ once the entry is whole
     images/<key>/data/       pixels.npy, digests.npy, perceptual_hashes.npy, original_sizes.npy,
                                mode_codes.npy, taken.npy, entry.json (sizes and checksums of the others)
 
-A writer works in `data.<random>.tmp` and renames it when all is on the disk. What a killed writer
-left behind is never read, and cleared away by the next one.
+The cache is `$XDG_CACHE_HOME/pellucid/images` (`~/.cache` where that is not set), at most `PELLUCID_CACHE_GB`
+(10) gigabytes; the entries not used for longest go first. An entry is found by path, size and time of change
+of every file. Images given as arrays in memory are not cached.
+
+A writer works in `data.<random>.tmp` and renames it when all is on the disk. What a killed writer left behind
+is never read, and cleared away by the next one. Where the cache cannot be written to (a read-only home, for
+instance), a temporary folder takes its place for this run, and a warning says so. A full disk is an error,
+found before decoding starts.
 """
 
 import contextlib
@@ -44,24 +48,82 @@ _BLOCK = 1 << 24
 # Of the files and of their content: whatever changes a decoded pixel takes a new number.
 FORMAT = 4
 _COLUMNS = ("digests", "perceptual_hashes", "original_sizes", "mode_codes", "taken")
+_LOCK_PATIENCE_SECONDS = 3600.0
+_LOCK_PAUSE_SECONDS = 0.1
+
+Progress = Callable[[int, int], None]
+
+
+def decode_all(
+    listing: Listing,
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    fixed: Preprocessing | None = None,
+) -> tuple[Images, Preprocessing]:
+    """Decode every image of a listing to one size, or find it decoded in the cache.
+
+    Of `settings` it takes the image size and the number of threads. Images that cannot be used are among the
+    `problems`; how the others were fitted is for the model to keep. `fixed` is the size, channels and range
+    to fit them to; by default a rule decides. `progress` gets the images done and the images in all; it is
+    not called when the cache has all.
+
+    Raises: `DataError` if an IDX or npz file is damaged, `StorageError` if the disk of the cache is full, or
+    neither it nor a temporary folder can be written to, `UsageError` if `PELLUCID_CACHE_GB` is no number.
+    """
+    warnings: tuple[str, ...] = ()
+    if listing.pixels is not None:
+        entry = _decoded_in_memory(listing, listing.pixels, settings, progress, fixed)
+        return _images(entry, listing, warnings), entry.preprocessing
+    root = cache_folder()
+    is_lasting = all(path.container.path for path in listing.paths or () if isinstance(path, Stored))
+    try:
+        if is_lasting:
+            make_folder(root)
+    except StorageError as error:
+        sentence = f"{error}; images were decoded into a temporary folder and will be decoded again next time"
+        warnings, is_lasting = (sentence,), False
+    if is_lasting:
+        entry = _open_or_write(root, listing, settings, progress, fixed)
+    else:
+        with tempfile.TemporaryDirectory(prefix="pellucid-", ignore_cleanup_errors=True) as temporary:
+            entry = _open_or_write(Path(temporary), listing, settings, progress, fixed)
+    return _images(entry, listing, warnings), entry.preprocessing
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Decoded images as they stand in the cache."""
+    """Decoded images as they lie in the cache."""
 
     pixels: np.ndarray  # memory-mapped, read-only
-    # `digests`, `perceptual_hashes`, `original_sizes`, `mode_codes` and `taken` of all images
-    columns: dict[str, np.ndarray]
+    columns: dict[str, np.ndarray]  # `_COLUMNS` of all images
     mode_names: Sequence[str]  # what the mode codes mean
     reasons: dict[int, str]  # position to why an image cannot be used
     notes: dict[int, str]  # position to a warning
     preprocessing: Preprocessing  # how the images were fitted
 
-    @property
-    def modes(self) -> list[str]:
-        """Kind of each image."""
-        return [self.mode_names[code] for code in self.columns["mode_codes"].tolist()]
+
+def _images(entry: Entry, listing: Listing, warnings: tuple[str, ...]) -> Images:
+    """Images for everybody else, with one sentence at most about frames and pages left out."""
+    columns, noted = entry.columns, sorted(entry.notes.items())
+    if len(noted) == 1:
+        warnings = (*warnings, f"{visible(listing.sources[noted[0][0]])}: {noted[0][1]}")
+    elif noted:
+        named = some([f"{visible(listing.sources[index])} ({note})" for index, note in noted])
+        sentence = f"{len(noted):,} images have several frames or pages, and the first is used: {named}"
+        warnings = (*warnings, sentence)
+    return Images(
+        pixels=entry.pixels,
+        digests=columns["digests"],
+        perceptual_hashes=columns["perceptual_hashes"],
+        original_sizes=columns["original_sizes"],
+        modes=[entry.mode_names[code] for code in columns["mode_codes"].tolist()],
+        problems=tuple(
+            Problem(index, listing.sources[index], reason) for index, reason in sorted(entry.reasons.items())
+        ),
+        warnings=warnings,
+        taken=None if listing.paths is None else columns["taken"],
+    )
 
 
 class _Collector:
@@ -73,12 +135,7 @@ class _Collector:
         self.reasons: dict[int, str] = {}
         self.notes: dict[int, str] = {}
 
-    def run(
-        self,
-        plan: Plan,
-        take: Callable[[np.ndarray], object],
-        progress: Callable[[int, int], None] | None,
-    ) -> None:
+    def run(self, plan: Plan, take: Callable[[np.ndarray], object], progress: Progress | None) -> None:
         """Take every block: hand on its pixels, keep the rest; an interruption stops the threads."""
         done = 0
         with contextlib.closing(plan.blocks):
@@ -105,7 +162,27 @@ class _Collector:
         return {name: np.concatenate(parts) for name, parts in self.parts.items()}
 
 
-def write_entry(home: Path, plan: Plan, progress: Callable[[int, int], None] | None) -> None:
+def _decoded_in_memory(
+    listing: Listing,
+    given: np.ndarray,
+    settings: Settings,
+    progress: Progress | None,
+    fixed: Preprocessing | None,
+) -> Entry:
+    """Images of an array; those that need no work are used as they are."""
+    plan = plan_arrays(given, listing.splits, settings, fixed)
+    collector, parts = _Collector(), list[np.ndarray]()
+    is_ready = given.dtype == np.uint8 and given.shape == plan.shape
+    collector.run(plan, (lambda _: None) if is_ready else parts.append, progress)
+    pixels = given.view() if is_ready else np.concatenate(parts)
+    pixels.flags.writeable = False
+    return Entry(
+        pixels, collector.columns(), list(collector.mode_codes), collector.reasons, collector.notes,
+        plan.preprocessing,
+    )  # fmt: skip
+
+
+def write_entry(home: Path, plan: Plan, progress: Progress | None) -> None:
     """Carry a plan out and write the entry, whole or not at all.
 
     `home` is an existing folder that this process has locked.
@@ -128,9 +205,11 @@ def write_entry(home: Path, plan: Plan, progress: Callable[[int, int], None] | N
         written = checked.checksums()
         if _checksums(temporary / "pixels.npy") != written:
             raise OSError(errno.EIO, "what was read back differs from what was written")
-        checksums = {
-            name: _write_array(temporary, name, column) for name, column in collector.columns().items()
-        }
+        checksums = {}
+        for name, column in collector.columns().items():
+            buffer = io.BytesIO()
+            np.save(buffer, column, allow_pickle=False)
+            checksums[name] = write_file(temporary / f"{name}.npy", buffer.getvalue())
         document = {
             "format": FORMAT,
             "pixel_bytes": length,
@@ -188,17 +267,8 @@ def _checksums(path: Path) -> list[int]:
 
     Whoever opens an entry reads all of it once: what training then maps was the same when it was checked.
     """
-    found = []
     with open_regular(path) as file:
-        while block := file.read(_BLOCK):
-            found.append(zlib.crc32(block))
-    return found
-
-
-def _write_array(folder: Path, name: str, column: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    np.save(buffer, column, allow_pickle=False)
-    return write_file(folder / f"{name}.npy", buffer.getvalue())
+        return [zlib.crc32(block) for block in iter(lambda: file.read(_BLOCK), b"")]
 
 
 def clear_leftovers(home: Path) -> None:
@@ -216,7 +286,12 @@ def open_entry(home: Path, count: int) -> Entry | None:
             return None
         if _checksums(data / "pixels.npy") != document["pixel_checksums"]:
             return None
-        columns = {name: _read_array(data, name, document) for name in _COLUMNS}
+        columns = {}
+        for name in _COLUMNS:
+            content = read_regular(data / f"{name}.npy", MEMORY.value())
+            if hashlib.sha256(content).hexdigest() != document["checksums"][name]:
+                return None
+            columns[name] = np.load(io.BytesIO(content), allow_pickle=False)
         preprocessing = Preprocessing.from_json(document["preprocessing"])
         pixels = np.load(data / "pixels.npy", mmap_mode="r", allow_pickle=False)
         size = (preprocessing.height, preprocessing.width, preprocessing.channels)
@@ -229,83 +304,6 @@ def open_entry(home: Path, count: int) -> Entry | None:
         pixels, columns, document["mode_names"], dict(document["reasons"]), dict(document["notes"]),
         preprocessing,
     )  # fmt: skip
-
-
-def _read_array(data: Path, name: str, document: dict[str, Any]) -> np.ndarray:
-    """Read a column."""
-    content = read_regular(data / f"{name}.npy", MEMORY.value())
-    if hashlib.sha256(content).hexdigest() != document["checksums"][name]:
-        raise ValueError(f"{name}.npy is damaged")
-    return np.load(io.BytesIO(content), allow_pickle=False)  # type: ignore[no-any-return]
-
-
-# Decode once: images at the training size live in a memory-mapped cache.
-#
-# The cache is `$XDG_CACHE_HOME/pellucid/images` (`~/.cache` where that is not set), at most
-# `PELLUCID_CACHE_GB` (10) gigabytes; the entries not used for longest go first. An entry is found by
-# path, size and time of change of every file. Images given as arrays in memory are not cached.
-#
-# Where the cache cannot be written to (a read-only home, for instance), a temporary folder takes its
-# place for this run, and a warning says so. A full disk is an error, found before decoding starts.
-
-Progress = Callable[[int, int], None]
-
-_LOCK_PATIENCE_SECONDS = 3600.0
-_LOCK_PAUSE_SECONDS = 0.1
-
-
-def decode_all(
-    listing: Listing,
-    settings: Settings,
-    *,
-    progress: Progress | None = None,
-    fixed: Preprocessing | None = None,
-) -> tuple[Images, Preprocessing]:
-    """Decode every image of a listing to one size, or find it decoded in the cache.
-
-    Of `settings` it takes the image size and the number of threads. Images that cannot be used are among the
-    `problems`; how the others were fitted is for the model to keep. `fixed` is the size, channels and range
-    to fit them to; by default a rule decides. `progress` is told the images done and the images in all; it is
-    not called when the cache has all.
-
-    Raises: `DataError` if an IDX or npz file is damaged, `StorageError` if the disk of the cache is full, or
-    neither it nor a temporary folder can be written to, `UsageError` if `PELLUCID_CACHE_GB` is no number.
-    """
-    if listing.pixels is not None:
-        plan = plan_arrays(listing.pixels, listing.splits, settings, fixed)
-        is_ready = listing.pixels.dtype == np.uint8 and listing.pixels.shape == plan.shape
-        # Carry a plan out without a disk; pixels that are `ready` need no work and are used as they
-        # are.
-        ready = listing.pixels if is_ready else None
-        collector = _Collector()
-        if ready is not None:
-            collector.run(plan, lambda _: None, progress)
-            pixels = ready.view()
-        else:
-            parts: list[np.ndarray] = []
-            collector.run(plan, parts.append, progress)
-            pixels = np.concatenate(parts)
-        pixels.flags.writeable = False
-        entry = Entry(
-            pixels, collector.columns(), list(collector.mode_codes), collector.reasons, collector.notes,
-            plan.preprocessing,
-        )  # fmt: skip
-        return _images(entry, listing, ()), entry.preprocessing
-    root = cache_folder()
-    warnings: tuple[str, ...] = ()
-    is_lasting = all(path.container.path for path in listing.paths or () if isinstance(path, Stored))
-    try:
-        if is_lasting:
-            make_folder(root)
-    except StorageError as error:
-        said = f"{error}; images were decoded into a temporary folder and will be decoded again next time"
-        warnings, is_lasting = (said,), False
-    if not is_lasting:
-        with tempfile.TemporaryDirectory(prefix="pellucid-", ignore_cleanup_errors=True) as temporary:
-            entry = _open_or_write(Path(temporary), listing, settings, progress, fixed)
-        return _images(entry, listing, warnings), entry.preprocessing
-    entry = _open_or_write(root, listing, settings, progress, fixed)
-    return _images(entry, listing, ()), entry.preprocessing
 
 
 def cache_folder() -> Path:
@@ -331,11 +329,7 @@ def cache_limit() -> int:
 
 
 def _open_or_write(
-    root: Path,
-    listing: Listing,
-    settings: Settings,
-    progress: Progress | None,
-    fixed: Preprocessing | None,
+    root: Path, listing: Listing, settings: Settings, progress: Progress | None, fixed: Preprocessing | None
 ) -> Entry:
     """Find the entry, or make it while no other process does."""
     home = root / _key(listing, settings, fixed)
@@ -348,10 +342,13 @@ def _open_or_write(
         if entry is not None:
             return entry
         clear_leftovers(home)
-        plan = _plan(listing, settings, fixed)
+        if listing.paths is not None:
+            plan = plan_files(listing.paths, settings, fixed)
+        else:
+            assert listing.load_pixels is not None, "a listing has paths, pixels or load_pixels"
+            plan = plan_arrays(listing.load_pixels(), listing.splits, settings, fixed)
         needed = int(np.prod(plan.shape, dtype=np.int64)) + 64 * plan.count
         make_room(root, limit - needed, keep=home)
-        # Refuse before decoding when the disk cannot hold the entry.
         free = shutil.disk_usage(root).free
         if free < needed:
             raise StorageError(
@@ -363,13 +360,6 @@ def _open_or_write(
     if entry is None:
         raise StorageError(f"{home}: what was just written cannot be read back; check the disk")
     return entry
-
-
-def _plan(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> Plan:
-    if listing.paths is not None:
-        return plan_files(listing.paths, settings, fixed)
-    assert listing.load_pixels is not None, "a listing has paths, pixels or load_pixels"
-    return plan_arrays(listing.load_pixels(), listing.splits, settings, fixed)
 
 
 def _key(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> str:
@@ -425,10 +415,7 @@ def _locked_patiently(home: Path) -> Iterator[None]:
 
 
 def make_room(root: Path, allowed: int, keep: Path) -> None:
-    """Remove the entries not used for longest until the rest fits into `allowed` bytes.
-
-    `keep` is the entry that is being written.
-    """
+    """Remove the entries not used for longest, except `keep`, until the rest fits into `allowed` bytes."""
     entries = []
     for home in root.iterdir():
         if home == keep or not home.is_dir():
@@ -444,30 +431,3 @@ def make_room(root: Path, allowed: int, keep: Path) -> None:
             clear_leftovers(home)
             shutil.rmtree(home, ignore_errors=True)
             total -= size
-
-
-def _images(entry: Entry, listing: Listing, warnings: tuple[str, ...]) -> Images:
-    problems = tuple(
-        Problem(index, listing.sources[index], reason) for index, reason in sorted(entry.reasons.items())
-    )
-    return Images(
-        pixels=entry.pixels,
-        digests=entry.columns["digests"],
-        perceptual_hashes=entry.columns["perceptual_hashes"],
-        original_sizes=entry.columns["original_sizes"],
-        modes=entry.modes,
-        problems=problems,
-        warnings=(*warnings, *_notes(entry, listing)),
-        taken=None if listing.paths is None else entry.columns["taken"],
-    )
-
-
-def _notes(entry: Entry, listing: Listing) -> tuple[str, ...]:
-    """Warnings about single images, at most one sentence for many of them."""
-    if not entry.notes:
-        return ()
-    named = [f"{visible(listing.sources[index])} ({note})" for index, note in sorted(entry.notes.items())]
-    if len(named) == 1:
-        index, note = next(iter(entry.notes.items()))
-        return (f"{visible(listing.sources[index])}: {note}",)
-    return (f"{len(named):,} images have several frames or pages, and the first is used: {some(named)}",)

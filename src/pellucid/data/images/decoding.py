@@ -20,7 +20,7 @@ import functools
 import io
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, overload
 
@@ -46,14 +46,240 @@ from pellucid.files import Seekable, open_regular, read_regular
 from pellucid.isolation import Child, Room, current
 from pellucid.strict import Anything, Fields, OneOf, Text, Whole
 
-# Frames and pages of an image, counted no further than anybody wants to know.
+# Pillow's names of the formats that are read.
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "MPO")
+_FORMAT_OF_START = {b"\xff\xd8": ("JPEG",), b"\x89P": ("PNG",)}
 
+# JPEGs with at least so many pixels may be decoded at a half, a quarter or an eighth of their size; with
+# smaller ones next to nothing is saved.
+DRAFT_FROM = 1_000_000
+
+# Least size of an image decoded at a fraction of its own, in multiples of the size it will be fitted to: with
+# less, `fit_image` would have too little to average over.
+DRAFT_MARGIN = 2
+
+_START_BYTES = 1024
+_BYTES_OF_DEEP = 24
 _UNCOUNTED = ("JPEG", "MPO", "BMP")
 _SMALL_GIF = 1 << 20
 _BETWEEN_FRAMES = b"\x00,"
 
+_MODE_NAMES = {
+    "1": "black and white", "L": "grey", "LA": "grey with transparency", "La": "grey with transparency",
+    "P": "palette", "PA": "palette with transparency", "RGB": "colour", "RGBX": "colour",
+    "RGBA": "colour with transparency", "RGBa": "colour with transparency", "CMYK": "CMYK",
+    "YCbCr": "YCbCr", "HSV": "HSV", "LAB": "LAB", "I": "32-bit grey", "F": "float grey",
+    "I;16": "16-bit grey", "I;16L": "16-bit grey", "I;16B": "16-bit grey", "I;16N": "16-bit grey",
+}  # fmt: skip
 
-def frames_warning(image: Image.Image) -> str | None:
+# Kinds of images that have one channel once they are decoded.
+GREY_MODES = frozenset(
+    {"black and white", "grey", "grey with transparency", "16-bit grey", "32-bit grey", "float grey"}
+)
+
+_SIDE, _MOMENT = Whole(1, 1 << 31), Whole(-1, (1 << 63) - 1)
+_HEADER: Fields = {"height": _SIDE, "width": _SIDE, "mode": Text(40)}
+_IMAGE: Fields = {
+    **_HEADER,
+    "rows": _SIDE,
+    "columns": _SIDE,
+    "channels": OneOf((1, 3)),
+    "warning": Anything(),
+    "milliseconds": _MOMENT,
+    "camera": Whole(0, (1 << 63) - 1),
+}
+
+Found = TypeVar("Found")
+
+
+class Decoded(NamedTuple):
+    """An image at its own size."""
+
+    pixels: UInt8[np.ndarray, "height width channels"]  # upright, of 1 or 3 channels
+    mode: str  # kind of image as it was stored, such as `grey`, `colour` or `16-bit grey`
+    warning: str | None  # what the user should know, such as the number of frames left out
+    size: tuple[int, int]  # own height and width; `pixels` of a large JPEG may be smaller
+    taken: Taken = UNKNOWN  # when and by which camera it was taken
+
+
+def decode_image(source: Path | bytes, size: tuple[int, int] | None = None) -> Decoded:
+    """Decode one image, a file or its content.
+
+    `size` is the height and width it will be fitted to; it lets large JPEGs be decoded at a fraction of their
+    size.
+
+    Raises: `DataError` with the reason alone, such as `truncated image` or `not an image (HTML)`; the caller
+    knows the place.
+    """
+    with quiet_pillow():
+        return decode_content(read_content(source), size)
+
+
+@overload
+def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decoded: ...
+
+
+@overload
+def decode_content(
+    content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Found]
+) -> Found: ...
+
+
+def decode_content(
+    content: bytes, size: tuple[int, int] | None = None, then: Callable[[Decoded], Any] = lambda image: image
+) -> Any:
+    """As `decode_image`, for many images inside one `quiet_pillow()`.
+
+    `then` is done with the image before another large one may be decoded; it gives what is returned.
+    """
+    room = current()
+    if room is not None:
+        return _decode_in_subprocess(room, content, size, then)
+    try:
+        with _open(io.BytesIO(content), content[:2]) as image:
+            mode, warning, own_size = _mode_name(image), _frames_warning(image), upright_size(image)
+            pixels = image.width * image.height
+            if size is not None and image.format in ("JPEG", "MPO") and pixels >= DRAFT_FROM:
+                # At the smallest scale that leaves `DRAFT_MARGIN` times what will be used.
+                height, width = inner_size(own_size, size)
+                if lies_on_its_side(image):
+                    height, width = width, height
+                image.draft(image.mode, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
+            with DECODING.of(image.width * image.height * _bytes_each(image)):
+                image.load()
+                return then(Decoded(to_pixels(upright(image)), mode, warning, own_size, taken_of(image)))
+    except DataError:
+        raise
+    except Exception as error:  # Pillow's decoders raise almost any type on damaged bytes
+        raise _plain_reason(error, content) from error
+
+
+def _bytes_each(image: Image.Image) -> int:
+    """Bytes of memory for each pixel: as decoded, turned or converted, and as an array."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return _BYTES_OF_DEEP
+    return 3 * max(len(image.getbands()), 3 if image.mode == "P" else 1)
+
+
+def _decode_in_subprocess(
+    room: Room, content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Any]
+) -> Any:
+    """Bytes go to a child process, pixels come back; its share of the memory is held meanwhile."""
+    with contextlib.ExitStack() as held:
+        with room.child() as child:
+            _give(child, content, {"job": "image", "size": size})
+            message, raw = child.receive()
+            if "needs" in message:
+                needed = child.read(message, {"needs": Whole(0)})["needs"]
+                held.enter_context(DECODING.of(needed))
+                child.send({})
+                message, raw = child.receive()
+            read = child.read(message, _IMAGE)
+            shape = (read["rows"], read["columns"], read["channels"])
+            warning = read["warning"]
+            with child.judged():
+                if shape[0] * shape[1] > PIXELS.value() or not (warning is None or isinstance(warning, str)):
+                    raise ValueError("an image that is none")
+                pixels = np.frombuffer(raw, np.uint8).reshape(shape)
+        return then(
+            Decoded(
+                pixels,
+                read["mode"],
+                None if warning is None else warning[:1000],
+                (read["height"], read["width"]),
+                Taken(read["milliseconds"], read["camera"]),
+            )
+        )
+
+
+def _give(child: Child, content: bytes, message: dict[str, Any]) -> None:
+    """Hand over the bytes of an image; refused are more than fit."""
+    if len(content) > MEMORY.value():
+        raise DataError(f"larger than {MEMORY.value() / 1e6:,.0f} MB; {MEMORY.remedy}")
+    child.send(message, content)
+
+
+def read_content(source: Path | bytes) -> bytes:
+    """The bytes of an image; bytes are returned as they are."""
+    if isinstance(source, bytes):
+        return _not_empty(source)
+    try:
+        content = read_regular(source, MEMORY.value())
+    except (OSError, ValueError) as error:
+        raise _unreadable(error) from error
+    return _not_empty(content)
+
+
+def header_of(source: Path | bytes) -> tuple[int, int, str]:
+    """Height and width of the upright image, and its kind as in `Decoded.mode`, pixels not decoded.
+
+    Of a file no more is read than its format needs: of a JPEG what stands before the pixels.
+    """
+    room = current()
+    if room is not None:
+        content = read_content(source)
+        with room.child() as child:
+            _give(child, content, {"job": "header"})
+            read = child.read(child.receive()[0], _HEADER)
+        return read["height"], read["width"], read["mode"]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(quiet_pillow())
+        try:
+            file = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
+            start = stack.enter_context(file).read(_START_BYTES)
+            file.seek(0)
+        except (OSError, ValueError) as error:
+            raise _unreadable(error) from error
+        try:
+            with _open(file, _not_empty(start)[:2]) as image:
+                return (*upright_size(image), _mode_name(image))
+        except DataError:
+            raise
+        except Exception as error:  # Pillow's decoders raise almost any type on damaged bytes
+            raise _plain_reason(error, start) from error
+
+
+def _not_empty(content: bytes) -> bytes:
+    if not content:
+        raise DataError("empty file (zero bytes)")
+    return content
+
+
+def _unreadable(error: OSError | ValueError) -> DataError:
+    """Turn what the system says about a file into a plain reason."""
+    if isinstance(error, FileNotFoundError):
+        return DataError("no such file")
+    reason = getattr(error, "strerror", None) or str(error)
+    return DataError(f"cannot be read ({reason.lower()})")
+
+
+def _open(file: io.BytesIO | io.BufferedReader, start: bytes) -> Image.Image:
+    """Open without decoding; refuse more pixels than the budget admits, or the bytes can honestly hold."""
+    image = Image.open(file, formats=_FORMAT_OF_START.get(start) or _formats())
+    limit, pixels, size = PIXELS.value(), image.width * image.height, f"{image.height:,} x {image.width:,}"
+    if pixels > limit:
+        raise DataError(f"{size} pixels is over the limit of {limit:,} pixels; {PIXELS.remedy}")
+    if pixels > PIXELS_ANYWAY:
+        before = file.tell()
+        length = file.seek(0, io.SEEK_END)
+        file.seek(before)
+        if pixels > PIXELS_PER_BYTE * length:
+            raise DataError(f"{size} pixels are more than {length:,} bytes can hold; use an undamaged copy")
+    return image
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this build of Pillow has (AVIF came with 11.3)."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _mode_name(image: Image.Image) -> str:
+    return _MODE_NAMES.get(image.mode, image.mode)
+
+
+def _frames_warning(image: Image.Image) -> str | None:
     """A sentence when an open image holds more than the one frame that is used."""
     if image.format in _UNCOUNTED:
         return None
@@ -62,8 +288,14 @@ def frames_warning(image: Image.Image) -> str | None:
         pages = tiff_pages(file)
         counted = f"more than {FRAMES:,}" if pages > FRAMES else str(pages)
         return f"{counted} pages; the first is used" if pages > 1 else None
-    if image.format == "GIF" and file is not None and _has_many(file):
-        return f"animated, more than {FRAMES:,} frames; the first is used"
+    if image.format == "GIF" and file is not None:
+        # Each of far more frames than are counted would be looked at.
+        before = file.tell()
+        file.seek(0)
+        content = file.read()
+        file.seek(before)
+        if len(content) > _SMALL_GIF and content.count(_BETWEEN_FRAMES) > 20 * FRAMES:
+            return f"animated, more than {FRAMES:,} frames; the first is used"
     frames = getattr(image, "n_frames", 1)
     return f"animated, {frames} frames; the first is used" if frames > 1 else None
 
@@ -92,312 +324,6 @@ def tiff_pages(file: Seekable, most: int = FRAMES) -> int:
     finally:
         file.seek(before)
     return max(1, len(seen))
-
-
-def _has_many(file: Seekable) -> bool:
-    """Tell a GIF of far more frames than are counted, each of which would be looked at."""
-    before = file.tell()
-    file.seek(0)
-    content = file.read()
-    found = content.count(_BETWEEN_FRAMES) if len(content) > _SMALL_GIF else 0
-    file.seek(before)
-    return found > 20 * FRAMES
-
-
-# Images decoded in a child process: their bytes go there, their pixels come back.
-
-_SIDE, _MOMENT = Whole(1, 1 << 31), Whole(-1, (1 << 63) - 1)
-_HEADER: Fields = {"height": _SIDE, "width": _SIDE, "mode": Text(40)}
-_IMAGE: Fields = {
-    **_HEADER,
-    "rows": _SIDE,
-    "columns": _SIDE,
-    "channels": OneOf((1, 3)),
-    "warning": Anything(),
-    "milliseconds": _MOMENT,
-    "camera": Whole(0, (1 << 63) - 1),
-}
-
-
-class SubprocessImage(NamedTuple):
-    """Image as a child decoded it: as `Decoded`, but for the types of `size` and `taken`."""
-
-    pixels: UInt8[np.ndarray, "height width channels"]
-    mode: str
-    warning: str | None
-    size: tuple[int, int]
-    taken: tuple[int, int]
-
-
-@contextlib.contextmanager
-def decoded_in_subprocess(
-    room: Room, content: bytes, size: tuple[int, int] | None
-) -> Iterator[SubprocessImage]:
-    """An image at its own size, as `decode_content`; its share of the memory is held meanwhile.
-
-    Raises: `DataError` with the reason if it cannot be decoded, or ended the child.
-    """
-    with contextlib.ExitStack() as held:
-        with room.child() as child:
-            _give(child, content, {"job": "image", "size": size})
-            message, raw = child.receive()
-            if "needs" in message:
-                needed = child.read(message, {"needs": Whole(0)})["needs"]
-                held.enter_context(DECODING.of(needed))
-                child.send({})
-                message, raw = child.receive()
-            read = child.read(message, _IMAGE)
-            shape = (read["rows"], read["columns"], read["channels"])
-            warning = read["warning"]
-            with child.judged():
-                if shape[0] * shape[1] > PIXELS.value() or not (warning is None or isinstance(warning, str)):
-                    raise ValueError("an image that is none")
-                pixels = np.frombuffer(raw, np.uint8).reshape(shape)
-            found = SubprocessImage(
-                pixels,
-                read["mode"],
-                None if warning is None else warning[:1000],
-                (read["height"], read["width"]),
-                (read["milliseconds"], read["camera"]),
-            )
-        yield found
-
-
-def _give(child: Child, content: bytes, message: dict[str, Any]) -> None:
-    """Hand over the bytes of an image."""
-    if len(content) > MEMORY.value():
-        raise DataError(f"larger than {MEMORY.value() / 1e6:,.0f} MB; {MEMORY.remedy}")
-    child.send(message, content)
-
-
-Found = TypeVar("Found")
-
-# Pillow's names of the formats that are read.
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "MPO")
-
-# JPEGs with at least so many pixels may be decoded at a half, a quarter or an eighth of their size; with
-# smaller ones next to nothing is saved.
-DRAFT_FROM = 1_000_000
-
-# Least size of an image decoded at a fraction of its own, in multiples of the size it will be fitted to: with
-# less, `fit_image` would have too little to average over.
-DRAFT_MARGIN = 2
-
-_START_BYTES = 1024
-_BYTES_OF_DEEP = 24
-
-_MODE_NAMES = {
-    "1": "black and white", "L": "grey", "LA": "grey with transparency", "La": "grey with transparency",
-    "P": "palette", "PA": "palette with transparency", "RGB": "colour", "RGBX": "colour",
-    "RGBA": "colour with transparency", "RGBa": "colour with transparency", "CMYK": "CMYK",
-    "YCbCr": "YCbCr", "HSV": "HSV", "LAB": "LAB", "I": "32-bit grey", "F": "float grey",
-    "I;16": "16-bit grey", "I;16L": "16-bit grey", "I;16B": "16-bit grey", "I;16N": "16-bit grey",
-}  # fmt: skip
-
-# Kinds of images that have one channel once they are decoded.
-GREY_MODES = frozenset(
-    {"black and white", "grey", "grey with transparency", "16-bit grey", "32-bit grey", "float grey"}
-)
-
-
-class Decoded(NamedTuple):
-    """An image at its own size."""
-
-    pixels: UInt8[np.ndarray, "height width channels"]  # (height, width, 1 or 3), upright
-    mode: str  # kind of image as it was stored, such as `grey`, `colour` or `16-bit grey`
-    warning: str | None  # what the user should know, such as the number of frames left out
-    size: tuple[int, int]  # own height and width; `pixels` of a large JPEG may be smaller
-    taken: Taken = UNKNOWN  # when and by which camera it was taken
-
-
-def decode_image(source: Path | bytes, size: tuple[int, int] | None = None) -> Decoded:
-    """Decode one image, a file or its content.
-
-    `size` is the height and width it will be fitted to; it lets large JPEGs be decoded at a fraction of their
-    size.
-
-    Raises: `DataError` with the reason alone, such as `truncated image` or `not an image (HTML)`; the caller
-    knows the place.
-    """
-    with quiet_pillow():
-        return decode_content(read_content(source), size)
-
-
-def read_header(source: Path | bytes) -> tuple[int, int, str]:
-    """Height and width of the upright image, and its kind as in `Decoded.mode`, pixels not decoded.
-
-    Raises: `DataError` as `decode_image` does.
-    """
-    with quiet_pillow():
-        return header_of(source)
-
-
-def read_content(source: Path | bytes) -> bytes:
-    """The bytes of an image; bytes are handed back as they are.
-
-    Raises: `DataError` if the file is missing, empty or cannot be read.
-    """
-    if isinstance(source, bytes):
-        return _not_empty(source)
-    try:
-        content = read_regular(source, MEMORY.value())
-    except (OSError, ValueError) as error:
-        raise _unreadable(error) from error
-    return _not_empty(content)
-
-
-def header_of(source: Path | bytes) -> tuple[int, int, str]:
-    """As `read_header`, for many images inside one `quiet_pillow()`.
-
-    Of a file no more is read than its format needs: of a JPEG what stands before the pixels.
-
-    Raises: `DataError` as `decode_image` does.
-    """
-    room = current()
-    if room is not None:
-        # Height, width and kind of an image, as `header_of`.
-        content = read_content(source)
-        with room.child() as child:
-            _give(child, content, {"job": "header"})
-            read = child.read(child.receive()[0], _HEADER)
-        return read["height"], read["width"], read["mode"]
-    if isinstance(source, bytes):
-        return _header(io.BytesIO(source))
-    try:
-        file = open_regular(source)
-    except (OSError, ValueError) as error:
-        raise _unreadable(error) from error
-    with file:
-        return _header(file)
-
-
-def _as_it_is(decoded: Decoded) -> Decoded:
-    return decoded
-
-
-@overload
-def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decoded: ...
-
-
-@overload
-def decode_content(
-    content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Found]
-) -> Found: ...
-
-
-def decode_content(
-    content: bytes, size: tuple[int, int] | None = None, then: Callable[[Decoded], Any] = _as_it_is
-) -> Any:
-    """As `decode_image`, for many images inside one `quiet_pillow()`.
-
-    `then` is done with the image before another large one may be decoded; it gives what is returned.
-
-    Raises: `DataError` as `decode_image` does.
-    """
-    room = current()
-    if room is not None:
-        with decoded_in_subprocess(room, content, size) as found:
-            return then(Decoded(*found[:-1], Taken(*found.taken)))
-    try:
-        with _open(io.BytesIO(content), content[:2]) as image:
-            # Decode an open image, and give what `then` makes of it.
-            mode = _mode_name(image)
-            warning = frames_warning(image)
-            own_size = upright_size(image)
-            if (
-                size is not None
-                and image.format in ("JPEG", "MPO")
-                and image.width * image.height >= DRAFT_FROM
-            ):
-                _shrink_while_decoding(image, size)
-            with DECODING.of(image.width * image.height * _bytes_each(image)):
-                image.load()
-                return then(Decoded(to_pixels(upright(image)), mode, warning, own_size, taken_of(image)))
-    except DataError:
-        raise
-    except Exception as error:  # Pillow's decoders raise almost any type on damaged bytes
-        raise _plain_reason(error, content) from error
-
-
-def _bytes_each(image: Image.Image) -> int:
-    """Bytes of memory for each pixel: as decoded, turned or converted, and as an array."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return _BYTES_OF_DEEP
-    return 3 * max(len(image.getbands()), 3 if image.mode == "P" else 1)
-
-
-def _shrink_while_decoding(image: Image.Image, size: tuple[int, int]) -> None:
-    """Have a JPEG decoded at the smallest scale that leaves `DRAFT_MARGIN` times what will be used."""
-    height, width = inner_size(upright_size(image), size)
-    if lies_on_its_side(image):
-        height, width = width, height
-    image.draft(image.mode, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
-
-
-def _not_empty(content: bytes) -> bytes:
-    """Hand back the bytes of a file."""
-    if not content:
-        raise DataError("empty file (zero bytes)")
-    return content
-
-
-def _unreadable(error: OSError | ValueError) -> DataError:
-    """Turn what the system says about a file into a plain reason."""
-    if isinstance(error, FileNotFoundError):
-        return DataError("no such file")
-    reason = getattr(error, "strerror", None) or str(error)
-    return DataError(f"cannot be read ({reason.lower()})")
-
-
-def _header(file: io.BytesIO | io.BufferedReader) -> tuple[int, int, str]:
-    """Height, width and kind of the image in an open file."""
-    try:
-        start = file.read(_START_BYTES)
-        file.seek(0)
-    except (OSError, ValueError) as error:
-        raise _unreadable(error) from error
-    _not_empty(start)
-    try:
-        with _open(file, start[:2]) as image:
-            return (*upright_size(image), _mode_name(image))
-    except DataError:
-        raise
-    except Exception as error:  # Pillow's decoders raise almost any type on damaged bytes
-        raise _plain_reason(error, start) from error
-
-
-def _open(file: io.BytesIO | io.BufferedReader, start: bytes) -> Image.Image:
-    """Open without decoding, and refuse a decompression bomb from its header."""
-    formats = _FORMAT_OF_START.get(start) or _formats()
-    image = Image.open(file, formats=formats)
-    limit, pixels, size = PIXELS.value(), image.width * image.height, f"{image.height:,} x {image.width:,}"
-    if pixels > limit:
-        raise DataError(f"{size} pixels is over the limit of {limit:,} pixels; {PIXELS.remedy}")
-    if pixels > PIXELS_ANYWAY and pixels > PIXELS_PER_BYTE * (length := _length(file)):
-        raise DataError(f"{size} pixels are more than {length:,} bytes can hold; use an undamaged copy")
-    return image
-
-
-def _length(file: io.BytesIO | io.BufferedReader) -> int:
-    """Bytes of an open file, which is left where it was."""
-    before = file.tell()
-    length = file.seek(0, io.SEEK_END)
-    file.seek(before)
-    return length
-
-
-@functools.cache
-def _formats() -> tuple[str, ...]:
-    """Those of `FORMATS` that this build of Pillow has (AVIF came with 11.3)."""
-    Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-_FORMAT_OF_START = {b"\xff\xd8": ("JPEG",), b"\x89P": ("PNG",)}
-
-
-def _mode_name(image: Image.Image) -> str:
-    return _MODE_NAMES.get(image.mode, image.mode)
 
 
 def _plain_reason(error: Exception, content: bytes) -> DataError:

@@ -3,6 +3,7 @@
 No more than a few blocks are in memory at a time.
 """
 
+import contextlib
 import functools
 import os
 from collections import deque
@@ -78,12 +79,13 @@ def plan_files(paths: Sequence[File], settings: Settings, fixed: Preprocessing |
     Of `settings` it takes the image size and the number of threads. With `fixed`, the size and channels to
     fit them to, no header is looked at.
     """
-    preprocessing = _by_headers(_chunks(paths), settings) if fixed is None else fixed
-
-    def decode(chunk: Sequence[_Source]) -> PlanBlock:
-        return _decode_files(chunk, preprocessing)
-
-    return Plan(preprocessing, len(paths), _in_threads(decode, _chunks(paths), settings))
+    if fixed is None:
+        headers = [each for chunk in _in_threads(_headers, _chunks(paths), settings) for each in chunk]
+        size = training_size(np.array([each[:2] for each in headers], np.int32).reshape(-1, 2), settings)
+        is_grey = bool(headers) and all(each[2] in GREY_MODES for each in headers)
+        fixed = Preprocessing(*size, 1 if is_grey else 3, stretch=settings.resize == "stretch")
+    decode = functools.partial(_decode_files, fixed)
+    return Plan(fixed, len(paths), _in_threads(decode, _chunks(paths), settings))
 
 
 def _chunks(paths: Sequence[File]) -> Iterator[list[_Source]]:
@@ -100,28 +102,16 @@ def _chunks(paths: Sequence[File]) -> Iterator[list[_Source]]:
         yield chunk
 
 
-def _by_headers(chunks: Iterable[Sequence[_Source]], settings: Settings) -> Preprocessing:
-    """Size and channels by rule."""
-    headers = [header for chunk in _in_threads(_headers, chunks, settings) for header in chunk]
-    readable = [header for header in headers if header is not None]
-    sizes = np.array([header[:2] for header in readable], np.int32).reshape(-1, 2)
-    height, width = training_size(sizes, settings)
-    is_grey = bool(readable) and all(header[2] in GREY_MODES for header in readable)
-    return Preprocessing(height, width, 1 if is_grey else 3, stretch=settings.resize == "stretch")
-
-
-def _headers(sources: Sequence[_Source]) -> list[tuple[int, int, str] | None]:
-    """Headers of some files; `None` where a file is no image (decoding will say why)."""
-    headers: list[tuple[int, int, str] | None] = []
+def _headers(sources: Sequence[_Source]) -> list[tuple[int, int, str]]:
+    """Headers of those files that are images; of the others decoding will say why not."""
+    headers = []
     for source in sources:
-        try:
+        with contextlib.suppress(DataError):
             headers.append(header_of(_there(source)))
-        except DataError:
-            headers.append(None)
     return headers
 
 
-def _decode_files(sources: Sequence[_Source], preprocessing: Preprocessing) -> PlanBlock:
+def _decode_files(preprocessing: Preprocessing, sources: Sequence[_Source]) -> PlanBlock:
     """Decode and fit some files; one that cannot be decoded gets its reason and stays black."""
     size, channels = preprocessing.size, preprocessing.channels
     pixels = np.zeros((len(sources), *size, channels), np.uint8)
@@ -192,16 +182,12 @@ def plan_arrays(
     Of `settings` it takes the image size. The range of values is taken from training images alone. `fixed` is
     the size, channels and range to fit them to; by default rules decide.
     """
-    if fixed is not None:
-        return Plan(fixed, len(pixels), _array_blocks(pixels, fixed))
-    own_size = pixels.shape[1:3]
-    height, width = training_size(np.array([own_size], np.int32), settings)
-    is_training = np.array([split not in (VALIDATION, TEST) for split in splits], bool)
-    low, high = value_range(pixels, is_training)
-    preprocessing = Preprocessing(
-        height, width, pixels.shape[3], low, high, stretch=settings.resize == "stretch"
-    )
-    return Plan(preprocessing, len(pixels), _array_blocks(pixels, preprocessing))
+    if fixed is None:
+        size = training_size(np.array([pixels.shape[1:3]], np.int32), settings)
+        is_training = np.array([split not in (VALIDATION, TEST) for split in splits], bool)
+        values = value_range(pixels, is_training)
+        fixed = Preprocessing(*size, pixels.shape[3], *values, stretch=settings.resize == "stretch")
+    return Plan(fixed, len(pixels), _array_blocks(pixels, fixed))
 
 
 def _array_blocks(pixels: np.ndarray, preprocessing: Preprocessing) -> Generator[PlanBlock, None, None]:

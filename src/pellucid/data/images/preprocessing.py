@@ -28,22 +28,15 @@ _ANY = Number(-sys.float_info.max, sys.float_info.max)
 
 @dataclass(frozen=True)
 class Preprocessing(Saved):
-    """Size, channels and range of the values that a model was trained on.
+    """Size, channels and range of the values that a model was trained on."""
 
-    Attributes:
-        height: rows of pixels, 1 to 4096.
-        width: columns of pixels, 1 to 4096.
-        channels: 1 (grey) or 3 (red, green, blue).
-        low: value that becomes 0 in arrays that are not 8-bit; files are scaled when decoded.
-        high: value that becomes 255; values outside saturate.
-        stretch: whether images of another aspect are stretched to the size, and not fitted inside.
-    """
-
-    height: Annotated[int, Whole(1, _LARGEST_SIDE)]
-    width: Annotated[int, Whole(1, _LARGEST_SIDE)]
-    channels: Annotated[int, OneOf((1, 3))]
+    height: Annotated[int, Whole(1, _LARGEST_SIDE)]  # rows of pixels, 1 to 4096
+    width: Annotated[int, Whole(1, _LARGEST_SIDE)]  # columns of pixels, 1 to 4096
+    channels: Annotated[int, OneOf((1, 3))]  # 1 (grey) or 3 (red, green, blue)
+    # value that becomes 0 in arrays that are not 8-bit; files are scaled when decoded
     low: Annotated[float, _ANY] = 0.0
-    high: Annotated[float, _ANY] = 255.0
+    high: Annotated[float, _ANY] = 255.0  # value that becomes 255; values outside saturate
+    # whether images of another aspect are stretched to the size, and not fitted inside
     stretch: Annotated[bool, LEFT_OUT] = False
 
     def __post_init__(self) -> None:
@@ -78,10 +71,7 @@ class Preprocessing(Saved):
     def image_and_warning(
         self, source: Path | bytes
     ) -> tuple[UInt8[np.ndarray, "height width channels"], str | None]:
-        """As `image`, with a warning of what was left out, such as the number of frames, if any.
-
-        Raises: `DataError` as `image` does.
-        """
+        """As `image`, with a warning of what was left out, such as the number of frames, if any."""
 
         def fitted(decoded: Decoded) -> tuple[np.ndarray, str | None]:
             return self.fitted(decoded.pixels, decoded.size), decoded.warning

@@ -1,7 +1,7 @@
 """Arrays of images in files, MNIST-style IDX and `.npz`: what they claim is checked before it is believed."""
 
+import contextlib
 import functools
-import gzip
 import io
 import math
 import os
@@ -12,9 +12,9 @@ import sys
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import IO, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Shaped
@@ -28,9 +28,6 @@ from pellucid.data.trees import Folder, PackedFolder, files_in
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.files import Unpacking, open_regular
-
-# No deflate stream grows more than 1,032-fold; a header that claims more than this is false.
-DEFLATE_RATIO = 1100
 
 
 def require_equal(inputs: int, others: int, name: str, place: str) -> None:
@@ -60,17 +57,13 @@ def checked_pixels(
     return pixels
 
 
-# MNIST-style IDX files, packed with gzip or not.
-#
-# No file is trusted: what its header claims is compared with the file's own size before anything is
-# allocated. Pixels are read only when they are asked for, so that a second run, which finds them in
-# the cache, does not unpack them again.
+# MNIST-style IDX files, packed with gzip or not. Pixels are read only when they are asked for, so that a
+# second run, which finds them in the cache, does not unpack them again.
 
 _IMAGES_NAME = re.compile(r"(train|t10k|test)[-_]images[-.]idx3-ubyte(\.gz)?")
 _LABELS_NAME = re.compile(r"(train|t10k|test)[-_]labels[-.]idx1-ubyte(\.gz)?")
 _IDX_PARTS = ("train", "t10k", "test")
 _UNSIGNED_BYTE = 8
-_IDX_ERRORS = (OSError, EOFError, zlib.error)
 
 
 def is_idx_folder(folder: Folder) -> bool:
@@ -128,7 +121,6 @@ class _IdxFile(NamedTuple):
 
     path: File
     shape: tuple[int, ...]
-    offset: int
 
 
 def _name(file: File) -> str:
@@ -166,31 +158,28 @@ def _by_part(folder: Folder, pattern: re.Pattern[str]) -> dict[str, File]:
     return found
 
 
-def _open(path: File) -> io.BufferedIOBase:
-    if isinstance(path, Stored):
-        content = io.BytesIO(_content(path))
-        return cast(io.BufferedIOBase, gzip.GzipFile(fileobj=content) if _is_packed(path) else content)
-    file = open_regular(path)
-    return cast(io.BufferedIOBase, Unpacking(file) if _is_packed(path) else file)
+@contextlib.contextmanager
+def _opened(path: File) -> Iterator[tuple[IO[bytes], int]]:
+    """The bytes of a file of the disk or in an archive, unpacked, and its size as it is stored.
 
-
-def _content(file: Stored) -> bytes:
-    """Bytes of a file in an archive, which is as large as an array in memory at most.
-
-    Raises: `DataError` naming it if it cannot be read.
+    Raises: `DataError` if it cannot be read, or turns out to be damaged meanwhile.
     """
     try:
-        return file.content()
-    except DataError as error:
-        raise DataError(f"{file}: {error}") from error
-
-
-def _is_packed(path: File) -> bool:
-    return str(path).endswith(".gz")
-
-
-def _size(path: File) -> int:
-    return len(_content(path)) if isinstance(path, Stored) else path.stat().st_size
+        with contextlib.ExitStack() as stack:
+            if isinstance(path, Stored):
+                stored = path.content()
+                file, size = cast(BinaryIO, io.BytesIO(stored)), len(stored)
+            else:
+                file, size = open_regular(path), path.stat().st_size
+            file = stack.enter_context(file)
+            if str(path).endswith(".gz"):
+                file = stack.enter_context(cast(BinaryIO, Unpacking(file)))
+            yield file, size
+    except (OSError, EOFError, zlib.error, DataError) as error:
+        reason = str(error)
+        if reason.startswith(f"{path}: "):
+            raise
+        raise DataError(f"{path}: damaged or unreadable ({reason}); copy it again") from error
 
 
 def _idx_file(path: File, dimensions: int) -> _IdxFile:
@@ -199,32 +188,24 @@ def _idx_file(path: File, dimensions: int) -> _IdxFile:
     Raises: `DataError` if it is no IDX file of bytes, or its size belies it.
     """
     length = 4 + 4 * dimensions
-    try:
-        with _open(path) as file:
-            head = file.read(length)
-        size = _size(path)
-    except _IDX_ERRORS as error:
-        raise DataError(f"{path}: damaged or unreadable ({error}); copy it again") from error
-    if len(head) < length or head[:2] != b"\0\0":
-        raise DataError(f"{path}: not an IDX file; it starts with {head[:4].hex(' ') or 'nothing'}")
-    if (head[2], head[3]) != (_UNSIGNED_BYTE, dimensions):
+    with _opened(path) as (file, size):
+        head = file.read(length)
+    if len(head) < length or head[:4] != bytes((0, 0, _UNSIGNED_BYTE, dimensions)):
         raise DataError(
-            f"{path}: an IDX file of type {head[2]:#04x} with {head[3]} dimensions; "
-            f"bytes (type 0x08) with {dimensions} are expected"
+            f"{path}: not an IDX file of bytes with {dimensions} dimensions; it starts with "
+            f"{head[:4].hex(' ') or 'nothing'}"
         )
     shape = struct.unpack(f">{dimensions}I", head[4:])
-    claimed = length + math.prod(shape)
-    is_packed = _is_packed(path)
-    if claimed > size * DEFLATE_RATIO if is_packed else claimed != size:
+    claimed, limit = length + math.prod(shape), unpacked_limit(size)
+    if not str(path).endswith(".gz") and claimed != size:
         raise DataError(
             f"{path}: the header claims {_words(shape)} bytes, but the file has {size:,}; copy it again"
         )
-    limit = unpacked_limit(size)
-    if is_packed and claimed > limit:
+    if claimed > limit:
         raise DataError(f"{path}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
     if 0 in shape[1:]:
         raise DataError(f"{path}: the header claims images of {_words(shape[1:])} pixels")
-    return _IdxFile(path, shape, length)
+    return _IdxFile(path, shape)
 
 
 def _read_idx(source: _IdxFile) -> np.ndarray:
@@ -233,13 +214,10 @@ def _read_idx(source: _IdxFile) -> np.ndarray:
     Raises: `DataError` if the file holds fewer or more values than its header claims.
     """
     expected = math.prod(source.shape)
-    try:
-        with _open(source.path) as file:
-            file.read(source.offset)
-            content = file.read(expected)
-            is_longer = bool(file.read(1))
-    except _IDX_ERRORS as error:
-        raise DataError(f"{source.path}: damaged or cut short ({error}); copy it again") from error
+    with _opened(source.path) as (file, _):
+        file.read(4 + 4 * len(source.shape))
+        content = file.read(expected)
+        is_longer = bool(file.read(1))
     if len(content) != expected or is_longer:
         found = "more" if is_longer else f"{len(content):,}"
         raise DataError(
@@ -282,7 +260,7 @@ _SPLIT_OF_PART = {
     "test": TEST,
 }
 _MOST_MEMBERS, _MOST_SIDES = 1_000, 8
-_NPZ_ERRORS = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
+_NPZ_ERRORS = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, ValueError)
 
 
 class _Member(NamedTuple):
@@ -299,7 +277,7 @@ def read_npz(path: Path, place: str) -> Listing:
 
     Raises: `DataError` if an array is missing, damaged, holds Python objects or fits its partner badly.
     """
-    try:
+    with _naming_npz(place):
         members = _members(path, place)
         parts = [part for part in _SPLIT_OF_PART if f"x_{part}" in members]
         if "train" not in parts:
@@ -307,10 +285,6 @@ def read_npz(path: Path, place: str) -> Listing:
             raise DataError(f"{place}: has no x_train; it holds {found}")
         _require_agreement(parts, members, place)
         labels = {part: _npz_labels(path, place, part, members) for part in parts}
-    except DataError:
-        raise
-    except (*_NPZ_ERRORS, ValueError) as error:
-        raise DataError(f"{place}: damaged or unreadable ({_reason(error)}); copy it again") from error
     rows = [(part, row) for part in parts for row in range(1, len(labels[part]) + 1)]
     return Listing(
         place=place,
@@ -324,41 +298,44 @@ def read_npz(path: Path, place: str) -> Listing:
     )
 
 
-def _reason(error: Exception) -> str:
-    """A reason for people; of a header that cannot be read, NumPy would advise to run what stands there."""
-    return "a header that cannot be read" if isinstance(error, ValueError) else str(error)
+@contextlib.contextmanager
+def _naming_npz(place: str) -> Iterator[None]:
+    """Turn what a damaged archive raises into one reason.
+
+    Of a header that cannot be read NumPy would advise to run what stands there.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except _NPZ_ERRORS as error:
+        reason = "a header that cannot be read" if isinstance(error, ValueError) else str(error)
+        raise DataError(f"{place}: damaged or unreadable ({reason}); copy it again") from error
 
 
 def _members(path: Path, place: str) -> dict[str, _Member]:
     """Name to description of every array in the archive.
 
-    Raises: `DataError` if one is no array, holds Python objects, or has a header that its size belies.
+    Raises: `DataError` if there are many, two of one name, more bytes than an archive of its size unpacks to,
+    or one that is no array.
     """
     with open_regular(path) as file, zipfile.ZipFile(file) as archive:
         infos = archive.infolist()
-        _require_decompression_limit(infos, path.stat().st_size, place)
+        if len(infos) > _MOST_MEMBERS:
+            raise DataError(f"{place}: holds {len(infos):,} arrays, over the limit of {_MOST_MEMBERS:,}")
+        repeated = [name for name, count in Counter(info.filename for info in infos).items() if count > 1]
+        if repeated:
+            raise DataError(f"{place}: holds {quoted(min(repeated))} twice; leave one out")
+        limit = unpacked_limit(path.stat().st_size)
+        if sum(info.file_size for info in infos) > limit:
+            raise DataError(f"{place}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
         return {info.filename.removesuffix(".npy"): _member(archive, info, place) for info in infos}
-
-
-def _require_decompression_limit(infos: list[zipfile.ZipInfo], size: int, place: str) -> None:
-    """Refuse an archive with many members, two of one name, or more bytes than one of its size unpacks to.
-
-    Raises: `DataError` with what there is too much of.
-    """
-    if len(infos) > _MOST_MEMBERS:
-        raise DataError(f"{place}: holds {len(infos):,} arrays, over the limit of {_MOST_MEMBERS:,}")
-    repeated = [name for name, count in Counter(info.filename for info in infos).items() if count > 1]
-    if repeated:
-        raise DataError(f"{place}: holds {quoted(min(repeated))} twice; leave one out")
-    limit = unpacked_limit(size)
-    if sum(info.file_size for info in infos) > limit:
-        raise DataError(f"{place}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Member:
     """Header of one array, compared with the size of its file inside the archive.
 
-    Raises: `DataError` as `_members` does.
+    Raises: `DataError` if it is no array, holds Python objects, or has a header that its size belies.
     """
     name = quoted(info.filename)
     try:
@@ -367,11 +344,10 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Mem
         raise DataError(f"{place}: {name} has two names; use an undamaged copy") from error
     with opened as file:
         try:
-            version = np.lib.format.read_magic(file)
-            is_short = version == (1, 0)
+            is_short = np.lib.format.read_magic(file) == (1, 0)
             read = np.lib.format.read_array_header_1_0 if is_short else np.lib.format.read_array_header_2_0
             shape, _, dtype = read(file)
-        except (*_NPZ_ERRORS, MemoryError):
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, MemoryError):
             raise
         except Exception as error:  # NumPy evaluates the header as Python's literals, which raises anything
             reason = " ".join(str(error).split())[:200]
@@ -382,10 +358,10 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Mem
     if dtype.hasobject:
         raise DataError(f"{place}: {name} holds Python objects, which may run code; refused")
     claimed = offset + math.prod(shape) * dtype.itemsize
-    if claimed != info.file_size or info.file_size > max(info.compress_size, 1) * DEFLATE_RATIO:
+    if claimed != info.file_size:
         raise DataError(
-            f"{place}: the header of {name} claims {claimed:,} bytes, but {info.file_size:,} are there, "
-            f"packed into {info.compress_size:,}; copy it again"
+            f"{place}: the header of {name} claims {claimed:,} bytes, but {info.file_size:,} are there; "
+            "copy it again"
         )
     return _Member(tuple(shape), dtype)
 
@@ -449,12 +425,6 @@ def _load(path: Path, name: str) -> np.ndarray:
 
 
 def _load_npz_pixels(path: Path, parts: tuple[str, ...]) -> np.ndarray:
-    """Read the images of all parts.
-
-    Raises: `DataError` if the file is damaged.
-    """
-    try:
+    with _naming_npz(str(path)):
         pixels = [with_channel_axis(_load(path, f"x_{part}")) for part in parts]
-    except (*_NPZ_ERRORS, ValueError) as error:
-        raise DataError(f"{path}: damaged ({_reason(error)}); copy it again") from error
     return pixels[0] if len(pixels) == 1 else np.concatenate(pixels)

@@ -10,24 +10,23 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from pellucid.data.data_files import IMAGE_KIND, TEXT_KIND, TEXT_SUFFIX, File, FileKind, Stored, contents
+from pellucid.data.data_files import IMAGE_KIND, TEXT_KIND, TEXT_SUFFIX, File, FileKind, Stored
 from pellucid.data.labels import is_encodable
 from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDATION, Listing
-from pellucid.data.reading.input_values import TextTaker
+from pellucid.data.reading.input_values import read_texts
 from pellucid.data.reading.labelled_files import suggested_pattern
 from pellucid.data.tables.table_files import is_table
 from pellucid.data.tables.text_files import require_known
 from pellucid.data.trees import Folder, files_in, files_of, place_of, sub_folders, suffix_of, walk
-from pellucid.data.wording import count_of, quoted, some, visible
+from pellucid.data.wording import count_of, quoted, some_quoted, visible
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
+_TEXTS_ONLY = "holds text files only; leave --task image out to read texts"
+
 
 def holds_texts(folder: Folder) -> bool:
-    """Tell class folders of texts: `.txt` files, and no image.
-
-    Also true where such files lie in the folder itself and there are no class folders.
-    """
+    """True of class folders of texts: `.txt` files, and no image; also where there are no class folders."""
     found_text = False
     for place in list(sub_folders(folder).values()) or [folder]:
         for path, is_image in walk(place, IMAGE_KIND):
@@ -37,40 +36,13 @@ def holds_texts(folder: Folder) -> bool:
     return found_text
 
 
-def split_folders(folder: Folder) -> dict[str, Folder]:
-    """Sub-folders that stand for splits, by split.
-
-    Empty when the folder is no folder of splits, that is unless it has `train` with sub-folders of its own,
-    and beside it a folder for testing or validation, or nothing at all. Names are those of `SPLIT_OF_NAME`,
-    in letters of either case.
-
-    Raises: `DataError` if two folders stand for one split, such as `val` and `validation`.
-    """
-    named = {name: path for name, path in sub_folders(folder).items() if name.lower() in SPLIT_OF_NAME}
-    if not any(SPLIT_OF_NAME[name.lower()] == TRAIN and sub_folders(path) for name, path in named.items()):
-        return {}
-    found: dict[str, Folder] = {}
-    for name, path in named.items():
-        split = SPLIT_OF_NAME[name.lower()]
-        if split in found:
-            raise DataError(
-                f"{folder}: both {found[split].name}/ and {name}/ stand for the {split} split; keep one"
-            )
-        found[split] = path
-    is_alone = len(sub_folders(folder)) == 1
-    return found if len(found) > 1 or is_alone else {}
-
-
 def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND, depth: int | None = None) -> Listing:
     """List class folders, or split folders of class folders.
 
     `depth` is the number of folders that name a class, from the outermost on; by default one, where class
     folders do not look as if they held classes themselves.
-
-    Raises: `DataError` if there is no class folder, one without such files, text files only where images
-    are looked for, labelled files beside the split folders, or how many folders name a class cannot be told.
     """
-    splits = split_folders(folder)
+    splits = _split_folders(folder)
     if not splits:
         _require_classes(folder, place, kind)
         return _class_folders(folder, place, UNDECIDED, kind, depth)
@@ -83,43 +55,57 @@ def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND, depth: 
     _require_unlabelled(folder, place, extra, kind)
     warnings = [warning for part in parts for warning in part.warnings]
     if extra:
-        warnings.append(
-            f"{place}: {some([quoted(name) for name in extra])} beside the split folders left out"
-        )
+        warnings.append(f"{place}: {some_quoted(extra)} beside the split folders left out")
     return Listing(
         place=place,
         form="split folders",
         sources=[source for part in parts for source in part.sources],
         labels=[label for part in parts for label in part.labels],
         splits=[split for part in parts for split in part.splits],
-        groups=[""] * sum(map(len, parts)),
         paths=[path for part in parts for path in part.paths or ()],
         warnings=tuple(warnings),
     )
+
+
+def _split_folders(folder: Folder) -> dict[str, Folder]:
+    """Sub-folders that stand for splits, by split; their names are those of `SPLIT_OF_NAME` in either case.
+
+    Empty when the folder is no folder of splits, that is unless it has `train` with sub-folders of its own,
+    and beside it a folder for testing or validation, or nothing at all.
+    """
+    folders = sub_folders(folder)
+    named = {name: path for name, path in folders.items() if name.lower() in SPLIT_OF_NAME}
+    if not any(SPLIT_OF_NAME[name.lower()] == TRAIN and sub_folders(path) for name, path in named.items()):
+        return {}
+    found: dict[str, Folder] = {}
+    for name, path in named.items():
+        split = SPLIT_OF_NAME[name.lower()]
+        if split in found:
+            raise DataError(
+                f"{folder}: both {found[split].name}/ and {name}/ stand for the {split} split; keep one"
+            )
+        found[split] = path
+    return found if len(found) > 1 or len(folders) == 1 else {}
 
 
 def _require_classes(folder: Folder, place: str, kind: FileKind) -> None:
     """Refuse folders that are all named as splits without class folders: they would be taken for classes."""
     folders = sub_folders(folder)
     splits = {SPLIT_OF_NAME.get(name.lower()) for name in folders}
-    if (
-        len(folders) > 1
-        and None not in splits
-        and TRAIN in splits
-        and not any(map(sub_folders, folders.values()))
-    ):
-        names = some([quoted(name) for name in folders])
+    are_splits = len(folders) > 1 and None not in splits and TRAIN in splits
+    if are_splits and not any(map(sub_folders, folders.values())):
         raise DataError(
-            f"{place}: {names} are named as splits, but hold {kind.noun}s without labels; make a sub-folder "
-            "for each class in them, or put a table with the labels beside them, such as train.csv"
+            f"{place}: {some_quoted(folders)} are named as splits, but hold {kind.noun}s without labels; "
+            "make a sub-folder for each class in them, or put a table with the labels beside them, such as "
+            "train.csv"
         )
 
 
 def _require_unlabelled(folder: Folder, place: str, extra: list[str], kind: FileKind) -> None:
     """Refuse folders beside those of the splits that hold labelled files: they would be lost in silence."""
-    beside = sub_folders(folder)
+    folders = sub_folders(folder)
     for name in extra:
-        for class_folder in sub_folders(beside[name]).values():
+        for class_folder in sub_folders(folders[name]).values():
             if any(is_one for _, is_one in walk(class_folder, kind)):
                 raise DataError(
                     f"{place}: {quoted(name)} beside the split folders holds labelled {kind.noun}s, and no "
@@ -127,31 +113,21 @@ def _require_unlabelled(folder: Folder, place: str, extra: list[str], kind: File
                 )
 
 
-def has_class_folders(folder: Folder) -> bool:
-    """Tell a folder that has folders inside it from one of files alone."""
-    return bool(sub_folders(folder))
-
-
 def read_unlabelled(folder: Folder, place: str) -> Listing:
-    """List the images of a folder without class folders, for models that need no labels.
-
-    Raises: `DataError` if there is none.
-    """
+    """List the images of a folder without class folders, for models that need no labels."""
     paths, others = files_of(folder, IMAGE_KIND)
     if not paths:
         raise DataError(
             f"{place}: holds no image; put images there, or one sub-folder of them for each class"
         )
-    said = f"{place}: no class folders, so that its images are read without labels"
+    sentence = f"{place}: no class folders, so that its images are read without labels"
     return Listing(
         place=place,
         form="folder",
         sources=[place_of(path) for path in paths],
         labels=[""] * len(paths),
-        splits=[UNDECIDED] * len(paths),
-        groups=[""] * len(paths),
         paths=paths,
-        warnings=(said, *_warnings(place, [], others, IMAGE_KIND)),
+        warnings=(sentence, *_warnings(place, [], others, IMAGE_KIND)),
         is_labelled=False,
     )
 
@@ -159,22 +135,12 @@ def read_unlabelled(folder: Folder, place: str) -> Listing:
 def read_text_folder(folder: Folder, place: str, settings: Settings) -> Listing:
     """List the texts of class folders, or of split folders of class folders.
 
-    Of `settings` it takes the encoding. Problems of the listing say which files could not be read or are
-    blank.
+    Problems of the listing say which files could not be read or are blank.
     """
     require_known(settings.encoding, place)
     listing = in_stored_order(read_folder(folder, place, TEXT_KIND, settings.class_depth))
-    taker = TextTaker()
-    for content in contents(listing.paths or ()):
-        taker.take_file(content, settings.encoding)
-    warnings = taker.encoding_warnings(place) if settings.encoding is None else ()
-    return dataclasses.replace(
-        listing,
-        paths=None,
-        texts=taker.finish(),
-        problems=taker.problems(listing.sources),
-        warnings=(*listing.warnings, *warnings, f"{place}: read as texts, one in each {TEXT_SUFFIX} file"),
-    )
+    listing, encodings = read_texts(listing, settings.encoding)
+    return listing.with_warnings(*encodings, f"{place}: read as texts, one in each {TEXT_SUFFIX} file")
 
 
 def in_stored_order(listing: Listing) -> Listing:
@@ -182,12 +148,12 @@ def in_stored_order(listing: Listing) -> Listing:
     paths = listing.paths or ()
     if not any(isinstance(path, Stored) and path.container.is_in_order for path in paths):
         return listing
-    order = sorted(range(len(paths)), key=lambda at: _place_in_archive(paths[at]))
+    places = [path.position if isinstance(path, Stored) else -1 for path in paths]
+    order = sorted(range(len(paths)), key=places.__getitem__)
 
     def sorted_like(values: Sequence[str]) -> list[str]:
         return [values[at] for at in order]
 
-    sources = listing.columns_of_sources
     return dataclasses.replace(
         listing,
         sources=sorted_like(listing.sources),
@@ -195,14 +161,10 @@ def in_stored_order(listing: Listing) -> Listing:
         splits=sorted_like(listing.splits),
         groups=sorted_like(listing.groups),
         paths=[paths[at] for at in order],
-        columns_of_sources={name: codes[order] for name, codes in sources.items()},
+        columns_of_sources={name: codes[order] for name, codes in listing.columns_of_sources.items()},
         times=None if listing.times is None else listing.times[order],
         slices=None if listing.slices is None else sorted_like(listing.slices),
     )
-
-
-def _place_in_archive(path: File) -> int:
-    return path.position if isinstance(path, Stored) else -1
 
 
 def _class_folders(folder: Folder, place: str, split: str, kind: FileKind, depth: int | None) -> Listing:
@@ -223,11 +185,11 @@ def _class_folders(folder: Folder, place: str, split: str, kind: FileKind, depth
         others += passed_over
         if not wanted:
             empty.append(name)
-    if not paths and are_texts(others):
+    if not paths and _are_texts(others):
         raise DataError(f"{place}: {_TEXTS_ONLY}")
     if empty:
         raise DataError(
-            f"{place}: no {kind.what} in class folder {some([quoted(name) for name in empty], 10)}; "
+            f"{place}: no {kind.what} in class folder {some_quoted(empty, 10)}; "
             f"put {kind.noun}s there or remove the folder"
         )
     inner = [_folders_between(file, folder) for file in paths]
@@ -235,16 +197,14 @@ def _class_folders(folder: Folder, place: str, split: str, kind: FileKind, depth
         _require_one_reading(inner, place, kind)
     elif depth > 1:
         labels = _joined_names(inner, paths, place, depth)
-    loose = list(files_in(folder))
     return Listing(
         place=place,
         form="class folders",
         sources=[place_of(path) for path in paths],
         labels=labels,
         splits=[split] * len(paths),
-        groups=[""] * len(paths),
         paths=paths,
-        warnings=_warnings(place, loose, others, kind),
+        warnings=_warnings(place, list(files_in(folder)), others, kind),
     )
 
 
@@ -261,7 +221,7 @@ def _joined_names(inner: Sequence[Sequence[str]], paths: Sequence[File], place: 
     if short:
         raise DataError(
             f"{place}: {count_of(len(short), 'file')} in fewer folders than --class-depth {depth} asks for: "
-            f"{some(list(map(quoted, short)))}; move them, or give a smaller number"
+            f"{some_quoted(short)}; move them, or give a smaller number"
         )
     labels = ["/".join(names[:depth]) for names in inner]
     wrong = next((label for label in labels if not is_encodable(label)), None)
@@ -287,19 +247,15 @@ def _require_one_reading(inner: Sequence[Sequence[str]], place: str, kind: FileK
         readings.append(
             f"--class-depth {depth}: {count_of(len(labels), 'class')} such as {quoted(next(iter(labels)))}"
         )
-    if len(readings) == 1:
-        return
-    raise DataError(
-        f"{place}: class folders hold folders of {kind.noun}s; which of them are the classes? Give "
-        f"{', or '.join(readings[:4])}"
-    )
+    if len(readings) > 1:
+        raise DataError(
+            f"{place}: class folders hold folders of {kind.noun}s; which of them are the classes? Give "
+            f"{', or '.join(readings[:4])}"
+        )
 
 
-_TEXTS_ONLY = "holds text files only; leave --task image out to read texts"
-
-
-def are_texts(others: list[File]) -> bool:
-    """Tell texts among files that are no images: there are some, and all of them end in `.txt`."""
+def _are_texts(others: list[File]) -> bool:
+    """True of files, none of them an image, of which there are some and all end in `.txt`."""
     return bool(others) and all(suffix_of(path) == TEXT_SUFFIX for path in others)
 
 
@@ -310,21 +266,20 @@ def _no_class_folders(folder: Folder, place: str, kind: FileKind) -> str:
         pattern = suggested_pattern([posixpath.basename(str(path)) for path in wanted])
         more = f", or give --label-from-name {pattern!r}" if pattern else ""
         return f"{place}: {number} but no class folders; make one sub-folder for each class{more}"
-    if are_texts(others):
+    if _are_texts(others):
         return f"{place}: {_TEXTS_ONLY}"
     return f"{place}: holds no class folders; make one sub-folder of {kind.noun}s for each class"
 
 
 def _warnings(place: str, loose: list[str], others: list[File], kind: FileKind) -> tuple[str, ...]:
-    """Say which files were left out, and how many."""
+    """Which files were left out, and how many."""
     warnings = []
     if loose:
         tables = [name for name in loose if is_table(Path(name))]
         hint = f"; to read labels from {quoted(tables[0])}, give it as DATA" if tables else ""
         warnings.append(
             f"{place}: {count_of(len(loose), 'file')} outside the class folders left out: "
-            + some([quoted(name) for name in loose])
-            + hint
+            f"{some_quoted(loose)}{hint}"
         )
     if others:
         endings = Counter(suffix_of(path) or "no ending" for path in others)

@@ -16,10 +16,12 @@ from pellucid.data.reading.in_memory import read_in_memory
 from pellucid.data.reading.labelled_files import read_named_files
 from pellucid.data.reading.labelled_tables import joined, with_test
 from pellucid.data.reading.shards import (
+    TAKEN,
     Shard,
-    is_about_samples,
+    by_split,
     list_samples,
     read_shards,
+    require_all_named,
     samples_of,
     split_of_path,
 )
@@ -27,126 +29,26 @@ from pellucid.data.reading.table_folders import read_any_folder, read_table
 from pellucid.data.tables.table_files import is_table, open_table
 from pellucid.data.targets import renamed, with_target
 from pellucid.data.trees import PackedFolder, enclosed, is_archive, open_archive, said_of_enclosed
-from pellucid.data.wording import count_of, quoted, some
+from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
-# Archives as data: one as if it were a folder, several as shards of one data set.
-
-
-def read_archive(path: Path, place: str, settings: Settings) -> Listing:
-    """List what lies in an archive: examples of a WebDataset, or whatever a folder may hold.
-
-    Raises: `DataError` if it cannot be read, or cannot be used as it is.
-    """
-    whole = open_archive(path, place)
-    tree, notes = enclosed(whole, SPLIT_OF_NAME)
-    assert isinstance(tree, PackedFolder)
-    listing = _read_tree(tree, place, settings)
-    if not notes:
-        return listing
-    said = said_of_enclosed(place, tree, notes)
-    return dataclasses.replace(listing, warnings=(said, *listing.warnings))
-
-
-def _read_tree(tree: PackedFolder, place: str, settings: Settings) -> Listing:
-    """List what lies in the folder of an archive that holds the data."""
-    if is_idx_folder(tree):
-        return read_idx_folder(tree, place)
-    samples = samples_of(tree)
-    if samples is not None:
-        return in_stored_order(list_samples(samples, settings))
-    return read_any_folder(tree, place, settings)
-
-
-def archives_alone(folder: Path) -> list[Path]:
-    """Archives in a folder that holds nothing else but files of notes; empty where it does.
-
-    Raises: `DataError` if the folder cannot be read.
-    """
-    if not folder.is_dir():
-        return []
-    archives = []
-    for entry in entries_of(folder):
-        path = folder / entry.name
-        if ends_like_image(path.name) or is_table(path) or path.is_dir():
-            return []
-        if is_archive(path):
-            archives.append(path)
-    return archives
-
-
-def read_archives(paths: Sequence[Path], place: str, settings: Settings) -> Listing:
-    """Read several archives as shards of one data set, with splits by their names.
-
-    Raises: `DataError` if one cannot be used, or some name a split and others do not.
-    """
-    splits = [split_of_path(path.name) or split_of_path(str(path.parent)) for path in paths]
-    free = [path.name for path, split in zip(paths, splits, strict=True) if not split]
-    if free and len(free) < len(paths):
-        raise DataError(
-            f"{place}: {some(list(map(quoted, free)))} beside archives of splits; name train, validation or "
-            "test in the name of the file, or move it elsewhere"
-        )
-    parts: list[Listing] = []
-    for path, split in zip(paths, splits, strict=True):
-        part = read_archive(path, str(path), settings)
-        parts.append(dataclasses.replace(part, splits=[split] * len(part)) if split else part)
-    taken = {each for part in parts for each in part.warnings if is_about_samples(each)}
-    if len({each.partition(": ")[2] for each in taken}) > 1:
-        raise DataError(
-            f"{place}: shards with labels in different files; name one with --label-column, or give one shard"
-        )
-    counts = Counter(split or "no split" for split in splits)
-    said = ", ".join(f"{number:,} of {name}" for name, number in counts.items())
-    sentences = Counter(
-        warning.removeprefix(f"{part.place}: ") for part in parts for warning in part.warnings
-    )
-    listing = joined(parts)
-    warnings = (
-        *(f"{place}: {sentence}" for sentence in sentences),
-        f"{place}: {count_of(len(paths), 'archive')} ({said}, by the names of the files)",
-    )
-    return dataclasses.replace(listing, place=place, warnings=warnings)
-
-
-def read_pattern(place: str, settings: Settings) -> Listing:
-    """Read the files that braces or a glob name, as shards of one data set.
-
-    Raises: `DataError` if there are none, or they are neither all archives nor all tables.
-    """
-    paths = files_named(place)
-    if all(map(is_archive, paths)):
-        return read_archives(paths, place, settings)
-    if not all(map(is_table, paths)):
-        raise DataError(f"{place}: names files that are neither all archives nor all tables; name one folder")
-    shards = [
-        Shard(
-            str(path),
-            split_of_path(path.name),
-            functools.partial(open_table, path, str(path), settings.encoding),
-            path.parent,
-        )
-        for path in paths
-    ]
-    return read_shards(shards, place, settings)
-
 
 def read_data(place: str, settings: Settings) -> Listing:
-    """List every example of DATA, and of `--test DATA` if given.
+    """List every example of DATA, and of `--test DATA` if given; no image is decoded.
 
-    Images are told from texts: by what lies in folders, by the input column of tables. No image
-    is decoded. A training part stays `UNDECIDED` as long as a validation or test part must still be
-    cut from it; it is `TRAIN` only when the data itself holds all three.
-
-    `place` is a folder, a table, an `.npz` file, `sample:fashion` or `sample:spam`; of `settings` it takes
-    `task`, columns, encoding, `rename`, `target`, `test` and `skip_bad`. The order depends on names and rows
-    alone.
+    A training part stays `UNDECIDED` as long as a validation or test part must still be cut from it; it is
+    `TRAIN` only when the data itself holds all three. The order depends on names and rows alone.
 
     Raises: `DataError` if DATA is missing, of no known form, or cannot be used as it is, `UsageError` if
     `--test` is given though DATA holds a test split, or `--task` names what DATA is not.
     """
     return as_asked(_read(place, settings), settings)
+
+
+def read_dataset(data: object, settings: Settings) -> Listing:
+    """List every example of a data set in memory, as `read_data` does, and with the same errors."""
+    return as_asked(_of_task(read_in_memory(data, settings), settings), settings)
 
 
 def as_asked(listing: Listing, settings: Settings) -> Listing:
@@ -160,7 +62,6 @@ def as_asked(listing: Listing, settings: Settings) -> Listing:
                 f"--test {settings.test}: {listing.place} has a test split of its own; leave --test out"
             )
         listing = with_test(listing, _read(settings.test, settings))
-    # Refuse a column of times or slices where DATA has no columns, and times beside splits of its own.
     for flag, name, values in (
         ("--time-column", settings.time_column, listing.times),
         ("--slice-column", settings.slice_column, listing.slices),
@@ -198,25 +99,17 @@ def require_existing(place: str) -> None:
 def _read(place: str, settings: Settings) -> Listing:
     """Read DATA by its form."""
     require_existing(place)
-    form, path = form_of(place), Path(place)
+    form = form_of(place)
     if settings.label_from_name is not None and form is not Form.FOLDER:
         raise UsageError(
             f"--label-from-name: belongs to folders of files, but {place} is a {form.value}; leave it out"
         )
-    listing = _READERS[form](path, place, settings)
+    listing = _READERS[form](Path(place), place, settings)
     if settings.class_depth is not None and "folders" not in listing.form:
         raise UsageError(
             f"--class-depth: belongs to class folders, but {place} is read as {listing.form}; leave it out"
         )
     return _of_task(listing, settings)
-
-
-def read_dataset(data: object, settings: Settings) -> Listing:
-    """List every example of a data set handed over in Python, as `read_data` does.
-
-    Raises: `DataError` if it cannot be used as it is; `UsageError` as `read_data`.
-    """
-    return as_asked(_of_task(read_in_memory(data, settings), settings), settings)
 
 
 def _of_task(listing: Listing, settings: Settings) -> Listing:
@@ -230,70 +123,104 @@ def _of_task(listing: Listing, settings: Settings) -> Listing:
     return listing
 
 
-def _sample(path: Path, place: str, settings: Settings) -> Listing:
-    del path, settings
-    return read_sample(place)
-
-
-def _idx(path: Path, place: str, settings: Settings) -> Listing:
-    del settings
-    return read_idx_folder(path, place)
-
-
-def _folder(path: Path, place: str, settings: Settings) -> Listing:
+def _read_folder(path: Path, place: str, settings: Settings) -> Listing:
     """List what lies in a folder, or in the only one in it; archives alone are shards of one data set."""
-    archives = archives_alone(path)
+    archives = _archives_alone(path)
     if archives:
-        return read_archives(archives, place, settings)
+        return _read_archives(archives, place, settings)
     if settings.label_from_name is not None:
         are_texts = settings.task == "text" or (settings.task == "auto" and holds_texts(path))
         return read_named_files(path, place, settings, are_texts=are_texts)
     inner, notes = enclosed(path, SPLIT_OF_NAME)
-    if inner != path:
-        assert isinstance(inner, Path)
-        listing = _READERS[form_of(str(inner))](inner, str(inner), settings)
-        return dataclasses.replace(
-            listing, warnings=(said_of_enclosed(place, inner, notes), *listing.warnings)
+    if inner == path:
+        return read_any_folder(path, place, settings)
+    assert isinstance(inner, Path)
+    listing = _READERS[form_of(str(inner))](inner, str(inner), settings)
+    return dataclasses.replace(listing, warnings=(said_of_enclosed(place, inner, notes), *listing.warnings))
+
+
+def _read_archive(path: Path, place: str, settings: Settings) -> Listing:
+    """List what lies in an archive: examples of a WebDataset, or whatever a folder may hold."""
+    tree, notes = enclosed(open_archive(path, place), SPLIT_OF_NAME)
+    assert isinstance(tree, PackedFolder)
+    if is_idx_folder(tree):
+        listing = read_idx_folder(tree, place)
+    elif (samples := samples_of(tree)) is not None:
+        listing = in_stored_order(list_samples(samples, settings))
+    else:
+        listing = read_any_folder(tree, place, settings)
+    first = [said_of_enclosed(place, tree, notes)] if notes else []
+    return dataclasses.replace(listing, warnings=(*first, *listing.warnings))
+
+
+def _archives_alone(folder: Path) -> list[Path]:
+    """Archives in a folder that holds nothing else but files of notes; empty where it does."""
+    archives = []
+    for entry in entries_of(folder):
+        path = folder / entry.name
+        if ends_like_image(path.name) or is_table(path) or path.is_dir():
+            return []
+        if is_archive(path):
+            archives.append(path)
+    return archives
+
+
+def _read_archives(paths: Sequence[Path], place: str, settings: Settings) -> Listing:
+    """Read several archives as shards of one data set, with splits by their names."""
+    splits = [split_of_path(path.name) or split_of_path(str(path.parent)) for path in paths]
+    require_all_named([path.name for path in paths], splits, place, "archives")
+    parts: list[Listing] = []
+    for path, split in zip(paths, splits, strict=True):
+        part = _read_archive(path, str(path), settings)
+        parts.append(dataclasses.replace(part, splits=[split] * len(part)) if split else part)
+    taken = {each for part in parts for each in part.warnings if TAKEN in each}
+    if len({each.partition(": ")[2] for each in taken}) > 1:
+        raise DataError(
+            f"{place}: shards with labels in different files; name one with --label-column, or give one shard"
         )
-    return read_any_folder(path, place, settings)
+    sentences = Counter(
+        warning.removeprefix(f"{part.place}: ") for part in parts for warning in part.warnings
+    )
+    warnings = (
+        *(f"{place}: {sentence}" for sentence in sentences),
+        f"{place}: {count_of(len(paths), 'archive')} ({by_split(splits)})",
+    )
+    return dataclasses.replace(joined(parts), place=place, warnings=warnings)
 
 
-def _npz(path: Path, place: str, settings: Settings) -> Listing:
-    del settings
-    return read_npz(path, place)
+def _read_pattern(place: str, settings: Settings) -> Listing:
+    """Read the files that braces or a glob name, as shards of one data set."""
+    paths = files_named(place)
+    if all(map(is_archive, paths)):
+        return _read_archives(paths, place, settings)
+    if not all(map(is_table, paths)):
+        raise DataError(f"{place}: names files that are neither all archives nor all tables; name one folder")
+    shards = [
+        Shard(
+            str(path),
+            split_of_path(path.name),
+            functools.partial(open_table, path, str(path), settings.encoding),
+            path.parent,
+        )
+        for path in paths
+    ]
+    return read_shards(shards, place, settings)
 
 
-def _table(path: Path, place: str, settings: Settings) -> Listing:
-    """List the images or texts of a table."""
-    return read_table(path, place, settings)
-
-
-def _file(path: Path, place: str, settings: Settings) -> Listing:
+def _refuse(path: Path, place: str, settings: Settings) -> Listing:
     """Refuse a file that has no labels."""
-    del settings
     if path.name.lower().endswith(("text.txt", "labels.txt")):
         raise DataError(f"{place}: texts and their labels are read from two files; give the folder of both")
     raise DataError(f"{place}: not a form of DATA; give {KNOWN_FORMS}")
 
 
-def _archive(path: Path, place: str, settings: Settings) -> Listing:
-    """List what lies in an archive."""
-    return read_archive(path, place, settings)
-
-
-def _pattern(path: Path, place: str, settings: Settings) -> Listing:
-    """List what lies in several files, named at once."""
-    del path
-    return read_pattern(place, settings)
-
-
 _READERS: dict[Form, Callable[[Path, str, Settings], Listing]] = {
-    Form.SAMPLE: _sample,
-    Form.IDX: _idx,
-    Form.FOLDER: _folder,
-    Form.ARCHIVE: _archive,
-    Form.NPZ: _npz,
-    Form.TABLE: _table,
-    Form.PATTERN: _pattern,
-    Form.FILE: _file,
+    Form.SAMPLE: lambda path, place, settings: read_sample(place),
+    Form.IDX: lambda path, place, settings: read_idx_folder(path, place),
+    Form.FOLDER: _read_folder,
+    Form.ARCHIVE: _read_archive,
+    Form.NPZ: lambda path, place, settings: read_npz(path, place),
+    Form.TABLE: read_table,
+    Form.PATTERN: lambda path, place, settings: _read_pattern(place, settings),
+    Form.FILE: _refuse,
 }

@@ -16,8 +16,7 @@ from pellucid.data.tables.table_files import is_table
 from pellucid.data.trees import is_archive
 from pellucid.errors import DataError, UsageError
 
-# Data in several files named at once: braces such as `data/{000..003}.tar`, and globs.
-
+# Braces such as `data/{000..003}.tar`.
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)", re.ASCII)
 _SIGNS = "{*?["
@@ -25,10 +24,7 @@ MOST_FILES = 100_000
 
 
 def files_named(place: str) -> list[Path]:
-    """Files that a pattern names: those of braces in their order, matches of a glob by their names.
-
-    Raises: `DataError` if one is not there, or there are too many.
-    """
+    """Files that a pattern names: those of braces in their order, matches of a glob by their names."""
     names = list(dict.fromkeys(_expanded(place)))
     found: list[Path] = []
     for name in names:
@@ -69,8 +65,6 @@ def _values(inside: str, place: str) -> list[str]:
     return [str(number).zfill(len(match[1])) for number in numbers]
 
 
-# The samples that come with Pellucid.
-
 # Names of the labels 0 to 9 of Fashion-MNIST.
 FASHION_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -91,8 +85,6 @@ def read_sample(place: str) -> Listing:
     `sample:fashion`: 10,000 images of clothes to train on and 2,000 to test, 28 by 28 pixels, grey, ten
     classes of equal size, cut from Fashion-MNIST. `sample:spam`: 2,697 mails to train on and 675 to test,
     subject and body, 27 % of them spam, drawn from the SpamAssassin public corpus.
-
-    Raises: `DataError` if there is no sample of that name.
     """
     if place == "sample:fashion":
         return read_idx_folder(FASHION_FOLDER, place, FASHION_CLASSES)
@@ -117,7 +109,6 @@ def _read_spam(place: str) -> Listing:
         sources=[f"{place}/{SPAM_FILE.name}:{row}" for row in range(1, len(labels) + 1)],
         labels=labels,
         splits=splits,
-        groups=[""] * len(labels),
         texts=writer.finish(),
     )
 
@@ -158,7 +149,7 @@ def require_local(place: str) -> None:
 
 
 def form_of(place: str) -> Form:
-    """Form of a place, which need not exist: told by folders' content and by names of files."""
+    """Form of a place, which need not exist: by folders' content and by names of files."""
     if place.startswith(PREFIX):
         return Form.SAMPLE
     path = Path(place)

@@ -1,9 +1,10 @@
-"""Data sets handed over in Python: of Hugging Face's `datasets`, of PyTorch, or several of them by split.
+"""Data sets in memory: of Hugging Face's `datasets`, of PyTorch, or several of them by split.
 
 Neither library is imported here: who hands over a data set has it.
 """
 
 import dataclasses
+import functools
 import io
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from PIL import Image
 from pellucid.budgets import MEMORY
 from pellucid.data.data_files import Container, Read, Stored
 from pellucid.data.labels import label_texts
-from pellucid.data.listing import SPLIT_OF_NAME, UNDECIDED, Listing
+from pellucid.data.listing import SPLIT_OF_NAME, Listing
 from pellucid.data.reading.input_values import TextTaker
 from pellucid.data.reading.labelled_tables import joined, list_table
 from pellucid.data.reading.shards import Shard, read_shards
@@ -31,22 +32,20 @@ from pellucid.settings import Settings
 
 _ROWS, _HEAD = 100, 1000
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")
-_BYTES, _PATH = "bytes", "path"
 
 
 def is_in_memory(data: object) -> bool:
-    """Tell a data set of one of the two libraries, or a mapping of splits to such."""
+    """True of a data set of one of the two libraries, or a mapping of splits to such."""
     if isinstance(data, Mapping):  # so are some sparse matrices, of which none says whether it is empty
         parts = list(data.items())
         return bool(parts) and all(isinstance(name, str) and is_in_memory(part) for name, part in parts)
-    return _is_hugging_face(data) or _is_of_torch(data)
+    torch_data = sys.modules.get("torch.utils.data")
+    is_of_torch = torch_data is not None and isinstance(data, torch_data.Dataset) and hasattr(data, "__len__")
+    return is_of_torch or _is_hugging_face(data)
 
 
 def read_in_memory(data: Any, settings: Settings) -> Listing:
-    """List the examples of a data set, or of several by split.
-
-    Raises: `DataError` if it cannot be used as it is, or a name is no split.
-    """
+    """List the examples of a data set, or of several by split."""
     place = name_of(data)
     if not isinstance(data, Mapping):
         return _read_one(data, place, settings)
@@ -54,9 +53,9 @@ def read_in_memory(data: Any, settings: Settings) -> Listing:
         if str(name).lower() not in SPLIT_OF_NAME:
             raise DataError(f"{place}: {quoted(str(name))} is no split; name them train, validation and test")
     splits = {name: SPLIT_OF_NAME[str(name).lower()] for name in data}
-    if all(_is_hugging_face(part) for part in data.values()):
+    if all(map(_is_hugging_face, data.values())):
         shards = [
-            Shard(str(name), splits[name], _opener(part, f"{place}/{name}"), Path())
+            Shard(str(name), splits[name], functools.partial(_table, part, f"{place}/{name}"), Path())
             for name, part in data.items()
         ]
         return read_shards(shards, place, settings)
@@ -83,20 +82,8 @@ def _is_hugging_face(data: object) -> bool:
     return is_theirs and hasattr(data, "features") and hasattr(data, "__len__")
 
 
-def _is_of_torch(data: object) -> bool:
-    torch_data = sys.modules.get("torch.utils.data")
-    return torch_data is not None and isinstance(data, torch_data.Dataset) and hasattr(data, "__len__")
-
-
-def _opener(data: Any, place: str) -> Any:
-    return lambda: _table(data, place)
-
-
-# --- Hugging Face
-
-
 def _table(data: Any, place: str) -> Table:
-    """A data set as a table of which no image is read."""
+    """A data set of Hugging Face as a table of which no image is read."""
     rows = data.with_format("arrow")
     schema = rows[:0].schema
     images = {field.name: _Cells(rows, place, field.name) for field in schema if struct_of_image(field.type)}
@@ -127,21 +114,26 @@ def _table(data: Any, place: str) -> Table:
     return Table(place, head, read, images=images, classes=classes)
 
 
-class _Cells(Container):
+class _Rows(Container):
+    """Images by the rows of a data set, counted from 1."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def name_of(self, position: int) -> str:
+        return f"{self._place}:{position + 1}"
+
+
+class _Cells(_Rows):
     """Images in one column of a data set, some rows in memory at a time."""
 
     def __init__(self, rows: Any, place: str, column: str) -> None:
+        super().__init__(place)
         self._rows = rows.select_columns([column])
-        self._place = place
         self._column = column
-
-    def name_of(self, position: int) -> str:
-        """As `Container.name_of`."""
-        return f"{self._place}:{position + 1}"
 
     @contextmanager
     def opened(self) -> Iterator[Read]:
-        """As `Container.opened`."""
         first = 0
         cells: list[Any] = []
 
@@ -152,16 +144,40 @@ class _Cells(Container):
                 first = position
                 cells = self._rows[first : first + _ROWS][self._column].to_pylist()
             cell = cells[position - first] or {}
-            if cell.get(_BYTES):
-                return bytes(cell[_BYTES])
-            if cell.get(_PATH):
-                return read_regular(cell[_PATH], MEMORY.value())
+            if cell.get("bytes"):
+                return bytes(cell["bytes"])
+            if cell.get("path"):
+                return read_regular(cell["path"], MEMORY.value())
             raise DataError(NO_IMAGE)
 
         yield read
 
 
-# --- PyTorch
+class _Spooled(_Rows):
+    """Images that are kept in a temporary file, which goes with them."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place)
+        self._file = tempfile.TemporaryFile(prefix="pellucid-")
+        self._ends = [0]
+        weakref.finalize(self, self._file.close)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def add(self, content: bytes) -> None:
+        """Keep the bytes of one more image."""
+        self._file.write(content)
+        self._ends.append(self._ends[-1] + len(content))
+
+    @contextmanager
+    def opened(self) -> Iterator[Read]:
+        def read(position: int) -> bytes:
+            start, end = self._ends[position : position + 2]
+            self._file.seek(start)
+            return self._file.read(end - start)
+
+        yield read
 
 
 def _list_torch(data: Any, place: str) -> Listing:
@@ -177,7 +193,7 @@ def _list_torch(data: Any, place: str) -> Listing:
         value, label = item
         are_texts = isinstance(value, str)
         if are_texts:
-            taker.take_values([value])
+            taker.take(value)
         else:
             spooled.add(_encoded(value, f"{place}: item {position}"))
         labels.append(label.item() if hasattr(label, "item") else label)
@@ -189,17 +205,11 @@ def _list_torch(data: Any, place: str) -> Listing:
         raise DataError(f"{place}: holds no examples; give some")
     if 0 < len(spooled) < len(labels):
         raise DataError(f"{place}: holds images and texts; give one of them")
-    return Listing(
-        place=place,
-        form="data set",
-        sources=sources,
-        labels=label_texts(labels, place, lambda index: f"item {index}"),
-        splits=[UNDECIDED] * len(labels),
-        groups=[""] * len(labels),
-        paths=None if are_texts else [Stored(spooled, row) for row in range(len(labels))],
-        texts=taker.finish() if are_texts else None,
-        problems=taker.problems(sources) if are_texts else (),
-    )
+    listing = Listing(place, "data set", sources, label_texts(labels, place, lambda index: f"item {index}"))
+    if are_texts:
+        texts, problems = taker.finish(sources)
+        return dataclasses.replace(listing, texts=texts, problems=problems)
+    return dataclasses.replace(listing, paths=[Stored(spooled, row) for row in range(len(labels))])
 
 
 def _class_names(data: Any) -> list[str]:
@@ -247,36 +257,3 @@ def _from_array(value: Any, place: str) -> Image.Image:
             raise DataError(f"{place} holds whole numbers outside of 0 to 255; give them as uint8")
         pixels = pixels.astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(pixels))
-
-
-class _Spooled(Container):
-    """Images that are kept in a temporary file, which goes with them."""
-
-    def __init__(self, place: str) -> None:
-        self._place = place
-        self._file = tempfile.TemporaryFile(prefix="pellucid-")
-        self._ends = [0]
-        weakref.finalize(self, self._file.close)
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    def add(self, content: bytes) -> None:
-        """Keep the bytes of one more image."""
-        self._file.write(content)
-        self._ends.append(self._ends[-1] + len(content))
-
-    def name_of(self, position: int) -> str:
-        """As `Container.name_of`."""
-        return f"{self._place}:{position + 1}"
-
-    @contextmanager
-    def opened(self) -> Iterator[Read]:
-        """As `Container.opened`."""
-
-        def read(position: int) -> bytes:
-            start, end = self._ends[position : position + 2]
-            self._file.seek(start)
-            return self._file.read(end - start)
-
-        yield read

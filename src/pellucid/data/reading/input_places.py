@@ -1,4 +1,10 @@
-"""INPUT, as people give it to label something new: each place opened, its inputs gone through one by one."""
+"""INPUT, as people give it to label something new: each place opened, its inputs gone through one by one.
+
+Places are files, folders (sub-folders included), globs, tables, archives, `.npz` files, IDX folders, samples
+and `-`, which is standard input. What lies in them is listed while it is asked for, so that memory does not
+grow with the number of inputs; arrays, samples and the names of a single folder are held as a whole. Nothing
+stops at one bad input: what cannot be read carries its reason along.
+"""
 
 import dataclasses
 import glob
@@ -37,6 +43,15 @@ from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS, InputKind
 
+STANDARD_INPUT = "-"
+_NAME = "stdin"  # a spreadsheet would take a dash for a formula
+_MOST_LINE = 16 << 20
+_MOST_IMAGE = 256 << 20
+_PIECE = 1 << 16
+_GLOB_SIGNS = "*?["
+# A message repeats no typed text that is longer.
+_MOST_REPEATED = 60
+
 
 class Cell(NamedTuple):
     """A value of a table, a list or a pipe that is itself the text."""
@@ -54,178 +69,11 @@ class Input(NamedTuple):
     stamp: str = ""  # of a file its size and time, by which a change is noticed; empty where it has none
 
 
-def stamp_of(path: Path) -> str:
-    """Size and time of change of a file; empty where it cannot be looked at."""
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return ""
-    return f"{status.st_size}:{status.st_mtime_ns}"
-
-
-# Images and texts inside archives, one after the other.
-
-
-def packed_inputs(path: Path, place: str, kind: FileKind, warnings: list[str]) -> Iterator[Input]:
-    """Go through the files of a kind in an archive, in its own order; clutter is passed over.
-
-    A file that cannot be used carries its reason along. Where the archive itself turns out to be damaged
-    after the first of them, one more input named like the archive says so. `warnings` are told how many files
-    of another kind there were.
-
-    Raises: `DataError` with the reason alone if the archive cannot be read at all.
-    """
-    others, passed = 0, 0
-    stamp = stamp_of(path)
-    try:
-        for member in members_of(path):
-            if _is_clutter(member.name):
-                continue
-            found = _input(member, place, kind, stamp)
-            if found is None:
-                others += 1
-                continue
-            yield found
-            passed += 1
-    except DataError as error:
-        if not passed:
-            raise
-        yield Input(place, b"", f"damaged after {count_of(passed, kind.noun)}: {error}", stamp)
-    if others:
-        warnings.append(f"{place}: {count_of(others, 'file')} left out, {kind.no_such}")
-
-
-def _is_clutter(name: str) -> bool:
-    return any(is_clutter(part) for part in name.split("/") if part not in ("", ".", ".."))
-
-
-def _input(member: Member, place: str, kind: FileKind, stamp: str) -> Input | None:
-    """The input that a member is; `None` where it is of another kind."""
-    has_ending = kind.ends(member.name)
-    name = posixpath.join(place, member.name.removeprefix("./").lstrip("/"))
-    if member.error:
-        return Input(name, b"", member.error, stamp) if has_ending else None
-    start, reason = _read(member.start)
-    if not has_ending and not kind.starts(start):
-        return None
-    content, reason = (b"", reason) if reason else _read(member.content)
-    return Input(name, content, reason, stamp)
-
-
-def _read(read: Callable[[], bytes]) -> tuple[bytes, str]:
-    """Bytes of a member, or the reason why there are none."""
-    try:
-        return read(), ""
-    except DataError as error:
-        return b"", str(error)
-    except DAMAGED as error:
-        return b"", f"damaged in the archive ({str(error).lower()})"
-
-
-def count_packed(path: Path, kind: FileKind) -> int | None:
-    """Count the files of a kind by their names; `None` where all would have to be unpacked for it."""
-    if path.name.lower().endswith("gz"):
-        return None
-    try:
-        members = members_of(path)
-        return sum(kind.ends(member.name) and not _is_clutter(member.name) for member in members)
-    except DataError:
-        return None
-
-
-# Standard input: for models of images the paths of images, or one image; for models of texts a text a line.
-#
-# Paths stand one on a line, or between zero bytes as `find -print0` writes them.
-
-_NAME = "stdin"  # a spreadsheet would take a dash for a formula
-_MOST_LINE = 16 << 20
-_MOST_IMAGE = 256 << 20
-_PIECE = 1 << 16
-
-
-def piped_inputs(stdin: BufferedIOBase, is_of_texts: bool, settings: Settings) -> Iterator[Input]:
-    """Go through what standard input names or holds, as it arrives.
-
-    Of `settings` it takes the encoding of texts. An image is named `stdin`, a text `stdin:ROW`, a path as it
-    stands.
-    """
-    if is_of_texts:
-        return _texts(stdin, settings.encoding)
-    return _images(stdin)
-
-
-def _texts(stdin: BufferedIOBase, encoding: str | None) -> Iterator[Input]:
-    for number, line in enumerate(_lines(stdin, b"", b"\n"), start=1):
-        name = f"{_NAME}:{number}"
-        if len(line) > _MOST_LINE:
-            yield Input(name, Cell(""), f"a line of more than {_MOST_LINE >> 20} MB")
-            continue
-        try:
-            text, _ = decode_text(line.removesuffix(b"\r"), encoding or "utf-8")
-        except DataError as error:
-            yield Input(name, Cell(""), str(error))
-            continue
-        yield Input(name, Cell(text), stamp=text)
-
-
-def _images(stdin: BufferedIOBase) -> Iterator[Input]:
-    start = stdin.read(_PIECE)
-    if is_image_start(start[:16]):
-        content = start + stdin.read(_MOST_IMAGE - len(start) + 1)
-        is_large = len(content) > _MOST_IMAGE
-        yield Input(_NAME, content, f"an image of more than {_MOST_IMAGE >> 20} MB" if is_large else "")
-        return
-    separator = b"\0" if b"\0" in start else b"\n"
-    for line in _lines(stdin, start, separator):
-        raw = line.removesuffix(b"\r") if separator == b"\n" else line
-        if not raw:
-            continue
-        if len(raw) > _MOST_LINE:
-            yield Input(_NAME, Path(), "a path that is no path: too long")
-            continue
-        path = Path(os.fsdecode(raw))
-        yield Input(os.fsdecode(raw), path, stamp=stamp_of(path))
-
-
-def _lines(stdin: BufferedIOBase, start: bytes, separator: bytes) -> Iterator[bytes]:
-    """Lines without what ends them; of one that is far too long only the beginning."""
-    rest, is_passing = b"", False
-    for piece in itertools.chain([start] if start else [], iter(lambda: stdin.read1(_PIECE), b"")):
-        first, *others = piece.split(separator)
-        if not is_passing:
-            rest += first
-        for line in others:
-            yield rest
-            rest, is_passing = line, False
-        if len(rest) > _MOST_LINE:
-            is_passing = True
-    if rest:
-        yield rest
-
-
-# INPUT, as people give it to label something new: each place opened, its inputs gone through one by one.
-#
-# Places are files, folders (sub-folders included), globs, tables, archives, `.npz` files, IDX folders,
-# samples
-# and `-`, which is standard input. What lies in them is listed while it is asked for, so that memory does not
-# grow with the number of inputs; arrays, samples and the names of a single folder are held as a whole.
-# Nothing
-# stops at one bad input: what cannot be read carries its reason along.
-
-STANDARD_INPUT = "-"
-
-_GLOB_SIGNS = "*?["
-
-# A message repeats no typed text that is longer.
-_MOST_REPEATED = 60
-
-
 class Opened(NamedTuple):
     """Inputs of one or more places, in the order given."""
 
     inputs: Iterator[Input]  # to be gone through once
-    # tells how many there are, by going through names alone; `None` where only reading can tell
-    how_many: Callable[[], int | None]
+    how_many: Callable[[], int | None]  # by going through names alone; `None` where only reading shows
     warnings: list[str]  # sentences for the user that refuse nothing; complete once all inputs have passed
 
 
@@ -262,16 +110,20 @@ def open_places(
             require_known(settings.encoding, place)
     if stdin is not None and places.count(STANDARD_INPUT) > 1:
         raise DataError("-: standard input can be read only once; name it once")
-    found = [each for place in places for each in _existing(place, asked, stdin)]
-    opened = [_open(place, asked, stdin) for place in found]
+    opened = []
+    found = [each for given in places for each in _existing(given, asked, stdin)]
+    for place in found:
+        if stdin is not None and place == STANDARD_INPUT:
+            piped = _piped_texts(stdin, settings.encoding) if asked.is_of_texts else _piped_images(stdin)
+            opened.append(Opened(piped, lambda: None, []))
+        else:
+            opened.append(_OPENERS[form_of(place)](place, asked))
     if typed:
         texts = (
             Input(f"text:{number}", Cell(text), stamp=text) for number, text in enumerate(typed, start=1)
         )
         opened.append(Opened(texts, lambda: len(typed), []))
-    if len(opened) == 1:
-        return opened[0]
-    return _joined(opened)
+    return opened[0] if len(opened) == 1 else _joined(opened)
 
 
 def _existing(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> list[str]:
@@ -295,13 +147,6 @@ def _existing(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> list[s
     return found
 
 
-def _open(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> Opened:
-    if stdin is not None and place == STANDARD_INPUT:
-        warnings: list[str] = []
-        return Opened(piped_inputs(stdin, asked.is_of_texts, asked.settings), lambda: None, warnings)
-    return _OPENERS[form_of(place)](place, asked)
-
-
 def _joined(opened: Sequence[Opened]) -> Opened:
     """Several places as one."""
     warnings: list[str] = []
@@ -312,7 +157,7 @@ def _joined(opened: Sequence[Opened]) -> Opened:
             warnings.extend(each.warnings)
 
     def count() -> int | None:
-        """All inputs together, where each place can tell."""
+        """All inputs together, where that of each place is known."""
         total = 0
         for each in opened:
             number = each.how_many()
@@ -324,46 +169,51 @@ def _joined(opened: Sequence[Opened]) -> Opened:
     return Opened(inputs(), count, warnings)
 
 
+def stamp_of(path: Path) -> str:
+    """Size and time of change of a file; empty where it cannot be looked at."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return ""
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
 def _file(place: str, asked: _Asked) -> Opened:
     """A single image, or a file that holds one text."""
-    del asked
     path = Path(place)
     return Opened(iter([Input(place, path, stamp=stamp_of(path))]), lambda: 1, [])
 
 
-def _arrays(place: str, asked: _Asked) -> Opened:
-    """The rows of IDX and npz files."""
-    if asked.is_of_texts:
+def _listed(place: str, asked: _Asked) -> Opened:
+    """The rows of IDX and npz files, or the examples of a bundled sample."""
+    if asked.is_of_texts and form_of(place) is not Form.SAMPLE:
         raise DataError(f"{place}: holds images; give texts to a model of texts")
     from pellucid.data.reading.dispatch import read_data  # all readers, which a file does without
 
     listing = read_data(place, asked.settings)
+    if asked.is_of_texts:
+        if listing.texts is None:
+            raise DataError(f"{place}: holds images; give texts to a model of texts")
+        texts = zip(listing.sources, listing.texts, strict=True)
+        return Opened((Input(name, Cell(text)) for name, text in texts), lambda: len(listing), [])
     if listing.load_pixels is None:
         raise DataError(f"{place}: holds texts; give images to a model of images")
-    rows = zip(listing.sources, listing.load_pixels(), strict=True)
-    inputs = (Input(name, pixels) for name, pixels in rows)
-    return Opened(inputs, lambda: len(listing), list(listing.warnings))
-
-
-def _sample(place: str, asked: _Asked) -> Opened:
-    """The examples of a bundled sample; refused as `_arrays` does."""
-    from pellucid.data.reading.dispatch import read_data  # all readers, which a file does without
-
-    listing = read_data(place, asked.settings) if asked.is_of_texts else None
-    if listing is None or listing.texts is None:
-        return _arrays(place, asked)
-    rows = zip(listing.sources, listing.texts, strict=True)
-    return Opened((Input(name, Cell(text)) for name, text in rows), lambda: len(listing), [])
+    images = zip(listing.sources, listing.load_pixels(), strict=True)
+    return Opened(itertools.starmap(Input, images), lambda: len(listing), list(listing.warnings))
 
 
 def _folder(place: str, asked: _Asked) -> Opened:
     """The files of a folder and its sub-folders; where there is none of the kind, the rows of its tables."""
     folder, kind = Path(place), asked.kind
-    if not any(is_one for _, is_one in walk(folder, kind)):
-        tables = [path for path, _ in walk(folder, kind) if is_table(path)]
-        if tables:
-            return _joined([_table(str(path), asked) for path in tables])
-        raise DataError(f"{place}: no {kind.what} in this folder; choose another INPUT")
+    tables = []
+    for path, is_one in walk(folder, kind):
+        if is_one:
+            break
+        tables += [path] if is_table(path) else []
+    else:
+        if not tables:
+            raise DataError(f"{place}: no {kind.what} in this folder; choose another INPUT")
+        return _joined([_table(str(path), asked) for path in tables])
     warnings: list[str] = []
     before = "" if str(folder) == "." else os.path.join(folder, "")
 
@@ -387,12 +237,74 @@ def _archive(place: str, asked: _Asked) -> Opened:
     path, kind = Path(place), asked.kind
     warnings: list[str] = []
     try:
-        first = next(packed_inputs(path, place, kind, []), None)
+        first = next(_packed_files(path, place, kind, []), None)
     except DataError as error:
         raise DataError(f"{place}: {error}") from error
     if first is None:
         raise DataError(f"{place}: no {kind.what} in this archive; choose another INPUT")
-    return Opened(packed_inputs(path, place, kind, warnings), lambda: count_packed(path, kind), warnings)
+
+    def count() -> int | None:
+        """Files of the kind by their names; `None` where all would have to be unpacked for it."""
+        if path.name.lower().endswith("gz"):
+            return None
+        try:
+            return sum(kind.ends(each.name) and not _is_clutter(each.name) for each in members_of(path))
+        except DataError:
+            return None
+
+    return Opened(_packed_files(path, place, kind, warnings), count, warnings)
+
+
+def _packed_files(path: Path, place: str, kind: FileKind, warnings: list[str]) -> Iterator[Input]:
+    """Go through the files of a kind in an archive; clutter is passed over, others are counted in a warning.
+
+    Where the archive itself turns out to be damaged after the first of them, one more input named like the
+    archive says so.
+    """
+    others, passed = 0, 0
+    stamp = stamp_of(path)
+    try:
+        for member in members_of(path):
+            if _is_clutter(member.name):
+                continue
+            found = _packed_file(member, place, kind, stamp)
+            if found is None:
+                others += 1
+                continue
+            yield found
+            passed += 1
+    except DataError as error:
+        if not passed:
+            raise
+        yield Input(place, b"", f"damaged after {count_of(passed, kind.noun)}: {error}", stamp)
+    if others:
+        warnings.append(f"{place}: {count_of(others, 'file')} left out, {kind.no_such}")
+
+
+def _is_clutter(name: str) -> bool:
+    return any(is_clutter(part) for part in name.split("/") if part not in ("", ".", ".."))
+
+
+def _packed_file(member: Member, place: str, kind: FileKind, stamp: str) -> Input | None:
+    """The input that a member is; `None` where it is of another kind."""
+    has_ending = kind.ends(member.name)
+    name = posixpath.join(place, member.name.removeprefix("./").lstrip("/"))
+    if member.error:
+        return Input(name, b"", member.error, stamp) if has_ending else None
+    start, reason = _bytes_or_reason(member.start)
+    if not has_ending and not kind.starts(start):
+        return None
+    content, reason = (b"", reason) if reason else _bytes_or_reason(member.content)
+    return Input(name, content, reason, stamp)
+
+
+def _bytes_or_reason(read: Callable[[], bytes]) -> tuple[bytes, str]:
+    try:
+        return read(), ""
+    except DataError as error:
+        return b"", str(error)
+    except DAMAGED as error:
+        return b"", f"damaged in the archive ({str(error).lower()})"
 
 
 def _table(place: str, asked: _Asked) -> Opened:
@@ -400,45 +312,39 @@ def _table(place: str, asked: _Asked) -> Opened:
     path, settings = Path(place), asked.settings
     table = open_table(path, place, settings.encoding)
     packed = None if asked.is_of_texts else packed_column(table, settings)
+
+    def count(names: Sequence[str]) -> int:
+        rows = open_table(path, place, settings.encoding).read(names)
+        return sum(len(block.numbers) for block in rows)
+
     if packed is not None:
-        return _packed(place, table, packed, settings)
+        sentence = f"{place}: images from column {quoted(packed)}"
+        other = next((name for name in table.names if name != packed), packed)
+        inputs = _packed_cells(table, packed, other, settings.encoding)
+        return Opened(inputs, lambda: count([other]), [*table.warnings, sentence])
     task = "text" if asked.is_of_texts else "image"
     holds, column = choose_input(table, path.parent, dataclasses.replace(settings, task=task))
     names = joined_names(table.names, column)
     why = because(why_input(table, holds, column, settings))
-    said = f"{place}: {holds if asked.is_of_texts else 'images'} from column {quoted(column)}{why}"
+    sentence = f"{place}: {holds if asked.is_of_texts else 'images'} from column {quoted(column)}{why}"
     if len(names) > 1:
-        said = f"{place}: texts joined from columns {' and '.join(map(quoted, names))}"
-
-    def count() -> int:
-        rows = open_table(path, place, settings.encoding).read(names)
-        return sum(len(block.numbers) for block in rows)
-
+        sentence = f"{place}: texts joined from columns {' and '.join(map(quoted, names))}"
     names_files = holds in (IMAGES, TEXT_FILES)
-    inputs = _named_files(table, column, asked) if names_files else _cells(table, names)
-    return Opened(inputs, count, [*table.warnings, said])
+    inputs = _named_files(table, column, asked.kind) if names_files else _cells(table, names)
+    return Opened(inputs, lambda: count(names), [*table.warnings, sentence])
 
 
-def _packed(place: str, table: Table, column: str, settings: Settings) -> Opened:
-    """The images in the cells of a column, read one by one."""
-    stamp, other = stamp_of(Path(place)), next((name for name in table.names if name != column), column)
-
-    def rows() -> Iterator[int]:
-        read = open_table(Path(place), place, settings.encoding).read([other])
-        return (number for block in read for number in block.numbers)
-
-    def inputs() -> Iterator[Input]:
-        """Images beside their row, or the reason why one cannot be read."""
-        container = table.images[column]
-        for found, number in zip(contents(Stored(container, row - 1) for row in rows()), rows(), strict=True):
-            name = f"{place}:{number}"
-            if isinstance(found, DataError):
-                yield Input(name, b"", str(found), stamp)
-            else:
-                yield Input(name, found, stamp=stamp)
-
-    said = f"{place}: images from column {quoted(column)}"
-    return Opened(inputs(), lambda: sum(1 for _ in rows()), [*table.warnings, said])
+def _packed_cells(table: Table, column: str, other: str, encoding: str | None) -> Iterator[Input]:
+    """The images in the cells of a column, read one by one; another column gives the numbers of the rows."""
+    stamp, container = stamp_of(Path(table.place)), table.images[column]
+    rows = open_table(Path(table.place), table.place, encoding)
+    numbers, cells = itertools.tee(number for block in rows.read([other]) for number in block.numbers)
+    for found, number in zip(contents(Stored(container, row - 1) for row in cells), numbers, strict=True):
+        name = f"{table.place}:{number}"
+        if isinstance(found, DataError):
+            yield Input(name, b"", str(found), stamp)
+        else:
+            yield Input(name, found, stamp=stamp)
 
 
 def _cells(table: Table, names: tuple[str, ...]) -> Iterator[Input]:
@@ -449,31 +355,81 @@ def _cells(table: Table, names: tuple[str, ...]) -> Iterator[Input]:
             yield Input(f"{table.place}:{number}", Cell(value), stamp=stamp)
 
 
-def _named_files(table: Table, column: str, asked: _Asked) -> Iterator[Input]:
+def _named_files(table: Table, column: str, kind: FileKind) -> Iterator[Input]:
     """The files that a column names."""
     finder = PathFinder(Path(table.place).parent)
     for block in table.read([column]):
         for number, value in zip(block.numbers, block.columns[column], strict=True):
-            yield _named_file(f"{table.place}:{number}", value, finder, asked.kind)
-
-
-def _named_file(name: str, value: object, finder: PathFinder, kind: FileKind) -> Input:
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        article = "an" if kind is IMAGE_KIND else "a"
-        return Input(name, Path(), f"no path of {article} {kind.noun} in this row")
-    path, is_inside, exists = finder.find(value)
-    if not is_inside:
-        return Input(name, path, "the path leaves the table's folder; give an absolute path")
-    return Input(name, path, "" if exists else f"no such file ({value})", stamp_of(path))
+            name = f"{table.place}:{number}"
+            if not isinstance(value, str) or not value.strip() or "\0" in value:
+                article = "an" if kind is IMAGE_KIND else "a"
+                yield Input(name, Path(), f"no path of {article} {kind.noun} in this row")
+                continue
+            path, is_inside, exists = finder.find(value)
+            if is_inside:
+                yield Input(name, path, "" if exists else f"no such file ({value})", stamp_of(path))
+            else:
+                yield Input(name, path, "the path leaves the table's folder; give an absolute path")
 
 
 _OPENERS: dict[Form, Callable[[str, _Asked], Opened]] = {
-    Form.SAMPLE: _sample,
-    Form.IDX: _arrays,
+    Form.SAMPLE: _listed,
+    Form.IDX: _listed,
     Form.FOLDER: _folder,
     Form.ARCHIVE: _archive,
-    Form.NPZ: _arrays,
+    Form.NPZ: _listed,
     Form.TABLE: _table,
     Form.PATTERN: _file,
     Form.FILE: _file,
 }
+
+
+# Standard input holds, for models of texts, a text a line; for models of images one image, or paths of
+# images, one on a line, or between zero bytes as `find -print0` writes them.
+
+
+def _piped_texts(stdin: BufferedIOBase, encoding: str | None) -> Iterator[Input]:
+    for number, line in enumerate(_lines(stdin, b"", b"\n"), start=1):
+        name = f"{_NAME}:{number}"
+        if len(line) > _MOST_LINE:
+            yield Input(name, Cell(""), f"a line of more than {_MOST_LINE >> 20} MB")
+            continue
+        try:
+            text, _ = decode_text(line.removesuffix(b"\r"), encoding or "utf-8")
+        except DataError as error:
+            yield Input(name, Cell(""), str(error))
+            continue
+        yield Input(name, Cell(text), stamp=text)
+
+
+def _piped_images(stdin: BufferedIOBase) -> Iterator[Input]:
+    start = stdin.read(_PIECE)
+    if is_image_start(start[:16]):
+        content = start + stdin.read(_MOST_IMAGE - len(start) + 1)
+        is_large = len(content) > _MOST_IMAGE
+        yield Input(_NAME, content, f"an image of more than {_MOST_IMAGE >> 20} MB" if is_large else "")
+        return
+    separator = b"\0" if b"\0" in start else b"\n"
+    for line in _lines(stdin, start, separator):
+        raw = line.removesuffix(b"\r") if separator == b"\n" else line
+        if len(raw) > _MOST_LINE:
+            yield Input(_NAME, Path(), "a path that is no path: too long")
+        elif raw:
+            path = Path(os.fsdecode(raw))
+            yield Input(os.fsdecode(raw), path, stamp=stamp_of(path))
+
+
+def _lines(stdin: BufferedIOBase, start: bytes, separator: bytes) -> Iterator[bytes]:
+    """Lines without what ends them; of one that is far too long only the beginning."""
+    rest, is_passing = b"", False
+    for piece in itertools.chain([start] if start else [], iter(lambda: stdin.read1(_PIECE), b"")):
+        first, *others = piece.split(separator)
+        if not is_passing:
+            rest += first
+        for line in others:
+            yield rest
+            rest, is_passing = line, False
+        if len(rest) > _MOST_LINE:
+            is_passing = True
+    if rest:
+        yield rest

@@ -4,19 +4,20 @@ import dataclasses
 import math
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pellucid.budgets import MEMORY, NAMED
-from pellucid.data.data_files import is_image_start
+from pellucid.data.data_files import contents, is_image_start
 from pellucid.data.labels import MOST_ROWS, is_encodable
-from pellucid.data.listing import Problem
+from pellucid.data.listing import Listing, Problem
 from pellucid.data.raw_texts import Texts, TextWriter
 from pellucid.data.tables.table import Joined, Table
 from pellucid.data.tables.text_files import decode_text
-from pellucid.data.wording import count_of, quoted, some, with_article
+from pellucid.data.wording import count_of, quoted, some, some_quoted, with_article
 from pellucid.errors import DataError
 from pellucid.files import read_regular
 from pellucid.settings import Settings
@@ -66,30 +67,24 @@ def _joined(row: Joined) -> tuple[str, str]:
 
 
 def is_blank(text: str) -> bool:
-    """Tell a blank text: nothing at all, spaces, or invisible characters."""
-    if text[:1].isalnum():
-        return False
-    return all(unicodedata.category(character) in _UNSEEN for character in text)
+    """True of a blank text: nothing at all, spaces, or invisible characters."""
+    return not text[:1].isalnum() and all(unicodedata.category(character) in _UNSEEN for character in text)
 
 
-def read_text_file(path: Path, encoding: str | None) -> tuple[str, str, str]:
-    """Read a file that holds one text.
+def read_text(source: Path | bytes, encoding: str | None) -> tuple[str, str, str]:
+    """Read a file, or its content, that holds one text.
 
     The text with every line end as a line feed, the reason why there is none, and the encoding, by default a
     detected one.
     """
-    if os.path.exists(path) and not os.path.isfile(path):
-        return "", "is no file of bytes", ""
-    try:
-        content = read_regular(path, MEMORY.value() // _TIMES)
-    except OSError as error:
-        return "", f"cannot be read ({(error.strerror or str(error)).lower()})", ""
-    return text_of_content(content, encoding)
-
-
-def text_of_content(content: bytes, encoding: str | None) -> tuple[str, str, str]:
-    """As `read_text_file`, from the bytes of a file."""
-    text, reason, used = _from_bytes(content, encoding)
+    if isinstance(source, Path):
+        if os.path.exists(source) and not os.path.isfile(source):
+            return "", "is no file of bytes", ""
+        try:
+            source = read_regular(source, MEMORY.value() // _TIMES)
+        except OSError as error:
+            return "", f"cannot be read ({(error.strerror or str(error)).lower()})", ""
+    text, reason, used = _from_bytes(source, encoding)
     return text.replace("\r\n", "\n").replace("\r", "\n"), reason, used
 
 
@@ -107,74 +102,48 @@ class TextTaker:
     def __init__(self) -> None:
         self._writer = TextWriter()
         self._reasons: dict[int, str] = {}
-        self._encodings: dict[str, int] = {}
 
-    def take_values(self, values: Iterable[object]) -> None:
-        """Add values of a table or a list; those that are no text leave an empty text and a reason."""
-        for value in values:
-            self._add(*text_or_reason(value))
+    def take(self, value: object) -> None:
+        """Add a value of a table or a list; one that is no text leaves an empty text and a reason."""
+        self.add(*text_or_reason(value))
 
-    def take_file(self, file: Path | bytes | DataError, encoding: str | None) -> None:
-        """Add the text that a file or its content holds; the encoding is as for `read_text_file`.
-
-        In place of a file that could not be read its error may stand.
-        """
-        if isinstance(file, DataError):
-            self.add_missing(str(file))
-            return
-        if isinstance(file, bytes):
-            text, reason, used = text_of_content(file, encoding)
-        else:
-            text, reason, used = read_text_file(file, encoding)
-        self._add(text, reason)
-        if used:
-            self._encodings[used] = self._encodings.get(used, 0) + 1
-
-    def add_missing(self, reason: str) -> None:
-        """Add a place where there is no text, with the reason why."""
-        self._add("", reason)
-
-    def _add(self, text: str, reason: str) -> None:
+    def add(self, text: str, reason: str) -> None:
+        """Add a text, or the reason why there is none."""
         if reason:
             self._reasons[len(self._writer)] = reason
         self._writer.append(text)
 
-    def finish(self) -> Texts:
-        """Close the store: all texts, in order."""
-        return self._writer.finish()
-
-    @property
-    def reasons(self) -> dict[int, str]:
-        """Reasons why there is no text, by position."""
-        return self._reasons
-
-    def problems(self, sources: Sequence[str]) -> tuple[Problem, ...]:
-        """Problems as a listing keeps them, one for each text that cannot be used."""
-        return tuple(Problem(index, sources[index], reason) for index, reason in self._reasons.items())
-
-    def encoding_warnings(self, place: str) -> tuple[str, ...]:
-        """Name the files in each encoding but UTF-8; of use where it was detected."""
-        return tuple(
-            f"{place}: {count_of(number, 'file')} read as {name.upper()}"
-            for name, number in sorted(self._encodings.items())
-            if name != "utf-8"
-        )
+    def finish(self, sources: Sequence[str]) -> tuple[Texts, tuple[Problem, ...]]:
+        """All texts, in order, and those that cannot be used."""
+        problems = tuple(Problem(index, sources[index], reason) for index, reason in self._reasons.items())
+        return self._writer.finish(), problems
 
 
-# Files that the rows of a table name.
-#
-# Paths are relative to the table's folder and must stay inside it, links followed; absolute paths
-# are taken as they are.
+def read_texts(listing: Listing, encoding: str | None) -> tuple[Listing, list[str]]:
+    """The texts in the files of a listing, in place of the files.
+
+    Also warnings that name the files in each encoding but UTF-8, where it was detected.
+    """
+    taker, encodings = TextTaker(), Counter[str]()
+    for content in contents(listing.paths or ()):
+        if isinstance(content, DataError):
+            taker.add("", str(content))
+        else:
+            text, reason, used = read_text(content, encoding)
+            taker.add(text, reason)
+            encodings[used] += 1
+    texts, problems = taker.finish(listing.sources)
+    detected = sorted(encodings.items()) if encoding is None else []
+    warnings = [
+        f"{listing.place}: {count_of(number, 'file')} read as {name.upper()}"
+        for name, number in detected
+        if name not in ("", "utf-8")
+    ]
+    return dataclasses.replace(listing, paths=None, texts=texts, problems=problems), warnings
 
 
 def paths_of(
-    values: Sequence[object],
-    sources: Sequence[str],
-    folder: Path,
-    *,
-    column: str,
-    noun: str,
-    may_miss: bool,
+    values: Sequence[object], sources: Sequence[str], folder: Path, *, column: str, noun: str, may_miss: bool
 ) -> list[Path]:
     """Find the files that a column names.
 
@@ -215,7 +184,10 @@ def paths_of(
 
 
 class PathFinder:
-    """Finds files below a folder; each parent folder is resolved once, each file looked at once."""
+    """Finds files that rows name: relative paths must stay inside a folder, links followed; others need not.
+
+    Each parent folder is resolved once.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
@@ -223,10 +195,7 @@ class PathFinder:
         self._is_inside: dict[str, bool] = {}
 
     def find(self, value: str) -> tuple[Path, bool, bool]:
-        """Find the file that a relative or absolute path names.
-
-        The path, whether it is admitted, and whether a file is there.
-        """
+        """The path that a value names, whether it is admitted, and whether a file is there."""
         path = os.path.join(self._folder, value)
         is_inside = os.path.isabs(value) or self._stays_inside(path)
         return Path(path), is_inside, is_inside and os.path.isfile(path)
@@ -244,24 +213,21 @@ class PathFinder:
         return os.path.join(real, "").startswith(os.path.join(self._real_folder, ""))
 
 
-# Columns that need no usual name: images in the cells of a table, and labels with names in the file.
-
 # Flags that change a choice of columns, for the end of a sentence about it.
 FLAGS = "--input-column and --label-column name others"
 
 
 def packed_column(table: Table, settings: Settings) -> str | None:
-    """The column whose cells hold the images; `None` where there is none, or another is asked for.
-
-    Raises: `DataError` if there are several.
-    """
+    """The column whose cells hold the images; `None` where there is none, or another is asked for."""
     if settings.task == "text" or not table.images:
         return None
     if settings.input_column is not None:
         return settings.input_column if settings.input_column in table.images else None
     if len(table.images) > 1:
-        names = some(list(map(quoted, table.images)), NAMED)
-        raise DataError(f"{table.place}: which column of images, {names}? Name one with --input-column")
+        raise DataError(
+            f"{table.place}: which column of images, {some_quoted(table.images, NAMED)}? Name one with "
+            "--input-column"
+        )
     return next(iter(table.images))
 
 

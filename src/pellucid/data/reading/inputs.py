@@ -1,8 +1,6 @@
 """From INPUT, as people give it to label something new, to texts, or to images that fit a model.
 
-From INPUT, as people give it to label new texts, to texts.
-
-Nothing here stops at one bad text: what cannot be read carries its reason along.
+Nothing here stops at one bad input: what cannot be read carries its reason along.
 """
 
 import itertools
@@ -19,27 +17,27 @@ from pellucid.data.images.decoding_threads import quiet_pillow
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.raw_texts import TextWriter
 from pellucid.data.reading.input_places import Cell, Input, open_places
-from pellucid.data.reading.input_values import read_text_file, text_of_content, text_or_reason
+from pellucid.data.reading.input_values import read_text, text_or_reason
 from pellucid.data.wording import visible
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES, TEXTS
 
+_MOST_IN_BLOCK = 1024
+_MOST_BLOCK_BYTES = 1 << 25
+_MOST_DECODERS = 4
+# Images that a thread takes at a time, and parts of a block: handing over small ones one by one costs much,
+# and few large ones are still shared out.
+_MOST_AT_A_TIME, _PARTS = 64, 16
+
 
 class TextInputs(NamedTuple):
-    """Every text to label, in the order given.
+    """Every text to label, in the order given."""
 
-    Attributes:
-        names: the given path, joined with the relative path in a folder; `file:row` in a table.
-        texts: the texts; an empty one where there is none.
-        errors: why there is no text; empty where there is one.
-        warnings: sentences for the user that refuse nothing.
-    """
-
-    names: Sequence[str]
-    texts: Sequence[str]
-    errors: Sequence[str]
-    warnings: tuple[str, ...]
+    names: Sequence[str]  # the given path, joined with the relative path in a folder; `file:row` in a table
+    texts: Sequence[str]  # the texts; an empty one where there is none
+    errors: Sequence[str]  # why there is no text; empty where there is one
+    warnings: tuple[str, ...]  # sentences for the user that refuse nothing
 
 
 def list_texts(places: Sequence[str], settings: Settings) -> TextInputs:
@@ -66,29 +64,15 @@ def text_of(given: Input, encoding: str | None) -> tuple[str, str]:
         return "", given.error
     if isinstance(given.source, Cell):
         return text_or_reason(given.source.value)
-    if isinstance(given.source, Path):
-        return read_text_file(given.source, encoding)[:2]
-    assert isinstance(given.source, bytes)  # arrays hold images
-    return text_of_content(given.source, encoding)[:2]
-
-
-# From INPUT, as people give it to label new images, to images that fit a model.
-#
-# Nothing here stops at one bad image: what cannot be read carries its reason along.
-
-_MOST_IN_BLOCK = 1024
-_MOST_BLOCK_BYTES = 1 << 25
-_MOST_DECODERS = 4
-# Images that a thread takes at a time, and parts of a block: handing over small ones one by one costs much,
-# and few large ones are still shared out.
-_MOST_AT_A_TIME, _PARTS = 64, 16
+    assert isinstance(given.source, (Path, bytes))  # arrays hold images
+    return read_text(given.source, encoding)[:2]
 
 
 class Inputs(NamedTuple):
-    """Every image to label, in the order given."""
+    """Every image to label, in the order given, with sentences for the user that refuse nothing."""
 
     images: Sequence[Input]
-    warnings: tuple[str, ...]  # sentences for the user that refuse nothing
+    warnings: tuple[str, ...]
 
 
 def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
@@ -104,8 +88,7 @@ def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
 def blocks_of(inputs: Iterable[Input], preprocessing: Preprocessing) -> Iterator[Sequence[Input]]:
     """Cut inputs into blocks that fit into memory, however many there are and however large they get.
 
-    `preprocessing` tells how large a fitted image is; a block has at least one. Where it ends depends on the
-    inputs since it began, and on nothing else.
+    Where a block ends depends on the inputs since it began, and on nothing else.
     """
     size = preprocessing.height * preprocessing.width * preprocessing.channels
     most = min(_MOST_IN_BLOCK, max(1, _MOST_BLOCK_BYTES // size))
@@ -129,7 +112,7 @@ def decoders() -> ThreadPoolExecutor:
 class Fitted(NamedTuple):
     """Images ready for a model, and what became of each."""
 
-    pixels: UInt8[np.ndarray, "readable height width channels"]  # the images that could be read
+    pixels: UInt8[np.ndarray, "readable height width channels"]
     errors: list[str]  # a reason for each that was given; empty where the image could be read
     warnings: list[str]  # sentences about images of which something was left out, such as frames
 
@@ -139,10 +122,7 @@ _Result = tuple[np.ndarray | str, str | None]
 
 
 def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: Executor) -> Fitted:
-    """Decode and fit images, few enough for memory, as the model was trained.
-
-    Pixels, errors and warnings.
-    """
+    """Decode and fit images, few enough for memory, as the model was trained."""
 
     def fit_some(images: Sequence[Input]) -> list[_Result]:
         return [_fit(image, preprocessing) for image in images]

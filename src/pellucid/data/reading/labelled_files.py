@@ -1,10 +1,18 @@
 """Files whose labels stand in their names, or line by line in a second file.
 
-Folders of files whose names hold the labels, such as `cat.123.jpg`, by a pattern that the user gives.
+In names such as `cat.123.jpg` the label is found by a pattern that the user gives: `{label}` stands for the
+class, as long a part of the name as fits, `*` for any characters and `?` for one; a pattern with a group
+`(?P<label>...)` is a regular expression. One with a slash is held against the path in the folder, any other
+against the name alone; capitals and small letters count as the same.
 
-`{label}` stands for the class, as long a part of the name as fits, `*` for any characters and `?` for one. A
-pattern with a group `(?P<label>...)` is a regular expression. One with a slash is held against the path in
-the folder, any other against the name alone; capitals and small letters count as the same.
+Texts and labels line by line, and names of classes in a file of their own:
+
+    train_text.txt   train_labels.txt   test_text.txt   test_labels.txt   mapping.txt
+    train.csv        test.csv           categories.json
+
+Line i of `train_labels.txt` is the label of line i of `train_text.txt`. Where labels are numbers,
+`mapping.txt` (`0`, a tab, `negative`) or `categories.json` (an array, or an object from number to name or
+the other way round) names the classes.
 """
 
 import dataclasses
@@ -18,16 +26,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.data.data_files import IMAGE_KIND, TEXT_KIND, File, FileKind, contents, files_on_disk, source_of
+from pellucid.data.data_files import IMAGE_KIND, TEXT_KIND, File, FileKind, files_on_disk, source_of
 from pellucid.data.labels import is_encodable
 from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
-from pellucid.data.reading.input_values import TextTaker
+from pellucid.data.reading.input_values import read_texts
 from pellucid.data.reading.shards import Shard, on_disk, read_shards, require_one_set, split_of_path
 from pellucid.data.tables.json_tables import open_objects
 from pellucid.data.tables.table import Table
 from pellucid.data.tables.text_files import TextFile, count_lines, decode_text, require_known, text_file
 from pellucid.data.trees import Folder, files_in, place_of, sub_folders
-from pellucid.data.wording import count_of, quoted, some
+from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
 from pellucid.files import read_regular
 from pellucid.settings import Settings
@@ -35,14 +43,17 @@ from pellucid.settings.rows import parse_name_pattern
 from pellucid.strict import parse_line
 
 _COUNTED = re.compile(r"(?P<label>.*?[^\W\d_])(?P<sign>[._ -]*)\d[^/]*(?P<ending>\.\w+)", re.DOTALL)
+_NAME = re.compile(r"(?P<start>|.*[_.-])(?P<what>texts?|labels?)\.txt", re.IGNORECASE | re.DOTALL)
+_MAPPING = "mapping.txt"
+# Files that name the classes of the tables beside them, where they hold names at all.
+CLASS_NAMES = ("categories.json", "classes.json", "class_names.json", "label_names.json")
+_MOST_BYTES = 1 << 20
 
 
 def read_named_files(folder: Path, place: str, settings: Settings, *, are_texts: bool) -> Listing:
     """List the images or texts of a folder and its sub-folders, each with the label in its name.
 
     Sub-folders that are named as splits are splits, where one of them is for training.
-
-    Raises: `DataError` if there is no such file, a name does not fit the pattern, or a label is no text.
     """
     kind = TEXT_KIND if are_texts else IMAGE_KIND
     if are_texts:
@@ -60,26 +71,13 @@ def read_named_files(folder: Path, place: str, settings: Settings, *, are_texts:
         sources=[source_of(path) for path in paths],
         labels=_labels(names, place, str(settings.label_from_name), kind),
         splits=_splits(names, place, kind),
-        groups=[""] * len(paths),
         paths=paths,
         warnings=tuple(warnings),
     )
-    return _as_texts(listing, settings) if are_texts else listing
-
-
-def _as_texts(listing: Listing, settings: Settings) -> Listing:
-    """The texts of the files of a listing."""
-    taker = TextTaker()
-    for content in contents(listing.paths or ()):
-        taker.take_file(content, settings.encoding)
-    said = taker.encoding_warnings(listing.place) if settings.encoding is None else ()
-    return dataclasses.replace(
-        listing,
-        paths=None,
-        texts=taker.finish(),
-        problems=taker.problems(listing.sources),
-        warnings=(*listing.warnings, *said),
-    )
+    if not are_texts:
+        return listing
+    listing, encodings = read_texts(listing, settings.encoding)
+    return listing.with_warnings(*encodings)
 
 
 def _labels(names: list[str], place: str, asked: str, kind: FileKind) -> list[str]:
@@ -87,14 +85,14 @@ def _labels(names: list[str], place: str, asked: str, kind: FileKind) -> list[st
     pattern = parse_name_pattern(asked)
     held_against = names if "/" in asked else list(map(os.path.basename, names))
     found = [pattern.fullmatch(name) for name in held_against]
-    wrong = [name for name, one in zip(names, found, strict=True) if one is None or not one["label"]]
+    labels = ["" if one is None else one["label"] or "" for one in found]
+    wrong = [name for name, label in zip(names, labels, strict=True) if not label]
     if wrong:
         raise DataError(
             f"{place}: {count_of(len(wrong), kind.noun)} of {len(names):,} whose name does not fit "
-            f"--label-from-name {quoted(asked)}: {some(list(map(quoted, wrong)))}; change the pattern, or "
+            f"--label-from-name {quoted(asked)}: {some_quoted(wrong)}; change the pattern, or "
             "rename or move them"
         )
-    labels = [one["label"] for one in found if one is not None]
     strange = [label for label in labels if not is_encodable(label) or label.isspace()]
     if strange:
         raise DataError(f"{place}: the label {quoted(strange[0])} in a name is no text; rename the file")
@@ -102,26 +100,25 @@ def _labels(names: list[str], place: str, asked: str, kind: FileKind) -> list[st
 
 
 def _splits(names: list[str], place: str, kind: FileKind) -> list[str]:
-    """The split of each file, by the folder that it lies in."""
+    """The split of each file, by the folder that it lies in; none where no folder is for training."""
     first = [name.partition(os.sep)[0] if os.sep in name else "" for name in names]
     splits = [SPLIT_OF_NAME.get(folder.lower(), UNDECIDED) for folder in first]
     if TRAIN not in splits:
-        return [UNDECIDED] * len(names)
+        return []
     beside = [name for name, split in zip(names, splits, strict=True) if split == UNDECIDED]
     if beside:
         raise DataError(
             f"{place}: {count_of(len(beside), kind.noun)} beside the split folders: "
-            f"{some(list(map(quoted, beside)))}; move them into train, val or test, or elsewhere"
+            f"{some_quoted(beside)}; move them into train, val or test, or elsewhere"
         )
     return splits
 
 
 def suggested_pattern(names: list[str]) -> str:
     """A pattern that fits all names, where few labels stand before numbers; empty where none does."""
-    found = [_COUNTED.fullmatch(name) for name in names]
-    if not names or None in found:
+    fitting = [one for name in names if (one := _COUNTED.fullmatch(name)) is not None]
+    if not names or len(fitting) < len(names):
         return ""
-    fitting = [one for one in found if one is not None]
     labels = {one["label"].lower() for one in fitting}
     signs = {one["sign"] for one in fitting}
     if not 2 <= len(labels) <= len(names) // 2 or len(signs) > 1 or signs == {""}:
@@ -130,29 +127,11 @@ def suggested_pattern(names: list[str]) -> str:
     return f"{{label}}{signs.pop()}*{endings.pop() if len(endings) == 1 else ''}"
 
 
-# Texts and their labels line by line in two files, and names of classes in a file of their own.
-#
-#     train_text.txt   train_labels.txt   test_text.txt   test_labels.txt   mapping.txt
-#     train.csv        test.csv           categories.json
-#
-# Line i of `train_labels.txt` is the label of line i of `train_text.txt`. Where labels are numbers,
-# `mapping.txt` (`0`, a tab, `negative`) or `categories.json` (an array, or an object from number to name or
-# the
-# other way round) names the classes.
-
-_NAME = re.compile(r"(?P<start>|.*[_.-])(?P<what>texts?|labels?)\.txt", re.IGNORECASE | re.DOTALL)
-_MAPPING = "mapping.txt"
-# Files that name the classes of the tables beside them, where they hold names at all.
-CLASS_NAMES = ("categories.json", "classes.json", "class_names.json", "label_names.json")
-
-_MOST_BYTES = 1 << 20
-
-
 class Pair(NamedTuple):
-    """Two files that belong together."""
+    """Two files that belong together, line by line."""
 
-    texts: File  # one on each line
-    labels: File  # one on each line
+    texts: File
+    labels: File
 
 
 class Pairs(NamedTuple):
@@ -164,10 +143,7 @@ class Pairs(NamedTuple):
 
 
 def pairs_in(folder: Folder) -> Pairs:
-    """Pairs of files in a folder and, where there are none, in the folders in it.
-
-    Raises: `DataError` if labels have no texts.
-    """
+    """Pairs of files in a folder and, where there are none, in the folders in it."""
     own = _pairs_of(files_in(folder), "", folder)
     if own.found:
         return own
@@ -194,7 +170,7 @@ def _pairs_of(files: dict[str, File], above: str, folder: Folder) -> Pairs:
     alone = [name for key, name in labels.items() if key not in texts]
     if found and alone:
         raise DataError(
-            f"{folder}: {some(list(map(quoted, alone)))} without the texts, which are expected in "
+            f"{folder}: {some_quoted(alone)} without the texts, which are expected in "
             f"{quoted(re.sub('labels?', 'text', alone[0]))}; put them there, or move the labels elsewhere"
         )
     names = next((files[name] for name in files if name.lower() == _MAPPING), None)
@@ -202,10 +178,7 @@ def _pairs_of(files: dict[str, File], above: str, folder: Folder) -> Pairs:
 
 
 def read_pairs(pairs: Pairs, place: str, settings: Settings) -> Listing:
-    """List the texts of pairs of files, with splits by their names.
-
-    Raises: `DataError` if two files differ in lines, a label is missing, or there are several data sets.
-    """
+    """List the texts of pairs of files, with splits by their names."""
     require_one_set(list(pairs.found), place)
     with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
         shards = []
@@ -216,13 +189,12 @@ def read_pairs(pairs: Pairs, place: str, settings: Settings) -> Listing:
         listing = read_shards(
             shards, place, dataclasses.replace(settings, input_column="text", label_column="label")
         )
-    said = [f"{place}: {some(list(map(quoted, pairs.unlabelled)))} left out, having no labels"]
     columns = "texts from column 'text', labels from column 'label'"
     lines = "texts and labels line by line, each pair of files being a table"
     warnings = [each.replace(f"{place}: {columns}", f"{place}: {lines}") for each in listing.warnings]
-    listing = dataclasses.replace(
-        listing, form="texts and labels", warnings=(*warnings, *said[: len(pairs.unlabelled)])
-    )
+    if pairs.unlabelled:
+        warnings.append(f"{place}: {some_quoted(pairs.unlabelled)} left out, having no labels")
+    listing = dataclasses.replace(listing, form="texts and labels", warnings=tuple(warnings))
     return listing if pairs.names is None else with_class_names(listing, pairs.names, settings)
 
 
@@ -234,12 +206,12 @@ def _open_pair(pair: Pair, paths: list[Path], encoding: str | None) -> Table:
     table = open_objects(_rows(texts, labels), texts.place)
     if not table.head.numbers:
         raise DataError(f"{texts.place}: holds no texts; give one on each line")
-    said = tuple(
+    warnings = tuple(
         f"{file.place}: read as {file.encoding.upper()}"
         for file in (texts, labels)
         if encoding is None and file.encoding != "utf-8"
     )
-    return dataclasses.replace(table, warnings=said)
+    return dataclasses.replace(table, warnings=warnings)
 
 
 def _rows(texts: TextFile, labels: TextFile) -> Iterator[tuple[int, dict[str, str]]]:
@@ -250,26 +222,20 @@ def _rows(texts: TextFile, labels: TextFile) -> Iterator[tuple[int, dict[str, st
         if not (text or "").strip() and not (label or "").strip():
             blank = blank or number
             continue
-        if blank:
-            raise _no_label(labels, texts, blank)
-        if text is None or label is None:
+        if not blank and (text is None or label is None):
             counts = [number - (each is None) for each in (text, label)]
-            more = sum(1 for _ in (others if text is None else lines))
-            counts[text is None] += more
+            counts[text is None] += sum(1 for _ in (others if text is None else lines))
             raise DataError(
                 f"{labels.place}: {count_of(counts[1], 'line')}, but {count_of(counts[0], 'line')} in "
                 f"{texts.place}; line i of one is the label of line i of the other, so give both as many"
             )
-        if not label.strip():
-            raise _no_label(labels, texts, number)
+        if blank or text is None or label is None or not label.strip():
+            at = blank or number
+            raise DataError(
+                f"{labels.place}: line {at:,} is empty; give the label of line {at:,} of {texts.place}, or "
+                "take the line out of both"
+            )
         yield number, {"text": text, "label": label.strip()}
-
-
-def _no_label(labels: TextFile, texts: TextFile, number: int) -> DataError:
-    return DataError(
-        f"{labels.place}: line {number:,} is empty; give the label of line {number:,} of {texts.place}, or "
-        "take the line out of both"
-    )
 
 
 def _lines(file: TextFile) -> Iterator[str]:
@@ -280,7 +246,7 @@ def _lines(file: TextFile) -> Iterator[str]:
 
 
 def is_class_names(file: File) -> bool:
-    """Tell a file that names the classes of the tables beside it: by its own name, and by what it holds."""
+    """True of a file that names the classes of the tables in its folder: by its own name and its content."""
     return posixpath.basename(place_of(file)).lower() in CLASS_NAMES and bool(_read_names(file))
 
 
@@ -294,18 +260,14 @@ def with_class_names(listing: Listing, file: File, settings: Settings) -> Listin
     if labels.isdisjoint(names):
         return listing
     unnamed = sorted(labels - names.keys())
-    name = posixpath.basename(place_of(file))
+    name = quoted(posixpath.basename(place_of(file)))
     if unnamed:
-        said = (
-            f"{listing.place}: {quoted(name)} has names for {count_of(len(names), 'number')} and none for "
-            f"label {some(list(map(quoted, unnamed)))}, so it is not used"
+        return listing.with_warnings(
+            f"{listing.place}: {name} has names for {count_of(len(names), 'number')} and none for "
+            f"label {some_quoted(unnamed)}, so it is not used"
         )
-        return dataclasses.replace(listing, warnings=(*listing.warnings, said))
-    return dataclasses.replace(
-        listing,
-        labels=[names[label] for label in listing.labels],
-        warnings=(*listing.warnings, f"{listing.place}: classes named by {quoted(name)}"),
-    )
+    named = dataclasses.replace(listing, labels=[names[label] for label in listing.labels])
+    return named.with_warnings(f"{listing.place}: classes named by {name}")
 
 
 def _read_names(file: File) -> dict[str, str]:
@@ -317,7 +279,11 @@ def _read_names(file: File) -> dict[str, str]:
         raise DataError(f"{place_of(file)}: cannot be read ({error}); mend or remove it") from error
     if len(content) > _MOST_BYTES:
         return {}
-    pairs = _of_json(text) if place_of(file).lower().endswith(".json") else _of_lines(text)
+    if place_of(file).lower().endswith(".json"):
+        pairs = _of_json(text)
+    else:  # lines such as `0`, a tab, `negative`; what follows a second tab is left
+        parts = [line.split("\t") for line in text.splitlines() if line.strip()]
+        pairs = [(each[0].strip(), each[1] if len(each) > 1 else None) for each in parts]
     names = {
         str(number): name.strip() for number, name in pairs if isinstance(name, str) and is_encodable(name)
     }
@@ -339,9 +305,3 @@ def _of_json(text: str) -> list[tuple[object, object]]:
     if all(type(value) is int for value in document.values()):
         return [(number, name) for name, number in document.items()]
     return list(document.items())
-
-
-def _of_lines(text: str) -> list[tuple[object, object]]:
-    """Numbers and names of lines such as `0`, a tab, `negative`; what follows a second tab is left."""
-    parts = [line.split("\t") for line in text.splitlines() if line.strip()]
-    return [(each[0].strip(), each[1] if len(each) > 1 else None) for each in parts]

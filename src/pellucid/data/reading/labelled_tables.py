@@ -4,6 +4,7 @@ import bisect
 import dataclasses
 import functools
 import itertools
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
@@ -13,55 +14,28 @@ from jaxtyping import Int64
 
 from pellucid.data.data_files import Stored
 from pellucid.data.labels import MOST_ROWS, group_text, label_texts, read_times, source_codes
-from pellucid.data.listing import SPLIT_OF_NAME, TEST, UNDECIDED, Listing, Problem
+from pellucid.data.listing import SPLIT_OF_NAME, TEST, UNDECIDED, Listing
 from pellucid.data.raw_texts import Texts, TextWriter
-from pellucid.data.reading.input_values import FLAGS, TextTaker, packed_column, paths_of, with_only_label
+from pellucid.data.reading.input_values import (
+    FLAGS,
+    TextTaker,
+    packed_column,
+    paths_of,
+    read_texts,
+    with_only_label,
+)
 from pellucid.data.tables.columns import IMAGES, TEXT_FILES, Columns, choose_columns
 from pellucid.data.tables.table import Table
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
-# Names of many rows, made when they are asked for instead of kept.
 
+class _LazySequence(Sequence[str]):
+    """Texts that are made or found when they are asked for instead of kept."""
 
-class RowNames(Sequence[str]):
-    """Names such as `mails.csv:7`, for every row of a table."""
-
-    def __init__(self, place: str, numbers: Int64[np.ndarray, " n"]) -> None:
-        self._place = place
-        self._numbers = numbers
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    @overload
-    def __getitem__(self, which: int) -> str: ...
-
-    @overload
-    def __getitem__(self, which: slice) -> list[str]: ...
-
-    def __getitem__(self, which: int | slice) -> str | list[str]:
-        """One name by its position, or a list of them by a slice."""
-        if isinstance(which, slice):
-            return [f"{self._place}:{number}" for number in self._numbers[which].tolist()]
-        return f"{self._place}:{self._numbers[which]}"
-
-    def __eq__(self, other: object) -> bool:
-        return _are_equal(self, other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class Chain(Sequence[str]):
-    """Several sequences as one, none of them copied."""
-
-    def __init__(self, parts: Sequence[Sequence[str]]) -> None:
-        self._parts = parts
-        self._starts = list(itertools.accumulate(map(len, parts), initial=0))
-
-    def __len__(self) -> int:
-        return self._starts[-1]
+    @abstractmethod
+    def _at(self, index: int) -> str: ...
 
     @overload
     def __getitem__(self, which: int) -> str: ...
@@ -71,23 +45,43 @@ class Chain(Sequence[str]):
 
     def __getitem__(self, which: int | slice) -> str | list[str]:
         """One text by its position, or a list of them by a slice."""
-        if isinstance(which, slice):
-            return [self[index] for index in range(len(self))[which]]
-        index = range(len(self))[which]
-        part = bisect.bisect_right(self._starts, index) - 1
-        return self._parts[part][index - self._starts[part]]
+        places = range(len(self))[which]
+        return self._at(places) if isinstance(places, int) else [self._at(index) for index in places]
 
     def __eq__(self, other: object) -> bool:
-        return _are_equal(self, other)
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(str.__eq__, self, other))
 
     __hash__ = None  # type: ignore[assignment]
 
 
-def _are_equal(one: Sequence[str], other: object) -> bool:
-    return isinstance(other, Sequence) and len(one) == len(other) and all(map(str.__eq__, one, other))
+class RowNames(_LazySequence):
+    """Names such as `mails.csv:7`, for every row of a table."""
+
+    def __init__(self, place: str, numbers: Int64[np.ndarray, " n"]) -> None:
+        self._place = place
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def _at(self, index: int) -> str:
+        return f"{self._place}:{self._numbers[index]}"
 
 
-# Rows of a table: labels, splits and groups beside the inputs.
+class Chain(_LazySequence):
+    """Several sequences as one, none of them copied."""
+
+    def __init__(self, parts: Sequence[Sequence[str]]) -> None:
+        self._parts = parts
+        self._starts = list(itertools.accumulate(map(len, parts), initial=0))
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def _at(self, index: int) -> str:
+        part = bisect.bisect_right(self._starts, index) - 1
+        return self._parts[part][index - self._starts[part]]
+
 
 _SPLIT_OF_VALUE = {**SPLIT_OF_NAME, "": UNDECIDED}
 
@@ -121,7 +115,8 @@ class RowReader:
         for block in self._table.read(columns.names):
             self._table.require_rows(rows := rows + len(block.numbers))
             self._numbers.append(np.array(block.numbers, np.int64))
-            self._labels += map(self._once, block.columns[columns.label])
+            for label in block.columns[columns.label]:
+                self._labels.append(self._kept.setdefault(label, label) if type(label) is str else label)
             if columns.split is not None:
                 self._splits += self._splits_of(block.columns[columns.split], block.numbers)
             if columns.group is not None:
@@ -134,43 +129,39 @@ class RowReader:
                 self._slices += map(self._group_of, block.columns[columns.slice])
             yield columns.inputs(block.columns)
 
-    def listing(self) -> Listing:
-        """All that was read beside the inputs, as a listing that still lacks them.
+    def all(self) -> tuple[Listing, list[object]]:
+        """Go through the table: a listing that still lacks the inputs, and the values of the input column."""
+        values = [value for block in self.inputs() for value in block]
+        return self.listing(), values
 
-        Raises: `DataError` if a label is none, or a value of the split column names no split.
-        """
-        numbers = np.concatenate(self._numbers)
-        labels = label_texts(self._labels, self._table.place, lambda index: f"row {numbers[index]}")
+    def listing(self) -> Listing:
+        """All that was read beside the inputs, as a listing that still lacks them."""
+        place, columns, numbers = self._table.place, self._columns, np.concatenate(self._numbers)
+
+        def row(index: int) -> str:
+            return f"row {numbers[index]}"
+
+        labels = label_texts(self._labels, place, row)
         if self._wrong:
             raise DataError(
-                f"{self._table.place}: column {quoted(str(self._columns.split))} holds "
-                f"{quoted(self._wrong[0][1])} at "
+                f"{place}: column {quoted(str(columns.split))} holds {quoted(self._wrong[0][1])} at "
                 f"{some([f'row {number}' for number, _ in self._wrong], MOST_ROWS)}; "
                 "a split is train, validation (or val) or test"
             )
-        count = len(numbers)
+        times = None
+        if columns.time is not None:
+            times = read_times(self._times, f"{place}: column {quoted(columns.time)}", row)
         return Listing(
-            place=self._table.place,
+            place=place,
             form="table",
-            sources=RowNames(self._table.place, numbers),
+            sources=RowNames(place, numbers),
             labels=labels,
-            splits=self._splits if self._columns.split is not None else [UNDECIDED] * count,
-            groups=self._groups if self._columns.group is not None else [""] * count,
+            splits=self._splits,
+            groups=self._groups,
             columns_of_sources={name: np.concatenate(codes) for name, codes in self._sources.items()},
-            times=self._read_times(numbers),
-            slices=self._slices if self._columns.slice is not None else None,
+            times=times,
+            slices=self._slices if columns.slice is not None else None,
         )
-
-    def _read_times(self, numbers: np.ndarray) -> np.ndarray | None:
-        """Times of all rows; `None` without a column of them."""
-        name = self._columns.time
-        if name is None:
-            return None
-        place = f"{self._table.place}: column {quoted(name)}"
-        return read_times(self._times, place, lambda index: f"row {numbers[index]}")
-
-    def _once(self, value: object) -> object:
-        return self._kept.setdefault(value, value) if type(value) is str else value
 
     def _group_of(self, value: object) -> str:
         text = group_text(value)
@@ -186,95 +177,57 @@ class RowReader:
 
 
 def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
-    """List the images or texts of a table; paths in it count from a folder.
-
-    Raises: `DataError` if it cannot be used as it is.
-    """
-    name = packed_column(table, settings)
-    if name is not None:
-        return _list_packed(table, name, folder, settings)
-    columns = choose_columns(table, folder, with_only_label(table, settings))
-    if columns.holds == IMAGES:
-        return list_images(table, columns, folder, settings.skip_bad)
-    return list_texts_of(table, columns, folder, settings)
-
-
-def _list_packed(table: Table, name: str, folder: Path, settings: Settings) -> Listing:
-    """List the images that lie in the cells of a column; none is read."""
-    asked = dataclasses.replace(with_only_label(table, settings), input_column=name, task="image")
+    """List the images or texts of a table; paths in it count from a folder."""
+    asked, packed = with_only_label(table, settings), packed_column(table, settings)
+    if packed is not None:
+        columns = choose_columns(table, folder, dataclasses.replace(asked, input_column=packed, task="image"))
+        # The images are read one by one later: here the labels stand in for them.
+        rows, _ = RowReader(table, dataclasses.replace(columns, input=columns.label)).all()
+        return dataclasses.replace(
+            rows,
+            paths=[Stored(table.images[packed], position) for position in range(len(rows))],
+            warnings=(*table.warnings, f"{table.place}: {columns.sentence()}; {FLAGS}"),
+        )
     columns = choose_columns(table, folder, asked)
-    # The images are read one by one later: here the labels stand in for them.
-    reader = RowReader(table, dataclasses.replace(columns, input=columns.label))
-    for _ in reader.inputs():
-        pass
-    rows = reader.listing()
-    return dataclasses.replace(
-        rows,
-        paths=[Stored(table.images[name], position) for position in range(len(rows.sources))],
-        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}; {FLAGS}"),
+    if columns.holds != IMAGES:
+        return list_texts_of(table, columns, folder, settings)
+    rows, values = RowReader(table, columns).all()
+    # Missing images are left for decoding to report where they are left out.
+    paths = paths_of(
+        values, rows.sources, folder, column=columns.input, noun="image", may_miss=settings.skip_bad
     )
-
-
-def list_images(table: Table, columns: Columns, folder: Path, skip_bad: bool) -> Listing:
-    """List the images that a table names.
-
-    Warnings say which columns were chosen. `skip_bad` leaves missing images for decoding to report.
-
-    Raises: `DataError` if a row has no label, no image, or a path that leaves the table's folder.
-    """
-    reader = RowReader(table, columns)
-    values = [value for block in reader.inputs() for value in block]
-    rows = reader.listing()
-    return dataclasses.replace(
-        rows,
-        paths=paths_of(values, rows.sources, folder, column=columns.input, noun="image", may_miss=skip_bad),
-        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}"),
-    )
+    warnings = (*table.warnings, f"{table.place}: {columns.sentence()}")
+    return dataclasses.replace(rows, paths=paths, warnings=warnings)
 
 
 def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settings) -> Listing:
     """List the texts of a table.
 
-    Of `settings` it takes the encoding of text files, and whether missing ones are left out. Warnings say
-    which columns were chosen, problems which texts cannot be used.
+    Warnings say which columns were chosen, problems which texts cannot be used.
 
     Raises: `DataError` if a row has no label or no path of a text, or one that leaves the table's folder.
     """
-    reader, taker = RowReader(table, columns), TextTaker()
-    paths: list[object] = []
-    for values in reader.inputs():
-        if columns.holds == TEXT_FILES:
-            paths += values
-        else:
-            taker.take_values(values)
-    rows = reader.listing()
+    reader, encodings = RowReader(table, columns), list[str]()
     if columns.holds == TEXT_FILES:
-        for path in paths_of(
-            paths, rows.sources, folder, column=columns.input, noun="text", may_miss=settings.skip_bad
-        ):
-            taker.take_file(path, settings.encoding)
-    encodings = taker.encoding_warnings(table.place) if settings.encoding is None else ()
-    return dataclasses.replace(
-        rows,
-        texts=taker.finish(),
-        joined_columns=columns.joined,
-        problems=taker.problems(rows.sources),
-        warnings=(
-            *table.warnings,
-            *encodings,
-            f"{table.place}: {columns.sentence()}",
-        ),
-    )
-
-
-# Listings of several parts joined into one.
+        rows, values = reader.all()
+        paths = paths_of(
+            values, rows.sources, folder, column=columns.input, noun="text", may_miss=settings.skip_bad
+        )
+        rows, encodings = read_texts(dataclasses.replace(rows, paths=paths), settings.encoding)
+    else:
+        taker = TextTaker()
+        for block in reader.inputs():
+            for value in block:
+                taker.take(value)
+        rows = reader.listing()
+        texts, problems = taker.finish(rows.sources)
+        rows = dataclasses.replace(rows, texts=texts, problems=problems)
+    warnings = (*table.warnings, *encodings, f"{table.place}: {columns.sentence()}")
+    return dataclasses.replace(rows, joined_columns=columns.joined, warnings=warnings)
 
 
 def with_test(listing: Listing, test: Listing) -> Listing:
-    """Join a second listing as the test split.
-
-    Raises: `DataError` if the two do not fit, as `joined` says.
-    """
+    """Join a second listing as the test split."""
     test = dataclasses.replace(test, splits=[TEST] * len(test))
     return dataclasses.replace(joined([listing, test]), times=None)
 
@@ -283,26 +236,20 @@ def joined(parts: Sequence[Listing]) -> Listing:
     """One listing of several, under place and form of the first.
 
     What not all of them have, such as times, is left out.
-
-    Raises: `DataError` if one is of texts and the other of images, or one is of files and the other of
-    arrays.
     """
     first = parts[0]
     if len(parts) == 1:
         return first
-    for part in parts[1:]:
-        # Refuse to join texts with images, or files with arrays.
-        listing = first
-        other = part
-        if listing.noun != other.noun:
+    for other in parts[1:]:
+        if first.noun != other.noun:
             raise DataError(
-                f"{other.place}: holds {other.noun}s, but {listing.place} {listing.noun}s; "
+                f"{other.place}: holds {other.noun}s, but {first.place} {first.noun}s; "
                 "give both as images or both as texts"
             )
-        if (listing.paths is None) != (other.paths is None):
+        if (first.paths is None) != (other.paths is None):
             raise DataError(
-                f"{other.place}: is of the form {other.form}, but {listing.place} of the form "
-                f"{listing.form}; give both as files or both as arrays"
+                f"{other.place}: is of the form {other.form}, but {first.place} of the form "
+                f"{first.form}; give both as files or both as arrays"
             )
     starts = np.cumsum([0, *map(len, parts)]).tolist()
     loaders = [part.load_pixels for part in parts if part.load_pixels is not None]
@@ -319,14 +266,14 @@ def joined(parts: Sequence[Listing]) -> Listing:
         splits=_chained([part.splits for part in parts]),
         groups=_chained([part.groups for part in parts]),
         paths=None if first.paths is None else [path for part in parts for path in part.paths or ()],
-        load_pixels=functools.partial(_joined, loaders, parts[-1].place) if loaders else None,
+        load_pixels=functools.partial(_joined_pixels, loaders, parts[-1].place) if loaders else None,
         array_files=tuple(file for part in parts for file in part.array_files),
         warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.warnings)),
         texts=_joined_texts([part.texts for part in parts if part.texts is not None]),
         problems=tuple(
-            problem
+            dataclasses.replace(problem, index=problem.index + start)
             for part, start in zip(parts, starts, strict=False)
-            for problem in _moved(part.problems, start)
+            for problem in part.problems
         ),
         columns_of_sources={
             name: np.concatenate([part.columns_of_sources[name] for part in parts]) for name in names
@@ -351,13 +298,8 @@ def _joined_texts(parts: Sequence[Texts]) -> Texts | None:
     return writer.finish()
 
 
-def _moved(problems: Sequence[Problem], by: int) -> Iterator[Problem]:
-    """Problems of a second part, counted from the start of the first."""
-    return (dataclasses.replace(problem, index=problem.index + by) for problem in problems)
-
-
-def _joined(loaders: list[Callable[[], np.ndarray]], place: str) -> np.ndarray:
-    """Pixels of all parts."""
+def _joined_pixels(loaders: list[Callable[[], np.ndarray]], place: str) -> np.ndarray:
+    """Pixels of all parts, refused where they differ in size."""
     arrays = [load() for load in loaders]
     for other in arrays[1:]:
         if other.shape[1:] != arrays[0].shape[1:]:

@@ -1,13 +1,22 @@
 """Data sets in several files: tables by split and shard, and WebDataset archives.
 
-Data sets in several tables, as Hugging Face keeps them: splits and shards are told by the names of files.
+Splits and shards of tables, as Hugging Face keeps them, show in the names of files:
 
     data/train-00000-of-00002.parquet    data/test-00000-of-00001.parquet
     default/train/0000.parquet           validation.csv
 
 The columns are chosen in the first table to train on, and are the same in all others. A table without the
-column of labels, or with -1 for each of them, holds nothing to train on or to be scored by: it is left out,
-and a warning says so.
+column of labels, or with -1 for each of them, holds nothing to train on or to be scored by: it is left out
+with a warning.
+
+WebDataset shards are `.tar` archives in which files of one key, the path up to the first dot of the name,
+are one example:
+
+    000001.jpg  000001.cls        an image and its class
+    000002.png  000002.json       an image and an object, in which one key is the label
+    000003.txt  000003.cls        a text and its class
+
+Source: the WebDataset format, https://github.com/webdataset/webdataset.
 """
 
 import dataclasses
@@ -15,19 +24,19 @@ import itertools
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from pellucid.data.data_files import TEXT_KIND, File, Stored, contents, ends_like_image
 from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
-from pellucid.data.reading.input_values import TextTaker, packed_column, with_only_label
+from pellucid.data.reading.input_values import packed_column, read_texts, with_only_label
 from pellucid.data.reading.labelled_tables import RowReader, joined, list_table
 from pellucid.data.tables.columns import choose_columns
 from pellucid.data.tables.csv_tables import LABEL_NAMES
 from pellucid.data.tables.table import Block, Table
 from pellucid.data.trees import PackedFolder, suffix_of, walk
-from pellucid.data.wording import count_of, quoted, some
+from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.strict import parse_line
@@ -40,7 +49,7 @@ class Shard(NamedTuple):
     """One table of several."""
 
     name: str  # its path in the folder of all
-    split: str  # the split it belongs to, or `UNDECIDED`
+    split: str  # or `UNDECIDED`
     open: Callable[[], Table]
     folder: Path  # what paths in it count from
 
@@ -59,15 +68,12 @@ def _words(part: str) -> list[str]:
 
 
 def is_submission(name: str) -> bool:
-    """Tell the table of a contest that shows how answers are handed in: its labels are none."""
+    """True of the table of a contest that shows how answers are handed in: its labels are none."""
     return _SUBMISSION in PurePath(name).stem.lower()
 
 
 def on_disk(file: File, temporary: Path, number: int) -> Path:
-    """A file of the disk, or the copy of one in an archive under a name of ours.
-
-    Raises: `DataError` if it cannot be unpacked.
-    """
+    """A file of the disk, or the copy of one in an archive under a name of ours."""
     if isinstance(file, Path):
         return file
     ending = "".join(Path(str(file)).suffixes[-2:]) if str(file).endswith(".gz") else suffix_of(file)
@@ -80,10 +86,7 @@ def on_disk(file: File, temporary: Path, number: int) -> Path:
 
 
 def require_one_set(names: Sequence[str], place: str) -> None:
-    """Refuse several data sets in one folder: joined they would make no sense.
-
-    Raises: `DataError` naming them.
-    """
+    """Refuse several data sets in one folder: joined they would make no sense."""
     sets = {
         "/".join(
             part
@@ -93,95 +96,76 @@ def require_one_set(names: Sequence[str], place: str) -> None:
         for name in names
     }
     if len(sets) > 1:
-        listed = some([quoted(name or ".") for name in sorted(sets)])
+        listed = some_quoted(name or "." for name in sorted(sets))
         raise DataError(f"{place}: holds several data sets, {listed}; give the folder of one")
 
 
-def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> Listing:
-    """Read several tables as one data set.
-
-    Raises: `DataError` if one cannot be used, or some name a split and others do not.
-    """
-    free = [shard.name for shard in shards if not shard.split]
-    if free and len(free) < len(shards):
+def require_all_named(names: Sequence[str], splits: Sequence[str], place: str, files: str) -> None:
+    """Refuse files of which some name a split and others do not; `files` is what they are."""
+    free = [name for name, split in zip(names, splits, strict=True) if not split]
+    if free and len(free) < len(names):
         raise DataError(
-            f"{place}: {some(list(map(quoted, free)))} beside tables of splits; name train, validation or "
+            f"{place}: {some_quoted(free)} beside {files} of splits; name train, validation or "
             "test in the name of the file, or move it elsewhere"
         )
+
+
+def by_split(splits: Iterable[str]) -> str:
+    """Number of files of each split, for the end of a sentence."""
+    counts = Counter(split or "no split" for split in splits)
+    return (
+        ", ".join(f"{number:,} of {name}" for name, number in counts.items()) + ", by the names of the files"
+    )
+
+
+def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> Listing:
+    """Read several tables as one data set."""
+    require_all_named([shard.name for shard in shards], [shard.split for shard in shards], place, "tables")
     ordered = sorted(shards, key=lambda shard: shard.split not in (TRAIN, UNDECIDED))
+    # The columns of the first table are those of all.
     first = ordered[0].open()
-    chosen = _chosen(first, ordered[0], settings)
+    chosen, packed = with_only_label(first, settings), packed_column(first, settings)
+    if packed is not None:
+        chosen = dataclasses.replace(chosen, input_column=packed, task="image")
+    columns = choose_columns(first, ordered[0].folder, chosen)
+    chosen = dataclasses.replace(chosen, input_column=columns.input, label_column=columns.label)
+    label = quoted(columns.label)
     parts, empty = [], []
     for shard in ordered:
-        if not _is_labelled(shard, chosen):
+        if not _is_labelled(shard.open(), columns.label):
             empty.append(shard.name)
             continue
         part = list_table(shard.open(), shard.folder, chosen)
         parts.append(dataclasses.replace(part, splits=[shard.split] * len(part)) if shard.split else part)
     if not parts:
-        raise DataError(
-            f"{place}: no table has labels in column {quoted(str(chosen.label_column))}; name another"
-        )
-    listing = joined(parts)
-    warnings = _said_once(parts, place)
-    if empty:
-        warnings.append(
-            f"{place}: {some(list(map(quoted, empty)))} left out, having no labels in column "
-            f"{quoted(str(chosen.label_column))}"
-        )
-    return dataclasses.replace(listing, place=place, form="tables", warnings=tuple(warnings))
-
-
-def _said_once(parts: Sequence[Listing], place: str) -> list[str]:
-    """Warnings of all parts; which columns were chosen is the same of each and said once."""
+        raise DataError(f"{place}: no table has labels in column {label}; name another")
+    # Which columns were chosen is the same in all parts, and reported once.
     sentence = parts[0].warnings[-1].removeprefix(f"{parts[0].place}: ")
-    others = [
+    warnings = [
         warning for part in parts for warning in part.warnings if warning != f"{part.place}: {sentence}"
     ]
-    counts = Counter(part.splits[0] or "no split" for part in parts)
-    if len(parts) == 1 and not parts[0].splits[0]:
-        return [*others, f"{place}: {sentence}"]
-    files = ", ".join(f"{number:,} of {name}" for name, number in counts.items())
-    return [
-        *others,
-        f"{place}: {sentence}; {count_of(len(parts), 'table')} ({files}, by the names of the files)",
-    ]
+    if len(parts) > 1 or parts[0].splits[0]:
+        sentence += f"; {count_of(len(parts), 'table')} ({by_split(part.splits[0] for part in parts)})"
+    warnings.append(f"{place}: {sentence}")
+    if empty:
+        warnings.append(f"{place}: {some_quoted(empty)} left out, having no labels in column {label}")
+    return dataclasses.replace(joined(parts), place=place, form="tables", warnings=tuple(warnings))
 
 
-def _chosen(table: Table, shard: Shard, settings: Settings) -> Settings:
-    """Settings that name the columns of the first table."""
-    asked = with_only_label(table, settings)
-    name = packed_column(table, settings)
-    if name is not None:
-        asked = dataclasses.replace(asked, input_column=name, task="image")
-    columns = choose_columns(table, shard.folder, asked)
-    return dataclasses.replace(asked, input_column=columns.input, label_column=columns.label)
-
-
-def _is_labelled(shard: Shard, settings: Settings) -> bool:
-    """Tell a table that has a label in some row."""
-    table = shard.open()
-    name = settings.label_column
-    if name is None or name not in table.names:
+def _is_labelled(table: Table, name: str) -> bool:
+    """True of a table that has a label in some row."""
+    if name not in table.names:
         return False
     if any(value is not None for value in table.head.columns[name]):
         return True
     return any(value is not None for block in table.read([name]) for value in block.columns[name])
 
 
-# WebDataset shards: `.tar` archives in which files of one key are one example.
-#
-#     000001.jpg  000001.cls        an image and its class
-#     000002.png  000002.json       an image and an object, in which one key is the label
-#     000003.txt  000003.cls        a text and its class
-#
-# The key is the path up to the first dot of the name. Source: the WebDataset format,
-# https://github.com/webdataset/webdataset.
-
 _CLASS, _OBJECT, _TEXT = "cls", "json", "txt"
 _LABELS = (_CLASS, _OBJECT, _TEXT)
 _KEY = "__key__"
-_TAKEN = "read as WebDataset"
+# Marks the warning that says what of a WebDataset was taken.
+TAKEN = "read as WebDataset"
 _ROWS = 1000
 _MOST_LABEL_BYTES = 1 << 20
 
@@ -196,11 +180,6 @@ class Samples(NamedTuple):
     files: dict[str, Files]  # of each example, by key, in the order of the shard
     input: str  # what follows the key of the image or text
 
-    @property
-    def are_images(self) -> bool:
-        """Tell images from texts."""
-        return self.input != _TEXT
-
 
 def samples_of(folder: PackedFolder) -> Samples | None:
     """Group the files of an archive into examples; `None` where it is no WebDataset.
@@ -209,8 +188,8 @@ def samples_of(folder: PackedFolder) -> Samples | None:
     where all lie in one folder.
     """
     grouped: dict[str, Files] = {}
-    files = sorted((file for file, _ in walk(folder, TEXT_KIND) if isinstance(file, Stored)), key=_position)
-    for file in files:
+    stored = [file for file, _ in walk(folder, TEXT_KIND) if isinstance(file, Stored)]
+    for file in sorted(stored, key=lambda each: each.position):
         path = str(file)
         name, _, ending = posixpath.basename(path).partition(".")
         grouped.setdefault(posixpath.join(posixpath.dirname(path), name), {})[ending.lower()] = file
@@ -228,17 +207,10 @@ def samples_of(folder: PackedFolder) -> Samples | None:
     return Samples(folder.place, examples, chosen)
 
 
-def _position(file: Stored) -> int:
-    return file.position
-
-
 def list_samples(samples: Samples, settings: Settings) -> Listing:
     """List the examples of one shard.
 
-    Of `settings` it takes the column of labels: `cls`, `txt` or a key of the objects; by default `cls`, a
-    usual key, or `txt`.
-
-    Raises: `DataError` if an example has no input or no label.
+    The column of labels is `cls`, `txt` or a key of the objects; by default `cls`, a usual key, or `txt`.
     """
     missing = [key for key, files in samples.files.items() if samples.input not in files]
     if missing:
@@ -247,56 +219,35 @@ def list_samples(samples: Samples, settings: Settings) -> Listing:
             f"{quoted(missing[0])}; pack it again"
         )
     table = _table(samples)
-    label = settings.label_column or _label(table)
+    label = settings.label_column or _usual_label(table)
     asked = dataclasses.replace(settings, input_column=_KEY, label_column=label, task="image")
-    columns = choose_columns(table, Path(), asked)
-    reader = RowReader(table, columns)
-    for _ in reader.inputs():
-        pass
-    rows = reader.listing()
+    rows, _ = RowReader(table, choose_columns(table, Path(), asked)).all()
     inputs = [files[samples.input] for files in samples.files.values()]
+    where = f".{label} files" if label in (_CLASS, _TEXT) else f"key {quoted(label)} of .{_OBJECT} files"
+    nouns = "texts" if samples.input == _TEXT else "images"
+    sentence = f"{nouns} from .{samples.input} files, labels from {where} (--label-column names another)"
     listing = dataclasses.replace(
         rows,
         form="webdataset",
         sources=[str(file) for file in inputs],
         paths=inputs,
-        warnings=(f"{samples.place}: {_TAKEN}, {_sentence(samples, label)}",),
+        warnings=(f"{samples.place}: {TAKEN}, {sentence}",),
     )
-    return listing if samples.are_images else _with_texts(listing, inputs, settings)
+    return read_texts(listing, settings.encoding)[0] if samples.input == _TEXT else listing
 
 
-def _with_texts(listing: Listing, inputs: Sequence[File], settings: Settings) -> Listing:
-    """The same with the texts themselves."""
-    taker = TextTaker()
-    for content in contents(inputs):
-        taker.take_file(content, settings.encoding)
-    return dataclasses.replace(
-        listing, paths=None, texts=taker.finish(), problems=taker.problems(listing.sources)
-    )
-
-
-def is_about_samples(warning: str) -> bool:
-    """Tell the sentence that says what of a WebDataset was taken."""
-    return _TAKEN in warning
-
-
-def _sentence(samples: Samples, label: str) -> str:
-    """Name what was taken, for people."""
-    where = f".{label} files" if label in (_CLASS, _TEXT) else f"key {quoted(label)} of .{_OBJECT} files"
-    nouns = "images" if samples.are_images else "texts"
-    return f"{nouns} from .{samples.input} files, labels from {where} (--label-column names another)"
-
-
-def _label(table: Table) -> str:
+def _usual_label(table: Table) -> str:
     """The usual column of labels."""
     if _CLASS in table.names:
         return _CLASS
     found = [name for usual in LABEL_NAMES for name in table.names if name.lower() == usual]
     if found:
         return found[0]
-    others = [name for name in table.names if name not in (_KEY, _TEXT)]
-    if _TEXT in table.names or len(others) == 1:
-        return _TEXT if _TEXT in table.names else others[0]
+    if _TEXT in table.names:
+        return _TEXT
+    others = [name for name in table.names if name != _KEY]
+    if len(others) == 1:
+        return others[0]
     raise DataError(f"{table.place}: which key holds the labels? Name one with --label-column")
 
 
@@ -319,7 +270,7 @@ def _table(samples: Samples) -> Table:
 
 
 def _blocks(samples: Samples) -> Iterator[list[dict[str, object]]]:
-    """Rows of labels: what stands in the files beside each input."""
+    """Rows of labels, some at a time: what stands in the files beside each input."""
     wanted = [
         (key, ending, file)
         for key, files in samples.files.items()
@@ -344,9 +295,7 @@ def _blocks(samples: Samples) -> Iterator[list[dict[str, object]]]:
         yield block
 
 
-def _row(
-    pairs: Iterator[tuple[tuple[str, str, Stored], Path | bytes | DataError]],
-) -> dict[str, object]:
+def _row(pairs: Iterator[tuple[tuple[str, str, Stored], Path | bytes | DataError]]) -> dict[str, object]:
     """Contents of the files of one example."""
     row: dict[str, object] = {}
     for (_, ending, file), content in pairs:

@@ -1,8 +1,7 @@
 """Folders of any content, on the disk or in an archive: tables alone, or sidecar tables of images.
 
-Tables beside images: `metadata.csv` of an `imagefolder`, `train.csv` of a contest, labels of a folder.
-
-A column names the images: by their paths, their names, or their names without the ending (`id`). What a table
+Tables beside images are `metadata.csv` of an `imagefolder`, `train.csv` of a contest, labels of a folder. A
+column names the images: by their paths, their names, or their names without the ending (`id`). What a table
 names is looked for in its own folder, then in all folders below it.
 """
 
@@ -13,7 +12,7 @@ import posixpath
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +21,6 @@ from pellucid.data.data_files import IMAGE_KIND, IMAGE_SUFFIXES, TEXT_SUFFIX, Fi
 from pellucid.data.labels import MOST_ROWS
 from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
 from pellucid.data.reading.class_folders import (
-    has_class_folders,
     holds_texts,
     in_stored_order,
     read_folder,
@@ -50,7 +48,7 @@ from pellucid.data.tables.columns import choose_columns
 from pellucid.data.tables.table import Table
 from pellucid.data.tables.table_files import TABLE_SUFFIXES, is_table, open_table
 from pellucid.data.trees import Folder, PackedFolder, files_in, place_of, sub_folders, suffix_of, walk
-from pellucid.data.wording import count_of, quoted, some
+from pellucid.data.wording import count_of, quoted, some, some_quoted
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
@@ -63,14 +61,12 @@ _LOOKED_AT = 20
 _MOST_PLACES, _LONGEST_NAME = 50, 200
 # Columns tried as names of images where none is asked for: for each of them files are looked for.
 _MOST_COLUMNS = 1_000
+# What `datasets` keeps for itself beside a data set, as are row numbers after a shuffle (`cache-*.arrow`).
+_DESCRIPTIONS = frozenset({"dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json"})
 
 
 class ImageFinder:
-    """Every image of a folder, found by path, by name, or by name without its ending.
-
-    Args:
-        folder: it and all folders in it are gone through.
-    """
+    """Every image below a folder, found by path, by name, or by name without its ending."""
 
     def __init__(self, folder: Folder) -> None:
         before = f"{folder}/"
@@ -106,63 +102,60 @@ def _stem(path: str) -> str:
 
 
 class SidecarTable(NamedTuple):
-    """A table that lies beside images."""
+    """A table in the folder of images."""
 
     name: str  # its path in the folder
     table: Table
-    near: tuple[str, ...]  # folders in which its images are looked for first
+
+    @property
+    def near(self) -> tuple[str, ...]:
+        """Folders in which its images are looked for first: its own, and that of its name."""
+        own = posixpath.dirname(self.name)
+        return own, posixpath.join(own, posixpath.basename(self.name).split(".")[0])
 
 
-def sidecar_tables(folder: Folder) -> dict[str, File]:
+def _sidecar_tables(folder: Folder) -> dict[str, File]:
     """Tables of a folder that may say of which class its images are, by path in the folder.
 
     Empty where its sub-folders are classes, or splits of class folders.
     """
     folders = sub_folders(folder)
-    below = {
-        f"{name}/{file_name}": file
-        for name, sub in folders.items()
-        for file_name in _METADATA_FILES
-        if (file := _file_in(sub, file_name)) is not None
-    }
+    below: dict[str, File] = {}
+    for name, sub in folders.items():
+        for file_name in _METADATA_FILES:
+            if isinstance(sub, PackedFolder):
+                if file_name in sub.files:
+                    below[f"{name}/{file_name}"] = sub.files[file_name]
+            elif os.path.isfile(sub / file_name):
+                below[f"{name}/{file_name}"] = sub / file_name
     own = {name: file for name, file in files_in(folder).items() if is_table(Path(name))}
     metadata = {name: file for name, file in own.items() if _stem(name).lower() == _METADATA}
     if below or metadata:
         return {**metadata, **below}
-    if len(folders) > 1 and not all(_is_of_images(name) for name in folders):
+    if len(folders) > 1 and not all(map(_is_of_images, folders)):
         return {}
     if any(sub_folders(sub) for name, sub in folders.items() if name.lower() in SPLIT_OF_NAME):
         return {}
     return {name: file for name, file in own.items() if not is_submission(name)}
 
 
-def _file_in(folder: Folder, name: str) -> File | None:
-    """A file of a name in a folder, of which nothing else is looked at."""
-    if isinstance(folder, PackedFolder):
-        return folder.files.get(name)
-    return folder / name if os.path.isfile(folder / name) else None
-
-
 def _is_of_images(name: str) -> bool:
-    """Tell the name of a folder that says that it holds images, or a split of them, and no class."""
+    """True of a name of a folder that means images, or a split of them, and no class."""
     words = set(re.split(r"[^a-z]+", name.lower()))
     return bool(words & _OF_IMAGES or any(word in SPLIT_OF_NAME for word in words))
 
 
-def read_sidecar_tables(
+def _read_sidecar_tables(
     tables: Sequence[SidecarTable], images: ImageFinder, place: str, settings: Settings
 ) -> Listing | None:
-    """List the images that tables name; `None` where no table names any.
-
-    Raises: `DataError` if a row names no image, or it cannot be told which table or which column counts.
-    """
-    naming = [(each, name) for each in tables if (name := naming_column(each, images, settings)) is not None]
+    """List the images that tables name; `None` where no table names any."""
+    naming = [(each, name) for each in tables if (name := _naming_column(each, images, settings)) is not None]
     if not naming:
         return None
     naming.sort(key=lambda pair: split_of_path(pair[0].name) not in (TRAIN, UNDECIDED))
     splits = Counter(split_of_path(each.name) for each, _ in naming)
     if splits[UNDECIDED] and len(naming) > 1:
-        names = some([quoted(each.name) for each, _ in naming])
+        names = some_quoted(each.name for each, _ in naming)
         raise DataError(
             f"{place}: which table has the labels, {names}? Give it as DATA, or move the others away"
         )
@@ -172,17 +165,22 @@ def read_sidecar_tables(
             empty.append(each.name)
             continue
         asked = dataclasses.replace(settings, input_column=column, label_column=label, task="image")
-        part, label = list_named(each, images, asked)
+        part, label = _list_named(each, images, asked)
         parts.append(part)
     if not parts:
-        raise DataError(f"{place}: {some(list(map(quoted, empty)))} names images but has no column of labels")
+        raise DataError(f"{place}: {some_quoted(empty)} names images but has no column of labels")
     listing = joined(parts)
-    warnings = [*listing.warnings, *_left_out(listing, images, empty, place)]
+    warnings = list(listing.warnings)
+    number = len(images.files) - len(set(listing.paths or ()) & set(images.files.values()))
+    if number:
+        warnings.append(f"{place}: {count_of(number, 'image')} left out, having no label in any table")
+    if empty:
+        warnings.append(f"{place}: {some_quoted(empty)} left out, having no labels")
     return dataclasses.replace(listing, place=place, form="table beside images", warnings=tuple(warnings))
 
 
-def naming_column(beside: SidecarTable, images: ImageFinder, settings: Settings) -> str | None:
-    """The column of a table that names images: asked for, or of those that mostly do the one that tells most.
+def _naming_column(beside: SidecarTable, images: ImageFinder, settings: Settings) -> str | None:
+    """The column that names images: asked for, or of those that mostly do the one with the most different.
 
     Labels such as 0 and 1 may name images too, yet the same ones again and again.
     """
@@ -196,16 +194,11 @@ def naming_column(beside: SidecarTable, images: ImageFinder, settings: Settings)
     return max(different, key=lambda name: different[name]) if different else None
 
 
-def list_named(beside: SidecarTable, images: ImageFinder, settings: Settings) -> tuple[Listing, str]:
-    """List the images of one table, and the column of the labels.
-
-    Raises: `DataError` if a row names none of them.
-    """
+def _list_named(beside: SidecarTable, images: ImageFinder, settings: Settings) -> tuple[Listing, str]:
+    """List the images of one table, and the column of the labels."""
     table = beside.table
     columns = choose_columns(table, Path(), settings)
-    reader = RowReader(table, columns)
-    values = [value for block in reader.inputs() for value in block]
-    rows = reader.listing()
+    rows, values = RowReader(table, columns).all()
     found = [images.find(value, beside.near) for value in values]
     missing = [
         f"row {source.rpartition(':')[2]} ({quoted(str(value))})"
@@ -221,33 +214,21 @@ def list_named(beside: SidecarTable, images: ImageFinder, settings: Settings) ->
         Path(str(value)) if path is None else images.files[path]
         for value, path in zip(values, found, strict=True)
     ]
-    splits, why = _splits(beside, found, rows.splits if columns.split is not None else None)
-    listing = dataclasses.replace(
-        rows,
-        splits=splits,
-        paths=paths,
-        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}{why}; {FLAGS}"),
-    )
-    return listing, columns.label
+    # Splits: by a column, the table's name, or the folders of all images.
+    splits, why = rows.splits, ""
+    if columns.split is None:
+        split = split_of_path(beside.name)
+        of_folders = [split_of_path(posixpath.dirname(path)) if path else UNDECIDED for path in found]
+        if split:
+            splits, why = [split] * len(rows), f"; the {split} split, by the name {quoted(beside.name)}"
+        elif all(of_folders):
+            splits, why = of_folders, "; splits by the folders of the images"
+    warnings = (*table.warnings, f"{table.place}: {columns.sentence()}{why}; {FLAGS}")
+    return dataclasses.replace(rows, splits=splits, paths=paths, warnings=warnings), columns.label
 
 
-def _splits(
-    beside: SidecarTable, found: Sequence[str | None], own: Sequence[str] | None
-) -> tuple[Sequence[str], str]:
-    """Splits of rows: by a column, the table's name, or the folders of all images; and words about it."""
-    if own is not None:
-        return own, ""
-    split = split_of_path(beside.name)
-    if split:
-        return [split] * len(found), f"; the {split} split, by the name {quoted(beside.name)}"
-    of_folders = [split_of_path(posixpath.dirname(path)) if path else UNDECIDED for path in found]
-    if all(of_folders):
-        return of_folders, "; splits by the folders of the images"
-    return [UNDECIDED] * len(found), ""
-
-
-def names_images_nearby(table: Table, folder: Path, settings: Settings) -> bool:
-    """Tell a table whose images lie in folders below its own, or are named without their ending."""
+def _names_images_nearby(table: Table, folder: Path, settings: Settings) -> bool:
+    """True of a table whose images lie in folders below its own, or are named without their ending."""
     if settings.task == "text" or table.images or settings.generates:
         return False
     asked = settings.input_column
@@ -272,68 +253,44 @@ def _may_name(value: object) -> bool:
 
 
 def _is_nearby(value: str, places: Sequence[Path]) -> bool:
-    """Tell the name of an image in one of some folders."""
+    """True of the name of an image in one of some folders."""
     endings = [""] if ends_like_image(value) else IMAGE_SUFFIXES
     return any(os.path.isfile(f"{place}/{value}{ending}") for place in places for ending in endings)
 
 
-def _left_out(listing: Listing, images: ImageFinder, empty: Sequence[str], place: str) -> Iterator[str]:
-    """Say which images and tables have no labels."""
-    number = len(images.files) - len(set(listing.paths or ()) & set(images.files.values()))
-    if number:
-        yield f"{place}: {count_of(number, 'image')} left out, having no label in any table"
-    if empty:
-        yield f"{place}: {some(list(map(quoted, empty)))} left out, having no labels"
-
-
-# Folders of any content, on the disk or in an archive: what lies there decides how they are read.
-
-_DESCRIPTIONS = frozenset({"dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json"})
-
-
 def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
-    """List what a folder holds: tables of splits, or class folders of images or of texts.
-
-    Raises: `DataError` if it holds nothing of the kind, or cannot be used as it is.
-    """
+    """List what a folder holds: tables of splits, or class folders of images or of texts."""
     pairs = pairs_in(folder) if settings.task != "image" else None
     if pairs is not None and pairs.found:
         return read_pairs(pairs, place, settings)
-    tables = tables_alone(folder)
+    tables = _tables_alone(folder)
     names = [file for file in tables if is_class_names(file)]
     if len(tables) > len(names):
         listing = _read_tables(folder, [file for file in tables if file not in names], place, settings)
         return with_class_names(listing, names[0], settings) if len(names) == 1 else listing
-    beside = (
-        None
-        if settings.task == "text" or settings.generates
-        else _read_images_with_tables(folder, place, settings)
-    )
-    if beside is not None:
-        return in_stored_order(beside)
+    if settings.task != "text" and not settings.generates:
+        beside = _read_images_with_tables(folder, place, settings)
+        if beside is not None:
+            return in_stored_order(beside)
     if settings.task == "text" or (settings.task == "auto" and holds_texts(folder)):
         return read_text_folder(folder, place, settings)
-    if settings.generates and not has_class_folders(folder):
+    if settings.generates and not sub_folders(folder):
         return in_stored_order(read_unlabelled(folder, place))
     return in_stored_order(read_folder(folder, place, IMAGE_KIND, settings.class_depth))
 
 
-def tables_alone(folder: Folder) -> list[File]:
+def _tables_alone(folder: Folder) -> list[File]:
     """Tables in a folder and its sub-folders, where there is neither an image nor a text file beside them."""
     found = []
     for file, is_image in walk(folder, IMAGE_KIND):
         is_loose = "/" not in place_of(file).removeprefix(f"{folder}/")
         if is_image or (suffix_of(file) == TEXT_SUFFIX and not is_loose):
             return []
-        if is_table(Path(str(file))) and not is_submission(str(file)) and not _is_left_by_datasets(file):
+        name = posixpath.basename(str(file))
+        is_left = name in _DESCRIPTIONS or (name.startswith("cache-") and name.endswith(".arrow"))
+        if is_table(Path(str(file))) and not is_submission(str(file)) and not is_left:
             found.append(file)
     return found
-
-
-def _is_left_by_datasets(file: File) -> bool:
-    """Tell what `datasets` keeps for itself beside a data set: descriptions, row numbers after a shuffle."""
-    name = posixpath.basename(str(file))
-    return name in _DESCRIPTIONS or (name.startswith("cache-") and name.endswith(".arrow"))
 
 
 def _read_tables(folder: Folder, tables: list[File], place: str, settings: Settings) -> Listing:
@@ -350,18 +307,15 @@ def _read_tables(folder: Folder, tables: list[File], place: str, settings: Setti
 
 
 def read_table(path: Path, place: str, settings: Settings) -> Listing:
-    """List the images or texts of one table, given by itself.
-
-    Raises: `DataError` if it cannot be used as it is.
-    """
+    """List the images or texts of one table, given by itself."""
     table = open_table(path, place, settings.encoding)
-    if names_images_nearby(table, path.parent, settings):
-        beside = SidecarTable(path.name, table, near_of(path.name))
+    if _names_images_nearby(table, path.parent, settings):
+        beside = SidecarTable(path.name, table)
         images = ImageFinder(path.parent)
-        column = naming_column(beside, images, settings)
+        column = _naming_column(beside, images, settings)
         if column is not None:
             asked = dataclasses.replace(settings, input_column=column, task="image")
-            listing, _ = list_named(beside, images, asked)
+            listing, _ = _list_named(beside, images, asked)
             return dataclasses.replace(listing, form="table beside images")
     listing = list_table(table, path.parent, settings)
     names = [path.parent / name for name in CLASS_NAMES if name != path.name.lower()]
@@ -369,15 +323,9 @@ def read_table(path: Path, place: str, settings: Settings) -> Listing:
     return with_class_names(listing, found[0], settings) if len(found) == 1 else listing
 
 
-def near_of(name: str) -> tuple[str, ...]:
-    """Folders in which the images of a table are looked for first: its own, and that of its name."""
-    own = posixpath.dirname(name)
-    return own, posixpath.join(own, posixpath.basename(name).split(".")[0])
-
-
 def _read_images_with_tables(folder: Folder, place: str, settings: Settings) -> Listing | None:
     """Read the images that tables beside them name; `None` where there is no such table."""
-    found = sidecar_tables(folder)
+    found = _sidecar_tables(folder)
     if not found:
         return None
     images = ImageFinder(folder)
@@ -385,22 +333,21 @@ def _read_images_with_tables(folder: Folder, place: str, settings: Settings) -> 
         tables, unreadable = [], []
         for number, (name, file) in enumerate(found.items()):
             try:
-                table = _opened(on_disk(file, Path(temporary), number), file, settings)
+                tables.append(
+                    SidecarTable(name, _opened(on_disk(file, Path(temporary), number), file, settings))
+                )
             except DataError as error:  # perhaps it is no table of images at all
                 unreadable.append(error)
-            else:
-                tables.append(SidecarTable(name, table, near_of(name)))
-        listing = read_sidecar_tables(tables, images, place, settings)
-    if listing is None and unreadable and not has_class_folders(folder):
+        listing = _read_sidecar_tables(tables, images, place, settings)
+    if listing is None and unreadable and not sub_folders(folder):
         raise unreadable[0]
     if listing is None:
         return None
-    said = (f"left out: {error}" for error in unreadable)
-    return dataclasses.replace(listing, warnings=(*listing.warnings, *said))
+    return listing.with_warnings(*(f"left out: {error}" for error in unreadable))
 
 
 def _opened(path: Path, file: File, settings: Settings) -> Table:
-    """Begin to read a table."""
+    """Begin to read a table; one of images in an archive is refused, since they are not found again there."""
     table = open_table(path, place_of(file), settings.encoding)
     if table.images and isinstance(file, Stored):
         raise DataError(

@@ -3,7 +3,6 @@
 import codecs
 import contextlib
 import functools
-import gzip
 import io
 import itertools
 import os
@@ -65,7 +64,7 @@ def _is_bomb(path: Path, identity: tuple[int, ...], limit: int) -> bool:
     del identity
     found = 0
     # Damage is named where the rows are read.
-    with contextlib.suppress(OSError, EOFError, zlib.error), gzip.open(path) as unpacked:
+    with contextlib.suppress(OSError, EOFError, zlib.error), Unpacking(open_regular(path)) as unpacked:
         while found <= limit and (block := unpacked.read(BLOCK)):
             found += len(block)
     return found > limit

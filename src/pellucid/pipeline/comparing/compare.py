@@ -50,11 +50,10 @@ _FORMAT = 2
 
 
 class Training(NamedTuple):
-    """One training of a variant: its seed, its fold from 1 on, the data so divided, and what came of it."""
+    """One training of a variant: its seed, its fold from 1 on, and its outcome."""
 
     seed: int
     fold: int
-    data: Dataset
     fit: Fit
 
     @property
@@ -172,7 +171,34 @@ def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stage
     journal.begin()
     make_folder(folder.checkpoints)
     found = _train(variants, design, divided, folder.checkpoints / "trainings", stages)
-    standings = _write(folder, variants, design, found, (dataset, check), journal.content)
+    every = [part for seed in design.seed_numbers() for part in divided(seed)]
+    train, test = (float(np.mean([len(getattr(part, of)) for part in every])) for of in ("train", "test"))
+    measure = dataset.target.decides(settings.metric)
+    scores = {name: [each.scores[measure.key] for each in trained] for name, trained in found.items()}
+    standings = rank(scores, train, test, measure)
+    metrics = {
+        "format": _FORMAT,
+        "task": task_name(dataset),
+        "seed": settings.seed,
+        "classes": list(dataset.classes),
+        "data": check.metrics(),
+        "compare": {
+            "varied": {name: list(values) for name, values in design.vary.items()},
+            "metric": measure.key,
+            "larger_is_better": not measure.is_error,
+            "seeds": design.seed_numbers(),
+            "folds": design.folds,
+            "trainings": design.trainings,
+            "train": round(train),
+            "judged": round(test),
+            "set_aside": len(dataset.test),
+            "best": standings.best,
+            "verdict": standings.sentence(),
+            "variants": {each.name: _entry(each, found[each.name], standings) for each in variants},
+            "comparisons": [each.to_json() for each in standings.contrasts],
+        },
+    }
+    _write(folder, metrics, found, design, journal.content)
     folder.prune()
     # Print the standings, where the report lies, and the command that trains the best variant.
     best = next(variant for variant in variants if variant.name == standings.best)
@@ -321,11 +347,11 @@ def _train_on_folds(
     """Train a variant with one seed on every fold, or take over what was finished before."""
     name = f"{hashlib.sha256(variant.name.encode()).hexdigest()[:16]}-seed-{seed}-fold"
     fits = fitted_on_folds(dataclasses.replace(variant.settings, seed=seed), parts, kept / name)
-    for fold, part in enumerate(parts, start=1):
+    for fold in range(1, len(parts) + 1):
         words = f"{variant.name}, seed {seed}, fold {fold}"
         show(words)
         try:
-            yield Training(seed, fold, part, next(fits))
+            yield Training(seed, fold, next(fits))
         except DivergedError as error:
             raise DivergedError(f"{words}: {error}") from error
 
@@ -358,16 +384,24 @@ def command_line(
     return shlex.join(words if seeds is None else [*words, "--seeds", str(seeds)])
 
 
+def _entry(variant: Variant, trained: Sequence[Training], standings: Standings) -> dict[str, Any]:
+    """A variant's entry in `metrics.json`."""
+    fits = [each.fit for each in trained]
+    return {
+        "settings": dict(variant.varied),
+        "mean": standings.means[variant.name]._asdict(),
+        "scores": [{"seed": each.seed, "fold": each.fold, **each.scores} for each in trained],
+        "steps": round(float(np.mean([each.steps for each in trained]))),
+        "epochs": round(float(np.mean([len(each.history) for each in fits]))),
+        "train_seconds": round(float(np.mean([each.seconds for each in fits])), 3),
+        "parameters": round(float(np.mean([each.parameters for each in fits]))),
+    }
+
+
 def _write(
-    folder: RunFolder,
-    variants: Sequence[Variant],
-    design: Design,
-    found: Found,
-    data: tuple[Dataset, Check],
-    config: Mapping[str, Any],
-) -> Standings:
-    """Rank the variants, write history and report, and `metrics.json` last of all, which marks the end."""
-    metrics, standings = _metrics(variants, design, found, data)
+    folder: RunFolder, metrics: dict[str, Any], found: Found, design: Design, config: Mapping[str, Any]
+) -> None:
+    """Write history and report, and `metrics.json` last of all, which marks the end."""
     lines = "".join(
         json.dumps({"variant": name, "seed": each.seed, "fold": each.fold, **record}, allow_nan=False) + "\n"
         for name, trained in found.items()
@@ -384,57 +418,3 @@ def _write(
     )
     write_file(folder.path / "report.html", render_comparison(facts).encode())
     folder.write_json("metrics.json", metrics)
-    return standings
-
-
-def _metrics(
-    variants: Sequence[Variant], design: Design, found: Found, data: tuple[Dataset, Check]
-) -> tuple[dict[str, Any], Standings]:
-    """The content of `metrics.json`, and the standings in it."""
-    dataset, check = data
-    everything = [each.data for trained in found.values() for each in trained]
-    train, test = (
-        float(np.mean([len(getattr(each, part)) for each in everything])) for part in ("train", "test")
-    )
-    measure = dataset.target.decides(design.settings.metric)
-    scores = {name: [each.scores[measure.key] for each in trained] for name, trained in found.items()}
-    standings = rank(scores, train, test, measure)
-
-    def mean(numbers: Sequence[float]) -> float:
-        return float(np.mean(numbers))
-
-    entries = {}
-    for variant in variants:
-        trained = found[variant.name]
-
-        entries[variant.name] = {
-            "settings": dict(variant.varied),
-            "mean": standings.means[variant.name]._asdict(),
-            "scores": [{"seed": each.seed, "fold": each.fold, **each.scores} for each in trained],
-            "steps": round(mean([each.steps for each in trained])),
-            "epochs": round(mean([len(each.fit.history) for each in trained])),
-            "train_seconds": round(mean([each.fit.seconds for each in trained]), 3),
-            "parameters": round(mean([each.fit.parameters for each in trained])),
-        }
-    return {
-        "format": _FORMAT,
-        "task": task_name(dataset),
-        "seed": design.settings.seed,
-        "classes": list(dataset.classes),
-        "data": check.metrics(),
-        "compare": {
-            "varied": {name: list(values) for name, values in design.vary.items()},
-            "metric": measure.key,
-            "larger_is_better": not measure.is_error,
-            "seeds": design.seed_numbers(),
-            "folds": design.folds,
-            "trainings": design.trainings,
-            "train": round(train),
-            "judged": round(test),
-            "set_aside": len(dataset.test),
-            "best": standings.best,
-            "verdict": standings.sentence(),
-            "variants": entries,
-            "comparisons": [each.to_json() for each in standings.contrasts],
-        },
-    }, standings

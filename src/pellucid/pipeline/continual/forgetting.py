@@ -123,11 +123,8 @@ def on_all_classes(
     """
     if not old.examples:
         return None
-    labels = [dataset.labels[dataset.test], old.labels(dataset.classes)]
-    truth, answered = (
-        np.concatenate(labels),
-        np.concatenate([new, old.answers(candidate.model, dataset.classes)]),
-    )
+    truth = np.concatenate([dataset.labels[dataset.test], old.labels(dataset.classes)])
+    answered = np.concatenate([new, old.answers(candidate.model, dataset.classes)])
     matrix = confusion_matrix(truth, answered.argmax(axis=1), len(dataset.classes))
     return {
         "model": candidate.name,

@@ -405,7 +405,7 @@ def rehearsed(material: Dataset, old: Sequence[Dataset], seed: int) -> Rehearsal
     labels = [labels_among(material.classes, each) for each in old]
     draws = generator(seed, Purpose.REHEARSAL)
 
-    def fresh(part: str) -> list[Int64[np.ndarray, " fresh"]]:
+    def fresh(part: str) -> list[Int64[np.ndarray, " _"]]:
         """Positions in a split of each data set whose content is not in the new data."""
         found = []
         for each in old:
@@ -415,7 +415,7 @@ def rehearsed(material: Dataset, old: Sequence[Dataset], seed: int) -> Rehearsal
             found.append(np.array(kept, np.int64))
         return found
 
-    def drawn(pool: Sequence[Int64[np.ndarray, " fresh"]], wanted: int) -> list[Int64[np.ndarray, " drawn"]]:
+    def drawn(pool: Sequence[Int64[np.ndarray, " _"]], wanted: int) -> list[Int64[np.ndarray, " _"]]:
         """So many of the positions of each data set, each class giving its share."""
         every, owners = np.concatenate(pool), np.repeat(np.arange(len(pool)), [len(each) for each in pool])
         values = np.concatenate([of[positions] for of, positions in zip(labels, pool, strict=True)])

@@ -49,11 +49,8 @@ class Maker(Protocol):
 class _Halves(NamedTuple):
     """Images that every maker is measured with, and their classes.
 
-    Attributes:
-        train: real images to learn from, with `labels`.
-        first: held-out images that made ones are compared with.
-        second: as many others, in place of a perfect generator.
-        tested: all held-out images.
+    Made images are compared with `first`, of the held-out ones; `second`, as many others, are in place of a
+    perfect generator; classifiers learn from `train`, of the classes `labels`, and answer all held out.
     """
 
     train: Images

@@ -80,20 +80,18 @@ def modules_of(rooms: Mapping[str, Sequence[str]], folder: Traversable) -> list[
 def joined(modules: Iterable[str], *, waits: bool = False) -> str:
     """Join modules, each of which imports only from those before it, into one script.
 
-    `waits` is true where a module has to wait for something before the next one may begin.
-
-    The files are modules with types for those who change and check them. Without the words for that they
-    share one function's names, so that one script with one checksum does for the page's policy.
+    Without their imports, exports and types they share one function's names, so that one script with one
+    checksum does for the page's policy. `waits` is true where a module has to wait for something before the
+    next one may begin.
     """
     parts = [_JS_EXPORT.sub("", _JS_TYPES.sub("", _JS_IMPORT.sub("", module))) for module in modules]
     function = "async () =>" if waits else "() =>"
     return f'"use strict";\n({function} {{\n' + "\n".join(parts) + "})();\n"
 
 
-# Formulas as MathML, which browsers draw by themselves: from the small part of LaTeX that layers use.
-#
-# Understood are letters, numbers and signs, `_{}` and `^{}`, `\frac{}{}`, `\sqrt{}`, `\sum`, `\max`, Greek
-# letters and some signs by name. Anything else is an error, so that no formula is shown by halves.
+# Formulas as MathML, which browsers draw by themselves, from the LaTeX that layers use: letters, numbers and
+# signs, `_{}` and `^{}`, `\frac{}{}`, `\sqrt{}`, `\sum`, `\max`, Greek letters and some signs by name.
+# Anything else is an error, so that no formula is shown incompletely.
 
 _LATEX_TOKEN = re.compile(r"\\[a-zA-Z]+|\d+(?:\.\d+)?(?:e-?\d+)?|[a-zA-Z]|\S")
 _LATEX_LETTERS = {
@@ -125,7 +123,7 @@ _NAMED_SIGNS = {*_LATEX_LETTERS, *_LATEX_SIGNS, *_FUNCTIONS, *_ACCENTS}
 
 
 def mathml(latex: str) -> Markup:
-    """Write a formula, its lines parted by two backslashes, as a `math` element for each line.
+    """Write a formula, its lines separated by two backslashes, as a `math` element for each line.
 
     Raises: `ValueError` if something in it is not understood.
     """
@@ -170,7 +168,7 @@ class _Reader:
         return self._atom(self._next())
 
     def _scripted(self) -> Markup:
-        """Read one thing with what stands below and above it."""
+        """Read one thing with its subscript and superscript."""
         token = self._next()
         base = self._atom(token)
         scripts = {}
@@ -188,7 +186,7 @@ class _Reader:
         return Markup("<{0}>{1}{2}</{0}>").format(Markup(name), base, Markup("").join(inside))
 
     def _named(self, command: str) -> Markup:
-        """A sum, letter, sign or function by its name; space parts a function from what it is of."""
+        """A sum, letter, sign or function by its name; space separates a function from its argument."""
         if command in _ACCENTS:
             return Markup("<mo movablelimits='false'>{}</mo>").format(_ACCENTS[command])
         if command in _LATEX_LETTERS:
@@ -199,7 +197,7 @@ class _Reader:
         return Markup("<mi>{}</mi>{}").format(command, space)
 
     def _atom(self, token: str) -> Markup:
-        """One letter, number, sign, fraction or root, or what stands in brackets.
+        """One letter, number, sign, fraction or root, or what is in brackets.
 
         Raises ValueError: it is none of these.
         """

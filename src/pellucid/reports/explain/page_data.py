@@ -1,4 +1,4 @@
-"""Data of an explain page: every number in one run of bytes, and what its script learns of the layers."""
+"""Data of an explain page: every number in one run of bytes, and what its script needs of the layers."""
 
 import base64
 from collections.abc import Mapping
@@ -27,30 +27,18 @@ _FEWEST = 4
 
 
 class Packed:
-    """Arrays one behind the other.
-
-    Attributes:
-        places: name to where it begins, its shape and, where not all is kept, which of its rows are.
-        left_out: whether values or weights were left out for want of room.
-        gradients_left_out: whether gradients were.
-        count: of the numbers that are kept.
-    """
-
-    places: dict[str, dict[str, Any]]
-    left_out: bool
-    gradients_left_out: bool
-    count: int
+    """Arrays one behind the other."""
 
     def __init__(self) -> None:
-        self.places, self.count = {}, 0
+        # By name where an array begins, its shape and, where not all is kept, which of its rows are.
+        self.places: dict[str, dict[str, Any]] = {}
+        self.count = 0  # numbers that are kept
+        # Whether values or weights were left out for want of room, and whether gradients were.
         self.left_out = self.gradients_left_out = False
         self._parts: list[bytes] = []
 
     def add(self, name: str, array: Shaped[np.ndarray, "..."], kept: np.ndarray | None = None) -> None:
-        """Keep an array, or some of its rows, under the name by which the page finds it.
-
-        `kept` are indices along the first axis; all by default.
-        """
+        """Keep an array, or the rows of indices `kept`, under the name by which the page finds it."""
         stored = np.ascontiguousarray(array if kept is None else array[kept], "<f4")
         place: dict[str, Any] = {"at": self.count, "shape": list(array.shape)}
         if kept is not None:
@@ -80,12 +68,10 @@ def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
     weights = {name: opened.weights[name] for name in taken}
     rows = _rows_read(opened)
     backward = explanation.backward
-    gradients = {
-        f"gradient:{name}": backward.gradients[name][0]
-        for name in opened.values
-        if backward is not None and name in backward.gradients
-    }
+    gradients = {}
     if backward is not None:
+        found = [name for name in opened.values if name in backward.gradients]
+        gradients = {f"gradient:{name}": backward.gradients[name][0] for name in found}
         for name, (of_inputs, of_state) in backward.sums.items():
             gradients |= {f"sums:{name}": of_inputs, f"state-sums:{name}": of_state}
     needed = [_bytes(values, {}), _bytes(weights, rows), _bytes(gradients, {})]
@@ -100,15 +86,23 @@ def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
     of_weights = _store(packed, weights, rows, shares[1], opened)
     packed.left_out = of_values or of_weights
     packed.gradients_left_out = _store(packed, gradients, {}, shares[2], opened)
-    _store_by_autograd(packed, explanation, rows, whole - 4 * packed.count)
+    # Gradients of weights by torch, the small tensors first, as far as they fit.
+    left = whole - 4 * packed.count
+    if explanation.checker is not None and backward is not None:
+        by_torch = {name: backward.by_autograd[name] for name in explanation.checker.names}
+        for name in sorted(by_torch, key=lambda name: by_torch[name].size):
+            size = _bytes({name: by_torch[name]}, rows)
+            if size <= left:
+                packed.add(f"autograd:{name}", by_torch[name], rows.get(name))
+                left -= size
     return packed
 
 
 def _store_attention(packed: Packed, values: dict[str, np.ndarray], budget: int, opened: Opened) -> int:
-    """Move the maps of attention into the page, of each layer as many heads as fit, and what they come from.
+    """Move attention maps into the page, of each layer as many heads as fit, and what they come from.
 
-    They come before all else: a map says what a sentence's meaning is made of, and any of its numbers opens
-    with the queries and keys of all tokens. Returns how many bytes were stored.
+    They come first, since any number of a map opens with the queries and keys of all tokens. Returns how many
+    bytes were stored.
     """
     before = packed.count
     lines = [line for line in opened.lines if line.kind == "attention-weights"]
@@ -125,26 +119,12 @@ def _store_attention(packed: Packed, values: dict[str, np.ndarray], budget: int,
     return 4 * (packed.count - before)
 
 
-def _store_by_autograd(
-    packed: Packed, explanation: Explanation, rows: Mapping[str, np.ndarray], budget: int
-) -> None:
-    """Store the gradients of weights by torch, the small tensors first, as far as they fit."""
-    if explanation.checker is None or explanation.backward is None:
-        return
-    found = {name: explanation.backward.by_autograd[name] for name in explanation.checker.names}
-    for name in sorted(found, key=lambda name: found[name].size):
-        size = _bytes({name: found[name]}, rows)
-        if size <= budget:
-            packed.add(f"autograd:{name}", found[name], rows.get(name))
-            budget -= size
-
-
 def _bytes(arrays: Mapping[str, np.ndarray], rows: Mapping[str, np.ndarray]) -> int:
     return sum(4 * (array[rows[name]] if name in rows else array).size for name, array in arrays.items())
 
 
 def _rows_read(opened: Opened) -> dict[str, np.ndarray]:
-    """Of tables of vectors, the rows of the ids that stand in the text: no unit needs another."""
+    """Of tables of vectors, the rows of the ids that are in the text: no unit needs another."""
     rows = {}
     for line in opened.lines:
         if line.kind == "places":
@@ -171,14 +151,13 @@ def _store(
     Returns whether anything had to be left out.
     """
     wanted = {name: array[rows[name]] if name in rows else array for name, array in arrays.items()}
-    total = sum(4 * each.size for each in wanted.values())
+    total = _bytes(wanted, {})
     large = {name: 4 * each.size for name, each in wanted.items() if 4 * each.size > _SMALL}
     share, fewest = 1.0, _FEWEST
     if total > budget:
         room = max(0, budget - (total - sum(large.values())))
         share = room / max(1, sum(large.values()))
         maps = [name for name in large if wanted[name].ndim > 2]
-        # Bytes of so many rows of each of some arrays.
         while fewest > 1 and sum(4 * wanted[name][:fewest].size for name in maps) > room:
             fewest //= 2
     for name, array in arrays.items():
@@ -208,14 +187,12 @@ def _loudest(opened: Opened, name: str, array: np.ndarray) -> np.ndarray:
     return np.argsort(-loudness, kind="stable")
 
 
-# Description of a network for the page's script: layers, receptive fields, places of the numbers.
-
-# Lines that hold no numbers to look at, or that are not opened.
+# Lines without numbers to look at, or that are not opened.
 HIDDEN = ("present", "turned-places", CLOSED)
 
 
 def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
-    """Everything the script needs but the numbers themselves."""
+    """Everything the page's script needs but the numbers: layers, receptive fields, places of the numbers."""
     opened = explanation.opened
     assert opened is not None  # asked for opened networks only
     fields = fields_of_all(opened)
@@ -255,7 +232,9 @@ def _layer(
             if not (name in opened.by_name and opened.by_name[name].kind in HIDDEN)
         ],
         "weights": [name for name in line.takes if name in opened.weights],
-        "settings": _plain(line.settings),
+        "settings": {
+            name: list(value) if isinstance(value, tuple) else value for name, value in line.settings.items()
+        },
         "declaration": record.declaration,
         "shape": list(record.output_shape),
         "hidden": record.kind in HIDDEN,
@@ -265,24 +244,14 @@ def _layer(
     }
 
 
-def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
-
-
-# Of a network that is too large for a page: some units of every layer, opened beforehand.
-
-# Units of a layer that are opened: the loudest of the loudest channels.
+# Units of a layer that are opened beforehand where a network is too large for a page: the loudest of the
+# loudest channels.
 UNITS = 4
-
 _LARGEST_PATCH = 16_384
 
 
 def chosen_units(explanation: Explanation, packed: Packed) -> dict[str, list[dict[str, Any]]]:
-    """Open some units of every layer, for pages that do not hold every number.
-
-    Calculations by layer, in the form in which the script makes them itself; none where the page holds
-    everything.
-    """
+    """Calculations of some units by layer, as the script makes them; none where the page has every number."""
     opened = explanation.opened
     if opened is None or not packed.left_out:
         return {}
@@ -312,7 +281,7 @@ def loudest_units(values: np.ndarray) -> list[tuple[int, ...]]:
 
 
 def _unit_data(found: Arithmetic, name: str, packed: Packed) -> dict[str, Any]:
-    """A calculation as JSON; its long parts stand among the numbers of the page."""
+    """A calculation as JSON; its long parts are among the numbers of the page."""
     weighings = []
     for number, weighing in enumerate(found.weighings):
         packed.add(f"{name}:{number}:patch", weighing.patch.ravel())
