@@ -131,6 +131,7 @@ CASES: dict[str, list[Case]] = {
         Case((draw(4, 3), draw(2, 3), draw(2)), functional.linear),
         Case((draw(4, 3), draw(2, 3)), functional.linear),
         Case((draw(2, 5, 3), draw(2, 3), draw(2)), functional.linear),
+        Case((draw(2, 2, 4, 3), draw(2, 3), draw(2)), functional.linear),
     ],
     "convolution": [
         Case((MAPS, draw(2, 3, 2, 3), draw(2)), functional.conv2d),

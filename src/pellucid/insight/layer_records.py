@@ -141,7 +141,7 @@ def _mixture_density(sizes: _Sizes) -> str:
 
 
 def _layer_norm(sizes: _Sizes) -> str:
-    index, count = {1: "o", 2: "t o"}[len(sizes.given)], sizes.given[-1]
+    index, count = {1: "o", 2: "t o", 3: "r c o"}[len(sizes.given)], sizes.given[-1]
     place = index.removesuffix("o")
     return (
         rf"y_{{{index}}} = \gamma_{{o}} \frac{{x_{{{index}}} - \mu_{{{place}}}}}"

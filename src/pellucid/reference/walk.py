@@ -134,7 +134,11 @@ LAYERS: dict[str, Layer] = {
         dense.dense,
         dense.dense_backward,
         Declaration(
-            ("y[o] = W[o,i] * x[i] + b[o]", "y[t,o] = W[o,i] * x[t,i] + b[o]"),
+            (
+                "y[o] = W[o,i] * x[i] + b[o]",
+                "y[t,o] = W[o,i] * x[t,i] + b[o]",
+                "y[r,c,o] = W[o,i] * x[r,c,i] + b[o]",  # maps of a backbone whose channels come last
+            ),
             which=lambda sizes: len(sizes.shape) - 1,
         ),
     ),
