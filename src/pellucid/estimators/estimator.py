@@ -68,6 +68,7 @@ class Estimator(
         TARGET: value of the setting `target`.
         PARAMETERS: names of the settings that are its parameters, beside those of every estimator.
         MODELS: admitted values of `model`, the default first.
+        seed: of every random draw; the other parameters likewise.
         model_: the trained model; absent before `fit`.
         n_features_in_: numbers in a feature vector; absent where others are taken.
         history_: one record for each epoch; empty for a classical model.

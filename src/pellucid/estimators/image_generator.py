@@ -49,7 +49,7 @@ class ImageGenerator(Estimator):
         (5, 8, 8)
         >>> generator.transform(digits.images[:7]).shape
         (7, 16)
-    """  # noqa: DOC602, DOC603  attributes that fit sets
+    """  # noqa: DOC601, DOC602, DOC603  attributes that fit sets
 
     KIND = IMAGES
     PARAMETERS = OF_GENERATORS

@@ -266,7 +266,7 @@ class ImageClassifier(Classifier):
         (5, 10)
         >>> classifier.score(digits.images[900:], digits.target[900:]) > 0.85
         True
-    """  # noqa: DOC602, DOC603  attributes that fit sets
+    """  # noqa: DOC601, DOC602, DOC603  attributes that fit sets
 
     KIND = IMAGES
     PARAMETERS = f"{OF_PREDICTORS} {OF_CLASSIFIERS} {OF_IMAGES}"
@@ -315,7 +315,7 @@ class ImageRegressor(Regressor):
         (142,)
         >>> regressor.score(rows[300:], progression[300:]) > 0.3
         True
-    """  # noqa: DOC602, DOC603  attributes that fit sets
+    """  # noqa: DOC601, DOC602, DOC603  attributes that fit sets
 
     KIND = IMAGES
     PARAMETERS = f"{OF_PREDICTORS} {OF_IMAGES}"
@@ -363,7 +363,7 @@ class TextClassifier(Classifier):
         ['good', 'bad']
         >>> classifier.predict_proba(["what a fine story"]).shape
         (1, 2)
-    """  # noqa: DOC602, DOC603  attributes that fit sets
+    """  # noqa: DOC601, DOC602, DOC603  attributes that fit sets
 
     KIND = TEXTS
     PARAMETERS = f"{OF_PREDICTORS} {OF_CLASSIFIERS} {OF_TEXTS}"
@@ -409,7 +409,7 @@ class TextRegressor(Regressor):
         >>> fine, dull = regressor.predict(["what a fine story", "so dull"])
         >>> bool(fine > dull)
         True
-    """  # noqa: DOC602, DOC603  attributes that fit sets
+    """  # noqa: DOC601, DOC602, DOC603  attributes that fit sets
 
     KIND = TEXTS
     PARAMETERS = f"{OF_PREDICTORS} {OF_TEXTS}"
