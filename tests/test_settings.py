@@ -13,15 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import UsageError
-from pellucid.settings import ROWS, Row, Settings, name_of, parse_duration, parse_image_size
+from pellucid.settings import ROWS, Settings, name_of, parse_duration, parse_image_size
 
 ROW_OF = {row.name: row for row in ROWS}
 BOUNDED = [row for row in ROWS if row.low is not None and row.kind is not dict]
 CHOSEN = [row for row in ROWS if row.choices and row.kind is not dict]
-
-
-def by_name(row: Row) -> str:
-    return row.name
 
 
 def test_defaults_are_admitted_and_kept() -> None:
@@ -29,36 +25,35 @@ def test_defaults_are_admitted_and_kept() -> None:
     assert {row.name: row.default for row in ROWS} == dataclasses.asdict(settings)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=by_name)
-def test_every_row_can_be_shown_to_people(row: Row) -> None:
-    assert row.meaning[0].isupper()
-    assert not row.meaning.endswith(".")
-    assert row.kind in (bool, int, float, str, dict)
-    assert (row.kind is dict) == bool(row.form) == (row.read is not None)
-    assert re.fullmatch(r"--[a-z]+(-[a-z]+)*", row.flag)
-    assert (row.low is None) == (row.high is None)
-    assert row.default is None or not row.choices or row.default in row.choices
+def test_every_row_can_be_shown_to_people() -> None:
+    for row in ROWS:
+        assert row.meaning[0].isupper(), row.name
+        assert not row.meaning.endswith("."), row.name
+        assert row.kind in (bool, int, float, str, dict)
+        assert (row.kind is dict) == bool(row.form) == (row.read is not None), row.name
+        assert re.fullmatch(r"--[a-z]+(-[a-z]+)*", row.flag)
+        assert (row.low is None) == (row.high is None), row.name
+        assert row.default is None or not row.choices or row.default in row.choices, row.name
 
 
-@pytest.mark.parametrize("row", BOUNDED, ids=by_name)
-def test_bounds_are_admitted_and_what_lies_outside_is_refused(row: Row) -> None:
-    assert row.low is not None
-    assert row.high is not None
-    for admitted in (row.low, row.high):
-        assert getattr(Settings(**{row.name: admitted}), row.name) == admitted
-    for refused in (row.low - 1, row.high + 1):
-        with pytest.raises(UsageError, match=rf"^{row.flag}: .* is outside .* to "):
-            Settings(**{row.name: refused})
-
-
-@pytest.mark.parametrize("row", CHOSEN, ids=by_name)
-def test_only_the_choices_are_admitted(row: Row) -> None:
-    for choice in row.choices:
-        assert getattr(Settings(**{row.name: choice}), row.name) == choice
-    with pytest.raises(
-        UsageError, match=rf"^{row.flag}: 'purple' is not known; choose one of {row.choices[0]}"
-    ):
-        Settings(**{row.name: "purple"})
+def test_bounds_and_choices_are_admitted_and_what_lies_outside_is_refused() -> None:
+    assert BOUNDED
+    assert CHOSEN
+    for row in BOUNDED:
+        assert row.low is not None
+        assert row.high is not None
+        for admitted in (row.low, row.high):
+            assert getattr(Settings(**{row.name: admitted}), row.name) == admitted
+        for refused in (row.low - 1, row.high + 1):
+            with pytest.raises(UsageError, match=rf"^{row.flag}: .* is outside .* to "):
+                Settings(**{row.name: refused})
+    for row in CHOSEN:
+        for choice in row.choices:
+            assert getattr(Settings(**{row.name: choice}), row.name) == choice
+        with pytest.raises(
+            UsageError, match=rf"^{row.flag}: 'purple' is not known; choose one of {row.choices[0]}"
+        ):
+            Settings(**{row.name: "purple"})
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from pellucid.answering.decisions import PredictOptions
 from pellucid.answering.predict import Listener, predict
 from pellucid.bundle import ClassicalModel, save
 from pellucid.classical import TrainingSet, fit_baseline
-from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
+from pellucid.errors import DataError, ModelFileError, StorageError
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
 
@@ -206,13 +206,6 @@ def test_what_fails_while_blocks_are_made_ready_is_raised(run, tmp_path, monkeyp
     assert threading.active_count() == before
 
 
-def test_only_bad_images_are_no_error(run, tmp_path):
-    (tmp_path / "bad.png").write_bytes(b"")
-    done, rows = ask(run, [tmp_path / "bad.png"], tmp_path)
-    assert (done.labelled, done.unreadable) == (0, 1)
-    assert len(rows) == 1
-
-
 @pytest.mark.parametrize(
     "name", ["two\nlines.png", "ünïcode 猫.png", " spaces .png", '"quoted",.png', "=1+1.png"]
 )
@@ -249,34 +242,10 @@ def test_a_missing_input_is_refused_before_any_work(order, run, tmp_path):
     assert not (tmp_path / "answers.csv").exists()
 
 
-def test_a_folder_without_images(run, tmp_path):
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="empty: no image in this folder"):
-        ask(run, [tmp_path / "empty"], tmp_path)
-
-
-def test_a_model_that_is_missing(tmp_path):
-    paths = write_digits(tmp_path / "images", range(1))
-    with pytest.raises(ModelFileError, match="there is no such folder"):
-        ask(tmp_path / "nowhere", paths, tmp_path)
-    assert not (tmp_path / "answers.csv").exists()
-
-
-def test_another_ending_is_refused_first(tmp_path):
-    with pytest.raises(UsageError, match=r"does not end in \.csv"):
-        predict(tmp_path / "nowhere", ["nowhere"], tmp_path / "out.txt", Settings())
-
-
 def test_a_folder_in_the_place_of_the_answers(run, tmp_path):
     (tmp_path / "answers.csv").mkdir()
     with pytest.raises(StorageError, match="not a regular file"):
         ask(run, write_digits(tmp_path / "images", range(1)), tmp_path)
-
-
-def test_a_former_file_is_replaced_whole(run, tmp_path):
-    (tmp_path / "answers.csv").write_text("former\n" * 1000)
-    _, rows = ask(run, write_digits(tmp_path / "images", range(1)), tmp_path)
-    assert len(rows) == 1
 
 
 def test_progress_counts_every_image(run, tmp_path):
@@ -284,12 +253,6 @@ def test_progress_counts_every_image(run, tmp_path):
     paths = write_digits(tmp_path / "images", range(1100))
     ask(run, paths, tmp_path, listener=Listener(progress=lambda done, total: seen.append((done, total))))
     assert seen == [(1024, 1100), (1100, 1100)]
-
-
-def test_no_thread_is_left_behind(run, tmp_path):
-    before = threading.active_count()
-    ask(run, write_digits(tmp_path / "images", range(3)), tmp_path)
-    assert threading.active_count() == before
 
 
 def test_memory_does_not_grow_with_the_number_of_images(run, tmp_path):
@@ -374,16 +337,6 @@ def test_numbers_stand_in_the_column_of_labels(name, tmp_path):
     assert rows[5]["label"] == ""
     assert rows[5]["error"] == "empty file (zero bytes)"
     assert (done.labelled, done.unreadable) == (5, 1)
-
-
-def test_numbers_have_no_probabilities(tmp_path):
-    save(number_model("ridge"), tmp_path / "model", {})
-    paths = write_digits(tmp_path / "images", range(1))
-    with pytest.raises(
-        UsageError, match=r"--probabilities: .*predicts numbers, which have none; leave it out"
-    ):
-        ask(tmp_path / "model", paths, tmp_path, wishes=PredictOptions(probabilities=True))
-    assert not (tmp_path / "answers.csv").exists()
 
 
 def test_a_model_of_feature_vectors_is_refused(tmp_path):

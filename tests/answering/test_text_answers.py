@@ -2,7 +2,6 @@
 
 import csv
 import json
-import time
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from command_line import rows_of
 from pellucid.answering.decisions import PredictOptions
 from pellucid.answering.evaluate import evaluate
 from pellucid.answering.explain import explain
-from pellucid.answering.predict import Listener, predict
+from pellucid.answering.predict import predict
 from pellucid.bundle import save
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import score
@@ -80,19 +79,6 @@ def test_one_bad_text_is_a_row_and_never_a_stop(run, tmp_path):
     assert {rows[1][name] for name in CLASSES} == {""}
 
 
-def test_progress_counts_texts(run, tmp_path):
-    told = []
-    table = write_table(tmp_path / "table.csv", [index % 1797 for index in range(5000)])
-    ask(run[0], [table], tmp_path, listener=Listener(progress=lambda done, total: told.append((done, total))))
-    assert told[-1] == (5000, 5000)
-    assert len(told) > 1
-
-
-def test_images_are_refused(run, tmp_path):
-    with pytest.raises(DataError, match=r"sample:fashion: holds images; give texts"):
-        ask(run[0], ["sample:fashion"], tmp_path)
-
-
 def test_numbers(tmp_path):
     model = text_model("bag", ())
     save(model, tmp_path / "model", {})
@@ -103,15 +89,6 @@ def test_numbers(tmp_path):
     assert {row["probability"] for row in rows} == {""}
     with pytest.raises(UsageError, match=r"--probabilities: .* predicts numbers"):
         ask(tmp_path / "model", [table], tmp_path, wishes=PredictOptions(probabilities=True))
-
-
-def test_ten_thousand_short_texts_take_little(tmp_path):
-    save(trained_text_model("bag"), tmp_path / "model", {})
-    table = write_table(tmp_path / "table.csv", [index % 1797 for index in range(10_000)])
-    began = time.process_time()
-    done, _ = ask(tmp_path / "model", [table], tmp_path)
-    assert done.labelled == 10_000
-    assert time.process_time() - began < 5
 
 
 def test_labelled_texts_are_scored(run, tmp_path):

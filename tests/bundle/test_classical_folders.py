@@ -15,7 +15,6 @@ from small_models import reseal, sealed, untrained_model
 SETTINGS = {"number": False, "outputs": 10, "inputs": 64, "columns": 10}
 WRONG = {
     "no predictor": ({"predictor": None}, "predictor must be given in a model"),
-    "predictor as text": ({"predictor": "linear"}, "predictor: str found, an object expected"),
     "predictor without settings": ({"predictor": {"kind": "linear"}}, r"missing keys \['settings'\]"),
     "a name to import": (
         {"predictor": {"kind": "os.system", "settings": {}}},
@@ -25,17 +24,8 @@ WRONG = {
         {"predictor": {"kind": "linear", "settings": SETTINGS, "path": "../elsewhere"}},
         r"predictor: unknown keys \['path'\]",
     ),
-    "settings as list": ({"predictor": {"kind": "linear", "settings": []}}, "linear: list found"),
-    "unknown settings": (
-        {"predictor": {"kind": "linear", "settings": SETTINGS | {"hook": "os.system"}}},
-        r"linear: unknown keys \['hook'\]",
-    ),
     "absurd settings": (
         {"predictor": {"kind": "linear", "settings": SETTINGS | {"inputs": 10**12}}},
-        "inputs: .* is no whole number",
-    ),
-    "settings as truth": (
-        {"predictor": {"kind": "linear", "settings": SETTINGS | {"inputs": True}}},
         "inputs: .* is no whole number",
     ),
     "another predictor": (
@@ -47,7 +37,6 @@ WRONG = {
         r"is F64 \[64, 10\], the architecture needs float64 \[65, 10\]",
     ),
     "unknown features": ({"features": "os.system"}, "features: 'os.system' is not one of pixels, hog"),
-    "features as list": ({"features": ["hog"]}, "features: .*hog.* is no text"),
     "features of vectors": ({"features": "values"}, "features: 'values' is not one of pixels, hog, network"),
     "other features": ({"features": "hog"}, "the predictor takes 64 features where 'hog' gives"),
     "features of no network": ({"features": "network"}, "architecture must be given"),
@@ -86,9 +75,7 @@ def test_a_description_that_cannot_be(change, copied):
     ("name", "fields", "reason"),
     [
         ("svm of vectors", {"length": 63}, "takes vectors of 64 numbers where 'length' is 63"),
-        ("svm of vectors", {"length": -1}, "length: -1 is no whole number from 0"),
         ("svm of vectors", {"length": None}, "length must be given"),
-        ("svm of vectors", {"length": 64.0}, "length: 64.0 is no whole number from 0"),
         ("svm of vectors", {"features": "pixels"}, "features: 'pixels' is not one of values, network"),
         ("svm-on-cnn", {"features": "pixels"}, "architecture must be null"),
         (
@@ -131,12 +118,9 @@ def put(place, value):
 
 FORGED = {
     "a node that loops": ("random-forest", "left", put(0, 0), "forest: a branch leads back"),
-    "a node that leads back": ("random-forest", "right", put(5, 2), "forest: a branch leads back"),
     "a branch out of the tree": ("random-forest", "left", put(0, 2**31 - 1), "leads out of its tree"),
-    "a leaf that is not there": ("random-forest", "right", put(0, -(2**31)), "leads out of its tree"),
     "two roots in one": ("random-forest", "roots", lambda roots: roots.fill(roots[0]), "in more than one"),
     "a feature that is not there": ("random-forest", "feature", put(0, 64), "asks about a feature outside"),
-    "a feature below zero": ("random-forest", "feature", put(0, -1), "asks about a feature outside"),
     "a class that is not there": ("random-forest", "entry", put(0, 10), "a class outside 0 to 9"),
     "an empty leaf": ("random-forest", "ends", put(0, 0), "a leaf is empty"),
     "entries past the end": ("random-forest", "ends", put(-1, 2**31 - 1), "a leaf is empty, or the leaves"),
@@ -148,7 +132,6 @@ FORGED = {
     "a column twice": ("logistic-regression", "classes", put(1, 0), "classes must ascend"),
     "weights without end": ("ridge", "weights", put((0, 0), np.inf), "not finite"),
     "shares of more than one": ("majority", "answer", put(0, 3.0), "constant: "),
-    "a share below zero": ("majority", "answer", lambda answer: answer.__isub__(1), "constant: "),
 }
 
 

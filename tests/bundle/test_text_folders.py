@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from every_model import MODELS, answers_of
+from every_model import answers_of
 from forged_folders import document_of, flipped, require_flips_refused, require_refused
 from pellucid.bundle import load, load_any, save
 from pellucid.encoding.encoder import MOST_BYTES
@@ -73,35 +73,21 @@ def test_truncation(length, copied):
 
 ENTRIES = ["one", "two", "three"]
 CONTENTS = {
-    "nothing": b"",
     "a list": b"[]",
-    "a number": b"1" * 1000,
-    "a huge number": b'{"entries": [], "merges": ' + b"9" * 10_000 + b"}",
-    "infinity": b'{"entries": [], "merges": Infinity}',
     "not UTF-8": b'{"entries": ["\xff\xfe"], "merges": []}',
-    "a key twice": b'{"entries": [], "entries": [], "merges": []}',
     "no words": b'{"merges": []}',
     "something more": b'{"entries": [], "merges": [], "pre_tokenizer": {"type": "os.system"}}',
     "another library's": b'{"version": "1.0", "model": {"type": "BPE", "vocab": {}, "merges": []}}',
     "nested deeply": b'{"entries": ' + b"[" * 100_000 + b"]" * 100_000 + b', "merges": []}',
-    "nested objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
-    "words as text": b'{"entries": "one", "merges": []}',
-    "words as object": b'{"entries": {"one": 1}, "merges": []}',
-    "a word that is none": b'{"entries": [1], "merges": []}',
-    "an empty word": b'{"entries": [""], "merges": []}',
-    "a word of a megabyte": b'{"entries": ["' + b"a" * (1 << 20) + b'"], "merges": []}',
-    "half a character": b'{"entries": ["\\ud83d"], "merges": []}',
-    "merges of words": b'{"entries": [], "merges": [["a", "b"]]}',
     "merges that are none": b'{"entries": [], "merges": [[1, 2, 3]]}',
     "other words": json.dumps({"entries": ENTRIES, "merges": []}).encode(),
     "more words": json.dumps({"entries": [f"word {n}" for n in range(9999)], "merges": []}).encode(),
 }
 
 
-@pytest.mark.parametrize("name", ["text-cnn", "svm-on-text-cnn"])
 @pytest.mark.parametrize("case", CONTENTS)
-def test_words_that_cannot_be(case, name, copied):
-    folder = copied(name)
+def test_words_that_cannot_be(case, copied):
+    folder = copied("text-cnn")
     forge(folder, CONTENTS[case])
     with pytest.raises(ModelFileError, match=r"model: .*; use an undamaged copy") as caught:
         load_any(folder)
@@ -216,7 +202,6 @@ def test_links_and_pipes_are_refused(copied, tmp_path):
 TOKENS = {"kind": "tokens", "tokens": "words", "length": 24, "vocabulary": 26}
 WRONG = {
     "no words": ({"preprocessing": None}, "preprocessing must be given in a model of the kind text"),
-    "words as text": ({"preprocessing": "tokens"}, "preprocessing: str found, an object expected"),
     "words without kind": ({"preprocessing": {"length": 24}}, "preprocessing: unknown keys"),
     "a kind that is none": ({"preprocessing": TOKENS | {"kind": ["tokens"]}}, "preprocessing: unknown keys"),
     "a name to import": (
@@ -229,11 +214,8 @@ WRONG = {
         r"tokenizer: unknown keys \['file'\], missing keys \[\]",
     ),
     "unknown tokens": ({"preprocessing": TOKENS | {"tokens": "os.system"}}, "'os.system' is not one of"),
-    "tokens as list": ({"preprocessing": TOKENS | {"tokens": ["words"]}}, "is not one of words"),
     "a huge length": ({"preprocessing": TOKENS | {"length": 10**18}}, "length: 1000000000000000000 is"),
-    "length as truth": ({"preprocessing": TOKENS | {"length": True}}, "length: True is no whole number"),
     "another length": ({"preprocessing": TOKENS | {"length": 25}}, "but texts have at most 25 tokens"),
-    "a huge vocabulary": ({"preprocessing": TOKENS | {"vocabulary": 10**299}}, "vocabulary: 1000.* is no"),
     "no vocabulary": ({"preprocessing": TOKENS | {"vocabulary": 0}}, "vocabulary: 0 is no whole number"),
     "another encoder": (
         {"preprocessing": {"kind": "n-grams"}}, "tokenizer: unknown keys .*, missing keys .*length",
@@ -248,12 +230,10 @@ WRONG = {
         "the network takes texts, the model values",
     ),
     "a length": ({"length": 24}, "length must be null in a model of the kind text-classifier"),
-    "features": ({"features": "tf-idf"}, "features must be null in a model of the kind text-classifier"),
     "mirrored": ({"mirror": True}, "'mirror' must be false in a model of the kind text-classifier"),
     "numbers": ({"kind": "text-regressor"}, "'classes' must be empty in a model of the kind text-regressor"),
     "numbers of 10 outputs": ({"kind": "text-regressor", "classes": []}, "10 outputs where 1 is needed"),
     "too few classes": ({"classes": ["a", "b"]}, "the network has 10 outputs where 2 are needed"),
-    "no network": ({"architecture": None}, "architecture must be given in a model"),
 }  # fmt: skip
 
 
@@ -270,9 +250,7 @@ def test_a_description_that_cannot_be(change, copied):
 
 ARCHITECTURES = {
     "another family": ({"name": "lenet"}, r"network: unknown keys \['kernels'\]"),
-    "a huge vocabulary": ({"vocabulary": 10**12}, "vocabulary: 1000000000000 is outside"),
     "a vocabulary of nothing": ({"vocabulary": 0}, "the network takes no texts, the model texts"),
-    "huge vectors": ({"embedding": 10**9}, "embedding: 1000000000 is outside"),
     "huge filters": ({"kernels": [10**6]}, "kernels: 1000000 is no whole number"),
     "another length": ({"input_shape": [9]}, r"the network takes \(9,\), but texts have at most 24 tokens"),
     "an unknown cell": ({"cell": "os.system"}, r"network: unknown keys \['cell'\]"),
@@ -314,13 +292,3 @@ def test_names_of_classes_are_shown_as_text(tmp_path):
     assert "<script" not in card
     assert "<img" not in card
     assert load_any(tmp_path / "model").classes == names
-
-
-def test_a_model_on_a_network_needs_nothing_but_its_folder(tmp_path):
-    model = MODELS["svm-on-text-cnn"]()
-    save(model, tmp_path / "run", {})
-    (tmp_path / "run").rename(tmp_path / "elsewhere")
-    assert np.array_equal(answers_of(load_any(tmp_path / "elsewhere")), answers_of(model))
-    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == [
-        "README.md", "model.json", "tokenizer.json", "weights.safetensors",
-    ]  # fmt: skip

@@ -113,12 +113,6 @@ def test_numbers(tmp_path, capfd):
     assert list(document["test"]) == ["mean_absolute_error", "root_mean_squared_error", "r2"]
 
 
-def test_a_classifier_refuses_numbers(run, tmp_path, capfd):
-    table = write_ink(tmp_path / "data", range(1000, 1040))
-    assert main(["evaluate", str(run), str(table)]) == 3
-    assert "the labels are numbers with fractions" in capfd.readouterr().err
-
-
 def test_confusion_as_a_table(run, data, tmp_path, capfd):
     path = tmp_path / "confusion.csv"
     assert main(["evaluate", str(run), str(data), "--json", "--confusion", str(path)]) == 0

@@ -15,6 +15,7 @@ from contract_cases import (
     OF_TEXTS,
     TEXT_CASES,
     crops,
+    in_turn,
     inputs_of,
     loss_of,
     started,
@@ -53,24 +54,17 @@ def test_every_size_gives_finite_logits_and_head_of_features(name, shape, output
     assert torch.equal(network.head(features), logits)
 
 
-@every_outputs
 @every_image_setting
-def test_rows_do_not_depend_on_their_batch(name, settings, outputs):
+def test_rows_do_not_depend_on_their_batch_layouts_agree_and_bf16_is_near(name, settings):
     images = crops()
+    outputs = in_turn(IMAGE_CASES, (name, settings))
     network = started(name, settings, images, outputs)
     network(images)  # moves the running means away from their start
     network.eval()
     with torch.inference_mode():
+        expected = network(images)
         alone = torch.cat([network(image.unsqueeze(0)) for image in images])
-        torch.testing.assert_close(network(images), alone, rtol=1e-5, atol=1e-5)
-
-
-@every_outputs
-@every_image_setting
-def test_layouts_agree_and_bf16_is_near(name, settings, outputs):
-    images = crops()
-    network = started(name, settings, images, outputs).eval()
-    expected = network(images)
+    torch.testing.assert_close(expected, alone, rtol=1e-5, atol=1e-5)
     network = network.to(memory_format=torch.channels_last)
     images = images.contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(network(images), expected, rtol=1e-4, atol=1e-4)
@@ -151,12 +145,12 @@ def test_mlp_takes_rows_of_features(features):
     assert network.eval().features(values).shape == (20, 32)
 
 
-@every_outputs
 @every_setting
-def test_gradient_reaches_every_trainable_parameter(name, settings, outputs):
-    network = started(name, settings, outputs=outputs)
+def test_gradient_reaches_every_trainable_parameter_and_saved_weights_answer_the_same(name, settings):
+    inputs = inputs_of(name)
+    network = started(name, settings, outputs=in_turn(EVERY, (name, settings)))
     torch.manual_seed(0)
-    loss_of(network, inputs_of(name)).backward()
+    loss_of(network, inputs).backward()  # moves running means away from their start, too
     assert any(parameter.requires_grad for parameter in network.parameters())
     for key, parameter in network.named_parameters():
         if parameter.requires_grad:
@@ -164,14 +158,6 @@ def test_gradient_reaches_every_trainable_parameter(name, settings, outputs):
             assert parameter.grad.abs().sum() > 0, key
         else:
             assert parameter.grad is None, key
-
-
-@every_outputs
-@every_setting
-def test_saved_and_loaded_weights_answer_the_same(name, settings, outputs):
-    inputs = inputs_of(name)
-    network = started(name, settings, outputs=outputs)
-    network(inputs)  # moves running means away from their start
     other = build(network.config, torch.Generator().manual_seed(4))
     other.load_state_dict(network.state_dict())
     assert torch.equal(network.eval()(inputs), other.eval()(inputs))

@@ -5,15 +5,12 @@ import io
 import json
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
 from data.made import read, require_refused, texts_of, written
-from pellucid.data import Listing, prepare
-from pellucid.errors import DataError
-from pellucid.settings import Settings
+from pellucid.data import Listing
 
 STRANGE = {
     "NUL bytes": "a\x00b c",
@@ -53,13 +50,6 @@ def test_lone_surrogates_are_refused_with_their_row(tmp_path: Path) -> None:
     listing = read(written(tmp_path / "t.jsonl", "\n".join(lines)))
     assert texts_of(listing) == ["fine 😀", ""]
     assert reasons(listing) == [("2", "holds a lone surrogate (\\ud800, character 6), which is no text")]
-
-
-def test_lone_surrogates_in_labels_are_refused(tmp_path: Path) -> None:
-    path = written(
-        tmp_path / "t.jsonl", '{"text": "fine", "label": "a\\udc00"}\n{"text": "too", "label": "b"}'
-    )
-    require_refused(path, r"the label at row 1 is not valid text: 'a\\udc00'; fix it")
 
 
 # --- row 15: blank texts, long texts
@@ -262,23 +252,3 @@ def test_empty_labels_far_down_are_named_with_the_rows_of_the_file(tmp_path: Pat
 
 
 # --- through `prepare`: refused with rows, or left out
-
-
-def words(count: int) -> list[str]:
-    generator = np.random.default_rng(0)
-    return [" ".join(f"word{number}" for number in generator.integers(0, 999, 9)) for _ in range(count)]
-
-
-def test_texts_that_cannot_be_used_are_refused_or_left_out(tmp_path: Path) -> None:
-    lines = [json.dumps({"text": text, "label": "ab"[at % 2]}) for at, text in enumerate(words(80))]
-    lines[6] = '{"text": "half \\ud800", "label": "a"}'
-    lines[9] = '{"text": "  ", "label": "b"}'
-    path = str(written(tmp_path / "t.jsonl", "\n".join(lines)))
-    with pytest.raises(DataError, match=r"2 of 80 texts cannot be used; .*--skip-bad") as caught:
-        prepare(path, Settings())
-    assert f"\n  {path}:7: holds a lone surrogate (\\ud800, character 6), which is no text" in str(
-        caught.value
-    )
-    assert f"\n  {path}:10: holds no text" in str(caught.value)
-    dataset, _ = prepare(path, Settings(skip_bad=True))
-    assert sum(map(len, dataset.split_positions.values())) == 78

@@ -1,6 +1,5 @@
 """Class folders of `.txt` files, with all that lies about in real ones."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -156,13 +155,3 @@ def test_the_other_kind_is_refused(mails: Path, tmp_path: Path) -> None:
     require_refused(
         tmp_path / "photos", r"photos: no \.txt file in class folder 'a', 'b'; put texts there", task="text"
     )
-
-
-def test_names_of_files_that_are_not_utf8(mails: Path) -> None:
-    path = os.fsencode(mails / "ham") + b"/\xe9.txt"
-    try:
-        with open(path, "wb") as file:
-            file.write(b"fine")
-    except OSError:
-        pytest.skip("this file system admits UTF-8 only")
-    assert read(mails).sources[2].endswith("\\udce9.txt")

@@ -16,7 +16,6 @@ from pyarrow import parquet
 from data.made import read, require_refused, texts_of, written
 from pellucid.data import read_data
 from pellucid.data.reading.input_values import is_blank
-from pellucid.data.tables.table import ROWS_FIRST
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
 
@@ -123,13 +122,6 @@ def test_rows_beyond_those_that_columns_are_chosen_from(tmp_path: Path) -> None:
         assert list(zip(texts_of(listing), listing.labels, strict=True)) == rows
         assert listing.sources[-1] == f"{path}:{11_235 if name == 't.csv' else 11_234}"
         assert len({id(label) for label in listing.labels}) == 7
-
-
-def test_rows_read_later_are_as_long_as_the_first(tmp_path: Path) -> None:
-    rows = [[f"text number {number}", "a"] for number in range(ROWS_FIRST)]
-    rows += [[f"text, number {number}", "a", "more"] for number in range(3)]
-    path = written(tmp_path / "t.csv", as_csv(rows))
-    require_refused(path, f"row {ROWS_FIRST + 2} has 3 fields, the first row 2; fix the row")
 
 
 # --- columns
@@ -329,17 +321,6 @@ def test_a_column_of_text_files_is_followed(tmp_path: Path) -> None:
     assert texts_of(read(written(tmp_path / "u.csv", "path,label\nmails/3.txt,a\n"), encoding="cp1252")) == [
         "café"
     ]
-
-
-@pytest.mark.parametrize("value", ["../secret.txt", "mails/link/secret.txt", "mails/s.txt"])
-def test_text_files_outside_the_folder_are_refused(tmp_path: Path, value: str) -> None:
-    inner = tmp_path / "inner"
-    (inner / "mails").mkdir(parents=True)
-    written(tmp_path / "secret.txt", "secret")
-    (inner / "mails" / "link").symlink_to(tmp_path)
-    (inner / "mails" / "s.txt").symlink_to(tmp_path / "secret.txt")
-    path = written(inner / "t.csv", f"path,label\n{value},a\n")
-    require_refused(path, "the path leaves the table's folder at row 2; move the texts beside", skip_bad=True)
 
 
 def test_text_files_that_are_missing(tmp_path: Path) -> None:

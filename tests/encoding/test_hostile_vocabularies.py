@@ -22,22 +22,11 @@ def written(document: object) -> bytes:
 @pytest.mark.parametrize(
     ("settings", "parts", "message"),
     [
-        (None, WORD_PARTS, "tokenizer: NoneType found, an object expected"),
-        (STATED | {"more": 1}, WORD_PARTS, r"unknown keys \['more'\]"),
-        ({"tokens": "words"}, WORD_PARTS, r"missing keys \['length', 'vocabulary'\]"),
-        (STATED | {"tokens": []}, WORD_PARTS, r"tokens: '\[\]' is not one of"),
         (STATED | {"tokens": "pickle"}, WORD_PARTS, "tokens: 'pickle' is not one of"),
-        (STATED | {"length": True}, WORD_PARTS, "length: True is no whole number"),
         (STATED | {"length": 10**30}, WORD_PARTS, "length: 10+ is no whole number"),
-        (STATED | {"length": 8.0}, WORD_PARTS, "length: 8.0 is no whole number"),
         (STATED | {"vocabulary": 5}, WORD_PARTS, "vocabulary: 4 ids found, 5 stated"),
-        (STATED | {"vocabulary": -1}, WORD_PARTS, "vocabulary: -1 is no whole number"),
-        (STATED, [], "vocabulary: list found, an object expected"),
         (STATED, WORD_PARTS | {"pre_tokenizer": {}}, r"unknown keys \['pre_tokenizer'\]"),
-        (STATED, {"entries": "ab", "merges": []}, "entries: no list of at most"),
         (STATED, {"entries": ["a", "a"], "merges": []}, "entries: one of them stands twice"),
-        (STATED, {"entries": ["a", 7], "merges": []}, "entries: '7' is no text of 1 to 64"),
-        (STATED, {"entries": ["a", ""], "merges": []}, "entries: '' is no text of 1 to 64"),
         (STATED, {"entries": ["a", "b" * 65], "merges": []}, "entries: .* is no text of 1 to 64"),
         (STATED, {"entries": ["a", "\ud800"], "merges": []}, "it is not UTF-8"),
         (STATED, {"entries": ["a", "b"], "merges": [[1, 2]]}, "merges: words have none"),
@@ -57,25 +46,13 @@ STATED_PIECES = {"length": 8, "vocabulary": 6, "lower_case": True}
 @pytest.mark.parametrize(
     ("settings", "parts", "message"),
     [
-        ([], PIECES, "tokenizer: list found, an object expected"),
-        (STATED_PIECES | {"tokens": "words"}, PIECES, r"unknown keys \['tokens'\]"),
-        ({"length": 8, "vocabulary": 6}, PIECES, r"missing keys \['lower_case'\]"),
         (STATED_PIECES | {"lower_case": 1}, PIECES, "lower_case: 1 is neither true nor false"),
-        (STATED_PIECES | {"lower_case": "no"}, PIECES, "lower_case: no is neither true nor false"),
         (STATED_PIECES | {"length": 2}, PIECES, "length: 2 is no whole number from 3"),
-        (STATED_PIECES | {"length": True}, PIECES, "length: True is no whole number"),
         (STATED_PIECES | {"vocabulary": 7}, PIECES, "vocabulary: 6 ids found, 7 stated"),
-        (STATED_PIECES | {"vocabulary": 10**30}, PIECES, "vocabulary: 10+ is no whole number"),
         (STATED_PIECES, PIECES | {"normalizer": {}}, r"unknown keys \['normalizer'\]"),
-        (STATED_PIECES, {"entries": {"a": 1}}, "entries: no list of at most"),
         (STATED_PIECES, {"entries": ["[CLS]", "[SEP]", "a", "a"]}, "entries: one of them stands twice"),
         (STATED_PIECES, {"entries": ["[CLS]", "[SEP]", "[PAD]", "a"]}, r"entries: \[PAD\] has an id of its"),
         (STATED_PIECES, {"entries": ["[SEP]", "a", "b", "c"]}, r"entries: \[CLS\] is missing"),
-        (
-            STATED_PIECES,
-            {"entries": ["[CLS]", "[SEP]", "a", "\ud800"]},
-            "it is not UTF-8",
-        ),
     ],
 )
 def test_impossible_word_pieces_are_refused(settings: object, parts: object, message: str) -> None:

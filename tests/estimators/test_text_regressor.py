@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import pellucid
 from pellucid.data.reading.forms import read_sample
@@ -89,21 +88,6 @@ def test_models_that_cannot_learn_numbers_are_refused() -> None:
         small(model="logistic-regression").fit(TEXTS, NUMBERS)
     with pytest.raises(pellucid.UsageError, match="requires y to be passed, but the target y is None"):
         small().fit(TEXTS)
-
-
-def test_scikit_learn_composes_it() -> None:
-    assert cross_val_score(small(), TEXTS, NUMBERS, cv=2).mean() > 0.5
-    search = GridSearchCV(small(), {"learning_rate": [1e-9, 0.02]}, cv=2).fit(TEXTS[:200], NUMBERS[:200])
-    assert search.best_params_ == {"learning_rate": 0.02}
-
-
-def test_a_loaded_estimator_answers_as_the_saved_one(fitted: pellucid.TextRegressor, tmp_path: Path) -> None:
-    fitted.save(tmp_path / "model")
-    loaded = pellucid.load(tmp_path / "model")
-    assert isinstance(loaded, pellucid.TextRegressor)
-    assert loaded.model == "bag"
-    np.testing.assert_array_equal(loaded.predict(TEXTS), fitted.predict(TEXTS))
-    assert "A model that predicts a number from a text" in (tmp_path / "model" / "README.md").read_text()
 
 
 def test_the_example_in_the_docstring_holds() -> None:

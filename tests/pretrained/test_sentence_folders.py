@@ -145,15 +145,10 @@ def test_a_licence_is_not_made_up(folder: Path, readme: str | None) -> None:
     ("changes", "message"),
     [
         ({"model_type": "mpnet"}, "config.json: model_type: 'mpnet' is not supported, only bert; choose an"),
-        ({"model_type": None}, "model_type: 'None' is not supported, only bert"),
         ({"hidden_act": "gelu_new"}, "hidden_act: 'gelu_new' is not supported, only gelu, relu"),
-        ({"hidden_act": ["gelu"]}, "hidden_act: .* is not supported"),
         ({"layer_norm_eps": 1e-5}, "layer_norm_eps: '1e-05' is not supported, only 1e-12"),
         ({"position_embedding_type": "relative_key"}, "'relative_key' is not supported, only absolute"),
         ({"hidden_size": 0}, "hidden_size: 0 is no whole number from 1 to 16384"),
-        ({"hidden_size": 8.0}, "hidden_size: 8.0 is no whole number"),
-        ({"hidden_size": None}, "hidden_size: None is no whole number"),
-        ({"hidden_size": True}, "hidden_size: True is no whole number"),
         (
             {"hidden_size": 16},
             r"'embeddings.word_embeddings.weight' is F32 \[17, 8\], where fractions of the",
@@ -161,8 +156,6 @@ def test_a_licence_is_not_made_up(folder: Path, readme: str | None) -> None:
         ({"num_hidden_layers": 10**9}, "num_hidden_layers: 1000000000 is no whole number from 1 to 70"),
         ({"num_hidden_layers": 3}, "lacks 'encoder.layer.2.attention.self.query.weight'; choose the weights"),
         ({"num_attention_heads": 3}, "sentence-encoder: 8 numbers do not split into 3 heads"),
-        ({"num_attention_heads": 0}, "num_attention_heads: 0 is no whole number from 1 to 256"),
-        ({"intermediate_size": -1}, "intermediate_size: -1 is no whole number"),
         ({"intermediate_size": 131_072, "hidden_size": 16_384}, "parameters is over the limit"),
         (
             {"max_position_embeddings": 8193},
@@ -170,7 +163,6 @@ def test_a_licence_is_not_made_up(folder: Path, readme: str | None) -> None:
         ),
         ({"vocab_size": 14}, "15 pieces for 14 vectors"),
         ({"vocab_size": 18}, r"is F32 \[17, 8\], where fractions of the shape \[18, 8\] are expected"),
-        ({"type_vocab_size": 17}, "type_vocab_size: 17 is no whole number from 1 to 16"),
     ],
 )
 def test_configs_that_are_not_supported_are_refused(
@@ -192,17 +184,12 @@ def others(name: str) -> str:
     ("file", "content", "message"),
     [
         ("config.json", "[]", "config.json: list found, an object expected; choose an undamaged folder"),
-        ("config.json", "{", "config.json: Expecting property name"),
-        ("config.json", '{"a": 1, "a": 2}', "config.json: the key 'a' stands twice"),
-        ("config.json", "[" * 100_000, "config.json: nested too deeply"),
         ("config.json", " " * (1 << 20) + "{}", "config.json: larger than 1 MB"),
         ("vocab.txt", "\n".join((*PIECES[:-1], "the")), "the list of pieces holds one of them twice"),
         ("vocab.txt", "\n".join(PIECES[1:]), r"the list of pieces lacks \[PAD\] or \[UNK\]"),
         ("vocab.txt", "[PAD]\n[UNK]\n[CLS]\na", r"entries: \[SEP\] is missing"),
         ("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n" + "a" * 65, "entries: .* is no text of 1 to 64"),
-        ("vocab.txt", "[PAD]\n[UNK]\n\n[SEP]", "entries: '' is no text of 1 to 64"),
         ("modules.json", "{}", "modules.json: no list of modules"),
-        ("modules.json", "[1]", "modules.json: no list of modules"),
         (
             "modules.json",
             json.dumps(MODULES[:1]),
@@ -220,7 +207,6 @@ def others(name: str) -> str:
         ("1_Pooling/config.json", '{"pooling_mode": "cls"}', "pooling cls_tokens is not supported"),
         ("1_Pooling/config.json", "{}", "pooling of no kind is not supported"),
         ("sentence_bert_config.json", '{"max_seq_length": 2}', "max_seq_length: 2 is no whole number from 3"),
-        ("sentence_bert_config.json", '{"max_seq_length": "10"}', "max_seq_length: 10 is no whole number"),
         ("tokenizer_config.json", '{"do_lower_case": 1}', "do_lower_case: 1 is neither true nor false"),
         ("tokenizer_config.json", '{"strip_accents": false}', "strip_accents: False is not supported, only"),
         (

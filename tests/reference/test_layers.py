@@ -23,20 +23,8 @@ def test_every_layer_has_a_case():
 
 
 @every_case
-def test_forward_and_backward_are_those_of_torch(kind, case):
+def test_forward_and_backward_are_those_of_torch_and_keep_precision_and_arguments(kind, case):
     assert_agrees(kind, case.arrays, case.theirs, case.fixed, **case.settings)
-
-
-@every_case
-def test_backward_is_the_central_difference_of_forward(kind, case):
-    if LAYERS[kind].backward is None:
-        assert not np.issubdtype(LAYERS[kind].forward(*case.arrays).dtype, np.floating)
-    else:
-        assert_differences_agree(kind, case.arrays, case.fixed, **case.settings)
-
-
-@every_case
-def test_single_precision_stays_single_and_arguments_stay_as_they_are(kind, case):
     floating = [np.issubdtype(array.dtype, np.floating) for array in case.arrays]
     arrays = [
         array.astype(np.float32) if floats else array.copy()
@@ -55,6 +43,14 @@ def test_single_precision_stays_single_and_arguments_stay_as_they_are(kind, case
             assert part is None or part.dtype == np.float32
     for array, before in zip(arrays, kept, strict=True):
         np.testing.assert_array_equal(array, before)
+
+
+@every_case
+def test_backward_is_the_central_difference_of_forward(kind, case):
+    if LAYERS[kind].backward is None:
+        assert not np.issubdtype(LAYERS[kind].forward(*case.arrays).dtype, np.floating)
+    else:
+        assert_differences_agree(kind, case.arrays, case.fixed, **case.settings)
 
 
 @pytest.mark.parametrize("kind", ["global-max", "text-max"])

@@ -8,21 +8,16 @@ from pellucid.errors import DivergedError, StorageError
 from pellucid.strict import read_sealed, sealed
 from pellucid.training.state import load_checkpoint, save_checkpoint
 
-VARIANTS = [
-    {},
-    {"precision": "bf16"},
-    {"dropout": 0.4},
-    {"optimizer": "nesterov"},
-    {"optimizer": "gd"},
-    {"optimizer": "adam", "schedule": "cosine", "loss": "mse"},
-    {"model": "lenet"},
-    {"patience": 1},
-    {"threads": 2, "batch_size": 130},
-]
 
-
-@pytest.mark.parametrize("given", VARIANTS)
-@pytest.mark.parametrize("stop", [3, 10, 14])
+@pytest.mark.parametrize(
+    ("given", "stop"),
+    [
+        ({"dropout": 0.4, "patience": 1, "precision": "bf16"}, 3),
+        ({"optimizer": "adam", "schedule": "cosine", "loss": "mse", "model": "lenet"}, 10),
+        ({"optimizer": "gd"}, 10),
+        ({"optimizer": "nesterov", "threads": 2, "batch_size": 130}, 14),
+    ],
+)
 def test_a_resumed_run_ends_in_the_same_bytes(begin, tmp_path, given, stop):
     whole = begin(epochs=3, **given).run().state_dict()
     resumed = killed_and_resumed(lambda: begin(epochs=3, **given), stop, tmp_path, 2)

@@ -43,13 +43,6 @@ def test_an_epoch_uses_every_text_once_in_another_order_each_time(begin_texts, l
         ].tolist()
 
 
-def test_starting_inside_an_epoch_gives_the_same_batches(begin_texts):
-    batches = begin_texts(batch_size=16).batches
-    whole, rest = list(batches.epoch(2)), list(batches.epoch(2, start=5))
-    assert len(rest) == len(whole) - 5
-    assert all(torch.equal(a.inputs, b.inputs) for a, b in zip(rest, whole[5:], strict=True))
-
-
 def test_word_dropout_replaces_its_share_of_ids_and_no_padding(begin_texts, letters):
     recipe = begin_texts(batch_size=16).batches.recipe
     plain, dropping = (
