@@ -7,7 +7,7 @@ from number_models import classical_model, ink, number_model, write_ink
 from pellucid.answering.evaluate import evaluate
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import save
-from pellucid.errors import DataError, ModelFileError
+from pellucid.errors import DataError
 from pellucid.evaluation import score, score_numbers
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
@@ -83,13 +83,6 @@ def test_classes_that_the_model_does_not_know(run, tmp_path):
         evaluate(run, str(tmp_path / "data"), Settings())
 
 
-def test_a_class_that_the_model_does_not_know(run, tmp_path):
-    write_digits(tmp_path / "data", range(40), by_class=True)
-    (tmp_path / "data" / CLASSES[3]).rename(tmp_path / "data" / "three")
-    with pytest.raises(DataError, match="the model does not know class 'three'; it knows"):
-        evaluate(run, str(tmp_path / "data"), Settings())
-
-
 def test_many_unknown_classes_are_counted(run, tmp_path):
     for index in range(15):
         write_digits(tmp_path / "data" / f"other {index:02}", range(1))
@@ -122,11 +115,6 @@ def test_nothing_but_unreadable_images(run, tmp_path):
         path.write_bytes(b"")
     with pytest.raises(DataError, match=r"no image can be read; the first is .*0000\.png: empty file"):
         evaluate(run, str(tmp_path / "data"), Settings(skip_bad=True))
-
-
-def test_a_missing_model(tmp_path):
-    with pytest.raises(ModelFileError, match="there is no such folder"):
-        evaluate(tmp_path / "nowhere", "sample:fashion", Settings())
 
 
 def test_the_document(run, tmp_path):
@@ -257,14 +245,3 @@ def test_the_text_of_numbers_fits_80_columns(numbers_run, tmp_path):
     for words in ("Mean absolute error", "Root mean squared error", "R²", "unit of the labels"):
         assert words in text
     assert all(len(line) <= 80 for line in text.splitlines()[1:])
-
-
-@pytest.mark.parametrize(
-    ("number", "shown"),
-    [
-        (0.0, "0"), (1.0, "1.00"), (-0.012345, "-0.0123"), (12345.6, "12,300"), (999.6, "1,000"),
-        (3.2e-7, "3.2e-07"), (4.56e12, "4.56e+12"), (77.74, "77.7"),
-    ],
-)  # fmt: skip
-def test_three_significant_figures(number, shown):
-    assert figure(number) == shown

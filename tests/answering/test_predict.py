@@ -171,12 +171,6 @@ def test_bad_images_get_a_row_and_the_run_goes_on(run, tmp_path):
     assert [by_name[path.name]["label"] for path in good] == expected_labels([0, 1])
 
 
-def test_a_pipe_is_never_waited_for(run, tmp_path):
-    os.mkfifo(tmp_path / "pipe.png")
-    _, rows = ask(run, [tmp_path / "pipe.png"], tmp_path)
-    assert rows[0]["error"] == "cannot be read (not a regular file)"
-
-
 def test_standard_input_globs_and_archives(run, tmp_path, monkeypatch):
     paths = write_digits(tmp_path / "images", range(5))
     with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:

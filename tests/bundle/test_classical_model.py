@@ -11,7 +11,6 @@ from pellucid.bundle import ClassicalModel, Model, load_any, save
 from pellucid.bundle.model import LEAST_TEMPERATURE, MOST_TEMPERATURE
 from pellucid.classical import PREDICTORS, feature_length
 from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.errors import DivergedError
 from small_models import CLASSES, DIGITS, digits, number_model, untrained_model, vector_model, vectors
 
 
@@ -125,19 +124,6 @@ def test_a_forest_without_questions_is_saved(tmp_path):
     forest = PREDICTORS["forest"].from_parts(settings, arrays)
     save(ClassicalModel(forest, "values", (), preprocessing=None), tmp_path / "model", {})
     assert (load_any(tmp_path / "model").predict_values(vectors()[:2]) == 3.5).all()
-
-
-def test_weights_that_are_not_finite_are_never_saved(tmp_path):
-    predictor = linear(64)
-    weights = predictor.weights.copy()
-    weights[0, 0] = np.nan
-    broken = type(predictor)(False, 2, weights, predictor.bias, predictor.classes)
-    model = ClassicalModel(broken, "pixels", ("a", "b"), preprocessing=DIGITS)
-    with pytest.raises(
-        DivergedError, match=r"weights 'predictor\.weights' are not finite; nothing was saved"
-    ):
-        save(model, tmp_path / "model", {})
-    assert not (tmp_path / "model").exists()
 
 
 def test_models_of_others_cannot_be_saved(tmp_path):

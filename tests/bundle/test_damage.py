@@ -1,6 +1,5 @@
 """FAULTS 20: damaged and forged model files, of networks, of classical models and of both in one."""
 
-import os
 import resource
 import shutil
 import struct
@@ -144,13 +143,6 @@ def test_links_are_refused(name, any_folder, tmp_path):
     shutil.move(any_folder / name, tmp_path / "elsewhere")
     (any_folder / name).symlink_to(tmp_path / "elsewhere")
     require_refused(any_folder, rf"{name}: a link; a model folder holds its own files")
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_a_pipe_is_never_waited_for(name, any_folder):
-    (any_folder / name).unlink()
-    os.mkfifo(any_folder / name)
-    require_refused(any_folder, rf"{name}: not a regular file")
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "README.md"])

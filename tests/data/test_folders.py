@@ -114,13 +114,6 @@ def test_empty_class_folders_are_named(class_folders: Path) -> None:
         read_folder(class_folders, "photos")
 
 
-@pytest.mark.parametrize("names", [["a/1.txt", "b/2.txt"], ["1.txt", "2.txt"]])
-def test_text_files_only(tmp_path: Path, names: list[str]) -> None:
-    put(tmp_path, *names, content=b"words")
-    with pytest.raises(DataError, match="holds text files only; leave --task image out"):
-        read_folder(tmp_path, "mails")
-
-
 def test_images_without_class_folders(tmp_path: Path) -> None:
     put(tmp_path, "1.png", "2.png")
     with pytest.raises(DataError, match="photos: 2 images but no class folders; make one sub-folder"):

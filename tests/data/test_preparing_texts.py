@@ -139,20 +139,6 @@ def test_skip_bad_leaves_them_out_and_counts_them() -> None:
     assert (row["fate"], row["split"], row["reason"]) == ("skipped", "", "blank text")
 
 
-@pytest.mark.parametrize(
-    ("texts", "labels", "message"),
-    [
-        ([], [], "no text that can be used; give labelled texts"),
-        (["a", "b"], ["x", "x"], "only one class, 'x'; give texts of at least two classes"),
-    ],
-)
-def test_data_with_nothing_to_tell_apart_is_refused(
-    texts: list[str], labels: list[str], message: str
-) -> None:
-    with pytest.raises(DataError, match=message):
-        prepared(texts, labels)
-
-
 def test_texts_with_numbers_to_predict() -> None:
     texts, _ = two_classes()
     values = np.arange(40) / 4

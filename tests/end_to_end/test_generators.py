@@ -158,16 +158,10 @@ def test_a_time_limit_is_turned_into_steps_once(pellucid, digits_npz, tmp_path):
     [
         (("--loss", "mse"), 2, "--loss: steers models that predict, and vae makes images; leave it out"),
         (("--pooling", "average", "--metric", "macro-f1"), 2, "--pooling, --metric: steer models"),
-        (("--baselines",), 2, "--baselines: steers models that predict"),
-        (("--augment",), 2, "--augment: steers models"),
-        (("--folds", "3"), 2, "--folds: steers models"),
-        (("--latent", "1"), 2, "--latent: 1 is outside 2 to 4096"),
-        (("--beta", "-1"), 2, "--beta: -1.0 is outside"),
         (("--backbone", "efficientnet-lite0"), 2, "--backbone"),
         (("--cell", "gru"), 2, "--cell: belongs to texts"),
         (("--batch-size", "5000"), 2, "--batch-size: 5,000 is more than the"),
         (("--model", "cnn", "--beta", "2"), 2, "--beta: belongs to vae, and --model is cnn"),
-        (("--model", "cnn", "--latent", "4"), 2, "--latent: belongs to vae or gan, and --model is cnn"),
         (("--model", "svm", "--latent", "4"), 2, "--latent"),
     ],
 )

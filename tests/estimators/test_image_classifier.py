@@ -1,6 +1,5 @@
 """The estimator on real digits and real files, by every form of input."""
 
-import doctest
 from pathlib import Path
 
 import numpy as np
@@ -207,12 +206,6 @@ def test_wrong_inputs_to_a_fitted_model(fitted: pellucid.ImageClassifier) -> Non
     for method in ("predict", "predict_proba", "transform", "save"):
         with pytest.raises(NotFittedError, match="not fitted yet"):
             getattr(small(), method)("anything")
-
-
-def test_the_example_in_the_docstring_holds() -> None:
-    (example,) = doctest.DocTestFinder(recurse=False).find(pellucid.ImageClassifier, "ImageClassifier")
-    assert len(example.examples) == 7
-    assert doctest.DocTestRunner().run(example).failed == 0
 
 
 @pytest.mark.parametrize("wrap", [list, np.array])

@@ -1,6 +1,5 @@
 """Numbers learnt from real digits, real vectors and real files, by every form of input."""
 
-import doctest
 from pathlib import Path
 
 import numpy as np
@@ -67,9 +66,3 @@ def test_whole_numbers_are_numbers_too() -> None:
     estimator = small().fit(IMAGES, labels[:300])
     assert estimator.predict(IMAGES).dtype == np.float64
     assert estimator.score(IMAGES, labels[:300]) > 0.5
-
-
-def test_the_example_in_the_docstring_holds() -> None:
-    (example,) = doctest.DocTestFinder(recurse=False).find(pellucid.ImageRegressor, "ImageRegressor")
-    assert len(example.examples) == 6
-    assert doctest.DocTestRunner().run(example).failed == 0

@@ -1,6 +1,7 @@
 """The constructor equals the settings table, and `fit` checks what it stored."""
 
 import dataclasses
+import doctest
 import inspect
 
 import numpy as np
@@ -88,6 +89,21 @@ def test_the_docstring_explains_every_parameter(
     for row in PARAMETERS:
         assert (f"        {row.name}: {row.meaning}" in text) == (row.name not in missing)
     assert f"({models}, random-forest)" in text
+
+
+@pytest.mark.parametrize(
+    ("estimator", "lines"),
+    [
+        (pellucid.ImageClassifier, 7),
+        (pellucid.ImageRegressor, 6),
+        (pellucid.TextClassifier, 7),
+        (pellucid.TextRegressor, 5),
+    ],
+)
+def test_the_example_in_the_docstring_holds(estimator: type[Estimator], lines: int) -> None:
+    (example,) = doctest.DocTestFinder(recurse=False).find(estimator, estimator.__name__)
+    assert len(example.examples) == lines
+    assert doctest.DocTestRunner().run(example).failed == 0
 
 
 def test_the_constructor_only_stores() -> None:

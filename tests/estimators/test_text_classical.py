@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.model_selection import GridSearchCV
 
 import pellucid
 from pellucid.data.reading.forms import read_sample
@@ -46,23 +45,6 @@ def test_eight_texts_are_enough() -> None:
     for model in ("logistic-regression", "svm", "random-forest"):
         estimator = pellucid.TextClassifier(model=model, threads=1).fit(reviews, [1, 0] * 4)
         assert estimator.predict(["good", "bad"]).tolist() == [1, 0]
-
-
-@pytest.mark.slow
-def test_the_same_seed_gives_the_same_forest() -> None:
-    def answers(seed: int) -> np.ndarray:
-        estimator = pellucid.TextClassifier(model="random-forest", threads=1, seed=seed)
-        return estimator.fit(TEXTS[:100], KINDS[:100]).predict_proba(TEXTS)
-
-    np.testing.assert_array_equal(answers(0), answers(0))
-    assert not np.array_equal(answers(0), answers(1))
-
-
-@pytest.mark.slow
-def test_a_grid_may_choose_between_models() -> None:
-    grid = {"model": ["majority", "logistic-regression"]}
-    search = GridSearchCV(pellucid.TextClassifier(threads=1), grid, cv=2).fit(TEXTS, KINDS)
-    assert search.best_params_ == {"model": "logistic-regression"}
 
 
 @pytest.mark.parametrize(

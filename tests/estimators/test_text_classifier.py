@@ -1,14 +1,11 @@
 """Classes of texts, on real mail and by every form of input."""
 
-import doctest
 from pathlib import Path
 
 import numpy as np
 import pandas
 import pytest
-import torch
 from sklearn.base import BaseEstimator, clone
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -230,44 +227,15 @@ def test_a_bare_text_is_ambiguous(fitted: pellucid.TextClassifier, folder: Path)
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"epochs": 0}, "TextClassifier: --epochs: 0 is outside"),
         ({"model": "cnn"}, "--model: cnn needs images, not texts; use text-cnn, rnn, bag or auto"),
         ({"model": "ridge"}, "ridge predicts numbers, and these labels are classes"),
         ({"cell": "gru"}, "--cell: belongs to rnn, and --model is bag"),
         ({"tokens": "letters"}, "TextClassifier: --tokens: 'letters' is not known"),
-        ({"patience": 3}, "patience: needs a validation split, and so 1,000 different examples"),
-        (
-            {"class_weight": {"eggs": 1.0}},
-            "--class-weight: y has no class 'eggs'; it has 'ham', 'spam'",
-        ),
     ],
 )
 def test_fit_refuses_unfit_parameters(parameters: dict[str, object], words: str) -> None:
     with pytest.raises(pellucid.UsageError, match=words):
         small(**parameters).fit(TEXTS[:40], KINDS[:40])
-
-
-def test_weights_of_classes_move_the_decision() -> None:
-    texts, kinds = [f"word {number % 7}" for number in range(60)], np.arange(60) % 2
-    models = [small(), *(pellucid.TextClassifier(model=each) for each in ("logistic-regression", "svm"))]
-    for favourite in (0, 1):
-        for model in models:
-            estimator = model.set_params(class_weight={favourite: 50.0}).fit(texts, kinds)
-            assert (estimator.predict(texts) == favourite).mean() > 0.9
-
-
-def test_fit_says_nothing_and_repeats_itself(capfd: pytest.CaptureFixture[str]) -> None:
-    state, numpy_state = torch.get_rng_state(), np.random.get_state()[1]
-    texts, kinds = list(TEXTS[:60]), KINDS[:60].copy()
-    one, two = small().fit(texts, kinds), small().fit(texts, kinds)
-    assert capfd.readouterr() == ("", "")
-    assert texts == TEXTS[:60]
-    np.testing.assert_array_equal(kinds, KINDS[:60])
-    assert torch.equal(torch.get_rng_state(), state)
-    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
-    np.testing.assert_array_equal(one.predict_proba(TEXTS), two.predict_proba(TEXTS))
-    other = small(seed=1).fit(texts, kinds)
-    assert not np.array_equal(one.predict_proba(TEXTS), other.predict_proba(TEXTS))
 
 
 def test_scikit_learn_composes_it() -> None:
@@ -303,17 +271,3 @@ def test_learning_anew_forgets_the_old_texts() -> None:
     assert estimator.fit(TEXTS[60:100], KINDS[60:100]).model_.encoder.content() != before
     assert isinstance(clone(estimator), BaseEstimator)
     assert not hasattr(clone(estimator), "model_")
-
-
-def test_nothing_works_before_fit() -> None:
-    for method in ("predict", "predict_proba", "transform"):
-        with pytest.raises(NotFittedError, match="not fitted yet"):
-            getattr(small(), method)(["anything"])
-    with pytest.raises(NotFittedError, match="not fitted yet"):
-        small().save("anywhere")
-
-
-def test_the_example_in_the_docstring_holds() -> None:
-    (example,) = doctest.DocTestFinder(recurse=False).find(pellucid.TextClassifier, "TextClassifier")
-    assert len(example.examples) == 7
-    assert doctest.DocTestRunner().run(example).failed == 0

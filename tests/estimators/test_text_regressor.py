@@ -1,6 +1,5 @@
 """Numbers that texts tell, on texts that name digits and on real mail."""
 
-import doctest
 from pathlib import Path
 
 import numpy as np
@@ -88,9 +87,3 @@ def test_models_that_cannot_learn_numbers_are_refused() -> None:
         small(model="logistic-regression").fit(TEXTS, NUMBERS)
     with pytest.raises(pellucid.UsageError, match="requires y to be passed, but the target y is None"):
         small().fit(TEXTS)
-
-
-def test_the_example_in_the_docstring_holds() -> None:
-    (example,) = doctest.DocTestFinder(recurse=False).find(pellucid.TextRegressor, "TextRegressor")
-    assert len(example.examples) == 5
-    assert doctest.DocTestRunner().run(example).failed == 0

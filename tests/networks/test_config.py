@@ -43,22 +43,12 @@ def test_config_survives_json(name):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([], "list found, an object expected"),
-        (changed(surprise=1), r"unknown keys \['surprise'\]"),
-        ({"name": "cnn"}, r"missing keys \['activation'"),
-        (changed(name=3), "name: '3' is not one of cnn, lenet, mlp"),
         (changed(name="resnet"), "name: 'resnet' is not one of cnn, lenet, mlp"),
-        (changed(outputs=True), "outputs: True is no whole number"),
-        (changed(outputs=10.0), "outputs: 10.0 is no whole number"),
         (changed(outputs=0), "outputs: 0 is outside 1 to 100000"),
-        (changed(batch_norm=1), "batch_norm: 1 is neither true nor false"),
-        (changed(dropout="0.5"), "dropout: 0.5 is no number"),
-        (changed(dropout=float("nan")), "dropout: nan is no number from -1e"),
         (changed(dropout=10**400), "dropout: 1000.* is no number from -1e"),
         (changed(dropout=1), "dropout: 1.0 is outside 0.0 to 0.95"),
         (changed(activation="swish"), "activation: 'swish' is not one of relu"),
         (changed(pooling="median"), "pooling: 'median' is not one of max, average"),
-        (changed(input_shape="888"), "input_shape: no list of 0 to 70 whole numbers"),
         (changed(input_shape=[8, 8]), r"input_shape: \[8, 8\] is neither"),
         (changed(input_shape=[1, 8, 10**9]), "input_shape: 1000000000 is outside 1 to 4096"),
         (changed(input_shape=[17, 8, 8]), "input_shape: 17 is outside 1 to 16"),
@@ -73,7 +63,6 @@ def test_config_survives_json(name):
         (changed_bag(vocabulary=10**9), "vocabulary: 1000000000 is outside 0 to 5000000"),
         (changed_bag(embedding=10**9), "embedding: 1000000000 is outside 0 to 16384"),
         (changed("text-cnn", kernels=[65]), "kernels: 65 is no whole number from 1"),
-        (changed("text-cnn", kernels=3), "kernels: no list of 0 to 70 whole numbers"),
         (changed_sentence(transformer_layers=71), "transformer_layers: 71 is no whole number from 0"),
         (
             changed_sentence(attention_heads=10**9),
@@ -83,7 +72,6 @@ def test_config_survives_json(name):
             changed_sentence(feed_forward=2**40),
             "feed_forward: 1099511627776 is no whole number from 0",
         ),
-        (changed_sentence(attention_heads=True), "attention_heads: True is no whole number"),
         (changed("rnn", cell="elman"), "cell: 'elman' is not one of lstm, gru"),
         (changed_bag(groups=[2, 51]), r"groups: \[2, 51\] do not ascend from 2 to the vocabulary of 50"),
         (changed_bag(groups=[0, 50]), "groups: 0 is no whole number from 2"),
@@ -93,11 +81,6 @@ def test_config_survives_json(name):
 def test_hostile_json_is_refused(values, message):
     with pytest.raises(ValueError, match=message):
         NetworkConfig.from_json(values)
-
-
-def test_an_unknown_family_is_refused():
-    with pytest.raises(ValueError, match="name: 'resnet' is not one of cnn, lenet, mlp"):
-        parameter_shapes(NetworkConfig(name="resnet", input_shape=(1, 8, 8), outputs=2))
 
 
 json_values = st.recursive(

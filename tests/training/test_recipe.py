@@ -51,14 +51,6 @@ def test_other_courses_and_other_networks_keep_the_large_batch():
     assert (asked.epochs, asked.batch_size, asked.augmentation.shift) == (20, 512, 2)
 
 
-def test_presets_grow_in_work():
-    epochs = [
-        choose_recipe(Settings(preset=name), _around()).epochs for name in ("quick", "standard", "best")
-    ]
-    assert epochs == sorted(epochs)
-    assert len(set(epochs)) == 3
-
-
 @pytest.mark.parametrize(
     ("examples", "epochs"),
     [(50_000, 16), (22_500, 20), (9_000, 20), (4_500, 40), (2_000, 80), (125, 320), (20, 320)],
