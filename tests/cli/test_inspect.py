@@ -73,36 +73,11 @@ def test_skip_bad_goes_on_and_says_what_was_left_out(photos):
     assert "Left out because they cannot be used: 1 image" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("counts", "message"),
-    [
-        ({"cat": 5}, "only one class, 'cat'"),
-        ({"cat": 9, "dog": 2}, "class 'dog' has 2 examples; 3 are needed"),
-    ],
-)
-def test_data_that_cannot_be_split_ends_with_3(tmp_path, counts, message):
-    done = inspect(write_class_folders(tmp_path / "few", counts))
-    assert (done.returncode, done.stdout) == (3, "")
-    assert message in done.stderr
-
-
 def test_missing_data_ends_with_3_and_unknown_flags_with_2(tmp_path):
     assert inspect(tmp_path / "nowhere").returncode == 3
     done = inspect(tmp_path, "--no-such-flag")
     assert done.returncode == 2
     assert inspect(tmp_path, "--image-size", "huge").returncode == 2
-
-
-def test_leaks_and_conflicts_between_the_users_splits(tmp_path):
-    folder = tmp_path / "photos"
-    write_class_folders(folder / "train", {"cat": 8, "dog": 8})
-    write_class_folders(folder / "test", {"cat": 2, "dog": 2}, seed=1)
-    copied = np.asarray(Image.open(folder / "train" / "cat" / "003.png"))
-    Image.fromarray(copied).save(folder / "test" / "dog" / "copy.png", compress_level=1)
-    document = json.loads(inspect(folder, "--json").stdout)
-    assert document["leaked"] == document["duplicates"] == 1
-    assert document["leaked_examples"] == [str(folder / "test" / "dog" / "copy.png")]
-    assert {each["label"] for each in document["conflicts"][0]} == {"cat", "dog"}
 
 
 def test_the_seed_is_heard():

@@ -149,20 +149,5 @@ def test_texts_from_a_store_are_those_of_a_list() -> None:
         assert np.array_equal(encoder.encode(Texts.of(texts)).ids, encoder.encode(texts).ids)
 
 
-@pytest.mark.parametrize(
-    ("parts", "message"),
-    [
-        (("syllables", 8), "tokens: 'syllables' is not one of words, sub-words, characters, bytes"),
-        ((WORDS, 0), "length: 0 is no whole number from 1 to 65536"),
-        ((BYTE, 8, ("a",)), "entries: bytes have none"),
-        ((WORDS, 8, (), ((1, 2),)), "merges: words have none"),
-        ((WORDS, 8, ("a", "a")), "entries: one of them stands twice"),
-    ],
-)
-def test_parts_that_do_not_fit_are_refused(parts: tuple, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        TokenEncoder(*parts)
-
-
 def test_sub_words_know_everything() -> None:
     assert FITTED[SUB_WORDS].count(list(ODD)).unknown == 0

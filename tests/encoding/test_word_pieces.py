@@ -122,22 +122,6 @@ def test_no_text_at_all() -> None:
     assert len(encoder().encode([])) == 0
 
 
-@pytest.mark.parametrize(
-    ("entries", "length", "message"),
-    [
-        (ENTRIES, 2, "length: 2 is no whole number from 3 to"),
-        ((*ENTRIES, "the"), 8, "entries: one of them stands twice"),
-        ((*ENTRIES[:-1], "[PAD]"), 8, r"entries: \[PAD\] has an id of its own already"),
-        (("[UNK]", *ENTRIES), 8, r"entries: \[UNK\] has an id of its own already"),
-        (("the", "[SEP]"), 8, r"entries: \[CLS\] is missing"),
-        (("the", "[CLS]"), 8, r"entries: \[SEP\] is missing"),
-    ],
-)
-def test_parts_that_do_not_fit_are_refused(entries: tuple[str, ...], length: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        WordPieceEncoder(entries, length)
-
-
 def test_too_many_pieces_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder_module, "MOST_ENTRIES", 4)
     with pytest.raises(ValueError, match="vocabulary: 5 ids, where 4 are admitted"):

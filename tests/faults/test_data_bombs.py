@@ -251,13 +251,6 @@ def test_numbers_that_are_none(label, reason, target, tmp_path):
     assert f"{path}: {reason}" in str(caught.value)
 
 
-def test_a_key_that_stands_twice_in_a_row(tmp_path):
-    path = tmp_path / "t.jsonl"
-    path.write_text('{"text": "a", "label": "b"}\n{"text": "a", "label": "b", "label": "c"}\n')
-    with pytest.raises(DataError, match=r"row 2 is not JSON .the key 'label' stands twice"):
-        read_data(str(path), Settings())
-
-
 @pytest.mark.parametrize("used", [True, False])
 def test_dates_that_python_cannot_hold(used, tmp_path):
     """In a column of no account they do not matter; as times they are refused with their row."""

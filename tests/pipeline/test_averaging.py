@@ -8,7 +8,6 @@ import pytest
 
 from every_model import MODELS, inputs_of
 from pellucid.arithmetic.probabilities import weighted_mean
-from pellucid.bundle import load_any, save
 from pellucid.data import Dataset
 from pellucid.evaluation import cross_fitted, fit_temperature
 from pellucid.evaluation.calibration import cross_fitted_average
@@ -108,13 +107,6 @@ def test_the_test_split_is_asked_about_by_its_members_alone(candidates, average,
     np.testing.assert_allclose(found["average"].answers, expected.said, atol=1e-9)
     np.testing.assert_allclose(found["average"].novelty, expected.novelty)
     assert found["average"].milliseconds == 3.0 * len(average.model.members)
-
-
-def test_a_saved_average_answers_as_in_the_run(average, tmp_path):
-    save(average.model, tmp_path / "average", {})
-    loaded, asked = load_any(tmp_path / "average"), PIXELS[900:950]
-    np.testing.assert_allclose(loaded.predict_proba(asked), average.model.predict_proba(asked), atol=1e-12)
-    np.testing.assert_allclose(loaded.held_out.said, average.model.held_out.said)
 
 
 def test_its_entry_names_the_members(average):

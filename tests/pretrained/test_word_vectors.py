@@ -1,6 +1,5 @@
 """Vectors of words as a part below a head: which words are kept, what they weigh, what comes out."""
 
-import gzip
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 
 from pellucid.bundle.network_answers import answer_texts
 from pellucid.data.raw_texts import Texts
-from pellucid.errors import DataError
 from pellucid.pretrained import TextBackbone, read_word_vectors
 from pellucid.pretrained import text_backbones as word_vectors_module
 from pellucid.settings import Settings
@@ -68,37 +66,9 @@ def test_features_by_hand(path: Path) -> None:
     np.testing.assert_allclose(ours[2], np.array([0, -1, 0, -1]) / 2**0.5, atol=1e-6)
 
 
-def test_every_form_of_file_gives_the_same(path: Path, tmp_path: Path) -> None:
-    expected = read_word_vectors(path, SOME, np.arange(3))
-    content = path.read_bytes()
-    (tmp_path / "headed.txt").write_bytes(b"9 2\n" + content)
-    with gzip.open(tmp_path / "packed.txt.gz", "wb") as file:
-        file.write(content)
-    (tmp_path / "matrix").mkdir()
-    np.save(tmp_path / "matrix" / "boats.npy", np.array([*ROWS.values()]))
-    (tmp_path / "matrix" / "boats.txt").write_text("\n".join(ROWS) + "\n")
-    for name in ("headed.txt", "packed.txt.gz", "matrix/boats.npy"):
-        backbone = read_word_vectors(tmp_path / name, SOME, np.arange(3))
-        assert backbone.encoder.entries == expected.encoder.entries
-        assert backbone.tensors.keys() == expected.tensors.keys() != set()
-        for key, tensor in expected.tensors.items():
-            assert np.array_equal(backbone.tensors[key].numpy(), tensor.numpy()), (name, key)
-
-
 def test_its_origin_is_the_file(path: Path) -> None:
     origin = read_word_vectors(path, SOME, np.arange(3)).origin
     assert (origin.name, origin.source, origin.licence) == ("boats", "a local file", "not stated")
-
-
-def test_faults_of_files(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no.txt: no such file"):
-        read_word_vectors(tmp_path / "no.txt", SOME, np.arange(3))
-    (tmp_path / "empty.txt").write_text("")
-    with pytest.raises(DataError, match=r"empty.txt: the file is empty"):
-        read_word_vectors(tmp_path / "empty.txt", SOME, np.arange(3))
-    path.write_text("the 1.0 x\n")
-    with pytest.raises(DataError, match=r"boats.txt:1: not a word and its numbers"):
-        read_word_vectors(path, SOME, np.arange(3))
 
 
 def test_a_config_of_another_network_is_refused(path: Path) -> None:
