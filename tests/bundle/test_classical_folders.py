@@ -118,13 +118,7 @@ def put(place, value):
 
 FORGED = {
     "a node that loops": ("random-forest", "left", put(0, 0), "forest: a branch leads back"),
-    "a branch out of the tree": ("random-forest", "left", put(0, 2**31 - 1), "leads out of its tree"),
-    "two roots in one": ("random-forest", "roots", lambda roots: roots.fill(roots[0]), "in more than one"),
-    "a feature that is not there": ("random-forest", "feature", put(0, 64), "asks about a feature outside"),
-    "a class that is not there": ("random-forest", "entry", put(0, 10), "a class outside 0 to 9"),
-    "an empty leaf": ("random-forest", "ends", put(0, 0), "a leaf is empty"),
     "entries past the end": ("random-forest", "ends", put(-1, 2**31 - 1), "a leaf is empty, or the leaves"),
-    "less than no example": ("random-forest", "content", put(0, -5), "less than one example"),
     "a threshold that is no number": ("random-forest", "threshold", put(0, np.nan), "not finite"),
     "a width of no number": ("svm", "gamma", put(..., np.inf), "not finite"),
     "a width below zero": ("svm", "gamma", put(..., -1.0), "kernel: "),

@@ -67,18 +67,6 @@ def asked(fitted, texts):
 
 
 @every_baseline
-def test_probabilities_sum_to_one_and_rows_do_not_depend_on_their_batch(name):
-    fitted = fit(name, lesson())
-    texts = [*made(40, seed=5)[0], "", "words nobody knows"]
-    together = asked(fitted, texts)
-    assert together.shape == (42, 3)
-    assert together.min() >= 0
-    np.testing.assert_allclose(together.sum(axis=1), 1, rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(np.concatenate([asked(fitted, [each]) for each in texts]), together)
-    assert asked(fitted, []).shape == (0, 3)
-
-
-@every_baseline
 def test_same_lesson_same_model_whatever_the_threads_and_the_store(name):
     models = [
         fit(name, lesson()),
@@ -94,20 +82,6 @@ def test_same_lesson_same_model_whatever_the_threads_and_the_store(name):
             models[0].predictor.arrays().values(), other.predictor.arrays().values(), strict=True
         ):
             np.testing.assert_array_equal(one, two)
-
-
-@every_baseline
-def test_arrays_and_settings_are_the_whole_model(name):
-    fitted, texts = fit(name, lesson()), made(30, seed=6)[0]
-    kind = PREDICTORS[fitted.predictor.kind]
-    settings, arrays = fitted.predictor.to_json(), fitted.predictor.arrays()
-    assert {key: (str(each.dtype), each.shape) for key, each in arrays.items()} == kind.expected(settings)
-    again = kind.from_parts(settings, {key: array.copy() for key, array in arrays.items()})
-    assert again.inputs == (0 if fitted.tfidf is None else fitted.tfidf.features)
-    rows = np.zeros((30, 0), np.float32) if fitted.tfidf is None else fitted.tfidf.transform(texts)
-    np.testing.assert_array_equal(again.predict(rows), asked(fitted, texts))
-    if fitted.tfidf is not None:
-        np.testing.assert_allclose(again.predict(rows.toarray()), again.predict(rows), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", [name for name in BASELINES if name != "majority"])

@@ -1,8 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn import metrics as sklearn_metrics
 
 from pellucid.evaluation import score_numbers
 
@@ -19,33 +16,10 @@ def test_by_hand():
     assert list(scores.to_json()) == NAMES
 
 
-@given(st.integers(0, 1000), st.integers(2, 60))
-def test_parity_with_scikit_learn(seed, examples):
-    generator = np.random.default_rng(seed)
-    labels = generator.normal(50, 4, size=examples)
-    predicted = labels + generator.normal(size=examples)
-    found = score_numbers(labels, predicted, seed)
-    assert found["mean_absolute_error"].value == pytest.approx(
-        sklearn_metrics.mean_absolute_error(labels, predicted)
-    )
-    assert found["root_mean_squared_error"].value == pytest.approx(
-        sklearn_metrics.root_mean_squared_error(labels, predicted)
-    )
-    assert found["r2"].value == pytest.approx(sklearn_metrics.r2_score(labels, predicted))
-    for entry in found.to_json().values():
-        assert np.isfinite(list(entry.values())).all()
-        assert entry["low"] <= entry["value"] <= entry["high"]
-
-
 def test_perfect_answers():
     scores = score_numbers(np.arange(9.0), np.arange(9.0))
     assert scores["root_mean_squared_error"] == (0.0, 0.0, 0.0)
     assert scores["r2"] == (1.0, 1.0, 1.0)
-
-
-def test_equal_labels():
-    assert score_numbers(np.ones(5), np.ones(5))["r2"].value == 1.0
-    assert score_numbers(np.ones(5), np.ones(5) * 2)["r2"].value == 0.0
 
 
 def test_one_and_no_example():

@@ -65,14 +65,6 @@ def test_checkpoints_that_were_all_edited_are_refused(pellucid, digits_npz, run,
     assert "start again with --overwrite" in done.stderr
 
 
-def _nothing(path):
-    path.write_bytes(b"[1]")
-
-
-def _deep(path):
-    path.write_bytes(b"[" * 200_000)
-
-
 def _pipe(path):
     path.unlink()
     os.mkfifo(path)
@@ -84,7 +76,7 @@ def _digit(path):
     assert path.read_text() != text
 
 
-@pytest.mark.parametrize("change", [_nothing, _deep, _pipe, _digit])
+@pytest.mark.parametrize("change", [_pipe, _digit])
 def test_an_edited_journal_is_refused(pellucid, digits_npz, run, change):
     change(run / "config.json")
     done = pellucid(*_words(digits_npz, run), "--resume")
