@@ -26,7 +26,6 @@ from pellucid.pipeline.comparing.compare import compare
 from pellucid.pipeline.comparing.standings import rank, scores_of
 from pellucid.pipeline.learners.candidates import answers
 from pellucid.pipeline.learners.network import learner_of
-from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import METRICS, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -168,8 +167,7 @@ def twins(
 def _judged(settings: Settings, fold: Dataset) -> tuple[Record, list[float]]:
     """Train on a fold's examples, and score on the fold and on what was learnt."""
     began = time.process_time()
-    material = material_of(fold)
-    (fitted,) = learner_of(settings, material).fit(material)
+    (fitted,) = learner_of(settings, fold).fit(fold)
     seconds = time.process_time() - began
     scores = scores_of(fold.labels[fold.test], answers(fitted.model, fold, fold.test), len(fold.classes))
     seen = accuracy(fold.labels[fold.train], answers(fitted.model, fold, fold.train))

@@ -54,6 +54,10 @@ class InputKind:
         """Several examples, for people."""
         return f"{self.noun}s"
 
+    def __reduce__(self) -> str:
+        # Kinds are compared by identity: a copy of one, or one that was pickled, is the constant itself.
+        return self.name.upper()
+
 
 IMAGES = InputKind(
     name="images",

@@ -329,20 +329,26 @@ def bursts(listing: Listing, images: Images, positions: Positions) -> Int64[np.n
     if listing.values is None:
         labels = np.unique(np.array(listing.labels), return_inverse=True)[1].reshape(-1)
     for order, most, most_false in _orders(listing, images, positions):
-        # Pairs of a sequence near enough to be of one burst, each with the next and the one after.
-        placed = positions[order[positions, 0] >= 0]
-        placed = placed[np.lexsort((order[placed, 1], order[placed, 0]))]
-        found = [np.zeros((0, 2), np.int64)]
-        for ahead in range(1, _AHEAD + 1):
-            one, other = placed[:-ahead], placed[ahead:]
-            same = order[one, 0] == order[other, 0]
-            near = order[other, 1] - order[one, 1] <= ahead * most[order[one, 0]]
-            found.append(np.stack([one, other], axis=1)[same & near])
-        suspected = np.concatenate(found)
+        suspected = _following(order, most, positions)
         if len(suspected):
             others = _apart(order, labels, positions)
             links.append(suspected[of_one_scene(images.pixels, suspected, others, most_false)])
     return np.concatenate(links)
+
+
+def _following(
+    order: Order, most: Int64[np.ndarray, " sequences"], positions: Int64[np.ndarray, " positions"]
+) -> Int64[np.ndarray, "pairs 2"]:
+    """Pairs of a sequence near enough to be of one burst, each with the next and the one after."""
+    placed = positions[order[positions, 0] >= 0]
+    placed = placed[np.lexsort((order[placed, 1], order[placed, 0]))]
+    found = [np.zeros((0, 2), np.int64)]
+    for ahead in range(1, _AHEAD + 1):
+        one, other = placed[:-ahead], placed[ahead:]
+        same = order[one, 0] == order[other, 0]
+        near = order[other, 1] - order[one, 1] <= ahead * most[order[one, 0]]
+        found.append(np.stack([one, other], axis=1)[same & near])
+    return np.concatenate(found)
 
 
 def _orders(
