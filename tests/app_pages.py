@@ -16,14 +16,10 @@ from pellucid.export.app.content import page_of
 from pellucid.export.export import metadata_of
 
 HOSTILE = (
-    "<script>document.title = 'owned'</script>",
-    '"><img src=/stolen onerror="document.title = 1">',
-    "</script><script>document.title = 2</script>",
-    "</style></title><svg onload=alert(1)>",
-    "--><iframe src=/stolen></iframe><!--",
-    "{title} ${1} =HYPERLINK(1)",
-    "gnp.\u202egpj.exe",
-)
+    "<script>document.title = 'owned'</script>", '"><img src=/stolen onerror="document.title = 1">',
+    "</script><script>document.title = 2</script>", "</style></title><svg onload=alert(1)>",
+    "--><iframe src=/stolen></iframe><!--", "{title} ${1} =HYPERLINK(1)", "gnp.\u202egpj.exe",
+)  # fmt: skip
 """Names that are markup, script or a trick; none of them may become one."""
 
 CARD: dict[str, Any] = {"rows": [("cardTrained", "digits")], "metric": "", "models": []}

@@ -14,20 +14,8 @@ from small_models import CLASSES, digits
 
 _NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _OTHERS = (
-    "I",
-    "read",
-    "a",
-    "number",
-    "here",
-    "it",
-    "is",
-    "größer",
-    "数字",
-    "🎲",
-    "perhaps",
-    "not",
-    "written",
-)
+    "I", "read", "a", "number", "here", "it", "is", "größer", "数字", "🎲", "perhaps", "not", "written",
+)  # fmt: skip
 
 
 PIECES = ("[CLS]", "[SEP]", *_NAMES, *(word.lower() for word in _OTHERS[:7]), "gr", "##o", "##ß", "##er")

@@ -55,14 +55,8 @@ def test_parquet(tmp_path):
     table = parquet.read_table(tmp_path / "out.parquet")
     assert table.column_names == ["input", "label", "probability", "error", "novelty", "cat", "dog"]
     assert [str(kind) for kind in table.schema.types] == [
-        "string",
-        "string",
-        "double",
-        "string",
-        "double",
-        "double",
-        "double",
-    ]
+        "string", "string", "double", "string", "double", "double", "double",
+    ]  # fmt: skip
     assert table.num_rows == 10_000
     assert table.slice(9998, 2).to_pylist() == [
         {

@@ -106,13 +106,9 @@ def test_a_table_names_its_rows(run, tmp_path, monkeypatch):
         *(f"images/table.csv:{row}" for row in (2, 3, 4, 5, 6)), "images/0001.png",
     ]  # fmt: skip
     assert [row["error"] for row in rows] == [
-        "",
-        "no such file (missing.png)",
-        "the path leaves the table's folder; give an absolute path",
-        "no path of an image in this row",
-        "",
-        "",
-    ]
+        "", "no such file (missing.png)", "the path leaves the table's folder; give an absolute path",
+        "no path of an image in this row", "", "",
+    ]  # fmt: skip
     assert [row["label"] for row in rows] == [
         *expected_labels([2]), "", "", "", *expected_labels([0, 1]),
     ]  # fmt: skip

@@ -80,19 +80,10 @@ def test_a_description_that_lacks_a_key(any_folder):
 @pytest.mark.parametrize(
     "name",
     [
-        "../secret",
-        "/etc/passwd",
-        "sub/file",
-        "sub\\file",
-        "..",
-        ".",
-        "",
-        ".hidden",
-        "a\x00b",
-        "model.json",
-        "C:x",
+        "../secret", "/etc/passwd", "sub/file", "sub\\file", "..", ".", "", ".hidden", "a\x00b",
+        "model.json", "C:x",
     ],
-)
+)  # fmt: skip
 def test_names_outside_the_folder(name, folder, monkeypatch):
     (folder.parent / "secret").write_text("secret")
     document = document_of(folder)

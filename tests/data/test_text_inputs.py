@@ -65,13 +65,9 @@ def test_bad_rows_carry_their_reason(tmp_path: Path) -> None:
     table = write(tmp_path / "t.jsonl", "\n".join(json.dumps({"text": value}) for value in values))
     inputs = listed(table)
     assert list(inputs.errors) == [
-        "",
-        "holds no text",
-        "holds a lone surrogate (\\ud800, character 6), which is no text",
-        "holds no text",
-        "",
-        "is a list and no text",
-    ]
+        "", "holds no text", "holds a lone surrogate (\\ud800, character 6), which is no text",
+        "holds no text", "", "is a list and no text",
+    ]  # fmt: skip
     assert list(inputs.texts) == ["fine", "", "", "", "7", ""]
 
 

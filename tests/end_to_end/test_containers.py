@@ -15,18 +15,9 @@ import pellucid as package
 from command_line import Command
 
 QUICK = (
-    "--model",
-    "mlp",
-    "--width",
-    "8",
-    "--epochs",
-    "2",
-    "--no-baselines",
-    "--threads",
-    "1",
-    "--no-augment",
+    "--model", "mlp", "--width", "8", "--epochs", "2", "--no-baselines", "--threads", "1", "--no-augment",
     "--no-groups",
-)
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -21,13 +21,8 @@ pytestmark = pytest.mark.slow
 SMALL = ("--model", "vae", "--epochs", "3", "--width", "8", "--threads", "1", "--seed", "5")
 SMALL_GAN = ("--model", "gan", *SMALL[2:])
 MEASURES = (
-    "accuracy_trained_on_it",
-    "accuracy_on_it",
-    "frechet_distance",
-    "kernel_distance",
-    "coverage",
-    "density",
-)
+    "accuracy_trained_on_it", "accuracy_on_it", "frechet_distance", "kernel_distance", "coverage", "density",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

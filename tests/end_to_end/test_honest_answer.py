@@ -19,15 +19,9 @@ QUICK = ("--epochs", "8", "--width", "16", "--threads", "1")
 BY_VALIDATION = ("--folds", "0")
 """Seconds instead of a minute; that folds judge is tried where they matter."""
 NAMES = [
-    "majority",
-    "logistic-regression",
-    "svm",
-    "random-forest",
-    "cnn",
-    "logistic-regression-on-cnn",
-    "svm-on-cnn",
-    "average",
-]
+    "majority", "logistic-regression", "svm", "random-forest", "cnn", "logistic-regression-on-cnn",
+    "svm-on-cnn", "average",
+]  # fmt: skip
 NUMBER_NAMES = ["mean", "ridge", "svm", "random-forest", "cnn", "ridge-on-cnn", "svm-on-cnn"]
 
 

@@ -24,15 +24,9 @@ def run(process, digits_npz, tmp_path_factory):
 def test_a_run_leaves_what_the_contract_names(run):
     names = {path.name for path in run.iterdir()} - {".lock"}
     assert names == {
-        "report.html",
-        "metrics.json",
-        "history.jsonl",
-        "config.json",
-        "data.jsonl",
-        "model",
-        "models",
+        "report.html", "metrics.json", "history.jsonl", "config.json", "data.jsonl", "model", "models",
         "test.csv",
-    }
+    }  # fmt: skip
     assert {path.name for path in (run / "model").iterdir()} == {
         "model.json",
         "weights.safetensors",
@@ -46,35 +40,14 @@ def test_a_run_leaves_what_the_contract_names(run):
 def test_metrics_have_the_keys_of_the_contract(run):
     metrics = json.loads((run / "metrics.json").read_text())
     assert list(metrics) == [
-        "format",
-        "task",
-        "seed",
-        "classes",
-        "data",
-        "recommended",
-        "reason",
-        "models",
-        "comparisons",
-        "contradiction",
-        "disagreement",
-        "learning_curve",
-        "label_issues",
-        "findings",
-        "judged_on_folds",
+        "format", "task", "seed", "classes", "data", "recommended", "reason", "models", "comparisons",
+        "contradiction", "disagreement", "learning_curve", "label_issues", "findings", "judged_on_folds",
         "folds",
-    ]
+    ]  # fmt: skip
     assert metrics["data"].keys() == {
-        "train",
-        "validation",
-        "test",
-        "skipped",
-        "duplicates",
-        "near_duplicates",
-        "leaked",
-        "siblings",
-        "siblings_by_rule",
-        "test_siblings",
-    }
+        "train", "validation", "test", "skipped", "duplicates", "near_duplicates", "leaked", "siblings",
+        "siblings_by_rule", "test_siblings",
+    }  # fmt: skip
     assert sum(metrics["data"][split] for split in ("train", "validation", "test")) == 1797
     model = metrics["models"][metrics["recommended"]]
     assert list(model["test"]) == [

@@ -10,18 +10,8 @@ from runs_to_continue import write_texts
 pytestmark = pytest.mark.slow
 
 SMALL = (
-    "--model",
-    "rnn",
-    "--width",
-    "4",
-    "--length",
-    "4",
-    "--epochs",
-    "1",
-    "--threads",
-    "1",
-    "--no-baselines",
-)
+    "--model", "rnn", "--width", "4", "--length", "4", "--epochs", "1", "--threads", "1", "--no-baselines",
+)  # fmt: skip
 
 
 @plays_avx2

@@ -15,14 +15,8 @@ from pellucid.settings import ROWS, Settings
 ROWS_DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 LABELS = (ROWS_DATA[:, 0] > 0).astype(int)
 OF_CLASSES_ALONE = {
-    "loss",
-    "label_smoothing",
-    "class_weight",
-    "metric",
-    "rename",
-    "min_examples",
-    "threshold",
-}
+    "loss", "label_smoothing", "class_weight", "metric", "rename", "min_examples", "threshold",
+}  # fmt: skip
 OF_IMAGES_ALONE = {"image_size", "resize", "pooling", "batch_norm", "augment", "mirror"}
 OF_TEXTS_ALONE = {"cell", "tokens", "length", "vectors", "tune_vectors"}
 OF_GENERATORS_ALONE = {"latent", "beta"}

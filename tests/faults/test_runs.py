@@ -45,20 +45,9 @@ def _wait_for(path, process, seconds=60):
 def test_a_disk_that_fills_up_leaves_the_last_checkpoint_and_resumes(pellucid, digits_npz, tiny_disk):
     run = tiny_disk / "run"
     words = [
-        "train",
-        digits_npz,
-        "--out",
-        run,
-        "--epochs",
-        "12",
-        "--width",
-        "12",
-        "--threads",
-        "1",
-        "--no-baselines",
-        "--folds",
-        "0",
-    ]
+        "train", digits_npz, "--out", run, "--epochs", "12", "--width", "12", "--threads", "1",
+        "--no-baselines", "--folds", "0",
+    ]  # fmt: skip
     process = _started(*words)
     _wait_for(run / "checkpoints" / "step-*", process)
     process.send_signal(signal.SIGSTOP)  # else what it writes meanwhile takes the space that the filler needs

@@ -11,15 +11,11 @@ from pellucid.settings import Settings
 from small_models import designed
 
 TEXTS = [
-    "the meeting moves to friday please bring the report",
-    "win a prize now click here to win",
-    "lunch",
-    "your invoice is attached please pay by friday",
-    "free free free money click now",
-    "did you read the report on the meeting",
-    "claim your free prize here",
+    "the meeting moves to friday please bring the report", "win a prize now click here to win", "lunch",
+    "your invoice is attached please pay by friday", "free free free money click now",
+    "did you read the report on the meeting", "claim your free prize here",
     "see you at lunch on friday then",
-]
+]  # fmt: skip
 IS_SPAM = np.array([0, 1, 0, 0, 1, 0, 1, 0])
 WORDS = sorted({word for text in TEXTS for word in text.split()})
 PAIRS = sorted({pair for text in TEXTS for pair in pairwise(text.split())})

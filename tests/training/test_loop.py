@@ -30,18 +30,9 @@ def test_a_record_has_every_key_of_the_history(begin):
     session = begin(epochs=1)
     session.run()
     assert set(session.state.history[0]) == {
-        "epoch",
-        "step",
-        "seconds",
-        "learning_rate",
-        "train_loss",
-        "train_accuracy",
-        "validation_loss",
-        "validation_accuracy",
-        "validation_balanced_accuracy",
-        "validation_macro_f1",
-        "images_per_second",
-    }
+        "epoch", "step", "seconds", "learning_rate", "train_loss", "train_accuracy", "validation_loss",
+        "validation_accuracy", "validation_balanced_accuracy", "validation_macro_f1", "images_per_second",
+    }  # fmt: skip
 
 
 def test_training_may_end_inside_an_epoch(begin):

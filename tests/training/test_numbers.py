@@ -73,17 +73,10 @@ def test_a_record_has_the_scores_of_numbers_in_their_own_unit(begin_numbers, ink
     session = begin_numbers(epochs=3)
     network = session.run()
     assert set(session.state.history[0]) == {
-        "epoch",
-        "step",
-        "seconds",
-        "learning_rate",
-        "train_loss",
-        "validation_loss",
-        "validation_root_mean_squared_error",
-        "validation_mean_absolute_error",
-        "validation_r2",
+        "epoch", "step", "seconds", "learning_rate", "train_loss", "validation_loss",
+        "validation_root_mean_squared_error", "validation_mean_absolute_error", "validation_r2",
         "images_per_second",
-    }
+    }  # fmt: skip
     labels = ink.labels[ink.validation]
     with torch.inference_mode():
         errors = network(to_tensor(ink.inputs, ink.validation))[:, 0].double().numpy() - labels

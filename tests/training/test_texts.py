@@ -66,18 +66,9 @@ def test_a_record_says_how_many_texts_a_second(begin_texts):
     session.run([PlainProgress(lines.append, session.batches.recipe)])
     record = session.state.history[-1]
     assert set(record) == {
-        "epoch",
-        "step",
-        "seconds",
-        "learning_rate",
-        "train_loss",
-        "train_accuracy",
-        "validation_loss",
-        "validation_accuracy",
-        "validation_balanced_accuracy",
-        "validation_macro_f1",
-        "texts_per_second",
-    }
+        "epoch", "step", "seconds", "learning_rate", "train_loss", "train_accuracy", "validation_loss",
+        "validation_accuracy", "validation_balanced_accuracy", "validation_macro_f1", "texts_per_second",
+    }  # fmt: skip
     assert lines[-1].endswith(f"   {record['texts_per_second']:,.0f}/s")
     assert f"validation accuracy {figure(record['validation_accuracy'])}" in lines[-1]
     assert json.loads(json.dumps(session.state.history, allow_nan=False)) == session.state.history

@@ -33,15 +33,8 @@ CHINESE = (
     "送货很快\u3000包装好",
 )
 KINDS = (
-    "words",
-    "sub-words",
-    "characters",
-    "bytes",
-    "n-grams",
-    "parts",
-    "n-grams of characters",
-    "word-pieces",
-)
+    "words", "sub-words", "characters", "bytes", "n-grams", "parts", "n-grams of characters", "word-pieces",
+)  # fmt: skip
 
 
 @functools.cache
