@@ -1,7 +1,6 @@
 """Tables as they come: CSV, TSV, JSONL, Parquet, in every encoding, with every fault."""
 
 import csv
-import gzip
 import io
 import json
 from collections.abc import Callable
@@ -87,58 +86,6 @@ def test_nul_characters_and_blank_rows(write_table: Write) -> None:
     listing = read(write_table("t.csv", "path,label\n\nphotos/cat/0.png,a\x00b\n\n"))
     assert listing.labels == ["a\x00b"]
     assert listing.sources == [f"{listing.place}:3"]
-
-
-# --- forms
-
-
-def rows() -> list[dict[str, str]]:
-    return [
-        {"path": "photos/cat/0.png", "label": "cat", "split": "Training", "group": "g1"},
-        {"path": "photos/cat/1.png", "label": "NA", "split": "dev", "group": ""},
-        {"path": "photos/dog/1.png", "label": "null", "split": "test", "group": "g2"},
-    ]
-
-
-def as_csv(separator: str) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows()[0]), delimiter=separator)
-    writer.writeheader()
-    writer.writerows(rows())
-    return text.getvalue().encode()
-
-
-def as_parquet() -> bytes:
-    buffer = io.BytesIO()
-    parquet.write_table(pa.Table.from_pylist(rows()), buffer)
-    return buffer.getvalue()
-
-
-FORMS = {
-    "csv": lambda: as_csv(","),
-    "tsv": lambda: as_csv("\t"),
-    "jsonl": lambda: "\n".join(json.dumps(row) for row in rows()).encode(),
-    "parquet": as_parquet,
-}
-
-
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("form", FORMS)
-def test_every_form_gives_the_same_listing(write_table: Write, form: str, packed: bool) -> None:
-    content = FORMS[form]()
-    name = f"t.{form}.gz" if packed else f"t.{form}"
-    listing = read(write_table(name, gzip.compress(content) if packed else content))
-    assert listing.form == "table"
-    assert listing.labels == ["cat", "NA", "null"]
-    assert listing.splits == ["train", "validation", "test"]
-    assert listing.groups == ["g1", "", "g2"]
-    assert file_names(listing) == ["0.png", "1.png", "1.png"]
-    first = 2 if form in ("csv", "tsv") else 1
-    assert listing.sources == [f"{listing.place}:{first + index}" for index in range(3)]
-    assert listing.warnings[-1].endswith(
-        "images from column 'path', labels from column 'label', "
-        "splits from column 'split', groups from column 'group'"
-    )
 
 
 # --- columns

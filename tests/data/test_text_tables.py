@@ -37,11 +37,18 @@ def as_parquet(columns: dict[str, object]) -> bytes:
     return buffer.getvalue()
 
 
+COLUMNS = {
+    "text": [text for text, _ in ROWS],
+    "label": [label for _, label in ROWS],
+    "split": ["Training", "dev", "test", "train"],
+    "group": ["g1", "", "g2", "g1"],
+}
+LINES = list(zip(*COLUMNS.values(), strict=True))
 FORMS: dict[str, Callable[[], bytes]] = {
-    "csv": lambda: as_csv(ROWS).encode(),
-    "tsv": lambda: as_csv(ROWS, delimiter="\t").encode(),
-    "jsonl": lambda: "\n".join(json.dumps({"text": text, "label": label}) for text, label in ROWS).encode(),
-    "parquet": lambda: as_parquet({"text": [text for text, _ in ROWS], "label": [name for _, name in ROWS]}),
+    "csv": lambda: as_csv(LINES, tuple(COLUMNS)).encode(),
+    "tsv": lambda: as_csv(LINES, tuple(COLUMNS), delimiter="\t").encode(),
+    "jsonl": lambda: "\n".join(json.dumps(dict(zip(COLUMNS, line, strict=True))) for line in LINES).encode(),
+    "parquet": lambda: as_parquet({**COLUMNS}),
 }
 
 
@@ -58,9 +65,14 @@ def test_every_form_gives_the_same_texts(tmp_path: Path, form: str, packed: bool
     assert listing.form == "table"
     assert listing.noun == "text"
     assert list(zip(texts_of(listing), listing.labels, strict=True)) == ROWS
+    assert listing.splits == ["train", "validation", "test", "train"]
+    assert listing.groups == COLUMNS["group"]
     first = 2 if form in ("csv", "tsv") else 1
     assert listing.sources == [f"{path}:{first + index}" for index in range(4)]
-    assert listing.warnings == (f"{path}: texts from column 'text', labels from column 'label'",)
+    assert listing.warnings[-1].endswith(
+        "texts from column 'text', labels from column 'label', "
+        "splits from column 'split', groups from column 'group'"
+    )
     assert listing.problems == ()
     assert listing.paths is listing.pixels is listing.load_pixels is None
 
@@ -267,13 +279,6 @@ def test_a_header_stays_a_header(tmp_path: Path, lines: list[str], label: str) -
     listing = read(written(tmp_path / "t.csv", "\n".join(lines)))
     assert len(listing) == len(lines) - 1
     assert f"labels from column '{label}'" in listing.warnings[-1]
-
-
-def test_splits_and_groups_beside_texts(tmp_path: Path) -> None:
-    rows = [("one more", "a", "train", "x"), ("and two", "b", "val", ""), ("then three", "a", "test", "x")]
-    listing = read(written(tmp_path / "t.csv", as_csv(rows, ("text", "label", "split", "group"))))
-    assert listing.splits == ["train", "validation", "test"]
-    assert listing.groups == ["x", "", "x"]
 
 
 def test_a_split_that_begins_late_is_refused(tmp_path: Path) -> None:
