@@ -187,9 +187,7 @@ def test_images_belong_elsewhere(folder: Path) -> None:
             None,
             r"which column holds the labels\? .*give both by themselves, as in fit\(frame\['text'\]",
         ),
-        (TEXTS[:4], KINDS[:3], "y: 3 labels for 4 examples; give one each"),
         ([*TEXTS[:3], 7], KINDS[:4], "texts: int at position 3, expected a text"),
-        ([*TEXTS[:3], None], KINDS[:4], "texts: NoneType at position 3, expected a text"),
         (pandas.Series([*TEXTS[:3], np.nan]), KINDS[:4], "texts: float at position 3, expected a text"),
         ([*TEXTS[:3], " \n"], KINDS[:4], "X: the text at position 3 is blank; fill it in or leave it out"),
         ([*TEXTS[:3], "\ud800"], KINDS[:4], "lone surrogate.* at position 3"),
@@ -197,8 +195,6 @@ def test_images_belong_elsewhere(folder: Path) -> None:
         (5, [1], "X: found int; give texts as a list, an array or a column"),
         (None, [1], "X: found NoneType; give texts as a list"),
         ((text for text in TEXTS[:4]), KINDS[:4], "X: found generator; give texts as a list"),
-        (TEXTS[:2], ["only", "only"], "y: only one class, 'only'"),
-        (TEXTS[:2], ["a", None], "y: empty label at position 1"),
         (TEXTS[:2], [0.5, 1.5], "continuous"),
     ],
 )

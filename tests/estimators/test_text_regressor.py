@@ -63,21 +63,12 @@ def test_numbers_are_no_classes(tmp_path: Path) -> None:
         pellucid.TextClassifier(model="bag").fit(tmp_path / "rated.csv")
 
 
-@pytest.mark.parametrize(
-    ("y", "words"),
-    [
-        (
-            ["a", "b", "c", "d"],
-            "y: 'a' at position 0 is no number; give numbers, or learn classes with TextCl",
-        ),
-        ([3, 3, 3, 3], "y: every number to predict is 3, which leaves nothing to learn"),
-        ([1.0, np.nan, 2.0, 3.0], "y: Input y contains NaN"),
-        ([1.0, 2.0], "y: 2 labels for 4 examples; give one each"),
-    ],
-)
-def test_unfit_numbers_are_refused(y: object, words: str) -> None:
-    with pytest.raises(pellucid.DataError, match=words):
-        small().fit(TEXTS[:4], y)
+def test_names_are_refused_as_numbers() -> None:
+    with pytest.raises(
+        pellucid.DataError,
+        match="y: 'a' at position 0 is no number; give numbers, or learn classes with TextCl",
+    ):
+        small().fit(TEXTS[:4], ["a", "b", "c", "d"])
 
 
 def test_models_that_cannot_learn_numbers_are_refused() -> None:
