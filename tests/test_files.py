@@ -121,6 +121,23 @@ def test_bytes_that_come_back_different_are_refused(
     assert leftovers(former) == []
 
 
+def test_a_folder_whose_second_rename_fails_comes_back(former: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = os.replace, []
+
+    def fail_putting_in_place(source: Path, target: Path) -> None:
+        calls.append(target)
+        if Path(target).name == "whole" and len(calls) == 3:
+            raise FULL
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_putting_in_place)
+    with pytest.raises(StorageError, match="whole: cannot write: no space left on device"):
+        write_a_folder(former)
+    monkeypatch.undo()
+    assert (former / "whole/kept").read_bytes() == b"old"
+    assert leftovers(former) == []
+
+
 def test_an_exception_while_writing_bit_by_bit_leaves_the_former_content(former: Path) -> None:
     def change_mind() -> None:
         with files.writing(former / "kept") as draft:
@@ -131,6 +148,14 @@ def test_an_exception_while_writing_bit_by_bit_leaves_the_former_content(former:
         change_mind()
     assert (former / "kept").read_bytes() == b"old"
     assert leftovers(former) == []
+
+
+def test_what_is_no_regular_file_is_not_replaced(former: Path) -> None:
+    with pytest.raises(
+        StorageError, match="whole: cannot write: what stands there is not a regular file; something"
+    ):
+        files.write_file(former / "whole", b"new")
+    assert (former / "whole/kept").read_bytes() == b"old"
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import sys
 import numpy as np
 import pytest
 
+import pellucid as package
 from killing import KILL_IN_SAVE
 from pellucid.data import read_data
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS as TEXTS_KIND
 
 QUICK = ("--preset", "quick", "--threads", "1", "--no-baselines", "--folds", "0")
 SMALL_CNN = ("--model", "text-cnn", "--width", "16", "--length", "64", "--epochs", "4", "--threads", "1")
@@ -121,10 +123,29 @@ def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, table
     assert json.loads(done.stdout)["test"]["accuracy"]["value"] == pytest.approx(tested["value"])
 
 
+@pytest.mark.slow
+def test_the_python_road_gives_the_same_run(run, table, tmp_path):
+    finished = package.train(
+        table, out=tmp_path / "python", preset="quick", threads=1, baselines=False, folds=0, quiet=True
+    )
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert finished.metrics["models"]["bag"]["test"] == metrics["models"]["bag"]["test"]
+    assert "test texts correctly" in finished._repr_html_()
+    assert finished.model.input_kind is TEXTS_KIND
+
+
+def test_describe_prints_layers_and_trains_nothing(pellucid, table):
+    done = pellucid.succeed("train", table, "--describe", "--model", "rnn", "--cell", "gru")
+    assert "gru" in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--image-size", "8"], "--image-size: belongs to images, and the inputs are texts"),
+        (["--model", "cnn"], "--model: cnn needs images, not texts; use text-cnn, rnn, bag or auto"),
+        (["--model", "bag", "--cell", "gru"], "--cell: belongs to rnn, and --model is bag"),
         (["--task", "image"], "--input-column"),
     ],
 )

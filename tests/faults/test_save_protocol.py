@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -105,6 +106,12 @@ def test_a_full_disk_leaves_the_old_folder(small_disk):
     assert [path.name for path in small_disk.iterdir()] == ["model"]
 
 
+def test_too_little_space_is_seen_beforehand(small_disk):
+    files.require_space(small_disk, DISK_BYTES // 2)
+    with pytest.raises(StorageError, match="0 MB free, about 1 MB needed; free some space"):
+        files.require_space(small_disk, 1_000_000)
+
+
 def fail_at(monkeypatch: pytest.MonkeyPatch, step: int) -> list[str]:
     """Let one call of fsync or replace fail, counted from 0 over both; returns the calls made."""
     calls: list[str] = []
@@ -153,6 +160,21 @@ def test_an_interrupt_between_two_renames_brings_the_old_folder_back(tmp_path, m
     with pytest.raises(KeyboardInterrupt):
         files.write_folder(tmp_path / "model", {"a": b"new"})
     assert everything(tmp_path) == {"model/a": OLD}
+
+
+def test_bytes_that_change_on_the_disk_are_noticed(tmp_path, monkeypatch):
+    files.write_file(tmp_path / "file", OLD)
+    real = os.fsync
+
+    def damaging(descriptor: int) -> None:
+        real(descriptor)
+        for path in tmp_path.glob(".*.tmp"):
+            path.write_bytes(b"damaged")
+
+    monkeypatch.setattr(os, "fsync", damaging)
+    with pytest.raises(StorageError, match="what was read back differs from what was written"):
+        files.write_file(tmp_path / "file", b"new")
+    assert everything(tmp_path) == {"file": OLD}
 
 
 # Places
@@ -218,6 +240,15 @@ for number in range(1_000_000):
     write_folder(place / f"step-{number}", {"one": letter * 1000, "two": letter * 1000})
 """
 
+HOLDER = """
+import sys, time
+from pathlib import Path
+from pellucid.files import locked
+with locked(Path(sys.argv[1])):
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
 
 @contextlib.contextmanager
 def running(code: str, place: Path) -> Iterator[subprocess.Popen[str]]:
@@ -249,6 +280,24 @@ def test_a_killed_writer_leaves_nothing_half(tmp_path):
         assert all(sorted(path.name for path in folder.iterdir()) == ["one", "two"] for folder in folders)
         folders_seen += len(folders)
     assert folders_seen > 8
+
+
+def test_a_second_process_is_refused_at_once_and_told_who(tmp_path):
+    with running(HOLDER, tmp_path) as holder:
+        began = time.monotonic()
+        with pytest.raises(RunLockedError, match=f"process {holder.pid} is writing here; wait for it"):
+            files.locked(tmp_path).__enter__()
+        assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_the_lock_of_a_dead_process_is_free(how, tmp_path):
+    with running(HOLDER, tmp_path) as holder:
+        holder.send_signal(how)
+        holder.wait()
+        assert (tmp_path / ".lock").exists()
+        with files.locked(tmp_path):
+            assert (tmp_path / ".lock").read_text() == str(os.getpid())
 
 
 def test_the_same_process_is_refused_too(tmp_path):
