@@ -19,7 +19,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pellucid.budgets import DIGITS, NESTED, STRUCTURE
 from pellucid.errors import ModelFileError
@@ -150,6 +150,7 @@ _SHOWN = 40
 _ANY = 1e308
 
 
+@runtime_checkable
 class Field(Protocol):
     """Type and bounds of one value of an object."""
 

@@ -75,7 +75,7 @@ class Dataset:
     sources: Sequence[str] = ()  # where each example comes from: a path, or `file:row`
     fingerprint: str = ""  # digest of contents, labels, splits and preprocessing: all that decides a training
     # number of the set (a group, siblings or exact copies) of each example, which must never be divided
-    together: Int64[np.ndarray, " n"] = field(default_factory=_nobody)
+    together: Int64[np.ndarray, " together"] = field(default_factory=_nobody)
     # test examples of whose set another is in train or validation; only where the splits are the user's
     with_sibling: Int64[np.ndarray, " with_sibling"] = field(default_factory=_nobody)
     slices: Sequence[str] | None = None  # value of each in the column by which scores are broken down

@@ -1,6 +1,6 @@
 """Classifiers and regressors of images and texts: by what they take and what they learn."""
 
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float64, Shaped
@@ -16,6 +16,10 @@ from pellucid.estimators.fit_data import texts_of
 from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS
 from pellucid.tasks import IMAGES, TEXTS
 
+# `Self` would do, but for the checks of types in tests.
+AnyClassifier = TypeVar("AnyClassifier", bound="Classifier")
+AnyRegressor = TypeVar("AnyRegressor", bound="Regressor")
+
 
 class Classifier(
     ClassifierMixin,  # type: ignore[misc]  # scikit-learn has no types
@@ -29,7 +33,7 @@ class Classifier(
 
     classes_: Shaped[np.ndarray, " classes"]
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self: AnyClassifier, X: Any, y: Any = None, sample_weight: Any = None) -> AnyClassifier:
         """Train one model from scratch.
 
         Args:
@@ -165,7 +169,7 @@ class Regressor(
 
     TARGET = "number"
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self: AnyRegressor, X: Any, y: Any = None, sample_weight: Any = None) -> AnyRegressor:
         """Train one model from scratch.
 
         Args:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +29,7 @@ class LossAndHits(NamedTuple):
     also: Mapping[str, float] = {}  # what else is recorded, by name: means over them
 
 
+@runtime_checkable
 class Objective(Protocol):
     """What a network learns."""
 
