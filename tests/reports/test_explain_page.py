@@ -194,6 +194,20 @@ def test_every_formula_becomes_mathml(name):
         assert "\\" not in page.text
 
 
+def test_a_layer_shows_its_line_of_index_notation():
+    """With what is done over the letters on the right alone: a sum or a largest number; steps have no line."""
+    found = explained("cnn")
+    page = " ".join(render_explanation(found, "digits.npz:301").split())
+    lines = {
+        each.kind: each.declaration["line"] for each in found.layers if "line" in (each.declaration or {})
+    }
+    assert lines["dense"] == "y[o] = W[o,i] * x[i] + b[o]"
+    for kind, done in (("dense", "summed over"), ("convolution", "summed over"), ("global-max", "largest")):
+        shown = rf"<code>{re.escape(lines[kind])}</code>\. Letters on the right alone are [a-z ]*{done}\."
+        assert re.search(shown, page), kind
+    assert page.count("In index notation") == sum("line" in (each.declaration or {}) for each in found.layers)
+
+
 def test_formulas_by_hand():
     assert str(mathml(r"y_{o} = \frac{1}{2} x")) == (
         '<math display="block"><mrow><msub><mi>y</mi><mrow><mi>o</mi></mrow></msub><mo>=</mo>'

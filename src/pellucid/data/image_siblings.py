@@ -142,7 +142,7 @@ def _wide(lengths: Likeness) -> Float32[np.ndarray, "m 1 1 1"]:
 #
 # The likeness of two images is their correlation, each channel about its own mean: at 16 x 16 cells the
 # largest over shifts of up to two cells, and, of pairs that are rather alike by that, at 32 x 32 cells where
-# one lies best over the other (`registration.py`). Before white two shirts differ by less than two frames of
+# one lies best over the other (`register`). Before white two shirts differ by less than two frames of
 # one shirt that lie a little aside of each other, so only what is left when they lie over each other tells
 # them apart.
 #
@@ -292,7 +292,7 @@ def _correlation(
 
 # Bursts: images of one scene, taken one after the other, by the camera's clock or by numbered names.
 #
-# Two orders raise a suspicion, and the images themselves confirm it (`scenes.py`):
+# Two orders raise a suspicion, and the images themselves confirm it (`of_one_scene`):
 #
 # 1. The camera's clock (EXIF): same make, model and serial number, at most 3 seconds after the one before.
 # 2. Numbered names: `IMG_0412.jpg` and `IMG_0413.jpg` of one folder, equal but for the last number in the

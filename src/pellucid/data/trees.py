@@ -187,7 +187,7 @@ def _is_data(name: str) -> bool:
 
 
 def walk(folder: Folder, kind: FileKind) -> Iterator[tuple[File, bool]]:
-    """Go through the files in a folder and its sub-folders, as `file_kinds.walk` does on the disk."""
+    """Go through the files in a folder and its sub-folders, as `data_files.walk` does on the disk."""
     if isinstance(folder, Path):
         yield from data_files.walk(folder, kind)
         return

@@ -2,7 +2,7 @@ r"""Pooling over windows, over whole maps and over the tokens of a text.
 
 Pooling over windows that touch but do not overlap, and over whole maps.
 
-With $P_{nirckl}$ the window of height $K$ and width $M$ at row $r$ and column $c$ (see `patches.py`):
+With $P_{nirckl}$ the window of height $K$ and width $M$ at row $r$ and column $c$:
 
 $$\text{max: } y_{nirc} = \max_{k,l} P_{nirckl}, \qquad
   \text{average: } y_{nirc} = \frac{1}{K M} \sum_k \sum_l P_{nirckl}$$

@@ -20,8 +20,7 @@ from pellucid.training.recipe import Recipe
 from pellucid.training.state import Record, State
 from pellucid.training.steps import Step, StepResult
 
-# Bounds that keep measuring cheap against the step itself, and the history short
-# (`benchmarks/health_cost.py`).
+# Bounds that keep measuring cheap against the step itself, and the history short.
 _MOST_LAYERS = 32
 _MOST_OUTPUTS, _FEWEST_EXAMPLES = 2**18, 8
 _MOST_WEIGHTS = 2**16
