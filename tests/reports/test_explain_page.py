@@ -195,7 +195,7 @@ def test_every_formula_becomes_mathml(name):
 
 
 def test_a_layer_shows_its_line_of_index_notation():
-    """With what is done over the letters on the right alone: a sum or a largest number; steps have no line."""
+    """With what is done over the letters on the right alone; a layer of steps on each number has no line."""
     found = explained("cnn")
     page = " ".join(render_explanation(found, "digits.npz:301").split())
     lines = {
