@@ -89,7 +89,7 @@ def test_no_drift_is_said_with_its_p_value():
     gathering.add((np.arange(200) + 1) / 201, one_hot(np.repeat(np.arange(7), 30))[:200])
     found = gathering.drift("text")
     assert found.superiority == pytest.approx(0.5, abs=0.01)
-    assert found.sentence.startswith("Drift: none to be told from chance (in 50")
+    assert found.sentence.startswith("Drift: none beyond chance (in 50")
 
 
 def test_rare_classes_are_taken_together_and_one_class_says_nothing():

@@ -90,7 +90,7 @@ class Drift:
         shifts = [each for each in (self.foreignness, self.answers) if each.is_real]
         if not shifts:
             return (
-                f"Drift: none to be told from chance ({self.foreignness.words}; "
+                f"Drift: none beyond chance ({self.foreignness.words}; "
                 f"p = {min(self.foreignness.p_value, self.answers.p_value):.2g})."
             )
         parts = [f"{each.words} ({_p_words(each.p_value)}, a {each.size} difference)" for each in shifts]
