@@ -53,9 +53,7 @@ def length(height: int, width: int) -> int:
     return down * across * cells * ORIENTATIONS
 
 
-def histograms(
-    pixels: Float32[np.ndarray, "n height width channels"],
-) -> Float32[np.ndarray, "n features"]:
+def histograms(pixels: Float32[np.ndarray, "n height width channels"]) -> Float32[np.ndarray, "n features"]:
     """Histograms of oriented gradients of images with values from 0 to 1.
 
     Of several channels each pixel takes the one whose gradient is longest. A row, from 0 to 1, holds block by

@@ -47,39 +47,24 @@ def likeness(
 
 @dataclass(frozen=True, eq=False)
 class Kernel(Predictor):
-    """Machine with a Gaussian kernel, of classes or of a number.
-
-    Attributes:
-        kind: key in `PREDICTORS`.
-        inputs: features of a row.
-        number: whether a number is predicted.
-        outputs: classes, or 1 for a number.
-        mean: taken away from each feature.
-        projection: from features to the space of the kernel.
-        points: the kept examples in that space.
-        gamma: one number, how narrow the kernel is; positive.
-        weights: one row for each point, one column for each class that was there to learn but the
-            point's own; for a number one column.
-        bias: one number for each pair of these classes, (0, 1), (0, 2), ... (1, 2), ...; for a
-            number one.
-        scale: one number, what the votes are multiplied by; positive.
-        ends: where the points of each class end; those of the next follow.
-        classes: which classes these are; ascending.
-    """
+    """Machine with a Gaussian kernel, of classes or of a number."""
 
     kind: ClassVar[str] = "kernel"
-    inputs: int = field(init=False)
-    number: bool
-    outputs: Outputs
-    mean: Float32[np.ndarray, " inputs"]
-    projection: Float32[np.ndarray, "inputs space"]
-    points: Float32[np.ndarray, "points space"]
-    gamma: Float64[np.ndarray, "1"]
+    inputs: int = field(init=False)  # features of a row
+    number: bool  # whether a number is predicted
+    outputs: Outputs  # classes, or 1 for a number
+    mean: Float32[np.ndarray, " inputs"]  # taken away from each feature
+    projection: Float32[np.ndarray, "inputs space"]  # from features to the space of the kernel
+    points: Float32[np.ndarray, "points space"]  # the kept examples in that space
+    gamma: Float64[np.ndarray, "1"]  # one number, how narrow the kernel is; positive
+    # one row for each point, one column for each class that was there to learn but the point's own; for
+    # a number one column
     weights: Float64[np.ndarray, "points others"]
+    # one number for each pair of these classes, (0, 1), (0, 2), ... (1, 2), ...; for a number one.
     bias: Float64[np.ndarray, " pairs"]
-    scale: Float64[np.ndarray, "1"]
-    ends: Int32[np.ndarray, " columns"]
-    classes: Int32[np.ndarray, " columns"]
+    scale: Float64[np.ndarray, "1"]  # one number, what the votes are multiplied by; positive
+    ends: Int32[np.ndarray, " columns"]  # where the points of each class end; those of the next follow
+    classes: Int32[np.ndarray, " columns"]  # which classes these are; ascending
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", len(self.mean))
@@ -182,19 +167,14 @@ class Space(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Machines of all pairs of classes, laid out as scikit-learn does.
+    """Machines of all pairs of classes, laid out as scikit-learn does."""
 
-    Attributes:
-        supports: positions of the examples that support any of them, class by class.
-        weights: one row for each of these, one column for each other class in order.
-        bias: one number for each pair, (0, 1), (0, 2), ... (1, 2), ...
-        ends: where the supports of each class end.
-    """
-
+    # positions of the examples that support any of them, class by class
     supports: Int64[np.ndarray, " supports"]
+    # one row for each of these, one column for each other class in order
     weights: Float64[np.ndarray, "supports others"]
-    bias: Float64[np.ndarray, " pairs"]
-    ends: Int64[np.ndarray, " classes"]
+    bias: Float64[np.ndarray, " pairs"]  # one number for each pair, (0, 1), (0, 2), ... (1, 2), ...
+    ends: Int64[np.ndarray, " classes"]  # where the supports of each class end
 
 
 def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work, setup: Setup) -> Predictor:

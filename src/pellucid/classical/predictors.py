@@ -35,14 +35,9 @@ class Predictor(Stored):
     """Trained model in NumPy alone: features in, probabilities or a number out.
 
     Its `kind` is its key in `PREDICTORS`.
-
-    Attributes:
-        SIZES: bounds of each thing that a predictor may count.
-        outputs: classes, or 1 for a number.
-        number: whether a number is predicted.
-        inputs: features of a row; 0 where any will do.
     """
 
+    # bounds of each thing that a predictor may count
     SIZES: ClassVar[Mapping[str, Whole]] = {
         "outputs": Whole(1, 100_000),
         "inputs": Whole(1, 10_000_000),
@@ -54,9 +49,9 @@ class Predictor(Stored):
         "leaves": Whole(1, 50_000_000),
         "entries": Whole(1, 100_000_000),
     }
-    outputs: int
-    number: bool
-    inputs: int
+    outputs: int  # classes, or 1 for a number
+    number: bool  # whether a number is predicted
+    inputs: int  # features of a row; 0 where any will do
 
     @property
     @abstractmethod

@@ -36,31 +36,22 @@ class Scale:
 
 
 class Work(NamedTuple):
-    """Conditions of learning beside the examples.
+    """Conditions of learning beside the examples."""
 
-    Attributes:
-        classes: how many there are; 0 where numbers are predicted.
-        seed: of everything drawn.
-        threads: processor threads.
-        budget: counts.
-        one_unit: whether all features are of one unit, as those of images are.
-        for_comparison: whether the model will only be compared and then forgotten.
-        scale: of a linear model of texts: taken where it is known, else found and kept; `None` for one that
-            nobody wants to know.
-        weights: of each example that is learnt from, above 0; `None` where all weigh the same.
-        class_weights: of each class, by which the weights are multiplied; likewise.
-        deadline: reading of `time.monotonic` after which the work is given up; `None` without one.
-    """
-
-    classes: int
-    seed: int
-    threads: int
-    budget: Budget
-    one_unit: bool = False
-    for_comparison: bool = False
+    classes: int  # how many there are; 0 where numbers are predicted
+    seed: int  # of everything drawn
+    threads: int  # processor threads
+    budget: Budget  # counts
+    one_unit: bool = False  # whether all features are of one unit, as those of images are
+    for_comparison: bool = False  # whether the model will only be compared and then forgotten
+    # of a linear model of texts: taken where it is known, else found and kept; `None` for one that
+    # nobody wants to know
     scale: Scale | None = None
+    # of each example that is learnt from, above 0; `None` where all weigh the same
     weights: Float64[np.ndarray, " n"] | None = None
+    # of each class, by which the weights are multiplied; likewise
     class_weights: tuple[float, ...] | None = None
+    # reading of `time.monotonic` after which the work is given up; `None` without one
     deadline: float | None = None
 
     def of(self, rows: slice | Int64[np.ndarray, " rows"]) -> "Work":
@@ -95,29 +86,20 @@ class Work(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """Candidate set-up of a model.
+    """Candidate set-up of a model."""
 
-    Attributes:
-        features: what it sees.
-        words: the set-up for people.
-        learn: trains it on features and labels in an order drawn by chance.
-        most: training examples that it can take; `None` for as many as the budget allows.
-        best: n-grams of texts that it sees, those that say most; `None` for all.
-        calibrated: whether its probabilities are honest enough to tell set-ups apart that the metric
-            cannot.
-        is_blind: whether it looks at no feature, so that none is computed.
-        is_slow: whether it learns from texts as slowly as from images, and is compared on as few of them.
-        screened: training examples on which it is compared; `None` for as many as the budget allows.
-    """
-
-    features: str
-    words: str
+    features: str  # what it sees
+    words: str  # the set-up for people
+    # trains it on features and labels in an order drawn by chance
     learn: Callable[[Rows, np.ndarray, Work], Predictor]
-    most: int | None = None
-    best: int | None = None
+    most: int | None = None  # training examples that it can take; `None` for as many as the budget allows
+    best: int | None = None  # n-grams of texts that it sees, those that say most; `None` for all
+    # whether its probabilities are honest enough to tell set-ups apart that the metric cannot
     calibrated: bool = False
-    is_blind: bool = False
+    is_blind: bool = False  # whether it looks at no feature, so that none is computed
+    # whether it learns from texts as slowly as from images, and is compared on as few of them
     is_slow: bool = False
+    # training examples on which it is compared; `None` for as many as the budget allows
     screened: int | None = None
 
     def compared_on(self, budget: Budget, are_texts: bool) -> int:
@@ -127,25 +109,15 @@ class Trial(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Best set-up, trained.
+    """Best set-up, trained."""
 
-    Attributes:
-        predictor: what answers.
-        features: what it sees.
-        configurations: all that were compared.
-        examples: how many it learnt from.
-        table: features and labels they came from.
-        setup: features and words of the set-up that was taken.
-        scale: of its decision values; `None` of a model that needs none.
-    """
-
-    predictor: Predictor
-    features: str
-    configurations: tuple[Configuration, ...]
-    examples: int
-    table: Table
-    setup: Setting = NO_SETTING
-    scale: float | None = None
+    predictor: Predictor  # what answers
+    features: str  # what it sees
+    configurations: tuple[Configuration, ...]  # all that were compared
+    examples: int  # how many it learnt from
+    table: Table  # features and labels they came from
+    setup: Setting = NO_SETTING  # features and words of the set-up that was taken
+    scale: float | None = None  # of its decision values; `None` of a model that needs none
 
 
 def search(
@@ -239,9 +211,7 @@ def _screened(
     labels = np.concatenate([table.validation_labels for table in tables[trials[0].features, trials[0].best]])
     configurations = [
         Configuration(
-            lesson.feature_name(trial.features),
-            trial.words,
-            score(metric, labels, answer, lesson.target),
+            lesson.feature_name(trial.features), trial.words, score(metric, labels, answer, lesson.target)
         )
         for trial, answer in zip(trials, answers, strict=True)
     ]

@@ -198,10 +198,7 @@ def _is_dual(rows: scipy.sparse.csr_array) -> bool:
 
 
 def _solved(
-    model: Any,
-    rows: scipy.sparse.csr_array,
-    labels: np.ndarray,
-    weights: Float64[np.ndarray, " n"] | None,
+    model: Any, rows: scipy.sparse.csr_array, labels: np.ndarray, weights: Float64[np.ndarray, " n"] | None
 ) -> Any:
     """The model fitted; those that draw, one at a time."""
     with _DRAWING if getattr(model, "dual", False) else nullcontext():

@@ -48,40 +48,25 @@ class Budget:
     """Bounds of what each classical model may see, try and store.
 
     As it stands, all baselines together cost about as much as the network of the preset `standard`.
-
-    Attributes:
-        examples: training examples that a model may see; where there are more, so many are drawn.
-        screened: training examples on which the configurations are compared before the best of them
-            learns from all.
-        screened_texts: the same of texts, from which most models learn faster.
-        judged: validation examples on which they are compared.
-        configurations: how many are compared.
-        iterations: steps of the solver of logistic regression.
-        trees: of a random forest.
-        grown: training examples from which one tree of a forest grows; each tree draws its own.
-        components: principal components that a support vector machine sees.
-        supported: training examples of a support vector machine for numbers.
-        pairs: pairs of classes that a support vector machine is trained on while configurations are
-            compared; with more classes fewer configurations are.
-        values: numbers (examples times features) that a table of features may hold.
-        text: bytes of training texts that a model may see.
-        products: words of texts times classes that a linear model of texts may learn from.
     """
 
-    examples: int = 60_000
+    examples: int = 60_000  # training examples that a model may see; where there are more, so many are drawn
+    # training examples on which the configurations are compared before the best of them learns from all
     screened: int = 5_000
-    screened_texts: int = 12_000
-    judged: int = 5_000
-    configurations: int = 6
-    iterations: int = 150
-    trees: int = 100
-    grown: int = 20_000
-    components: int = 150
-    supported: int = 12_000
+    screened_texts: int = 12_000  # the same of texts, from which most models learn faster
+    judged: int = 5_000  # validation examples on which they are compared
+    configurations: int = 6  # how many are compared
+    iterations: int = 150  # steps of the solver of logistic regression
+    trees: int = 100  # of a random forest
+    grown: int = 20_000  # training examples from which one tree of a forest grows; each tree draws its own
+    components: int = 150  # principal components that a support vector machine sees
+    supported: int = 12_000  # training examples of a support vector machine for numbers
+    # pairs of classes that a support vector machine is trained on while configurations are compared;
+    # with more classes fewer configurations are
     pairs: int = 600
-    values: int = 100_000_000
-    text: int = 40_000_000
-    products: int = 400_000_000
+    values: int = 100_000_000  # numbers (examples times features) that a table of features may hold
+    text: int = 40_000_000  # bytes of training texts that a model may see
+    products: int = 400_000_000  # words of texts times classes that a linear model of texts may learn from
 
     def __post_init__(self) -> None:
         for name, count in dataclasses.asdict(self).items():
@@ -163,40 +148,24 @@ _FEW = 500
 
 
 class Draw(NamedTuple):
-    """Sample of the examples where not all are taken.
+    """Sample of the examples where not all are taken."""
 
-    Attributes:
-        seed: of the order in which they are drawn.
-        train: most training examples.
-        validation: most validation examples.
-        values: most numbers in a table of training features.
-        text: most bytes of training texts, and of validation texts.
-    """
-
-    seed: int
-    train: int
-    validation: int
-    values: int
-    text: int = 1
+    seed: int  # of the order in which they are drawn
+    train: int  # most training examples
+    validation: int  # most validation examples
+    values: int  # most numbers in a table of training features
+    text: int = 1  # most bytes of training texts, and of validation texts
 
 
 class Table(NamedTuple):
-    """Features and labels in an order drawn by chance, so that the first so many are a fair sample.
+    """Features and labels in an order drawn by chance, so that the first so many are a fair sample."""
 
-    Attributes:
-        train: features of the training examples.
-        labels: theirs.
-        validation: features of the validation examples.
-        validation_labels: theirs.
-        counted: what the features of texts are made of.
-        weights: of the training examples; `None` where all weigh the same.
-    """
-
-    train: Rows
-    labels: np.ndarray
-    validation: Rows
-    validation_labels: np.ndarray
-    counted: TextTable | None = None
+    train: Rows  # features of the training examples
+    labels: np.ndarray  # theirs
+    validation: Rows  # features of the validation examples
+    validation_labels: np.ndarray  # theirs
+    counted: TextTable | None = None  # what the features of texts are made of
+    # of the training examples; `None` where all weigh the same
     weights: Float64[np.ndarray, " train"] | None = None
 
     def narrowed(self, classes: int, most: int | None) -> "Table":
@@ -217,25 +186,21 @@ class Table(NamedTuple):
 class TrainingSet:
     """Examples, split, and the features of them that were already computed.
 
-    Attributes:
-        inputs: uint8 (n, height, width, channels), which may be a memory map, float32 (n, d), or texts.
-        labels: class codes, or numbers, of every input.
-        train: ascending positions of the training examples, at least one.
-        validation: ascending positions of those on which configurations are compared; there may be none.
-        classes: how many there are; 0 where numbers are predicted.
-        kind: `images`, `texts`, `values` (feature vectors) or `network` (a network's hidden layer).
-        weights: of every input in the loss, above 0 for training examples; `None` where all weigh the same.
-
     Raises:
         ValueError: inputs, labels, positions and kind do not fit each other.
     """
 
+    # uint8 (n, height, width, channels), which may be a memory map, float32 (n, d), or texts
     inputs: Shaped[np.ndarray, "n ..."] | Sequence[str]
+    # class codes, or numbers, of every input
     labels: Int64[np.ndarray, " labels"] | Float64[np.ndarray, " labels"]
-    train: Int64[np.ndarray, " train"]
+    train: Int64[np.ndarray, " train"]  # ascending positions of the training examples, at least one
+    # ascending positions of those on which configurations are compared; there may be none
     validation: Int64[np.ndarray, " validation"]
-    classes: int
+    classes: int  # how many there are; 0 where numbers are predicted
+    # `images`, `texts`, `values` (feature vectors) or `network` (a network's hidden layer)
     kind: str = IMAGES
+    # of every input in the loss, above 0 for training examples; `None` where all weigh the same
     weights: Float64[np.ndarray, " n"] | None = None
     _kept: dict[tuple[str, Draw], "Table"] = field(default_factory=dict, init=False, repr=False)
     _compared: dict[int, "list[TrainingSet]"] = field(default_factory=dict, init=False, repr=False)
@@ -374,21 +339,14 @@ NO_SETTING: Setting = ("", "")
 
 
 class Configuration(NamedTuple):
-    """Set-up of a model, and its score.
+    """Set-up of a model, and its score."""
 
-    Attributes:
-        features: what it saw.
-        words: the whole set-up for people, such as "HOG, C = 1".
-        score: by the metric, on validation, or, without that split, on training examples set aside
-            for the comparison; larger is better. Log loss and the root mean squared error are
-            negative for that.
-        chosen: whether it was taken, where the score alone did not decide.
-    """
-
-    features: str
-    words: str
+    features: str  # what it saw
+    words: str  # the whole set-up for people, such as "HOG, C = 1"
+    # by the metric, on validation, or, without that split, on training examples set aside for the
+    # comparison; larger is better. Log loss and the root mean squared error are negative for that.
     score: float
-    chosen: bool | None = None
+    chosen: bool | None = None  # whether it was taken, where the score alone did not decide
 
     def to_json(self) -> dict[str, Any]:
         """Configuration as plain JSON values; `chosen` where it says something."""
@@ -397,29 +355,16 @@ class Configuration(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Trained classical model with what was compared.
+    """Trained classical model with what was compared."""
 
-    Attributes:
-        name: as in `BASELINES` or `NUMBER_BASELINES`.
-        predictor: what answers.
-        features: what it sees.
-        configurations: what was compared; none where there was nothing to choose, or too little to
-            compare on.
-        train_examples: how many examples it learnt from.
-        seconds: that features, comparison and training took.
-        tfidf: what makes features of texts; `None` where the model looks at none.
-        setup: features and words of its set-up.
-        scale: of its decision values, where it is a linear model of texts.
-        budget: counts that it kept to.
-    """
-
-    name: str
-    predictor: Predictor
-    features: str
+    name: str  # as in `BASELINES` or `NUMBER_BASELINES`
+    predictor: Predictor  # what answers
+    features: str  # what it sees
+    # what was compared; none where there was nothing to choose, or too little to compare on
     configurations: tuple[Configuration, ...]
-    train_examples: int
-    seconds: float
-    tfidf: Tfidf | None = None
-    setup: Setting = NO_SETTING
-    scale: float | None = None
-    budget: Budget | None = None
+    train_examples: int  # how many examples it learnt from
+    seconds: float  # that features, comparison and training took
+    tfidf: Tfidf | None = None  # what makes features of texts; `None` where the model looks at none
+    setup: Setting = NO_SETTING  # features and words of its set-up
+    scale: float | None = None  # of its decision values, where it is a linear model of texts
+    budget: Budget | None = None  # counts that it kept to

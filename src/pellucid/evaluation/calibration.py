@@ -35,21 +35,13 @@ _PRIOR_ANSWERS = 2.0
 
 @dataclass(frozen=True, eq=False)
 class _Bins:
-    """The bins that hold an answer.
+    """The bins that hold an answer."""
 
-    Attributes:
-        share: of all answers.
-        confidence: mean of the answers.
-        gap: of each bin, times its share.
-        examples: in all bins.
-        together: with groups, covariance of the measured gaps, as the groups differ.
-    """
-
-    share: np.ndarray
-    confidence: np.ndarray
-    gap: np.ndarray
-    examples: int
-    together: np.ndarray | None = None
+    share: np.ndarray  # of all answers
+    confidence: np.ndarray  # mean of the answers
+    gap: np.ndarray  # of each bin, times its share
+    examples: int  # in all bins
+    together: np.ndarray | None = None  # with groups, covariance of the measured gaps, as the groups differ
 
     def deviations(self, gap: np.ndarray) -> np.ndarray:
         """Standard deviations of the measured gaps where `gap`, broadcast over bins, is the truth."""
@@ -140,21 +132,13 @@ def _inverted(measured: _Bins, value: float, seed: int) -> tuple[float, float]:
 
 
 class ReliabilityBin(NamedTuple):
-    """Answers of a confidence above `low` and up to `high`.
+    """Answers of a confidence above `low` and up to `high`."""
 
-    Attributes:
-        low: smallest confidence, not included.
-        high: largest confidence, included.
-        examples: how many answers, at least one.
-        confidence: their mean confidence.
-        accuracy: share of right ones, with Wilson's interval.
-    """
-
-    low: float
-    high: float
-    examples: int
-    confidence: float
-    accuracy: Interval
+    low: float  # smallest confidence, not included
+    high: float  # largest confidence, included
+    examples: int  # how many answers, at least one
+    confidence: float  # their mean confidence
+    accuracy: Interval  # share of right ones, with Wilson's interval
 
 
 @dataclass(frozen=True)

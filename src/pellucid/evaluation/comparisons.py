@@ -23,26 +23,17 @@ _NUDGE = 1e-12  # without variance at the difference itself, the excess is zero 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same examples.
+    """Two models on the same examples."""
 
-    Attributes:
-        a: name of the first model.
-        b: name of the second model.
-        difference: score of `a` less that of `b`, with its 95 % interval: of accuracy, where more is
-            better, or of root mean squared error, where less is better.
-        p_value: probability of a difference this large by chance, two-sided, for this pair alone.
-        adjusted: the same with all compared pairs counted (Holm).
-        verdict: one sentence.
-        score: `accuracy` or `root_mean_squared_error`.
-    """
-
-    a: str
-    b: str
+    a: str  # name of the first model
+    b: str  # name of the second model
+    # score of `a` less that of `b`, with its 95 % interval: of accuracy, where more is better, or of
+    # root mean squared error, where less is better
     difference: Interval
-    p_value: float
-    adjusted: float
-    verdict: str
-    score: str = "accuracy"
+    p_value: float  # probability of a difference this large by chance, two-sided, for this pair alone
+    adjusted: float  # the same with all compared pairs counted (Holm)
+    verdict: str  # one sentence
+    score: str = "accuracy"  # `accuracy` or `root_mean_squared_error`
 
     def to_json(self) -> dict[str, Any]:
         """Entry of `comparisons` in `metrics.json`."""
@@ -170,9 +161,7 @@ def paired_p_value(
 
 
 def paired_difference(
-    first: Bool[np.ndarray, " examples"],
-    second: Bool[np.ndarray, " examples"],
-    groups: Groups | None = None,
+    first: Bool[np.ndarray, " examples"], second: Bool[np.ndarray, " examples"], groups: Groups | None = None
 ) -> Interval:
     """Difference of the shares of two models' hits with Tango's interval, by groups where there are some."""
     counts, examples = (int((first & ~second).sum()), int((second & ~first).sum())), len(first)

@@ -91,22 +91,16 @@ class Spread(NamedTuple):
 
 
 class Memorisation(NamedTuple):
-    """Evidence that made images are copies of training images, or none.
+    """Evidence that made images are copies of training images, or none."""
 
-    Attributes:
-        share: of made images that are nearer to a training image than to any of as many held-out images;
-            one half without copies.
-        of_held_out: the same share of other held-out images.
-        p_value: how often chance alone would give as large a share.
-        distance: median distance of a made image from its nearest training image, in grey levels per pixel.
-        distance_of_held_out: the same of held-out images.
-    """
-
+    # of made images that are nearer to a training image than to any of as many held-out images; one
+    # half without copies
     share: Interval
-    of_held_out: Interval
-    p_value: float
+    of_held_out: Interval  # the same share of other held-out images
+    p_value: float  # how often chance alone would give as large a share
+    # median distance of a made image from its nearest training image, in grey levels per pixel
     distance: float
-    distance_of_held_out: float
+    distance_of_held_out: float  # the same of held-out images
 
 
 def spread(real: Rows, made: Rows, neighbours: int = NEIGHBOURS) -> Spread:

@@ -145,19 +145,12 @@ class Groups:
 
 
 class Worth(NamedTuple):
-    """How much a test of groups is worth for the share that a model gets right, or its mean error.
+    """How much a test of groups is worth for the share that a model gets right, or its mean error."""
 
-    Attributes:
-        groups: number of them.
-        examples: in them.
-        correlation: of answers within a group, 0 to 1.
-        design_effect: variance of the score to that of independent examples.
-    """
-
-    groups: int
-    examples: int
-    correlation: float
-    design_effect: float
+    groups: int  # number of them
+    examples: int  # in them
+    correlation: float  # of answers within a group, 0 to 1
+    design_effect: float  # variance of the score to that of independent examples
 
     @property
     def independent(self) -> float:

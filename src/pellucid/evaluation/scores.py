@@ -38,16 +38,11 @@ _MOST_MEMBERSHIPS = 1 << 20
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores with 95 % intervals.
+    """Scores with 95 % intervals."""
 
-    Attributes:
-        intervals: each metric of what is predicted, by its name in `metrics.json`.
-        examples: how many examples were scored.
-        confusion: counts; rows are labels, columns predictions. `None` where numbers are predicted.
-    """
-
-    intervals: Mapping[str, Interval]
-    examples: int
+    intervals: Mapping[str, Interval]  # each metric of what is predicted, by its name in `metrics.json`
+    examples: int  # how many examples were scored
+    # counts; rows are labels, columns predictions. `None` where numbers are predicted.
     confusion: Int64[np.ndarray, "classes classes"] | None = None
 
     def __getitem__(self, metric: str) -> Interval:
@@ -289,19 +284,12 @@ _MISSED = 0.05
 
 
 class Slice(NamedTuple):
-    """Score on the examples of one value, or of several small ones.
+    """Score on the examples of one value, or of several small ones."""
 
-    Attributes:
-        value: the value; empty where the cell is.
-        examples: test examples of it.
-        score: accuracy or mean absolute error, with a simultaneous interval.
-        is_worse: the whole interval is worse than the score of all.
-    """
-
-    value: str
-    examples: int
-    score: Interval
-    is_worse: bool
+    value: str  # the value; empty where the cell is
+    examples: int  # test examples of it
+    score: Interval  # accuracy or mean absolute error, with a simultaneous interval
+    is_worse: bool  # the whole interval is worse than the score of all
 
     def to_json(self) -> dict[str, Any]:
         """An entry of `slices.values` in `metrics.json`."""
@@ -315,23 +303,14 @@ class Slice(NamedTuple):
 
 @dataclass(frozen=True)
 class Slices:
-    """Scores by the values of a column.
+    """Scores by the values of a column."""
 
-    Attributes:
-        column: the column.
-        metric: key of the metric: `accuracy` or `mean_absolute_error`.
-        parts: values with at least 20 test examples, worst first.
-        pooled: the smaller values together, where these have 20; `None` where there are none.
-        pooled_values: how many values are pooled.
-        left_out: values and examples that are too few even together.
-    """
-
-    column: str
-    metric: str
-    parts: Sequence[Slice]
-    pooled: Slice | None
-    pooled_values: int
-    left_out: tuple[int, int]
+    column: str  # the column
+    metric: str  # key of the metric: `accuracy` or `mean_absolute_error`
+    parts: Sequence[Slice]  # values with at least 20 test examples, worst first
+    pooled: Slice | None  # the smaller values together, where these have 20; `None` where there are none
+    pooled_values: int  # how many values are pooled
+    left_out: tuple[int, int]  # values and examples that are too few even together
 
     def to_json(self) -> dict[str, Any]:
         """The value of `slices` in `metrics.json`."""

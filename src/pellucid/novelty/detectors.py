@@ -33,20 +33,7 @@ _LEAST_REACH = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Detector(Stored):
-    """Calibrated novelty detector: how unlike the training data features are, and when to raise the alarm.
-
-    Attributes:
-        kind: name in messages.
-        SIZES: bounds of what a file states.
-        measure: fitted on training examples.
-        rate: share of the examples like the training data for which the alarm may be raised.
-        examples: validation examples that all this comes from.
-        middle: median of each signal over the validation examples.
-        spread: from there to the 95 % quantile; positive.
-        reference: how foreign the validation examples are, ascending; of many, some at equal steps.
-        answers: what the model said of the validation examples: how often each class, or numbers,
-            ascending, of many some at equal steps.
-    """
+    """Calibrated novelty detector: how unlike the training data features are, and when to raise the alarm."""
 
     kind: ClassVar[str] = "novelty"
     SIZES: ClassVar[Mapping[str, Whole]] = {
@@ -54,12 +41,16 @@ class Detector(Stored):
         "answers": Whole(1, _MOST_ANSWERS),
         "signals": Whole(1, 2),
     }
-    measure: Annotated[Measure, Anything()]
+    measure: Annotated[Measure, Anything()]  # fitted on training examples
+    # share of the examples like the training data for which the alarm may be raised
     rate: Annotated[float, Number(0.0, 1.0)]
-    examples: Annotated[int, Whole(1, _MOST_EXAMPLES)]
-    middle: Float64[np.ndarray, " signals"]
-    spread: Float64[np.ndarray, " signals"]
+    examples: Annotated[int, Whole(1, _MOST_EXAMPLES)]  # validation examples that all this comes from
+    middle: Float64[np.ndarray, " signals"]  # median of each signal over the validation examples
+    spread: Float64[np.ndarray, " signals"]  # from there to the 95 % quantile; positive
+    # how foreign the validation examples are, ascending; of many, some at equal steps
     reference: Float64[np.ndarray, " references"]
+    # what the model said of the validation examples: how often each class, or numbers, ascending, of
+    # many some at equal steps
     answers: Float64[np.ndarray, " answers"]
 
     @property

@@ -53,20 +53,7 @@ _TINY = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Directions(Measure):
-    """Mahalanobis distance of dense features from those of the training examples.
-
-    Attributes:
-        kind: key in `MEASURES`.
-        SIZES: bounds of what a file states.
-        columns: features of a row.
-        of_layer: whether the features are a hidden layer, whose length is looked at by itself.
-        scale: what each feature is divided by; positive.
-        mean: of the scaled features of the training examples.
-        axes: orthonormal columns, the directions in which these vary most.
-        whitening: from coordinates along the axes to those in which a class has variance 1.
-        centres: of each class, in whitened coordinates.
-        rest: variance in every direction beside the axes; 0 where there is none.
-    """
+    """Mahalanobis distance of dense features from those of the training examples."""
 
     kind: ClassVar[str] = "directions"
     SIZES: ClassVar[Mapping[str, Whole]] = {
@@ -74,14 +61,15 @@ class Directions(Measure):
         "axes": Whole(1, MOST_AXES),
         "centres": Whole(1, MOST_CENTRES),
     }
-    columns: int = field(init=False)
-    of_layer: bool
-    scale: Float32[np.ndarray, " columns"]
-    mean: Float32[np.ndarray, " columns"]
-    axes: Float32[np.ndarray, "columns axes"]
+    columns: int = field(init=False)  # features of a row
+    of_layer: bool  # whether the features are a hidden layer, whose length is looked at by itself
+    scale: Float32[np.ndarray, " columns"]  # what each feature is divided by; positive
+    mean: Float32[np.ndarray, " columns"]  # of the scaled features of the training examples
+    axes: Float32[np.ndarray, "columns axes"]  # orthonormal columns, the directions in which these vary most
+    # from coordinates along the axes to those in which a class has variance 1
     whitening: Float32[np.ndarray, "axes axes"]
-    centres: Float32[np.ndarray, "centres axes"]
-    rest: Float32[np.ndarray, "1"]
+    centres: Float32[np.ndarray, "centres axes"]  # of each class, in whitened coordinates
+    rest: Float32[np.ndarray, "1"]  # variance in every direction beside the axes; 0 where there is none
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", len(self.mean))
@@ -148,19 +136,7 @@ _BLOCK, _MOST_VALUES = 512, 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Neighbours(Measure):
-    """Distance of sparse features from those of the training examples.
-
-    Attributes:
-        kind: key in `MEASURES`.
-        SIZES: bounds of what a file states.
-        columns: features of a row.
-        kept_values: features of some training examples, example by example, the small ones left out.
-        kept_columns: the column of each, ascending within an example.
-        kept_ends: where those of each example end.
-        centre_values: likewise of the centre of each class.
-        centre_columns: likewise.
-        centre_ends: likewise.
-    """
+    """Distance of sparse features from those of the training examples."""
 
     kind: ClassVar[str] = "neighbours"
     SIZES: ClassVar[Mapping[str, Whole]] = {
@@ -169,13 +145,14 @@ class Neighbours(Measure):
         "centre": Whole(1, _MOST_CENTRES),
         "centre_entries": Whole(0, _MOST_TERMS),
     }
-    columns: Annotated[int, Whole(1, _MOST_TERMS)]
+    columns: Annotated[int, Whole(1, _MOST_TERMS)]  # features of a row
+    # features of some training examples, example by example, the small ones left out
     kept_values: Float32[np.ndarray, " kept_entries"]
-    kept_columns: Int32[np.ndarray, " kept_entries"]
-    kept_ends: Int32[np.ndarray, " kept"]
-    centre_values: Float32[np.ndarray, " centre_entries"]
-    centre_columns: Int32[np.ndarray, " centre_entries"]
-    centre_ends: Int32[np.ndarray, " centre"]
+    kept_columns: Int32[np.ndarray, " kept_entries"]  # the column of each, ascending within an example
+    kept_ends: Int32[np.ndarray, " kept"]  # where those of each example end
+    centre_values: Float32[np.ndarray, " centre_entries"]  # likewise of the centre of each class
+    centre_columns: Int32[np.ndarray, " centre_entries"]  # likewise
+    centre_ends: Int32[np.ndarray, " centre"]  # likewise
 
     @classmethod
     def of(cls, kept: scipy.sparse.csr_array, centres: scipy.sparse.csr_array) -> "Neighbours":
