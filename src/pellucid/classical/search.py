@@ -36,7 +36,7 @@ class Scale:
 
 
 class Work(NamedTuple):
-    """Conditions of learning beside the examples."""
+    """Conditions of learning, but for the examples."""
 
     classes: int  # how many there are; 0 where numbers are predicted
     seed: int  # of everything drawn
@@ -108,7 +108,7 @@ class Trial(NamedTuple):
         return most if self.screened is None else min(most, self.screened)
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """Best set-up, trained."""
 
     predictor: Predictor  # what answers
@@ -121,8 +121,12 @@ class Found(NamedTuple):
 
 
 def search(
-    trials: Sequence[Trial], lesson: TrainingSet, work: Work, metric: str | None, scale: float | None = None
-) -> Found:
+    trials: Sequence[Trial],
+    training_set: TrainingSet,
+    work: Work,
+    metric: str | None,
+    scale: float | None = None,
+) -> SearchResult:
     """Choose a set-up on validation by the metric, then learn; the usually best trial stands first.
 
     Each configuration learns from the first `screened` examples, within `for_screening`; the best of
@@ -134,24 +138,24 @@ def search(
     budget = work.budget
     draw = Draw(work.seed, budget.examples, budget.judged, budget.values, budget.text)
     trials = list(trials)[: budget.configurations]
-    compared = lesson.compared_on(work.seed) if len(trials) > 1 else []
+    compared = training_set.compared_on(work.seed) if len(trials) > 1 else []
     scale = scale if len(trials) == 1 else None  # another set-up has another
     scales = [Scale(scale) for _ in trials]
     configurations = _screened(trials, compared, draw, work, metric, scales) if compared else []
     best = max(range(len(configurations)), key=lambda number: configurations[number].score, default=0)
     best = next((number for number, each in enumerate(configurations) if each.chosen), best)
     seen = NOTHING if trials[best].is_blind else trials[best].features
-    table = lesson.table(seen, draw).narrowed(lesson.classes, trials[best].best)
+    table = training_set.table(seen, draw).narrowed(training_set.classes, trials[best].best)
     features, labels = table.train[: trials[best].most], table.labels[: trials[best].most]
-    screened = trials[best].compared_on(budget, lesson.input_kind is TEXTS)
-    if compared != [lesson] or len(labels) != min(len(table.labels), screened):
+    screened = trials[best].compared_on(budget, training_set.input_kind is TEXTS)
+    if compared != [training_set] or len(labels) != min(len(table.labels), screened):
         scales[best].value = scale  # that of the comparison came from other examples
     work.require_time()
     own = work._replace(scale=scales[best]).learning_from(
         table, trials[best].most, is_blind=trials[best].is_blind
     )
     predictor = trials[best].learn(features, labels, own)
-    return Found(
+    return SearchResult(
         predictor,
         trials[best].features,
         tuple(configurations),
@@ -180,11 +184,11 @@ def _screened(
 ) -> list[Configuration]:
     """Compare set-ups on few examples, as many at a time as there are threads, each on one.
 
-    Where one lesson serves the comparison, the scale of each set-up is kept.
+    Where one training_set serves the comparison, the scale of each set-up is kept.
     """
     alone = work._replace(budget=work.budget.for_screening, threads=1, for_comparison=True)
-    lesson = compared[0]
-    are_texts = lesson.input_kind is TEXTS
+    training_set = compared[0]
+    are_texts = training_set.input_kind is TEXTS
     tables = {
         (trial.features, trial.best): [
             each.table(trial.features, draw).narrowed(each.classes, trial.best) for each in compared
@@ -192,50 +196,43 @@ def _screened(
         for trial in trials
     }
 
-    def said(trial: Trial, scale: Scale) -> np.ndarray:
+    def answered(trial: Trial, scale: Scale) -> np.ndarray:
         """Answers of one set-up, learnt from few examples, about all validation examples."""
         work.require_time()
         own = alone._replace(scale=scale if len(compared) == 1 else None)
         rows = slice(trial.compared_on(work.budget, are_texts))
-        return np.concatenate(
-            [
-                trial.learn(table.train[rows], table.labels[rows], own.learning_from(table, rows)).predict(
-                    table.validation
-                )
-                for table in tables[trial.features, trial.best]
-            ]
-        )
+        found = []
+        for table in tables[trial.features, trial.best]:
+            learnt = trial.learn(table.train[rows], table.labels[rows], own.learning_from(table, rows))
+            found.append(learnt.predict(table.validation))
+        return np.concatenate(found)
 
     with ThreadPoolExecutor(work.threads) as pool:
-        answers = list(pool.map(said, trials, scales))
+        answers = list(pool.map(answered, trials, scales))
     labels = np.concatenate([table.validation_labels for table in tables[trials[0].features, trials[0].best]])
     configurations = [
         Configuration(
-            lesson.feature_name(trial.features), trial.words, score(metric, labels, answer, lesson.target)
+            training_set.feature_name(trial.features),
+            trial.words,
+            score(metric, labels, answer, training_set.target),
         )
         for trial, answer in zip(trials, answers, strict=True)
     ]
-    if are_texts and lesson.target is REGRESSION:
-        return _as_good(configurations)
-    if metric == "log-loss" or not all(trial.calibrated for trial in trials):
+    if are_texts and training_set.target is REGRESSION:
+        # The first of the set-ups of numbers, which usually serves best, whose error is as small.
+        largest = (1 + _NEGLIGIBLE / 2) * -max(
+            each.score for each in configurations
+        )  # its square is the loss
+        chosen = next(number for number, each in enumerate(configurations) if -each.score <= largest)
+    elif metric == "log-loss" or not all(trial.calibrated for trial in trials):
         return configurations
-    terms = [log_loss_terms(labels, each) for each in answers]
-    return _settled(configurations, np.stack(terms))
-
-
-def _as_good(configurations: Sequence[Configuration]) -> list[Configuration]:
-    """Choose the first of the set-ups of numbers, which usually serves best, whose error is as small."""
-    largest = (1 + _NEGLIGIBLE / 2) * -max(
-        each.score for each in configurations
-    )  # the error squared is its loss
-    chosen = next(number for number, each in enumerate(configurations) if -each.score <= largest)
+    else:
+        chosen = _settled(configurations, np.stack([log_loss_terms(labels, each) for each in answers]))
     return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]
 
 
-def _settled(
-    configurations: Sequence[Configuration], losses: Float64[np.ndarray, "trials examples"]
-) -> list[Configuration]:
-    r"""Choose the first of the set-ups whose log loss is as good as the smallest.
+def _settled(configurations: Sequence[Configuration], losses: Float64[np.ndarray, "trials examples"]) -> int:
+    r"""The first of the set-ups whose log loss is as good as the smallest.
 
     Set-ups of texts differ by less than chance does on a few hundred examples. Those within one standard
     error $\sqrt{p (1 - p) / n}$ of the best by the metric count as alike; the log loss, to which every
@@ -247,5 +244,4 @@ def _settled(
     error = np.sqrt(max(0.0, best * (1 - best)) / count)
     alike = [number for number, each in enumerate(configurations) if each.score >= best - error]
     means = losses.mean(axis=1)
-    chosen = next(number for number in alike if means[number] <= (1 + _NEGLIGIBLE) * means[alike].min())
-    return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]
+    return next(number for number in alike if means[number] <= (1 + _NEGLIGIBLE) * means[alike].min())

@@ -14,7 +14,15 @@ from pellucid import tasks
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.image_features import AS_THEY_ARE, extract, feature_length
 from pellucid.classical.predictors import Predictor, Rows
-from pellucid.classical.text_features import NOTHING, TF_IDF, Look, TextTable, look, text_table, within
+from pellucid.classical.text_features import (
+    NOTHING,
+    TF_IDF,
+    TextSurvey,
+    TextTable,
+    survey_texts,
+    text_table,
+    within,
+)
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.tasks import InputKind, Target, target_of
 
@@ -85,8 +93,8 @@ class Budget:
 
     def within(self, other: "Budget") -> "Budget":
         """The smaller of each count of two budgets."""
-        bounds = dataclasses.asdict(other)
-        return Budget(**{name: min(count, bounds[name]) for name, count in dataclasses.asdict(self).items()})
+        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
+        return Budget(*map(min, pairs))
 
     @classmethod
     def shrunk(cls, share: float, examples: int | None = None) -> "Budget":
@@ -134,17 +142,13 @@ class Budget:
 _OF_PRESETS = {"quick": Budget(screened=2_500, trees=50)}
 
 
-# TrainingSet: input of a classical model's training, and its outcome.
-
 IMAGES, TEXTS = "images", "texts"
 _KEPT = ("hog",)
 _BLOCK = 1024
 
-# Without a validation split one training example in so many is set aside, and at least so many are.
-_HELD_OUT, _LEAST_HELD_OUT = 5, 4
-
-# Up to so many training examples each of these parts is set aside once: one alone would say too little.
-_FEW = 500
+# Without a validation split one training example in so many is set aside, and at least so many are; up to
+# `_FEW` training examples each of these parts once: one alone would say too little.
+_HELD_OUT, _LEAST_HELD_OUT, _FEW = 5, 4, 500
 
 
 class Draw(NamedTuple):
@@ -186,8 +190,7 @@ class Table(NamedTuple):
 class TrainingSet:
     """Examples, split, and the features of them that were already computed.
 
-    Raises:
-        ValueError: inputs, labels, positions and kind do not fit each other.
+    Raises: `ValueError` if inputs, labels, positions and kind do not fit each other.
     """
 
     # uint8 (n, height, width, channels), which may be a memory map, float32 (n, d), or texts
@@ -232,19 +235,18 @@ class TrainingSet:
     @property
     def words(self) -> float:
         """Mean number of words of a text, about."""
-        return max(1.0, self._look.words)
+        return max(1.0, self._survey.words)
 
     @cached_property
-    def _look(self) -> Look:
-        """Look at the training texts."""
+    def _survey(self) -> TextSurvey:
         assert not isinstance(self.inputs, np.ndarray)
-        return look(self.inputs, self.train)
+        return survey_texts(self.inputs, self.train)
 
     @property
     def feature_kinds(self) -> tuple[str, ...]:
         """Kinds of features to choose from, the one that usually serves best first."""
         if self.kind == TEXTS:
-            return self._look.readings
+            return self._survey.readings
         return ("hog", "pixels") if self.kind == IMAGES else (self.kind,)
 
     def feature_name(self, features: str) -> str:
@@ -257,26 +259,22 @@ class TrainingSet:
         return feature_length(features, self.inputs.shape[1:])
 
     def compared_on(self, seed: int) -> "list[TrainingSet]":
-        """Lessons on which set-ups are compared, shared by all models that learn from this one.
+        """Training sets on which set-ups are compared, shared by all models that learn from this one.
 
-        The lesson itself, or divisions of its training examples; none where there are too few.
+        The set itself, or divisions of its training examples; none where there are too few.
         """
         if seed not in self._compared:
-            self._compared[seed] = self._divided(seed)
+            found, held_out = [], len(self.train) // _HELD_OUT
+            if len(self.validation):
+                found.append(self)
+            elif held_out >= _LEAST_HELD_OUT:
+                order = generator(seed, Purpose.HELD_OUT).permutation(self.train)
+                parts = np.split(order, range(held_out, _HELD_OUT * held_out, held_out))
+                for part in parts[: _HELD_OUT if len(self.train) <= _FEW else 1]:
+                    train = np.setdiff1d(self.train, part)
+                    found.append(dataclasses.replace(self, train=train, validation=np.sort(part)))
+            self._compared[seed] = found
         return self._compared[seed]
-
-    def _divided(self, seed: int) -> "list[TrainingSet]":
-        held_out = len(self.train) // _HELD_OUT
-        if len(self.validation):
-            return [self]
-        if held_out < _LEAST_HELD_OUT:
-            return []
-        order = generator(seed, Purpose.HELD_OUT).permutation(self.train)
-        parts = np.split(order, range(held_out, _HELD_OUT * held_out, held_out))
-        return [
-            dataclasses.replace(self, train=np.setdiff1d(self.train, part), validation=np.sort(part))
-            for part in parts[: _HELD_OUT if len(self.train) <= _FEW else 1]
-        ]
 
     def table(self, features: str, draw: "Draw") -> "Table":
         """Features and labels of the examples drawn, not to be changed; HOG and TF-IDF are computed once.
@@ -285,51 +283,28 @@ class TrainingSet:
         """
         if (features, draw) in self._kept:
             return self._kept[features, draw]
-        if not isinstance(self.inputs, np.ndarray):
-            return self._text_table(self.inputs, features, draw)
-        chance = generator(draw.seed, Purpose.SEARCH)
-        length = 0 if features == NOTHING else self.length(features)
-        train = chance.permutation(self.train)[: min(draw.train, max(1, draw.values // max(1, length)))]
-        validation = chance.permutation(self.validation)[: draw.validation]
-        table = Table(
-            self._seen(features, train),
-            self.labels[train],
-            self._seen(features, validation),
-            self.labels[validation],
-            weights=self._weights(train),
-        )
-        if features in _KEPT:
+        inputs, chance = self.inputs, generator(draw.seed, Purpose.SEARCH)
+        train, validation = (chance.permutation(each) for each in (self.train, self.validation))
+        train, validation = train[: draw.train], validation[: draw.validation]
+        length = 0
+        if not isinstance(inputs, np.ndarray):
+            train = within(inputs, train, draw.text)
+            validation = within(inputs, validation, draw.text) if len(validation) else validation
+        else:
+            length = 0 if features == NOTHING else self.length(features)
+            train = train[: max(1, draw.values // max(1, length))]
+        seen = [np.zeros((len(each), length), np.float32) for each in (train, validation)]
+        if length and isinstance(inputs, np.ndarray):
+            for rows, positions in zip(seen, (train, validation), strict=True):
+                for at in range(0, len(positions), _BLOCK):
+                    rows[at : at + _BLOCK] = extract(features, inputs[positions[at : at + _BLOCK]])
+        weights = None if self.weights is None else self.weights[train]
+        table = Table(seen[0], self.labels[train], seen[1], self.labels[validation], weights=weights)
+        if features != NOTHING and not isinstance(inputs, np.ndarray):
+            table = table._of(text_table(features, inputs, train, validation, self.classes))
+        if features in _KEPT or table.counted is not None:
             self._kept[features, draw] = table
         return table
-
-    def _text_table(self, texts: Sequence[str], features: str, draw: "Draw") -> "Table":
-        """Table of texts."""
-        chance = generator(draw.seed, Purpose.SEARCH)
-        train, validation = (chance.permutation(each) for each in (self.train, self.validation))
-        train = within(texts, train[: draw.train], draw.text)
-        if len(validation):
-            validation = within(texts, validation[: draw.validation], draw.text)
-        nothing = np.zeros((len(train), 0), np.float32), np.zeros((len(validation), 0), np.float32)
-        labels, weights = self.labels[validation], self._weights(train)
-        table = Table(nothing[0], self.labels[train], nothing[1], labels, weights=weights)
-        if features == NOTHING:
-            return table
-        table = table._of(text_table(features, texts, train, validation, self.classes))
-        self._kept[features, draw] = table
-        return table
-
-    def _weights(self, train: Int64[np.ndarray, " train"]) -> Float64[np.ndarray, " train"] | None:
-        return None if self.weights is None else self.weights[train]
-
-    def _seen(self, features: str, positions: Int64[np.ndarray, " some"]) -> np.ndarray:
-        """Features of the examples at these positions, block by block."""
-        assert isinstance(self.inputs, np.ndarray)
-        if features == NOTHING:
-            return np.zeros((len(positions), 0), np.float32)
-        found = np.empty((len(positions), self.length(features)), np.float32)
-        for at in range(0, len(positions), _BLOCK):
-            found[at : at + _BLOCK] = extract(features, self.inputs[positions[at : at + _BLOCK]])
-        return found
 
 
 # A set-up of a model: its features, and the rest of it in words.

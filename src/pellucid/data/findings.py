@@ -11,7 +11,7 @@ from jaxtyping import Float64, Int64
 from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST, TRAIN, Listing
 from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts
-from pellucid.data.sibling_sets import NEAR_COPIES, WORDS, Found, Siblings
+from pellucid.data.sibling_sets import NEAR_COPIES, WORDS, RuleCounts, Siblings
 from pellucid.data.wording import aligned, count_of, quoted, some, some_quoted, visible
 from pellucid.tasks import CLASSIFICATION, REGRESSION
 
@@ -343,7 +343,7 @@ class SiblingFindings:
     """Siblings by rule."""
 
     examples: int  # examples that any rule links to another
-    found: Mapping[str, Found]  # sets and examples of each rule that was asked, in the order of the rules
+    found: Mapping[str, RuleCounts]  # of each rule that was asked, in the order of the rules
     sets: Sequence[tuple[str, Sequence[str]]]  # sources of the first sets by all rules together
     # sources of test examples with a sibling in train or validation, exact copies aside
     in_test: Sequence[str]

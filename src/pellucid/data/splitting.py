@@ -118,6 +118,44 @@ def tabulated(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"]
     return Units(of, starts, cells % classes, counts.astype(np.int64), ranks)
 
 
+class _Selection:
+    """Units of one split: those taken so far, and examples and units of each class."""
+
+    def __init__(self, units: Units, rows: Int64[np.ndarray, " rows"], classes: int, keep: int) -> None:
+        self._units, self._keep = units, keep
+        self.left: list[int] = np.bincount(units.labels[rows], minlength=classes).tolist()  # units not taken
+        self.have = [0] * classes  # examples taken
+        self.taken: dict[int, None] = {}
+
+    def content(self, unit: int) -> list[tuple[int, int]]:
+        """Classes of a unit with their numbers of examples."""
+        rows = slice(self._units.starts[unit], self._units.starts[unit + 1])
+        return list(zip(self._units.labels[rows].tolist(), self._units.counts[rows].tolist(), strict=True))
+
+    def take(self, unit: int) -> None:
+        """Take a unit."""
+        self.taken[unit] = None
+        for label, count in self.content(unit):
+            self.have[label] += count
+            self.left[label] -= 1
+
+    def may_take(self, unit: int) -> bool:
+        """True where every class of a unit keeps enough others for the splits still to be served."""
+        is_left = (self.left[label] > self._keep for label, _ in self.content(unit))
+        return unit not in self.taken and all(is_left)
+
+    def take_best(self, units: Sequence[int], target: Sequence[int]) -> None:
+        """Take, of the units that may be taken, the one that overshoots shares least."""
+
+        def excess(unit: int) -> int:
+            counts = ((self.have[label] + count, target[label]) for label, count in self.content(unit))
+            return sum(max(0, have - wanted) for have, wanted in counts)
+
+        fitting = [unit for unit in units if self.may_take(unit)]
+        if fitting:
+            self.take(min(fitting, key=excess))
+
+
 def _carve(
     units: Units, free: Bool[np.ndarray, " units"], classes: int, keep: int, amount: tuple[float, int, int]
 ) -> tuple[list[int], list[int]]:
@@ -130,10 +168,10 @@ def _carve(
     share, most, least = amount
     owners = np.repeat(np.arange(len(units.ranks)), np.diff(units.starts))
     rows = np.flatnonzero(free[owners])
-    examples = np.bincount(units.labels[rows], weights=units.counts[rows], minlength=classes)
-    left = np.bincount(units.labels[rows], minlength=classes).tolist()  # units of each class
-    have, taken = [0] * classes, dict[int, None]()
+    chosen = _Selection(units, rows, classes, keep)
+    left, have = chosen.left, chosen.have
     # Examples each class should give: its exact share, rounded so that the total is right.
+    examples = np.bincount(units.labels[rows], weights=units.counts[rows], minlength=classes)
     divisible = np.array([number > keep for number in left])
     number = float(examples.sum())
     total = min(max(round(share * number), min(least, int(number) // 4)), most)
@@ -142,26 +180,6 @@ def _carve(
     floor = np.floor(ideal).astype(np.int64)
     floor[np.argsort(floor - ideal, kind="stable")[: max(0, total - int(floor.sum()))]] += 1
     target = np.where(divisible, np.maximum(floor, 1), 0).tolist()
-
-    def content(unit: int) -> list[tuple[int, int]]:
-        """Classes of a unit with their numbers of examples."""
-        own = slice(units.starts[unit], units.starts[unit + 1])
-        return list(zip(units.labels[own].tolist(), units.counts[own].tolist(), strict=True))
-
-    def take(unit: int) -> None:
-        taken[unit] = None
-        for label, count in content(unit):
-            have[label] += count
-            left[label] -= 1
-
-    def may_go(unit: int) -> bool:
-        """True where every class of a unit keeps enough others for the splits still to be served."""
-        return unit not in taken and all(left[label] > keep for label, _ in content(unit))
-
-    def excess(unit: int) -> int:
-        """Examples by which a unit would overshoot the shares of its classes."""
-        return sum(max(0, have[label] + count - target[label]) for label, count in content(unit))
-
     order = rows[np.argsort(units.ranks[owners[rows]], kind="stable")]
     labels = units.labels[order]
     is_single = np.add.reduceat(units.counts, units.starts[:-1])[owners[order]] == 1
@@ -169,30 +187,29 @@ def _carve(
     by_class = np.argsort(labels, kind="stable")
     ends = np.cumsum(np.bincount(labels, minlength=classes))
     for label in np.argsort(left, kind="stable").tolist():
-        if have[label] or left[label] <= keep:
-            continue
-        mine = by_class[ends[label - 1] if label else 0 : ends[label]]
-        singles = mine[is_single[mine]]
-        if len(singles):
-            take(int(owners[order[singles[0]]]))
-        elif fitting := [unit for unit in owners[order[mine]].tolist() if may_go(unit)]:
-            take(min(fitting, key=excess))
+        if not have[label] and left[label] > keep:
+            mine = by_class[ends[label - 1] if label else 0 : ends[label]]
+            singles = order[mine[is_single[mine]]]
+            if len(singles):
+                chosen.take(int(owners[singles[0]]))
+            else:
+                chosen.take_best(owners[order[mine]].tolist(), target)
     # Then sets that lessen the squared distance to the shares, each relative to its share.
     for unit in dict.fromkeys(owners[order[~is_single]].tolist()):
         change = sum(
             count * (2 * (have[label] - target[label]) + count) / max(1, target[label])
-            for label, count in content(unit)
+            for label, count in chosen.content(unit)
         )
-        if change < 0 and may_go(unit):
-            take(unit)
+        if change < 0 and chosen.may_take(unit):
+            chosen.take(unit)
     # Last single examples, in the drawn order, up to each class's share.
     singles = order[is_single]
-    singles = singles[~np.isin(owners[singles], list(taken))]
+    singles = singles[~np.isin(owners[singles], list(chosen.taken))]
     for label in range(classes):
-        wanted = min(target[label] - have[label], left[label] - keep)
-        for row in singles[units.labels[singles] == label][: max(0, wanted)]:
-            take(int(owners[row]))
-    return list(taken), [label for label in range(classes) if not have[label] and examples[label]]
+        wanted = max(0, min(target[label] - have[label], left[label] - keep))
+        for row in singles[units.labels[singles] == label][:wanted]:
+            chosen.take(int(owners[row]))
+    return list(chosen.taken), [label for label in range(classes) if not have[label] and examples[label]]
 
 
 def split(
@@ -276,8 +293,8 @@ def split_by_time(
         if len(distinct) < 2:  # nothing would be left before
             raise DataError(
                 f"{listing.place}: {count_of(len(np.unique(latest)), 'different time')} of examples that may "
-                f"be parted cannot be divided into {', '.join([TRAIN, *reversed(missing)])}; give more, or leave "
-                "--time-column out"
+                f"be parted cannot be divided into {', '.join([TRAIN, *reversed(missing)])}; give more, or "
+                "leave --time-column out"
             )
         sizes = np.cumsum(counts[::-1])[::-1][1:]
         begin = float(distinct[1:][int(np.argmin(np.abs(sizes - wanted)))])

@@ -239,7 +239,7 @@ def small_images(pixels: np.ndarray) -> np.ndarray:
 #    the number, too.
 #
 # The rule errs on the safe side: by chance alone it also leaves out about one in six of the
-# variations that do keep the number, which costs a little accuracy and never a wrong lesson.
+# variations that do keep the number, which costs a little accuracy and never wrong training.
 
 _EXAMPLES, _ROWS = 3000, 500
 _WORTH_ASKING = 0.9
