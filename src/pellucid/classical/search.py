@@ -219,16 +219,18 @@ def _screened(
         for trial, answer in zip(trials, answers, strict=True)
     ]
     if are_texts and training_set.target is REGRESSION:
-        # The first of the set-ups of numbers, which usually serves best, whose error is as small.
-        largest = (1 + _NEGLIGIBLE / 2) * -max(
-            each.score for each in configurations
-        )  # its square is the loss
-        chosen = next(number for number, each in enumerate(configurations) if -each.score <= largest)
+        chosen = _as_good(configurations)
     elif metric == "log-loss" or not all(trial.calibrated for trial in trials):
         return configurations
     else:
         chosen = _settled(configurations, np.stack([log_loss_terms(labels, each) for each in answers]))
     return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]
+
+
+def _as_good(configurations: Sequence[Configuration]) -> int:
+    """The first of the set-ups of numbers, which usually serves best, whose error is as small."""
+    largest = (1 + _NEGLIGIBLE / 2) * -max(each.score for each in configurations)  # its square is the loss
+    return next(number for number, each in enumerate(configurations) if -each.score <= largest)
 
 
 def _settled(configurations: Sequence[Configuration], losses: Float64[np.ndarray, "trials examples"]) -> int:

@@ -76,7 +76,11 @@ class Drift:
                 f"Drift: none beyond chance ({self.foreignness.words}; "
                 f"p = {min(self.foreignness.p_value, self.answers.p_value):.2g})."
             )
-        parts = [f"{each.words} ({_p_words(each.p_value)}, a {each.size} difference)" for each in shifts]
+        chances = ["p < 0.001" if each.p_value < 0.001 else f"p = {each.p_value:.2g}" for each in shifts]
+        parts = [
+            f"{each.words} ({chance}, a {each.size} difference)"
+            for each, chance in zip(shifts, chances, strict=True)
+        ]
         doubt = ""
         if all(each.size == "slight" for each in shifts):
             doubt = "; with so many inputs even what hardly matters is no chance"
@@ -222,7 +226,3 @@ def _chi_squared(counts: Float64[np.ndarray, "2 classes"]) -> float:
 
 def _size(effect: float, borders: tuple[float, ...]) -> str:
     return _SIZES[sum(abs(effect) >= border for border in borders)]
-
-
-def _p_words(p_value: float) -> str:
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"

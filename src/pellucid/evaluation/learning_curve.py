@@ -84,11 +84,8 @@ def learning_curve(
     }
     sizes = np.array([size for size, _ in answers[model]], np.float64)
     if len(np.unique(sizes)) < LEAST_POINTS:
-        number = count_of(len(np.unique(sizes)), "size")
-        outlook = (
-            f"Whether more data would help {model} is unknown from {number} of training split; three are "
-            "needed."
-        )
+        number = f"{count_of(len(np.unique(sizes)), 'size')} of training split"
+        outlook = f"Whether more data would help {model} is unknown from {number}; three are needed."
         return LearningCurve(metric.key, curves, model, outlook, None)
     found = [found for _, found in answers[model]]
     outlook, would_help = _words(_forecast(labels, found, sizes, metric, seed), model, int(sizes[-1]), metric)
