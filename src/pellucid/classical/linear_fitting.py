@@ -257,10 +257,7 @@ def discriminant_answers(
     classes: int,
     fold: Int64[np.ndarray, " n"],
 ) -> Float64[np.ndarray, "n classes"]:
-    """Probabilities of the examples of each fold by what was learnt from the others.
-
-    `fold` is the number of the fold of each example, from 0.
-    """
+    """Probabilities of the examples of each fold, numbered from 0, by what was learnt from the others."""
     # One thread for each matrix product, so that every number of threads gives the same bytes.
     with threadpool_limits(1):
         centre, scale = scaling(features, one_unit=False)

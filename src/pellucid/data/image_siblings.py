@@ -198,10 +198,7 @@ def of_one_scene(
 def likenesses(
     pixels: Pixels, suspected: Pairs, others: Int64[np.ndarray, "others 2"]
 ) -> tuple[Float32[np.ndarray, " pairs"], Float32[np.ndarray, " others"]]:
-    """Likeness of suspected pairs and of others, at most 1; 0 of those that are less alike than most others.
-
-    So no pair that was not compared closely is above those that were.
-    """
+    """Likeness of suspected pairs and of others, at most 1; 0 of those not compared closely."""
     pairs = np.concatenate([suspected, others])
     found, moved = np.ones(len(pairs), np.float32), np.zeros((len(pairs), 3), np.float32)
     for side, reach, share in _COMPARISONS:
@@ -279,10 +276,7 @@ Order = Int64[np.ndarray, "n 2"]
 
 
 def bursts(listing: Listing, images: Images, positions: Positions) -> Int64[np.ndarray, "links 2"]:
-    """Link images of one scene that follow one another, by the rule above.
-
-    `positions` ascend and hold one usable image of each exact content.
-    """
+    """Link images, one of each exact content, of one scene that follow one another, by the rule above."""
     links = [np.zeros((0, 2), np.int64)]
     labels = np.zeros(len(listing), np.int64)
     if listing.values is None:

@@ -27,11 +27,7 @@ def number_text(value: float) -> str:
 
 
 def read_number(text: str) -> float | None:
-    """Read a number in decimal notation with a point.
-
-    Spaces around it do not count. `None` where the text is no number, or none that is finite and at most 1e30
-    in size.
-    """
+    """Read a decimal number with a point; `None` where it is none, or none of at most 1e30 in size."""
     number = text.strip()  # of more than what `float` takes for space
     if not NUMBER.fullmatch(number):
         return None

@@ -126,10 +126,10 @@ def compare_all(
     examples = _examples(labels, groups)
     right = {name: answers == labels for name, answers in predicted.items()}
     pairs = list(combinations(right, 2))
-    p_values = [paired_p_value(right[a], right[b], groups, seed) for a, b in pairs]
+    compared = [_compared(right[a], right[b], groups, seed) for a, b in pairs]
+    p_values = [p_value for p_value, _ in compared]
     found = []
-    for (a, b), p_value, adjusted in zip(pairs, p_values, holm(p_values), strict=True):
-        difference = paired_difference(right[a], right[b], groups)
+    for (a, b), (p_value, difference), adjusted in zip(pairs, compared, holm(p_values), strict=True):
         size = points(difference)
         if adjusted <= LEVEL:
             verdict = (
@@ -149,29 +149,21 @@ def compare_all(
     return tuple(found)
 
 
-def paired_p_value(
+def _compared(
     first: Bool[np.ndarray, " examples"],
     second: Bool[np.ndarray, " examples"],
-    groups: Groups | None = None,
-    seed: int = 0,
-) -> float:
-    """Two-sided p-value of the difference of two models' hits: McNemar's, or of groups' answers exchanged."""
-    if groups is None:
-        return mcnemar(int((first & ~second).sum()), int((second & ~first).sum()))
-    ahead = first.astype(np.float64) - second
-    return float(flip_p_values(ahead[:, None], seed, groups)[0])
-
-
-def paired_difference(
-    first: Bool[np.ndarray, " examples"], second: Bool[np.ndarray, " examples"], groups: Groups | None = None
-) -> Interval:
-    """Difference of the shares of two models' hits with Tango's interval, by groups where there are some."""
+    groups: Groups | None,
+    seed: int,
+) -> tuple[float, Interval]:
+    """McNemar's two-sided p-value of two models' hits, or of groups' exchanged; Tango's interval."""
     counts, examples = (int((first & ~second).sum()), int((second & ~first).sum())), len(first)
     if groups is None:
-        return paired_interval(*counts, examples)
-    share = groups.effective(first.astype(np.float64) - second, sum(counts)) / examples
+        return mcnemar(*counts), paired_interval(*counts, examples)
+    ahead = first.astype(np.float64) - second
+    share = groups.effective(ahead, sum(counts)) / examples
     found = paired_interval(share * counts[0], share * counts[1], share * examples)
-    return found._replace(value=(counts[0] - counts[1]) / examples)
+    p_value = float(flip_p_values(ahead[:, None], seed, groups)[0])
+    return p_value, found._replace(value=(counts[0] - counts[1]) / examples)
 
 
 def compare_numbers(

@@ -40,7 +40,8 @@ POINTS = 0.003
 ADDED = {"log_loss": 0.01, "root_mean_squared_error": 0.0}
 _OF_LOSS = f"at most {100 * PRACTICALLY_NOTHING:g} % of the log loss"
 _OF_ACCURACY = f"{100 * POINTS:g} points of accuracy"
-# Standard deviation of differences between good models, as a share of the loss, by which they are shrunk.
+# Standard deviation of differences between good models, as a share of the loss, by which they are shrunk; how
+# good the choice is then: `benchmarks/few_examples.py`.
 _SPREAD = 0.25
 # Examples on which ranks are compared; enough to find the weakest correlation worth a model.
 _MOST_RANKED = 2_000
@@ -57,17 +58,25 @@ class ModelComparison(NamedTuple):
     metric: Metric  # by which they are compared
     scores: Mapping[str, float]  # expected of each model, simplest first; in the metric's own direction
     best: str  # name of the best
-    examples: int  # that judged
+    terms: _Terms  # a number of every model and example, not a number where a model was not asked
     p_value: Callable[[str], float]  # of the difference between the named model and the best
     gain: Callable[[str], str]  # by how much the best is ahead of the named model, in words
     # scores of the best and of the named model on the examples that judged both
     pair: Callable[[str], tuple[float, float]]
-    judged: Callable[[str], int]  # number of the examples that judged the best and the named model
     lead: Callable[[str], float]  # of the best over the named model; up to 1 it is practically nothing
     nothing: str  # what is practically nothing, in words
     # probability that answers which know nothing score like the best, every model counted; by metrics
     # that are no mean over examples two-sided; 0 where it is not asked for
     by_chance: float = 0.0
+
+    @property
+    def examples(self) -> int:
+        """Examples held out."""
+        return len(self.terms[self.best])
+
+    def judged(self, name: str) -> int:
+        """Number of the examples about which the best and another model were asked."""
+        return int(_both(self.terms, name, self.best).sum())
 
 
 def compare_classifiers(
@@ -87,8 +96,7 @@ def compare_classifiers(
     losses = {name: log_loss_terms(labels, rows) for name, rows in outputs.items()}
     by_chance = 0.0
     if len(labels) < FEW and any(name in DUMMIES for name in outputs):
-        logarithms = {name: np.log(np.maximum(rows, SMALLEST_PROBABILITY)) for name, rows in outputs.items()}
-        by_chance = _chance_of_lead(labels, logarithms, seed)
+        by_chance = _chance_of_lead(labels, outputs, seed)
     if metric is not None and metric.test == "mcnemar":
         return _by_accuracy(metric, hits, losses, accuracy, by_chance)
     scores = _estimated(losses, sign=-1)
@@ -107,11 +115,10 @@ def compare_classifiers(
         metric=metric_of("log-loss"),
         scores=scores,
         best=best,
-        examples=len(labels),
+        terms=losses,
         p_value=lambda name: float(flip_p_values(more(name)[:, None], seed)[0]),
         gain=lambda name: span(mean_difference(more(name), seed)),
         pair=lambda name: _pair(losses, name, best),
-        judged=lambda name: int(_both(losses, name, best).sum()),
         lead=lead,
         nothing=_OF_LOSS if metric is not None else f"{_OF_LOSS} and {_OF_ACCURACY}",
         by_chance=by_chance,
@@ -123,13 +130,10 @@ def _lead_of_loss(of_best: float, other: float) -> float:
     return (other - of_best) / (PRACTICALLY_NOTHING * (of_best + ADDED["log_loss"]))
 
 
-def _chance_of_lead(
-    labels: Int64[np.ndarray, " examples"],
-    merits: Mapping[str, Float64[np.ndarray, "examples classes"]],
-    seed: int,
-) -> float:
-    """Probability of the largest lead over the dummy on shuffled labels; `merits` are of every label."""
+def _chance_of_lead(labels: Int64[np.ndarray, " examples"], outputs: Outputs, seed: int) -> float:
+    """Probability of the largest lead in log loss over the dummy on shuffled labels."""
     places = np.arange(len(labels))
+    merits = {name: np.log(np.maximum(rows, SMALLEST_PROBABILITY)) for name, rows in outputs.items()}
     dummy = next(name for name in merits if name in DUMMIES)
 
     def gains(shuffled: np.ndarray) -> Float64[np.ndarray, "rows models"]:
@@ -154,11 +158,10 @@ def _by_accuracy(
         metric=metric,
         scores=scores,
         best=best,
-        examples=len(hits[best]),
+        terms=hits,
         p_value=lambda name: mcnemar(*only(name)),
         gain=lambda name: points(paired_interval(*only(name), int(_both(hits, name, best).sum()))),
         pair=lambda name: _pair(hits, name, best),
-        judged=lambda name: int(_both(hits, name, best).sum()),
         lead=lambda name: max((scores[best] - scores[name]) / POINTS, _lead_of_loss(loss[best], loss[name])),
         nothing=f"{_OF_LOSS} and {_OF_ACCURACY}",
         by_chance=by_chance,
@@ -168,10 +171,7 @@ def _by_accuracy(
 def _by_whole(
     metric: Metric, labels: Int64[np.ndarray, " examples"], outputs: Outputs, seed: int
 ) -> ModelComparison:
-    """Compare models of classes by a metric that is no mean over examples.
-
-    Of class counts the models' answers are exchanged by chance, of rankings the examples are resampled.
-    """
+    """Compare models of classes by a metric of class counts or rankings, which is no mean over examples."""
     first = {name: rows[:, 0] for name, rows in outputs.items()}
     positive = rarer_class(labels) if metric.of_two else 0
 
@@ -209,11 +209,10 @@ def _by_whole(
         metric=metric,
         scores=scores,
         best=best,
-        examples=len(labels),
+        terms=first,
         p_value=p_value,
         gain=lambda name: figure(pair(name)[0] - pair(name)[1]),
         pair=pair,
-        judged=lambda name: int(_both(first, name, best).sum()),
         lead=lambda name: (scores[best] - scores[name]) / POINTS,
         nothing=f"at most {POINTS:g}",
         by_chance=2 * len(scores) * shuffled,
@@ -251,11 +250,10 @@ def compare_regressors(
         metric=NUMBER_METRIC,
         scores=scores,
         best=best,
-        examples=len(labels),
+        terms=squares,
         p_value=p_value,
         gain=lambda name: span(rmse_differences(both(name), np.array([[0, 1]]), seed)[0]),
         pair=roots,
-        judged=lambda name: len(both(name)),
         lead=lead,
         nothing=f"at most {100 * PRACTICALLY_NOTHING:g} % of the squared error",
         by_chance=_chance_of_ranks(labels, outputs, seed),
