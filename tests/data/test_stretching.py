@@ -1,7 +1,5 @@
 """Images of another aspect that are stretched to the training size."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -62,9 +60,8 @@ def test_model_runtime_and_predict_agree(tmp_path):
     write(tmp_path / "data", 6)
     files = [str(path) for path in sorted((tmp_path / "data" / "a").iterdir())]
     model = untrained_model("mlp")
-    save(
-        dataclasses.replace(model, preprocessing=Preprocessing(8, 8, 1, stretch=True)), tmp_path / "model", {}
-    )
+    model.preprocessing = Preprocessing(8, 8, 1, stretch=True)
+    save(model, tmp_path / "model", {})
     classifier = pellucid.load(tmp_path / "model")
     assert classifier.model_.preprocessing.stretch
     assert main(["export", str(tmp_path / "model"), "--out", str(tmp_path / "model.onnx")]) == 0
