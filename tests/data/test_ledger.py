@@ -96,11 +96,3 @@ def test_twenty_thousand_lines_are_quick():
     started = time.process_time()
     assert len(list(ledger.ledger_lines(dataset, check))) == 20_000
     assert time.process_time() - started < 1
-
-
-def test_a_leak_is_said_to_repeat_the_first_of_the_examples_that_it_repeats(tmp_path):
-    pixels = images_of(20)
-    pixels[9] = pixels[12] = pixels[18] = pixels[5]
-    splits = ["train"] * 11 + ["validation"] * 4 + ["test"] * 5
-    rows, _ = rows_of(listing_of(["a"] * 10 + ["b"] * 10, splits=splits, pixels=pixels), Settings(), tmp_path)
-    assert rows[18]["reason"].startswith("exact copy of table.csv:6 in train")

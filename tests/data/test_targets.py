@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import struct
 from pathlib import Path
 

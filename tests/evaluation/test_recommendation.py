@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from pellucid.evaluation import recommend, recommend_numbers
-from pellucid.evaluation.comparisons import paired_interval
-from pellucid.evaluation.exchange_tests import flip_p_values
+from pellucid.evaluation.comparisons import flip_p_values, paired_interval
 from pellucid.evaluation.intervals import points
 from pellucid.settings.metrics import CHOICES, metric_of
 

@@ -227,18 +227,15 @@ def scale_out_of_sample(
 # towards that of features that are independent and vary alike:
 #
 # $$z_k = x^\top \Sigma_\rho^{-1} \mu_k - \tfrac12 \mu_k^\top \Sigma_\rho^{-1} \mu_k + \ln \frac{n_k}{n},
-# \qquad
-# \Sigma_\rho = (1 - \rho)\, \Sigma + \rho\, \frac{\operatorname{tr} \Sigma}{d}\, I .$$
+# \qquad \Sigma_\rho = (1 - \rho)\, \Sigma + \rho\, \frac{\operatorname{tr} \Sigma}{d}\, I .$$
 #
 # Means and covariance are sums over many examples, so a few wrong labels hardly move them, and what is left
 # without a fold is all sums less that fold's: all folds together cost little more than learning once. Of a
-# few
-# shares $\rho$ the one is taken whose answers have the smallest log loss; one scale $s$ of
-# $\mathrm{softmax}(s z)$ serves all examples (`calibration.py`).
+# few shares $\rho$ the one is taken whose answers have the smallest log loss; one scale $s$ of
+# $\mathrm{softmax}(s z)$ serves all examples.
 #
 # Source: Friedman 1989, "Regularized Discriminant Analysis", equation 18; Hastie, Tibshirani and Friedman
-# 2009,
-# "The Elements of Statistical Learning", section 4.3.
+# 2009, "The Elements of Statistical Learning", section 4.3.
 
 SHRINKAGES = (0.1, 0.3, 0.6)
 

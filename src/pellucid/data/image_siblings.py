@@ -254,8 +254,8 @@ def _best_shift(one: Cells, other: Cells, reach: int) -> Laid:
 #
 # 1. The camera's clock (EXIF): same make, model and serial number, at most 3 seconds after the one before.
 # 2. Numbered names: `IMG_0412.jpg` and `IMG_0413.jpg` of one folder, equal but for the last number in the
-# name, which is at most 3 further, or as far as the numbers of that folder usually are from each other (every
-# tenth frame of a video). Folders that only name a split (`train`, `test`) count as one.
+#    name, which is at most 3 further, or as far as the numbers of that folder usually are from each other
+#    (every tenth frame of a video). Folders that only name a split (`train`, `test`) count as one.
 #
 # Of each order an image is compared with the next one and the one after: a single blurred frame divides no
 # burst.
