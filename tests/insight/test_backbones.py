@@ -118,7 +118,7 @@ def test_the_last_maps_of_a_backbone_are_drawn():
 @pytest.fixture
 def undriven(monkeypatch):
     """Leave out what is tested elsewhere and asks the network hundreds of times."""
-    monkeypatch.setattr("pellucid.insight.explaining._driven", lambda *_: None)
+    monkeypatch.setattr("pellucid.insight.explaining.attributions_of_image", lambda *_: None)
 
 
 def test_a_classical_model_on_a_backbone_is_opened_with_it(undriven):

@@ -21,20 +21,16 @@ from pellucid.networks.transformer import Attend
 from pellucid.reference import LAYERS, Line
 from pellucid.reference.notation import Bound, Declaration
 
-# Network opened on one input: its lines, and the value that every one of them had.
-
 
 @dataclass(frozen=True, eq=False)
 class Opened:
     """Computation of a network on one input, by itself and in its own precision.
 
-    Attributes:
-        lines: what it does, in order, each under the name of its layer.
-        values: by name, `inputs` included, each for a batch of one example.
-        weights: by the names that the lines use.
-        output: name of the line whose value are the logits, the predicted number, or the image made.
-        given: names of what the network was given; `inputs` is among them.
-        parts: part of the network that each line belongs to, by name; none where there is one part alone.
+    `lines`: what it does, in order, each under the name of its layer; `values`: by name, `inputs` included,
+    each for a batch of one example; `weights`: by the names that the lines use; `output`: name of the line
+    whose value are the logits, the predicted number, or the image made; `given`: names of what the network
+    was given; `inputs` is among them; `parts`: part of the network that each line belongs to, by name; none
+    where there is one part alone.
     """
 
     lines: tuple[Line, ...]

@@ -161,9 +161,9 @@ def taken_apart(network: Network | Program) -> tuple[list[Line], str]:
     lines: list[Line] = []
     if isinstance(network, Program):
         names = {name: name for name in network.given}
-        for step in network.steps:
-            takes = [names[each] for each in step.takes]
-            names[step.name] = _through(lines, step.name, network.get_submodule(step.name), *takes)
+        for name, taken in network.takes.items():
+            layer = network.get_submodule(name)
+            names[name] = _through(lines, name, layer, *(names[each] for each in taken))
         return lines, names[network.output]
     value = "inputs"
     for name, layer in network.named_children():

@@ -14,14 +14,7 @@ from pellucid.reports.plots import Ruler, ruler
 from pellucid.settings import AVERAGE, DUMMIES, Metric, metrics_of
 
 # Places in the Okabe-Ito order, which the style sheet contains: a model has one colour on every page.
-_COLOURS = {
-    "majority": 0,
-    "mean": 0,
-    "logistic-regression": 1,
-    "ridge": 1,
-    "svm": 2,
-    "random-forest": 3,
-}
+_COLOURS = {"majority": 0, "mean": 0, "logistic-regression": 1, "ridge": 1, "svm": 2, "random-forest": 3}
 _ON_NETWORK_COLOURS = {"logistic-regression": 4, "ridge": 4, "svm": 5}
 _NETWORK_COLOUR, _AVERAGE_COLOUR = 6, 7
 _ON = "-on-"
@@ -131,14 +124,10 @@ def saw_fewer(facts: ReportFacts, entry: Mapping[str, Any]) -> bool:
 class Pairing:
     """Two models compared.
 
-    Attributes:
-        first: the model that the difference belongs to.
-        second: the model it is measured against.
-        difference: score of the first minus score of the second.
-        bar: the difference on the list's common scale, zero marked; `None` where it lies off the scale.
-        p_value: adjusted for the number of pairs.
-        verdict: in words.
-        word: `better`, `worse` or `inconclusive`, of the first.
+    `first`: the model that the difference belongs to; `second`: the model it is measured against;
+    `difference`: score of the first minus score of the second; `bar`: the difference on the list's common
+    scale, zero marked; `None` where it lies off the scale; `p_value`: adjusted for the number of pairs;
+    `verdict`: in words; `word`: `better`, `worse` or `inconclusive`, of the first.
     """
 
     first: str
@@ -154,11 +143,8 @@ class Pairing:
 class Pairings:
     """Every pair that was compared.
 
-    Attributes:
-        measure: the score that differs.
-        first: pairs with the recommended model, seen from it, the nearest other first.
-        rest: the other pairs.
-        bounds: ends of the scale of the first list.
+    `measure`: the score that differs; `first`: pairs with the recommended model, seen from it, the nearest
+    other first; `rest`: the other pairs; `bounds`: ends of the scale of the first list.
     """
 
     measure: Metric

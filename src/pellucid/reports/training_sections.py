@@ -164,12 +164,9 @@ Points = Sequence[tuple[int, float]]
 class Curve(NamedTuple):
     """One layer's curve in one column, ready to draw.
 
-    Attributes:
-        path: SVG path data of the line.
-        band: SVG path data of the area between two lines; empty where there is none.
-        end: of the line: across in per cent, and down.
-        reference: height of a level to compare with, or `None`.
-        value: the last value in words.
+    `path`: SVG path data of the line; `band`: SVG path data of the area between two lines; empty where there
+    is none; `end`: of the line: across in per cent, and down; `reference`: height of a level to compare with,
+    or `None`; `value`: the last value in words.
     """
 
     path: str
@@ -182,11 +179,9 @@ class Curve(NamedTuple):
 class LayerTable(NamedTuple):
     """Small multiples: a row for each layer, a column for each measure.
 
-    Attributes:
-        title: what the rows are.
-        columns: the measures, and the ends of their scales in words.
-        rows: name of a layer, and its curves; `None` where it has no such measure.
-        layers: number of layers that were measured, of which some are shown.
+    `title`: what the rows are; `columns`: the measures, and the ends of their scales in words; `rows`: name
+    of a layer, and its curves; `None` where it has no such measure; `layers`: number of layers that were
+    measured, of which some are shown.
     """
 
     title: str
@@ -243,10 +238,7 @@ def _activations(history: Sequence[Mapping[str, Any]]) -> LayerTable:
         word = "dead" if dead[name] else "saturated"
         share = _curve(dead[name] or saturated[name], last, _down(0.0, 1.0), percent)
         rows.append((name, (curve, share and share._replace(value=f"{share.value} {word}"))))
-    columns = [
-        ("Mean and deviation", words),
-        ("Dead or saturated", f"{percent(0.0)} to {percent(1.0)}"),
-    ]
+    columns = [("Mean and deviation", words), ("Dead or saturated", f"{percent(0.0)} to {percent(1.0)}")]
     if all(curves[1] is None for _, curves in rows):
         columns, rows = columns[:1], [(name, curves[:1]) for name, curves in rows]
     return LayerTable("Activations", columns, _some(rows), len(rows))
