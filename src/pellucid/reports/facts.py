@@ -177,8 +177,7 @@ class ReportFacts:
         check: what checking the data found, or `None`.
         settings: every setting as it was used.
         versions: program and library names to versions.
-        layers: the recommended network's layers, as `pellucid.networks.describe` gives them; empty for other
-            models.
+        layers: of the recommended network, as `pellucid.networks.describe` gives them; none of other models.
         command: the command that made the run.
         ledger: file name of the ledger in the run's folder.
         cells: examples for the cells of the confusion matrix, at most 8 a cell and 300 in all.
