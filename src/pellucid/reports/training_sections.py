@@ -111,7 +111,7 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
         unit = "bits per dimension"
         keys = ("train_loss", "validation_loss")
         values = [
-            loss for line in facts.history for key in keys if (loss := finite(line.get(key))) is not None
+            number for line in facts.history for key in keys if (number := finite(line.get(key))) is not None
         ]
         room = 0.05 * (max(values) - min(values)) or 0.5
         y_range = min(values) - room, max(values) + room
