@@ -2,7 +2,7 @@
 
 Sources: examples of one thread, document, person or recording, where a column of the table says so.
 
-One column is used, the first of `SOURCE_NAMES` (`tables/csv_tables.py`) that parts the data into enough sets:
+One column is used, the first of `SOURCE_NAMES` (`tables/columns.py`) that parts the data into enough sets:
 two together would chain every thread to all others of its authors. `source` comes last, since it names a
 publisher as often as a document, and what names a place of publication (`site`, `domain`, `publisher`,
 `dataset`) is left out: whole classes stand or fall with it.
@@ -32,7 +32,7 @@ from pellucid.data.sibling_sets import (
     first_of_sets,
     joined,
 )
-from pellucid.data.tables.csv_tables import place_of_source
+from pellucid.data.tables.columns import place_of_source
 from pellucid.data.text_copies import confirmed_texts
 from pellucid.data.wording import quoted
 
