@@ -1,7 +1,7 @@
 """Finding siblings: sources, threads, quotes, near copies and bursts, every rule asked in its order.
 
 Sources are examples of one thread, document, person or recording, by a column of the table. One column is
-used, the first of `SOURCE_NAMES` (`tables/csv_tables.py`) that divides the data into enough sets: two
+used, the first of `SOURCE_NAMES` (`tables/columns.py`) that divides the data into enough sets: two
 together would chain every thread to all others of its authors. `source` comes last, since it names a
 publisher as often as a document, and what names a place of publication (`site`, `domain`, `publisher`,
 `dataset`) is left out: whole classes may have one.
@@ -31,7 +31,7 @@ from pellucid.data.sibling_sets import (
     first_of_sets,
     joined,
 )
-from pellucid.data.tables.csv_tables import place_of_source
+from pellucid.data.tables.columns import place_of_source
 from pellucid.data.text_copies import confirmed_texts
 from pellucid.data.wording import quoted
 
