@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from pellucid.reference.dense import dense, dense_backward, draw_mask, dropout, dropout_backward
 from pellucid.reference.losses import (
     cross_entropy,
     cross_entropy_backward,
@@ -71,3 +72,35 @@ def test_any_cross_entropy_is_torchs(examples, classes, smoothing, weighed):
         smoothing=smoothing,
         class_weights=tuple(weights.tolist()) if weighed else None,
     )
+
+
+INPUTS, WEIGHT, BIAS = np.array([[1.0, 2.0]]), np.array([[3.0, -1.0], [0.5, 4.0]]), np.array([10.0, 20.0])
+
+
+def test_two_units_by_hand():
+    # 3 * 1 - 1 * 2 + 10 = 11, and 0.5 * 1 + 4 * 2 + 20 = 28.5
+    assert dense(INPUTS, WEIGHT, BIAS).tolist() == [[11.0, 28.5]]
+    assert dense(INPUTS, WEIGHT).tolist() == [[1.0, 8.5]]
+
+
+def test_gradients_of_dense_by_hand():
+    of_inputs, of_weight, of_bias = dense_backward(np.array([[1.0, 100.0]]), INPUTS, WEIGHT, BIAS)
+    assert of_inputs.tolist() == [[1 * 3 + 100 * 0.5, 1 * -1 + 100 * 4]]
+    assert of_weight.tolist() == [[1.0, 2.0], [100.0, 200.0]]
+    assert of_bias.tolist() == [1.0, 100.0]
+
+
+def test_dropout_by_hand():
+    mask = np.array([True, False])
+    assert dropout(np.array([3.0, 5.0]), mask, probability=0.75).tolist() == [12.0, 0.0]
+    of_inputs, of_mask = dropout_backward(np.array([1.0, 1.0]), np.array([3.0, 5.0]), mask, probability=0.75)
+    assert of_inputs.tolist() == [4.0, 0.0]
+    assert of_mask is None
+
+
+def test_a_mask_is_drawn_from_its_generator_and_keeps_the_mean():
+    mask = draw_mask((200, 500), 0.3, np.random.default_rng(1))
+    assert np.array_equal(mask, draw_mask((200, 500), 0.3, np.random.default_rng(1)))
+    assert mask.mean() == pytest.approx(0.7, abs=4 * np.sqrt(0.3 * 0.7 / mask.size))
+    assert dropout(np.ones(mask.shape), mask, probability=0.3).mean() == pytest.approx(1.0, abs=0.01)
+    assert draw_mask((50,), 0.0, np.random.default_rng(1)).all()
