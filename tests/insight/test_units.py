@@ -105,13 +105,6 @@ def test_the_winner_of_a_pool_is_where_it_says():
     assert "of what is pooled" in whole.as_text()
 
 
-def test_an_average_is_a_convolution_with_constant_weights():
-    found = open_unit(opened("cnn-average-no-norm"), "body.block1.pool", (2, 1, 2))
-    (weighing,) = found.weighings
-    assert weighing.weights.tolist() == [[[0.25, 0.25], [0.25, 0.25]]]
-    assert found.choice is None
-
-
 def test_the_filter_of_a_text_names_the_words_that_won():
     network = opened("text-cnn")
     place, channel = open_unit(network, "body.filters.pool", (9,)).choice.place

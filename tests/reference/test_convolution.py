@@ -9,13 +9,11 @@ from torch.nn import functional
 from pellucid.networks.text_layers import TokenConv1d
 from pellucid.reference.convolution import (
     conv1d,
-    conv1d_backward,
     convolution,
-    convolution_backward,
     overlaid,
     patches,
 )
-from pellucid.reference.pooling import average_pool_backward, max_pool, max_pool_backward, winners
+from pellucid.reference.pooling import winners
 from reference.agreement import assert_agrees
 from reference.cases import draw
 
@@ -42,19 +40,6 @@ def test_a_2x2_kernel_by_hand():
     # In the first patch 1 * 1 + 10 * 2 + 100 * 4 + 1000 * 5.
     assert convolution(IMAGE, KERNEL).tolist() == [[[[5421.0, 6532.0], [8754.0, 9865.0]]]]
     assert convolution(IMAGE, KERNEL, np.array([0.5]))[0, 0, 0, 0] == 5421.5
-
-
-def test_gradients_by_hand():
-    only_last = np.array([[[[0.0, 0.0], [0.0, 1.0]]]])
-    of_inputs, of_weight, of_bias = convolution_backward(only_last, IMAGE, KERNEL)
-    assert of_inputs[0, 0].tolist() == [[0, 0, 0], [0, 1, 10], [0, 100, 1000]]
-    assert of_weight[0, 0].tolist() == [[5, 6], [8, 9]]  # the patch that the last unit saw
-    assert of_bias.tolist() == [1.0]
-    # Weights are shared by all places, and pixels by all patches.
-    of_inputs, of_weight, of_bias = convolution_backward(np.ones((1, 1, 2, 2)), IMAGE, KERNEL)
-    assert of_weight[0, 0].tolist() == [[1 + 2 + 4 + 5, 2 + 3 + 5 + 6], [4 + 5 + 7 + 8, 5 + 6 + 8 + 9]]
-    assert of_inputs[0, 0, 1].tolist() == [101, 1111, 1010]  # the middle one is in all four patches
-    assert of_bias.tolist() == [4.0]
 
 
 @given(layers(), st.booleans())
@@ -92,14 +77,6 @@ def test_an_even_kernel_looks_one_further_to_the_right():
     assert triples[0, :, 0].tolist() == [210.0, 321.0, 32.0]
 
 
-def test_gradients_of_conv1d_by_hand():
-    weight = np.array([[[1.0, 10.0]]])
-    of_vectors, of_weight, of_bias = conv1d_backward(np.ones((1, 3, 1)), TEXT, weight, np.zeros(1))
-    assert of_vectors[0, :, 0].tolist() == [1.0, 11.0, 11.0]
-    assert of_weight[0, 0].tolist() == [1 + 2 + 3, 2 + 3 + 0]
-    assert of_bias.tolist() == [3.0]
-
-
 @given(st.integers(1, 5), st.integers(1, 6), st.integers(1, 3))
 @settings(max_examples=25)
 def test_any_kernel_and_length_is_the_layer_of_the_networks(kernel, length, size):
@@ -109,24 +86,6 @@ def test_any_kernel_and_length_is_the_layer_of_the_networks(kernel, length, size
         (draw(2, length, size), draw(2, size, kernel), draw(2)),
         lambda x, w, b: functional_call(layer, {"weight": w, "bias": b}, (x,)),
     )
-
-
-MAPS = np.array([[[[1.0, 2.0, 9.0], [3.0, 6.0, 9.0], [9.0, 9.0, 9.0]]]])  # only the first four fill a window
-
-
-def test_pools_by_hand():
-    assert max_pool(MAPS, window=(2, 2)).tolist() == [[[[6.0]]]]
-    assert winners(MAPS, window=(2, 2))[0, 0, 0, 0].tolist() == [1, 1]
-    of_maps = max_pool_backward(np.array([[[[5.0]]]]), MAPS, window=(2, 2))
-    assert of_maps[0, 0].tolist() == [[0, 0, 0], [0, 5, 0], [0, 0, 0]]
-    of_maps = average_pool_backward(np.array([[[[8.0]]]]), MAPS, window=(2, 2))
-    assert of_maps[0, 0].tolist() == [[2, 2, 0], [2, 2, 0], [0, 0, 0]]
-
-
-def test_winners_are_told_in_the_image():
-    image = np.zeros((1, 1, 4, 6))
-    image[0, 0, [0, 1, 3, 2], [1, 4, 0, 5]] = 1
-    assert winners(image, window=(2, 3))[0, 0].tolist() == [[[0, 1], [1, 4]], [[3, 0], [2, 5]]]
 
 
 @given(

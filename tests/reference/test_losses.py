@@ -7,13 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from pellucid.reference.dense import dense, dense_backward, draw_mask, dropout, dropout_backward
+from pellucid.reference.dense import draw_mask, dropout
 from pellucid.reference.losses import (
     cross_entropy,
     cross_entropy_backward,
-    squared_error,
-    squared_error_backward,
-    squared_error_of_probabilities,
 )
 from reference.agreement import assert_agrees
 from reference.cases import draw
@@ -28,20 +25,6 @@ def test_cross_entropy_by_hand():
     # Half of the target is spread over both classes: three quarters of it on class 0.
     smoothed = 0.75 * math.log(4) + 0.25 * math.log(4 / 3)
     assert cross_entropy(QUARTERS, np.array([0]), smoothing=0.5) == pytest.approx(smoothed)
-
-
-def test_weights_of_classes_by_hand():
-    logits, labels = np.concatenate([QUARTERS, QUARTERS]), np.array([0, 1])
-    weighed = (3 * math.log(4) + 1 * math.log(4 / 3)) / 4
-    assert cross_entropy(logits, labels, class_weights=(3.0, 1.0)) == pytest.approx(weighed)
-
-
-def test_squared_errors_by_hand():
-    predicted, numbers = np.array([[3.0], [5.0]]), np.array([1.0, 6.0])
-    assert squared_error(predicted, numbers) == 2.5
-    assert squared_error(predicted, numbers, unit=2.0) == 0.625
-    assert squared_error_backward(1.0, predicted, numbers)[0].tolist() == [[2.0], [-1.0]]
-    assert squared_error_of_probabilities(QUARTERS, np.array([0])) == pytest.approx(2 * 0.75**2)
 
 
 def test_cross_entropy_of_certain_errors_is_finite():
@@ -72,30 +55,6 @@ def test_any_cross_entropy_is_torchs(examples, classes, smoothing, weighed):
         smoothing=smoothing,
         class_weights=tuple(weights.tolist()) if weighed else None,
     )
-
-
-INPUTS, WEIGHT, BIAS = np.array([[1.0, 2.0]]), np.array([[3.0, -1.0], [0.5, 4.0]]), np.array([10.0, 20.0])
-
-
-def test_two_units_by_hand():
-    # 3 * 1 - 1 * 2 + 10 = 11, and 0.5 * 1 + 4 * 2 + 20 = 28.5
-    assert dense(INPUTS, WEIGHT, BIAS).tolist() == [[11.0, 28.5]]
-    assert dense(INPUTS, WEIGHT).tolist() == [[1.0, 8.5]]
-
-
-def test_gradients_of_dense_by_hand():
-    of_inputs, of_weight, of_bias = dense_backward(np.array([[1.0, 100.0]]), INPUTS, WEIGHT, BIAS)
-    assert of_inputs.tolist() == [[1 * 3 + 100 * 0.5, 1 * -1 + 100 * 4]]
-    assert of_weight.tolist() == [[1.0, 2.0], [100.0, 200.0]]
-    assert of_bias.tolist() == [1.0, 100.0]
-
-
-def test_dropout_by_hand():
-    mask = np.array([True, False])
-    assert dropout(np.array([3.0, 5.0]), mask, probability=0.75).tolist() == [12.0, 0.0]
-    of_inputs, of_mask = dropout_backward(np.array([1.0, 1.0]), np.array([3.0, 5.0]), mask, probability=0.75)
-    assert of_inputs.tolist() == [4.0, 0.0]
-    assert of_mask is None
 
 
 def test_a_mask_is_drawn_from_its_generator_and_keeps_the_mean():

@@ -12,8 +12,6 @@ from pellucid.networks.initialisation import WhiteningStem
 from pellucid.networks.layers import Standardise
 from pellucid.reference.convolution import patches
 from pellucid.reference.normalisation import (
-    batch_norm,
-    batch_norm_backward,
     patch_covariance,
     running_statistics,
     whitening_filters,
@@ -21,23 +19,6 @@ from pellucid.reference.normalisation import (
 from pellucid.reference.scaling import mean_and_deviation
 from reference.agreement import assert_agrees
 from reference.cases import draw
-
-COLUMN = np.array([[1.0], [3.0]])
-
-
-def test_two_values_by_hand():
-    # Mean 2, variance 1: they become -1 and 1, then 10 * -1 + 5 and 10 * 1 + 5.
-    result = batch_norm(COLUMN, np.array([10.0]), np.array([5.0]), epsilon=0.0)
-    assert result.tolist() == [[-5.0], [15.0]]
-
-
-def test_gradients_by_hand():
-    of_inputs, of_scale, of_shift = batch_norm_backward(
-        np.array([[0.0], [1.0]]), COLUMN, np.array([10.0]), np.array([5.0]), epsilon=0.0
-    )
-    # Two normalised values are -1 and 1 wherever they stand: nothing moves them.
-    assert of_inputs.ravel().tolist() == pytest.approx([0.0, 0.0], abs=1e-15)
-    assert (of_scale.tolist(), of_shift.tolist()) == ([1.0], [1.0])
 
 
 @given(st.integers(2, 5), st.integers(1, 3), st.lists(st.integers(1, 3), max_size=2))

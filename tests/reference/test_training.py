@@ -12,7 +12,7 @@ from pellucid.reference import RULES, Line, Numbers, update, walk, walk_back
 from pellucid.reference.normalisation import running_statistics
 from pellucid.settings import Settings
 from pellucid.training.objectives import LOSSES
-from pellucid.training.optimisers import BETAS, MOMENTUM, build_optimizer, learning_rate
+from pellucid.training.optimisers import BETAS, MOMENTUM, OPTIMIZERS, build_optimizer, learning_rate
 from pellucid.training.recipe import Recipe
 from reference.masks import draws_of
 from reference.real_networks import IS_SPAM, images, of_images, of_texts, tokens
@@ -98,6 +98,10 @@ class WithNumpy:
                     self.weights[mean], self.weights[variance], values[line.takes[0]]
                 )
         return values["loss"]
+
+
+def test_there_is_a_rule_for_every_optimiser():
+    assert RULES.keys() == OPTIMIZERS.keys()
 
 
 def recipe_of(optimizer, loss):

@@ -37,11 +37,10 @@ class Like:
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """What a member of an average says, and how much it counts.
+    """Answer of a member of an average, and how much it counts.
 
-    `name`: that its run gives it; `weight`: whole; `share`: its weight over that of all members; `answer`:
-    probabilities of the classes, or the predicted number alone; `contributions`: of a classical model, what
-    each of its features adds to what it says.
+    `name`: that its run gives it; `share`: its weight over that of all members; `answer`: probabilities of
+    the classes, or the predicted number alone; `contributions`: of the features of a classical model.
     """
 
     name: str
@@ -77,26 +76,26 @@ class Explanation:
     """Opened answer of a model; shows itself in a notebook.
 
     Attributes:
-        model: what answered, in words.
+        model: its name.
         classes: class names; none where a number is predicted.
         answer: probabilities of the classes, the predicted number alone, or the bound or score of an image.
         target: the class that explanations are about; `None` where a number is predicted, or without classes.
         inputs: the image (height, width, channels) as the model takes it, the feature vector, or the text.
         truth: the true class; `None` where it is not known.
-        tokens: what a network of texts read, id by id, as it stands in the text.
-        pieces: what the explanations of a text give numbers to; none of an image.
+        tokens: what a network of texts read, id by id, as it is in the text.
+        pieces: what the attributions of a text give numbers to; none of an image.
         opened: lines, values and weights; `None` where there is no network that could be opened.
         layers: a record of every layer, in order.
         backward: gradients; `None` where the answer is not the network's own.
         checks: gradients of single weights in three ways.
         checker: makes such checks of any weight; `None` where there are no gradients.
-        driven: what in the input drove the answer.
+        driven: attributions of the answer to the input.
         contributions: of a classical model, what each of its features adds.
-        mean: terms of the answer, where the model is an average; layers and gradients are then of one member.
+        mean: terms of an average's answer; layers and gradients are then of one member.
         latents: latent numbers, where the model is an autoencoder.
         contest: scores and losses, where it is an adversarial network.
-        nearest: training examples that are like it; none where the training data is not at hand.
-        compared: with how many training examples it was compared.
+        nearest: training examples that are like it, of the `compared` ones.
+        compared: number of training examples; 0 where the training data is not at hand.
         notes: sentences that a reader should know.
     """
 
@@ -127,11 +126,10 @@ class Explanation:
 
         Raises: `ValueError` if no layer is called so.
         """
-        for record in self.layers:
-            if record.name == name:
-                return record
-        names = ", ".join(each.name for each in self.layers)
-        raise ValueError(f"{name}: no layer of this name; there are {names or 'none'}")
+        by_name = {each.name: each for each in self.layers}
+        if name not in by_name:
+            raise ValueError(f"{name}: no layer of this name; there are {', '.join(by_name) or 'none'}")
+        return by_name[name]
 
     def unit(self, layer: str, unit: Sequence[int]) -> Arithmetic:
         """Compute one number of a layer by hand, beside the network's own.
@@ -148,7 +146,7 @@ class Explanation:
         """Compute the gradient of one weight by hand, by autograd and by a central difference.
 
         `name` is that of a weight or bias that is learnt, such as `head.weight`, and `index` that of a number
-        in it. The terms of its chain rule stand beside it.
+        in it.
 
         Raises: `ValueError` if no weight is called so, it has no such number, or the answer is not a
         network's own.
@@ -179,7 +177,7 @@ class Explanation:
 
     @property
     def makes_images(self) -> bool:
-        """Tell whether the model makes images instead of predicting anything about them."""
+        """True of a model that makes images instead of predicting anything about them."""
         return self.latents is not None or self.contest is not None
 
     @property
@@ -241,8 +239,6 @@ class Explanation:
 def _shape(shape: tuple[int, ...]) -> str:
     return "\u00d7".join(map(str, shape))
 
-
-# Training examples that a network finds most like an input: nearest in its last hidden layer.
 
 # Training examples that are compared; of more a sample is drawn.
 MOST_COMPARED = 2000

@@ -15,7 +15,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from pellucid.data.wording import some
 from pellucid.insight.reference_lines import is_known
-from pellucid.insight.unfolded_layers import Closed, PaddedConvolution, Resize, SideBySide, Sum
+from pellucid.insight.unfolded_layers import Closed, PaddedConvolution, add, resize, side_by_side
 from pellucid.networks import Network
 from pellucid.networks.backbone import Backbone, ScaleAndStandardise
 from pellucid.networks.layers import GlobalPool, Standardise
@@ -41,7 +41,7 @@ def unfold(network: Network) -> Network:
     assert isinstance(prepare, ScaleAndStandardise)
     layers = OrderedDict[str, nn.Module]()
     if network.config.input_shape != (3, *prepare.size):
-        layers["resize"] = Resize(prepare.size, 3)
+        layers["resize"] = resize(prepare.size, 3)
     standardise = Standardise((3, *prepare.size))
     standardise.mean, standardise.std = prepare.mean, prepare.std
     layers["standardise"] = standardise
@@ -158,13 +158,13 @@ def _translate_function(found: fx.GraphModule, node: fx.Node) -> None:
     if not all(map(_is_openable, (node, *sources))):
         pass  # values of other shapes are no maps and no vector
     elif name in ("add", "iadd") and len(sources) == 2 and shapes[0] == shapes[1]:
-        name, layer = "add", Sum()
+        name, layer = "add", add()
     elif name == "mean" and len(shapes[0]) == 4 and len(_shape(node)) == 2:
         axes = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
         if isinstance(axes, (tuple, list)) and {int(axis) % 4 for axis in axes} == {2, 3}:
             layer = GlobalPool("average")
     elif name in ("cat", "concat") and len(_shape(node)) == 2 and all(len(shape) == 2 for shape in shapes):
-        name, layer = "features", SideBySide()
+        name, layer = "features", side_by_side()
     elif name == "relu":
         layer = nn.ReLU()
     # Within the layer that it belongs to a step is named by what it does, numbered where there are several.
