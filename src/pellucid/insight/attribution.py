@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float64, Int64, UInt8
 from torch import nn
 
-from pellucid.bundle import AverageModel, ImageModel, Member, Model, TextModel
+from pellucid.bundle import AverageMember, AverageModel, ImageModel, Model, TextModel
 from pellucid.encoding import Encoder
 from pellucid.insight.gradient_attribution import (
     Collected,
@@ -256,7 +256,7 @@ def attributions_of_image(
         return occlusion(ImagePieces(asked, pixels, target)), None, ""
 
     methods: dict[str, tuple[_Method, Model, str]] = {}
-    members = model.members if isinstance(model, AverageModel) else (Member("", 1, model),)
+    members = model.members if isinstance(model, AverageModel) else (AverageMember("", 1, model),)
     for name, _, member in members:
         if isinstance(member, ImageModel) and not methods:
             whose = f", in its member {name}" if name else ""
