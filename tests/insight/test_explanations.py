@@ -166,16 +166,16 @@ def test_all_ids_kept_is_the_answer_itself(name):
 
 def test_attributions_of_an_image_and_of_a_text():
     found = attributions_of_image(model("cnn"), digits()[0][300], 3)
-    assert [each.name for each in found.drivers] == ["grad-cam", "integrated-gradients", "occlusion"]
-    for each in found.drivers:
+    assert [each.name for each in found.methods] == ["grad-cam", "integrated-gradients", "occlusion"]
+    for each in found.methods:
         assert each.scores.shape == (64,)
         assert each.trial.likeness is not None
         assert "faithful here" in repr(each)
     again = attributions_of_image(model("cnn"), digits()[0][300], 3)
-    assert [repr(each) for each in again.drivers] == [repr(each) for each in found.drivers]
+    assert [repr(each) for each in again.methods] == [repr(each) for each in found.methods]
     of_text = attributions_of_text(model("text-cnn"), texts()[300], 3)
-    assert [each.name for each in of_text.drivers] == ["integrated-gradients", "leave-one-out"]
-    assert "add up to" in of_text.drivers[0].note
+    assert [each.name for each in of_text.methods] == ["integrated-gradients", "leave-one-out"]
+    assert "add up to" in of_text.methods[0].note
 
 
 def test_a_randomised_network_keeps_only_the_scales():

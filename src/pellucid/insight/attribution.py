@@ -220,11 +220,11 @@ class Attribution:
 class Attributions(NamedTuple):
     """All explanations of one answer.
 
-    `pieces`: what they give numbers to; `drivers`: the explanations.
+    `pieces`: what they give numbers to; `methods`: an attribution by each.
     """
 
     pieces: Pieces
-    drivers: Sequence[Attribution]
+    methods: Sequence[Attribution]
 
 
 # Scores of an explanation, those of each pixel or token or none, and a note. It is computed of the model that

@@ -89,7 +89,7 @@ class Explanation:
         backward: gradients; `None` where the answer is not the network's own.
         checks: gradients of single weights in three ways.
         checker: makes such checks of any weight; `None` where there are no gradients.
-        driven: attributions of the answer to the input.
+        attributions: of the answer to the input.
         contributions: of a classical model, what each of its features adds.
         mean: terms of an average's answer; layers and gradients are then of one member.
         latents: latent numbers, where the model is an autoencoder.
@@ -112,7 +112,7 @@ class Explanation:
     backward: Backward | None = None
     checks: Sequence[WeightCheck] = ()
     checker: WeightChecker | None = None
-    driven: Attributions | None = None
+    attributions: Attributions | None = None
     contributions: Contributions | None = None
     mean: Mean | None = None
     latents: Latents | None = None
@@ -209,8 +209,8 @@ class Explanation:
             for each in self.layers
         )
         head = "<tr><th>layer</th><th></th><th>shapes</th><th>parameters</th></tr>"
-        drivers = () if self.driven is None else self.driven.drivers
-        tested = "".join(f"<li>{escape(repr(driver))}</li>" for driver in drivers)
+        attributions = () if self.attributions is None else self.attributions.methods
+        tested = "".join(f"<li>{escape(repr(each))}</li>" for each in attributions)
         table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
         said = f"<p>{escape(self.headline)}</p>"
         said += "".join(f"<p>{escape(line)}</p>" for line in self.mean_words)
@@ -229,8 +229,8 @@ class Explanation:
             lines[0] += f"; loss against {against} {self.backward.loss:.4g}"
         lines += [f"  {line}" for line in self.mean_words]
         lines += [f"  {record!r}" for record in self.layers]
-        if self.driven is not None:
-            lines += [f"  {driver!r}" for driver in self.driven.drivers]
+        if self.attributions is not None:
+            lines += [f"  {each!r}" for each in self.attributions.methods]
         if self.contributions is not None:
             lines += [f"  {line}" for line in repr(self.contributions).split("\n")]
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
