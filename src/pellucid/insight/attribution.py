@@ -202,8 +202,8 @@ class Attribution:
 
     `name`: `grad-cam`, `integrated-gradients`, `occlusion` or `leave-one-out`; `how`: it is computed, in
     words; `scores`: one for each piece of the input; positive speaks for the class; `fine`: one for each
-    pixel or token where the explanation tells them apart; else `None`; `note`: what is to be known about it
-    here; empty where there is nothing; `trial`: what became of it in the tests.
+    pixel or token where the method distinguishes them; else `None`; `note`: what a reader should know about
+    it here; empty where there is nothing; `trial`: what became of it in the tests.
     """
 
     name: str

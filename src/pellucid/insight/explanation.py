@@ -25,7 +25,7 @@ class Like:
     """Training example that a model finds like the input.
 
     `source`: path, or file and row; `label`: its class or number, as text; `distance`: in the last hidden
-    layer, beside the median distance of all that were compared; `inputs`: the image (height, width, channels)
+    layer, relative to the median of all that were compared; `inputs`: the image (height, width, channels)
     or the text.
     """
 
@@ -132,7 +132,7 @@ class Explanation:
         return by_name[name]
 
     def unit(self, layer: str, unit: Sequence[int]) -> Arithmetic:
-        """Compute one number of a layer by hand, beside the network's own.
+        """Compute one number of a layer by hand, with the network's own for comparison.
 
         `unit` is the index of the number: (channel, row, column), (place, channel) or (unit,).
 
@@ -212,9 +212,9 @@ class Explanation:
         attributions = () if self.attributions is None else self.attributions.methods
         tested = "".join(f"<li>{escape(repr(each))}</li>" for each in attributions)
         table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
-        said = f"<p>{escape(self.headline)}</p>"
-        said += "".join(f"<p>{escape(line)}</p>" for line in self.mean_words)
-        return said + table + (f"<ul>{tested}</ul>" if tested else "")
+        words = f"<p>{escape(self.headline)}</p>"
+        words += "".join(f"<p>{escape(line)}</p>" for line in self.mean_words)
+        return words + table + (f"<ul>{tested}</ul>" if tested else "")
 
     def __repr__(self) -> str:
         lines = [self.headline]
@@ -248,7 +248,7 @@ class Neighbour(NamedTuple):
     """Training example near an input.
 
     `row`: its place among those that were compared; `distance`: to the input, in the last hidden layer;
-    `share`: the distance beside the median distance of all that were compared.
+    `share`: the distance relative to the median of all that were compared.
     """
 
     row: int
@@ -260,8 +260,10 @@ def nearest(
     hidden: Float32[np.ndarray, "1 features"], examples: Float32[np.ndarray, "examples features"], count: int
 ) -> Sequence[Neighbour]:
     """Nearest training examples in the last hidden layer, at most `count`, nearest first."""
-    apart: Float64[np.ndarray, " examples"] = examples.astype(np.float64) - hidden.astype(np.float64)
-    distances = np.sqrt((apart**2).sum(axis=1))
+    difference: Float64[np.ndarray, "examples features"] = examples.astype(np.float64) - hidden.astype(
+        np.float64
+    )
+    distances = np.sqrt((difference**2).sum(axis=1))
     middle = float(np.median(distances)) if len(distances) else 0.0
     return [
         Neighbour(int(row), float(distances[row]), float(distances[row]) / middle if middle else 0.0)

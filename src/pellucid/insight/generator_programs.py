@@ -39,7 +39,7 @@ OF_REAL, OF_FAKE, OF_GENERATOR = "loss_of_given", "loss_of_made", "loss_of_gener
 
 
 def autoencoder_program(network: Autoencoder, label: int) -> Program:
-    """Take an autoencoder apart for images of one class, by its position; 0 where there are none.
+    """Autoencoder as a program for images of one class, by its position; 0 where there are none.
 
     Its values are those of the network to the last bit, and weights keep their names; of the prior only the
     class's own mixture is there.
@@ -73,7 +73,7 @@ def autoencoder_program(network: Autoencoder, label: int) -> Program:
 
 
 def adversarial_program(network: Adversarial, label: int) -> Program:
-    """Take generator and discriminator apart for images of one class, by position; 0 where there are none.
+    """Generator and discriminator as a program for images of one class, by position; 0 without classes.
 
     Its values are those of the network, and weights keep their names. The discriminator is there three times
     with the same weights, because its losses ask it three times: of the given image, of the made one as it

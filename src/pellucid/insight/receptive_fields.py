@@ -23,7 +23,7 @@ Box = tuple[Range, ...]
 # Lines of which each number comes from one number alone.
 _PASSING = frozenset({"side-by-side", "relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh", "softplus"})
 
-# Lines that say where ids stand and not which.
+# Masks and orders of ids, which do not depend on what the ids are.
 _UNSEEING = frozenset({"present", "turned-places"})
 
 # Lines of which each number sees all that there are, though there are as many.

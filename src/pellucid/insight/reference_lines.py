@@ -42,8 +42,8 @@ CLOSED = "closed"
 class Same(NamedTuple):
     """Counterpart in the reference of a layer of torch.
 
-    `kind`: key of `LAYERS`, or how to tell it from the layer; `weights`: names of its tensors, in the order
-    in which the reference takes them; `settings`: keywords, from the layer.
+    `kind`: key of `LAYERS`, or a function of the layer that gives it; `weights`: names of its tensors, in the
+    order in which the reference takes them; `settings`: keywords, from the layer.
     """
 
     kind: str | Callable[[Any], str]
@@ -142,7 +142,7 @@ def is_known(layer: nn.Module) -> bool:
 
 
 def taken_apart(network: Network | Program) -> tuple[list[Line], str]:
-    """Lines of a network, training or answering as it stands, and the name of the one that gives its answer.
+    """Lines of a network, in its present mode, and the name of the one that gives its answer.
 
     Raises: `ValueError` if a layer is of a kind that the reference does not have, as those of a backbone.
     """

@@ -143,7 +143,7 @@ _LAST = 4  # the last quarter of the epochs
 class AdversarialCourse:
     """Course of an adversarial training, and what came of it.
 
-    `told_apart`: share of real and made images that the discriminator told right, by epoch;
+    `told_apart`: share of real and made images that the discriminator classified correctly, by epoch;
     `generator_losses`: mean loss of the generator, likewise; `coverage`: share of held-out images that have a
     made one near; `None` if it was not measured; `real_coverage`: the same of as many real images.
     """

@@ -20,7 +20,7 @@ from pellucid.networks import Network
 from pellucid.networks.backbone import Backbone, ScaleAndStandardise
 from pellucid.networks.layers import GlobalPool, Standardise
 
-# Layers of timm's that are translated as they stand, and not followed inside.
+# Layers of timm's that are translated as a whole, and not followed inside.
 _WHOLE = ("BatchNormAct2d", "Conv2dSame")
 
 

@@ -1,4 +1,4 @@
-"""Arithmetic of one number of a network by hand: sums, choices and steps, beside the network's own number."""
+"""Arithmetic of one number of a network by hand: sums, choices and steps, with the network's own number."""
 
 import math
 from collections.abc import Mapping, Sequence

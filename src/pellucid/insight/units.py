@@ -1,4 +1,4 @@
-"""One unit of any layer opened: the very numbers it saw, and every step from them to its value.
+"""One unit of any layer opened: the numbers it saw, and every step from them to its value.
 
 Everything is computed from what the network itself gave in the layers before, in double precision, by what
 `pellucid.reference` declares of the layer: its line of index notation, or its steps. Layers that have neither
@@ -27,7 +27,7 @@ _SIGNS = {"+": "+", "-": "\u2212", "*": "\u00d7", "/": "÷", "/√": "÷"}
 
 
 def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
-    """Compute one number of a layer by hand, beside the network's own.
+    """Compute one number of a layer by hand, with the network's own for comparison.
 
     `unit` is the index of the number: (channel, row, column), (place, channel) or (unit,).
 

@@ -1,7 +1,7 @@
 r"""Activation functions, value by value, and softmax, row by row.
 
 Each backward function multiplies the gradient of the result by the slope: $\bar x = \bar y \, f'(x)$.
-Softmax, $p_k = e^{z_k} / \sum_j e^{z_j}$, stands in `arithmetic/probabilities.py`, since scores need it, too.
+Softmax, $p_k = e^{z_k} / \sum_j e^{z_j}$, is in `arithmetic/probabilities.py`, since scores need it, too.
 """
 
 import math

@@ -245,7 +245,7 @@ def _activations(history: Sequence[Mapping[str, Any]]) -> LayerTable:
 
 
 def _measured(line: Mapping[str, Any], part: str) -> Mapping[str, Any]:
-    """What a line of `history.jsonl` says of `weights` or `activations`, by layer."""
+    """Entry `weights` or `activations` of a line of `history.jsonl`, by layer."""
     found: Mapping[str, Any] = (line.get("health") or {}).get(part) or {}
     return found
 
