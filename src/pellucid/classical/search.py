@@ -1,5 +1,6 @@
 """Search over set-ups: compare on few examples, then learn from all."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ from pellucid.classical.training_set import (
 from pellucid.tasks import REGRESSION, TEXTS, Target
 
 _NEGLIGIBLE = 0.02  # part of the log loss by which a set-up may be worse and count as good
+_SCREENING_PART = 4
 
 
 @dataclass
@@ -129,7 +131,7 @@ def search(
 ) -> SearchResult:
     """Choose a set-up on validation by the metric, then learn; the usually best trial stands first.
 
-    Each configuration learns from the first `screened` examples, within `for_screening`; the best of
+    Each configuration learns from the first `screened` examples, with fewer trees; the best of
     them (of equals the first; of calibrated ones see `_settled`) then learns from all that the budget
     allows. Without a validation split a fifth of the training examples is set aside for the comparison
     alone; where they are few, each fifth in turn. With nothing to compare, or too few examples to compare on,
@@ -182,11 +184,10 @@ def _screened(
     metric: str | None,
     scales: Sequence[Scale],
 ) -> list[Configuration]:
-    """Compare set-ups on few examples, as many at a time as there are threads, each on one.
-
-    Where one training_set serves the comparison, the scale of each set-up is kept.
-    """
-    alone = work._replace(budget=work.budget.for_screening, threads=1, for_comparison=True)
+    """Compare set-ups on few examples, as many at a time as there are threads, each on one."""
+    # A quarter of the trees is enough to distinguish configurations.
+    budget = dataclasses.replace(work.budget, trees=-(-work.budget.trees // _SCREENING_PART))
+    alone = work._replace(budget=budget, threads=1, for_comparison=True)
     training_set = compared[0]
     are_texts = training_set.input_kind is TEXTS
     tables = {

@@ -11,10 +11,7 @@ from jaxtyping import Int64
 def together(
     pool: Int64[np.ndarray, " pool"], first: Int64[np.ndarray, " n"], groups: Sequence[str]
 ) -> Int64[np.ndarray, " pool"]:
-    """Number the sets of examples that copies, siblings and groups hold together, by first appearance.
-
-    `first` is the position of the first example that each one stays with. An empty group is none.
-    """
+    """Number the sets of examples that copies, siblings (`first`) and groups hold together, in order."""
     if any(groups):
         first = linked(first, first_of_groups(groups))
     _, leaders, of = np.unique(first[pool], return_index=True, return_inverse=True)

@@ -278,10 +278,7 @@ def find_siblings(
     usable: Bool[np.ndarray, " n"],
     near: NearCopies,
 ) -> Siblings:
-    """Find the examples that belong together, by every rule that fits the inputs.
-
-    `first` is the position of the first example with the same content; `near` are near copies.
-    """
+    """Find the examples that belong together, by every rule that fits the inputs."""
     count, texts, images = len(listing), content.inputs, content.images
     alone = np.flatnonzero(usable & (first == np.arange(count))).astype(np.int64)
 

@@ -100,10 +100,7 @@ class Units(NamedTuple):
 
 
 def tabulated(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"], seed: int) -> Units:
-    """Tabulate units by class, and draw their order.
-
-    `of` is the unit of each example of the pool, `labels` its class, or the stratum of its number.
-    """
+    """Tabulate units (`of` each example) by class, or stratum of numbers, and draw their order."""
     classes = int(labels.max()) + 1
     cells, counts = np.unique(of * classes + labels, return_counts=True)
     number = int(of.max()) + 1

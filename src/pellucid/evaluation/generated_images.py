@@ -119,10 +119,7 @@ def spread(real: Rows, made: Rows, neighbours: int = NEIGHBOURS) -> CoverageAndD
 
 
 def memorisation(train: Rows, held_out: Rows, others: Rows, made: Rows, seed: int) -> Memorisation:
-    """Compare distances of made images from training images and from as many held-out ones.
-
-    `others` are held-out images that are measured like the made ones; all rows are pixels.
-    """
+    """Compare distances of made images, and of `others` held out, from training and held-out images."""
     count = min(len(train), len(held_out))
     pool = np.concatenate([train[:count], held_out[:count]])
     shares, p_values, medians = [], [], []

@@ -217,10 +217,7 @@ def calibrated_detector(
 
 
 def for_answers_of(detector: Detector, answers: Shaped[np.ndarray, " n"], classes: int) -> Detector:
-    """The same detector for a model that answers otherwise about the same examples.
-
-    `answers` are class codes, or numbers where `classes` is 0.
-    """
+    """The same detector for a model that answers otherwise about the same examples."""
     return dataclasses.replace(detector, answers=_counted(answers, classes))
 
 
@@ -276,11 +273,7 @@ def _directions(rows: np.ndarray, codes: Int64[np.ndarray, " n"], sort: FeatureK
 
 
 def _axes(centred: Float64[np.ndarray, "n columns"], most: int) -> Float64[np.ndarray, "columns axes"]:
-    """Orthonormal directions in which rows vary most: no more than there are in which they vary at all.
-
-    Taken from the smaller of the two matrices of inner products, so that a hundred rows of a thousand
-    features cost a matrix of a hundred.
-    """
+    """Orthonormal directions in which rows vary most, by the smaller matrix of inner products."""
     count, columns = centred.shape
     if columns <= count:
         return np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :most]

@@ -53,6 +53,8 @@ class Measure(Stored):
 # Of a hidden layer a second number is given, $-\ln \lVert x \rVert$: few units answer to what the network
 # does not know at all, such as texts without a known word.
 #
+# Chosen by `benchmarks/novelty.py`, over Mahalanobis without lengths, neighbours, energy and probabilities.
+#
 # Source: Lee et al. 2018, arXiv:1807.03888, for the distance to class centres; Mueller and Hein 2025,
 #     arXiv:2505.18032, for features of length 1.
 
