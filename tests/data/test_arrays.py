@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from pellucid.data import read_data
 from pellucid.data.labels import label_texts
 from pellucid.data.reading.array_files import checked_pixels, is_idx_folder, read_idx_folder, read_npz
+from pellucid.data.trees import DiskFolder
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
@@ -99,7 +100,7 @@ def test_idx_round_trip(tmp_path_factory: pytest.TempPathFactory, images: np.nda
     labels = np.arange(len(images))
     write_idx(folder, "train", images, labels, packed=packed)
     write_idx(folder, "t10k", images[:1], labels[:1], packed=not packed)
-    listing = read_idx_folder(folder, "DATA")
+    listing = read_idx_folder(DiskFolder(folder), "DATA")
     assert listing.load_pixels is not None
     np.testing.assert_array_equal(listing.load_pixels()[..., 0], np.concatenate([images, images[:1]]))
     assert listing.labels == [*map(str, labels), "0"]
@@ -117,7 +118,7 @@ def test_training_rows_wait_for_a_validation_split(tmp_path: Path) -> None:
 def test_unpacked_files_come_before_packed_ones(tmp_path: Path) -> None:
     write_idx(tmp_path, "train", images(4), np.arange(4), packed=True)
     write_idx(tmp_path, "train", images(2), np.arange(2))
-    assert len(read_idx_folder(tmp_path, "DATA")) == 2
+    assert len(read_idx_folder(DiskFolder(tmp_path), "DATA")) == 2
 
 
 def damage(path: Path, position: int, content: bytes) -> None:
@@ -139,26 +140,26 @@ def test_damaged_idx_headers(tmp_path: Path, position: int, content: bytes, mess
     write_idx(tmp_path, "train", images(4), np.arange(4))
     damage(tmp_path / "train-images-idx3-ubyte", position, content)
     with pytest.raises(DataError, match=message):
-        read_idx_folder(tmp_path, "DATA")
+        read_idx_folder(DiskFolder(tmp_path), "DATA")
 
 
 def test_an_idx_file_with_nothing_in_it(tmp_path: Path) -> None:
     write_idx(tmp_path, "train", images(4), np.arange(4))
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"")
     with pytest.raises(DataError, match="not an IDX file of bytes with 3 dimensions; it starts with nothing"):
-        read_idx_folder(tmp_path, "DATA")
+        read_idx_folder(DiskFolder(tmp_path), "DATA")
 
 
 def test_images_without_an_extent(tmp_path: Path) -> None:
     write_idx(tmp_path, "train", np.zeros((4, 0, 6)), np.arange(4))
     with pytest.raises(DataError, match="the header claims images of 0 x 6 pixels"):
-        read_idx_folder(tmp_path, "DATA")
+        read_idx_folder(DiskFolder(tmp_path), "DATA")
 
 
 def test_idx_files_without_images(tmp_path: Path) -> None:
     write_idx(tmp_path, "train", np.zeros((0, 6, 6)), np.arange(0))
     with pytest.raises(DataError, match="the IDX files hold no images"):
-        read_idx_folder(tmp_path, "DATA")
+        read_idx_folder(DiskFolder(tmp_path), "DATA")
 
 
 def test_packed_claims_beyond_the_file_allocate_nothing(tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ def test_packed_claims_beyond_the_file_allocate_nothing(tmp_path: Path) -> None:
     (tmp_path / "train-images-idx3-ubyte").unlink()
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(content + bytes(100)))
     with pytest.raises(DataError, match="unpacks to more than 500 MB"):
-        read_idx_folder(tmp_path, "DATA")
+        read_idx_folder(DiskFolder(tmp_path), "DATA")
 
 
 @pytest.mark.parametrize(("change", "found"), [(b"", "140"), (bytes(500), "more")])
@@ -177,7 +178,7 @@ def test_packed_files_that_are_too_short_or_long(tmp_path: Path, change: bytes, 
     content = idx_bytes(images(4)) + change
     path = tmp_path / "train-images-idx3-ubyte.gz"
     path.write_bytes(gzip.compress(content if change else content[:-4]))
-    listing = read_idx_folder(tmp_path, "DATA")
+    listing = read_idx_folder(DiskFolder(tmp_path), "DATA")
     assert listing.load_pixels is not None
     with pytest.raises(DataError, match=f"claims 144 values, the file holds {found}"):
         listing.load_pixels()
@@ -189,7 +190,7 @@ def test_packed_files_cut_short(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(DataError, match="damaged or"):  # noqa: PT012
-        listing = read_idx_folder(tmp_path, "DATA")
+        listing = read_idx_folder(DiskFolder(tmp_path), "DATA")
         assert listing.load_pixels is not None
         listing.load_pixels()
 
@@ -197,31 +198,31 @@ def test_packed_files_cut_short(tmp_path: Path, kept: int) -> None:
 def test_idx_files_that_do_not_fit_together(tmp_path: Path) -> None:
     write_idx(tmp_path, "train", images(4), np.arange(3))
     with pytest.raises(DataError, match="4 images but 3 labels"):
-        read_idx_folder(tmp_path, "DATA")
+        read_idx_folder(DiskFolder(tmp_path), "DATA")
     write_idx(tmp_path, "train", images(4), np.arange(4))
     write_idx(tmp_path, "t10k", images(4, side=7), np.arange(4))
     with pytest.raises(DataError, match="are 6 x 6, those of t10k-images-idx3-ubyte 7 x 7; they must agree"):
-        read_idx_folder(tmp_path, "DATA")
+        read_idx_folder(DiskFolder(tmp_path), "DATA")
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(DataError, match="has no labels; t10k-labels-idx1-ubyte is missing"):
-        read_idx_folder(tmp_path, "DATA")
+        read_idx_folder(DiskFolder(tmp_path), "DATA")
     (tmp_path / "train-images-idx3-ubyte").unlink()
     with pytest.raises(DataError, match="has no train-images-idx3-ubyte"):
-        read_idx_folder(tmp_path, "DATA")
+        read_idx_folder(DiskFolder(tmp_path), "DATA")
 
 
 def test_labels_beyond_the_class_names(tmp_path: Path) -> None:
     write_idx(tmp_path, "train", images(2), np.array([0, 2]))
     with pytest.raises(DataError, match="label 2 has no class name; there are 2 names"):
-        read_idx_folder(tmp_path, "DATA", ["zero", "one"])
+        read_idx_folder(DiskFolder(tmp_path), "DATA", ["zero", "one"])
 
 
 def test_idx_folders_are_told_apart(tmp_path: Path) -> None:
-    assert not is_idx_folder(tmp_path)
+    assert not is_idx_folder(DiskFolder(tmp_path))
     write_idx(tmp_path, "train", images(1), np.arange(1), packed=True)
-    assert is_idx_folder(tmp_path)
+    assert is_idx_folder(DiskFolder(tmp_path))
     with pytest.raises(DataError, match=r"cannot be read \(no such file or directory\)"):
-        is_idx_folder(tmp_path / "gone")
+        is_idx_folder(DiskFolder(tmp_path / "gone"))
 
 
 # --- npz

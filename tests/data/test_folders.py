@@ -9,13 +9,18 @@ from pathlib import Path
 import pytest
 
 from made_images import context, encoded
-from pellucid.data.data_files import IMAGE_KIND, files_on_disk
-from pellucid.data.reading.class_folders import read_folder
+from pellucid.data.data_files import IMAGE_KIND
+from pellucid.data.reading import class_folders as reading
 from pellucid.data.reading.dispatch import read_data
+from pellucid.data.trees import DiskFolder
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
 IMAGE = encoded(context())
+
+
+def read_folder(path, place):
+    return reading.read_folder(DiskFolder(path), place)
 
 
 def put(folder: Path, *names: str, content: bytes = IMAGE) -> None:
@@ -49,7 +54,8 @@ def test_the_order_does_not_depend_on_the_locale(tmp_path: Path) -> None:
     put(tmp_path / "y", "1.png")
     script = (
         "import sys; from pathlib import Path; from pellucid.data.reading.class_folders import read_folder\n"
-        "sys.stdout.buffer.write(repr(read_folder(Path(sys.argv[1]), 'x').sources).encode())"
+        "from pellucid.data.trees import DiskFolder\n"
+        "sys.stdout.buffer.write(repr(read_folder(DiskFolder(Path(sys.argv[1])), 'x').sources).encode())"
     )
     outputs = {
         subprocess.run(
@@ -188,7 +194,7 @@ def test_links_are_followed_once(class_folders: Path, tmp_path: Path) -> None:
     (class_folders / "dog" / "linked.png").symlink_to(class_folders / "cat" / "0.png")
     (class_folders / "dog" / "broken.png").symlink_to(tmp_path / "gone.png")
     (class_folders / "bird").symlink_to(class_folders / "dog")
-    images, others = files_on_disk(class_folders / "dog", IMAGE_KIND)
+    images, others = DiskFolder(class_folders / "dog").files_of(IMAGE_KIND)
     assert [path.name for path in images] == ["0.png", "1.png", "2.png", "broken.png", "linked.png"]
     assert others == []
     listing = read_folder(class_folders, "photos")

@@ -13,7 +13,7 @@ from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import TextWriter
 from pellucid.data.reading.array_files import is_idx_folder, read_idx_folder
 from pellucid.data.tables.table_files import is_table
-from pellucid.data.trees import is_archive
+from pellucid.data.trees import DiskFolder, is_archive
 from pellucid.errors import DataError, UsageError
 
 # Braces such as `data/{000..003}.tar`.
@@ -87,7 +87,7 @@ def read_sample(place: str) -> Listing:
     subject and body, 27 % of them spam, drawn from the SpamAssassin public corpus.
     """
     if place == "sample:fashion":
-        return read_idx_folder(FASHION_FOLDER, place, FASHION_CLASSES)
+        return read_idx_folder(DiskFolder(FASHION_FOLDER), place, FASHION_CLASSES)
     if place == "sample:spam":
         return _read_spam(place)
     raise DataError(f"{place}: no such sample; there are sample:fashion and sample:spam")
@@ -154,8 +154,7 @@ def form_of(place: str) -> Form:
         return Form.SAMPLE
     path = Path(place)
     if os.path.isdir(path):
-        return Form.IDX if is_idx_folder(path) else Form.FOLDER
-    # Tell a pattern of files from a name.
+        return Form.IDX if is_idx_folder(DiskFolder(path)) else Form.FOLDER
     if any(sign in place for sign in _SIGNS) and not os.path.lexists(place):
         return Form.PATTERN
     if path.suffix.lower() == ".npz":

@@ -24,8 +24,8 @@ from pellucid.data.reading.input_values import (
     read_texts,
     with_only_label,
 )
-from pellucid.data.tables.columns import IMAGES, TEXT_FILES, Columns, choose_columns
-from pellucid.data.tables.table import Table
+from pellucid.data.tables.columns import IMAGES, TEXT_FILES, ChosenInput, Columns, choose_columns
+from pellucid.data.tables.table import Table, inputs_of
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -127,7 +127,7 @@ class RowReader:
                 self._times += block.columns[columns.time]
             if columns.slice is not None:
                 self._slices += map(self._group_of, block.columns[columns.slice])
-            yield columns.inputs(block.columns)
+            yield inputs_of(block.columns, columns.input.parts)
 
     def all(self) -> tuple[Listing, list[object]]:
         """Go through the table: a listing that still lacks the inputs, and the values of the input column."""
@@ -182,19 +182,20 @@ def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
     if packed is not None:
         columns = choose_columns(table, folder, dataclasses.replace(asked, input_column=packed, task="image"))
         # The images are read one by one later: here the labels stand in for them.
-        rows, _ = RowReader(table, dataclasses.replace(columns, input=columns.label)).all()
+        stand_in = ChosenInput(IMAGES, columns.label, (columns.label,))
+        rows, _ = RowReader(table, dataclasses.replace(columns, input=stand_in)).all()
         return dataclasses.replace(
             rows,
             paths=[Stored(table.images[packed], position) for position in range(len(rows))],
             warnings=(*table.warnings, f"{table.place}: {columns.sentence()}; {FLAGS}"),
         )
     columns = choose_columns(table, folder, asked)
-    if columns.holds != IMAGES:
+    if columns.input.holds != IMAGES:
         return list_texts_of(table, columns, folder, settings)
     rows, values = RowReader(table, columns).all()
     # Missing images are left for decoding to report where they are left out.
     paths = paths_of(
-        values, rows.sources, folder, column=columns.input, noun="image", may_miss=settings.skip_bad
+        values, rows.sources, folder, column=columns.input.name, noun="image", may_miss=settings.skip_bad
     )
     warnings = (*table.warnings, f"{table.place}: {columns.sentence()}")
     return dataclasses.replace(rows, paths=paths, warnings=warnings)
@@ -208,10 +209,10 @@ def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settin
     Raises: `DataError` if a row has no label or no path of a text, or one that leaves the table's folder.
     """
     reader, encodings = RowReader(table, columns), list[str]()
-    if columns.holds == TEXT_FILES:
+    if columns.input.holds == TEXT_FILES:
         rows, values = reader.all()
         paths = paths_of(
-            values, rows.sources, folder, column=columns.input, noun="text", may_miss=settings.skip_bad
+            values, rows.sources, folder, column=columns.input.name, noun="text", may_miss=settings.skip_bad
         )
         rows, encodings = read_texts(dataclasses.replace(rows, paths=paths), settings.encoding)
     else:
