@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.budgets import FOLDERS_DEEP, UNPACKED, unpacked_limit
-from pellucid.data.archives import Member, tar_members, tar_reader, zip_members, zip_reader
+from pellucid.data.archives import START_BYTES, Member, tar_members, tar_reader, zip_members, zip_reader
 from pellucid.data.data_files import (
     DAMAGED,
     Container,
@@ -54,8 +54,12 @@ class Folder(ABC):
         """
 
     @abstractmethod
+    def start_of(self, name: str) -> bytes:
+        """First bytes of a file whose name is not that of an image; none where it cannot be read."""
+
     def is_one(self, name: str, kind: FileKind) -> bool:
         """Detect a file of a kind, by its name or else its first bytes."""
+        return kind.ends(name) or (kind.starts is not None and kind.starts(self.start_of(name)))
 
     @property
     def folders(self) -> dict[str, "Folder"]:
@@ -112,7 +116,7 @@ class DiskFolder(Folder):
     def __init__(self, path: Path, *, is_kept: bool = True) -> None:
         self.path, self._is_kept = path, is_kept
         self._entries: dict[str, Folder | None] | None = None
-        self._known: dict[tuple[str, str], bool] = {}
+        self._starts: dict[str, bytes] = {}
 
     def __str__(self) -> str:
         return str(self.path)
@@ -152,19 +156,23 @@ class DiskFolder(Folder):
             raise DataError(f"{self.path}: cannot be read ({reason})") from error
         return status.st_dev, status.st_ino
 
+    def start_of(self, name: str) -> bytes:
+        """As `Folder.start_of`."""
+        if name in self._starts:
+            return self._starts[name]
+        start = b""
+        with contextlib.suppress(OSError), open_regular(self.path / name) as file:
+            start = file.read(START_BYTES)
+        if self._is_kept:
+            self._starts[name] = start
+        return start
+
     def is_one(self, name: str, kind: FileKind) -> bool:
         """As `Folder.is_one`; a link that leads nowhere is one by its name, and reported later."""
-        if (name, kind.noun) not in self._known:
-            path, is_one = os.path.join(self.path, name), kind.ends(name)
-            if is_one:
-                is_one = os.path.isfile(path) or not os.path.exists(path)
-            elif kind.starts is not None and os.path.isfile(path):
-                with contextlib.suppress(OSError), open_regular(path) as file:
-                    is_one = kind.starts(file.read(16))
-            if not self._is_kept:
-                return is_one
-            self._known[name, kind.noun] = is_one
-        return self._known[name, kind.noun]
+        if kind.ends(name):
+            path = os.path.join(self.path, name)
+            return os.path.isfile(path) or not os.path.exists(path)
+        return super().is_one(name, kind)
 
 
 class PackedFolder(Folder):
@@ -194,10 +202,9 @@ class PackedFolder(Folder):
         """As `Folder.identity`: there are no links."""
         return id(self)
 
-    def is_one(self, name: str, kind: FileKind) -> bool:
-        """As `Folder.is_one`."""
-        starts = kind.starts is not None and kind.starts(self._starts.get(name, b""))
-        return kind.ends(name) or starts
+    def start_of(self, name: str) -> bytes:
+        """As `Folder.start_of`."""
+        return self._starts.get(name, b"")
 
     def add(self, parts: list[str], member: Member, file: Stored) -> None:
         """Put a file into its folder.
