@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,16 +109,31 @@ class RunFolder:
         if resume and overwrite:
             raise UsageError("--resume: contradicts --overwrite; give one of them")
         existed = self.path.is_dir()
+        missing = [each for each in (self.path, *self.path.parents) if not os.path.lexists(each)]
         make_folder(self.path)
         with locked(self.path), resumable():
-            self._require_free(resume, overwrite, existed)
-            if not overwrite:
-                self._refuse_linked_folders()
-            self._remove_leftovers()
-            require_space(self.path, _SPACE)
-            if overwrite:
-                self._empty()
-            yield
+            try:
+                self._require_free(resume, overwrite, existed)
+                if not overwrite:
+                    self._refuse_linked_folders()
+                self._remove_leftovers()
+                require_space(self.path, _SPACE)
+                if overwrite:
+                    self._empty()
+                yield
+            except BaseException:
+                if not existed:
+                    self._remove_if_not_begun(missing)
+                raise
+
+    def _remove_if_not_begun(self, made: Sequence[Path]) -> None:
+        """Remove the folders made for a run that was refused before it wrote anything but its data."""
+        if {entry.name for entry in self.path.iterdir()} <= {".lock", FRAME_NAME}:
+            with contextlib.suppress(OSError):  # a folder that holds something else stays
+                for name in (FRAME_NAME, ".lock"):
+                    (self.path / name).unlink(missing_ok=True)
+                for folder in made:
+                    folder.rmdir()
 
     def _require_free(self, resume: bool, overwrite: bool, existed: bool) -> None:
         if not existed:
