@@ -15,12 +15,11 @@ class Standardise(nn.Module):
 
     $$y = (x - \mu) / \sigma$$
 
-    `mean`: one number per channel or feature, in raw units (pixels 0 to 255); `std`: likewise, never 0;
-    `input_shape`: `(channels, height, width)` or `(features,)`; only the first length matters.
+    Of `input_shape`, `(channels, height, width)` or `(features,)`, only the first length matters.
     """
 
-    mean: Tensor
-    std: Tensor
+    mean: Tensor  # one number per channel or feature, in raw units (pixels 0 to 255)
+    std: Tensor  # likewise, never 0
 
     def __init__(self, input_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -55,12 +54,10 @@ class Rescale(nn.Module):
     r"""Inverse of the standardisation of labels: predictions in the unit of the numbers predicted.
 
     $$\hat y = \sigma \hat z + \mu$$
-
-    `mean`: of the training labels, (1,), in their own unit; `std`: their standard deviation, (1,), above 0.
     """
 
-    mean: Tensor
-    std: Tensor
+    mean: Tensor  # of the training labels, (1,), in their own unit
+    std: Tensor  # their standard deviation, (1,), above 0
 
     def __init__(self) -> None:
         super().__init__()

@@ -68,7 +68,6 @@ def _add_dense(
 
 _BAG_WIDTHS = {"quick": 128, "standard": 128, "best": 256}
 _BAG_WIDTHS_OF_FEW = {**_BAG_WIDTHS, "quick": 64, "standard": 64}
-_BAG_ACTIVATION, _BAG_DROPOUT = "relu", 0.5
 
 
 def design_bag(settings: Settings, facts: InputFacts) -> NetworkConfig:
@@ -85,8 +84,8 @@ def design_bag(settings: Settings, facts: InputFacts) -> NetworkConfig:
         settings,
         facts,
         (settings.width or widths[settings.preset],) * depth,
-        activation=_BAG_ACTIVATION,
-        dropout=_BAG_DROPOUT,
+        activation="relu",
+        dropout=0.5,
         own=Grams(groups=facts.groups or (UNKNOWN + 1, facts.vocabulary)),
     )
 
@@ -110,10 +109,7 @@ def assemble_bag(config: NetworkConfig) -> Network:
 
 # `text-cnn`: filters of several widths, the largest value of each. Source: Kim 2014, arXiv:1408.5882.
 
-_TEXT_CNN_KERNELS = (2, 3, 4, 5)
-_TEXT_CNN_EMBEDDING = 128
 _TEXT_CNN_FILTERS = {"quick": 128, "standard": 128, "best": 256}
-_TEXT_CNN_ACTIVATION, _TEXT_CNN_DROPOUT = "relu", 0.5
 
 
 def design_text_cnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
@@ -124,10 +120,10 @@ def design_text_cnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
         settings,
         facts,
         (width,) * (1 + (settings.depth or 0)),
-        activation=_TEXT_CNN_ACTIVATION,
-        dropout=_TEXT_CNN_DROPOUT,
-        embedding=facts.embedding or _TEXT_CNN_EMBEDDING,
-        own=Filters(kernels=_TEXT_CNN_KERNELS),
+        activation="relu",
+        dropout=0.5,
+        embedding=facts.embedding or 128,
+        own=Filters(kernels=(2, 3, 4, 5)),
     )
 
 
@@ -141,21 +137,21 @@ def assemble_text_cnn(config: NetworkConfig) -> Network:
     kernels = config.layers(Filters).kernels
     if not kernels or len(set(kernels)) < len(kernels):
         raise ValueError(f"text-cnn: kernels {list(kernels)}, where at least one, each once, is expected")
-    filters = config.widths[0]
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    layers["filters"] = ParallelConvolutions(
-        config.vocabulary, config.embedding, kernels, filters, make_activation(config.activation)
+    filters, *further = config.widths
+    layers = OrderedDict[str, nn.Module](
+        filters=ParallelConvolutions(
+            config.vocabulary, config.embedding, kernels, filters, make_activation(config.activation)
+        ),
+        dropout1=make_dropout(config.dropout),
     )
-    layers["dropout1"] = make_dropout(config.dropout)
-    units = _add_dense(layers, config, filters * len(kernels), config.widths[1:])
+    units = _add_dense(layers, config, filters * len(kernels), further)
     return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
 
 
 # `rnn`: recurrent layers in both directions, each layer on both of the one below.
 
-_RNN_EMBEDDING = 128
 _RNN_WIDTHS = {"quick": 128, "standard": 128, "best": 256}
-_RNN_CELL, _RNN_DROPOUT = "lstm", 0.5
+_RNN_CELL = "lstm"
 
 
 def design_rnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
@@ -174,8 +170,8 @@ def design_rnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
         facts,
         (settings.width or _RNN_WIDTHS[settings.preset],) * depth,
         activation="tanh",
-        dropout=_RNN_DROPOUT,
-        embedding=facts.embedding or _RNN_EMBEDDING,
+        dropout=0.5,
+        embedding=facts.embedding or 128,
         own=Recurrent(cell=settings.cell or _RNN_CELL),
     )
 
@@ -193,17 +189,15 @@ def assemble_rnn(config: NetworkConfig) -> Network:
     """
     if not config.widths or not config.embedding or not config.cell:
         raise ValueError("rnn: at least 1 of widths, an embedding of 1 and a cell expected")
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    layers["layers"] = BothWays(config.vocabulary, config.embedding, config.cell, config.widths)
-    layers["dropout"] = make_dropout(config.dropout)
+    layers = OrderedDict[str, nn.Module](
+        layers=BothWays(config.vocabulary, config.embedding, config.cell, config.widths),
+        dropout=make_dropout(config.dropout),
+    )
     return Network(config, nn.Sequential(layers), nn.Linear(4 * config.widths[-1], config.outputs))
 
 
 # `word-vectors`: made for vectors that were learnt elsewhere, which stay as they are below a head that is
 # trained. Source: Shen et al. 2018, arXiv:1805.09843.
-
-_WORD_VECTOR_SIZE = 50
-_WORD_VECTORS_ACTIVATION = "relu"
 
 
 def design_word_vectors(settings: Settings, facts: InputFacts) -> NetworkConfig:
@@ -214,9 +208,9 @@ def design_word_vectors(settings: Settings, facts: InputFacts) -> NetworkConfig:
         settings,
         facts,
         head.widths,
-        activation=_WORD_VECTORS_ACTIVATION,
+        activation="relu",
         dropout=head.dropout,
-        embedding=facts.embedding or _WORD_VECTOR_SIZE,
+        embedding=facts.embedding or 50,
         pooling="average",
     )
 
@@ -239,28 +233,20 @@ def assemble_word_vectors(config: NetworkConfig) -> Network:
 # Most tokens of a text: every one looks at every other, so that time and memory grow with its square.
 LONGEST_TEXT = 8_192
 
-_ENCODER_EMBEDDING, _ENCODER_LAYERS, _ENCODER_HEADS, _ENCODER_FEED_FORWARD = 64, 2, 4, 256
-_ENCODER_ACTIVATION = "gelu"
-
 
 def design_sentence_encoder(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose sizes: `width` and `depth` are those of the head, which has no hidden layer by default."""
     head = HeadSizes.of(settings)
-    own = Attention(
-        transformer_layers=_ENCODER_LAYERS,
-        attention_heads=_ENCODER_HEADS,
-        feed_forward=_ENCODER_FEED_FORWARD,
-    )
     return _designed(
         "sentence-encoder",
         settings,
         facts,
         head.widths,
-        activation=_ENCODER_ACTIVATION,
+        activation="gelu",
         dropout=head.dropout,
-        embedding=_ENCODER_EMBEDDING,
+        embedding=64,
         pooling="average",
-        own=own,
+        own=Attention(transformer_layers=2, attention_heads=4, feed_forward=256),
     )
 
 
