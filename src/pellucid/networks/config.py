@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, TypeVar
 
+from pellucid.settings import Settings
 from pellucid.strict import (
     LEFT_OUT,
     Items,
@@ -286,3 +287,34 @@ def _require_between(name: str, numbers: Sequence[int | float], low: float | int
     for number in numbers:
         if not low <= number <= high:
             raise ValueError(f"{name}: {number} is outside {low} to {high}")
+
+
+def designed(
+    name: str,
+    settings: Settings,
+    facts: InputFacts,
+    widths: tuple[int, ...],
+    activation: str,
+    *,
+    dropout: float = 0.0,
+    pooling: str = "max",
+    embedding: int = 0,
+    own: OwnLayers = NO_OWN_LAYERS,
+) -> NetworkConfig:
+    """Config of a network; `activation` and `dropout` hold where the settings ask for none.
+
+    Networks of images pool as the settings say and have norms unless these say no; those of texts have none.
+    """
+    return NetworkConfig(
+        name=name,
+        input_shape=facts.input_shape,
+        outputs=facts.outputs,
+        activation=settings.activation or activation,
+        pooling=pooling if facts.vocabulary else settings.pooling,
+        dropout=dropout if settings.dropout is None else settings.dropout,
+        batch_norm=settings.batch_norm and not facts.vocabulary,
+        widths=widths,
+        vocabulary=facts.vocabulary,
+        embedding=embedding,
+        own=own,
+    )

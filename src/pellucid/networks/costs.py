@@ -22,7 +22,7 @@ from pellucid.tasks import IMAGES, TEXTS
 Found = TypeVar("Found")
 
 _FLOAT_BYTES = 4
-_LIVING = 2  # what goes into a layer and comes out of it, once more for what stands beside it
+_LIVING = 2  # what goes into a layer and comes out of it, once more for what is kept meanwhile
 _STEP = 1_000_000  # a step of a recurrent layer takes ten microseconds, however few its units
 _CLASS = 5_000_000  # so does the prior of a class, five times that
 

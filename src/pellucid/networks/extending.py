@@ -32,9 +32,7 @@ def copied(network: Network) -> Network:
 
 
 def with_classes(
-    network: Network,
-    origins: Sequence[int | None],
-    centres: Callable[[], "Centres"],
+    network: Network, origins: Sequence[int | None], centres: Callable[[], "Centres"]
 ) -> Network:
     """Copy of a network for other classes, or the same in another order, in training mode.
 
@@ -71,9 +69,7 @@ class Centres:
 
 @torch.no_grad()
 def centres_of(
-    network: Network,
-    batches: Iterable[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]],
-    classes: int,
+    network: Network, batches: Iterable[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]], classes: int
 ) -> Centres:
     """Mean inputs, in float64, of the last dense layer, over all examples and over those of each class.
 

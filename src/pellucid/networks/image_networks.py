@@ -3,17 +3,17 @@
 import dataclasses
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
 
 from torch import nn
 
 from pellucid.errors import UsageError
-from pellucid.networks.config import NO_OWN_LAYERS, InputFacts, NetworkConfig, OwnLayers, Stem
+from pellucid.networks.config import InputFacts, NetworkConfig, Stem, designed
 from pellucid.networks.initialisation import WhiteningStem
 from pellucid.networks.layers import (
     Divide,
     GlobalPool,
     ResidualBlock,
+    add_dense,
     make_activation,
     make_dropout,
     make_norm,
@@ -48,28 +48,6 @@ def _is_large(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and min(shape[1:]) >= SMALLEST_SIDE
 
 
-def _designed(
-    name: str,
-    settings: Settings,
-    facts: InputFacts,
-    widths: tuple[int, ...],
-    activation: str,
-    own: OwnLayers = NO_OWN_LAYERS,
-) -> NetworkConfig:
-    """Config of a network of images; `activation` is the one where the settings ask for none."""
-    return NetworkConfig(
-        name=name,
-        input_shape=facts.input_shape,
-        outputs=facts.outputs,
-        activation=settings.activation or activation,
-        pooling=settings.pooling,
-        dropout=settings.dropout or 0.0,
-        batch_norm=settings.batch_norm,
-        widths=widths,
-        own=own,
-    )
-
-
 # `mlp`. With depth 0 there is no hidden layer, and it is softmax regression, a perceptron where there are two
 # classes, or linear regression where a number is predicted.
 
@@ -86,31 +64,14 @@ def design_mlp(settings: Settings, facts: InputFacts) -> NetworkConfig:
     depth = 2 if settings.depth is None else settings.depth
     width = min(_power_of_two(2 * inputs), _power_of_two(facts.examples))
     width = settings.width or min(_WIDEST_MLP, max(_NARROWEST_MLP, width))
-    return _designed("mlp", settings, facts, (width,) * depth, "relu")
+    return designed("mlp", settings, facts, (width,) * depth, "relu")
 
 
 def assemble_mlp(config: NetworkConfig) -> Network:
     """Assemble a hidden layer for each of `widths`."""
     layers = OrderedDict[str, nn.Module](flatten=nn.Flatten())
-    units = _add_dense(layers, config, math.prod(config.input_shape), config.widths)
+    units = add_dense(layers, config, math.prod(config.input_shape), config.widths)
     return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
-
-
-def _add_dense(
-    layers: OrderedDict[str, nn.Module],
-    config: NetworkConfig,
-    units: int,
-    widths: Sequence[int],
-    first: int = 1,
-) -> int:
-    """Add dense layers on so many units, numbered from `first`, and return how many the last one has."""
-    for number, width in enumerate(widths, start=first):
-        layers[f"linear{number}"] = nn.Linear(units, width, bias=not config.batch_norm)
-        layers[f"norm{number}"] = make_unit_norm(width, config.batch_norm)
-        layers[f"activation{number}"] = make_activation(config.activation)
-        layers[f"dropout{number}"] = make_dropout(config.dropout)
-        units = width
-    return units
 
 
 def _power_of_two(number: int) -> int:
@@ -141,7 +102,7 @@ def design_lenet(settings: Settings, facts: InputFacts) -> NetworkConfig:
     if stages == 0:
         raise UsageError("--depth: lenet needs at least 1 convolution, found 0; choose mlp for none")
     channels = [width] + [max(1, width * 16 // 6) * 2 ** min(number, 3) for number in range(stages - 1)]
-    return _designed("lenet", settings, facts, (*channels, width * 20, width * 14), "relu")
+    return designed("lenet", settings, facts, (*channels, width * 20, width * 14), "relu")
 
 
 def assemble_lenet(config: NetworkConfig) -> Network:
@@ -170,7 +131,7 @@ def assemble_lenet(config: NetworkConfig) -> Network:
         channels = width
     layers["flatten"] = nn.Flatten()
     units = channels * size[0] * size[1]
-    units = _add_dense(layers, config, units, (first, second), len(convolutions) + 1)
+    units = add_dense(layers, config, units, (first, second), len(convolutions) + 1)
     return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
 
 
@@ -227,7 +188,7 @@ def design_cnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
     halvings = _halvings(shorter, stride)
     widths = _cnn_widths(settings, facts, max(_FEWEST_BLOCKS, halvings))
     stem = _stem(channels, stride, min(len(widths), halvings))
-    return _designed("cnn", settings, facts, widths, "gelu", stem)
+    return designed("cnn", settings, facts, widths, "gelu", own=stem)
 
 
 def small_cnn(config: NetworkConfig) -> NetworkConfig:

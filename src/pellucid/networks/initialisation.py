@@ -72,9 +72,7 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
 
 
 def _draw(
-    layer: nn.Conv1d | nn.Conv2d | nn.Linear | nn.ConvTranspose2d,
-    activation: str,
-    generator: torch.Generator,
+    layer: nn.Conv1d | nn.Conv2d | nn.Linear | nn.ConvTranspose2d, activation: str, generator: torch.Generator
 ) -> None:
     weight = layer.weight
     if isinstance(layer, nn.ConvTranspose2d):  # an output meets a part of a kernel only

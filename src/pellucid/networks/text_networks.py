@@ -1,7 +1,6 @@
 """Networks of texts: `bag`, `text-cnn`, `rnn`, `word-vectors` and `sentence-encoder`."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
 
 from torch import nn
 
@@ -10,61 +9,19 @@ from pellucid.errors import UsageError
 from pellucid.networks.backbone import HeadSizes, make_head
 from pellucid.networks.config import (
     MANY_CLASSES,
-    NO_OWN_LAYERS,
     Attention,
     Filters,
     Grams,
     InputFacts,
     NetworkConfig,
-    OwnLayers,
     Recurrent,
+    designed,
 )
-from pellucid.networks.layers import make_activation, make_dropout
+from pellucid.networks.layers import add_dense, make_activation, make_dropout
 from pellucid.networks.network import Network
 from pellucid.networks.text_layers import BothWays, EmbeddingBag, MeanAndMax, ParallelConvolutions
 from pellucid.networks.transformer import Transformer, TransformerLayer
 from pellucid.settings import Settings
-
-
-def _designed(
-    name: str,
-    settings: Settings,
-    facts: InputFacts,
-    widths: tuple[int, ...],
-    *,
-    activation: str,
-    dropout: float,
-    embedding: int = 0,
-    pooling: str = "max",
-    own: OwnLayers = NO_OWN_LAYERS,
-) -> NetworkConfig:
-    """Config of a network of texts; activation and dropout are those where the settings ask for none."""
-    return NetworkConfig(
-        name=name,
-        input_shape=facts.input_shape,
-        outputs=facts.outputs,
-        activation=settings.activation or activation,
-        pooling=pooling,
-        dropout=dropout if settings.dropout is None else settings.dropout,
-        batch_norm=False,
-        widths=widths,
-        vocabulary=facts.vocabulary,
-        embedding=embedding,
-        own=own,
-    )
-
-
-def _add_dense(
-    layers: OrderedDict[str, nn.Module], config: NetworkConfig, units: int, widths: Sequence[int]
-) -> int:
-    """Add dense layers on so many units, numbered from 2, and return how many units the last one has."""
-    for number, width in enumerate(widths, start=2):
-        layers[f"linear{number}"] = nn.Linear(units, width)
-        layers[f"activation{number}"] = make_activation(config.activation)
-        layers[f"dropout{number}"] = make_dropout(config.dropout)
-        units = width
-    return units
-
 
 _BAG_WIDTHS = {"quick": 128, "standard": 128, "best": 256}
 _BAG_WIDTHS_OF_FEW = {**_BAG_WIDTHS, "quick": 64, "standard": 64}
@@ -79,12 +36,12 @@ def design_bag(settings: Settings, facts: InputFacts) -> NetworkConfig:
     if depth < 1:
         raise UsageError("--depth: bag has at least 1 hidden layer; give 1 or more")
     widths = _BAG_WIDTHS if facts.outputs >= MANY_CLASSES else _BAG_WIDTHS_OF_FEW
-    return _designed(
+    return designed(
         "bag",
         settings,
         facts,
         (settings.width or widths[settings.preset],) * depth,
-        activation="relu",
+        "relu",
         dropout=0.5,
         own=Grams(groups=facts.groups or (UNKNOWN + 1, facts.vocabulary)),
     )
@@ -103,7 +60,7 @@ def assemble_bag(config: NetworkConfig) -> Network:
         activation1=make_activation(config.activation),
         dropout1=make_dropout(config.dropout),
     )
-    units = _add_dense(layers, config, first, further)
+    units = add_dense(layers, config, first, further, 2)
     return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
 
 
@@ -115,12 +72,12 @@ _TEXT_CNN_FILTERS = {"quick": 128, "standard": 128, "best": 256}
 def design_text_cnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose sizes: `width` is the filters of each kernel, `depth` the dense layers before the head."""
     width = settings.width or _TEXT_CNN_FILTERS[settings.preset]
-    return _designed(
+    return designed(
         "text-cnn",
         settings,
         facts,
         (width,) * (1 + (settings.depth or 0)),
-        activation="relu",
+        "relu",
         dropout=0.5,
         embedding=facts.embedding or 128,
         own=Filters(kernels=(2, 3, 4, 5)),
@@ -144,7 +101,7 @@ def assemble_text_cnn(config: NetworkConfig) -> Network:
         ),
         dropout1=make_dropout(config.dropout),
     )
-    units = _add_dense(layers, config, filters * len(kernels), further)
+    units = add_dense(layers, config, filters * len(kernels), further, 2)
     return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
 
 
@@ -164,12 +121,12 @@ def design_rnn(settings: Settings, facts: InputFacts) -> NetworkConfig:
         raise UsageError("--depth: rnn has at least 1 recurrent layer; give 1 or more")
     if settings.activation is not None:
         raise UsageError("--activation: the cells of rnn have sigmoid and tanh by design; leave it out")
-    return _designed(
+    return designed(
         "rnn",
         settings,
         facts,
         (settings.width or _RNN_WIDTHS[settings.preset],) * depth,
-        activation="tanh",
+        "tanh",
         dropout=0.5,
         embedding=facts.embedding or 128,
         own=Recurrent(cell=settings.cell or _RNN_CELL),
@@ -203,12 +160,12 @@ def assemble_rnn(config: NetworkConfig) -> Network:
 def design_word_vectors(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose sizes: `width` and `depth` are those of the head, which has no hidden layer by default."""
     head = HeadSizes.of(settings)
-    return _designed(
+    return designed(
         "word-vectors",
         settings,
         facts,
         head.widths,
-        activation="relu",
+        "relu",
         dropout=head.dropout,
         embedding=facts.embedding or 50,
         pooling="average",
@@ -237,12 +194,12 @@ LONGEST_TEXT = 8_192
 def design_sentence_encoder(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose sizes: `width` and `depth` are those of the head, which has no hidden layer by default."""
     head = HeadSizes.of(settings)
-    return _designed(
+    return designed(
         "sentence-encoder",
         settings,
         facts,
         head.widths,
-        activation="gelu",
+        "gelu",
         dropout=head.dropout,
         embedding=64,
         pooling="average",

@@ -14,16 +14,7 @@ from torch import Tensor
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data.images.augmentation import augmented_batch, mix
 from pellucid.encoding.encoder import PADDING, UNKNOWN, Tokens
-from pellucid.tasks import (
-    GENERATION,
-    IMAGES,
-    TEXTS,
-    VALUES,
-    InputKind,
-    InputName,
-    Target,
-    target_of,
-)
+from pellucid.tasks import GENERATION, IMAGES, TEXTS, VALUES, InputKind, InputName, Target, target_of
 from pellucid.training.recipe import Recipe, batches_per_epoch
 
 # Batches whose texts are sorted together: more would save little padding, fewer would mix lengths better.

@@ -141,7 +141,8 @@ def build_optimizer(
 
 _GROUPS = 6
 _DECAY = 0.8
-# $u$, the share of the uppermost group, by what the network takes: large rates destroy encoders of texts.
+# $u$, the share of the uppermost group, by what the network takes: large rates destroy encoders of texts
+# (benchmarks/backbones.py --tuning).
 UPPERMOST = {"images": 0.7, "texts": 0.1}
 
 
@@ -185,11 +186,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 def learning_rate(
-    schedule: str,
-    largest: float,
-    step: int,
-    total_steps: int,
-    shortened: Sequence[tuple[int, int]] = (),
+    schedule: str, largest: float, step: int, total_steps: int, shortened: Sequence[tuple[int, int]] = ()
 ) -> float:
     """Learning rate at the middle of a step (from 0), so that neither the first nor the last step is idle.
 
