@@ -28,7 +28,7 @@ from pellucid.classical.text_baselines import (
     for_classes,
     for_numbers,
 )
-from pellucid.classical.text_features import about_classes, about_numbers, look, most_features
+from pellucid.classical.text_features import about_classes, about_numbers, most_features, survey_texts
 from pellucid.data.raw_texts import Texts
 
 SMALL = Budget(trees=40)
@@ -214,10 +214,10 @@ def test_what_features_say_equals_scikit_learn():
 def test_texts_are_read_as_their_script_asks():
     english, chinese = made(50)[0], ["这家酒店很好,服务不错", "书很差 no"] * 25
     places = np.arange(50)
-    assert look(english, places).readings == ("union", "pairs", "words")
-    assert look([text * 20 for text in english], places).readings == ("words", "pairs", "union")
-    assert look(chinese, places).readings == ("characters",)
-    assert look(["a word or two " * 30_000] * 50, places).readings == ("words", "pairs")
+    assert survey_texts(english, places).readings == ("union", "pairs", "words")
+    assert survey_texts([text * 20 for text in english], places).readings == ("words", "pairs", "union")
+    assert survey_texts(chinese, places).readings == ("characters",)
+    assert survey_texts(["a word or two " * 30_000] * 50, places).readings == ("words", "pairs")
     fitted = fit("svm", TrainingSet(chinese, places % 2, places, places[:0], 2, "texts"))
     assert {"酒", "no"} <= set(fitted.tfidf.terms[0])
     assert "这 家 酒" in fitted.tfidf.terms[2]

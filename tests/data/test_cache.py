@@ -48,7 +48,7 @@ def test_images_come_in_order_with_all_that_is_known(class_folders: Path, own_ca
     assert listing.paths is not None
     for index, path in enumerate(listing.paths):
         np.testing.assert_array_equal(images.pixels[index], np.asarray(Image.open(path)))
-        np.testing.assert_array_equal(images.pixels[index], preprocessing.image(path))
+        np.testing.assert_array_equal(images.pixels[index], preprocessing.image_and_warning(path)[0])
     assert isinstance(images.pixels, np.memmap)
     assert not images.pixels.flags.writeable
     assert images.original_sizes.tolist() == [[24, 32]] * 6

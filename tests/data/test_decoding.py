@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from made_images import context, encoded
+from made_images import context, decode_image, encoded
 from pellucid.budgets import PIXELS
-from pellucid.data.images.decoding import decode_image, header_of
-from pellucid.data.images.decoding_threads import quiet_pillow
+from pellucid.data.images.decoding import header_of, quiet_pillow
 from pellucid.errors import DataError
 
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM", "GIF")

@@ -41,7 +41,7 @@ def prepared(count: int = 400, **more) -> tuple[Dataset, Check]:
 def divide(listing: Listing, first=None, **more):
     count = len(listing)
     first = np.arange(count) if first is None else np.asarray(first)
-    return split(listing, first.astype(np.int64), np.ones(count, bool), 0, **more).splits
+    return split(listing, first.astype(np.int64), np.ones(count, bool), 0, **more)
 
 
 def test_deciles_by_hand():

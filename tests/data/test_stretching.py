@@ -48,7 +48,9 @@ def test_files_and_arrays_are_stretched_alike(tmp_path):
     Image.fromarray(pixels).resize((900, 300)).save(tmp_path / "wide.jpg", quality=95)
     kept = Preprocessing(64, 64, 3, stretch=True)
     decoded = np.asarray(Image.open(tmp_path / "wide.jpg"))
-    np.testing.assert_array_equal(kept.image(tmp_path / "wide.jpg"), kept.arrays(decoded[None])[0])
+    np.testing.assert_array_equal(
+        kept.image_and_warning(tmp_path / "wide.jpg")[0], kept.arrays(decoded[None])[0]
+    )
 
 
 def test_model_runtime_and_predict_agree(tmp_path):

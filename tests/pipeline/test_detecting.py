@@ -8,7 +8,7 @@ import pytest
 from every_model import MODELS, network_model
 from pellucid.data import Dataset
 from pellucid.pipeline.judging.novelty_detectors import judged_places, with_detectors
-from pellucid.pipeline.learners.candidates import Candidate, HeldOut
+from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()
@@ -18,7 +18,7 @@ MATERIAL = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES,
 def candidate(name: str) -> Candidate:
     model = MODELS[name]()
     return Candidate(
-        name, model, 600, 1.0, HeldOut(MATERIAL.validation, model.predict_proba(PIXELS[600:900]))
+        name, model, 600, 1.0, HeldOutAnswers(MATERIAL.validation, model.predict_proba(PIXELS[600:900]))
     )
 
 
@@ -48,7 +48,7 @@ def test_the_threshold_comes_from_validation_examples_and_from_no_training_examp
 def test_models_on_one_network_share_what_is_computed_of_it(monkeypatch):
     standing, model = candidate("svm-on-cnn"), network_model("network", False)
     said = model.predict_proba(PIXELS[600:900])
-    network = Candidate("cnn", model, 600, 1.0, HeldOut(MATERIAL.validation, said))
+    network = Candidate("cnn", model, 600, 1.0, HeldOutAnswers(MATERIAL.validation, said))
     assert network.model.network is standing.model.network
     asked = []
     seen = type(network.model).seen
@@ -77,7 +77,9 @@ def test_numbers():
     numbers = dataclasses.replace(MATERIAL, labels=LABELS.astype(np.float64), classes=())
     model = MODELS["cnn of numbers"]()
     said = model.predict_values(PIXELS[600:900])
-    detector = detector_of(Candidate("cnn", model, 600, 1.0, HeldOut(MATERIAL.validation, said)), numbers)
+    detector = detector_of(
+        Candidate("cnn", model, 600, 1.0, HeldOutAnswers(MATERIAL.validation, said)), numbers
+    )
     np.testing.assert_allclose(detector.answers, np.sort(model.predict_values(PIXELS[600:900])))
     assert len(detector.measure.centres) == 1
 

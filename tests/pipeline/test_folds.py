@@ -11,8 +11,8 @@ from pellucid.data import prepare
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.errors import DataError, UsageError
 from pellucid.pipeline.comparing.standings import scores_of_folds
-from pellucid.pipeline.judging.refitting import Kind, judged_by_folds
-from pellucid.pipeline.learners.candidates import HeldOut
+from pellucid.pipeline.judging.refitting import FoldTrainings, judged_by_folds
+from pellucid.pipeline.learners.candidates import HeldOutAnswers
 from pellucid.pipeline.learners.classical import ClassicalLearner, TrainingSets, learner_at_setup
 from pellucid.pipeline.learners.evaluation_budget import folds_of
 from pellucid.pipeline.run.context import RunContext
@@ -51,7 +51,7 @@ def of_classical(dataset, folder, names, **changes):
     learning = folds.learning
     candidates = [ClassicalLearner(name, settings).fit(learning)[0] for name in names]
     lesson = TrainingSets().of
-    kinds = [Kind(learner_at_setup(each, settings, lesson)) for each in candidates]
+    kinds = [FoldTrainings(learner_at_setup(each, settings, lesson)) for each in candidates]
     place = RunFolder(folder)
     context = RunContext(place, folds.learning, settings, Stages(quiet=True), Journal(place))
     return judged_by_folds(kinds, candidates, folds, context)[0], folds
@@ -157,7 +157,7 @@ def test_the_form_of_metrics_json(run):
 def test_who_was_asked_about_fewer_examples_has_its_scores_beside_the_others(tmp_path):
     judged, folds = of_classical(dataset_of(), tmp_path, ["majority", "logistic-regression"])
     first, whole = folds.parts[0].validation, judged[1]
-    held_out = HeldOut(first, whole.held_out.about(first))
+    held_out = HeldOutAnswers(first, whole.held_out.about(first))
     few = dataclasses.replace(whole, name="slow", held_out=held_out)
     found = scores_of_folds([*judged, few], folds, SETTINGS)
     assert set(found["models"]) == {"majority", "logistic-regression"}

@@ -13,7 +13,7 @@ from pellucid.data import prepare
 from pellucid.data.dataset import EarlierConstraints
 from pellucid.evaluation import mcnemar
 from pellucid.pipeline.continual.forgetting import OldTest, forgetting, old_test
-from pellucid.pipeline.continual.starting_point import Earlier, earlier_data, starting_point
+from pellucid.pipeline.continual.starting_point import Earlier, read_earlier, starting_point
 from pellucid.pipeline.continual.training import ContinualTraining
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.settings import Settings
@@ -191,7 +191,7 @@ def test_numbers_are_compared_by_their_errors(tmp_path):
     data = write_texts(tmp_path / "new.csv", range(5), slice(900, 1500), numbers=True)
     run = pellucid.train(data, out=tmp_path / "run", from_=old_numbers(), **GENTLE)
     found = run.metrics["continual"]["forgetting"]
-    old = earlier_data([dict(each) for each in record_of(run)])[0].dataset
+    old = read_earlier(record_of(run)[0]).dataset
     labels = old.labels[old.test]
     for part, folder in (("before", old_numbers()), ("after", run.folder)):
         errors = load(folder).predict_values(old.inputs[old.test]) - labels
@@ -252,12 +252,10 @@ def test_changed_data_leaves_nothing_to_measure(tmp_path):
     old = pellucid.train(data, out=tmp_path / "old", **{**TINY, "epochs": 1})
     write_npz(tmp_path / "old.npz", OLD, slice(0, 320), slice(1300, None))
     start = starting_point(str(old.folder))
-    records = [
-        {"run": "old", "data": start.config["data"], "settings": start.config["settings"], "known": None}
-    ]
-    assert earlier_data(records)[0].reason.endswith("is not what it was trained on: it has changed since")
+    (record,) = start.records
+    assert read_earlier(record).reason.endswith("is not what it was trained on: it has changed since")
     (tmp_path / "old.npz").unlink()
-    found = earlier_data(records)[0]
+    found = read_earlier(record)
     assert found.dataset is None
     assert found.reason.startswith("the data it was trained on cannot be read: ")
     assert found.reason.endswith("no such file or folder")
@@ -265,7 +263,7 @@ def test_changed_data_leaves_nothing_to_measure(tmp_path):
 
 @pytest.mark.parametrize("record", [{}, {"data": {"place": "x"}}, {"data": 3, "settings": 4, "known": None}])
 def test_records_that_make_no_sense_are_not_at_hand(record):
-    found = earlier_data([{"run": "old", **record}])[0]
+    found = read_earlier({"run": "old", **record})
     assert (found.dataset, found.reason) == (None, "config.json of old does not say how its data is read")
 
 

@@ -13,7 +13,7 @@ from pellucid.data import Dataset, Preprocessing, prepare
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.data.wording import count_of
 from pellucid.pipeline import concluding
-from pellucid.pipeline.judging.refitting import Kind, judged_by_folds
+from pellucid.pipeline.judging.refitting import FoldTrainings, judged_by_folds
 from pellucid.pipeline.learners import classical, time_limits
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner, fitted_within
@@ -265,7 +265,7 @@ def judged(tmp_path, clock, seconds, limit):
     dataset = prepare(listing, Settings())[0]
     folds = folds_of(dataset, Settings(), is_continual=False)
     context = context_of(tmp_path, seconds=limit)._replace(dataset=folds.learning)
-    kinds = [Kind(Judge(name, clock, each), seconds=each / 0.8) for name, each in seconds.items()]
+    kinds = [FoldTrainings(Judge(name, clock, each), seconds=each / 0.8) for name, each in seconds.items()]
     candidates = [Candidate(name, MODELS["majority"](), 1, each) for name, each in seconds.items()]
     return judged_by_folds(kinds, candidates, folds, context)[0], context
 
@@ -296,14 +296,14 @@ def test_the_dearest_models_are_left_out_of_the_test_but_never_what_the_recommen
     candidates = [
         Candidate(name, MODELS["majority"](), 1, 1.0, answer_seconds=each) for name, each in seconds.items()
     ]
-    kept = concluding._with_time_for_test(candidates, "bag", context)
+    kept = concluding.with_time_for_test(candidates, "bag", context)
     assert [each.name for each in kept] == [*seconds]
     clock.now += 16.0
-    kept = concluding._with_time_for_test(candidates, "bag", context)
+    kept = concluding.with_time_for_test(candidates, "bag", context)
     assert [each.name for each in kept] == ["majority", "random-forest", "bag"]
     assert notes_of(context.journal.content) == ["svm is left out: there was no time to test it."]
     clock.now += 100.0
-    kept = concluding._with_time_for_test(candidates, "svm", context)
+    kept = concluding.with_time_for_test(candidates, "svm", context)
     assert [each.name for each in kept] == ["majority", "svm"]
 
 

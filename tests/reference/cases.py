@@ -168,9 +168,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "max-pool": [Case((MAPS,), lambda x: functional.max_pool2d(x, (2, 2)), {"window": (2, 2)})],
     "average-pool": [Case((MAPS,), lambda x: functional.avg_pool2d(x, (3, 2)), {"window": (3, 2)})],
-    "global-max": [
-        Case((MAPS,), lambda x: x.amax((2, 3))),
-    ],
+    "global-max": [Case((MAPS,), lambda x: x.amax((2, 3)))],
     "global-average": [Case((MAPS,), lambda x: x.mean((2, 3)))],
     "batch-norm": [
         Case(
@@ -261,9 +259,7 @@ CASES: dict[str, list[Case]] = {
     "turn": [Case((draw(3, 5, 2), reversed_order(torch.from_numpy(PRESENT)).numpy()), reordered, fixed=(1,))],
     "lstm": [recurrent(LSTM_GATES, torch.nn.LSTM)],
     "gru": [recurrent(GRU_GATES, torch.nn.GRU)],
-    "weighed-sum": [
-        Case((TOKENS, draw(7, 3), draw(3), RARITY), weighed, {"groups": GROUPS}, fixed=(0, 3)),
-    ],
+    "weighed-sum": [Case((TOKENS, draw(7, 3), draw(3), RARITY), weighed, {"groups": GROUPS}, fixed=(0, 3))],
     "reparametrised": [
         Case(
             (draw(4, 3), draw(4, 3, seed=1), draw(4, 3, seed=2)),
@@ -284,10 +280,7 @@ CASES: dict[str, list[Case]] = {
         )
     ],
     "mixture-density": [
-        Case(
-            (draw(4, 3), draw(4, 2, 3), draw(4, 2, 3, seed=1), draw(4, 2)),
-            mixture_in_torch,
-        )
+        Case((draw(4, 3), draw(4, 2, 3), draw(4, 2, 3, seed=1), draw(4, 2)), mixture_in_torch)
     ],
     "reconstruction": [
         Case((GREY_LEVELS, GREY_LEVELS + 9 * MAPS), sharpest, fixed=(0,)),

@@ -4,12 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from pellucid.reference.convolution import (
-    convolution,
-    convolution_backward,
-    overlaid,
-    patches,
-)
+from pellucid.reference.convolution import convolution, convolution_backward, overlaid, patches
 from reference.agreement import assert_agrees
 from reference.cases import draw
 

@@ -131,10 +131,7 @@ def with_detector(facts: ReportFacts, **changes: object) -> ReportFacts:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (
-            {"stated_rate": 0.05},
-            "Only in part: it ranks synthetic outliers above test images in ",
-        ),
+        ({"stated_rate": 0.05}, "Only in part: it ranks synthetic outliers above test images in "),
         ({"stated_rate": 0.05}, "74.2 %"),
         (
             {"stated_rate": 0.05},

@@ -72,9 +72,7 @@ def test_nothing_better_than_the_commonest_class(rich_facts: ReportFacts) -> Non
     assert judge(facts)["trusted"]["shown"] == []
 
 
-def test_every_model_stands_in_the_table_the_recommended_first_then_by_score(
-    rich_facts: ReportFacts,
-) -> None:
+def test_every_model_stands_in_the_table_the_recommended_first_then_by_score(rich_facts: ReportFacts) -> None:
     content = model_sections.model_table(rich_facts)
     assert content is not None
     rows = content["rows"]

@@ -22,7 +22,7 @@ from pellucid.novelty import FeatureKind
 from pellucid.tasks import TEXTS
 
 
-class Member(NamedTuple):
+class AverageMember(NamedTuple):
     """A model in an average; its share is its weight, 1 to 1,000, over the sum of all."""
 
     name: str
@@ -40,9 +40,9 @@ class AverageModel(Model):
     know the same classes, or the temperature is out of bounds.
     """
 
-    members: tuple[Member, ...]
+    members: tuple[AverageMember, ...]
 
-    def __init__(self, members: Sequence[Member], *, temperature: float = 1.0) -> None:
+    def __init__(self, members: Sequence[AverageMember], *, temperature: float = 1.0) -> None:
         _require_agreement(members)
         self.members = tuple(_sharing(members))
         first = self.members[0].model
@@ -52,7 +52,7 @@ class AverageModel(Model):
         self.temperature = checked_temperature(temperature, self.classes)
 
     @property
-    def heaviest(self) -> Member:
+    def heaviest(self) -> AverageMember:
         """The member of the most weight; of equals the one that stands first."""
         return self.members[0]
 
@@ -177,7 +177,7 @@ class AverageModel(Model):
             yield place, rows
 
 
-def _require_agreement(members: Sequence[Member]) -> None:
+def _require_agreement(members: Sequence[AverageMember]) -> None:
     """Require members that can be averaged."""
     if not LEAST_MEMBERS <= len(members) <= MOST_MEMBERS:
         raise ValueError(
@@ -199,7 +199,7 @@ def _require_agreement(members: Sequence[Member]) -> None:
         raise ValueError("members: they do not stand by weight, the most first")
 
 
-def _sharing(members: Sequence[Member]) -> Iterator[Member]:
+def _sharing(members: Sequence[AverageMember]) -> Iterator[AverageMember]:
     """The members; bodies that are equal, as copies of one network are, become one and the same."""
     known: list[OnNetwork | ClassicalModel] = []
     for member in members:

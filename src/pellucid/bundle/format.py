@@ -66,7 +66,7 @@ _FILE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _DIGEST = r"[0-9a-f]{64}"
 
 
-class Kind(NamedTuple):
+class ModelKind(NamedTuple):
     """A kind of model: its inputs, its answers, and whether it is classical, an average, or a network."""
 
     input_kind: InputKind
@@ -81,23 +81,23 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=False),
-    "image-regressor": Kind(IMAGES, REGRESSION, is_classical=False),
-    "image-generator": Kind(IMAGES, GENERATION, is_classical=False),
-    "feature-classifier": Kind(VECTORS, CLASSIFICATION, is_classical=False),
-    "feature-regressor": Kind(VECTORS, REGRESSION, is_classical=False),
-    "text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=False),
-    "text-regressor": Kind(TEXTS, REGRESSION, is_classical=False),
-    "classical-image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=True),
-    "classical-image-regressor": Kind(IMAGES, REGRESSION, is_classical=True),
-    "classical-feature-classifier": Kind(VECTORS, CLASSIFICATION, is_classical=True),
-    "classical-feature-regressor": Kind(VECTORS, REGRESSION, is_classical=True),
-    "classical-text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=True),
-    "classical-text-regressor": Kind(TEXTS, REGRESSION, is_classical=True),
-    "average-image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=False, is_average=True),
-    "average-image-regressor": Kind(IMAGES, REGRESSION, is_classical=False, is_average=True),
-    "average-text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=False, is_average=True),
-    "average-text-regressor": Kind(TEXTS, REGRESSION, is_classical=False, is_average=True),
+    "image-classifier": ModelKind(IMAGES, CLASSIFICATION, is_classical=False),
+    "image-regressor": ModelKind(IMAGES, REGRESSION, is_classical=False),
+    "image-generator": ModelKind(IMAGES, GENERATION, is_classical=False),
+    "feature-classifier": ModelKind(VECTORS, CLASSIFICATION, is_classical=False),
+    "feature-regressor": ModelKind(VECTORS, REGRESSION, is_classical=False),
+    "text-classifier": ModelKind(TEXTS, CLASSIFICATION, is_classical=False),
+    "text-regressor": ModelKind(TEXTS, REGRESSION, is_classical=False),
+    "classical-image-classifier": ModelKind(IMAGES, CLASSIFICATION, is_classical=True),
+    "classical-image-regressor": ModelKind(IMAGES, REGRESSION, is_classical=True),
+    "classical-feature-classifier": ModelKind(VECTORS, CLASSIFICATION, is_classical=True),
+    "classical-feature-regressor": ModelKind(VECTORS, REGRESSION, is_classical=True),
+    "classical-text-classifier": ModelKind(TEXTS, CLASSIFICATION, is_classical=True),
+    "classical-text-regressor": ModelKind(TEXTS, REGRESSION, is_classical=True),
+    "average-image-classifier": ModelKind(IMAGES, CLASSIFICATION, is_classical=False, is_average=True),
+    "average-image-regressor": ModelKind(IMAGES, REGRESSION, is_classical=False, is_average=True),
+    "average-text-classifier": ModelKind(TEXTS, CLASSIFICATION, is_classical=False, is_average=True),
+    "average-text-regressor": ModelKind(TEXTS, REGRESSION, is_classical=False, is_average=True),
 }
 
 # Plans: what `model.json` says of the parts of a model.
@@ -245,7 +245,7 @@ class Description(Saved):
     sha256: Annotated[Mapping[str, str], Read(_read_checksums)]
 
     @property
-    def is_of(self) -> Kind:
+    def is_of(self) -> ModelKind:
         """The kind of model."""
         return KINDS[self.kind]
 
@@ -278,7 +278,7 @@ class Description(Saved):
             must_be = "given" if is_needed else "null"
             raise ValueError(f"{name} must be {must_be} in a model of the kind {self.kind}")
 
-    def _check_preprocessing(self, kind: Kind) -> None:
+    def _check_preprocessing(self, kind: ModelKind) -> None:
         reads_texts = kind.input_kind is TEXTS and not kind.is_average
         if not (reads_texts and self.features == TF_IDF and self.preprocessing is None):
             self._require("preprocessing", reads_texts or kind.input_kind is IMAGES)
@@ -288,7 +288,7 @@ class Description(Saved):
             known = tuple(ENCODERS) if self.features in (None, HIDDEN) else (TF_IDF,)
             OneOf(known).read("preprocessing: kind", self.preprocessing.kind)
 
-    def _check_classes(self, kind: Kind) -> None:
+    def _check_classes(self, kind: ModelKind) -> None:
         """Two or more names, none where numbers are predicted, any where images are made."""
         classes = self.classes
         if kind.target is REGRESSION and classes:
@@ -305,7 +305,7 @@ class Description(Saved):
             if new not in classes:
                 raise ValueError(f"'renamed' names {repr(new)[:40]}, which is no class")
 
-    def _check_files(self, kind: Kind) -> None:
+    def _check_files(self, kind: ModelKind) -> None:
         """Require a checksum of each file that the parts of the model lie in."""
         needed = [
             *([] if kind.is_average else [WEIGHTS_NAME]),
@@ -317,7 +317,7 @@ class Description(Saved):
             if name not in self.sha256:
                 raise ValueError(f"{name!r} is missing from 'sha256'")
 
-    def _check_network(self, kind: Kind, network: NetworkConfig) -> None:
+    def _check_network(self, kind: ModelKind, network: NetworkConfig) -> None:
         """Require a network of the inputs and outputs of the model; of texts, their file says the rest."""
         if (network.conditions > 0) != (kind.target is GENERATION):
             raise ValueError(f"architecture: {network.name} is no network of a model of the kind {kind.name}")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pellucid.budgets import MEMORY
-from pellucid.bundle.average_models import AverageModel, Member
+from pellucid.bundle.average_models import AverageMember, AverageModel
 from pellucid.bundle.format import (
     FILE_NAME,
     HELD_OUT_NAME,
@@ -202,7 +202,7 @@ def _one(place: Path, description: Description) -> Model:
 def _average(place: Path, description: Description) -> Model:
     """The described average; each member is read as the model folder that it is, and is none itself."""
     _check_other_files(place, description, NOVELTY_NAME, HELD_OUT_NAME)
-    members = [Member(each.name, each.weight, _member(place, each)) for each in description.members]
+    members = [AverageMember(each.name, each.weight, _member(place, each)) for each in description.members]
     with _impossible(place / FILE_NAME):
         model = AverageModel(members, temperature=description.temperature)
         if model.input_kind != description.is_of.input_kind:

@@ -24,8 +24,8 @@ from pellucid.bundle.format import (
     WEIGHTS_NAME,
     Description,
     EncodingPlan,
-    Kind,
     MemberPlan,
+    ModelKind,
     PredictorPlan,
     pack,
 )
@@ -151,7 +151,7 @@ def _described(
     network, predictor, encoding = parts_of(model)
     is_average, is_classical = isinstance(model, AverageModel), isinstance(model, ClassicalModel)
     description = Description(
-        kind=Kind(model.input_kind, model.target, is_classical, is_average).name,
+        kind=ModelKind(model.input_kind, model.target, is_classical, is_average).name,
         architecture=None if network is None else network.config,
         predictor=None if predictor is None else PredictorPlan(predictor.kind, predictor.to_json()),
         features=model.features if isinstance(model, ClassicalModel) else None,

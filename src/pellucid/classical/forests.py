@@ -20,34 +20,21 @@ _BLOCK_VALUES, _BLOCK_ENTRIES = 1 << 18, 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Forest(Predictor):
-    """Trees in plain arrays, of classes or of a number.
-
-    Attributes:
-        kind: key in `PREDICTORS`.
-        number: whether a number is predicted.
-        outputs: classes, or 1 for a number.
-        inputs: features it takes.
-        roots: where each tree begins.
-        feature: the feature that each node asks about.
-        threshold: the answer is yes up to it.
-        left: what follows yes.
-        right: what follows no.
-        ends: where each leaf's entries end; they begin where the former leaf's end.
-        entry: class of each entry; all 0 for a number.
-        content: training examples of that class in the leaf; for a number the leaf's answer.
-    """
+    """Trees in plain arrays, of classes or of a number."""
 
     kind: ClassVar[str] = "forest"
-    number: bool
-    outputs: Outputs
-    inputs: Annotated[int, Predictor.SIZES["inputs"]]
-    roots: Int32[np.ndarray, " trees"]
-    feature: Int32[np.ndarray, " nodes"]
-    threshold: Float32[np.ndarray, " nodes"]
-    left: Int32[np.ndarray, " nodes"]
-    right: Int32[np.ndarray, " nodes"]
+    number: bool  # whether a number is predicted
+    outputs: Outputs  # classes, or 1 for a number
+    inputs: Annotated[int, Predictor.SIZES["inputs"]]  # features it takes
+    roots: Int32[np.ndarray, " trees"]  # where each tree begins
+    feature: Int32[np.ndarray, " nodes"]  # the feature that each node asks about
+    threshold: Float32[np.ndarray, " nodes"]  # the answer is yes up to it
+    left: Int32[np.ndarray, " nodes"]  # what follows yes
+    right: Int32[np.ndarray, " nodes"]  # what follows no
+    # where each leaf's entries end; they begin where the former leaf's end
     ends: Int32[np.ndarray, " leaves"]
-    entry: Int32[np.ndarray, " entries"]
+    entry: Int32[np.ndarray, " entries"]  # class of each entry; all 0 for a number
+    # training examples of that class in the leaf; for a number the leaf's answer
     content: Int32[np.ndarray, " entries"] | Float64[np.ndarray, " entries"]
 
     @property

@@ -17,11 +17,6 @@ from pellucid.strict import Whole
 Rows: TypeAlias = Float32[np.ndarray, "n d"] | scipy.sparse.csr_array
 
 
-def wide(rows: Rows, start: int, end: int) -> Float64[np.ndarray, "some d"] | scipy.sparse.csr_array:
-    """Rows from `start` to before `end` in double precision, sparse ones still sparse."""
-    return rows[start:end].astype(np.float64)
-
-
 def dense(rows: Rows, start: int, end: int) -> Float32[np.ndarray, "some d"]:
     """Rows from `start` to before `end` as an array in one piece of memory."""
     some = rows[start:end]
@@ -35,14 +30,9 @@ class Predictor(Stored):
     """Trained model in NumPy alone: features in, probabilities or a number out.
 
     Its `kind` is its key in `PREDICTORS`.
-
-    Attributes:
-        SIZES: bounds of each thing that a predictor may count.
-        outputs: classes, or 1 for a number.
-        number: whether a number is predicted.
-        inputs: features of a row; 0 where any will do.
     """
 
+    # bounds of each thing that a predictor may count
     SIZES: ClassVar[Mapping[str, Whole]] = {
         "outputs": Whole(1, 100_000),
         "inputs": Whole(1, 10_000_000),
@@ -54,9 +44,9 @@ class Predictor(Stored):
         "leaves": Whole(1, 50_000_000),
         "entries": Whole(1, 100_000_000),
     }
-    outputs: int
-    number: bool
-    inputs: int
+    outputs: int  # classes, or 1 for a number
+    number: bool  # whether a number is predicted
+    inputs: int  # features of a row; 0 where any will do
 
     @property
     @abstractmethod
@@ -87,8 +77,6 @@ class Predictor(Stored):
 
 
 Outputs = Annotated[int, Predictor.SIZES["outputs"]]
-
-# Constant answer, which every other model has to beat.
 
 _ROUNDING = 1e-9
 
@@ -170,12 +158,11 @@ class Linear(Predictor):
 
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Probabilities, or the number in column 0, for every row of length `inputs`."""
-        wide_as = max(self.inputs if isinstance(features, np.ndarray) else 0, len(self.bias))
-        rows = max(1, _BLOCK_VALUES // wide_as)
-        scores = [
-            wide(features, at, at + rows) @ self.weights + self.bias
-            for at in range(0, max(1, features.shape[0]), rows)
-        ]
+        width = max(self.inputs if isinstance(features, np.ndarray) else 0, len(self.bias))
+        rows = max(1, _BLOCK_VALUES // width)
+        starts = range(0, max(1, features.shape[0]), rows)
+        # Sparse rows stay sparse in double precision.
+        scores = [features[at : at + rows].astype(np.float64) @ self.weights + self.bias for at in starts]
         return spread(np.concatenate(scores), self.classes, self.outputs, self.number)
 
     def _check(self) -> None:

@@ -42,11 +42,7 @@ def content_of(
     progress: Callable[[int, int], None] | None,
     fixed: Preprocessing | None = None,
 ) -> Content:
-    """Decode images, or take texts as they are.
-
-    Of `settings` it takes the image size and the number of threads. `progress` gets the images decoded and
-    the images in all. Images are fitted by `fixed`; by default a rule decides.
-    """
+    """Decode images, with the arguments of `decode_all`, or take texts as they are."""
     if listing.texts is not None:
         return Content(listing.texts, text_digests(listing.texts), listing.problems)
     images, preprocessing = decode_all(listing, settings, progress=progress, fixed=fixed)

@@ -23,26 +23,17 @@ _NUDGE = 1e-12  # without variance at the difference itself, the excess is zero 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same examples.
+    """Two models on the same examples."""
 
-    Attributes:
-        a: name of the first model.
-        b: name of the second model.
-        difference: score of `a` less that of `b`, with its 95 % interval: of accuracy, where more is
-            better, or of root mean squared error, where less is better.
-        p_value: probability of a difference this large by chance, two-sided, for this pair alone.
-        adjusted: the same with all compared pairs counted (Holm).
-        verdict: one sentence.
-        score: `accuracy` or `root_mean_squared_error`.
-    """
-
-    a: str
-    b: str
+    a: str  # name of the first model
+    b: str  # name of the second model
+    # score of `a` less that of `b`, with its 95 % interval: of accuracy, where more is better, or of
+    # root mean squared error, where less is better
     difference: Interval
-    p_value: float
-    adjusted: float
-    verdict: str
-    score: str = "accuracy"
+    p_value: float  # probability of a difference this large by chance, two-sided, for this pair alone
+    adjusted: float  # the same with all compared pairs counted (Holm)
+    verdict: str  # one sentence
+    score: str = "accuracy"  # `accuracy` or `root_mean_squared_error`
 
     def to_json(self) -> dict[str, Any]:
         """Entry of `comparisons` in `metrics.json`."""
@@ -101,8 +92,8 @@ def mcnemar(only_a: int, only_b: int) -> float:
     Source: McNemar 1947, "Note on the sampling error of the difference between correlated
     proportions or percentages"; exact form as in Agresti 2002, "Categorical Data Analysis", 10.1.
     """
-    apart = only_a + only_b
-    return 1.0 if apart == 0 else float(min(1.0, 2 * bdtr(float(min(only_a, only_b)), apart, 0.5)))
+    unlike = only_a + only_b
+    return 1.0 if unlike == 0 else float(min(1.0, 2 * bdtr(float(min(only_a, only_b)), unlike, 0.5)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -139,19 +130,21 @@ def compare_all(
     found = []
     for (a, b), p_value, adjusted in zip(pairs, p_values, holm(p_values), strict=True):
         difference = paired_difference(right[a], right[b], groups)
+        size = points(difference)
         if adjusted <= LEVEL:
-            word = "better" if difference.value > 0 else "worse"
-            verdict = f"{a} is {word} than {b}: a difference of {points(difference)}"
+            verdict = (
+                f"{a} is {'better' if difference.value > 0 else 'worse'} than {b}: a difference of {size}"
+            )
         elif max(-difference.low, difference.high) > WIDEST:
-            apart = f"{int((right[a] != right[b]).sum()):,} of {examples}"
-            verdict = f"inconclusive: {a} and {b} disagree on {apart}, a difference of {points(difference)}"
+            unlike = f"{int((right[a] != right[b]).sum()):,} of {examples}"
+            verdict = f"inconclusive: {a} and {b} disagree on {unlike}, a difference of {size}"
+        elif p_value > LEVEL:
+            verdict = f"inconclusive: {a} and {b} differ by {size}, which could be chance"
         else:
-            verdict = f"inconclusive: {a} and {b} differ by {points(difference)}, which could be chance"
-            if p_value <= LEVEL:
-                verdict = (
-                    f"inconclusive: {a} and {b} differ by {points(difference)}, which would be significant "
-                    f"alone, but among {len(pairs)} comparisons one such is expected by chance"
-                )
+            verdict = (
+                f"inconclusive: {a} and {b} differ by {size}, which would be significant "
+                f"alone, but among {len(pairs)} comparisons one such is expected by chance"
+            )
         found.append(Comparison(a, b, difference, p_value, adjusted, verdict))
     return tuple(found)
 
@@ -170,9 +163,7 @@ def paired_p_value(
 
 
 def paired_difference(
-    first: Bool[np.ndarray, " examples"],
-    second: Bool[np.ndarray, " examples"],
-    groups: Groups | None = None,
+    first: Bool[np.ndarray, " examples"], second: Bool[np.ndarray, " examples"], groups: Groups | None = None
 ) -> Interval:
     """Difference of the shares of two models' hits with Tango's interval, by groups where there are some."""
     counts, examples = (int((first & ~second).sum()), int((second & ~first).sum())), len(first)
@@ -189,10 +180,9 @@ def compare_numbers(
     seed: int = 0,
     groups: Groups | None = None,
 ) -> tuple[Comparison, ...]:
-    """Compare the root mean squared errors of every pair of models of numbers, in order.
+    """Compare the root mean squared errors of every pair of models, as `compare_all` does accuracies.
 
-    `predicted` is by name of the model; `seed` is that of the bootstrap and of the exchanged answers, which
-    are those of whole `groups` where there are some. A negative difference speaks for the first model.
+    A negative difference speaks for the first model.
 
     Raises: `ValueError` if there is no example.
     """

@@ -145,19 +145,12 @@ class Groups:
 
 
 class Worth(NamedTuple):
-    """How much a test of groups is worth for the share that a model gets right, or its mean error.
+    """How many independent examples a test of groups is worth, for a model's accuracy or its mean error."""
 
-    Attributes:
-        groups: number of them.
-        examples: in them.
-        correlation: of answers within a group, 0 to 1.
-        design_effect: variance of the score to that of independent examples.
-    """
-
-    groups: int
-    examples: int
-    correlation: float
-    design_effect: float
+    groups: int  # number of them
+    examples: int  # in them
+    correlation: float  # of answers within a group, 0 to 1
+    design_effect: float  # variance of the score to that of independent examples
 
     @property
     def independent(self) -> float:
@@ -250,17 +243,14 @@ def resample(
     are_few = resamples * drawn <= _MOST_KEPT
     blocks: Iterable[np.ndarray] = (_kept if are_few else _drawn)(drawn, seed, resamples)
     if groups is not None:
-        blocks = _of_examples(blocks, groups)
+        # How often each example is drawn, in blocks that are small again.
+        parts = (
+            part
+            for counts in blocks
+            for part in np.array_split(counts, len(block_rows(len(counts), examples)))
+        )
+        blocks = (part[:, groups.of] for part in parts)
     return np.concatenate([scores(counts.astype(np.float64)) for counts in blocks])
-
-
-def _of_examples(
-    blocks: Iterable[np.ndarray], groups: Groups
-) -> Iterator[UInt16[np.ndarray, "rows examples"]]:
-    """Resamples of groups as how often each example is in them, in blocks that are small again."""
-    for counts in blocks:
-        for part in np.array_split(counts, len(block_rows(len(counts), len(groups.of)))):
-            yield part[:, groups.of]
 
 
 def resample_within(
@@ -308,7 +298,7 @@ def percentile_interval(
     groups: Groups | None = None,
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Interval:
-    """The middle 95 % of the resamples; those of few groups are moved out, within the bounds of the score."""
+    """The middle 95 % of the resamples; the ends of few groups are moved out, within the bounds."""
     low, high = (float(end) for end in np.quantile(draws, TAILS))
     if groups is None:
         return Interval(value, low, high)

@@ -36,39 +36,23 @@ _SMALLEST = 1e-12
 
 
 class LabelError(NamedTuple):
-    """An example whose label is likely wrong.
+    """An example whose label is likely wrong."""
 
-    Attributes:
-        position: its row in what was given.
-        suggested: class index it likely belongs to.
-        probability: of the suggested class, by the judge at its temperature.
-        probability_of_label: of the label it has, likewise.
-        probability_wrong: that the label is wrong.
-    """
-
-    position: int
-    suggested: int
-    probability: float
-    probability_of_label: float
-    probability_wrong: float
+    position: int  # its row in what was given
+    suggested: int  # class index it likely belongs to
+    probability: float  # of the suggested class, by the judge at its temperature
+    probability_of_label: float  # of the label it has, likewise
+    probability_wrong: float  # that the label is wrong
 
 
 class LabelJudgement(NamedTuple):
-    """What a judge found in labels.
+    """What a judge found in labels."""
 
-    Attributes:
-        found: labels that are wrong with a probability of at least 0.4, the likeliest first.
-        examined: labels that were examined.
-        agreed: labels that the judge predicts too.
-        is_able: whether it agrees with enough of the labels, and there are enough; else none is listed.
-        share: of all labels that are wrong, as far as they follow no pattern; 0 if not significant.
-    """
-
-    found: list[LabelError]
-    examined: int
-    agreed: int
-    is_able: bool
-    share: float
+    found: list[LabelError]  # labels that are wrong with a probability of at least 0.4, the likeliest first
+    examined: int  # labels that were examined
+    agreed: int  # labels that the judge predicts too
+    is_able: bool  # whether it agrees with enough of the labels, and there are enough; else none is listed
+    share: float  # of all labels that are wrong, as far as they follow no pattern; 0 if not significant
 
     @property
     def accuracy(self) -> float:

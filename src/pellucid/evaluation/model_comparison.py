@@ -52,33 +52,21 @@ _Terms = Mapping[str, Float64[np.ndarray, " examples"]]
 
 
 class ModelComparison(NamedTuple):
-    """Scores on what was held out, and how a model is compared with the best.
+    """Scores on what was held out, and how a model is compared with the best."""
 
-    Attributes:
-        metric: by which they are compared.
-        scores: expected of each model, simplest first; in the metric's own direction.
-        best: name of the best.
-        examples: that judged.
-        p_value: of the difference between the named model and the best.
-        gain: by how much the best is ahead of the named model, in words.
-        pair: scores of the best and of the named model on the examples that judged both.
-        judged: number of the examples that judged the best and the named model.
-        lead: of the best over the named model; up to 1 it is practically nothing.
-        nothing: what is practically nothing, in words.
-        by_chance: probability that answers which know nothing score like the best, every model counted; by
-            metrics that are no mean over examples two-sided; 0 where it is not asked for.
-    """
-
-    metric: Metric
-    scores: Mapping[str, float]
-    best: str
-    examples: int
-    p_value: Callable[[str], float]
-    gain: Callable[[str], str]
+    metric: Metric  # by which they are compared
+    scores: Mapping[str, float]  # expected of each model, simplest first; in the metric's own direction
+    best: str  # name of the best
+    examples: int  # that judged
+    p_value: Callable[[str], float]  # of the difference between the named model and the best
+    gain: Callable[[str], str]  # by how much the best is ahead of the named model, in words
+    # scores of the best and of the named model on the examples that judged both
     pair: Callable[[str], tuple[float, float]]
-    judged: Callable[[str], int]
-    lead: Callable[[str], float]
-    nothing: str
+    judged: Callable[[str], int]  # number of the examples that judged the best and the named model
+    lead: Callable[[str], float]  # of the best over the named model; up to 1 it is practically nothing
+    nothing: str  # what is practically nothing, in words
+    # probability that answers which know nothing score like the best, every model counted; by metrics
+    # that are no mean over examples two-sided; 0 where it is not asked for
     by_chance: float = 0.0
 
 

@@ -31,29 +31,18 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Promise:
-    """Threshold of trust, and the examples that it comes from.
+    """Threshold of trust, and the examples that it comes from."""
 
-    Attributes:
-        max_error: the largest error among the answered, as promised.
-        threshold: an input of at least this trust is answered; infinite where nothing can be promised.
-        examples: held-out examples.
-        answered: of these with at least that trust.
-        wrong: of the answered.
-        tested: test examples; 0 where there are none to check it on.
-        on_test: effect on these, of the refuted threshold where the test refutes it; `None` without any.
-        is_confirmed: whether the test examples alone give a threshold too.
-        is_refuted: whether the test refutes it; the threshold is then infinite.
-    """
-
-    max_error: float
-    threshold: float
-    examples: int
-    answered: int
-    wrong: int
-    tested: int = 0
+    max_error: float  # the largest error among the answered, as promised
+    threshold: float  # an input of at least this trust is answered; infinite where nothing can be promised
+    examples: int  # held-out examples
+    answered: int  # of these with at least that trust
+    wrong: int  # of the answered
+    tested: int = 0  # test examples; 0 where there are none to check it on
+    # effect on these, of the refuted threshold where the test refutes it; `None` without any
     on_test: Kept | None = None
-    is_confirmed: bool = False
-    is_refuted: bool = False
+    is_confirmed: bool = False  # whether the test examples alone give a threshold too
+    is_refuted: bool = False  # whether the test refutes it; the threshold is then infinite
 
     @property
     def expected(self) -> Interval:
@@ -62,19 +51,12 @@ class Promise:
 
 
 class ErrorPoint(NamedTuple):
-    """A share of the inputs answered, those of highest trust, and the error among them.
+    """A share of the inputs answered, those of highest trust, and the error among them."""
 
-    Attributes:
-        answered: how many.
-        share: of all.
-        threshold: the lowest trust among them.
-        error: share of wrong ones, with Wilson's interval.
-    """
-
-    answered: int
-    share: float
-    threshold: float
-    error: Interval
+    answered: int  # how many
+    share: float  # of all
+    threshold: float  # the lowest trust among them
+    error: Interval  # share of wrong ones, with Wilson's interval
 
 
 def least_examples(max_error: float) -> int:
@@ -202,23 +184,16 @@ _LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Coverage:
-    """Largest score that sets admit, and the held-out examples that it comes from.
+    """Largest score that sets admit, and the held-out examples that it comes from."""
 
-    Attributes:
-        coverage: the probability that a set contains the truth, as asked for.
-        cutoff: of classes the least probability, of numbers the largest residual.
-        examples: held-out examples.
-        tested: test examples; 0 where there are none to check it on.
-        on_test: share of these that is covered, by the refuted cutoff where the test refutes it.
-        is_refuted: whether the test refutes the cutoff of the held-out examples; `cutoff` is then widened to
-            that of the test examples, unless `is_void`.
-    """
-
-    coverage: float
-    cutoff: float
-    examples: int
-    tested: int = 0
+    coverage: float  # the probability that a set contains the truth, as asked for
+    cutoff: float  # of classes the least probability, of numbers the largest residual
+    examples: int  # held-out examples
+    tested: int = 0  # test examples; 0 where there are none to check it on
+    # share of these that is covered, by the refuted cutoff where the test refutes it
     on_test: Interval | None = None
+    # whether the test refutes the cutoff of the held-out examples; `cutoff` is then widened to that of
+    # the test examples, unless `is_void`
     is_refuted: bool = False
 
     @property

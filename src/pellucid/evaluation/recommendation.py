@@ -18,17 +18,12 @@ _ROUNDING = 1e-9
 
 
 class Recommendation(NamedTuple):
-    """The model to take.
+    """The model to take."""
 
-    Attributes:
-        name: of the model.
-        reason: one or two sentences with the figures.
-        rival: the model with which its cost is compared: the best of the simpler ones, or the best of all
-            where that one is ahead by practically nothing; `None` without any.
-    """
-
-    name: str
-    reason: str
+    name: str  # of the model
+    reason: str  # one or two sentences with the figures
+    # the model with which its cost is compared: the best of the simpler ones, or the best of all where
+    # that one is ahead by practically nothing; `None` without any
     rival: str | None = None
 
 

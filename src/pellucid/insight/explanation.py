@@ -59,10 +59,8 @@ class Term:
 class Mean:
     """The weighted mean of several models from which an average makes its answer.
 
-    Attributes:
-        terms: of the members, the one of the most weight first.
-        temperature: of the mean; 1 leaves it as it is.
-        opened: name of the member whose network is opened; empty where none has one.
+    `terms`: of the members, the one of the most weight first; `temperature`: of the mean; 1 leaves it as it
+    is; `opened`: name of the member whose network is opened; empty where none has one.
     """
 
     terms: tuple[Term, ...]

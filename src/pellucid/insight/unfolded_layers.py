@@ -20,10 +20,7 @@ Pair = tuple[int, int]
 
 
 class Resize(nn.Module):
-    """Scaling of images, as `ScaleAndStandardise` does it.
-
-    `size`: new height and width; `channels`: as many as there are, or more where there is one.
-    """
+    """Scaling of images, as `ScaleAndStandardise` does it; a grey one may be repeated for more channels."""
 
     def __init__(self, size: Pair, channels: int) -> None:
         super().__init__()
@@ -44,14 +41,7 @@ class Resize(nn.Module):
 
 
 class PaddedConvolution(nn.Conv2d):
-    """Convolution padded below and right otherwise than above and left, as TensorFlow does it.
-
-    `before`: rows above and columns to the left; `after`: rows below and columns to the right; `layer`: the
-    convolution, whose weights are shared.
-    """
-
-    before: Pair
-    after: Pair
+    """Convolution padded below and right (`after`) otherwise than above and left, as TensorFlow does it."""
 
     def __init__(self, layer: nn.Conv2d, before: Pair, after: Pair) -> None:
         super().__init__(
@@ -93,14 +83,10 @@ class SideBySide(nn.Module):
 
 
 class Closed(nn.Module):
-    """Step of a backbone that is computed, but not opened.
+    """Step of a backbone, a layer or function, that is computed, but not opened.
 
-    `what`: the step in words; `gives_values`: whether its result is an array of numbers; `step`: a layer or
-    function.
+    `what`: the step in words; `gives_values`: whether its result is an array of numbers.
     """
-
-    what: str
-    gives_values: bool
 
     def __init__(self, step: Callable[..., Any], what: str, gives_values: bool) -> None:
         super().__init__()
@@ -109,9 +95,6 @@ class Closed(nn.Module):
     def forward(self, *given: Any, **settings: Any) -> Any:
         """Result of the step."""
         return self.step(*given, **settings)
-
-
-# Layers into which networks that make images are taken apart, where torch and our networks have none.
 
 
 class Part(nn.Module):
@@ -163,10 +146,7 @@ class DensityOfDraw(nn.Module):
 
 
 class Levels(nn.Module):
-    """Grey levels out of standardised maps: the inverse of a standardisation, whose numbers it has.
-
-    `mean`: of each channel; `std`: likewise; `standardise`: the standardisation.
-    """
+    """Grey levels out of standardised maps: the inverse of a standardisation, whose numbers it has."""
 
     mean: Tensor
     std: Tensor
@@ -184,10 +164,7 @@ class Levels(nn.Module):
 
 
 class Reconstruction(nn.Module):
-    """Minus the logarithm of the probability of grey levels, normal around rebuilt ones with one variance.
-
-    `variance`: (1,).
-    """
+    """Minus the logarithm of the probability of grey levels, normal around rebuilt ones with one variance."""
 
     variance: Tensor
 
@@ -209,10 +186,8 @@ class Reconstruction(nn.Module):
 class PriorOfClass(nn.Module):
     """Prior of one class: logarithm of the density of latent numbers under its mixture.
 
-    Its numbers are parameters where they were learnt.
-
-    `means`: (1, component, number); `log_variances`: likewise; `logits`: (1, component); `prior`: of all
-    classes; `label`: position of the class.
+    Its numbers are parameters where they were learnt: `means` and `log_variances` (1, component, number), and
+    `logits` (1, component).
     """
 
     means: Tensor
@@ -249,15 +224,10 @@ def one_hot(label: int, count: int) -> Float[Tensor, "1 count"]:
     return torch.eye(count)[[label]]
 
 
-# Mean and maximum of word vectors as layers of the reference, of texts without their unknown words.
-
-
 class KnownWords(nn.Module):
     """Output of `MeanAndMax` for texts that hold known words alone, or one unknown word.
 
     The weighted mean is brought to length 1, so that it may be that of vectors times their weights.
-
-    `layer`: whose vectors and weights are taken.
     """
 
     def __init__(self, layer: MeanAndMax) -> None:
@@ -282,50 +252,37 @@ class KnownWords(nn.Module):
 
 
 class Step(NamedTuple):
-    """Step of a program.
-
-    `name`: of its layer; `part`: of the network, in words; `takes`: names of the given values, or of the
-    steps, that the layer takes.
-    """
+    """Step of a program: a layer of a part of the network; it takes given values, or other steps, by name."""
 
     name: str
     part: str
+    layer: nn.Module
     takes: tuple[str, ...]
 
 
 class Program(nn.Module):
     """Network of several parts, such as encoder and decoder, step by step; its loss is a sum of some steps.
 
-    `steps`: in the order of computation; `given`: names of what it is given; `inputs` is the image; `output`:
-    name of the step that gives its answer; `terms`: steps that add up to the loss, each a number for each
-    example, and the factor of each; `layers`: of the steps, by name; names of weights are theirs.
+    `steps`: in the order of computation, their layers by name; names of weights are theirs; `given`: names of
+    what it is given; `inputs` is the image; `output`: name of the step that gives its answer; `terms`: steps
+    that add up to the loss, each a number for each example, and the factor of each.
     """
 
-    steps: tuple[Step, ...]
-    given: tuple[str, ...]
-    output: str
-    terms: Mapping[str, float]
-
     def __init__(
-        self,
-        layers: Mapping[str, nn.Module],
-        steps: Sequence[Step],
-        *,
-        given: Sequence[str],
-        output: str,
-        terms: Mapping[str, float],
+        self, steps: Sequence[Step], *, given: tuple[str, ...], output: str, terms: Mapping[str, float]
     ) -> None:
         super().__init__()
-        for name, layer in layers.items():
-            self.add_module(name, layer)
-        self.steps, self.given = tuple(steps), tuple(given)
-        self.output, self.terms = output, dict(terms)
+        for step in steps:
+            self.add_module(step.name, step.layer)
+        self.takes = {step.name: step.takes for step in steps}
+        self._parts = {step.name: step.part for step in steps}
+        self.given, self.output, self.terms = given, output, dict(terms)
 
     def forward(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Values of all steps, by name, and what was given."""
         values = dict(given)
-        for step in self.steps:
-            values[step.name] = self.get_submodule(step.name)(*(values[name] for name in step.takes))
+        for name, takes in self.takes.items():
+            values[name] = self.get_submodule(name)(*(values[each] for each in takes))
         return values
 
     def loss(self, given: Mapping[str, Tensor]) -> Float[Tensor, ""]:
@@ -335,4 +292,4 @@ class Program(nn.Module):
 
     def part_of(self, line: str) -> str:
         """Part of the network that a layer belongs to."""
-        return next(step.part for step in self.steps if line == step.name or line.startswith(f"{step.name}."))
+        return next(part for name, part in self._parts.items() if line == name or line.startswith(f"{name}."))

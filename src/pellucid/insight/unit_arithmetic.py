@@ -23,12 +23,9 @@ class Step(NamedTuple):
 class Weighing(NamedTuple):
     r"""Weighted sum: $\sum_j w_j x_j$ and a bias.
 
-    Attributes:
-        name: of the sum; empty where there is one alone.
-        patch: $x$, what the unit sees: (channel, row, column) of maps, (place, number) of a text, or
-            (input,) of a vector.
-        weights: $w$, in the same shape.
-        bias: added to the sum.
+    `name`: of the sum; empty where there is one alone; `patch`: $x$, what the unit sees: (channel, row,
+    column) of maps, (place, number) of a text, or (input,) of a vector; `weights`: $w$, in the same shape;
+    `bias`: added to the sum.
     """
 
     name: str
@@ -57,6 +54,26 @@ class Weighing(NamedTuple):
     def magnitude(self) -> float:
         """Sum of the magnitudes of all that is added up."""
         return float(np.abs(self.products).sum()) + abs(self.bias)
+
+    def lines(self) -> list[str]:
+        """Text: the largest products, the rest together, and the total."""
+        products = self.products
+        order = np.argsort(-np.abs(products).ravel(), kind="stable")[:_SHOWN]
+        lines = [f"{self.name}:"] if self.name else []
+        for at in order:
+            index = np.unravel_index(at, products.shape)
+            lines.append(
+                f"  {_index(index)}: {self.weights[index]:.7g} \u00d7 {self.patch[index]:.7g}"
+                f" = {products[index]:.7g}"
+            )
+        if products.size > len(order):
+            rest = float(products.sum() - products.ravel()[order].sum())
+            lines.append(f"  {products.size - len(order):,} smaller products: {rest:.7g}")
+        if self.patch.ndim > 1 and len(self.patch) > 1:
+            sums = ", ".join(f"{each:.5g}" for each in self.channel_sums[:_SHOWN])
+            lines.append(f"  by channel: {sums}{', …' if len(self.patch) > _SHOWN else ''}")
+        lines.append(f"  sum {products.sum():.7g} + bias {self.bias:.7g} = {self.value:.7g}")
+        return lines
 
 
 class Choice(NamedTuple):
@@ -113,7 +130,7 @@ class Arithmetic:
         """Calculation in a few lines; of a long sum the largest products."""
         lines = [f"{self.layer} ({self.kind}), unit {_index(self.unit)}"]
         for weighing in self.weighings:
-            lines += _of_weighing(weighing)
+            lines += weighing.lines()
         if self.choice is not None:
             count, place = self.choice.window.size, _index(self.choice.place)
             lines.append(f"largest of {count} numbers, at {place} of what is pooled")
@@ -123,29 +140,7 @@ class Arithmetic:
         )
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return self.as_text()
-
-
-def _of_weighing(weighing: Weighing) -> list[str]:
-    """Lines of a weighed sum: the largest products, the rest together, and the total."""
-    products = weighing.products
-    order = np.argsort(-np.abs(products).ravel(), kind="stable")[:_SHOWN]
-    lines = [f"{weighing.name}:"] if weighing.name else []
-    for at in order:
-        index = np.unravel_index(at, products.shape)
-        lines.append(
-            f"  {_index(index)}: {weighing.weights[index]:.7g} \u00d7 {weighing.patch[index]:.7g}"
-            f" = {products[index]:.7g}"
-        )
-    if products.size > len(order):
-        rest = float(products.sum() - products.ravel()[order].sum())
-        lines.append(f"  {products.size - len(order):,} smaller products: {rest:.7g}")
-    if weighing.patch.ndim > 1 and len(weighing.patch) > 1:
-        sums = ", ".join(f"{each:.5g}" for each in weighing.channel_sums[:_SHOWN])
-        lines.append(f"  by channel: {sums}{', …' if len(weighing.patch) > _SHOWN else ''}")
-    lines.append(f"  sum {products.sum():.7g} + bias {weighing.bias:.7g} = {weighing.value:.7g}")
-    return lines
+    __repr__ = as_text
 
 
 def _index(index: Sequence[int | np.integer]) -> str:
@@ -153,7 +148,7 @@ def _index(index: Sequence[int | np.integer]) -> str:
 
 
 class Parts(NamedTuple):
-    """Calculation of a unit before the network's own value is beside it; see `Arithmetic` for each part."""
+    """Calculation of a unit without the network's own value; see `Arithmetic` for each part."""
 
     value: float
     magnitude: float

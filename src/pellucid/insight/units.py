@@ -19,6 +19,7 @@ from pellucid.reference import LAYERS
 from pellucid.reference.activations import sigmoid
 from pellucid.reference.attention import parts
 from pellucid.reference.autoencoder import NOISE_VARIANCE
+from pellucid.reference.lstm import one_later
 from pellucid.reference.notation import Bound, Pointwise
 
 _SIGNS = {"+": "+", "-": "\u2212", "*": "\u00d7", "/": "÷", "/√": "÷"}
@@ -85,17 +86,17 @@ def _by_steps(kind: str, declared: tuple[Pointwise, ...], asked: Asked) -> Parts
                 steps.append(Step("slope there", slope))
             continue
         if at == "setting":
-            number, said = float(asked.settings[str(operand)]), "{:.6g}"
+            number = float(asked.settings[str(operand)])
+            text = f"{number:.6g}"
         else:
             array, (place, *_) = asked.taken[int(operand)], asked.unit
             row = min(place, len(array) - 1)
             index = {"channel": None, "unit": asked.unit, "place": (row, *asked.unit[1:])}[at]
             number = float(array.reshape(-1)[place] if index is None else array[index])
-            named = words.format(number=asked.unit[-1], place=place)
-            said = named if at == "unit" else f"{named} {{:.6g}}"
-        said = said.format(number)
+            text = words.format(number=asked.unit[-1], place=place)
+            text += "" if at == "unit" else f" {number:.6g}"
         if operation == "/√":
-            said = f"√({said} + {asked.settings['epsilon']:g})"
+            text = f"√({text} + {asked.settings['epsilon']:g})"
             number = float(np.sqrt(number + asked.settings["epsilon"]))
         if operation in "+-":
             value, magnitude = value + (number if operation == "+" else -number), magnitude + abs(number)
@@ -103,7 +104,7 @@ def _by_steps(kind: str, declared: tuple[Pointwise, ...], asked: Asked) -> Parts
             value, magnitude = value * number, magnitude * abs(number)
         else:
             value, magnitude = value / number, magnitude / abs(number)
-        steps.append(Step(f"{_SIGNS[operation]} {said}", value))
+        steps.append(Step(f"{_SIGNS[operation]} {text}", value))
     return Parts(value, magnitude, steps=tuple(steps), source=asked.unit)
 
 
@@ -111,7 +112,7 @@ def _passed(value: float, words: str, source: tuple[int, ...]) -> Parts:
     return Parts(value, abs(value), steps=(Step(words, value),), source=source)
 
 
-def _beside(asked: Asked) -> Parts:
+def _concatenated(asked: Asked) -> Parts:
     channel = asked.unit[-1]
     for number, part in enumerate(asked.taken, start=1):
         if channel < part.shape[-1]:
@@ -121,7 +122,7 @@ def _beside(asked: Asked) -> Parts:
     raise AssertionError("a unit that open_unit found within the layer is within one of its parts")
 
 
-def _looked_up(asked: Asked) -> Parts:
+def _embedded(asked: Asked) -> Parts:
     (tokens, weight), (place, number) = asked.taken, asked.unit
     token = int(tokens[place])
     return _passed(float(weight[token, number]), f"number {number} of the vector of id {token}", (place,))
@@ -148,12 +149,13 @@ def _layer_norm(asked: Asked) -> Parts:
     vector = wide(inputs[unit[:-1]])
     x, mean, variance = float(vector[unit[-1]]), float(vector.mean()), float(vector.var())
     deviation = float(np.sqrt(variance + epsilon))
+    scaled = scale * (x - mean) / deviation
     steps = (
         Step("x", x),
         Step(f"\u2212 mean {mean:.6g} of the {len(vector)} numbers", x - mean),
         Step(f"÷ √(variance {variance:.6g} + {epsilon:g})", (x - mean) / deviation),
-        Step(f"\u00d7 scale {scale:.6g}", scale * (x - mean) / deviation),
-        Step(f"+ shift {shift:.6g}", scale * (x - mean) / deviation + shift),
+        Step(f"\u00d7 scale {scale:.6g}", scaled),
+        Step(f"+ shift {shift:.6g}", scaled + shift),
     )
     magnitude = (abs(x) + float(np.abs(vector).mean())) * abs(scale) / deviation + abs(shift)
     return Parts(steps[-1].value, magnitude, steps=steps, source=unit)
@@ -194,73 +196,62 @@ _GRU = ("reset gate r", "update gate z", "candidate g")
 
 
 def _lstm(asked: Asked) -> Parts:
-    (place, number), taken = asked.unit, asked.taken
-    inside = _sums(taken, number, 4, 0) + _sums(taken, number, 4, 1)
-    i, f, g, o = sigmoid(inside[0]), sigmoid(inside[1]), np.tanh(inside[2]), sigmoid(inside[3])
+    place, (of_inputs, of_state) = asked.unit[0], _gate_sums(asked, len(_LSTM))
+    sums = of_inputs + of_state
+    i, f, g, o = sigmoid(sums[0]), sigmoid(sums[1]), np.tanh(sums[2]), sigmoid(sums[3])
     before = memory = 0.0
     for t in range(place + 1):
         before, memory = memory, float(f[t] * memory + i[t] * g[t])
     value = float(o[place] * np.tanh(memory))
     steps = (
-        *_after(_LSTM, (i, f, g, o), place),
         Step("memory before", before),
         Step("memory s: f \u00d7 memory before + i \u00d7 g", memory),
         Step("state h: o \u00d7 tanh(s)", value),
     )
-    return _recurrent(asked, _LSTM, value, steps)
+    return _recurrent(asked, _LSTM, (i, f, g, o), value, steps)
 
 
 def _gru(asked: Asked) -> Parts:
-    (place, number), taken = asked.unit, asked.taken
-    of_inputs, of_state = _sums(taken, number, 3, 0), _sums(taken, number, 3, 1)
+    (place, number), (of_inputs, of_state) = asked.unit, _gate_sums(asked, len(_GRU))
     r, z = sigmoid(of_inputs[0] + of_state[0]), sigmoid(of_inputs[1] + of_state[1])
     g = np.tanh(of_inputs[2] + r * of_state[2])
-    before = float(_before(taken[5])[place, number])
+    before = float(one_later(wide(asked.taken[5])[None])[0, place, number])
     value = float((1 - z[place]) * g[place] + z[place] * before)
     steps = (
-        *_after(_GRU, (r, z, g), place),
         Step("state before", before),
         Step("state h: (1 \u2212 z) \u00d7 g + z \u00d7 state before", value),
     )
-    return _recurrent(asked, _GRU, value, steps)
+    return _recurrent(asked, _GRU, (r, z, g), value, steps)
 
 
-def _sums(taken: Sequence[np.ndarray], unit: int, gates: int, part: int) -> Float64[np.ndarray, "gate place"]:
-    """Weighted sums inside a unit's gates at every place: of the inputs (0), or of the states (1)."""
-    inputs, weights, biases = (taken[0], taken[5])[part], taken[1 + part], taken[3 + part]
-    rows = unit + np.arange(gates) * (len(weights) // gates)
-    seen = _before(inputs) if part else wide(inputs)
-    sums: np.ndarray = wide(weights[rows]) @ seen.T + biases[rows][:, None]
-    return sums
-
-
-def _before(states: np.ndarray) -> Float64[np.ndarray, "place units"]:
-    """States at the place before each, zeros at the first."""
-    return np.concatenate([np.zeros((1, states.shape[1])), wide(states[:-1])])
-
-
-def _after(names: tuple[str, ...], gates: Sequence[np.ndarray], place: int) -> list[Step]:
-    """Values of the gates: candidates go through tanh, the others through a sigmoid."""
-    return [
-        Step(f"{name}, after {'tanh' if name.startswith('candidate') else 'the sigmoid'}", float(gate[place]))
-        for name, gate in zip(names, gates, strict=True)
-    ]
-
-
-def _recurrent(asked: Asked, names: tuple[str, ...], value: float, steps: tuple[Step, ...]) -> Parts:
-    """A state with the sums inside each gate."""
+def _gate_sums(asked: Asked, gates: int) -> list[Float64[np.ndarray, "gate place"]]:
+    """Weighted sums inside a unit's gates at every place: of the inputs, and of the states before."""
     inputs, input_weight, state_weight, input_bias, state_bias, states = asked.taken
-    place, number = asked.unit
-    found = []
-    for gate, name in enumerate(names):
-        row = gate * (len(input_weight) // len(names)) + number
+    rows = asked.unit[1] + np.arange(gates) * (len(input_weight) // gates)
+    pairs = (inputs, input_weight, input_bias), (one_later(states[None])[0], state_weight, state_bias)
+    return [wide(weight[rows]) @ wide(seen).T + bias[rows][:, None] for seen, weight, bias in pairs]
+
+
+def _recurrent(
+    asked: Asked, names: Sequence[str], gates: Sequence[np.ndarray], value: float, steps: tuple[Step, ...]
+) -> Parts:
+    """A state with the sums inside each gate, and each gate after its function."""
+    inputs, input_weight, state_weight, input_bias, state_bias, states = asked.taken
+    (place, number), before = asked.unit, one_later(states[None])[0]
+    weighings, after = [], []
+    for at, (name, gate) in enumerate(zip(names, gates, strict=True)):
+        row = at * (len(input_weight) // len(names)) + number
         for where, seen, weight, bias in (
-            ("from the place", inputs[place], input_weight, input_bias),
-            ("from the states before", _before(states)[place], state_weight, state_bias),
+            ("from the place", inputs, input_weight, input_bias),
+            ("from the states before", before, state_weight, state_bias),
         ):
-            found.append(Weighing(f"{name}, {where}", wide(seen), wide(weight[row]), float(bias[row])))
-    magnitude = max(each.magnitude for each in found) + abs(value)
-    return Parts(value, magnitude, tuple(found), steps=steps)
+            weighings.append(
+                Weighing(f"{name}, {where}", wide(seen[place]), wide(weight[row]), float(bias[row]))
+            )
+        bent = "tanh" if name.startswith("candidate") else "the sigmoid"
+        after.append(Step(f"{name}, after {bent}", float(gate[place])))
+    magnitude = max(each.magnitude for each in weighings) + abs(value)
+    return Parts(value, magnitude, tuple(weighings), steps=(*after, *steps))
 
 
 # Networks that make images. A term of the bound is one number, and its steps are the sums that it is made of.
@@ -353,8 +344,8 @@ def _log_sum(powers: np.ndarray) -> float:
 
 _BY_HAND: dict[str, Callable[[Asked], Parts]] = {
     "layer-norm": _layer_norm,
-    "side-by-side": _beside,
-    "embedding": _looked_up,
+    "side-by-side": _concatenated,
+    "embedding": _embedded,
     "attention-weights": _attention_weight,
     "unit-length": _unit_length,
     "softmax": _softmax,

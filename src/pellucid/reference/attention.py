@@ -16,13 +16,13 @@ Source: Vaswani et al. 2017, "Attention is all you need", arXiv:1706.03762, eq. 
 import numpy as np
 from jaxtyping import Bool, Float
 
+Projected = Float[np.ndarray, "batch length thrice"]
+Weights = Float[np.ndarray, "batch heads length length"]
+Vectors = Float[np.ndarray, "batch length size"]
+Mask = Bool[np.ndarray, "batch length"]
 
-def attention_weights(
-    projected: Float[np.ndarray, "batch length thrice"],
-    places: Bool[np.ndarray, "batch length"],
-    *,
-    heads: int,
-) -> Float[np.ndarray, "batch heads length length"]:
+
+def attention_weights(projected: Projected, places: Mask, *, heads: int) -> Weights:
     r"""Weights of each head: $a_{hij} = \mathrm{softmax}_j (q_{hi} \cdot k_{hj} / \sqrt d)$.
 
     `projected`: $q$, $k$ and $v$ side by side, the heads one after the other within each; `places`: $T$;
@@ -39,12 +39,8 @@ def attention_weights(
 
 
 def attention_weights_backward(
-    gradient: Float[np.ndarray, "batch heads length length"],
-    projected: Float[np.ndarray, "batch length thrice"],
-    places: Bool[np.ndarray, "batch length"],
-    *,
-    heads: int,
-) -> tuple[Float[np.ndarray, "batch length thrice"], None]:
+    gradient: Weights, projected: Projected, places: Mask, *, heads: int
+) -> tuple[Projected, None]:
     r"""Gradient of `attention_weights`: that of a softmax, then that of each product.
 
     $$\bar s_{hij} = a_{hij} \Bigl(\bar a_{hij} - \sum_l \bar a_{hil} a_{hil}\Bigr), \quad
@@ -62,10 +58,7 @@ def attention_weights_backward(
     return _beside(of_query, of_key, np.zeros_like(value)), None
 
 
-def attention(
-    projected: Float[np.ndarray, "batch length thrice"],
-    weights: Float[np.ndarray, "batch heads length length"],
-) -> Float[np.ndarray, "batch length size"]:
+def attention(projected: Projected, weights: Weights) -> Vectors:
     r"""Values mixed by the weights: $y_{hic} = \sum_j a_{hij} v_{hjc}$.
 
     `projected`: $q$, $k$ and $v$ side by side; `weights`: $a$, 0 at padding; result: $y$, the heads side by
@@ -78,10 +71,8 @@ def attention(
 
 
 def attention_backward(
-    gradient: Float[np.ndarray, "batch length size"],
-    projected: Float[np.ndarray, "batch length thrice"],
-    weights: Float[np.ndarray, "batch heads length length"],
-) -> tuple[Float[np.ndarray, "batch length thrice"], Float[np.ndarray, "batch heads length length"]]:
+    gradient: Vectors, projected: Projected, weights: Weights
+) -> tuple[Projected, Weights]:
     r"""Gradients of `attention`: of the values that are mixed, and of the weights that mix them.
 
     $$\bar v_{hjc} = \sum_i a_{hij} \bar y_{hic}, \quad \bar a_{hij} = \sum_c \bar y_{hic} v_{hjc}$$
@@ -96,9 +87,7 @@ def attention_backward(
     return _beside(np.zeros_like(query), np.zeros_like(key), of_value), of_weights
 
 
-def parts(
-    projected: Float[np.ndarray, "batch length thrice"], heads: int
-) -> tuple[Float[np.ndarray, "batch heads length size"], ...]:
+def parts(projected: Projected, heads: int) -> tuple[Float[np.ndarray, "batch heads length size"], ...]:
     """Queries, keys and values of each head.
 
     `projected`: all side by side; `heads`: how many; result: $q$, $k$ and $v$.

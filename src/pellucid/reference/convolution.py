@@ -71,16 +71,24 @@ import numpy as np
 from jaxtyping import Float
 from numpy.lib.stride_tricks import sliding_window_view
 
+Images = Float[np.ndarray, "batch channel height width"]
+Windows = Float[np.ndarray, "batch channel rows columns window_height window_width"]
+Kernels = Float[np.ndarray, "filter channel_of_group kernel_height kernel_width"]
+Maps = Float[np.ndarray, "batch filter rows columns"]
+Bias = Float[np.ndarray, " filter"]
+SmallMaps = Float[np.ndarray, "batch channel rows columns"]
+TransposedKernels = Float[np.ndarray, "channel filter kernel_height kernel_width"]
+LargeMaps = Float[np.ndarray, "batch filter height width"]
+Vectors = Float[np.ndarray, "batch length size"]
+Kernels1d = Float[np.ndarray, "filter size kernel"]
+Sequences = Float[np.ndarray, "batch length filter"]
+
 Pair = tuple[int, int]
 
 
 def patches(
-    inputs: Float[np.ndarray, "batch channel height width"],
-    window: Pair,
-    stride: Pair,
-    padding: Pair = (0, 0),
-    padding_after: Pair | None = None,
-) -> Float[np.ndarray, "batch channel rows columns window_height window_width"]:
+    inputs: Images, window: Pair, stride: Pair, padding: Pair = (0, 0), padding_after: Pair | None = None
+) -> Windows:
     """Cut out what a window sees at each of its places.
 
     `inputs`: $x$; `window`: height and width in pixels; `stride`: pixels from one place to the next,
@@ -97,17 +105,12 @@ def patches(
 
 
 def overlaid(
-    parts: Float[np.ndarray, "batch channel rows columns window_height window_width"],
-    size: Pair,
-    stride: Pair,
-    padding: Pair = (0, 0),
-    padding_after: Pair | None = None,
-) -> Float[np.ndarray, "batch channel height width"]:
+    parts: Windows, size: Pair, stride: Pair, padding: Pair = (0, 0), padding_after: Pair | None = None
+) -> Images:
     """Add up, at each pixel of an image, the values that patches hold for it.
 
-    `parts`: one value for each pixel of each patch; `size`: height and width of the image; `stride`: as for
-    `patches`; `padding`: as for `patches`; what falls beyond the edge is dropped; `padding_after`: likewise;
-    result: the sums.
+    `parts`: one value for each pixel of each patch; `size`: height and width of the image; the others as for
+    `patches`; what falls beyond the edge is dropped.
 
     Source: Goodfellow et al. 2016, eq. 9.13, where it is the gradient of a convolution's inputs.
     """
@@ -121,15 +124,15 @@ def overlaid(
 
 
 def convolution(
-    inputs: Float[np.ndarray, "batch channel height width"],
-    weight: Float[np.ndarray, "filter channel_of_group kernel_height kernel_width"],
-    bias: Float[np.ndarray, " filter"] | None = None,
+    inputs: Images,
+    weight: Kernels,
+    bias: Bias | None = None,
     *,
     stride: Pair = (1, 1),
     padding: Pair = (0, 0),
     padding_after: Pair | None = None,
     groups: int = 1,
-) -> Float[np.ndarray, "batch filter rows columns"]:
+) -> Maps:
     r"""Weigh each patch: $y_{norc} = b_o + \sum_{ikl} W_{oikl} P_{nirckl}$.
 
     `inputs`: $x$; `weight`: $W$; `bias`: $b$, or `None` for zeros; `stride`: $s, s'$; `padding`: $p, p'$;
@@ -148,25 +151,20 @@ def convolution(
 
 
 def convolution_backward(
-    gradient: Float[np.ndarray, "batch filter rows columns"],
-    inputs: Float[np.ndarray, "batch channel height width"],
-    weight: Float[np.ndarray, "filter channel_of_group kernel_height kernel_width"],
-    bias: Float[np.ndarray, " filter"] | None = None,
+    gradient: Maps,
+    inputs: Images,
+    weight: Kernels,
+    bias: Bias | None = None,
     *,
     stride: Pair = (1, 1),
     padding: Pair = (0, 0),
     padding_after: Pair | None = None,
     groups: int = 1,
-) -> tuple[
-    Float[np.ndarray, "batch channel height width"],
-    Float[np.ndarray, "filter channel_of_group kernel_height kernel_width"],
-    Float[np.ndarray, " filter"],
-]:
+) -> tuple[Images, Kernels, Bias]:
     r"""Gradients of `convolution`, as at the top of this file.
 
     Source: Goodfellow et al. 2016, eq. 9.11 and 9.13.
     """
-    del bias
     seen = patches(inputs, _kernel(weight), stride, padding, padding_after)
     if groups == 1:
         of_weight = np.einsum("norc,nirckl->oikl", gradient, seen, optimize=True)
@@ -190,14 +188,14 @@ def _kernel(weight: np.ndarray) -> Pair:
 
 
 def transposed_convolution(
-    inputs: Float[np.ndarray, "batch channel rows columns"],
-    weight: Float[np.ndarray, "channel filter kernel_height kernel_width"],
-    bias: Float[np.ndarray, " filter"] | None = None,
+    inputs: SmallMaps,
+    weight: TransposedKernels,
+    bias: Bias | None = None,
     *,
     stride: Pair = (1, 1),
     padding: Pair = (0, 0),
     more: Pair = (0, 0),
-) -> Float[np.ndarray, "batch filter height width"]:
+) -> LargeMaps:
     r"""Lay weighed kernels over one another: the first formula at the top of this file.
 
     `inputs`: $x$; `weight`: $W$; `bias`: $b$, or `None` for zeros; `stride`: $s, s'$; `padding`: $p, p'$;
@@ -212,24 +210,19 @@ def transposed_convolution(
 
 
 def transposed_convolution_backward(
-    gradient: Float[np.ndarray, "batch filter height width"],
-    inputs: Float[np.ndarray, "batch channel rows columns"],
-    weight: Float[np.ndarray, "channel filter kernel_height kernel_width"],
-    bias: Float[np.ndarray, " filter"] | None = None,
+    gradient: LargeMaps,
+    inputs: SmallMaps,
+    weight: TransposedKernels,
+    bias: Bias | None = None,
     *,
     stride: Pair = (1, 1),
     padding: Pair = (0, 0),
     more: Pair = (0, 0),
-) -> tuple[
-    Float[np.ndarray, "batch channel rows columns"],
-    Float[np.ndarray, "channel filter kernel_height kernel_width"],
-    Float[np.ndarray, " filter"],
-]:
+) -> tuple[SmallMaps, TransposedKernels, Bias]:
     r"""Gradients of `transposed_convolution`, as at the top of this file.
 
     Source: the transpose of the formulas of `convolution`.
     """
-    del bias, more
     rows, columns = inputs.shape[2], inputs.shape[3]
     seen = patches(gradient, _kernel(weight), stride, padding)[:, :, :rows, :columns]
     of_inputs = np.einsum("norckl,iokl->nirc", seen, weight, optimize=True)
@@ -246,11 +239,7 @@ def _size(rows: Pair, kernel: Pair, stride: Pair, padding: Pair, more: Pair) -> 
     return height, width
 
 
-def conv1d(
-    vectors: Float[np.ndarray, "batch length size"],
-    weight: Float[np.ndarray, "filter size kernel"],
-    bias: Float[np.ndarray, " filter"],
-) -> Float[np.ndarray, "batch length filter"]:
+def conv1d(vectors: Vectors, weight: Kernels1d, bias: Bias) -> Sequences:
     r"""Weigh each place with its neighbours: $y_{nto} = b_o + \sum_{ik} W_{oik} P_{ntik}$.
 
     `vectors`: $x$; `weight`: $W$; `bias`: $b$.
@@ -263,15 +252,8 @@ def conv1d(
 
 
 def conv1d_backward(
-    gradient: Float[np.ndarray, "batch length filter"],
-    vectors: Float[np.ndarray, "batch length size"],
-    weight: Float[np.ndarray, "filter size kernel"],
-    bias: Float[np.ndarray, " filter"],
-) -> tuple[
-    Float[np.ndarray, "batch length size"],
-    Float[np.ndarray, "filter size kernel"],
-    Float[np.ndarray, " filter"],
-]:
+    gradient: Sequences, vectors: Vectors, weight: Kernels1d, bias: Bias
+) -> tuple[Vectors, Kernels1d, Bias]:
     r"""Gradients of `conv1d`.
 
     $$\bar W_{oik} = \sum_n \sum_t \bar y_{nto} P_{ntik}, \quad
@@ -280,7 +262,6 @@ def conv1d_backward(
 
     Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", eq. 9.11 and 9.13.
     """
-    del bias
     (batch, length, size), kernel = vectors.shape, weight.shape[2]
     of_weight = np.einsum("nto,ntik->oik", gradient, _seen(vectors, kernel), optimize=True)
     before, after = _beyond(kernel)

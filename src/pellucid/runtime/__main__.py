@@ -98,13 +98,13 @@ def _run(arguments: argparse.Namespace) -> int:
     require_input(arguments.inputs, arguments.text)
     check_ending(arguments.out)
     model = load(arguments.model, arguments.threads)
-    wishes = PredictOptions(
+    options = PredictOptions(
         max_error=arguments.max_error,
         costs=arguments.costs,
         sets=arguments.sets,
         probabilities=arguments.probabilities,
     )
-    decisions = Decisions(model, wishes, arguments.model)
+    decisions = Decisions(model, options, arguments.model)
     for sentence in decisions.announcement():
         sys.stderr.write(f"{_plain(sentence)}\n")
     given = {"input_column": arguments.input_column, "encoding": arguments.encoding}

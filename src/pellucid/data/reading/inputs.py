@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from pellucid.data.images.decoding_threads import quiet_pillow
+from pellucid.data.images.decoding import quiet_pillow
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.raw_texts import TextWriter
 from pellucid.data.reading.input_places import Cell, Input, open_places

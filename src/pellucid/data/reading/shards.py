@@ -32,8 +32,7 @@ from pellucid.data.data_files import TEXT_KIND, File, Stored, contents, ends_lik
 from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
 from pellucid.data.reading.input_values import packed_column, read_texts, with_only_label
 from pellucid.data.reading.labelled_tables import RowReader, joined, list_table
-from pellucid.data.tables.columns import choose_columns
-from pellucid.data.tables.csv_tables import LABEL_NAMES
+from pellucid.data.tables.columns import LABEL_NAMES, choose_columns
 from pellucid.data.tables.table import Block, Table
 from pellucid.data.trees import PackedFolder, suffix_of, walk
 from pellucid.data.wording import count_of, quoted, some_quoted

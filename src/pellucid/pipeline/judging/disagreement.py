@@ -129,20 +129,16 @@ def contradiction(
                 p_value = mcnemar(int((ahead > 0).sum()), int((ahead < 0).sum()))
             else:
                 p_value = float(flip_p_values(ahead[:, None], seed, groups)[0])
-            found.append(
-                (name, key, _lead(key, terms[name].mean(), terms[recommended].mean()), p_value, terms)
-            )
-    if not found:
-        return None
-    counted = holm([p_value for *_, p_value, _ in found])
+            found.append((name, key, _lead(key, terms[name].mean(), terms[recommended].mean()), p_value))
+    counted = holm([p_value for *_, p_value in found]) if found else []
     clear = [
-        (p_value, -ahead, name, key, terms)
-        for (name, key, ahead, _, terms), p_value in zip(found, counted, strict=True)
-        if ahead >= METRICS[key].matters and p_value <= LEVEL
+        (p_value, -lead, name, key)
+        for (name, key, lead, _), p_value in zip(found, counted, strict=True)
+        if lead >= METRICS[key].matters and p_value <= LEVEL
     ]
     if not clear:
         return None
-    p_value, _, name, key, terms = min(clear, key=lambda each: each[:4])
+    p_value, _, name, key = min(clear)
     answers = (tested[each].answers for each in (name, recommended))
     value, of_recommended = (metric_value(METRICS[key], labels, each) for each in answers)
     return {

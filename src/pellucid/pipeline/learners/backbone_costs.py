@@ -14,7 +14,7 @@ from jaxtyping import Int64
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
-from pellucid.pipeline.learners.backbone_choice import BackboneLimits, Choice
+from pellucid.pipeline.learners.backbone_choice import BackboneChoice, BackboneLimits
 from pellucid.pipeline.learners.evaluation_budget import (
     Folds,
     most_detector_examples,
@@ -40,12 +40,12 @@ _WORDS = "word-vectors"
 _LIKE, _COST_OF_STEP = "text-cnn", 4
 
 
-def is_tuned(settings: Settings, choice: Choice) -> bool:
-    """Say whether tuning is tried at all.
+def is_tuned(settings: Settings, choice: BackboneChoice) -> bool:
+    """True where tuning is tried at all.
 
     It needs layers that can be trained further, a preset that spends something on it, and room within a time
-    limit. A sentence encoder takes minutes for it and rarely gains: there it is tried
-    with the preset `best`, or where the encoder and the epochs were asked for.
+    limit. A sentence encoder takes minutes for it and rarely gains: there it is tried with the preset `best`,
+    or where the encoder and the epochs were asked for.
     """
     is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and choice.config.name != _WORDS
     is_meant = choice.is_asked_for and settings.epochs is not None
@@ -97,7 +97,7 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
     )
 
 
-# Share of the time that is planned; the rest is for a busy machine.
+# Share of the time that is planned; the rest is for a busy machine (`benchmarks/backbones.py`).
 _MARGIN = 0.88
 _WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
 _LEAST, _LEAST_PER_CLASS = 40, 4
@@ -149,7 +149,7 @@ class BackboneCost(NamedTuple):
 class Measured:
     """A backbone whose cost was measured, to be cut down to its share of a time limit."""
 
-    choice: Choice
+    choice: BackboneChoice
     cost: BackboneCost  # on this machine
     material: Dataset  # what it learns from
     settings: Settings
@@ -174,15 +174,11 @@ class Measured:
             "smaller backbone"
         )
 
-    def within(self, seconds: float) -> Choice | None:
+    def within(self, seconds: float) -> BackboneChoice | None:
         """Let it learn from what fits into a time; one that was asked for gets a part in any case."""
         limits = self.cost.within(max(seconds, self.least) if self.choice.is_asked_for else seconds)
         if limits is None:
             return None
-        return self.choice.within(limits, self.material, self.settings.seed, self._reason(limits))
-
-    def _reason(self, limits: BackboneLimits) -> str:
-        """Sentence on why it takes part, and what the limit leaves out."""
         lacks = []
         if limits.train < len(self.choice.train):
             lacks.append(
@@ -191,20 +187,13 @@ class Measured:
             )
         if self.cost.tuning and not limits.is_tuned:
             lacks.append("fine-tuning is left out")
-        if not lacks:
-            return self.choice.reason
-        return f"{self.choice.reason} Within {self.settings.time_limit}, {', and '.join(lacks)}."
+        reason = self.choice.reason
+        if lacks:
+            reason = f"{reason} Within {self.settings.time_limit}, {', and '.join(lacks)}."
+        return self.choice.within(limits, self.material, self.settings.seed, reason)
 
 
-def left_out(choice: Choice, settings: Settings) -> str:
-    """Sentence on why a backbone that is installed takes no part under a time limit."""
-    return (
-        f"{choice.name}, which is installed, is left out: the features of enough examples would not fit into "
-        f"its share of {settings.time_limit}."
-    )
-
-
-def is_hopeless(choice: Choice, material: Dataset, test: int, seconds: float) -> bool:
+def is_hopeless(choice: BackboneChoice, material: Dataset, test: int, seconds: float) -> bool:
     """True where by counts the features of enough examples would not fit, so that nothing is even loaded.
 
     Few training examples are assumed. The library of an image network takes seconds to load.
@@ -216,7 +205,7 @@ def is_hopeless(choice: Choice, material: Dataset, test: int, seconds: float) ->
 
 
 def measured(
-    choice: Choice,
+    choice: BackboneChoice,
     material: Dataset,
     settings: Settings,
     test: int = 0,

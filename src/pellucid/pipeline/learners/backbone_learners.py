@@ -17,7 +17,7 @@ from pellucid.classical.search import score
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.networks import HeadAlone, Network, describe
-from pellucid.pipeline.learners.backbone_choice import Choice, chosen
+from pellucid.pipeline.learners.backbone_choice import BackboneChoice, chosen
 from pellucid.pipeline.learners.backbone_costs import (
     SECONDS_A_VALUE,
     is_tuned,
@@ -51,7 +51,7 @@ _SECONDS = 1.0
 class Built:
     """Models on a backbone."""
 
-    choice: Choice
+    choice: BackboneChoice
     network: Network  # the same as layers, the head trained on frozen features
     prepared: Prepared  # what its layers read
     features: Features  # of every example that models on the frozen network are asked about
@@ -73,15 +73,14 @@ def looked_at_once(network: Network, prepared: Prepared, material: Dataset, thre
 class FrozenLearner:
     """The models on the frozen features of a pretrained backbone."""
 
-    choice: Choice  # the backbone, with what a time limit left it
+    choice: BackboneChoice  # the backbone, with what a time limit left it
     settings: Settings
     # computes features, of the training and validation examples at least; by default of these
     look: Callable[[Network, Prepared, Dataset, int], Features] = looked_at_once
     # simple models by name, whose set-ups are taken; by default they are compared
     known: Mapping[str, Candidate] | None = None
-    stages: Stages = field(
-        default_factory=partial(Stages, quiet=True)
-    )  # shows what is done; by default nowhere
+    # shows what is done; by default nowhere
+    stages: Stages = field(default_factory=partial(Stages, quiet=True))
 
     @property
     def name(self) -> str:
@@ -115,9 +114,8 @@ class FrozenLearner:
         train, began = prepared.examples.train, time.perf_counter()
         features = self.look(network, prepared, material, choose_threads(settings))
         seconds = (time.perf_counter() - began) * len(train) / len(features.positions)
-        with self.stages.stage(
-            f"training a head and simple models on the features of {choice.name}"
-        ) as stage:
+        what = f"a head and simple models on the features of {choice.name}"
+        with self.stages.stage(f"training {what}") as stage:
             head = self._head(network, prepared, features, material)
             below = dataclasses.replace(head, train_seconds=0.0)
             simple = simple_models(below, train, material, settings, self.known)
