@@ -34,11 +34,7 @@ def digits(train=400):
     images = (data.images * 255 / 16).astype(np.uint8)[..., np.newaxis]
     order = np.random.default_rng(0).permutation(len(images))
     lesson = TrainingSet(
-        images,
-        data.target.astype(np.int64),
-        np.sort(order[:train]),
-        np.sort(order[train : train + 150]),
-        10,
+        images, data.target.astype(np.int64), np.sort(order[:train]), np.sort(order[train : train + 150]), 10
     )
     return lesson, order[train + 150 :]
 
@@ -259,8 +255,7 @@ def test_machine_answers_as_scikit_learn_does(many):
 
 
 @pytest.mark.parametrize(
-    ("name", "estimator"),
-    [("ridge", Ridge), ("svm", SVR), ("random-forest", RandomForestRegressor)],
+    ("name", "estimator"), [("ridge", Ridge), ("svm", SVR), ("random-forest", RandomForestRegressor)]
 )
 def test_numbers_are_those_of_scikit_learn(monkeypatch, name, estimator):
     models = spied(monkeypatch, estimator)

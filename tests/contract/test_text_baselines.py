@@ -75,11 +75,7 @@ def asked(fitted, texts):
 
 @every_baseline
 def test_same_lesson_same_model_whatever_the_threads_and_the_store(name):
-    models = [
-        fit(name, lesson()),
-        fit(name, lesson(keep=list)),
-        fit(name, lesson(classes=3), threads=2),
-    ]
+    models = [fit(name, lesson()), fit(name, lesson(keep=list)), fit(name, lesson(classes=3), threads=2)]
     assert models[0].predictor.arrays()
     for other in models[1:]:
         assert other.configurations == models[0].configurations

@@ -34,7 +34,7 @@ def test_every_size_comes_back_at_its_size(shape):
     assert network.features(images).shape == (6, network.latent)
 
 
-@pytest.mark.parametrize(("number", "activation"), enumerate(ACTIVATIONS))
+@pytest.mark.parametrize(("number", "activation"), list(enumerate(ACTIVATIONS)))
 def test_the_bound_has_a_gradient_for_every_trainable_parameter(number, activation):
     given = {"activation": activation, "batch_norm": number % 2 == 0}
     network, images, labels = started((3, 16, 16), (1, 3)[number // 2 % 2], **given)

@@ -29,8 +29,7 @@ def processor(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("features", "chosen"),
-    [({}, "fp32"), ({"avx512_bf16": True}, "bf16"), ({"amx": True}, "bf16")],
+    ("features", "chosen"), [({}, "fp32"), ({"avx512_bf16": True}, "bf16"), ({"amx": True}, "bf16")]
 )
 def test_precision_is_what_was_asked_for_else_by_capability(processor, features, chosen):
     processor(**features)

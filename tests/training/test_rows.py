@@ -7,6 +7,7 @@ from torch import nn
 
 from pellucid.networks.text_layers import EmbeddingBag, SumOfRows
 from pellucid.reference.optimisers import Memory, Numbers, adam
+from pellucid.training import optimisers
 from pellucid.training.optimisers import BETAS, SHARE, build_optimizer
 from training.sessions import first_batch, step_of
 
@@ -33,8 +34,9 @@ def test_the_sparse_gradient_is_that_of_the_whole_table():
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw"])
-def test_steps_by_rows_are_those_of_adam_without_momentum(begin, name):
-    """More than a thousand steps, in which what is kept is brought to its true size twice."""
+def test_steps_by_rows_are_those_of_adam_without_momentum(begin, monkeypatch, name):
+    """In these steps what is kept is brought to its true size twice."""
+    monkeypatch.setattr(optimisers, "_SPAN", 50)
     recipe = begin(optimizer=name, model="mlp", weight_decay=0.0).batches.recipe
     draws = np.random.default_rng(3)
     layer = EmbeddingBag((0, ROWS), UNITS).double().train()
@@ -43,7 +45,7 @@ def test_steps_by_rows_are_those_of_adam_without_momentum(begin, name):
     optimizer = build_optimizer(layer, recipe)
     assert layer.by_rows
     expected, memory = layer.weight.detach().numpy().copy(), Memory()
-    for step in range(1_100):
+    for step in range(110):
         ids, outer = drawn_ids(draws)[: 1 + step % 4], draws.normal(size=UNITS)
         rate = 0.01 / (1 + step % 3)
         for group in optimizer.param_groups:

@@ -18,10 +18,9 @@ def test_a_limit_becomes_a_number_of_steps_that_keeps_it(begin):
     assert recipe.epochs == -(-recipe.total_steps // session.batches.per_epoch)
     session.run()
     assert session.state.step == recipe.total_steps
-    assert (
-        session.state.history[-1]["learning_rate"] < 0.05 * recipe.learning_rate
-    )  # few steps fit on a busy machine
-    assert time.monotonic() - began < 6.0  # twice the limit: other tests run beside this one
+    # However few steps fit on a busy machine, the schedule is run to its end.
+    assert session.state.history[-1]["learning_rate"] < recipe.learning_rate / recipe.total_steps
+    assert time.monotonic() - began < 6.0  # twice the limit: other tests run at the same time
 
 
 def test_measuring_leaves_the_network_as_it_was(begin):
