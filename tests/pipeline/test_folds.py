@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import pellucid
+from data.made import listing_of
 from pellucid.data import prepare
-from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.errors import DataError, UsageError
 from pellucid.pipeline.comparing.standings import scores_of_folds
 from pellucid.pipeline.judging.refitting import FoldTrainings, judged_by_folds
@@ -31,16 +31,9 @@ def dataset_of(*, numbers: bool = False, shuffled: bool = False, count: int = CO
     pixels, labels = pixels[:count], labels[:count]
     if shuffled:
         labels = np.random.default_rng(3).permutation(labels)
-    listing = Listing(
-        place="digits",
-        form="arrays",
-        sources=[f"digits:{row}" for row in range(count)],
-        labels=[str(label) for label in labels],
-        splits=[UNDECIDED] * count,
-        groups=[""] * count,
-        pixels=pixels,
-        values=pixels.mean(axis=(1, 2, 3), dtype=np.float64) if numbers else None,
-    )
+    listing = listing_of([str(label) for label in labels], pixels=pixels)
+    values = pixels.mean(axis=(1, 2, 3), dtype=np.float64) if numbers else None
+    listing = dataclasses.replace(listing, values=values)
     return prepare(listing, SETTINGS)[0]
 
 
@@ -51,10 +44,10 @@ def of_classical(dataset, folder, names, **changes):
     learning = folds.learning
     candidates = [ClassicalLearner(name, settings).fit(learning)[0] for name in names]
     lesson = TrainingSets().of
-    kinds = [FoldTrainings(learner_at_setup(each, settings, lesson)) for each in candidates]
+    trainings = [FoldTrainings(learner_at_setup(each, settings, lesson)) for each in candidates]
     place = RunFolder(folder)
     context = RunContext(place, folds.learning, settings, Stages(quiet=True), Journal(place))
-    return judged_by_folds(kinds, candidates, folds, context)[0], folds
+    return judged_by_folds(trainings, candidates, folds, context)[0], folds
 
 
 def test_every_example_that_is_not_for_the_test_is_judged_once(tmp_path):

@@ -44,7 +44,7 @@ from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS, VALUES
 
 
 class Parts(NamedTuple):
-    """Parts of a model beside its description; each `None` where there is none."""
+    """Parts of a model beside its description."""
 
     network: Network | None = None
     predictor: Predictor | None = None
@@ -69,10 +69,7 @@ def parts_of(model: Model) -> Parts:
 
 
 def vector_length(model: Model) -> int | None:
-    """Length of the feature vectors that a model takes.
-
-    0 where any number will do; `None` where no vectors are taken.
-    """
+    """Length of the feature vectors that a model takes; 0 where any will do, `None` where none are taken."""
     if isinstance(model, FeatureModel):
         return model.features
     return model.length if isinstance(model, ClassicalModel) and model.input_kind is VALUES else None
@@ -175,6 +172,7 @@ def _described(
 # The model card: what a model is, in words, beside the model.
 
 _CLASSES_SHOWN = 50
+_COLOURS = {1: "grey", 3: "colour"}
 _FEATURES = {
     "pixels": "pixels",
     "hog": "histograms of oriented gradients (HOG)",
@@ -242,11 +240,7 @@ def _input(model: Model) -> str:
     if image is None:
         length = vector_length(model)
         return f"a vector of {length:,} numbers" if length else "a vector of numbers, of any length"
-    return f"one image, brought to {image.height} x {image.width} pixels, {_colours(image.channels)}"
-
-
-def _colours(channels: int) -> str:
-    return "grey" if channels == 1 else "colour"
+    return f"one image, brought to {image.height} x {image.width} pixels, {_COLOURS[image.channels]}"
 
 
 def _features(model: Model) -> dict[str, str]:
@@ -279,7 +273,7 @@ def _output(model: Model) -> dict[str, str]:
     """What comes out; of a generator also what images are made of, and how far their grey levels spread."""
     if isinstance(model, Generator):
         height, width, channels = model.shape
-        found = {"output": f"new images of {height} x {width} pixels, {_colours(channels)}"}
+        found = {"output": f"new images of {height} x {width} pixels, {_COLOURS[channels]}"}
         if isinstance(model, AdversarialModel):
             found["made of"] = f"{model.network.latent:,} noise values, by the averaged generator"
         elif isinstance(model, AutoencoderModel):
