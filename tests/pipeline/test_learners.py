@@ -45,7 +45,8 @@ def given(name, photos, tmp_path):
     more = dict(LEARNERS[name])
     if "backbone" not in more:
         return Settings(**more), MATERIAL
-    return Settings(**more, weights=str(tiny_weights(tmp_path))), photos
+    few = dataclasses.replace(photos, train=photos.train[::2])
+    return Settings(**more, weights=str(tiny_weights(tmp_path))), few
 
 
 @pytest.mark.parametrize("name", LEARNERS)

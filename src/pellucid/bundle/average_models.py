@@ -32,8 +32,8 @@ class AverageMember(NamedTuple):
 class AverageModel(Model):
     """Images or texts in; the weighted mean of the members' probabilities, or of their numbers, out.
 
-    What is novel to the member of the most weight, which stands first, is novel to the average. Members that
-    look at an input in the same way, as those on one network do, look at it once.
+    What is novel to the member of the most weight, which comes first, is novel to the average. Members that
+    see an input in the same way, as those on one network do, compute that once.
 
     A `ValueError` where there are not two to five members of different names that take the same inputs and
     know the same classes, or the temperature is out of bounds.
@@ -41,7 +41,7 @@ class AverageModel(Model):
 
     members: tuple[AverageMember, ...]
     weights: tuple[int, ...]  # of the members, in their order
-    heaviest: AverageMember  # of equals the one that stands first
+    heaviest: AverageMember  # of equals the first
     # places of members that see the same of an input, a network before what is built on it
     groups: list[list[int]]
     has_hidden_layer = False  # its members have none in common

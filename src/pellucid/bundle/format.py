@@ -151,7 +151,7 @@ class EncodingPlan(Saved):
         return self.kind not in kinds and self.settings.get("tokens") != BYTE
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as JSON values: the kind, and every setting beside it."""
+        """The plan as JSON values: the kind and every setting."""
         return {"kind": self.kind, **self.settings}
 
 
@@ -200,11 +200,11 @@ class Description(Saved):
 
     format: Annotated[int, OneOf((FORMAT,))] = FORMAT
     kind: Annotated[str, OneOf(tuple(KINDS))]
-    architecture: NetworkConfig | None  # None in a classical model that stands on no network
+    architecture: NetworkConfig | None  # None in a classical model that uses no network
     predictor: PredictorPlan | None  # None in a network
     features: str | None  # what a classical model sees; None in a network
     # how an image becomes pixels or a text numbers; None in a model of feature vectors, in one of texts that
-    # looks at none, and in an average of texts
+    # takes none, and in an average of texts
     preprocessing: Annotated[Preprocessing | EncodingPlan | None, Read(_read_preprocessing)]
     # numbers in a feature vector, 0 where any will do; None in other models
     length: Annotated[int, Whole(0, MOST_FEATURES)] | None
@@ -235,7 +235,7 @@ class Description(Saved):
         return KINDS[self.kind]
 
     def __post_init__(self) -> None:
-        """Require what a model of the kind has, and parts that speak of the same inputs and outputs."""
+        """Require what a model of the kind has, and parts of the same inputs and outputs."""
         kind = self.is_of
         network = not kind.is_average and (not kind.is_classical or self.features == HIDDEN)
         self._require("predictor", kind.is_classical)
@@ -386,7 +386,7 @@ _HEADER_LIMIT = 16 << 20
 
 
 def forms_of(tensors: Mapping[str, Tensor]) -> Forms:
-    """Type, as NumPy and torch call it, and shape of tensors, which may stand on the meta device."""
+    """Type, as NumPy and torch call it, and shape of tensors, which may be on the meta device."""
     return {
         name: (str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
         for name, tensor in tensors.items()
@@ -396,7 +396,7 @@ def forms_of(tensors: Mapping[str, Tensor]) -> Forms:
 def pack(tensors: Mapping[str, Tensor]) -> bytes:
     """Write tensors as safetensors, so that equal tensors give equal bytes.
 
-    They may stand on any device and in any memory layout; the file holds no metadata.
+    They may be on any device and in any memory layout; the file holds no metadata.
     """
     plain = {name: tensors[name].detach().cpu().contiguous().clone() for name in sorted(tensors)}
     return safetensors.torch.save(plain)

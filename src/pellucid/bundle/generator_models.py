@@ -24,8 +24,8 @@ _BLOCK = 256
 class Generator(Model):
     """A model that makes images: uint8 (count, height, width, channels), of the size it was trained on.
 
-    There are no `classes` where images had no labels. A `ValueError` where the network tells apart more or
-    fewer classes. A detector looks at nothing, unless there is an encoder.
+    There are no `classes` where images had no labels. A `ValueError` where the network has more or
+    fewer classes. A detector takes nothing, unless there is an encoder.
     """
 
     input_kind = IMAGES
@@ -135,7 +135,7 @@ class Bound(NamedTuple):
 class AutoencoderModel(Generator):
     """A variational autoencoder that makes images, reconstructs them and says how likely they are.
 
-    A detector looks at the encoder's last hidden layer: a description of the image, whose length tells as
+    A detector takes the encoder's last hidden layer: a description of the image, whose length matters as
     much as its direction.
     """
 

@@ -1,4 +1,4 @@
-"""Held-out answers, kept beside the weights of a model, without PyTorch.
+"""Held-out answers, kept with the weights of a model, without PyTorch.
 
 Those about validation examples give the thresholds of what is promised; those about test examples check them.
 """

@@ -148,12 +148,12 @@ class Model:
 
     input_kind: InputKind
     preprocessing: Preprocessing | None  # how an image of any size becomes pixels; None without images
-    # from texts to numbers, each once; none where no texts are taken or the model looks at nothing
+    # from texts to numbers, each once; none where no texts are taken or the model has no inputs
     encoders: tuple[Encoder | Tfidf, ...] = ()
     classes: tuple[str, ...]  # in the order of the probabilities; none where a number is predicted
     temperature: float  # of the probabilities, 0.01 to 100; 1 leaves them as they are
     has_hidden_layer: bool = True  # whether `transform` has values to give
-    columns_seen: int = 0  # features that a detector looks at; 0 where the model looks at nothing
+    columns_seen: int = 0  # features that a detector takes; 0 where the model has no inputs
     sort_seen: FeatureKind  # of these features
     sees_through: Hashable  # cache key of these features: equal for models that see the same of an input
     detector: Detector | None = None  # of inputs that are unlike the training data
@@ -245,7 +245,7 @@ class Model:
     def with_held_out(self: Own, held_out: HeldOut | None) -> Own:
         """The same model with other held-out answers, or `None`.
 
-        Raises: `ValueError` if they speak of other classes, or of a novelty that the model cannot tell.
+        Raises: `ValueError` if they are of other classes, or have a novelty that the model does not measure.
         """
         if held_out is not None:
             width = held_out.said.shape[1] if held_out.said.ndim == 2 else 0

@@ -64,7 +64,7 @@ class OnNetwork(Model):
         return finite_answers(self._asked(inputs, self.network.features))
 
     def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
-        """The last hidden layer, which a detector looks at; a `DataError` as for `transform`."""
+        """The last hidden layer, which a detector takes; a `DataError` as for `transform`."""
         return self.transform(inputs)
 
     def answer(self, inputs: Inputs) -> Answers:
@@ -151,9 +151,9 @@ class ImageModel(OnNetwork):
 class TextModel(OnNetwork):
     """Texts in, any number of them; `encoder` turns them into the ids that the network takes.
 
-    The answer for a text does not depend on the texts beside it. Every text is answered: of an empty one the
+    The answer for a text does not depend on the other texts. Every text is answered: of an empty one the
     network sees a single unknown token, of a very long one the first `encoder.length` tokens. A `ValueError`
-    where network and encoder do not speak of the same ids.
+    where network and encoder have other ids.
     """
 
     input_kind = TEXTS
@@ -202,7 +202,7 @@ class ClassicalModel(Model):
     """Images, texts or feature vectors in, class probabilities or numbers out, by a classical `predictor`.
 
     It sees `features`: `pixels` or `hog` of images, `values` of vectors, `tf-idf` of texts (by `tfidf`, which
-    is `None` where the predictor looks at nothing), or `network`, the last hidden layer of `network`, which
+    is `None` where the predictor takes no inputs), or `network`, the last hidden layer of `network`, which
     takes texts by `encoder`. As for every network, its `transform` is of the input as it is, in fp32 and
     evaluation mode.
 
@@ -251,7 +251,7 @@ class ClassicalModel(Model):
 
     @property
     def parameters(self) -> int:
-        """Numbers that were learnt, those of a network it stands on included."""
+        """Numbers that were learnt, those of a network that it is built on included."""
         if self.network is None:
             return self.predictor.parameters
         return self.predictor.parameters + sum(each.numel() for each in self.network.parameters())
@@ -263,7 +263,7 @@ class ClassicalModel(Model):
         return words if self.network is None else f"{words} on {self.network.name}"
 
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
-        """Values of the last hidden layer of the network it stands on, as `Model.transform`."""
+        """Values of the last hidden layer of the network that it is built on, as `Model.transform`."""
         if self.network is None:
             raise DataError("model: it has no hidden layer; take a network, or a model on a network")
         return finite_answers(self._hidden(self.network, self._checked(inputs)))
@@ -334,7 +334,7 @@ class ClassicalModel(Model):
         return answer_texts(network, self.encoder, inputs, network.features)
 
     def _require_agreement(self) -> None:
-        """Require predictor, features, classes and parts of the features to speak of the same things."""
+        """Require predictor, features, classes and parts of the features to fit each other."""
         outputs = self.target.outputs(len(self.classes))
         if self.predictor.outputs != outputs:
             needed = "1 is" if outputs == 1 else f"{outputs} are"

@@ -55,7 +55,7 @@ from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS, VALUES
 # Model files of other makers that can run code when they are opened: recognised, never opened.
 
 _HEAD = 512
-_TAR_MARK = slice(257, 262)  # a tar archive begins with a file name, its mark stands behind
+_TAR_MARK = slice(257, 262)  # a tar archive begins with a file name, its mark comes behind
 _MARKS = (
     (b"PK", "a ZIP archive (as .pt, .pth, .keras and .npz are)"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (as .h5 is)"),
@@ -428,7 +428,7 @@ def put_together(
 def generator_of(network: Network, preprocessing: Preprocessing, classes: Sequence[str]) -> Generator:
     """The model of a network that makes images.
 
-    Raises: `ValueError` if the network tells apart more or fewer classes.
+    Raises: `ValueError` if the network has more or fewer classes.
     """
     if isinstance(network, Autoencoder):
         return AutoencoderModel(network, preprocessing, classes)
@@ -463,7 +463,7 @@ def _ask(model: Model) -> None:
     inputs = _plain_inputs(model)
     network = getattr(model, "network", None)
     if isinstance(network, Network) and network.config.vocabulary:
-        # Ids from all over a vocabulary, since plain words may be unknown: the first, and some far apart.
+        # Ids from all over a vocabulary, since plain words may be unknown: the first, and some wide apart.
         last = network.config.vocabulary - 1
         length = min(network.config.input_shape[0], _KNOWN)
         spread = np.linspace(UNKNOWN, last, 2 * length).astype(np.int64)

@@ -44,7 +44,7 @@ from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS, VALUES
 
 
 class Parts(NamedTuple):
-    """Parts of a model beside its description."""
+    """Parts of a model that its description only names."""
 
     network: Network | None = None
     predictor: Predictor | None = None
@@ -52,7 +52,7 @@ class Parts(NamedTuple):
 
 
 def parts_of(model: Model) -> Parts:
-    """Take a model apart; of an average, all parts lie with its members.
+    """The parts of a model; those of an average are its members'.
 
     Raises: `TypeError` if it is a model of someone else's, which cannot be saved.
     """
@@ -76,13 +76,13 @@ def vector_length(model: Model) -> int | None:
 
 
 def save(
-    model: Model, folder: Path, facts: Mapping[str, Any], beside: Mapping[str, Path] | None = None
+    model: Model, folder: Path, facts: Mapping[str, Any], saved: Mapping[str, Path] | None = None
 ) -> None:
     """Write a model folder; equal weights give equal bytes of `weights.safetensors`.
 
     The parent of `folder` must exist; a former folder is replaced as a whole. `facts` are what the model card
-    tells beside the model itself, such as training examples or test accuracy: names in words to texts or
-    numbers, in the order to show. `beside` are folders in which members of an average are saved already, by
+    states besides the model itself, such as training examples or test accuracy: names in words to texts or
+    numbers, in the order to show. `saved` are folders in which members of an average are saved already, by
     their names; their files are linked where that is possible.
 
     Raises: `TypeError` if the model is none of this package's, `DivergedError` if a weight is not finite
@@ -93,19 +93,19 @@ def save(
         write_folder(folder, _files_of_one(model, folder, facts))
         return
     contents: dict[str, bytes] = {}
-    saved: dict[str, Path] = {}
+    linked: dict[str, Path] = {}
     members = []
     for name, weight, member in model.members:
         place = f"{MEMBERS_NAME}/{name}"
-        if beside and name in beside:
-            saved |= {f"{place}/{file.name}": file for file in sorted(beside[name].iterdir())}
-            description = (beside[name] / FILE_NAME).read_bytes()
+        if saved and name in saved:
+            linked |= {f"{place}/{file.name}": file for file in sorted(saved[name].iterdir())}
+            description = (saved[name] / FILE_NAME).read_bytes()
         else:
             files = _files_of_one(member, folder, {})
             contents |= {f"{place}/{file}": content for file, content in files.items()}
             description = files[FILE_NAME]
         members.append(MemberPlan(name, weight, hashlib.sha256(description).hexdigest()))
-    write_folder(folder, {**contents, **_described(model, {}, facts, tuple(members))}, saved)
+    write_folder(folder, {**contents, **_described(model, {}, facts, tuple(members))}, linked)
 
 
 def _files_of_one(model: Model, folder: Path, facts: Mapping[str, Any]) -> dict[str, bytes]:
@@ -169,7 +169,7 @@ def _described(
     return {**contents, FILE_NAME: description.to_bytes()}
 
 
-# The model card: what a model is, in words, beside the model.
+# The model card: what a model is, in words.
 
 _CLASSES_SHOWN = 50
 _COLOURS = {1: "grey", 3: "colour"}

@@ -1,6 +1,6 @@
 """The one table of metrics: every score by which models are chosen, compared and shown.
 
-The functions that compute them stand in `pellucid.arithmetic.metrics` and `.numbers` under the same keys:
+The functions that compute them are in `pellucid.arithmetic.metrics` and `.numbers` under the same keys:
 this room loads no NumPy, so that `--help` answers at once.
 """
 
@@ -27,7 +27,7 @@ class Metric:
     interval: Literal["wilson", "bootstrap", "bins"] = "bootstrap"
     # the paired test by which two models are compared on it; None where it chooses no model
     test: Literal["mcnemar", "exchange", "sign-flip", "resample"] | None = None
-    hint: str = ""  # what stands beside its name in a table without a glossary, such as its unit
+    hint: str = ""  # what a table without a glossary shows with its name, such as its unit
     of_two: bool = False  # whether it exists for two classes only, of which the rarer one counts as positive
 
     @property

@@ -55,7 +55,7 @@ class Row:
 
     @property
     def key(self) -> str:
-        """Name in TOML: that in Python, without the underscore that keeps `from_` apart from a keyword."""
+        """Name in TOML: that in Python, without the underscore that distinguishes `from_` from a keyword."""
         return self.name.rstrip("_")
 
     @property
@@ -84,7 +84,7 @@ def row(
     off: Any = None,
     of_networks: bool = True,
 ) -> Any:
-    """Field of the table, whose name and type stand beside it; arguments as the attributes of `Row`.
+    """Field of the table, whose name and type are in the declaration; arguments as the attributes of `Row`.
 
     What steers a network or its training has no use with classical models, unless it is not `of_networks`.
     """
@@ -104,7 +104,7 @@ def rows_of(table: type) -> tuple[Row, ...]:
 
 
 def _kind(annotation: Any) -> type:
-    """Plain type behind `X` or `X | None`; a mapping, which stands first of several, is a `dict`."""
+    """Plain type behind `X` or `X | None`; a mapping, which comes first of several, is a `dict`."""
     if get_origin(annotation) in (types.UnionType, typing.Union):
         annotation = next(part for part in get_args(annotation) if part is not types.NoneType)
     return dict if get_origin(annotation) is Mapping else annotation

@@ -1,4 +1,4 @@
-"""Settings table: each field is a row, with its meaning, bounds and choices beside name and type."""
+"""Settings table: each field is a row, with its meaning, bounds and choices next to name and type."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,13 +32,13 @@ _WITH_TOKENS = ("text-cnn", "rnn")
 # Models that are none; `mean` and `ridge` predict numbers, `majority` and `logistic-regression` classes.
 CLASSICAL = ("majority", "logistic-regression", "svm", "random-forest", "mean", "ridge")
 
-# Those that look at no input: what every other model has to beat.
+# Those that take no input: what every other model has to beat.
 DUMMIES = ("majority", "mean")
 
 # Value of `--backbone` with which none is considered.
 NO_BACKBONE = "none"
 
-# What settings belong to or have no place with, beside the models by their names.
+# What settings belong to or do not go with, besides the models by their names.
 IMAGES, GENERATORS, BACKBONES = "images", "models that make images", "pretrained networks"
 
 # Weighted mean of several trained models of a run, which no setting asks for.
@@ -114,7 +114,9 @@ class Settings:
         low=1,
         high=8,
     )
-    group_column: str | None = row(None, "data", "Table column whose equal values never stand in two splits")
+    group_column: str | None = row(
+        None, "data", "Table column of groups: rows with equal values stay in one split"
+    )
     groups: bool = row(
         True,
         "data",
@@ -206,7 +208,7 @@ class Settings:
     vectors: str | None = row(
         None,
         "network",
-        "Pretrained word vectors: GloVe or word2vec text, or .npy with a vocabulary beside it",
+        "Pretrained word vectors: GloVe or word2vec text, or .npy with a vocabulary in the same folder",
         belongs_to=_WITH_TOKENS,
     )
     tune_vectors: bool = row(
@@ -398,7 +400,7 @@ class Settings:
         off="cpu",
     )
     baselines: bool = row(
-        True, "run", "Train the classical models beside the network", not_with=(GENERATORS,), off=False
+        True, "run", "Train the classical models as well", not_with=(GENERATORS,), off=False
     )
     learning_curve: bool | None = row(
         None,
