@@ -131,7 +131,7 @@ def test_what_a_transposed_convolution_sees_is_what_its_gradient_says(kernel, st
             )
 
 
-def test_encoder_units_see_a_part_of_the_image_and_the_decoder_all_of_it():
+def test_fields_the_draw_and_the_outcome_in_words():
     found = explained("vae")
     assert found.field("body.conv1", (0, 1, 1)) == ((1, 4), (1, 4))
     assert found.field("decoder.up1", (0, 3, 3)) == ((0, 7), (0, 7))
@@ -139,6 +139,18 @@ def test_encoder_units_see_a_part_of_the_image_and_the_decoder_all_of_it():
     classes = len(found.classes)
     with pytest.raises(ValueError, match="class: is given beside the input, and sees nothing of it"):
         found.field("with_class", (found.layer("with_class").output_shape[0] - classes,))
+    latents = explained("vae").latents
+    expected = latents.means + np.exp(latents.log_variances / 2) * latents.noise
+    np.testing.assert_allclose(latents.drawn, expected, rtol=1e-5, atol=1e-6)
+    assert np.array_equal(latents.noise[None], noise_for(trained_generator()))
+    found = explained("vae")
+    steps = {step.words: step.value for step in found.unit("draw", (3,)).steps}
+    assert steps["z = \u03bc + \u03c3 \u00d7 \u03b5"] == pytest.approx(float(latents.drawn[3]), rel=1e-6)
+    assert found.headline.startswith("vae rebuilds the image with an error of ")
+    rebuilt = latents.from_means.astype(float) - found.inputs
+    assert latents.error == pytest.approx(math.sqrt((rebuilt**2).mean()))
+    assert "bits per dimension" in repr(found)
+    assert "rebuilds the image" in found._repr_html_()
 
 
 @pytest.mark.parametrize("name", AUTOENCODERS)
@@ -202,21 +214,6 @@ def test_the_terms_are_those_of_the_reference_and_of_the_model(name):
     bound = model.bound(found.inputs[None], np.array([latents.label]), LATENT_SEED)
     assert latents.loss == pytest.approx(bound.total[0], rel=1e-5)
     assert latents.bits_per_dimension == pytest.approx(bound.total[0] / (64 * math.log(2)), rel=1e-5)
-
-
-def test_the_draw_is_the_mean_and_the_noise_times_the_deviation():
-    latents = explained("vae").latents
-    expected = latents.means + np.exp(latents.log_variances / 2) * latents.noise
-    np.testing.assert_allclose(latents.drawn, expected, rtol=1e-5, atol=1e-6)
-    assert np.array_equal(latents.noise[None], noise_for(trained_generator()))
-    found = explained("vae")
-    steps = {step.words: step.value for step in found.unit("draw", (3,)).steps}
-    assert steps["z = \u03bc + \u03c3 \u00d7 \u03b5"] == pytest.approx(float(latents.drawn[3]), rel=1e-6)
-    assert found.headline.startswith("vae rebuilds the image with an error of ")
-    rebuilt = latents.from_means.astype(float) - found.inputs
-    assert latents.error == pytest.approx(math.sqrt((rebuilt**2).mean()))
-    assert "bits per dimension" in repr(found)
-    assert "rebuilds the image" in found._repr_html_()
 
 
 def test_a_traversal_moves_one_number_by_deviations_of_the_prior():

@@ -75,28 +75,25 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
     lines = _thinned(facts.history, _MOST_POINTS)
     epochs = [finite(line.get("epoch")) or float(place) for place, line in enumerate(lines, start=1)]
 
-    def series(label: str, style: str, key: str) -> Series:
-        return Series(label, style, epochs, [finite(line.get(key)) for line in lines])
+    def series(*curves: tuple[str, str]) -> list[Series]:
+        """Curves by label and key, the first one drawn as the main one."""
+        return [
+            Series(label, style, epochs, [finite(line.get(key)) for line in lines])
+            for (label, key), style in zip(curves, ("main", "second"), strict=False)
+        ]
 
     def both(score: str) -> list[Series]:
-        return [
-            series("validation", "main", f"validation_{score}"),
-            series("train", "second", f"train_{score}"),
-        ]
+        return series(("validation", f"validation_{score}"), ("train", f"train_{score}"))
 
-    rate = line_plot(
-        [series("", "plain", "learning_rate")],
-        "Learning rate", "Learning rate at the end of each epoch", "no unit",
-    )  # fmt: skip
+    (learning_rate,) = series(("", "learning_rate"))
+    words = "Learning rate at the end of each epoch"
+    rate = line_plot([learning_rate._replace(style="plain")], "Learning rate", words, "no unit")
     if "train_discriminator_accuracy" in facts.history[-1]:
-        losses = [
-            series("generator", "main", "train_generator_loss"),
-            series("discriminator", "second", "train_loss"),
-        ]
+        losses = series(("generator", "train_generator_loss"), ("discriminator", "train_loss"))
         return (
             line_plot(losses, "Losses", "Mean loss of both networks over each epoch", "nats per image"),
             line_plot(
-                [series("", "main", "train_discriminator_accuracy")],
+                series(("", "train_discriminator_accuracy")),
                 "Discriminator",
                 "Share of real and generated images that it classified correctly over each epoch",
                 "share correct",
@@ -119,30 +116,16 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
         unit = "squared error, labels standardised"
     loss = line_plot(both("loss"), "Loss", "Mean loss after each epoch", unit, y_range)
     if facts.generated is not None:
-        divergence = line_plot(
-            [series("", "main", "validation_kl")],
-            "Divergence", "Divergence from the prior on validation images", "nats per image",
-        )  # fmt: skip
-        return loss, divergence, rate
+        words = "Divergence from the prior on validation images"
+        return loss, line_plot(series(("", "validation_kl")), "Divergence", words, "nats per image"), rate
     if facts.is_regression:
-        error = line_plot(
-            [
-                series("squared", "main", "validation_root_mean_squared_error"),
-                series("absolute", "second", "validation_mean_absolute_error"),
-            ],
-            "Error",
-            "Root mean squared and mean absolute error on validation after each epoch",
-            "root mean squared, mean absolute",
-        )
-        return error, loss, rate
-    accuracy = line_plot(
-        both("accuracy"),
-        "Accuracy",
-        "Share classified correctly after each epoch",
-        "share correct",
-        (0, 1),
-        None if facts.chance is None else (facts.chance, "largest class"),
-    )
+        squared, absolute = "validation_root_mean_squared_error", "validation_mean_absolute_error"
+        words = "Root mean squared and mean absolute error on validation after each epoch"
+        errors = series(("squared", squared), ("absolute", absolute))
+        return line_plot(errors, "Error", words, "root mean squared, mean absolute"), loss, rate
+    chance = None if facts.chance is None else (facts.chance, "largest class")
+    words = "Share classified correctly after each epoch"
+    accuracy = line_plot(both("accuracy"), "Accuracy", words, "share correct", (0, 1), chance)
     return accuracy, loss, rate
 
 
