@@ -117,18 +117,18 @@ def exchange_p_value(
     first, second = predicted
     counts = [class_counts(labels, each, classes) for each in predicted]
     seen = abs(float(metric(counts[0])) - float(metric(counts[1])))
-    apart = np.flatnonzero(first != second)
-    if len(apart) == 0:
+    unlike = np.flatnonzero(first != second)
+    if len(unlike) == 0:
         return 1.0
-    change = _changes(labels[apart], first[apart], second[apart], classes)
+    change = _changes(labels[unlike], first[unlike], second[unlike], classes)
     cells = [np.concatenate([each.hits, each.predicted]) for each in counts]
     generator, as_large = np.random.default_rng(seed), 1
 
     def scores(cells: np.ndarray) -> np.ndarray:
         return metric(ClassCounts(cells[:, :classes], counts[0].labelled, cells[:, classes:]))
 
-    for rows in block_rows(EXCHANGES, len(apart)):
-        moved = np.asarray((change @ flips(generator, rows, len(apart)).T).T)
+    for rows in block_rows(EXCHANGES, len(unlike)):
+        moved = np.asarray((change @ flips(generator, rows, len(unlike)).T).T)
         gaps = np.abs(scores(cells[0] + moved) - scores(cells[1] - moved))
         as_large += int((gaps >= seen - 1e-12).sum())
     return as_large / (EXCHANGES + 1)
@@ -155,7 +155,7 @@ def resampled_p_value(
 ) -> float:
     """Two-sided p-value, above 0, of the difference of two rankings of the same examples, resampling these.
 
-    How far apart two models' probabilities lie says nothing about their rankings, so answers cannot be
+    How much two models' probabilities differ says nothing about their rankings, so answers cannot be
     exchanged between them.
     """
     first, second = (ranked(is_positive, each) for each in scores)
