@@ -160,7 +160,7 @@ def test_sets_are_widened_where_the_test_finds_them_too_narrow_or_refused(model)
 
 
 def test_intervals_of_a_model_of_numbers(tmp_path):
-    model = number_model("cnn")
+    model = number_model("ridge")
     said = model.predict_values(PIXELS[HELD])
     model = model.with_held_out(HeldOut.of(LABELS[HELD].astype(float), said, None))
     decider = Decisions(model, PredictOptions(sets=0.9), "run")

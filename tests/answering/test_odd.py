@@ -10,7 +10,7 @@ from command_line import within
 from generators import trained_generator
 from pellucid.answering.generated import inspect_odd
 from pellucid.bundle import save
-from pellucid.data import Dataset, prepare
+from pellucid.data import Dataset
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.pipeline.judging.novelty_detectors import generator_with_detector
 from pellucid.settings import Settings
@@ -168,8 +168,3 @@ def test_too_few_held_out_images_give_no_detector():
     assert generator_with_detector(trained_generator(), material, 0).detector is None
     blind = trained_generator(2, model="gan")
     assert generator_with_detector(blind, material, 0) is blind
-
-
-def test_prepare_agrees_on_which_images_there_are(folder):
-    dataset, _ = prepare(str(folder), Settings(model="vae"))
-    assert len(dataset.inputs) == 120

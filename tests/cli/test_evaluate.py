@@ -57,13 +57,6 @@ def test_drift_is_said_and_stands_in_the_document(data, tmp_path, capfd):
     assert " ".join(drift["verdict"].split()) in " ".join(output.split())
 
 
-def test_without_a_detector_nothing_is_said_of_drift(run, data, capfd):
-    assert main(["evaluate", str(run), str(data), "--json"]) == 0
-    assert json.loads(capfd.readouterr().out)["drift"] is None
-    assert main(["evaluate", str(run), str(data)]) == 0
-    assert "Drift" not in capfd.readouterr().out
-
-
 def test_the_seed_moves_the_intervals_and_nothing_else(run, data, capfd):
     def scores(seed):
         assert main(["evaluate", str(run), str(data), "--json", "--seed", str(seed)]) == 0

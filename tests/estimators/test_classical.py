@@ -15,7 +15,6 @@ from small_models import digits
 DIGITS = load_digits()
 ROWS, PROGRESSION = load_diabetes(return_X_y=True)
 CLASSIFIERS = ("majority", "logistic-regression", "svm", "random-forest")
-REGRESSORS = ("mean", "ridge", "svm", "random-forest")
 
 
 @pytest.mark.parametrize("model", CLASSIFIERS)
@@ -30,12 +29,12 @@ def test_classes_of_vectors(model: str) -> None:
     assert estimator.history_ == []
 
 
-@pytest.mark.parametrize("model", CLASSIFIERS)
+@pytest.mark.parametrize("model", ["svm", "random-forest"])
 def test_classes_of_images(model: str, tmp_path: Path) -> None:
     estimator = pellucid.ImageClassifier(model=model, threads=1)
     estimator.fit(DIGITS.images[:400], DIGITS.target[:400])
     score = estimator.score(DIGITS.images[400:800], DIGITS.target[400:800])
-    assert score > (0.05 if model == "majority" else 0.75)
+    assert score > 0.75
     estimator.save(tmp_path / "model")
     loaded = pellucid.load(tmp_path / "model")
     assert isinstance(loaded, pellucid.ImageClassifier)
@@ -45,8 +44,10 @@ def test_classes_of_images(model: str, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("model", REGRESSORS)
-@pytest.mark.parametrize("form", ["vectors", "images"])
+@pytest.mark.parametrize(
+    ("form", "model"),
+    [("vectors", "mean"), ("vectors", "svm"), ("images", "ridge"), ("images", "random-forest")],
+)
 def test_numbers(form: str, model: str, tmp_path: Path) -> None:
     if form == "vectors":
         inputs, numbers, least = ROWS, PROGRESSION, 0.3
@@ -98,7 +99,7 @@ def test_what_needs_a_hidden_layer_is_not_there(is_fitted: bool) -> None:
         estimator.transform(DIGITS.data)
 
 
-@pytest.mark.parametrize("model", ["majority", "svm", "mlp"])
+@pytest.mark.parametrize("model", ["svm", "mlp"])
 def test_notebooks_can_look_at_a_fitted_estimator(model: str) -> None:
     """Completion asks for every name with `hasattr`, which only survives an `AttributeError`."""
     epochs = 1 if model == "mlp" else None

@@ -59,10 +59,3 @@ def test_class_names_are_no_numbers(tmp_path: Path) -> None:
     table.write_text(table.read_text().replace("0003.png,", "0003.png,about "))
     with pytest.raises(pellucid.DataError, match=r"about .*ink\.csv:5"):
         small().fit(table)
-
-
-def test_whole_numbers_are_numbers_too() -> None:
-    _, labels = digits()
-    estimator = small().fit(IMAGES, labels[:300])
-    assert estimator.predict(IMAGES).dtype == np.float64
-    assert estimator.score(IMAGES, labels[:300]) > 0.5
