@@ -89,15 +89,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Answer the inputs and write their rows; return exit code 0."""
+    from pellucid.runtime.onnx_worker import IsolatedSession
+
+    session = IsolatedSession(
+        arguments.model, arguments.threads
+    )  # starts while this process imports the rest
     from pellucid.answering.answers import answers_to, check_ending, columns_of, rows_of
     from pellucid.answering.decisions import Decisions, PredictOptions
     from pellucid.answering.incoming import WARNINGS_SHOWN, ahead, first_few, incoming, require_input
-    from pellucid.runtime.exported import load
+    from pellucid.runtime.exported import loaded
     from pellucid.settings import Settings
 
     require_input(arguments.inputs, arguments.text)
     check_ending(arguments.out)
-    model = load(arguments.model, arguments.threads)
+    model = loaded(session)
     options = PredictOptions(
         max_error=arguments.max_error,
         costs=arguments.costs,
