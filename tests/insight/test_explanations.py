@@ -6,16 +6,19 @@ import torch
 
 from insight.small_networks import asked, model
 from pellucid.bundle import ImageModel
-from pellucid.insight.attribution import attributions_of_image, attributions_of_text, ids_of, randomised
-from pellucid.insight.explanation import nearest
-from pellucid.insight.gradient_attribution import (
+from pellucid.insight.attribution import (
     _collect,
+    attributions_of_image,
+    attributions_of_text,
     grad_cam,
     has_maps,
+    ids_of,
     integrated_gradients_of_image,
     integrated_gradients_of_text,
     log_odds,
+    randomised,
 )
+from pellucid.insight.explanation import nearest
 from pellucid.insight.input_pieces import (
     MOST_PIECES,
     ImagePieces,

@@ -258,6 +258,7 @@ def test_many_classes_get_a_list_of_pairs(
     assert len(html.encode()) < 3_000_000
 
 
+@pytest.mark.slow
 def test_rendering_loads_neither_torch_nor_a_learner_nor_a_plotting_library() -> None:
     code = (
         "import sys, pellucid.reports.report;"

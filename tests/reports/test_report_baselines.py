@@ -9,8 +9,8 @@ import pytest
 from pellucid.evaluation import Interval
 from pellucid.reports import ReportFacts, model_sections, render, scored_models
 from pellucid.reports.generated_sections import verdict_of_generator
+from pellucid.reports.model_sections import judge
 from pellucid.reports.scored_models import pairings, read_pair
-from pellucid.reports.verdicts import judge
 from pellucid.settings import METRICS
 from reports.report_page import Page, part, with_metrics
 from reports.rich_facts import made_folds

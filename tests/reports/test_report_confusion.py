@@ -8,7 +8,7 @@ import pytest
 from pellucid.evaluation import wilson
 from pellucid.reports import ReportFacts
 from pellucid.reports import error_sections as tables
-from pellucid.reports.verdicts import judge
+from pellucid.reports.model_sections import judge
 from pellucid.settings import METRICS
 
 

@@ -12,7 +12,7 @@ from pellucid.reports import ReportFacts, render
 from pellucid.reports.comparison import ComparisonFacts
 from pellucid.reports.formatting import excerpt, visible
 from pellucid.reports.report import environment
-from pellucid.reports.run_sections import repetition as build_repeat
+from pellucid.reports.training_sections import repetition as build_repeat
 from reports.made_texts import TOKENS, text_facts
 from reports.report_page import HOSTILE as HOSTILE_NAMES
 from reports.report_page import Page, part
