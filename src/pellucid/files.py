@@ -242,9 +242,12 @@ class Draft(io.BufferedIOBase):
         """SHA-256 of all that was added, in hexadecimal."""
         return self._digest.hexdigest()
 
-    def take_in(self, content: bytes) -> None:
-        """Hash bytes that stand in the file already; to be called before any are added."""
-        self._digest.update(content)
+    def cut_off(self, size: int) -> None:
+        """Keep and hash the first so many bytes of a file that exists already; called before adding any."""
+        while (left := size - self._file.tell()) > 0 and (block := self._file.read(min(_BLOCK, left))):
+            self._digest.update(block)
+        self._file.seek(self._file.tell())
+        self._file.truncate()
 
     def flush_to_disk(self) -> None:
         """Bring every byte to the disk."""

@@ -88,8 +88,8 @@ def test_costs_choose_the_answer_and_the_error_is_that_of_the_answers_chosen(mod
     lines = [",".join(["", *CLASSES])]
     lines += [",".join([name, *map(str, row)]) for name, row in zip(CLASSES, costs.tolist(), strict=True)]
     (tmp_path / "costs.csv").write_text("\n".join(lines))
-    wishes = PredictOptions(costs=tmp_path / "costs.csv", max_error=0.1)
-    decider = Decisions(model, wishes, "run")
+    options = PredictOptions(costs=tmp_path / "costs.csv", max_error=0.1)
+    decider = Decisions(model, options, "run")
     said, novelty = model.answer(PIXELS[ASKED])
     answers = decider.decide(said, novelty).answers
     assert (answers == (said @ costs).argmin(axis=1)).all()
@@ -181,7 +181,7 @@ def test_intervals_of_a_model_of_numbers(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wishes", "count", "said"),
+    ("options", "count", "said"),
     [
         (
             PredictOptions(max_error=0.01),
@@ -211,9 +211,9 @@ def test_intervals_of_a_model_of_numbers(tmp_path):
         ),
     ],
 )
-def test_what_cannot_be_promised_is_refused_with_what_can(wishes, count, said, model):
+def test_what_cannot_be_promised_is_refused_with_what_can(options, count, said, model):
     with pytest.raises(UsageError, match=said):
-        Decisions(without(model, count), wishes, "run")
+        Decisions(without(model, count), options, "run")
 
 
 def test_what_is_advised_suffices(model):
@@ -222,9 +222,9 @@ def test_what_is_advised_suffices(model):
 
 
 def test_a_model_saved_without_held_out_answers_says_so():
-    for wishes in (PredictOptions(max_error=0.1), PredictOptions(sets=0.9)):
+    for options in (PredictOptions(max_error=0.1), PredictOptions(sets=0.9)):
         with pytest.raises(UsageError, match=r"run was saved without held-out answers, .*; train it again"):
-            Decisions(trained_model(), wishes, "run")
+            Decisions(trained_model(), options, "run")
     assert Decisions(trained_model(), PredictOptions(), "run").announcement() == []
 
 
@@ -245,16 +245,16 @@ def test_nothing_is_answered_where_no_threshold_keeps_the_promise(model):
 def test_the_columns_in_every_form(run, model, tmp_path):
     write_digits(tmp_path / "images", range(1300, 1340))
     (tmp_path / "images" / "0000.png").write_bytes(b"")
-    wishes = PredictOptions(max_error=0.05, sets=0.95, probabilities=True)
+    options = PredictOptions(max_error=0.05, sets=0.95, probabilities=True)
     found = {}
     for ending in ("csv", "jsonl", "parquet"):
         out = tmp_path / f"answers.{ending}"
-        done = predict(run, [str(tmp_path / "images")], out, Settings(), wishes=wishes)
+        done = predict(run, [str(tmp_path / "images")], out, Settings(), options=options)
         found[ending] = out
     rows = rows_of(found["csv"])
     assert list(rows[0])[:7] == ["input", "label", "probability", "error", "novelty", "abstained", "set"]
     assert (rows[0]["abstained"], rows[0]["set"]) == ("", "")
-    decided = Decisions(model, wishes, "run").decide(*model.answer(PIXELS[1300:1340]))
+    decided = Decisions(model, options, "run").decide(*model.answer(PIXELS[1300:1340]))
     assert [row["abstained"] for row in rows[1:]] == [
         str(each).lower() for each in decided.abstained.tolist()
     ]
@@ -271,7 +271,9 @@ def test_the_columns_in_every_form(run, model, tmp_path):
 def test_labels_stay_where_it_abstains(run, tmp_path):
     paths = write_digits(tmp_path / "images", range(1300, 1400))
     out = tmp_path / "answers.csv"
-    done = predict(run, [str(path) for path in paths], out, Settings(), wishes=PredictOptions(max_error=0.05))
+    done = predict(
+        run, [str(path) for path in paths], out, Settings(), options=PredictOptions(max_error=0.05)
+    )
     plain = tmp_path / "plain.csv"
     predict(run, [str(path) for path in paths], plain, Settings())
     assert done.abstained > 0
@@ -304,7 +306,7 @@ def test_drifted_inputs_void_the_promise(run, tmp_path):
         pixels = draws.integers(0, 256, (8, 8), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "noise" / f"{place}.png")
     out = tmp_path / "answers.csv"
-    done = predict(run, [str(tmp_path / "noise")], out, Settings(), wishes=PredictOptions(max_error=0.05))
+    done = predict(run, [str(tmp_path / "noise")], out, Settings(), options=PredictOptions(max_error=0.05))
     assert "warning: these inputs have drifted, so what was promised need not hold for them" in done.warnings
     plain = predict(run, [str(tmp_path / "noise")], out, Settings())
     assert plain.warnings == ()

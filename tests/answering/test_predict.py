@@ -73,7 +73,7 @@ def test_a_model_without_a_detector_leaves_the_column_empty(run, tmp_path):
 
 def test_probabilities_of_every_class(run, tmp_path):
     paths = write_digits(tmp_path / "images", range(300))
-    _, rows = ask(run, paths, tmp_path, wishes=PredictOptions(probabilities=True))
+    _, rows = ask(run, paths, tmp_path, options=PredictOptions(probabilities=True))
     assert list(rows[0]) == ["input", "label", "probability", "error", "novelty", *CLASSES]
     found = np.array([[float(row[name]) for name in CLASSES] for row in rows])
     assert np.allclose(found, trained_model().predict_proba(PIXELS[:300]), atol=1e-7)
@@ -156,7 +156,7 @@ def test_bad_images_get_a_row_and_the_run_goes_on(run, tmp_path):
     (tmp_path / "images" / "noise.png").write_bytes(content[: len(content) // 2])
     for name, (bytes_of_it, _) in BAD.items():
         (tmp_path / "images" / f"{name}.png").write_bytes(bytes_of_it)
-    done, rows = ask(run, [tmp_path / "images"], tmp_path, wishes=PredictOptions(probabilities=True))
+    done, rows = ask(run, [tmp_path / "images"], tmp_path, options=PredictOptions(probabilities=True))
     by_name = {os.path.basename(row["input"]): row for row in rows}
     assert (done.labelled, done.unreadable) == (2, 4)
     for name, (_, reason) in BAD.items():
@@ -291,7 +291,7 @@ def test_classical_models_label_too(name, tmp_path):
     model = classical_model(name)
     save(model, tmp_path / "model", {})
     paths = write_digits(tmp_path / "images", range(600, 660))
-    _, rows = ask(tmp_path / "model", paths, tmp_path, wishes=PredictOptions(probabilities=True))
+    _, rows = ask(tmp_path / "model", paths, tmp_path, options=PredictOptions(probabilities=True))
     expected = model.predict_proba(PIXELS[600:660])
     assert [row["label"] for row in rows] == [model.classes[best] for best in expected.argmax(axis=1)]
     found = np.array([[float(row[name]) for name in model.classes] for row in rows])

@@ -99,11 +99,11 @@ def test_the_file_writes_the_rows_of_predict(run, text_run, exports, tmp_path, k
 
     folder = {"images": run, "texts": text_run}[kind]
     given = {"max_error": 0.9, "sets": 0.85, "costs": costs_of(load(folder).classes, tmp_path)}
-    wishes = {name: given[name] for name in asked}
+    options = {name: given[name] for name in asked}
     new, ours_file = str(new_inputs(kind, tmp_path)), tmp_path / "ours.csv"
-    predict(folder, [new], ours_file, Settings(), wishes=PredictOptions(**wishes, probabilities=True))
+    predict(folder, [new], ours_file, Settings(), options=PredictOptions(**options, probabilities=True))
     words = [str(exports / f"{kind}.onnx"), new, "--out", str(tmp_path / "theirs.csv"), "--probabilities"]
-    words += [word for name, value in wishes.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    words += [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     assert main([*words, "--threads", "1"]) == 0
     (our_header, *ours), (their_header, *theirs) = (
         list(csv.reader((tmp_path / name).read_text().splitlines())) for name in ("ours.csv", "theirs.csv")

@@ -54,16 +54,6 @@ def test_the_weights_of_a_query_add_up_to_one_and_mix_the_values():
     assert found.agrees
 
 
-def test_a_layer_norm_by_hand():
-    network = opened("sentence-encoder")
-    vector = network.value(f"{LAYER}.shortcut1")[1].astype(np.float64)
-    found = open_unit(network, f"{LAYER}.norm1", (1, 7))
-    scale, shift = (network.weights[f"{LAYER}.norm1.{each}"][7] for each in ("weight", "bias"))
-    expected = scale * (vector[7] - vector.mean()) / np.sqrt(vector.var() + 1e-12) + shift
-    assert found.value == pytest.approx(float(expected), rel=1e-12)
-    assert [step.words.split(" ")[0] for step in found.steps] == ["x", "\u2212", "÷", "\u00d7", "+"]
-
-
 def test_before_the_attention_a_unit_sees_its_own_token_and_after_it_all():
     network = opened("sentence-encoder")
     last = asked("sentence-encoder").shape[1] - 1
@@ -97,12 +87,8 @@ def test_marks_before_and_behind_a_text_are_named():
 def test_of_a_large_network_some_tensors_are_checked():
     made, network = model("sentence-encoder"), opened("sentence-encoder")
     checker = WeightChecker(made.network, network, go_back(made.network, network, 3))
-    checks = checker.largest(1, 5)
-    assert len(checks) == 5
-    assert [check.name for check in checks] == [
-        checker.names[at * len(checker.names) // 5] for at in range(5)
-    ]
-    assert len(checker.largest(1, 1000)) == len(checker.names)
+    names = checker.names
+    assert [each.name for each in checker.largest(1, 5)] == [names[at * len(names) // 5] for at in range(5)]
 
 
 @functools.cache

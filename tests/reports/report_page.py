@@ -1,9 +1,12 @@
 """A page as its elements and text, for tests."""
 
+import dataclasses
 from html.parser import HTMLParser
 from typing import Any
 
+from pellucid.reports import ReportFacts
 from pellucid.reports.plots import Plot
+from pellucid.reports.report import SECTIONS, environment
 
 VOID = {"meta", "link", "img", "wbr"}
 SHAPES = {"line", "rect", "path", "circle", "use", "image"}
@@ -53,3 +56,19 @@ def drawn(plot: Plot, css: str, model: str = "") -> list[dict[str, Any]]:
     return [
         attributes for (first, *rest), attributes in found if first == css and (not model or model in rest)
     ]
+
+
+def with_metrics(facts: ReportFacts, **changes: Any) -> ReportFacts:
+    return dataclasses.replace(facts, metrics={**facts.metrics, **changes})
+
+
+def part(facts: ReportFacts, key: str, **metrics: Any) -> Page:
+    """One section of the report, perhaps with other metrics; empty where it is left out."""
+    facts = with_metrics(facts, **metrics)
+    section = next(each for each in SECTIONS if each.key == key)
+    content = section.build(facts)
+    template = environment().from_string(
+        '{% set headline = facts.score(facts.target.headline) %}{% import "macros.html" as m %}'
+        '{% if content is not none %}{% include section.key ~ ".html" %}{% endif %}'
+    )
+    return Page(template.render(facts=facts, section=section, content=content))

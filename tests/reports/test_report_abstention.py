@@ -8,11 +8,11 @@ import pytest
 from pellucid.arithmetic.rounding import percent
 from pellucid.evaluation import wilson
 from pellucid.evaluation.promises import checked_promise, error_curve, kept_on, promise
-from pellucid.reports import AbstentionFacts, ReportFacts, render
+from pellucid.reports import AbstentionFacts, ReportFacts
 from pellucid.reports import trust_sections as section
 from pellucid.reports.formatting import percent as shown_percent
 from pellucid.reports.plots import CURVE_BOTTOM, CURVE_TOP, error_plot
-from reports.report_page import Page, drawn
+from reports.report_page import Page, drawn, part
 
 
 def judged(examples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -23,7 +23,7 @@ def judged(examples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def page_of(facts: ReportFacts, abstention: AbstentionFacts | None) -> Page:
-    return Page(render(dataclasses.replace(facts, abstention=abstention)))
+    return part(dataclasses.replace(facts, abstention=abstention), "abstention")
 
 
 def test_the_share_answered_and_the_error_stand_first(digit_facts: ReportFacts) -> None:

@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from pellucid.insight.findings import Course, Finding, dead_units
+from pellucid.insight.findings import dead_units
+from pellucid.insight.training_courses import Course, Finding
 from pellucid.reports import ReportFacts, render
 from pellucid.reports.training_sections import HEIGHT, layer_tables
-from reports.report_page import Page
+from reports.report_page import part
 
 
 def line(epoch, gradients, update=0.001, **activation):
@@ -83,7 +84,7 @@ def with_layers(facts: ReportFacts, findings: list[Finding] | None) -> ReportFac
 def test_findings_stand_first_with_evidence_remedy_and_method(digit_facts: ReportFacts) -> None:
     found = dead_units(Course(with_layers(digit_facts, None).history))
     assert found is not None
-    page = Page(render(with_layers(digit_facts, [found])))
+    page = part(with_layers(digit_facts, [found]), "training")
     text = page.text[page.text.index("Validation accuracy went from") :]
     places = [text.index(part) for part in (found.sentence, found.evidence, found.remedy, found.method)]
     assert places == sorted(places)
@@ -92,23 +93,15 @@ def test_findings_stand_first_with_evidence_remedy_and_method(digit_facts: Repor
 
 
 def test_of_a_sound_training_the_page_says_what_was_looked_for(digit_facts: ReportFacts) -> None:
-    assert (
-        "No problems detected. Checked: vanishing and exploding gradients"
-        in Page(render(with_layers(digit_facts, []))).text
-    )
-    assert "Nothing went wrong" not in Page(render(digit_facts)).text
-
-
-def test_curves_say_in_words_what_they_show(digit_facts: ReportFacts) -> None:
-    html = render(with_layers(digit_facts, []))
-    labels = [each["aria-label"] for each in Page(html).all("svg") if each.get("class") == "spark"]
+    page = part(with_layers(digit_facts, []), "training")
+    assert "No problems detected. Checked: vanishing and exploding gradients" in page.text
+    labels = [each["aria-label"] for each in page.all("svg") if each.get("class") == "spark"]
     assert "Gradient norm of layer1: 2.00" in labels
     assert "Dead or saturated of act: 90.0\u00a0% dead" in labels
-    assert "24 steps of training" in Page(html).text
-
-
-def test_a_training_of_few_steps_says_that_no_layer_was_measured(digit_facts: ReportFacts) -> None:
-    assert "The layers were not measured" in Page(render(digit_facts)).text
+    assert "24 steps of training" in page.text
+    bare = part(digit_facts, "training").text
+    assert "Nothing went wrong" not in bare
+    assert "The layers were not measured" in bare
 
 
 def test_names_of_layers_are_escaped(digit_facts: ReportFacts) -> None:

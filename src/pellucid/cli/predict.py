@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.inputs,
             arguments.out,
             settings_from(arguments),
-            wishes=PredictOptions(
+            options=PredictOptions(
                 max_error=arguments.max_error,
                 costs=arguments.costs,
                 sets=arguments.sets,

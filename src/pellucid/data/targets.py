@@ -18,9 +18,7 @@ _NAMES_SHOWN = 10
 
 
 def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
-    """A listing whose classes have their new names; those that the table does not name keep theirs.
-
-    Warnings say what was renamed, and which classes became one.
+    """A listing whose classes have their new names, with warnings of what was renamed and which became one.
 
     Raises: `UsageError` if the table names a class that the data does not have.
     """

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64, Int64, UInt8
+from jaxtyping import Float64, Int64, UInt8
 from torch import nn
 
-from pellucid.bundle import AverageModel, ImageModel, Member, Model, TextModel
+from pellucid.bundle import AverageMember, AverageModel, ImageModel, Model, TextModel
 from pellucid.encoding import Encoder
 from pellucid.insight.gradient_attribution import (
     Collected,
@@ -61,12 +61,9 @@ class Curves:
 class Trial:
     """Test results of an explanation.
 
-    Attributes:
-        curves: of its own order.
-        random: of random orders.
-        likeness: mean absolute rank correlation with the explanations of randomised networks; `None`
-            where the model has no weights that could be put in random order.
-        shows_nothing: whether all scores are equal.
+    `curves`: of its own order; `random`: of random orders; `likeness`: mean absolute rank correlation with
+    the explanations of randomised networks; `None` where the model has no weights that could be put in random
+    order; `shows_nothing`: whether all scores are equal.
     """
 
     curves: Curves
@@ -133,17 +130,13 @@ class Bench:
 
     def _followed(self, orders: Sequence[Int64[np.ndarray, " pieces"]]) -> list[Curves]:
         """Ask about every step of some orders, all at once."""
-        gone = np.concatenate([self._gone(order) for order in orders])
+        ranks = np.empty((len(orders), 1, self._counts[-1]), np.int64)
+        for rank, order in zip(ranks[:, 0], orders, strict=True):
+            rank[order] = np.arange(len(order))
+        gone = (ranks < self._counts[:, None]).reshape(-1, ranks.shape[2])
         answers = self._pieces.ask(np.concatenate([~gone, gone])).reshape(2, len(orders), -1)
         shares = self._counts / self._counts[-1]
         return [Curves(shares, deletion, insertion) for deletion, insertion in zip(*answers, strict=True)]
-
-    def _gone(self, order: Int64[np.ndarray, " pieces"]) -> Bool[np.ndarray, "steps pieces"]:
-        """Pieces taken out after each step."""
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(len(order))
-        gone: np.ndarray = rank[None] < self._counts[:, None]
-        return gone
 
 
 def rank_correlation(one: Float64[np.ndarray, " pieces"], other: Float64[np.ndarray, " pieces"]) -> float:
@@ -207,13 +200,10 @@ _HOW = {
 class Attribution:
     """Explanation of an answer with its tests.
 
-    Attributes:
-        name: `grad-cam`, `integrated-gradients`, `occlusion` or `leave-one-out`.
-        how: it is computed, in words.
-        scores: one for each piece of the input; positive speaks for the class.
-        fine: one for each pixel or token where the explanation tells them apart; else `None`.
-        note: what is to be known about it here; empty where there is nothing.
-        trial: what became of it in the tests.
+    `name`: `grad-cam`, `integrated-gradients`, `occlusion` or `leave-one-out`; `how`: it is computed, in
+    words; `scores`: one for each piece of the input; positive speaks for the class; `fine`: one for each
+    pixel or token where the method distinguishes them; else `None`; `note`: what a reader should know about
+    it here; empty where there is nothing; `trial`: what became of it in the tests.
     """
 
     name: str
@@ -230,36 +220,17 @@ class Attribution:
 class Attributions(NamedTuple):
     """All explanations of one answer.
 
-    `pieces`: what they give numbers to; `drivers`: the explanations.
+    `pieces`: what they give numbers to; `methods`: an attribution by each.
     """
 
     pieces: Pieces
-    drivers: Sequence[Attribution]
+    methods: Sequence[Attribution]
 
 
-class _Scored(NamedTuple):
-    """Scores of an explanation before it is tested."""
-
-    scores: np.ndarray
-    fine: np.ndarray | None = None
-    note: str = ""
-
-
-_Method = Callable[[Model], _Scored]
-
-
-class _Asked(NamedTuple):
-    """An explanation before it is computed.
-
-    Attributes:
-        method: that computes it.
-        model: that is asked: the one that answers or, of an average, a member that is a network.
-        whose: ends the words on how it is computed; names that member, and is empty elsewhere.
-    """
-
-    method: _Method
-    model: Model
-    whose: str = ""
+# Scores of an explanation, those of each pixel or token or none, and a note. It is computed of the model that
+# answers or, of an average, of a member that is a network.
+_Scored = tuple[np.ndarray, np.ndarray | None, str]
+_Method = Callable[[Any], _Scored]
 
 
 def attributions_of_image(
@@ -273,51 +244,50 @@ def attributions_of_image(
     raw = pixels.transpose(2, 0, 1).astype(np.float32)
     paint = np.broadcast_to(pieces.paint[:, None, None].astype(np.float32), raw.shape)
 
-    def by_maps(asked: Model) -> _Scored:
-        assert isinstance(asked, ImageModel)  # only networks have maps
+    def by_maps(asked: ImageModel) -> _Scored:
         fine = grad_cam(asked.network, raw, target)
-        return _Scored(pieces.summed(fine), fine)
+        return pieces.summed(fine), fine, ""
 
-    def by_path(asked: Model) -> _Scored:
-        assert isinstance(asked, ImageModel)  # only networks have gradients
+    def by_path(asked: ImageModel) -> _Scored:
         found = integrated_gradients_of_image(asked.network, raw, paint, target)
-        return _Scored(pieces.summed(found.scores), found.scores, _completeness(found))
+        return pieces.summed(found.scores), found.scores, _completeness(found)
 
     def by_windows(asked: Model) -> _Scored:
-        return _Scored(occlusion(ImagePieces(asked, pixels, target)))
+        return occlusion(ImagePieces(asked, pixels, target)), None, ""
 
-    methods: dict[str, _Asked] = {}
-    members = model.members if isinstance(model, AverageModel) else (Member("", 1, model),)
+    methods: dict[str, tuple[_Method, Model, str]] = {}
+    members = model.members if isinstance(model, AverageModel) else (AverageMember("", 1, model),)
     for name, _, member in members:
         if isinstance(member, ImageModel) and not methods:
             whose = f", in its member {name}" if name else ""
             if has_maps(member.network):
-                methods["grad-cam"] = _Asked(by_maps, member, whose)
-            methods["integrated-gradients"] = _Asked(by_path, member, whose)
-    methods["occlusion"] = _Asked(by_windows, model)
+                methods["grad-cam"] = by_maps, member, whose
+            methods["integrated-gradients"] = by_path, member, whose
+    methods["occlusion"] = by_windows, model, ""
     return Attributions(pieces, _tested(pieces, methods, "an image of its mean colour"))
 
 
 def attributions_of_text(model: Model, text: str, target: int | None) -> Attributions:
     """Explain an answer on a text: integrated gradients of a network, leave-one-out of any model."""
+    methods: dict[str, tuple[_Method, Model, str]]
     if not isinstance(model, TextModel):
         words = WordPieces(model, text, target)
-        leaving = _Asked(lambda asked: _Scored(occlusion(words)), model)
-        return Attributions(words, _tested(words, {"leave-one-out": leaving}, ""))
+        methods = {"leave-one-out": (lambda _: (occlusion(words), None, ""), model, "")}
+        return Attributions(words, _tested(words, methods, ""))
     ids = ids_of(model.encoder, text)
     pieces = TokenPieces(model, ids, target)
 
-    def by_path(asked: Model) -> _Scored:
-        assert isinstance(asked, TextModel)  # only networks have gradients
+    def by_path(asked: TextModel) -> _Scored:
         found = integrated_gradients_of_text(asked.network, ids, target)
-        return _Scored(pieces.summed(found.scores), found.scores, _completeness(found))
+        return pieces.summed(found.scores), found.scores, _completeness(found)
 
-    def by_leaving_out(asked: Model) -> _Scored:
-        assert isinstance(asked, TextModel)  # the model, or one with other weights
-        return _Scored(occlusion(TokenPieces(asked, ids, target)))
+    def by_leaving_out(asked: TextModel) -> _Scored:
+        return occlusion(TokenPieces(asked, ids, target)), None, ""
 
-    methods = {"integrated-gradients": _Asked(by_path, model)} if has_way(model.network) else {}
-    methods["leave-one-out"] = _Asked(by_leaving_out, model)
+    methods = {}
+    if has_way(model.network):
+        methods["integrated-gradients"] = by_path, model, ""
+    methods["leave-one-out"] = by_leaving_out, model, ""
     start = "a bag without n-grams" if model.network.config.groups else "vectors of zeros"
     return Attributions(pieces, _tested(pieces, methods, start))
 
@@ -328,19 +298,19 @@ def ids_of(encoder: Encoder, text: str) -> Int64[np.ndarray, " ids"]:
     return found
 
 
-def _tested(pieces: Pieces, methods: dict[str, _Asked], start: str) -> list[Attribution]:
+def _tested(pieces: Pieces, methods: dict[str, tuple[_Method, Model, str]], start: str) -> list[Attribution]:
     """Run explanations and their tests."""
     bench = Bench(pieces)
-    networks = [each.model for each in methods.values() if isinstance(each.model, (ImageModel, TextModel))]
+    networks = [asked for _, asked, _ in methods.values() if isinstance(asked, (ImageModel, TextModel))]
     others = [randomised_model(networks[0], seed) for seed in range(NETWORKS)] if networks else []
-    drivers = []
-    for name, (method, model, whose) in methods.items():
-        found = method(model)
-        shuffled = others if isinstance(model, (ImageModel, TextModel)) else []
-        trial = bench.test(found.scores, [method(other).scores for other in shuffled])
+    attributions = []
+    for name, (method, asked, whose) in methods.items():
+        scores, fine, note = method(asked)
+        shuffled = others if isinstance(asked, (ImageModel, TextModel)) else []
+        trial = bench.test(scores, [method(other)[0] for other in shuffled])
         how = (_HOW.get(name) or _OF_PATH.format(start=start)) + whose
-        drivers.append(Attribution(name, how, found.scores, found.fine, found.note, trial))
-    return drivers
+        attributions.append(Attribution(name, how, scores, fine, note, trial))
+    return attributions
 
 
 def _completeness(found: Collected) -> str:

@@ -117,8 +117,8 @@ def _collect(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor, size: int
     while True:
         slope = _mean_slope(answers, way, steps, size)
         scores = (slope * way.double()).numpy()
-        apart = abs(float(scores.sum()) - total)
-        missing = apart / max(abs(total), abs(float(scores.sum())), 1e-12)
+        difference = abs(float(scores.sum()) - total)
+        missing = difference / max(abs(total), abs(float(scores.sum())), 1e-12)
         if missing <= _ENOUGH or steps >= most:
             return Collected(scores, total, missing, steps)
         steps *= 2

@@ -5,7 +5,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,20 +21,16 @@ from pellucid.networks.transformer import Attend
 from pellucid.reference import LAYERS, Line
 from pellucid.reference.notation import Bound, Declaration
 
-# Network opened on one input: its lines, and the value that every one of them had.
-
 
 @dataclass(frozen=True, eq=False)
 class Opened:
     """Computation of a network on one input, by itself and in its own precision.
 
-    Attributes:
-        lines: what it does, in order, each under the name of its layer.
-        values: by name, `inputs` included, each for a batch of one example.
-        weights: by the names that the lines use.
-        output: name of the line whose value are the logits, the predicted number, or the image made.
-        given: names of what the network was given; `inputs` is among them.
-        parts: part of the network that each line belongs to, by name; none where there is one part alone.
+    `lines`: what it does, in order, each under the name of its layer; `values`: by name, `inputs` included,
+    each for a batch of one example; `weights`: by the names that the lines use; `output`: name of the line
+    whose value are the logits, the predicted number, or the image made; `given`: names of what the network
+    was given; `inputs` is among them; `parts`: part of the network that each line belongs to, by name; none
+    where there is one part alone.
     """
 
     lines: tuple[Line, ...]
@@ -98,9 +94,6 @@ class Opened:
 
 _Asked = TypeVar("_Asked", bound=nn.Module)
 
-# Values of a recurrent layer: all its states, and the last ones.
-_States = tuple[Tensor, object]
-
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
@@ -114,12 +107,12 @@ def one_thread() -> Iterator[None]:
 
 
 def still(network: _Asked) -> _Asked:
-    """Copy of a network to look at: on the CPU, in evaluation mode, in single precision."""
+    """Copy of a network on the CPU, in evaluation mode and single precision."""
     return copy.deepcopy(network).cpu().float().eval()
 
 
 def layered(network: _Asked) -> _Asked:
-    """Copy of a network to look at, as `still`, in which each step is a layer: a backbone is unfolded.
+    """Copy of a network as of `still`, in which each step is a layer: a backbone is unfolded.
 
     Raises: `ValueError` if a backbone cannot be followed.
     """
@@ -135,8 +128,8 @@ def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opene
     The values are those of torch in single precision, each copied before a later layer may write over it.
     Lines that torch has no layer for only pick values, put them in another order or add two of them, which
     rounds to the same everywhere. Weights of an attention, which its fused operation keeps to itself, are
-    computed by torch from the queries and keys that it was given. The inputs are a batch of one: raw pixels
-    (1, channel, row, column), features, or ids of a text.
+    computed by torch from the queries and keys that it was given. Inputs are raw pixels (1, channel, row,
+    column), features, or ids of a text.
 
     Raises: `ValueError` if a layer is of a kind that the reference does not have, or a backbone cannot be
     followed.
@@ -161,28 +154,12 @@ def _opened(
 ) -> Opened:
     """Ask a network that may be changed, and keep what its layers give."""
     lines, output = taken_apart(asked)
-    seen = _recorded(asked)
-    with answering(asked, torch.device("cpu")):
-        ask({name: torch.from_numpy(np.ascontiguousarray(each)) for name, each in given.items()})
-    weights = weights_of(asked)
-    values: dict[str, np.ndarray] = dict(given)
-    for line in lines:
-        if line.name in seen:
-            values[line.name] = seen[line.name]
-        else:
-            taken = [values[name] for name in line.takes]
-            values[line.name] = LAYERS[line.kind].forward(*taken, **line.settings)
-    return Opened(tuple(lines), values, weights, output, tuple(given))
-
-
-def _recorded(network: nn.Module) -> dict[str, np.ndarray]:
-    """Hooks that record what each layer gives; the dict holds that once the network was asked."""
     seen: dict[str, np.ndarray] = {}
-    for name, layer in network.named_modules():
+    for name, layer in asked.named_modules():
         if type(layer) in SAME and getattr(layer, "gives_values", True):
 
-            def record(_: object, __: object, output: Tensor | _States, name: str = name) -> None:
-                values = output if isinstance(output, Tensor) else output[0]
+            def record(_: object, __: object, output: Any, name: str = name) -> None:
+                values = output if isinstance(output, Tensor) else output[0]  # all states, and the last ones
                 seen[name] = values.detach().clone().numpy()
 
             layer.register_forward_hook(record)
@@ -192,4 +169,13 @@ def _recorded(network: nn.Module) -> dict[str, np.ndarray]:
                 seen[f"{name}.weights"] = layer.weights(*taken).numpy()
 
             layer.register_forward_pre_hook(record_weights)
-    return seen
+    with answering(asked, torch.device("cpu")):
+        ask({name: torch.from_numpy(np.ascontiguousarray(each)) for name, each in given.items()})
+    values: dict[str, np.ndarray] = dict(given)
+    for line in lines:
+        if line.name in seen:
+            values[line.name] = seen[line.name]
+        else:
+            taken = [values[name] for name in line.takes]
+            values[line.name] = LAYERS[line.kind].forward(*taken, **line.settings)
+    return Opened(tuple(lines), values, weights_of(asked), output, tuple(given))

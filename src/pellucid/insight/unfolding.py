@@ -15,12 +15,12 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from pellucid.data.wording import some
 from pellucid.insight.reference_lines import is_known
-from pellucid.insight.unfolded_layers import Closed, PaddedConvolution, Resize, SideBySide, Sum
+from pellucid.insight.unfolded_layers import Closed, PaddedConvolution, add, resize, side_by_side
 from pellucid.networks import Network
 from pellucid.networks.backbone import Backbone, ScaleAndStandardise
 from pellucid.networks.layers import GlobalPool, Standardise
 
-# Layers of timm's that are translated as they stand, and not followed inside.
+# Layers of timm's that are translated as a whole, and not followed inside.
 _WHOLE = ("BatchNormAct2d", "Conv2dSame")
 
 
@@ -41,22 +41,13 @@ def unfold(network: Network) -> Network:
     assert isinstance(prepare, ScaleAndStandardise)
     layers = OrderedDict[str, nn.Module]()
     if network.config.input_shape != (3, *prepare.size):
-        layers["resize"] = Resize(prepare.size, 3)
+        layers["resize"] = resize(prepare.size, 3)
     standardise = Standardise((3, *prepare.size))
     standardise.mean, standardise.std = prepare.mean, prepare.std
     layers["standardise"] = standardise
     network.body.prepare = nn.Sequential(layers)
     network.body.backbone = _followed(network.body.get_submodule("backbone"), prepare.size)
     return network
-
-
-def _kinds_in(backbone: nn.Module) -> str:
-    """Kinds of a backbone's layers, each with how many there are and the first of them by name."""
-    kinds: dict[str, list[str]] = {}
-    for name, layer in backbone.named_modules():
-        if not list(layer.children()) and not isinstance(layer, nn.Identity):
-            kinds.setdefault(type(layer).__name__, []).append(name)
-    return "; ".join(f"{kind} ({some(names, 1)})" for kind, names in sorted(kinds.items()))
 
 
 class _Plain(nn.Module):
@@ -80,18 +71,21 @@ class _Tracer(fx.Tracer):
 def _followed(backbone: nn.Module, size: tuple[int, int]) -> fx.GraphModule:
     """Write down the steps of a backbone, and put a layer in the place of each.
 
-    Raises:
-        Refused: it does other things at each image, or goes ways that cannot be written down.
+    Raises: `Refused` if it does other things at each image, or goes ways that cannot be written down.
     """
     try:
         plain = _Plain(backbone).eval()
         found = fx.GraphModule(plain, _Tracer().trace(plain))
         with torch.no_grad():
             ShapeProp(found).propagate(torch.zeros(1, 3, *size))
-    except Exception as error:  # a stranger's program may stumble over anything
+    except Exception as error:  # a program of another maker may stumble over anything
+        kinds: dict[str, list[str]] = {}
+        for name, layer in backbone.named_modules():
+            if not list(layer.children()) and not isinstance(layer, nn.Identity):
+                kinds.setdefault(type(layer).__name__, []).append(name)
         raise Refused(
             f"the steps of its backbone cannot be followed ({type(error).__name__}), so that all are closed: "
-            f"{_kinds_in(backbone)}"
+            + "; ".join(f"{kind} ({some(names, 1)})" for kind, names in sorted(kinds.items()))
         ) from error
     for node in list(found.graph.nodes):
         if node.op == "call_module":
@@ -118,20 +112,15 @@ def _translate_layer(found: fx.GraphModule, node: fx.Node) -> None:
             for side, stride, kernel in zip(size, layer.stride, layer.kernel_size, strict=True)
         ]
         before = (whole[0] // 2, whole[1] // 2)
-        _put(
-            found, node, name, PaddedConvolution(layer, before, (whole[0] - before[0], whole[1] - before[1]))
-        )
-    # True where nothing but a flattening takes what a step gives.
+        after = (whole[0] - before[0], whole[1] - before[1])
+        _put(found, node, name, PaddedConvolution(layer, before, after))
     elif (
         isinstance(layer, nn.AdaptiveAvgPool2d)
-        and all(
-            user.op == "call_module" and isinstance(found.get_submodule(str(user.target)), nn.Flatten)
-            for user in node.users
-        )
+        and all(_is_layer(found, user, nn.Flatten) for user in node.users)
         and layer.output_size in (1, (1, 1))
     ):
         _put(found, node, name, GlobalPool("average"))
-    elif isinstance(layer, nn.Flatten) and _is_pool(found, _sources(node)[0]):
+    elif isinstance(layer, nn.Flatten) and _is_layer(found, _sources(node)[0], GlobalPool):
         (pool,) = _sources(node)
         pool.meta = dict(node.meta)  # the pool of ours leaves no axes of one place behind
         node.replace_all_uses_with(pool)
@@ -167,25 +156,29 @@ def _translate_function(found: fx.GraphModule, node: fx.Node) -> None:
         found.graph.erase_node(node)
         return
     if not all(map(_is_openable, (node, *sources))):
-        layer = None  # values of other shapes are no maps and no vector
+        pass  # values of other shapes are no maps and no vector
     elif name in ("add", "iadd") and len(sources) == 2 and shapes[0] == shapes[1]:
-        name, layer = "add", Sum()
-    elif name == "mean" and _is_mean_of_maps(node, shapes[0]):
-        layer = GlobalPool("average")
+        name, layer = "add", add()
+    elif name == "mean" and len(shapes[0]) == 4 and len(_shape(node)) == 2:
+        axes = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
+        if isinstance(axes, (tuple, list)) and {int(axis) % 4 for axis in axes} == {2, 3}:
+            layer = GlobalPool("average")
     elif name in ("cat", "concat") and len(_shape(node)) == 2 and all(len(shape) == 2 for shape in shapes):
-        name, layer = "features", SideBySide()
+        name, layer = "features", side_by_side()
     elif name == "relu":
         layer = nn.ReLU()
-    own = _free(found, node, name)
+    # Within the layer that it belongs to a step is named by what it does, numbered where there are several.
+    scopes = [str(path) for path, _ in node.meta.get("nn_module_stack", {}).values()]
+    own = stem = f"{scopes[-1]}.{name}" if scopes and scopes[-1] else name
+    taken, number = {each for each, _ in found.named_modules()}, 1
+    while own in taken:
+        number += 1
+        own = f"{stem}{number}"
     if layer is not None:
         _put(found, node, own, layer, tuple(sources))
-    else:
-        step = (
-            node.target
-            if callable(node.target)
-            else (lambda given, *rest, **settings: getattr(given, name)(*rest, **settings))
-        )
-        _put(found, node, own, Closed(step, name, _is_values(node)))
+        return
+    method = lambda given, *rest, **settings: getattr(given, name)(*rest, **settings)  # noqa: E731
+    _put(found, node, own, Closed(node.target if callable(node.target) else method, name, _is_values(node)))
 
 
 def _put(
@@ -205,15 +198,6 @@ def _put(
     node.replace_all_uses_with(new)
     found.graph.erase_node(node)
     return new
-
-
-def _free(found: fx.GraphModule, node: fx.Node, name: str) -> str:
-    """Name of a step within the layer that it belongs to, numbered where there are several."""
-    scopes = [str(path) for path, _ in node.meta.get("nn_module_stack", {}).values()]
-    stem = f"{scopes[-1]}.{name}" if scopes and scopes[-1] else name
-    taken = {each for each, _ in found.named_modules()}
-    numbered = (f"{stem}{number}" for number in range(2, len(taken) + 3))
-    return stem if stem not in taken else next(each for each in numbered if each not in taken)
 
 
 def _sources(node: fx.Node) -> list[fx.Node]:
@@ -237,12 +221,5 @@ def _is_openable(node: fx.Node) -> bool:
     return _is_values(node) and len(_shape(node)) in (2, 4)
 
 
-def _is_mean_of_maps(node: fx.Node, taken: tuple[int, ...]) -> bool:
-    axes = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
-    if len(taken) != 4 or len(_shape(node)) != 2 or not isinstance(axes, (tuple, list)):
-        return False
-    return {int(axis) % 4 for axis in axes} == {2, 3}
-
-
-def _is_pool(found: fx.GraphModule, node: fx.Node) -> bool:
-    return node.op == "call_module" and isinstance(found.get_submodule(str(node.target)), GlobalPool)
+def _is_layer(found: fx.GraphModule, node: fx.Node, kind: type[nn.Module]) -> bool:
+    return node.op == "call_module" and isinstance(found.get_submodule(str(node.target)), kind)

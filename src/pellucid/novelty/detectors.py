@@ -33,20 +33,7 @@ _LEAST_REACH = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Detector(Stored):
-    """Calibrated novelty detector: how unlike the training data features are, and when to raise the alarm.
-
-    Attributes:
-        kind: name in messages.
-        SIZES: bounds of what a file states.
-        measure: fitted on training examples.
-        rate: share of the examples like the training data for which the alarm may be raised.
-        examples: validation examples that all this comes from.
-        middle: median of each signal over the validation examples.
-        spread: from there to the 95 % quantile; positive.
-        reference: how foreign the validation examples are, ascending; of many, some at equal steps.
-        answers: what the model said of the validation examples: how often each class, or numbers,
-            ascending, of many some at equal steps.
-    """
+    """Calibrated novelty detector: how unlike the training data features are, and when to raise the alarm."""
 
     kind: ClassVar[str] = "novelty"
     SIZES: ClassVar[Mapping[str, Whole]] = {
@@ -54,12 +41,16 @@ class Detector(Stored):
         "answers": Whole(1, _MOST_ANSWERS),
         "signals": Whole(1, 2),
     }
-    measure: Annotated[Measure, Anything()]
+    measure: Annotated[Measure, Anything()]  # fitted on training examples
+    # share of the examples like the training data for which the alarm may be raised
     rate: Annotated[float, Number(0.0, 1.0)]
-    examples: Annotated[int, Whole(1, _MOST_EXAMPLES)]
-    middle: Float64[np.ndarray, " signals"]
-    spread: Float64[np.ndarray, " signals"]
+    examples: Annotated[int, Whole(1, _MOST_EXAMPLES)]  # validation examples that all this comes from
+    middle: Float64[np.ndarray, " signals"]  # median of each signal over the validation examples
+    spread: Float64[np.ndarray, " signals"]  # from there to the 95 % quantile; positive
+    # how foreign the validation examples are, ascending; of many, some at equal steps
     reference: Float64[np.ndarray, " references"]
+    # what the model said of the validation examples: how often each class, or numbers, ascending, of
+    # many some at equal steps
     answers: Float64[np.ndarray, " answers"]
 
     @property
@@ -69,15 +60,14 @@ class Detector(Stored):
 
     def foreignness(self, rows: Rows) -> Float64[np.ndarray, " n"]:
         """Foreignness of each row: about 0 in the middle of the validation examples, infinite for NaN."""
-        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            return combined(self.measure.measure(rows), self.middle, self.spread)
+        return combined(signals_of(self.measure, rows), self.middle, self.spread)
 
     def novelty(self, rows: Rows) -> Float64[np.ndarray, " n"]:
         """Novelty of each row, 0 to 1: the share of validation examples that look less foreign."""
         return self.placed(self.foreignness(rows))
 
     def novelty_of(self, signals: Float64[np.ndarray, "n signals"]) -> Float64[np.ndarray, " n"]:
-        """Novelty, 0 to 1, of examples by what a measure found in them."""
+        """Novelty, 0 to 1, of examples by the signals of a measure."""
         return self.placed(combined(signals, self.middle, self.spread))
 
     def placed(self, foreign: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
@@ -135,13 +125,12 @@ def combined(
     middle: Float64[np.ndarray, " signals"],
     spread: Float64[np.ndarray, " signals"],
 ) -> Float64[np.ndarray, " n"]:
-    """Foreignness $f$ of each row from its signals; infinite where a signal is no number."""
-    relative = (signals - middle) / spread
-    foreign = relative[:, 0] + np.maximum(relative[:, 1:], 0).sum(axis=1)
+    """Foreignness of each row from its signals; infinite where a signal is no number."""
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        relative = (signals - middle) / spread
+        foreign = relative[:, 0] + np.maximum(relative[:, 1:], 0).sum(axis=1)
     return np.where(np.isfinite(foreign), foreign, np.inf)
 
-
-# Detectors fitted on training examples and calibrated on validation examples.
 
 # Sources of features: a network's hidden layer, a description of images, or numbers as they were given.
 FeatureKind = Literal["layer", "image", "values"]
@@ -228,10 +217,7 @@ def calibrated_detector(
 
 
 def for_answers_of(detector: Detector, answers: Shaped[np.ndarray, " n"], classes: int) -> Detector:
-    """The same detector for a model that answers otherwise about the same examples.
-
-    `answers` are class codes, or numbers where `classes` is 0.
-    """
+    """The same detector for a model that answers otherwise about the same examples."""
     return dataclasses.replace(detector, answers=_counted(answers, classes))
 
 
@@ -287,11 +273,7 @@ def _directions(rows: np.ndarray, codes: Int64[np.ndarray, " n"], sort: FeatureK
 
 
 def _axes(centred: Float64[np.ndarray, "n columns"], most: int) -> Float64[np.ndarray, "columns axes"]:
-    """Orthonormal directions in which rows vary most: no more than there are in which they vary at all.
-
-    Taken from the smaller of the two matrices of inner products, so that a hundred rows of a thousand
-    features cost a matrix of a hundred.
-    """
+    """Orthonormal directions in which rows vary most, by the smaller matrix of inner products."""
     count, columns = centred.shape
     if columns <= count:
         return np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :most]
@@ -311,14 +293,12 @@ def _neighbours(rows: scipy.sparse.csr_array, codes: Int64[np.ndarray, " n"], se
         total = np.asarray(rows[np.flatnonzero(codes == code)].sum(axis=0), np.float64)
         centre = _heaviest(np.arange(len(total)), total, len(total), most)
         centres.append(centre / max(float(np.sqrt((centre.data**2).sum())), _TINY))
-    some = [_heaviest(*_entries(rows, row), rows.shape[1], _MOST_OF_KEPT) for row in kept.tolist()]
-    return Neighbours.of(_stacked(some), _stacked(centres))
-
-
-def _entries(rows: scipy.sparse.csr_array, row: int) -> tuple[np.ndarray, np.ndarray]:
-    """Columns and values of one row."""
-    inside = slice(rows.indptr[row], rows.indptr[row + 1])
-    return rows.indices[inside], rows.data[inside]
+    some = []
+    for row in kept.tolist():
+        own = slice(rows.indptr[row], rows.indptr[row + 1])
+        some.append(_heaviest(rows.indices[own], rows.data[own], rows.shape[1], _MOST_OF_KEPT))
+    stacked = (scipy.sparse.vstack(each, format="csr").astype(np.float32) for each in (some, centres))
+    return Neighbours.of(*stacked)
 
 
 def _heaviest(places: np.ndarray, values: np.ndarray, columns: int, most: int) -> scipy.sparse.csr_array:
@@ -328,7 +308,3 @@ def _heaviest(places: np.ndarray, values: np.ndarray, columns: int, most: int) -
     chosen = chosen[np.argsort(places[chosen], kind="stable")]
     ends = np.array([0, len(chosen)], np.int32)
     return scipy.sparse.csr_array((values[chosen], places[chosen], ends), shape=(1, columns))
-
-
-def _stacked(rows: list[scipy.sparse.csr_array]) -> scipy.sparse.csr_array:
-    return scipy.sparse.vstack(rows, format="csr").astype(np.float32)

@@ -137,12 +137,8 @@ def spaced(heights: Sequence[float]) -> list[float]:
 class Ruler:
     """A score and its interval on a straight scale, in per cent of its width.
 
-    Attributes:
-        low: left end of the interval.
-        high: right end of the interval.
-        value: the estimate.
-        ticks: places on the scale.
-        reference: a level to compare with, such as chance.
+    `low`: left end of the interval; `high`: right end of the interval; `value`: the estimate; `ticks`: places
+    on the scale; `reference`: a level to compare with, such as chance.
     """
 
     low: float
@@ -174,11 +170,8 @@ LEFT, RIGHT, TOP, BOTTOM = 42.0, 224.0, 12.0, 160.0
 class Series(NamedTuple):
     """A curve over epochs.
 
-    Attributes:
-        label: direct label at its end.
-        style: `main`, `second` or `plain`, a class of the style sheet.
-        xs: horizontal values, ascending.
-        ys: vertical values; `None` leaves a gap.
+    `label`: direct label at its end; `style`: `main`, `second` or `plain`, a class of the style sheet; `xs`:
+    horizontal values, ascending; `ys`: vertical values; `None` leaves a gap.
     """
 
     label: str
@@ -418,11 +411,7 @@ _Side = tuple[Float64[np.ndarray, " test"], tuple[float, float], str]
 
 
 def _scatter(
-    title: str,
-    description: str,
-    x: _Side,
-    y: _Side,
-    line: tuple[tuple[float, float], tuple[float, float]],
+    title: str, description: str, x: _Side, y: _Side, line: tuple[tuple[float, float], tuple[float, float]]
 ) -> Plot:
     """Lay out a scatter plot with the line from its left to its right end on which answers are right.
 

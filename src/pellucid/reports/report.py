@@ -61,10 +61,7 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
         "receptive field",
         "Height and width in pixels, or number of tokens of a text, that one unit of this layer can see.",
     ),
-    "leaked": (
-        "leaked",
-        "Test examples whose exact content is also in the training or validation split.",
-    ),
+    "leaked": ("leaked", "Test examples whose exact content is also in the training or validation split."),
     "siblings": (
         "siblings",
         "Examples that belong together though they are no exact copies: near copies, shots of one scene, "
@@ -80,10 +77,8 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
 class Section(NamedTuple):
     """A section of the page.
 
-    Attributes:
-        key: anchor, and name of the template `page/KEY.html`.
-        title: heading, and entry in the page's navigation.
-        build: takes the facts and returns what the template needs; `None` leaves the section out.
+    `key`: anchor, and name of the template `page/KEY.html`; `title`: heading, and entry in the page's
+    navigation; `build`: takes the facts and returns what the template needs; `None` leaves the section out.
     """
 
     key: str
@@ -159,13 +154,8 @@ SHOWN = 10
 class FirstMistakes(NamedTuple):
     """Mistakes of the best model so far, on validation.
 
-    Attributes:
-        place: of the data.
-        noun: of one example, such as `image`.
-        model: its name.
-        asked: validation examples.
-        wrong: those that it classified wrongly.
-        worst: of these the surest, which are shown.
+    `place`: of the data; `noun`: of one example, such as `image`; `model`: its name; `asked`: validation
+    examples; `wrong`: those that it classified wrongly; `worst`: of these the surest, which are shown.
     """
 
     place: str

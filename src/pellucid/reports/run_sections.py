@@ -53,10 +53,7 @@ def _findings(details: Mapping[str, Any]) -> Sequence[tuple[str, int, Sequence[S
         ("Sets of exact copies", found("copies")),
         ("Near duplicates", found("near_copies")),
         ("Sets of siblings", siblings),
-        (
-            "Test examples related to a training example",
-            [(each,) for each in found("test_sibling_examples")],
-        ),
+        ("Test examples related to a training example", [(each,) for each in found("test_sibling_examples")]),
     )
     return [
         (title, len(lines), [list(line)[:_FINDING_WIDTH] for line in lines[:_FINDING_LINES]])

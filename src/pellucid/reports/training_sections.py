@@ -51,7 +51,7 @@ def training_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         "epochs": len(history),
         "planned": whole(facts.settings.get("epochs")),
         "is_mirrored": "model" not in last and bool((facts.settings.get("augmentation") or {}).get("mirror")),
-        "is_adversarial": _is_adversarial(facts),
+        "is_adversarial": "train_discriminator_accuracy" in last,
         "has_chance": facts.chance is not None,
         "score": decides.words,
         "is_error": decides.is_error,
@@ -63,10 +63,6 @@ def training_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         "on_fold": bool(facts.metrics.get("judged_on_folds")) and "model" not in last,
         "network": None if network == facts.recommended else network,
     }
-
-
-def _is_adversarial(facts: ReportFacts) -> bool:
-    return "train_discriminator_accuracy" in facts.history[-1]
 
 
 def _thinned(lines: Sequence[Mapping[str, Any]], most: int) -> Sequence[Mapping[str, Any]]:
@@ -82,7 +78,7 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
     def series(label: str, style: str, key: str) -> Series:
         return Series(label, style, epochs, [finite(line.get(key)) for line in lines])
 
-    def train_and_validation(score: str) -> list[Series]:
+    def both(score: str) -> list[Series]:
         return [
             series("validation", "main", f"validation_{score}"),
             series("train", "second", f"train_{score}"),
@@ -92,7 +88,7 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
         [series("", "plain", "learning_rate")],
         "Learning rate", "Learning rate at the end of each epoch", "no unit",
     )  # fmt: skip
-    if _is_adversarial(facts):
+    if "train_discriminator_accuracy" in facts.history[-1]:
         losses = [
             series("generator", "main", "train_generator_loss"),
             series("discriminator", "second", "train_loss"),
@@ -113,13 +109,15 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
     y_range = None
     if facts.generated is not None:  # bits per dimension lie far from 0
         unit = "bits per dimension"
-        both = [finite(line.get(key)) for line in facts.history for key in ("train_loss", "validation_loss")]
-        values = [loss for loss in both if loss is not None]
+        keys = ("train_loss", "validation_loss")
+        values = [
+            number for line in facts.history for key in keys if (number := finite(line.get(key))) is not None
+        ]
         room = 0.05 * (max(values) - min(values)) or 0.5
         y_range = min(values) - room, max(values) + room
     elif facts.is_regression:
         unit = "squared error, labels standardised"
-    loss = line_plot(train_and_validation("loss"), "Loss", "Mean loss after each epoch", unit, y_range)
+    loss = line_plot(both("loss"), "Loss", "Mean loss after each epoch", unit, y_range)
     if facts.generated is not None:
         divergence = line_plot(
             [series("", "main", "validation_kl")],
@@ -138,7 +136,7 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
         )
         return error, loss, rate
     accuracy = line_plot(
-        train_and_validation("accuracy"),
+        both("accuracy"),
         "Accuracy",
         "Share classified correctly after each epoch",
         "share correct",
@@ -164,12 +162,9 @@ Points = Sequence[tuple[int, float]]
 class Curve(NamedTuple):
     """One layer's curve in one column, ready to draw.
 
-    Attributes:
-        path: SVG path data of the line.
-        band: SVG path data of the area between two lines; empty where there is none.
-        end: of the line: across in per cent, and down.
-        reference: height of a level to compare with, or `None`.
-        value: the last value in words.
+    `path`: SVG path data of the line; `band`: SVG path data of the area between two lines; empty where there
+    is none; `end`: of the line: across in per cent, and down; `reference`: height of a level to compare with,
+    or `None`; `value`: the last value in words.
     """
 
     path: str
@@ -182,11 +177,9 @@ class Curve(NamedTuple):
 class LayerTable(NamedTuple):
     """Small multiples: a row for each layer, a column for each measure.
 
-    Attributes:
-        title: what the rows are.
-        columns: the measures, and the ends of their scales in words.
-        rows: name of a layer, and its curves; `None` where it has no such measure.
-        layers: number of layers that were measured, of which some are shown.
+    `title`: what the rows are; `columns`: the measures, and the ends of their scales in words; `rows`: name
+    of a layer, and its curves; `None` where it has no such measure; `layers`: number of layers that were
+    measured, of which some are shown.
     """
 
     title: str
@@ -204,17 +197,19 @@ def layer_tables(history: Sequence[Mapping[str, Any]]) -> Sequence[LayerTable]:
 def _weights(history: Sequence[Mapping[str, Any]]) -> LayerTable:
     """Gradient and update of every layer with weights, in powers of ten."""
     gradients, updates = (_points(history, "weights", key) for key in ("gradient_norm", "update_to_weight"))
-    (by_gradient, gradient_words), (by_update, update_words) = (
-        _powers(gradients),
-        _powers(updates, USUAL_UPDATE),
-    )
+    by_gradient, gradient_words = _powers(gradients)
+    by_update, update_words = _powers(updates, USUAL_UPDATE)
     last = len(history) - 1
+
+    def logarithm(value: float) -> float:
+        return math.log10(max(value, 1e-300))
+
     rows = [
         (
             name,
             (
-                _curve(gradient, last, by_gradient, significant, height=_logarithm),
-                _curve(updates[name], last, by_update, significant, USUAL_UPDATE, height=_logarithm),
+                _curve(gradient, last, by_gradient, significant, height=logarithm),
+                _curve(updates[name], last, by_update, significant, USUAL_UPDATE, height=logarithm),
             ),
         )
         for name, gradient in gradients.items()
@@ -243,17 +238,14 @@ def _activations(history: Sequence[Mapping[str, Any]]) -> LayerTable:
         word = "dead" if dead[name] else "saturated"
         share = _curve(dead[name] or saturated[name], last, _down(0.0, 1.0), percent)
         rows.append((name, (curve, share and share._replace(value=f"{share.value} {word}"))))
-    columns = [
-        ("Mean and deviation", words),
-        ("Dead or saturated", f"{percent(0.0)} to {percent(1.0)}"),
-    ]
+    columns = [("Mean and deviation", words), ("Dead or saturated", f"{percent(0.0)} to {percent(1.0)}")]
     if all(curves[1] is None for _, curves in rows):
         columns, rows = columns[:1], [(name, curves[:1]) for name, curves in rows]
     return LayerTable("Activations", columns, _some(rows), len(rows))
 
 
 def _measured(line: Mapping[str, Any], part: str) -> Mapping[str, Any]:
-    """What a line of `history.jsonl` says of `weights` or `activations`, by layer."""
+    """Entry `weights` or `activations` of a line of `history.jsonl`, by layer."""
     found: Mapping[str, Any] = (line.get("health") or {}).get(part) or {}
     return found
 
@@ -283,10 +275,6 @@ def _powers(lines: Mapping[str, Points], *others: float) -> tuple[Axis, str]:
 def _down(low: float, high: float) -> Axis:
     """The vertical axis of a small plot."""
     return Axis(low, high, HEIGHT - _EDGE, _EDGE)
-
-
-def _logarithm(value: float) -> float:
-    return math.log10(max(value, 1e-300))
 
 
 def _curve(

@@ -125,7 +125,7 @@ def _common(facts: ReportFacts, key: str, *, beats_chance: bool) -> dict[str, An
 
 
 def _baseline(facts: ReportFacts) -> Mapping[str, Any] | None:
-    """The model to be named beside the recommended one; `None` where there is no other.
+    """The model that the recommended one is compared with; `None` where there is no other.
 
     The network where it is not itself recommended; else the best other model by its test score.
     """

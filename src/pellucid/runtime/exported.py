@@ -185,7 +185,7 @@ class ExportedModel:
         fitted = [
             image.arrays(each[np.newaxis])[0]
             if isinstance(each, np.ndarray)
-            else image.image(each if isinstance(each, bytes) else Path(each))
+            else image.image_and_warning(each if isinstance(each, bytes) else Path(each))[0]
             for each in inputs
         ]
         return np.stack(fitted) if fitted else np.zeros((0, *image.size, image.channels), np.uint8)
