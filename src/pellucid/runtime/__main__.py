@@ -9,8 +9,6 @@ from typing import NoReturn
 from pellucid.errors import PellucidError
 from pellucid.runtime import stand_in_for_jaxtyping
 
-# `python -m pellucid.runtime`: label images or texts with an exported model, as `pellucid predict` does.
-
 
 class _Parser(argparse.ArgumentParser):
     """Argparse with our form of message."""
@@ -91,9 +89,8 @@ def _run(arguments: argparse.Namespace) -> int:
     """Answer the inputs and write their rows; return exit code 0."""
     from pellucid.runtime.onnx_worker import IsolatedSession
 
-    session = IsolatedSession(
-        arguments.model, arguments.threads
-    )  # starts while this process imports the rest
+    # Its process starts while this one imports the rest.
+    session = IsolatedSession(arguments.model, arguments.threads)
     from pellucid.answering.answers import answers_to, check_ending, columns_of, rows_of
     from pellucid.answering.decisions import Decisions, PredictOptions
     from pellucid.answering.incoming import WARNINGS_SHOWN, ahead, first_few, incoming, require_input
