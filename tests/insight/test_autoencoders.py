@@ -43,7 +43,7 @@ def started(shape, classes, settings):
     return network.eval(), given
 
 
-def assert_units_agree(opened, count=300):
+def assert_units_agree(opened, count=600):
     draws = np.random.default_rng(0)
     for number in range(count):
         line = opened.lines[number % len(opened.lines)]

@@ -16,7 +16,7 @@ from pellucid.reference import LAYERS
 from pellucid.reference.notation import Declaration
 from pellucid.settings import Settings
 
-UNITS = 300
+UNITS = 400
 
 
 def units_of(network, count, generator):
