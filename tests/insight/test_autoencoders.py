@@ -43,7 +43,7 @@ def started(shape, classes, settings):
     return network.eval(), given
 
 
-def assert_units_agree(opened, count=300):
+def assert_units_agree(opened, count=600):
     draws = np.random.default_rng(0)
     for number in range(count):
         line = opened.lines[number % len(opened.lines)]
@@ -92,7 +92,7 @@ def test_fields_the_draw_and_the_outcome_in_words():
     assert found.field("decoder.up1", (0, 3, 3)) == ((0, 7), (0, 7))
     assert found.field("prior", (0,)) == ((0, 7), (0, 7))
     classes = len(found.classes)
-    with pytest.raises(ValueError, match="class: is given beside the input, and sees nothing of it"):
+    with pytest.raises(ValueError, match="class: is given besides the input, and sees nothing of it"):
         found.field("with_class", (found.layer("with_class").output_shape[0] - classes,))
     latents = explained("vae").latents
     expected = latents.means + np.exp(latents.log_variances / 2) * latents.noise

@@ -16,7 +16,7 @@ from pellucid.reference import LAYERS
 from pellucid.reference.notation import Declaration
 from pellucid.settings import Settings
 
-UNITS = 300
+UNITS = 400
 
 
 def units_of(network, count, generator):
@@ -131,7 +131,7 @@ def test_what_cannot_be_opened_is_named():
         open_unit(network, "head", (10,))
     with pytest.raises(ValueError, match=r"head: unit \(1, 2\) is not within"):
         open_unit(network, "head", (1, 2))
-    with pytest.raises(ValueError, match=r"present: says where ids stand, and has no units"):
+    with pytest.raises(ValueError, match=r"present: is a mask or an order of tokens, and has no units"):
         open_unit(network, "body.filters.present", (0,))
 
 

@@ -7,14 +7,7 @@ import pytest
 from pellucid.evaluation import CurvePoint, Interval, LearningCurve, Reliability, ReliabilityBin
 from pellucid.reports import CalibrationFacts, ReportFacts
 from pellucid.reports import trust_sections as section
-from pellucid.reports.plots import (
-    CURVE_BOTTOM,
-    CURVE_TOP,
-    SIDE,
-    SQUARE_LEFT,
-    SQUARE_TOP,
-    reliability_plot,
-)
+from pellucid.reports.plots import CURVE_BOTTOM, CURVE_TOP, SIDE, SQUARE_LEFT, SQUARE_TOP, reliability_plot
 from pellucid.reports.plots import curve_plot as curve_plot_of
 from reports.report_page import drawn, part
 

@@ -22,8 +22,9 @@ class Course:
         chance: share of the largest class among the training examples; 0 where numbers are predicted.
         guessing: train loss of one who knows only how often each class is, or the mean number; 0 if unknown.
         validated: validation examples; 0 if unknown.
-        label_issues: labels, of those `examined`, that may well be wrong.
-        agreed: examined labels that the judging models would have given themselves.
+        label_issues: labels that may well be wrong.
+        examined: labels that were judged.
+        agreed: of these the ones that the judging models would have given themselves.
         label_precision: share of `label_issues` that is expected to be wrong.
         is_pretrained: whether a backbone was trained further, whose layers cannot be chosen.
     """
