@@ -194,7 +194,11 @@ def best_by_chance(
 
     Source: Westfall and Young 1993, "Resampling-Based Multiple Testing", section 2.3.
     """
-    return _shuffled(lambda rows: gains(rows).max(axis=1), labels, seed)
+    seen, generator, as_large = float(gains(labels[None])[0].max()), np.random.default_rng(seed), 1
+    for rows in block_rows(SHUFFLES, len(labels)):
+        shuffled = generator.permuted(np.tile(labels, (rows, 1)), axis=1)
+        as_large += int((gains(shuffled).max(axis=1) >= seen - 1e-12).sum())
+    return as_large / (SHUFFLES + 1)
 
 
 def splits_p_value(
@@ -216,18 +220,9 @@ def splits_p_value(
     def gaps(chosen: np.ndarray) -> np.ndarray:
         of_sum, of_count = chosen @ sums, chosen @ sizes
         found: np.ndarray = np.abs(of_sum / of_count - (total - of_sum) / (count - of_count))
-        return found
+        return found[:, None]
 
-    return _shuffled(gaps, (keys % 2).astype(np.float64), seed)
-
-
-def _shuffled(statistic: Callable[[np.ndarray], np.ndarray], values: np.ndarray, seed: int) -> float:
-    """Share of orders of some values, the given one among them, of a statistic at least as large."""
-    seen, generator, as_large = float(statistic(values[None])[0]), np.random.default_rng(seed), 1
-    for rows in block_rows(SHUFFLES, len(values)):
-        shuffled = generator.permuted(np.tile(values, (rows, 1)), axis=1)
-        as_large += int((statistic(shuffled) >= seen - 1e-12).sum())
-    return as_large / (SHUFFLES + 1)
+    return best_by_chance(gaps, (keys % 2).astype(np.float64), seed)
 
 
 # Comparisons of every pair of models.
