@@ -74,6 +74,13 @@ WORK = Budget("PELLUCID_GIGA_MULTIPLY_ADDS", 200, "billion multiply-adds", 1e9)
 # bytes that 90 million pixels are alike.
 PIXELS_PER_BYTE, PIXELS_ANYWAY = 10_000, 16_000_000
 
+# Pixels for which each row of an image counts beyond so many rows, since a pointer to it takes memory: 99
+# million rows of one pixel took 2.1 GB. JPEG has no longer sides.
+PIXELS_OF_A_ROW, ROWS_OF_AN_IMAGE = 16, 65_535
+
+# Scans of a JPEG, each of which goes through all pixels: encoders make about ten, libtiff reads a hundred.
+SCANS = 100
+
 # Bytes that an honest packed file may unpack to for each of its own, whatever its size.
 RATIO = 20
 

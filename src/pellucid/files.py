@@ -238,7 +238,7 @@ class Draft(io.BufferedIOBase):
         return self._digest.hexdigest()
 
     def cut_off(self, size: int) -> None:
-        """Keep and hash the first bytes of a file that holds some; to be called before any are added."""
+        """Keep and hash the first so many bytes of a file that exists already; called before adding any."""
         while (left := size - self._file.tell()) > 0 and (block := self._file.read(min(_BLOCK, left))):
             self._digest.update(block)
         self._file.seek(self._file.tell())

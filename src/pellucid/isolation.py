@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import functools
 import json
 import math
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import IO, Any, ClassVar
 
 from pellucid.budgets import MEMORY, PIXELS, UNPACKED
@@ -65,13 +66,13 @@ def image_memory() -> int:
     return 2 * MEMORY.value() + _BYTES_OF_A_PIXEL * PIXELS.value()
 
 
-def begin_job() -> None:
+def begin_job(seconds: float | None = None) -> None:
     """Limit the processor time from now on; the system ends a process that takes more."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
-        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + SECONDS, hard))
+        hard, most = resource.getrlimit(resource.RLIMIT_CPU)[1], SECONDS if seconds is None else seconds
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + most), hard))
 
 
 _LENGTHS = struct.Struct("<QQ")
@@ -125,25 +126,27 @@ _PATIENCE = 20.0 * SECONDS
 
 
 class ChildEnded(DataError):
-    """A child ended, or was ended because of what it sent."""
+    """A child ended, or was ended because of what it sent; `how` is the reason alone."""
+
+    how: str = ""
 
 
 class Child:
     """A process under limits that decodes, as its parent sees it: its death is an exception.
 
     Args:
-        job: what it is for, as `PROGRAM` knows it.
+        job: what it is for, as its program knows it.
+        program: module that it runs, by default `PROGRAM`.
 
     Raises:
         UsageError: it cannot be started.
     """
 
-    unlimited: Sequence[str]  # what the system does not limit, in words
     is_closed: bool = False  # it has ended, or was ended
 
-    def __init__(self, job: str) -> None:
+    def __init__(self, job: str, program: str | None = None) -> None:
         # -P: no module is taken from the working folder, whose files may be untrusted.
-        words = [sys.executable, "-P", "-m", PROGRAM, job]
+        words = [sys.executable, "-P", "-m", program or PROGRAM, job]
         try:
             self._process = subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -157,10 +160,17 @@ class Child:
         self._channel = Channel(self._process.stdout, self._process.stdin, most)
         self._deadline, self._closing = math.inf, threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
-        missing = self.receive()[0].get("unlimited")
-        self.unlimited = [str(each) for each in missing] if isinstance(missing, list) else []
 
-    def send(self, message: dict[str, Any], content: bytes = b"") -> None:
+    @functools.cached_property
+    def unlimited(self) -> list[str]:
+        """What the system does not limit, in words: the first message, once the child has started.
+
+        Raises: `ChildEnded` as `receive`.
+        """
+        missing = self._receive()[0].get("unlimited")
+        return [str(each) for each in missing] if isinstance(missing, list) else []
+
+    def send(self, message: dict[str, Any], content: bytes | memoryview = b"") -> None:
         """Send a message; where the child is gone, the next `receive` reports it."""
         self._deadline = time.monotonic() + _PATIENCE
         with contextlib.suppress(OSError, ValueError):
@@ -171,6 +181,10 @@ class Child:
 
         Raises: `ChildEnded` if it is gone or sent what no decoder of ours would, `DataError` if it refuses.
         """
+        _ = self.unlimited
+        return self._receive()
+
+    def _receive(self) -> tuple[dict[str, Any], bytes]:
         self._deadline = time.monotonic() + _PATIENCE
         try:
             found = self._channel.receive()
@@ -224,7 +238,10 @@ class Child:
                     with contextlib.suppress(ValueError):
                         how = f"ended by {signal.Signals(-code).name}"
         self.close()
-        return ChildEnded(f"the process that decodes it {how or 'does not answer'}; use an undamaged copy")
+        how = how or "does not answer"
+        error = ChildEnded(f"the process that decodes it {how}; use an undamaged copy")
+        error.how = how
+        return error
 
 
 class Worker:

@@ -334,7 +334,7 @@ def fit_data_in_memory(
             values=targets if classes is None and labels is not None else None,
             is_labelled=labels is not None,
         )
-        parts = split(listing, first, usable, settings.seed, (VALIDATION,)).splits
+        parts = split(listing, first, usable, settings.seed, (VALIDATION,))
         validation = np.flatnonzero(parts == VALIDATION)
     elif settings.patience is not None:
         each = "" if classes is None else f" and {VALIDATION_FROM_EACH} of each class"

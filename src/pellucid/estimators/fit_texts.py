@@ -93,7 +93,7 @@ def fit_data_of_frame(frame: Any, y: object, settings: Settings) -> FitData:
             raise DataError(
                 f"{found}; give both by themselves, as in fit(frame['text'], frame['label'])"
             ) from error
-        if columns.holds == IMAGES:
+        if columns.input.holds == IMAGES:
             raise DataError(f"{_NAME}: holds paths of images; give them to ImageClassifier or ImageRegressor")
         return fit_data_of_listing(list_texts_of(table, columns, Path.cwd(), settings), settings, TEXTS)
     names = tuple(table.names)
@@ -112,8 +112,7 @@ def texts_of_frame(frame: Any, joined: tuple[str, ...]) -> Sequence[str]:
     asked = ",".join(joined) or None
     if asked is None and len(table.names) == 1:
         return _texts(table, (table.names[0],))
-    _, name = choose_input(table, Path.cwd(), Settings(task="text", input_column=asked))
-    return _texts(table, joined_names(table.names, name))
+    return _texts(table, choose_input(table, Path.cwd(), Settings(task="text", input_column=asked)).parts)
 
 
 def _texts(table: Table, names: tuple[str, ...]) -> list[str]:

@@ -10,7 +10,7 @@ h_t &= (1 - z_t) g_t + z_t h_{t-1} && \text{the state}
 
 with $h_0 = 0$; products of vectors are value by value. $W$ and $b$ hold the rows of $r, z, g$ in this order,
 $U$ and $c$ those of $r, z, q$. As in torch and cuDNN the reset gate $r$ acts after the product with $U$; in
-the paper it acts before.
+the paper it acts before. Functions take what those of `lstm.py` take.
 
 Source: Cho et al. 2014, arXiv:1406.1078, eq. 5 to 8.
 """
@@ -21,38 +21,23 @@ import numpy as np
 from jaxtyping import Float
 
 from pellucid.reference.activations import sigmoid
-from pellucid.reference.lstm import one_later
+from pellucid.reference.lstm import Bias, Inputs, InputWeight, States, StateWeight, one_later
 
 
 class GruStates(NamedTuple):
-    """Every gate and state of a text, place by place.
+    """Gates $r, z$, old $q$, new $g$ and state $h$ of texts, place by place."""
 
-    Attributes:
-        reset: $r$.
-        kept: $z$.
-        old: $q$.
-        new: $g$.
-        state: $h$.
-    """
-
-    reset: Float[np.ndarray, "batch length units"]
-    kept: Float[np.ndarray, "batch length units"]
-    old: Float[np.ndarray, "batch length units"]
-    new: Float[np.ndarray, "batch length units"]
-    state: Float[np.ndarray, "batch length units"]
+    reset: States
+    kept: States
+    old: States
+    new: States
+    state: States
 
 
 def gru_states(
-    inputs: Float[np.ndarray, "batch length size"],
-    input_weight: Float[np.ndarray, "gates size"],
-    state_weight: Float[np.ndarray, "gates units"],
-    input_bias: Float[np.ndarray, " gates"],
-    state_bias: Float[np.ndarray, " gates"],
+    inputs: Inputs, input_weight: InputWeight, state_weight: StateWeight, input_bias: Bias, state_bias: Bias
 ) -> GruStates:
-    """Read texts place by place, and keep everything that is computed on the way.
-
-    `inputs`: $x$; `input_weight`: $W$; `state_weight`: $U$; `input_bias`: $b$; `state_bias`: $c$; result:
-    Gates and state after each place.
+    """Gates and state after each place of texts.
 
     Source: Cho et al. 2014, eq. 5 to 8, as at the top of this file.
     """
@@ -71,16 +56,9 @@ def gru_states(
 
 
 def gru(
-    inputs: Float[np.ndarray, "batch length size"],
-    input_weight: Float[np.ndarray, "gates size"],
-    state_weight: Float[np.ndarray, "gates units"],
-    input_bias: Float[np.ndarray, " gates"],
-    state_bias: Float[np.ndarray, " gates"],
-) -> Float[np.ndarray, "batch length units"]:
-    """Read texts place by place.
-
-    `inputs`: $x$; `input_weight`: $W$; `state_weight`: $U$; `input_bias`: $b$; `state_bias`: $c$; result: $h$
-    after each place.
+    inputs: Inputs, input_weight: InputWeight, state_weight: StateWeight, input_bias: Bias, state_bias: Bias
+) -> States:
+    """State $h$ after each place of texts.
 
     Source: Cho et al. 2014, eq. 5 to 8, as at the top of this file.
     """
@@ -88,19 +66,13 @@ def gru(
 
 
 def gru_backward(
-    gradient: Float[np.ndarray, "batch length units"],
-    inputs: Float[np.ndarray, "batch length size"],
-    input_weight: Float[np.ndarray, "gates size"],
-    state_weight: Float[np.ndarray, "gates units"],
-    input_bias: Float[np.ndarray, " gates"],
-    state_bias: Float[np.ndarray, " gates"],
-) -> tuple[
-    Float[np.ndarray, "batch length size"],
-    Float[np.ndarray, "gates size"],
-    Float[np.ndarray, "gates units"],
-    Float[np.ndarray, " gates"],
-    Float[np.ndarray, " gates"],
-]:
+    gradient: States,
+    inputs: Inputs,
+    input_weight: InputWeight,
+    state_weight: StateWeight,
+    input_bias: Bias,
+    state_bias: Bias,
+) -> tuple[Inputs, InputWeight, StateWeight, Bias, Bias]:
     r"""Gradients of `gru`, from the last place back to the first.
 
     With $a$ the sums inside $r$, $z$ and $g$, and $\bar h_t$ the gradient from above plus what the place
@@ -128,20 +100,17 @@ def gru_backward(
 
 
 def gru_sum_gradients(
-    gradient: Float[np.ndarray, "batch length units"],
-    inputs: Float[np.ndarray, "batch length size"],
-    input_weight: Float[np.ndarray, "gates size"],
-    state_weight: Float[np.ndarray, "gates units"],
-    input_bias: Float[np.ndarray, " gates"],
-    state_bias: Float[np.ndarray, " gates"],
+    gradient: States,
+    inputs: Inputs,
+    input_weight: InputWeight,
+    state_weight: StateWeight,
+    input_bias: Bias,
+    state_bias: Bias,
 ) -> tuple[Float[np.ndarray, "batch length gates"], Float[np.ndarray, "batch length gates"]]:
     r"""Gradients at the sums inside the gates, as `gru_backward` needs them.
 
-    `gradient`: of the states, from above; `inputs`: $x$; `input_weight`: $W$; `state_weight`: $U$;
-    `input_bias`: $b$; `state_bias`: $c$; result: at each place $(\bar a_r, \bar a_z, \bar a_g)$, which the
+    `gradient`: of the states, from above; result: at each place $(\bar a_r, \bar a_z, \bar a_g)$, which the
     input's weights meet, and $(\bar a_r, \bar a_z, \bar q)$, which the state's weights meet.
-
-    Source: the chain rule on Cho et al. 2014, eq. 5 to 8.
     """
     found = gru_states(inputs, input_weight, state_weight, input_bias, state_bias)
     h_before = one_later(found.state)

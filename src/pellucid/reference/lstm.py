@@ -10,7 +10,8 @@ h_t &= o_t \tanh s_t && \text{the state}
 \end{aligned}$$
 
 with $h_0 = s_0 = 0$; products of vectors are value by value. $W$, $U$, $b$ and $c$ hold the rows of the
-four gates in the order $i, f, g, o$.
+four gates in the order $i, f, g, o$. Functions take `inputs` $x$, `input_weight` $W$, `state_weight` $U$,
+`input_bias` $b$ and `state_bias` $c$.
 
 Source: Hochreiter and Schmidhuber 1997, Neural Computation 9(8); Gers, Schmidhuber and Cummins 2000,
 Neural Computation 12(10), for $f$.
@@ -23,38 +24,28 @@ from jaxtyping import Float
 
 from pellucid.reference.activations import sigmoid
 
+Bias = Float[np.ndarray, " gates"]
+States = Float[np.ndarray, "batch length units"]
+StateWeight = Float[np.ndarray, "gates units"]
+InputWeight = Float[np.ndarray, "gates size"]
+Inputs = Float[np.ndarray, "batch length size"]
+
 
 class LstmStates(NamedTuple):
-    """Every gate, memory and state of a text, place by place.
+    """Gates $i, f, g, o$, memory $s$ and state $h$ of texts, place by place."""
 
-    Attributes:
-        incoming: $i$.
-        kept: $f$.
-        new: $g$.
-        outgoing: $o$.
-        memory: $s$.
-        state: $h$.
-    """
-
-    incoming: Float[np.ndarray, "batch length units"]
-    kept: Float[np.ndarray, "batch length units"]
-    new: Float[np.ndarray, "batch length units"]
-    outgoing: Float[np.ndarray, "batch length units"]
-    memory: Float[np.ndarray, "batch length units"]
-    state: Float[np.ndarray, "batch length units"]
+    incoming: States
+    kept: States
+    new: States
+    outgoing: States
+    memory: States
+    state: States
 
 
 def lstm_states(
-    inputs: Float[np.ndarray, "batch length size"],
-    input_weight: Float[np.ndarray, "gates size"],
-    state_weight: Float[np.ndarray, "gates units"],
-    input_bias: Float[np.ndarray, " gates"],
-    state_bias: Float[np.ndarray, " gates"],
+    inputs: Inputs, input_weight: InputWeight, state_weight: StateWeight, input_bias: Bias, state_bias: Bias
 ) -> LstmStates:
-    """Read texts place by place, and keep everything that is computed on the way.
-
-    `inputs`: $x$; `input_weight`: $W$; `state_weight`: $U$; `input_bias`: $b$; `state_bias`: $c$; result:
-    gates, memory and state after each place.
+    """Gates, memory and state after each place of texts.
 
     Source: Gers et al. 2000, as at the top of this file.
     """
@@ -73,16 +64,9 @@ def lstm_states(
 
 
 def lstm(
-    inputs: Float[np.ndarray, "batch length size"],
-    input_weight: Float[np.ndarray, "gates size"],
-    state_weight: Float[np.ndarray, "gates units"],
-    input_bias: Float[np.ndarray, " gates"],
-    state_bias: Float[np.ndarray, " gates"],
-) -> Float[np.ndarray, "batch length units"]:
-    """Read texts place by place.
-
-    `inputs`: $x$; `input_weight`: $W$; `state_weight`: $U$; `input_bias`: $b$; `state_bias`: $c$; result: $h$
-    after each place.
+    inputs: Inputs, input_weight: InputWeight, state_weight: StateWeight, input_bias: Bias, state_bias: Bias
+) -> States:
+    """State $h$ after each place of texts.
 
     Source: Gers et al. 2000, as at the top of this file.
     """
@@ -90,19 +74,13 @@ def lstm(
 
 
 def lstm_backward(
-    gradient: Float[np.ndarray, "batch length units"],
-    inputs: Float[np.ndarray, "batch length size"],
-    input_weight: Float[np.ndarray, "gates size"],
-    state_weight: Float[np.ndarray, "gates units"],
-    input_bias: Float[np.ndarray, " gates"],
-    state_bias: Float[np.ndarray, " gates"],
-) -> tuple[
-    Float[np.ndarray, "batch length size"],
-    Float[np.ndarray, "gates size"],
-    Float[np.ndarray, "gates units"],
-    Float[np.ndarray, " gates"],
-    Float[np.ndarray, " gates"],
-]:
+    gradient: States,
+    inputs: Inputs,
+    input_weight: InputWeight,
+    state_weight: StateWeight,
+    input_bias: Bias,
+    state_bias: Bias,
+) -> tuple[Inputs, InputWeight, StateWeight, Bias, Bias]:
     r"""Gradients of `lstm`, from the last place back to the first.
 
     With $a$ the sums inside the four gates, $\bar h_t$ the gradient from above plus
@@ -130,19 +108,16 @@ def lstm_backward(
 
 
 def lstm_sum_gradients(
-    gradient: Float[np.ndarray, "batch length units"],
-    inputs: Float[np.ndarray, "batch length size"],
-    input_weight: Float[np.ndarray, "gates size"],
-    state_weight: Float[np.ndarray, "gates units"],
-    input_bias: Float[np.ndarray, " gates"],
-    state_bias: Float[np.ndarray, " gates"],
+    gradient: States,
+    inputs: Inputs,
+    input_weight: InputWeight,
+    state_weight: StateWeight,
+    input_bias: Bias,
+    state_bias: Bias,
 ) -> Float[np.ndarray, "batch length gates"]:
     r"""Gradients at the sums inside the gates, $\bar a_t$ of `lstm_backward`.
 
-    `gradient`: of the states, from above; `inputs`: $x$; `input_weight`: $W$; `state_weight`: $U$;
-    `input_bias`: $b$; `state_bias`: $c$; result: $\bar a$ at each place, in the order of the gates.
-
-    Source: Graves and Schmidhuber 2005, as in `lstm_backward`.
+    `gradient`: of the states, from above; result: at each place, in the order of the gates.
     """
     found = lstm_states(inputs, input_weight, state_weight, input_bias, state_bias)
     s_before = one_later(found.memory)

@@ -1,4 +1,4 @@
-"""Settings table: each field is a row, with its meaning, bounds and choices beside name and type."""
+"""Settings table: each field is a row, with its meaning, bounds and choices next to name and type."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,92 +20,64 @@ from pellucid.settings.rows import (
     rows_of,
 )
 
-# Names of the models that settings choose from.
-
-# Neural networks for images; `mlp` also takes feature vectors.
+# Names of the models that settings choose from: networks for images (`mlp` also takes feature vectors), for
+# texts, and those that make images, of which one trains two networks against each other.
 NEURAL_OF_IMAGES = ("cnn", "mlp", "lenet")
-
-# Neural networks for texts.
 NEURAL_OF_TEXTS = ("text-cnn", "rnn", "bag")
-
-# Networks that make images instead of predicting anything about them.
-GENERATIVE = ("vae", "gan")
-
-# The one of them in which two networks are trained against each other.
-ADVERSARIAL = "gan"
-
-# Models that are neural networks.
 NEURAL = (*NEURAL_OF_IMAGES, *NEURAL_OF_TEXTS)
+ADVERSARIAL = "gan"
+GENERATIVE = ("vae", ADVERSARIAL)
+_WITH_TOKENS = ("text-cnn", "rnn")
 
 # Models that are none; `mean` and `ridge` predict numbers, `majority` and `logistic-regression` classes.
 CLASSICAL = ("majority", "logistic-regression", "svm", "random-forest", "mean", "ridge")
 
+# Those that take no input: what every other model has to beat.
+DUMMIES = ("majority", "mean")
+
 # Value of `--backbone` with which none is considered.
 NO_BACKBONE = "none"
 
-# Those that look at no input: what every other model has to beat.
-DUMMIES = ("majority", "mean")
-
-# What settings belong to or have no place with, beside the models by their names.
+# What settings belong to or do not go with, besides the models by their names.
 IMAGES, GENERATORS, BACKBONES = "images", "models that make images", "pretrained networks"
-
-_WITH_TOKENS = ("text-cnn", "rnn")
 
 # Weighted mean of several trained models of a run, which no setting asks for.
 AVERAGE = "average"
 
 
-# Contradictions between settings, and texts in them that cannot be read, refused before anything is done.
-
-
 def require_no_contradiction(settings: "Settings") -> None:
-    """Refuse settings that contradict each other, or hold a text of another form.
-
-    Raises: `UsageError` naming them.
-    """
-    if settings.loss == "mse" and settings.label_smoothing:
-        raise UsageError(
-            "--label-smoothing: belongs to cross-entropy, but --loss is mse; leave one of them out"
-        )
-    if settings.mirror and settings.augment is False:
-        raise UsageError("--mirror: a way of varying images, which --no-augment leaves out; give one of them")
-    if settings.threshold is not None and len(settings.threshold) != 1:
-        raise UsageError("--threshold: takes one of two classes, such as spam=0.9; the other one follows")
-    if settings.folds == 1:
-        raise UsageError("--folds: 1 leaves nothing to learn from; give 2 or more, or 0 for none")
-    if settings.folds and settings.time_limit is not None:
-        raise UsageError(
-            "--folds: trains every model several times over, which --time-limit does not foresee; "
-            "give --epochs in its place, or leave one of them out"
-        )
-    if settings.weights is not None and settings.backbone in (None, NO_BACKBONE):
-        raise UsageError("--weights: belongs to --backbone NAME; give it, or leave this out")
-    if settings.time_column is not None:
-        _require_split_by_time(settings)
+    """Refuse settings that contradict each other, or hold a text of another form, with a `UsageError`."""
+    by_time = "--time-column: divides the data into past and future, but {} divides it in another way; {}"
+    one_out, is_by_time = "leave one of them out", settings.time_column is not None
+    contradictions = {
+        f"--label-smoothing: belongs to cross-entropy, but --loss is mse; {one_out}": (
+            settings.loss == "mse" and settings.label_smoothing
+        ),
+        "--mirror: a way of varying images, which --no-augment leaves out; give one of them": (
+            settings.mirror and settings.augment is False
+        ),
+        "--threshold: takes one of two classes, such as spam=0.9; the other one follows": (
+            settings.threshold is not None and len(settings.threshold) != 1
+        ),
+        "--folds: 1 leaves nothing to learn from; give 2 or more, or 0 for none": settings.folds == 1,
+        "--folds: trains every model several times over, which --time-limit does not foresee; "
+        f"give --epochs in its place, or {one_out}": settings.folds and settings.time_limit is not None,
+        "--weights: belongs to --backbone NAME; give it, or leave this out": (
+            settings.weights is not None and settings.backbone in (None, NO_BACKBONE)
+        ),
+        by_time.format("--split-column", one_out): is_by_time and settings.split_column is not None,
+        by_time.format("--test", one_out): is_by_time and settings.test is not None,
+        by_time.format("--folds", one_out): is_by_time and settings.folds,
+        "--class-depth: takes labels from folders, but --label-from-name takes them from names; "
+        f"{one_out}": settings.label_from_name is not None and settings.class_depth is not None,
+    }
+    for message, is_so in contradictions.items():
+        if is_so:
+            raise UsageError(message)
     if settings.label_from_name is not None:
         parse_name_pattern(settings.label_from_name)
-        if settings.class_depth is not None:
-            raise UsageError(
-                "--class-depth: takes labels from folders, but --label-from-name takes them from names; "
-                "leave one of them out"
-            )
     parse_image_size(settings.image_size)
     parse_duration(settings.time_limit)
-
-
-def _require_split_by_time(settings: "Settings") -> None:
-    """Refuse what divides the data in another way than by time."""
-    others = {
-        "--split-column": settings.split_column,
-        "--test": settings.test,
-        "--folds": settings.folds or None,
-    }
-    for flag, value in others.items():
-        if value is not None:
-            raise UsageError(
-                f"--time-column: divides the data into past and future, but {flag} divides it in another "
-                "way; leave one of them out"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +114,9 @@ class Settings:
         low=1,
         high=8,
     )
-    group_column: str | None = row(None, "data", "Table column whose equal values never stand in two splits")
+    group_column: str | None = row(
+        None, "data", "Table column of groups: rows with equal values stay in one split"
+    )
     groups: bool = row(
         True,
         "data",
@@ -234,7 +208,7 @@ class Settings:
     vectors: str | None = row(
         None,
         "network",
-        "Pretrained word vectors: GloVe or word2vec text, or .npy with a vocabulary beside it",
+        "Pretrained word vectors: GloVe or word2vec text, or .npy with a vocabulary in the same folder",
         belongs_to=_WITH_TOKENS,
     )
     tune_vectors: bool = row(
@@ -426,7 +400,7 @@ class Settings:
         off="cpu",
     )
     baselines: bool = row(
-        True, "run", "Train the classical models beside the network", not_with=(GENERATORS,), off=False
+        True, "run", "Train the classical models as well", not_with=(GENERATORS,), off=False
     )
     learning_curve: bool | None = row(
         None,

@@ -50,14 +50,10 @@ def choose_device(settings: Settings) -> str:
 
     Raises: `UsageError` if the device asked for is not there.
     """
-    present = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
+    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if settings.device == "auto":
-        return "cuda" if present["cuda"] else "cpu"
-    if not present[settings.device]:
+        return "cuda" if found["cuda"] else "cpu"
+    if not found[settings.device]:
         raise UsageError(f"--device: {settings.device} is not available here; use --device auto")
     return settings.device
 

@@ -48,6 +48,8 @@ def signals_to(receive: Callable[[int, FrameType | None], None]) -> Iterator[Non
 
 # Checkpoints of large networks are this many times as far apart as writing one takes.
 _WRITING = 20
+_MOST_SHEETS = 8
+_SHEET = "epoch-{:04d}.png"
 
 
 class Checkpointer:
@@ -218,9 +220,6 @@ def _validation(record: Mapping[str, Any], recipe: Recipe) -> tuple[str, float] 
     return None
 
 
-_MOST = 8
-_NAME = "epoch-{:04d}.png"
-
 Images = UInt8[np.ndarray, "count height width channels"]
 
 
@@ -233,7 +232,9 @@ class Snapshots(Observer):
     def __init__(self, folder: Path, make: Callable[[], Images], epochs: int) -> None:
         self.folder = folder
         self.make = make
-        self.epochs = frozenset(np.linspace(1, epochs, min(_MOST, epochs)).round().astype(int).tolist())
+        self.epochs = frozenset(
+            np.linspace(1, epochs, min(_MOST_SHEETS, epochs)).round().astype(int).tolist()
+        )
 
     def after_epoch(self, state: State) -> None:
         """Write the sheet of this epoch, if it is to have one."""
@@ -244,7 +245,7 @@ class Snapshots(Observer):
         content = io.BytesIO()
         Image.fromarray(images[..., 0] if images.shape[2] == 1 else images).save(content, "PNG")
         make_folder(self.folder)
-        write_file(self.folder / _NAME.format(epoch), content.getvalue())
+        write_file(self.folder / _SHEET.format(epoch), content.getvalue())
 
 
 def read_snapshots(folder: Path, shape: tuple[int, int, int]) -> dict[int, list[np.ndarray]]:
