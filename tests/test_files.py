@@ -109,7 +109,7 @@ def test_an_exception_while_writing_bit_by_bit_leaves_the_former_content(former:
 
 def test_what_is_no_regular_file_is_not_replaced(former: Path) -> None:
     with pytest.raises(
-        StorageError, match="whole: cannot write: what stands there is not a regular file; something"
+        StorageError, match="whole: cannot write: what is there is not a regular file; something"
     ):
         files.write_file(former / "whole", b"new")
     assert (former / "whole/kept").read_bytes() == b"old"
@@ -154,11 +154,11 @@ def test_folders_are_made_with_their_parents(tmp_path: Path) -> None:
 def test_a_file_in_the_way_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     with pytest.raises(
-        StorageError, match="not a directory; a file stands where a folder is needed; choose another"
+        StorageError, match="not a directory; there is a file where a folder is needed; choose another"
     ):
         files.make_folder(tmp_path / "a" / "b")
     with pytest.raises(
-        StorageError, match="file exists; something of another kind stands there; choose another"
+        StorageError, match="file exists; something of another kind is there; choose another"
     ):
         files.make_folder(tmp_path / "a")
 

@@ -42,17 +42,6 @@ def test_of_split_folders_the_test_split_is_scored(run, tmp_path):
     assert done.scores["accuracy"].value == expected(range(1000, 1100))["accuracy"]["value"]
 
 
-def test_arrays_are_scored(run, tmp_path):
-    names = np.array(CLASSES)
-    np.savez(
-        tmp_path / "data.npz", x_train=PIXELS[:20], y_train=names[LABELS[:20]],
-        x_test=PIXELS[1000:1300], y_test=names[LABELS[1000:1300]],
-    )  # fmt: skip
-    done = evaluate(run, str(tmp_path / "data.npz"), Settings())
-    assert (done.rows, done.scores.examples) == ("test split", 300)
-    assert done.scores.to_json() == expected(range(1000, 1300))
-
-
 def test_a_table_with_columns_of_ones_own(run, tmp_path):
     write_digits(tmp_path, range(1000, 1040))
     rows = [f"{index:04}.png,{CLASSES[LABELS[index]]},{'ab'[index % 2]}" for index in range(1000, 1040)]
@@ -164,15 +153,6 @@ def test_numbers_are_scored(name, tmp_path):
         assert interval["low"] <= interval["value"] <= interval["high"]
         assert interval["value"] == pytest.approx(expected[score_name]["value"], rel=1e-5, abs=1e-6)
     assert not any("--target" in warning for warning in done.warnings)
-
-
-def test_of_a_table_with_splits_the_test_split_is_scored(numbers_run, tmp_path):
-    table = write_ink(tmp_path / "data", range(1000, 1040))
-    header, *rows = table.read_text().splitlines()
-    splits = [f"{row},{'test' if index % 2 else 'train'}" for index, row in enumerate(rows)]
-    table.write_text("\n".join([header + ",part", *splits]))
-    done = evaluate(numbers_run, str(table), Settings(split_column="part", label_column="ink"))
-    assert (done.rows, done.scores.examples) == ("test split", 20)
 
 
 def test_few_whole_numbers_are_numbers_to_a_model_of_numbers(numbers_run, tmp_path):

@@ -175,7 +175,7 @@ def test_learning_anew_forgets_the_old_form() -> None:
     [
         (IMAGES.astype(object), LABELS, "images are numbers, but the array holds object"),
         (IMAGES[:, None], LABELS, "channels come last"),
-        ([IMAGES[0], IMAGES[1][:4]], [0, 1], "images of different sizes cannot stand in one array"),
+        ([IMAGES[0], IMAGES[1][:4]], [0, 1], "images of different sizes cannot be one array"),
         (np.where(np.arange(120)[:, None, None] == 4, np.nan, IMAGES), LABELS, "image 5 holds values"),
         (IMAGES, LABELS[:-1], "y: 119 labels for 120 examples"),
     ],

@@ -40,13 +40,6 @@ def test_numbers(model: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.predict(texts()), estimator.predict(texts()))
 
 
-def test_eight_texts_are_enough() -> None:
-    reviews = ["good film", "bad film", "so good", "so bad", "good", "bad", "a good one", "a bad one"]
-    for model in ("logistic-regression", "svm", "random-forest"):
-        estimator = pellucid.TextClassifier(model=model, threads=1).fit(reviews, [1, 0] * 4)
-        assert estimator.predict(["good", "bad"]).tolist() == [1, 0]
-
-
 @pytest.mark.parametrize(
     ("estimator", "words"),
     [

@@ -11,7 +11,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import pellucid
-from pellucid.bundle import TextModel, load
 from pellucid.data.reading.forms import read_sample
 from small_models import digits
 
@@ -59,19 +58,6 @@ def test_real_mail(fitted: pellucid.TextClassifier) -> None:
     assert fitted.transform(TEXTS[:9]).shape == (9, len(fitted.get_feature_names_out())) == (9, 16)
     assert [record["epoch"] for record in fitted.history_] == [1, 2, 3, 4, 5, 6]
     assert not hasattr(fitted, "n_features_in_")
-
-
-def test_a_bag_knows_words_it_never_saw_by_their_parts(tmp_path: Path) -> None:
-    stems = ["lak", "mor", "sib", "tund", "vel", "gran", "pik", "dost", "ruf", "hem", "zand", "bil"]
-    words = [start + stem for start in ("a", "o", "re", "un") for stem in stems]
-    learnt = [word + end for word in words[:36] for end in ("ing", "eux")]
-    new = [word + end for word in words[36:] for end in ("ing", "eux")]
-    classifier = small(epochs=20).fit(learnt, np.tile(["english", "french"], 36))
-    assert classifier.predict(new).tolist() == ["english", "french"] * 12
-    classifier.save(tmp_path / "model")
-    model = load(tmp_path / "model")
-    assert isinstance(model, TextModel)
-    assert len(model.network.config.groups) == 4  # words, pairs, and all parts of words together
 
 
 @pytest.mark.parametrize(

@@ -42,13 +42,6 @@ def test_tables(tmp_path: Path) -> None:
     assert estimator.score(tmp_path / "rated.csv", NUMBERS[:200] + 0.25) > 0.6
 
 
-def test_numbers_are_no_classes(tmp_path: Path) -> None:
-    rows = [f'"{text}",{index / 8}' for index, text in enumerate(TEXTS)]
-    (tmp_path / "rated.csv").write_text("\n".join(["review,stars", *rows]) + "\n", encoding="utf-8")
-    with pytest.raises(pellucid.DataError, match=r"its labels are numbers with fractions; .* TextRegressor"):
-        pellucid.TextClassifier(model="bag").fit(tmp_path / "rated.csv")
-
-
 def test_models_that_cannot_learn_numbers_are_refused() -> None:
     with pytest.raises(
         pellucid.UsageError, match="logistic-regression predicts classes, and these labels are"

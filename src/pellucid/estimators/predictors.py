@@ -20,7 +20,7 @@ from pellucid.tasks import IMAGES, TEXTS, InputKind
 AnyClassifier = TypeVar("AnyClassifier", bound="Classifier")
 AnyRegressor = TypeVar("AnyRegressor", bound="Regressor")
 
-# What the four classes document alike stands here once, and in their docstrings in the place of `{about}`.
+# What the four classes document alike, in their docstrings in the place of `{about}`.
 
 _INPUTS = {
     IMAGES: """\
@@ -117,7 +117,7 @@ class Classifier(
         """Train one model from scratch.
 
         Args:
-            X: examples or a path, in any form said above.
+            X: examples or a path, in any of the forms above.
             y: one label for each example: texts, whole numbers or truth values; none for a path.
             sample_weight: weight of each example in the loss, 0 leaves it out; equal by default. It is
                 multiplied by that of the class. Validation examples choose epochs and set-ups without it.
@@ -216,7 +216,7 @@ class Regressor(
         """Train one model from scratch.
 
         Args:
-            X: examples or a path, in any form said above.
+            X: examples or a path, in any of the forms above.
             y: one finite number for each example; none for a path.
             sample_weight: weight of each example in the loss, 0 leaves it out; equal by default. Validation
                 examples choose epochs and set-ups without it.

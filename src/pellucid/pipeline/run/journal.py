@@ -88,7 +88,8 @@ class RunFolder:
         if resume and overwrite:
             raise UsageError("--resume: contradicts --overwrite; give one of them")
         existed = self.path.is_dir()
-        missing = [each for each in (self.path, *self.path.parents) if not os.path.lexists(each)]
+        made = [each for each in (self.path, *self.path.parents) if not os.path.lexists(each)]
+        had_lock = os.path.lexists(self.path / ".lock")
         make_folder(self.path)
         with locked(self.path), resumable():
             try:
@@ -110,18 +111,18 @@ class RunFolder:
                         path.unlink(missing_ok=True)
                 yield
             except BaseException:
-                if not existed:
-                    self._remove_if_not_begun(missing)
+                if not had_lock and not (self.path / NAME).exists():
+                    self._remove_traces(made)
                 raise
 
-    def _remove_if_not_begun(self, made: Sequence[Path]) -> None:
-        """Remove the folders made for a run that was refused before it wrote anything but its data."""
-        if {entry.name for entry in self.path.iterdir()} <= {".lock", FRAME_NAME}:
-            with contextlib.suppress(OSError):  # a folder that holds something else stays
-                for name in (FRAME_NAME, ".lock"):
-                    (self.path / name).unlink(missing_ok=True)
-                for folder in made:
-                    folder.rmdir()
+    def _remove_traces(self, made: Sequence[Path]) -> None:
+        """Remove the lock, and the folders that were made, of a run that was refused before it began."""
+        with contextlib.suppress(OSError):  # a folder that holds something else stays
+            (self.path / ".lock").unlink(missing_ok=True)
+            if made:
+                (self.path / FRAME_NAME).unlink(missing_ok=True)
+            for folder in made:
+                folder.rmdir()
 
     def _require_room(self, *, is_wanted: bool) -> None:
         """Refuse a folder that holds something else than a run, or a run that is not wanted."""
