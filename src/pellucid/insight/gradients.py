@@ -32,11 +32,11 @@ _States = tuple[Tensor, object]
 class Backward:
     """Gradients of one loss.
 
-    `target`: the class that the loss is against; `None` where a number is predicted, or an image made;
-    `loss`: its value; the number itself where one is predicted; `values`: of every line, by hand, for a batch
+    `target`: the class that the loss is against, `None` where a number is predicted, or an image made;
+    `loss`: its value, the number itself where one is predicted; `values`: of every line, by hand, for a batch
     of one; `gradients`: by name of a value (for a batch of one) or of a weight, by hand; `by_autograd`: the
     same by torch, for what torch has a layer or a weight for; `terms`: layers whose numbers add up to the
-    loss, each with its factor; none where the loss is of the output; `sums`: by name of a recurrent layer,
+    loss, each with its factor, none where the loss is of the output; `sums`: by name of a recurrent layer,
     the gradients at the sums inside its gates (step, gate): those that the input's weights meet, and those
     that the state's weights meet.
     """
