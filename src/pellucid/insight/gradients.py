@@ -16,10 +16,9 @@ from pellucid.insight.unfolded_layers import Program
 from pellucid.networks import Network
 from pellucid.reference import LAYERS, Line, walk, walk_back
 from pellucid.reference.autoencoder import mixture_density_backward
-from pellucid.reference.gru import gru_sum_gradients
-from pellucid.reference.lstm import lstm_sum_gradients
 from pellucid.reference.normalisation import normalised
 from pellucid.reference.notation import Declaration
+from pellucid.reference.recurrent import gru_sum_gradients, lstm_sum_gradients
 from pellucid.reference.walk import best_step
 
 _LOSS = "loss"
