@@ -90,6 +90,7 @@ def test_the_report_shows_texts_and_no_images(run):
     assert "test images" not in report
 
 
+@pytest.mark.slow
 def test_the_command_in_the_report_repeats_the_run(run, pellucid, tmp_path):
     import shlex
 
@@ -221,6 +222,7 @@ def test_numbers_are_learnt_from_texts(pellucid, mails, tmp_path):
     assert "Errors are in the unit of the labels." in evaluated.stdout
 
 
+@pytest.mark.slow
 def test_compare_says_which_difference_is_real(pellucid, table, tmp_path):
     out = tmp_path / "compared"
     done = pellucid.succeed(

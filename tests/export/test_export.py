@@ -14,7 +14,8 @@ from pellucid.bundle import load, save
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
 from pellucid.export import export as exporting
 from pellucid.export import export as needs
-from pellucid.export.export import by_reference, export, metadata_of, serialised
+from pellucid.export.export import by_reference, export, finished, metadata_of
+from pellucid.export.onnx_graph import graph_of
 from pellucid.export.proof import compare, held_out_examples, prove
 from pellucid.pipeline.train import train
 from pellucid.runtime.exported import ExportedModel, opened
@@ -150,7 +151,7 @@ def broken(content: bytes, change) -> bytes:
 def test_a_graph_that_disagrees_is_refused_with_examples(run, change):
     model = load(run)
     metadata = metadata_of(model, "mlp")
-    good = serialised(model, metadata)
+    good = finished(graph_of(model), metadata)
     bad = broken(good, change)
     examples = held_out_examples(str(run), run / "model")
     with pytest.raises(
@@ -164,7 +165,7 @@ def test_a_graph_that_disagrees_is_refused_with_examples(run, change):
 def test_a_file_that_prepares_images_otherwise_is_refused(run):
     model = load(run)
     metadata = metadata_of(model, "mlp")
-    good = opened(serialised(model, metadata), "good")
+    good = opened(finished(graph_of(model), metadata), "good")
 
     class Darker(type(model.preprocessing)):
         def image_and_warning(self, source):
@@ -178,8 +179,8 @@ def test_a_file_that_prepares_images_otherwise_is_refused(run):
 
 
 def test_nothing_is_written_when_the_proof_fails(run, tmp_path, monkeypatch):
-    whole = exporting._finished
-    monkeypatch.setattr(exporting, "_finished", lambda *given: broken(whole(*given), lambda values: -values))
+    whole = exporting.finished
+    monkeypatch.setattr(exporting, "finished", lambda *given: broken(whole(*given), lambda values: -values))
     done = within("export", run, "--out", tmp_path / "model.onnx")
     assert done.returncode == 4
     assert done.stderr.splitlines()[-1].startswith("error: export: not written: onnxruntime disagrees")

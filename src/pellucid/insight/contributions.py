@@ -1,7 +1,7 @@
 r"""Contributions of features to the answer of a classical model: terms that sum up to a number it computes.
 
 **Linear model.** With features $x$, weights $W$ and bias $b$, the score of class $k$ above the mean of all
-$K$ classes, which is what the softmax looks at, is
+$K$ classes, which decides the softmax, is
 
 $$z_k - \bar z = \sum_i x_i (W_{ik} - \bar W_i) + (b_k - \bar b), \qquad \hat y = \sum_i x_i W_i + b$$
 
@@ -67,7 +67,7 @@ class Contributions:
 
 
 def contributions_of(model: ClassicalModel, inputs: Inputs, target: int | None) -> Contributions | None:
-    """Terms of a classical model's answer; `None` of a model that looks at nothing.
+    """Terms of a classical model's answer; `None` of one with a constant answer.
 
     `inputs` holds one input; `target` is the class in question, `None` where a number is predicted.
     """

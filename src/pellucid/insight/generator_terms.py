@@ -44,7 +44,7 @@ Vector = Float32[np.ndarray, " latent"]
 class Term(NamedTuple):
     """Term of a loss, in nats, computed three times.
 
-    `arithmetic`: of the layer that gives it, by hand, beside the network's own value; `reference`: by
+    `arithmetic`: of the layer that gives it, by hand, with the network's own value; `reference`: by
     `pellucid.reference`, from the image on, in double precision.
     """
 
@@ -193,13 +193,13 @@ def traversals_of(
 ) -> list[Traversal]:
     """Effects of latent numbers, the greatest first, as many as a page has room for.
 
-    Of very many latent numbers only those are tried of which the encoder is surest beside the prior.
+    Of very many latent numbers only those are tried of which the encoder is surest relative to the prior.
     """
     surest = np.argsort(log_variances - 2 * np.log(np.maximum(prior_deviations, 1e-6)), kind="stable")
     tried = surest[:_MOST_TRIED]
     ends = _decoded(model, means, tried, (STEPS[0], STEPS[-1]), prior_deviations, labels)
-    apart = (ends[:, 1].astype(np.float64) - ends[:, 0]).reshape(len(tried), -1)
-    changes = np.sqrt((apart**2).mean(axis=1))
+    difference = (ends[:, 1].astype(np.float64) - ends[:, 0]).reshape(len(tried), -1)
+    changes = np.sqrt((difference**2).mean(axis=1))
     count = max(FEWEST_SHOWN, min(MOST_SHOWN, _LARGEST_SHOWN // (len(STEPS) * int(np.prod(model.shape)))))
     order = np.argsort(-changes, kind="stable")[:count]
     strips = _decoded(model, means, tried[order], STEPS, prior_deviations, labels)

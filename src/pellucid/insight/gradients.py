@@ -64,8 +64,8 @@ class Backward:
             return None
         by_hand, by_autograd = self.gradients[name], self.by_autograd[name]
         largest = float(np.abs(by_autograd).max(initial=0.0))
-        apart = float(np.abs(by_hand - by_autograd).max(initial=0.0))
-        return apart / largest if largest else apart
+        difference = float(np.abs(by_hand - by_autograd).max(initial=0.0))
+        return difference / largest if largest else difference
 
 
 def go_back(network: Network | Program, opened: Opened, target: int | None) -> Backward:
@@ -260,7 +260,7 @@ class WeightCheck:
 
     @property
     def relative_error(self) -> float:
-        """Largest difference of the three, beside the largest of them."""
+        """Largest difference of the three, relative to the largest of them."""
         three = (self.by_hand, self.by_autograd, self.by_difference)
         largest = max(map(abs, three))
         return (max(three) - min(three)) / largest if largest else 0.0

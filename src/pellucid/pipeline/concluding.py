@@ -299,7 +299,8 @@ def with_time_for_test(
     return kept
 
 
-# Seconds of one training for each example that judges labels, on an idle machine; and fewest worth it.
+# Seconds of one training for each example that judges labels, on an idle machine
+# (`benchmarks/honest_answer.py`); and fewest worth it.
 _JUDGED, _FEWEST_JUDGED = 2e-4, 500
 
 

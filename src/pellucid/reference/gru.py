@@ -37,10 +37,7 @@ class GruStates(NamedTuple):
 def gru_states(
     inputs: Inputs, input_weight: InputWeight, state_weight: StateWeight, input_bias: Bias, state_bias: Bias
 ) -> GruStates:
-    """Gates and state after each place of texts.
-
-    Source: Cho et al. 2014, eq. 5 to 8, as at the top of this file.
-    """
+    """Gates and state after each place of texts."""
     (batch, length, _), units = inputs.shape, state_weight.shape[1]
     found = GruStates(*(np.zeros((batch, length, units), inputs.dtype) for _ in GruStates._fields))
     h = np.zeros((batch, units), inputs.dtype)
@@ -58,10 +55,7 @@ def gru_states(
 def gru(
     inputs: Inputs, input_weight: InputWeight, state_weight: StateWeight, input_bias: Bias, state_bias: Bias
 ) -> States:
-    """State $h$ after each place of texts.
-
-    Source: Cho et al. 2014, eq. 5 to 8, as at the top of this file.
-    """
+    """State $h$ after each place of texts."""
     return gru_states(inputs, input_weight, state_weight, input_bias, state_bias).state
 
 
@@ -86,8 +80,6 @@ def gru_backward(
 
     Sums over places of $(\bar a_r, \bar a_z, \bar a_g)$ times $x_t$ give $\bar W$, of
     $(\bar a_r, \bar a_z, \bar q)$ times $h_{t-1}$ give $\bar U$, and alone $\bar b$ and $\bar c$.
-
-    Source: the chain rule on Cho et al. 2014, eq. 5 to 8.
     """
     from_inputs, from_state = gru_sum_gradients(
         gradient, inputs, input_weight, state_weight, input_bias, state_bias

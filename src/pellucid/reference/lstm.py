@@ -45,10 +45,7 @@ class LstmStates(NamedTuple):
 def lstm_states(
     inputs: Inputs, input_weight: InputWeight, state_weight: StateWeight, input_bias: Bias, state_bias: Bias
 ) -> LstmStates:
-    """Gates, memory and state after each place of texts.
-
-    Source: Gers et al. 2000, as at the top of this file.
-    """
+    """Gates, memory and state after each place of texts."""
     (batch, length, _), units = inputs.shape, state_weight.shape[1]
     found = LstmStates(*(np.zeros((batch, length, units), inputs.dtype) for _ in LstmStates._fields))
     h = s = np.zeros((batch, units), inputs.dtype)
@@ -66,10 +63,7 @@ def lstm_states(
 def lstm(
     inputs: Inputs, input_weight: InputWeight, state_weight: StateWeight, input_bias: Bias, state_bias: Bias
 ) -> States:
-    """State $h$ after each place of texts.
-
-    Source: Gers et al. 2000, as at the top of this file.
-    """
+    """State $h$ after each place of texts."""
     return lstm_states(inputs, input_weight, state_weight, input_bias, state_bias).state
 
 

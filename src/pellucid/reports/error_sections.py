@@ -66,7 +66,8 @@ def matrix(facts: ReportFacts) -> Sequence[Sequence[Cell]]:
     size = len(facts.confusion)
     if size > MATRIX_LIMIT:
         return []
-    return [cells(facts, [(row, column) for column in range(size)]) for row in range(size)]
+    found = cells(facts, list(np.ndindex(size, size)))
+    return [found[row * size : (row + 1) * size] for row in range(size)]
 
 
 def most_confused(facts: ReportFacts, limit: int = PAIRS_LIMIT) -> Sequence[Cell]:

@@ -24,7 +24,7 @@ _WRITTEN = {
     "all-minilm-l6-v2": "all-MiniLM-L6-v2",
     "glove-6b-50d": "GloVe 6B",
 }
-# Share of the rarer of two classes up to which scores of rankings are shown beside the others.
+# Share of the rarer of two classes up to which scores of rankings are shown too.
 IMBALANCED = 0.2
 
 

@@ -52,6 +52,7 @@ class Preset:
     mix: float  # probability that `cnn`, learning classes, sees an image with a part of another one
 
 
+# docs/benchmarks.md, "The course of `quick`" and "Mixed images" (benchmarks/fashion_mnist.py).
 PRESETS: dict[str, Preset] = {
     "quick": Preset(epochs=8, epochs_of_many=6, erase=0.0, mix=0.0),
     "standard": Preset(epochs=16, epochs_of_many=16, erase=0.2, mix=0.0),
@@ -59,25 +60,22 @@ PRESETS: dict[str, Preset] = {
 }
 # Below so many epochs images are shifted by half as much, and batches of `cnn` are smaller.
 FEW_EPOCHS = 8
-
 # Epochs from which mixed images are worth it; of fewer nothing was gained.
 FEWEST_MIXED = 24
-
 # Share of the epochs of `cnn` after which its first block stays as it is, where there are many images.
 FROZEN_FROM = 2 / 3
+# Share of the steps in which the weight of a divergence rises: all of it at once lets latent numbers die.
+WARM_UP = 0.2
 
 _LABEL_SMOOTHING = 0.1
 _LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.005, "adamw": 0.01}
-_WEIGHT_DECAYS = {"adamw": 0.05}
-_WEIGHT_DECAYS_OF_VECTORS = {"adamw": 1.0}
-_LEARNING_RATES_OF_GENERATORS = {"adam": 0.004, "adamw": 0.004}
-_LEARNING_RATES_OF_ADVERSARIES = {"adam": 0.002, "adamw": 0.002}
-# Share of the steps in which the weight of a divergence rises: all of it at once lets latent numbers die.
-WARM_UP = 0.2
+_WEIGHT_DECAY, _WEIGHT_DECAY_OF_VECTORS = 0.05, 1.0  # of adamw; of the others 0
+# Of Adam, decoupled or not, in networks that make images.
+_RATE_OF_AUTOENCODERS, _RATE_OF_ADVERSARIES = 0.004, 0.002
 _UPDATES_OF_VECTORS = 25  # for each epoch of the preset: small tables would end after a few steps
 _WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
 _MANY = 40_000
-_LARGEST_BATCH, _LARGEST_BATCH_OF_FEW_EPOCHS = 512, 256
+_ADAMS = ("adam", "adamw")
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class TextRecipe:
     batch: int  # most texts of a batch, unless the data is large
     learning_rate: float  # largest learning rate of `adam` and `adamw`
     # the same where there are fewer than eight classes, or a number: each word then says so much that a
-    # fast learner soon learns texts by heart
+    # fast learner soon memorises texts
     rate_of_few: float
     weight_decay: float  # of `adamw`
     word_dropout: float  # share of the ids of a training text that are replaced by `UNKNOWN`
@@ -97,6 +95,7 @@ class TextRecipe:
     in_one_thread: bool = False  # whether its steps are too small to be shared out
 
 
+# docs/benchmarks.md, "Recipes of `text-cnn` and `rnn`" and "The course of `bag`" (benchmarks/texts.py).
 _RNN = TextRecipe(
     epochs={"quick": 6, "standard": 10, "best": 20},
     batch=64,
@@ -154,15 +153,13 @@ def of_images(settings: Settings, around: Surroundings) -> Defaults:
     optimizer = settings.optimizer or "adamw"
     is_cnn = around.model == "cnn"
     are_many = is_cnn and examples >= _MANY
-    whole = preset.epochs_of_many if are_many else preset.epochs
-    epochs = _epochs_of_images(whole, examples)
-    is_short = is_cnn and (settings.epochs or epochs) < FEW_EPOCHS
-    largest = _LARGEST_BATCH_OF_FEW_EPOCHS if is_short else _LARGEST_BATCH
+    epochs = _epochs_of_images(preset.epochs_of_many if are_many else preset.epochs, examples)
+    largest = 256 if is_cnn and (settings.epochs or epochs) < FEW_EPOCHS else 512
     return Defaults(
         epochs=epochs,
         batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=largest),
         learning_rate=_LEARNING_RATES[optimizer],
-        weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
+        weight_decay=_WEIGHT_DECAY if optimizer == "adamw" else 0.0,
         label_smoothing=_LABEL_SMOOTHING,
         precision=around.precision,
         threads=around.threads,
@@ -185,7 +182,7 @@ def of_values(settings: Settings, around: Surroundings) -> Defaults:
         epochs=max(preset.epochs, math.ceil(_UPDATES_OF_VECTORS * preset.epochs / updates)),
         batch_size=batch_size,
         learning_rate=_LEARNING_RATES[optimizer],
-        weight_decay=_WEIGHT_DECAYS_OF_VECTORS.get(optimizer, 0.0),
+        weight_decay=_WEIGHT_DECAY_OF_VECTORS if optimizer == "adamw" else 0.0,
         precision="fp32" if settings.precision == "auto" else around.precision,
         threads=1 if settings.threads is None else around.threads,
     )
@@ -205,7 +202,6 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
         raise UsageError(f"--model: {around.model} cannot learn from texts; choose one of {', '.join(TEXTS)}")
     recipe, examples = TEXTS[around.model], len(around.train_labels)
     optimizer = settings.optimizer or "adamw"
-    is_adaptive = optimizer in ("adam", "adamw")
     batch_size = settings.batch_size or max(
         _batch_size(examples, part=32, smallest=16, largest=recipe.batch),
         _batch_size(examples, part=256, smallest=1, largest=512),
@@ -213,13 +209,12 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
     are_few = around.classes < MANY_CLASSES
     rate = recipe.rate_of_few if are_few else recipe.learning_rate
     in_fp32 = settings.precision == "auto" and not recipe.in_bf16
-    updates_per_epoch = math.ceil(examples / batch_size)
     shrunk = recipe.epochs[settings.preset] * min(1.0, math.sqrt(_WHOLE_OF_TEXTS / max(1, examples)))
-    needed = min(_MOST_EPOCHS_OF_TEXTS, math.ceil(UPDATES_OF_TEXTS[settings.preset] / updates_per_epoch))
+    needed = math.ceil(UPDATES_OF_TEXTS[settings.preset] / math.ceil(examples / batch_size))
     return Defaults(
-        epochs=max(1, round(shrunk), needed),
+        epochs=max(1, round(shrunk), min(_MOST_EPOCHS_OF_TEXTS, needed)),
         batch_size=batch_size,
-        learning_rate=rate if is_adaptive else _LEARNING_RATES[optimizer],
+        learning_rate=rate if optimizer in _ADAMS else _LEARNING_RATES[optimizer],
         weight_decay=recipe.weight_decay if optimizer == "adamw" else 0.0,
         label_smoothing=_LABEL_SMOOTHING,
         word_dropout=recipe.word_dropout_of_few if are_few else recipe.word_dropout,
@@ -241,8 +236,8 @@ def of_autoencoders(settings: Settings, around: Surroundings) -> Defaults:
     return Defaults(
         epochs=_epochs_of_images(preset.epochs, examples),
         batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=128),
-        learning_rate=_LEARNING_RATES_OF_GENERATORS.get(optimizer, _LEARNING_RATES[optimizer]),
-        weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
+        learning_rate=_RATE_OF_AUTOENCODERS if optimizer in _ADAMS else _LEARNING_RATES[optimizer],
+        weight_decay=_WEIGHT_DECAY if optimizer == "adamw" else 0.0,
         precision="fp32" if settings.precision == "auto" else around.precision,
         threads=around.threads,
     )
@@ -261,19 +256,18 @@ def of_adversaries(settings: Settings, around: Surroundings) -> Defaults:
     return Defaults(
         epochs=2 * _epochs_of_images(preset.epochs, examples),
         batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=64),
-        learning_rate=_LEARNING_RATES_OF_ADVERSARIES.get(optimizer, _LEARNING_RATES[optimizer]),
+        learning_rate=_RATE_OF_ADVERSARIES if optimizer in _ADAMS else _LEARNING_RATES[optimizer],
         weight_decay=0.0,
         precision=around.precision,
         threads=1 if settings.threads is None else around.threads,
     )
 
 
-# For networks that make images, by their family.
+# For networks that make images, by their family; for the others by what they take.
 GENERATORS: dict[str, Callable[[Settings, Surroundings], Defaults]] = {
     "vae": of_autoencoders,
     "gan": of_adversaries,
 }
-
 DEFAULTS: dict[InputName, Callable[[Settings, Surroundings], Defaults]] = {
     "images": of_images,
     "texts": of_texts,

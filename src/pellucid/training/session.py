@@ -181,10 +181,7 @@ class Session(Generic[Learner]):
 
     @staticmethod
     def of(
-        network: Learner,
-        examples: Examples,
-        recipe: Recipe,
-        shares: Mapping[str, float] | None = None,
+        network: Learner, examples: Examples, recipe: Recipe, shares: Mapping[str, float] | None = None
     ) -> "Session[Learner]":
         """Session at step 0 over a network taken over as it is, frozen parameters included."""
         with pinned(recipe.threads):
@@ -251,8 +248,8 @@ class Session(Generic[Learner]):
     ) -> Learner:
         """Train to the end of the recipe, and give the network in evaluation mode.
 
-        It has the weights of its best epoch; the last, without a validation split or where the best is not
-        looked for. Of an autoencoder the prior is then fitted anew. `observers` and `shorten` as for `fit`.
+        It has the weights of its best epoch; the last, without a validation split or without `keeps_best`.
+        Of an autoencoder the prior is then fitted anew. `observers` and `shorten` as for `fit`.
         """
         recipe, examples = self.batches.recipe, self.batches.examples
         keep_freed_memory()

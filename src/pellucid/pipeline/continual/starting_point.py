@@ -71,7 +71,7 @@ def starting_point(place: str) -> StartingPoint:
     """Find the network of a run or a model folder.
 
     The recommended model where that is a network, or its member where it is an average; otherwise the network
-    that the run trained beside it; otherwise the one that the model is built on.
+    that the run trained as well; otherwise the one that the model is built on.
 
     Raises: `ModelFileError` if there is no model, it is damaged, may run code or takes feature vectors;
     `UsageError` if RUN holds no network.
@@ -81,7 +81,7 @@ def starting_point(place: str) -> StartingPoint:
 
 
 def restored(place: str, sha256: str, checkpoints: Path) -> StartingPoint:
-    """Find the network that a run being resumed started from: the copy beside its checkpoints, or RUN itself.
+    """Find the network that a run being resumed started from: the copy among its checkpoints, or RUN itself.
 
     `sha256` is that of the weights when the run was started.
 
@@ -239,7 +239,7 @@ def prepare_for(
 
     Raises: `DataError` if the data holds other inputs or labels than the network takes, or cannot be used.
     """
-    # Numbers are read by the network's rule, whatever the settings say of them.
+    # Numbers are read by the network's rule, whatever the settings ask for.
     given = "class" if target is REGRESSION else settings.target
     listing = read_data(place, dataclasses.replace(settings, target=given))
     if listing.input_kind is not input_kind:

@@ -284,7 +284,7 @@ def continual_learner(continual: ContinualTraining, context: RunContext) -> Netw
         prepare=lambda _: _prepared(continual, dataset, settings),
         decide=lambda prepared: journal.decided("plan", lambda: plan(prepared), Plan.to_json, Plan.from_json),
         train=partial(train_in_run, context=context),
-        beside=partial(simple_in_run, context=context),
+        build_on=partial(simple_in_run, context=context),
     )
 
 

@@ -51,8 +51,9 @@ def has_curve(settings: Settings) -> bool:
     return settings.baselines and parse_duration(settings.time_limit) is None
 
 
-# Below so many validation examples models are judged on folds; their number; value of `--folds` that leaves
-# the validation split to judge; seconds that judging may take besides the training's own time.
+# Below so many validation examples models are judged on folds (`benchmarks/few_examples.py`); their number;
+# value of `--folds` that leaves the validation split to judge; seconds that judging may take besides the
+# training's own time.
 FEW, FOLDS, OFF, _FREE_SECONDS = 500, 5, 0, 5.0
 
 
