@@ -155,3 +155,8 @@ def rows_limit(size: int) -> int:
 def unpacked_limit(size: int) -> int:
     """Bytes that a packed file of this size may unpack to."""
     return UNPACKED.value() + RATIO * size
+
+
+def unpacks_to_more(limit: int) -> str:
+    """Reason of a packed file that exceeds its limit."""
+    return f"unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}"

@@ -210,7 +210,7 @@ def _class_folders(folder: Folder, place: str, split: str, kind: FileKind, depth
         labels=labels,
         splits=[split] * len(paths),
         paths=paths,
-        warnings=_warnings(place, list(folder.files), others, kind),
+        warnings=_warnings(place, folder.files, others, kind),
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.budgets import MEMORY, NAMED
-from pellucid.data.data_files import contents, is_image_start
+from pellucid.data.data_files import contents, is_image_start, unreadable
 from pellucid.data.labels import MOST_ROWS, is_encodable
 from pellucid.data.listing import Listing, Problem
 from pellucid.data.raw_texts import Texts, TextWriter
@@ -83,7 +83,7 @@ def read_text(source: Path | bytes, encoding: str | None) -> tuple[str, str, str
         try:
             source = read_regular(source, MEMORY.value() // _TIMES)
         except OSError as error:
-            return "", f"cannot be read ({(error.strerror or str(error)).lower()})", ""
+            return "", unreadable(error), ""
     text, reason, used = _from_bytes(source, encoding)
     return text.replace("\r\n", "\n").replace("\r", "\n"), reason, used
 
