@@ -143,13 +143,24 @@ def test_other_forms_of_duration_are_refused(text: str) -> None:
         Settings(time_limit=text)
 
 
+def test_sizes_and_durations() -> None:
+    assert list(map(parse_image_size, (None, "32", "24x48", "4096x1"))) == [
+        None,
+        (32, 32),
+        (24, 48),
+        (4096, 1),
+    ]
+    assert list(map(parse_duration, (None, "90", "10m", "1.5h", "0.5 s"))) == [None, 90.0, 600.0, 5400.0, 0.5]
+    with pytest.raises(UsageError, match=r"^--image-size: .* is outside 1 to 4096 pixels a side$"):
+        Settings(image_size="32x5000")
+
+
 @given(st.text())
 def test_any_text_is_a_size_or_refused(text: str) -> None:
     try:
         size = parse_image_size(text)
     except UsageError:
         return
-    assert parse_image_size("24x48") == (24, 48)
     assert size is not None
     assert 1 <= min(size) <= max(size) <= 4096
 
@@ -160,7 +171,6 @@ def test_any_text_is_a_duration_or_refused(text: str) -> None:
         seconds = parse_duration(text)
     except UsageError:
         return
-    assert (parse_duration("1.5h"), parse_duration(None)) == (5400.0, None)
     assert seconds is not None
     assert 0 < seconds < math.inf
 
