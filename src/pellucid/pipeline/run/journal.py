@@ -136,10 +136,7 @@ class RunFolder:
 
 
 def place_of(data: Any, folder: RunFolder) -> Any:
-    """A frame as the path of the file in the run that will hold it; other DATA as it is.
-
-    Raises: `UsageError` if it is a frame that is still to be computed.
-    """
+    """A frame as the path of the file in the run that will hold it; other DATA as it is."""
     if is_frame(data):
         return str(folder.path / FRAME_NAME)
     if is_lazy(data):
@@ -148,11 +145,7 @@ def place_of(data: Any, folder: RunFolder) -> Any:
 
 
 def keep_frame(data: Any, place: Any, *, resume: bool) -> None:
-    """Write a frame where `place_of` says; a run being resumed has it already.
-
-    Raises: `DataError` if the frame cannot be kept, or is another than that of the run being resumed;
-    `StorageError` if it cannot be written.
-    """
+    """Write a frame where `place_of` says; a run being resumed has it already."""
     if not is_frame(data):
         return
     path = Path(place)
@@ -290,11 +283,7 @@ class Journal:
 
 
 def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
-    """Settings of this run, checked: those given, or those of the run being resumed.
-
-    Raises: `UsageError` if a setting is unfit, or differs from the run being resumed, or that is a
-    comparison.
-    """
+    """Settings of this run, checked: those given, or those of the run being resumed."""
     if "design" in journal:
         raise UsageError(
             "--resume: what stands there is a comparison, not a run of train; choose another --out, "
@@ -308,10 +297,7 @@ def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
 
 
 def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
-    """Refuse settings that differ from those a run was started with.
-
-    Raises: `UsageError` naming each that differs.
-    """
+    """Refuse settings that differ from those a run was started with."""
     changed = [
         f"{name} was {getattr(before, name)}, is {value}"
         for name, value in given.items()
