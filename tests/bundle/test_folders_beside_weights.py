@@ -244,11 +244,7 @@ def test_a_shape_bomb_allocates_nothing(with_detector):
 
 
 @pytest.mark.parametrize(
-    ("novelty", "said"),
-    [
-        (None, "novelty: no object"),
-        ({"kind": "os.system"}, "novelty: "),
-    ],
+    ("novelty", "said"), [(None, "novelty: no object"), ({"kind": "os.system"}, "novelty: ")]
 )
 def test_settings_of_no_detector(novelty, said, with_detector):
     reseal(with_detector, novelty=novelty)

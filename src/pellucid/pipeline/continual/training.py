@@ -136,11 +136,7 @@ def read_on(continual: ContinualTraining, place: str, settings: Settings) -> tup
 
 
 def recall(
-    continual: ContinualTraining,
-    dataset: Dataset,
-    settings: Settings,
-    journal: Journal,
-    stages: Stages,
+    continual: ContinualTraining, dataset: Dataset, settings: Settings, journal: Journal, stages: Stages
 ) -> ContinualTraining:
     """Read what the network learned before, and choose by the settings and the seed what it rehearses."""
     place = continual.start.place
@@ -173,10 +169,7 @@ def recall(
 
 
 def recommended_on(
-    continual: ContinualTraining | None,
-    candidates: Sequence[Candidate],
-    dataset: Dataset,
-    settings: Settings,
+    continual: ContinualTraining | None, candidates: Sequence[Candidate], dataset: Dataset, settings: Settings
 ) -> Recommendation:
     """The model to use, and why; where old classes are missing, only the network that knows them may be.
 

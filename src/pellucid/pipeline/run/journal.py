@@ -310,10 +310,7 @@ def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
 
 
 def command_line(
-    words: Sequence[str],
-    given: Mapping[str, Any],
-    show: Callable[[Any], str] = str,
-    last: Sequence[str] = (),
+    words: Sequence[str], given: Mapping[str, Any], show: Callable[[Any], str] = str, last: Sequence[str] = ()
 ) -> str:
     """A command line, quoted for a shell: words, the flags of given settings, and what comes last."""
     flags = {row.name: row.flag for row in ROWS}
