@@ -101,7 +101,7 @@ ALLOWANCE = Allowance(difference=1e-4, tie=1e-5, novelty=1e-4)
 class Proof(NamedTuple):
     """Outcome of a proof that was passed.
 
-    Examples, of these answered by `onnx.reference` too, and the largest difference of a probability or number.
+    Examples, those that `onnx.reference` answered too, and the largest difference of a probability or number.
     """
 
     examples: int
