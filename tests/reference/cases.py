@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pellucid.networks.text_layers import EmbeddingBag, MaskedPool, filled, reordered, reversed_order
+from pellucid.networks.text_layers import EmbeddingBag, MaskedPool, reordered, reversed_order, token_mask
 from pellucid.networks.transformer import Attend
 
 LSTM_GATES, GRU_GATES = 4, 3
@@ -252,7 +252,7 @@ CASES: dict[str, list[Case]] = {
         for heads in (1, 2)
     ],
     "attention": [Case((draw(3, 5, 3 * 4), draw(3, heads, 5, 5)), mixed) for heads in (1, 2)],
-    "present": [Case((tokens,), filled) for tokens in (TOKENS, np.zeros((2, 3), np.int64))],
+    "present": [Case((tokens,), token_mask) for tokens in (TOKENS, np.zeros((2, 3), np.int64))],
     "text-max": [Case((draw(3, 5, 2), PRESENT), MaskedPool("max"), fixed=(1,))],
     "text-average": [Case((draw(3, 5, 2), PRESENT), MaskedPool("average"), fixed=(1,))],
     "turned-places": [Case((PRESENT,), reversed_order)],

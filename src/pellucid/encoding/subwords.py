@@ -49,7 +49,7 @@ def split_by_words(
 ) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
     """Ids of texts, and each text's start; `ids_of` splits every different `word` once.
 
-    It must split a word alike wherever it stands.
+    It must split a word alike wherever it occurs.
     """
     different: dict[str, int] = {}
     words = [[different.setdefault(each, len(different)) for each in word.findall(text)] for text in texts]
@@ -199,7 +199,7 @@ def tokens_of(merges: Merges) -> tuple[bytes, ...]:
 
     Two merges may give the same token, which then has one id.
 
-    Raises: `ValueError` if a merge names a token that is not there yet, stands twice, or makes a token too
+    Raises: `ValueError` if a merge names a token that is not there yet, comes twice, or makes a token too
         long.
     """
     tokens = [bytes([byte]) for byte in range(BYTES)]

@@ -12,13 +12,7 @@ from jaxtyping import Bool, Int64, UInt64
 from pellucid.encoding.encoder import FIRST, Lookup, lookups_of, picked
 from pellucid.encoding.ngrams import Grams, Shape, grams_of
 from pellucid.encoding.survey import Counter, least_texts
-from pellucid.encoding.term_weights import (
-    Entries,
-    TermWeights,
-    columns_of,
-    counted_entries,
-    whole_blocks,
-)
+from pellucid.encoding.term_weights import Entries, TermWeights, columns_of, counted_entries, whole_blocks
 from pellucid.encoding.token_encoders import LONGEST_ENTRY
 from pellucid.encoding.words import starts_of
 
@@ -104,10 +98,7 @@ class _Blocks:
 
 
 def fit_tfidf(
-    texts: Sequence[str],
-    positions: Int64[np.ndarray, " train"],
-    shape: Shape,
-    most: int = MOST_FEATURES,
+    texts: Sequence[str], positions: Int64[np.ndarray, " train"], shape: Shape, most: int = MOST_FEATURES
 ) -> FittedTfidf:
     """Fit TF-IDF: the n-grams of most texts, and how rare each of them is.
 

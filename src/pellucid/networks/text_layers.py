@@ -22,9 +22,7 @@ def token_mask(tokens: Int64[Tensor, "batch length"]) -> Bool[Tensor, "batch len
 
 
 def largest_answers(
-    vectors: Float[Tensor, "batch length size"],
-    mask: Bool[Tensor, "batch length"],
-    layers: list[nn.Conv1d],
+    vectors: Float[Tensor, "batch length size"], mask: Bool[Tensor, "batch length"], layers: list[nn.Conv1d]
 ) -> Float[Tensor, "batch filters"]:
     """Largest answer of every filter over the places of a text, zeros beyond both of its ends.
 
@@ -347,7 +345,7 @@ def reordered(
 
 
 class MeanAndMax(nn.Module):
-    r"""Weighted mean of frozen word vectors beside the largest of each of their numbers.
+    r"""Weighted mean of frozen word vectors, and the largest of each of their numbers.
 
     With $e_t$ the vectors of the words of a text, one that occurs twice counted twice, and $w_t$ their
     weights:

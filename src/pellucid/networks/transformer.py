@@ -117,7 +117,7 @@ class Transformer(nn.Module):
     """Vectors of tokens and places, transformer layers, the mean over the text, at length 1.
 
     `vocabulary` is the number of ids, `length` the most ids of a text, `size` the length of the vector of a
-    token; `layers` stand one after the other.
+    token; `layers` follow each other.
     """
 
     def __init__(self, vocabulary: int, length: int, size: int, layers: list[TransformerLayer]) -> None:

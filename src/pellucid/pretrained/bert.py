@@ -86,9 +86,7 @@ class BertSizes(NamedTuple):
             vocabulary=vocabulary,
             embedding=self.size,
             own=Attention(
-                transformer_layers=self.layers,
-                attention_heads=self.heads,
-                feed_forward=self.feed_forward,
+                transformer_layers=self.layers, attention_heads=self.heads, feed_forward=self.feed_forward
             ),
         )
 
@@ -186,7 +184,7 @@ def ordered(pieces: Sequence[str], most: int) -> Pieces:
 
     The table of vectors has `most` rows, perhaps more than there are pieces.
 
-    Raises: `ValueError` if there are too many, one stands twice or is none, or a mark is missing.
+    Raises: `ValueError` if there are too many, one comes twice or is none, or a mark is missing.
     """
     if len(pieces) > most:
         raise ValueError(f"{len(pieces)} pieces for {most} vectors")

@@ -77,8 +77,7 @@ class ImageBackbone:
             dropout=_DEFAULT_DROPOUT if settings.dropout is None else settings.dropout,
             widths=(settings.width or _DEFAULT_WIDTH,) * (settings.depth or 0),
             own=Architecture(
-                backbone=self.architecture,
-                seen=self.fixed_size or seen_size(shape[1:], settings.preset),
+                backbone=self.architecture, seen=self.fixed_size or seen_size(shape[1:], settings.preset)
             ),
         )
 

@@ -44,7 +44,7 @@ OF_IMAGES: dict[str, KnownWeights] = {
             licence="Apache-2.0",
             sha256=_LITE0,
         ),
-    ),
+    )
 }
 
 SENTENCES: dict[str, KnownWeights] = {
@@ -63,7 +63,7 @@ SENTENCES: dict[str, KnownWeights] = {
             licence="Apache-2.0",
             sha256=_MINILM,
         ),
-    ),
+    )
 }
 
 WORDS: dict[str, KnownWeights] = {
@@ -82,7 +82,7 @@ WORDS: dict[str, KnownWeights] = {
             licence="PDDL-1.0",
             sha256=_GLOVE,
         ),
-    ),
+    )
 }
 
 OF_TEXTS: dict[str, KnownWeights] = SENTENCES | WORDS
