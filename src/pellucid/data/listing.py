@@ -23,7 +23,7 @@ SPLIT_OF_NAME = {
 
 @dataclass(frozen=True)
 class Listing:
-    """Every example found at DATA, in a fixed order, column by column."""
+    """Every example of DATA, in a fixed order, column by column."""
 
     place: str  # DATA as the user gave it
     # `class folders`, `split folders`, `folder`, `table`, `tables`, `table beside images`, `webdataset`,
@@ -33,7 +33,7 @@ class Listing:
     labels: Sequence[str]  # class of each example, or number to predict, as text
     # `train`, `validation`, `test`, or `UNDECIDED`, the default, where Pellucid must choose
     splits: Sequence[str] = ()
-    # examples of one group never stand in two splits; empty text, the default, is no group
+    # examples of one group are never in two splits; empty text, the default, is no group
     groups: Sequence[str] = ()
     # file of each example where images are files, on the disk or in a container
     paths: Sequence[File] | None = None
@@ -53,9 +53,9 @@ class Listing:
     columns_of_sources: Mapping[str, np.ndarray] = field(default_factory=dict)
     # seconds since 1970 of each example, where a column of times was asked for
     times: np.ndarray | None = None
-    # value of each example in the column by which scores are taken apart, where one was asked for
+    # value of each example in the column by whose values scores are reported, where one was asked for
     slices: Sequence[str] | None = None
-    is_labelled: bool = True  # whether there are labels; without, each stands as an empty text
+    is_labelled: bool = True  # without labels, each is an empty text
     # columns of a table whose texts were joined to one text; none elsewhere
     joined_columns: tuple[str, ...] = ()
 
@@ -67,6 +67,10 @@ class Listing:
     def with_warnings(self, *more: str) -> "Listing":
         """The same with more warnings behind its own."""
         return replace(self, warnings=(*self.warnings, *more))
+
+    def in_split(self, split: str) -> "Listing":
+        """The same, all of it in one split; as it is where there is none."""
+        return replace(self, splits=[split] * len(self)) if split else self
 
     @property
     def input_kind(self) -> InputKind:

@@ -68,10 +68,7 @@ def read_in_memory(data: Any, settings: Settings) -> Listing:
             for name, part in data.items()
         ]
         return read_shards(shards, place, settings)
-    parts = [
-        dataclasses.replace(read_one(part, f"{place}/{name}"), splits=[splits[name]] * len(part))
-        for name, part in data.items()
-    ]
+    parts = [read_one(part, f"{place}/{name}").in_split(splits[name]) for name, part in data.items()]
     return dataclasses.replace(joined(parts), place=place)
 
 

@@ -157,7 +157,7 @@ def detected_encoding(start: bytes) -> str:
 
 
 def require_known(encoding: str | None, place: str) -> None:
-    """Refuse a name that stands for no encoding.
+    """Refuse a name that is that of no encoding.
 
     Raises: `DataError` with names that are known.
     """
