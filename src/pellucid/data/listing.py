@@ -48,7 +48,7 @@ class Listing:
     values: np.ndarray | None = None  # float64 (n,), where numbers are predicted; `None` where classes are
     texts: Texts | None = None  # the texts themselves where the inputs are texts
     problems: tuple["Problem", ...] = ()  # texts that cannot be used, found while reading
-    # columns of a table that say which examples belong together, each as one number an example, equal for
+    # columns of a table that group related examples, each as one number an example, equal for
     # equal values and 0 where there is none
     columns_of_sources: Mapping[str, np.ndarray] = field(default_factory=dict)
     # seconds since 1970 of each example, where a column of times was asked for
@@ -117,6 +117,6 @@ class Images:
     modes: Sequence[str]  # kind of each image as stored, such as `grey`, `colour`, `palette` or `16-bit grey`
     problems: tuple[Problem, ...] = ()  # images that could not be decoded
     warnings: tuple[str, ...] = ()  # sentences for the user, such as the frame count of an animation
-    # int64 (n, 2), milliseconds of the camera's clock when each was taken, -1 where the file does not say,
-    # and a number for the camera; `None` for images that were no files
+    # int64 (n, 2), milliseconds of the camera's clock when each was taken, -1 where it is unknown, and a number
+    # for the camera; `None` for images that were no files
     taken: np.ndarray | None = None

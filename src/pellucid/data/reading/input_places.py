@@ -270,7 +270,7 @@ def _packed_files(path: Path, place: str, kind: FileKind, warnings: list[str]) -
     """Go through the files of a kind in an archive; clutter is passed over, others are counted in a warning.
 
     Where the archive itself turns out to be damaged after the first of them, one more input named like the
-    archive tells so.
+    archive reports it.
     """
     others, passed = 0, 0
     stamp = _stamp_of(path)

@@ -167,7 +167,7 @@ def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> List
 _CLASS, _OBJECT, _TEXT = "cls", "json", "txt"
 _LABELS = (_CLASS, _OBJECT, _TEXT)
 _KEY = "__key__"
-TAKEN = "read as WebDataset"  # marks the warning that tells what of a WebDataset was taken
+TAKEN = "read as WebDataset"  # marks the warning about what of a WebDataset was taken
 _ROWS = 1000
 _MOST_LABEL_BYTES = 1 << 20
 
