@@ -209,11 +209,6 @@ def test_what_cannot_be_promised_is_refused_with_what_can(options, count, said, 
         Decisions(without(model, count), options, "run")
 
 
-def test_what_is_advised_suffices(model):
-    assert Decisions(without(model, 20), PredictOptions(max_error=0.14), "run").promise is not None
-    assert Decisions(without(model, 18), PredictOptions(sets=0.94), "run").coverage is not None
-
-
 def test_a_model_saved_without_held_out_answers_says_so():
     for options in (PredictOptions(max_error=0.1), PredictOptions(sets=0.9)):
         with pytest.raises(UsageError, match=r"run was saved without held-out answers, .*; train it again"):

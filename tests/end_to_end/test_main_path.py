@@ -64,19 +64,6 @@ def test_metrics_have_the_keys_of_the_contract(run):
     assert model["bytes"] > 4 * model["parameters"]
 
 
-def test_the_ledger_has_a_line_for_every_example(run):
-    lines = [json.loads(line) for line in (run / "data.jsonl").read_text().splitlines()]
-    assert len(lines) == 1797
-    assert set(lines[0]) == {"id", "source", "label", "split", "fate", "reason"}
-
-
-def test_settings_and_versions_are_saved(run):
-    config = json.loads((run / "config.json").read_text())
-    assert config["settings"]["epochs"] == 5
-    assert config["plan"]["recipe"]["epochs"] == 5
-    assert {"python", "torch", "pellucid"} <= set(config["versions"])
-
-
 @pytest.mark.slow
 def test_the_command_in_the_report_repeats_the_run(run, pellucid, tmp_path):
     import shlex
@@ -126,17 +113,12 @@ def test_the_python_road_gives_the_same_run(run, digits_npz, tmp_path):
     assert "test images correctly" in finished._repr_html_()
 
 
-def test_describe_says_that_a_classical_model_has_no_layers(pellucid, digits_npz):
-    done = pellucid("train", digits_npz, "--describe", "--model", "svm")
-    assert done.returncode == 2
-    assert "svm has none" in done.stderr
-    assert done.stdout == ""
-
-
 def test_describe_prints_layers_and_trains_nothing(pellucid, digits_npz, tmp_path):
     done = pellucid.succeed("train", digits_npz, "--describe", "--model", "lenet")
     assert "parameters" in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    done = pellucid("train", digits_npz, "--describe", "--model", "svm")
+    assert (done.returncode, done.stdout, "svm has none" in done.stderr) == (2, "", True)
 
 
 def test_toml_sets_what_flags_do_and_flags_win(pellucid, digits_npz, tmp_path):

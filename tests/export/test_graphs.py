@@ -20,7 +20,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_file_answers_as_the_model(name):
+def test_the_file_answers_as_the_model_whatever_is_asked_together(name):
     model, file = EVERY[name](), exported(name)
     inputs = inputs_of(model)
     ours, theirs = model.answer(inputs), file.answer(inputs)
@@ -29,14 +29,9 @@ def test_the_file_answers_as_the_model(name):
     assert (theirs.novelty is None) == (model.detector is None)
     if ours.novelty is not None:
         np.testing.assert_allclose(theirs.novelty, ours.novelty, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_answer_does_not_depend_on_the_inputs_beside_it(name):
-    model, file = EVERY[name](), exported(name)
-    inputs = inputs_of(model, 5)
-    alone = np.concatenate([file.answer(inputs[place : place + 1]).said for place in range(5)])
-    np.testing.assert_allclose(alone, file.answer(inputs).said, rtol=1e-5, atol=1e-5)
+    for place in range(5):
+        alone = file.answer(inputs[place : place + 1]).said
+        np.testing.assert_allclose(alone[0], theirs.said[place], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["rnn of lstm", "rnn", "bag"])

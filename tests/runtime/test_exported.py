@@ -94,3 +94,5 @@ def test_texts_beyond_one_block_keep_their_places():
         expected = reader.encode([asked[place] for place in places]).padded(np.arange(len(places)))
         np.testing.assert_array_equal(feed["ids"], expected)
     assert (seen == 1).all()
+    rows = [len(places) for _, places in batches(asked, {"ids": reader}, 2)]
+    assert max(rows) * min(len(text.split()) for text in asked) <= 2 * reader.length  # of short texts more

@@ -184,10 +184,7 @@ class AutoencoderModel(Generator):
         return self._images(self.network.decode, latent, labels)
 
     def walk(
-        self,
-        ends: UInt8[np.ndarray, "2 height width channels"],
-        labels: Int64[np.ndarray, " 2"],
-        steps: int,
+        self, ends: UInt8[np.ndarray, "2 height width channels"], labels: Int64[np.ndarray, " 2"], steps: int
     ) -> UInt8[np.ndarray, "steps height width channels"]:
         """Images on the straight way between the latent numbers, and the classes, of two images."""
         way = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]

@@ -145,9 +145,7 @@ class ImageModel(OnNetwork):
         return answer_in_batches(self.network, require_images(inputs, self.preprocessing), question)
 
     def _averaged(
-        self,
-        batch: Float[Tensor, "batch channels height width"],
-        outputs: Float[Tensor, "batch outputs"],
+        self, batch: Float[Tensor, "batch channels height width"], outputs: Float[Tensor, "batch outputs"]
     ) -> Float[Tensor, "batch outputs"]:
         return (outputs + self.network(batch.flip(3))) / 2 if self.mirror else outputs
 

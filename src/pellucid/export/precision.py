@@ -1,6 +1,7 @@
 """Exports of less precision: weights in fewer bits, which have to prove that they are worth it."""
 
 import contextlib
+import io
 import logging
 import statistics
 import tempfile
@@ -82,7 +83,7 @@ def quantised(graph: Any, batches: Iterator[dict[str, np.ndarray]]) -> Any:
             waiting += node.input
     copy = onnx.ModelProto()
     copy.CopyFrom(graph)
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet():
         path = Path(folder) / "quantised.onnx"
         quantize_static(
             copy,
@@ -104,12 +105,12 @@ def quantised(graph: Any, batches: Iterator[dict[str, np.ndarray]]) -> Any:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave out what the quantiser advises: preparations that these graphs do not need."""
+def quiet() -> Iterator[None]:
+    """Leave out the reports of exporter and quantiser: their own work, and preparations not needed here."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -223,7 +223,7 @@ class Trial:
     """Test results of an explanation.
 
     `curves`: of its own order; `random`: of random orders; `likeness`: mean absolute rank correlation with
-    the explanations of randomised networks; `None` where the model has no weights that could be put in random
+    the explanations of randomised networks, `None` where the model has no weights that could be put in random
     order; `shows_nothing`: whether all scores are equal.
     """
 
@@ -362,9 +362,9 @@ class Attribution:
     """Explanation of an answer with its tests.
 
     `name`: `grad-cam`, `integrated-gradients`, `occlusion` or `leave-one-out`; `how`: it is computed, in
-    words; `scores`: one for each piece of the input; positive speaks for the class; `fine`: one for each
-    pixel or token where the method distinguishes them; else `None`; `note`: what a reader should know about
-    it here; empty where there is nothing; `trial`: what became of it in the tests.
+    words; `scores`: one for each piece of the input, positive speaks for the class; `fine`: one for each
+    pixel or token where the method distinguishes them, else `None`; `note`: what a reader should know about
+    it here, empty where there is nothing; `trial`: what became of it in the tests.
     """
 
     name: str

@@ -243,7 +243,7 @@ class Opened:
     `lines`: what it does, in order, each under the name of its layer; `values`: by name, `inputs` included,
     each for a batch of one example; `weights`: by the names that the lines use; `output`: name of the line
     whose value are the logits, the predicted number, or the image made; `given`: names of what the network
-    was given; `inputs` is among them; `parts`: part of the network that each line belongs to, by name; none
+    was given, `inputs` is among them; `parts`: part of the network that each line belongs to, by name, none
     where there is one part alone.
     """
 

@@ -112,7 +112,7 @@ class Course:
 class Finding:
     """Fault of a training, in words and numbers.
 
-    `name`: such as `dead-units`; stays the same; `sentence`: what went wrong, in words; `evidence`: what was
+    `name`: such as `dead-units`, stays the same; `sentence`: what went wrong, in words; `evidence`: what was
     measured, in words and numbers; `remedy`: what to do about it; `method`: how it is found, with the
     threshold and where that comes from; `numbers`: what was measured, by name.
     """
@@ -146,7 +146,7 @@ class AdversarialCourse:
 
     `told_apart`: share of real and made images that the discriminator classified correctly, by epoch;
     `generator_losses`: mean loss of the generator, likewise; `coverage`: share of held-out images that have a
-    made one near; `None` if it was not measured; `real_coverage`: the same of as many real images.
+    made one near, `None` if it was not measured; `real_coverage`: the same of as many real images.
     """
 
     told_apart: Sequence[float]

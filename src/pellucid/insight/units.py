@@ -20,8 +20,8 @@ from pellucid.reference import LAYERS
 from pellucid.reference.activations import sigmoid
 from pellucid.reference.attention import parts
 from pellucid.reference.autoencoder import NOISE_VARIANCE
-from pellucid.reference.lstm import one_later
 from pellucid.reference.notation import Bound, Pointwise
+from pellucid.reference.recurrent import one_later
 
 _SIGNS = {"+": "+", "-": "\u2212", "*": "\u00d7", "/": "÷", "/√": "÷"}
 

@@ -168,7 +168,7 @@ class Series(NamedTuple):
     """A curve over epochs.
 
     `label`: direct label at its end; `style`: `main`, `second` or `plain`, a class of the style sheet; `xs`:
-    horizontal values, ascending; `ys`: vertical values; `None` leaves a gap.
+    horizontal values, ascending; `ys`: vertical values, `None` leaves a gap.
     """
 
     label: str

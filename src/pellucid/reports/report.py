@@ -76,7 +76,7 @@ class Section(NamedTuple):
     """A section of the page.
 
     `key`: anchor, and name of the template `page/KEY.html`; `title`: heading, and entry in the page's
-    navigation; `build`: takes the facts and returns what the template needs; `None` leaves the section out.
+    navigation; `build`: takes the facts and returns what the template needs, `None` leaves the section out.
     """
 
     key: str

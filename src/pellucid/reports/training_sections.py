@@ -257,7 +257,7 @@ Points = Sequence[tuple[int, float]]
 class Curve(NamedTuple):
     """One layer's curve in one column, ready to draw.
 
-    `path`: SVG path data of the line; `band`: SVG path data of the area between two lines; empty where there
+    `path`: SVG path data of the line; `band`: SVG path data of the area between two lines, empty where there
     is none; `end`: of the line: across in per cent, and down; `reference`: height of a level to compare with,
     or `None`; `value`: the last value in words.
     """
@@ -273,7 +273,7 @@ class LayerTable(NamedTuple):
     """Small multiples: a row for each layer, a column for each measure.
 
     `title`: what the rows are; `columns`: the measures, and the ends of their scales in words; `rows`: name
-    of a layer, and its curves; `None` where it has no such measure; `layers`: number of layers that were
+    of a layer, and its curves, `None` where it has no such measure; `layers`: number of layers that were
     measured, of which some are shown.
     """
 
