@@ -332,7 +332,7 @@ def _npz_labels(path: Path, place: str, part: str, members: dict[str, _Member]) 
         raise DataError(f"{place}: {name} has the shape {labels.shape}; give one label for each image")
     _require_one_each(members[f"x_{part}"].shape[0], len(labels), f"labels in {name}", place)
     if labels.dtype.kind == "U" and labels.dtype.itemsize:
-        # Numbers that stand for no character break Python's own texts.
+        # Numbers beyond the last character break Python's own texts.
         codes = np.ascontiguousarray(labels).view(np.uint32)
         codes = codes if labels.dtype.isnative else codes.byteswap()
         wrong = np.flatnonzero((codes.reshape(len(labels), -1) > sys.maxunicode).any(axis=1))

@@ -166,8 +166,7 @@ def _read_archives(paths: Sequence[Path], place: str, settings: Settings) -> Lis
     require_all_named([path.name for path in paths], splits, place, "archives")
     parts: list[Listing] = []
     for path, split in zip(paths, splits, strict=True):
-        part = _read_archive(path, str(path), settings)
-        parts.append(dataclasses.replace(part, splits=[split] * len(part)) if split else part)
+        parts.append(_read_archive(path, str(path), settings).in_split(split))
     taken = {each for part in parts for each in part.warnings if TAKEN in each}
     if len({each.partition(": ")[2] for each in taken}) > 1:
         raise DataError(

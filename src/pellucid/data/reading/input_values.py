@@ -224,7 +224,10 @@ FLAGS = "--input-column and --label-column name others"
 
 
 def packed_column(table: Table, settings: Settings) -> str | None:
-    """The column whose cells hold the images; `None` where there is none, or another is asked for."""
+    """The column whose cells hold the images; `None` where there is none, or another is asked for.
+
+    Raises: `DataError` if there are several.
+    """
     if settings.task == "text" or not table.images:
         return None
     if settings.input_column is not None:
@@ -237,9 +240,15 @@ def packed_column(table: Table, settings: Settings) -> str | None:
     return next(iter(table.images))
 
 
-def with_only_label(table: Table, settings: Settings) -> Settings:
-    """Settings that ask for the one column of labels with names in the file, unless they ask for another."""
-    names = [name for name in table.classes if name in table.names]
-    if settings.label_column is not None or len(names) != 1:
-        return settings
-    return dataclasses.replace(settings, label_column=names[0])
+def with_marked_columns(table: Table, settings: Settings) -> Settings:
+    """Settings that ask for the columns of images, and of labels with names, which the file itself marks.
+
+    Only where there is one of them, and the settings ask for no other.
+
+    Raises: `DataError` as `packed_column`.
+    """
+    named = [name for name in table.classes if name in table.names]
+    if settings.label_column is None and len(named) == 1:
+        settings = dataclasses.replace(settings, label_column=named[0])
+    packed = packed_column(table, settings)
+    return settings if packed is None else dataclasses.replace(settings, input_column=packed, task="image")

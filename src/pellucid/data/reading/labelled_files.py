@@ -43,7 +43,7 @@ from pellucid.strict import parse_line
 
 _COUNTED = re.compile(r"(?P<label>.*?[^\W\d_])(?P<sign>[._ -]*)\d[^/]*(?P<ending>\.\w+)", re.DOTALL)
 _NAME = re.compile(r"(?P<start>|.*[_.-])(?P<what>texts?|labels?)\.txt", re.IGNORECASE | re.DOTALL)
-# Files that name the classes of the tables beside them, where they hold names at all.
+# Files that name the classes of the tables in their folder, where they hold names at all.
 CLASS_NAMES = ("categories.json", "classes.json", "class_names.json", "label_names.json")
 _MOST_BYTES = 1 << 20
 

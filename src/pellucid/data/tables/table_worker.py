@@ -172,7 +172,7 @@ class ColumnarFile:
         raise NotImplementedError
 
     def _fitting_rows(self, leaves: Sequence[str], row: int, size: int) -> int:
-        """Rows from one on that take so many bytes, as far as the file tells; one at least."""
+        """Rows from one on that take so many bytes, as far as the file shows; one at least."""
         del leaves, row
         return size
 
@@ -210,7 +210,7 @@ class ColumnarFile:
         return {"images": images, "classes": classes, "rows": self.rows}
 
     def _require_images(self, images: Mapping[str, str]) -> None:
-        """Refuse images that unpack to more than they may, where the file tells."""
+        """Refuse images that unpack to more than they may, where the file shows it."""
 
     def block(
         self, names: Sequence[str] | None, rows: int, unread: Collection[str], row: int

@@ -157,7 +157,7 @@ def detected_encoding(start: bytes) -> str:
 
 
 def require_known(encoding: str | None, place: str) -> None:
-    """Refuse a name that stands for no encoding.
+    """Refuse a name that is that of no encoding.
 
     Raises: `DataError` with names that are known.
     """
@@ -217,7 +217,7 @@ class TextFile:
     def lines(
         self, newline: str, count_rows: Callable[[Iterator[str]], int], meter: Meter | None = None
     ) -> Generator[Iterator[str], None, None]:
-        """Open the file and read its lines; what goes wrong meanwhile becomes an error that tells where.
+        """Open the file and read its lines; what goes wrong meanwhile becomes an error that names the place.
 
         Lines come without the byte order mark. `newline` is as for `open`: empty for every usual line end,
         none of them changed; `count_rows` counts the row on which lines end; `meter` counts the bytes read.
