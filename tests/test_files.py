@@ -157,9 +157,7 @@ def test_a_file_in_the_way_of_a_folder(tmp_path: Path) -> None:
         StorageError, match="not a directory; there is a file where a folder is needed; choose another"
     ):
         files.make_folder(tmp_path / "a" / "b")
-    with pytest.raises(
-        StorageError, match="file exists; something of another kind is there; choose another"
-    ):
+    with pytest.raises(StorageError, match="file exists; something of another kind is there; choose another"):
         files.make_folder(tmp_path / "a")
 
 

@@ -142,9 +142,8 @@ class Child:
         UsageError: it cannot be started.
     """
 
-    is_closed: bool = False  # it has ended, or was ended
-
     def __init__(self, job: str, program: str | None = None) -> None:
+        self.is_closed = False  # it has ended, or was ended
         # -P: no module is taken from the working folder, whose files may be untrusted.
         words = [sys.executable, "-P", "-m", program or PROGRAM, job]
         try:

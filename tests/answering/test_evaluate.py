@@ -5,7 +5,6 @@ import pytest
 
 from number_models import ink, number_model, write_ink
 from pellucid.answering.evaluate import evaluate
-from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import save
 from pellucid.errors import DataError
 from pellucid.evaluation import score, score_numbers
@@ -188,14 +187,3 @@ def test_the_document_of_numbers(numbers_run, tmp_path):
     assert document["task"] == "image-regression"
     assert document["classes"] == []
     assert document["test"] == done.scores.to_json()
-
-
-def test_the_text_of_numbers_fits_80_columns(numbers_run, tmp_path):
-    done = evaluate(numbers_run, str(write_ink(tmp_path, range(1000, 1100))), Settings())
-    text = done.to_text()
-    assert "all rows: 100 images, 0 skipped" in text
-    error = done.scores["root_mean_squared_error"]
-    assert f"{figure(error.value)}   [{figure(error.low)}, {figure(error.high)}]" in text
-    for words in ("Mean absolute error", "Root mean squared error", "R²", "unit of the labels"):
-        assert words in text
-    assert all(len(line) <= 80 for line in text.splitlines()[1:])

@@ -153,16 +153,6 @@ def test_data_that_hold_no_images_are_refused(run, tmp_path):
     assert "--sheet: shows the images of --odd RUN; give it, or leave this out" in done.stderr
 
 
-def test_unreadable_images_are_left_out_when_asked(run, folder, tmp_path):
-    for path in folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "bad.png").write_text("no image")
-    with pytest.raises(DataError, match="1 of 121 images cannot be used"):
-        inspect_odd(str(tmp_path), run, Settings())
-    _, found = inspect_odd(str(tmp_path), run, Settings(skip_bad=True))
-    assert found.images == 120
-
-
 def test_too_few_held_out_images_give_no_detector():
     material = Dataset(PIXELS, LABELS, np.arange(600), np.arange(600, 610), CLASSES, DIGITS)
     assert generator_with_detector(trained_generator(), material, 0).detector is None

@@ -21,9 +21,9 @@ from text_models import text_model, texts, trained_text_model
 TEXTS, LABELS = texts(), digits()[1]
 
 
-@pytest.fixture(scope="module", params=["text-cnn", "bag"])
-def run(request, tmp_path_factory):
-    folder, model = tmp_path_factory.mktemp("run"), trained_text_model(request.param)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder, model = tmp_path_factory.mktemp("run"), trained_text_model("bag")
     save(model, folder / "model", {})
     return folder, model
 

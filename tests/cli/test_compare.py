@@ -1,6 +1,5 @@
 """The real command in a process of its own: what it prints, and how it ends."""
 
-import json
 import os
 import signal
 import subprocess
@@ -107,29 +106,3 @@ def test_a_signal_keeps_what_is_finished(data, tmp_path, number, code):
     assert process.returncode == code, message
     assert "what was finished is kept; run the same command with --resume to go on" in message
     assert "Traceback" not in message
-
-
-@pytest.mark.slow
-def test_a_killed_comparison_goes_on_and_ends_the_same(data, tmp_path):
-    words = (data, *VARY, *TINY, "--epochs", "6", "--seeds", "1")
-    assert within("compare", *words, "--out", tmp_path / "unbroken").returncode == 0
-    run = tmp_path / "run"
-    process = subprocess.Popen(command(*words, "--out", run), stderr=subprocess.DEVNULL)
-    _trainings(run, process, 2)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
-    assert within("compare", *words, "--out", run).returncode == 5
-    finished = {
-        path.name: path.stat().st_mtime_ns for path in (run / "checkpoints" / "trainings").glob("[!.]*")
-    }
-    assert len(finished) >= 2
-    within.succeed("compare", *words, "--out", run, "--resume")
-    before, after = (
-        json.loads((folder / "metrics.json").read_text())["compare"]
-        for folder in (tmp_path / "unbroken", run)
-    )
-    for found in (before, after):
-        for entry in found["variants"].values():
-            del entry["train_seconds"]
-    assert after == before
-    assert not (run / "checkpoints").exists()

@@ -3,15 +3,11 @@
 import csv
 import io
 import json
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import pellucid as package
-from killing import KILL_IN_SAVE
 from pellucid.data import read_data
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS as TEXTS_KIND
@@ -142,31 +138,6 @@ def test_what_texts_have_no_use_for_is_refused_before_training(pellucid, table, 
     done = pellucid("train", table, "--out", tmp_path / "run", *words)
     assert done.returncode in (2, 3)
     assert message in done.stderr.splitlines()[-1]
-
-
-def _finish(pellucid, words, run):
-    pellucid.succeed(*words)
-    assert not (run / "checkpoints").exists()
-    return (run / "models" / "text-cnn" / "weights.safetensors").read_bytes()
-
-
-@pytest.mark.slow
-def test_killed_inside_a_save_it_refuses_other_texts_and_ends_in_the_same_bytes(pellucid, table, tmp_path):
-    words = ["train", str(table), "--out", str(tmp_path / "whole"), *SMALL_CNN, "--no-baselines"]
-    unbroken = _finish(pellucid, words, tmp_path / "whole")
-    words = ["train", str(table), "--out", str(tmp_path / "run"), *SMALL_CNN, "--no-baselines", "--resume"]
-    for count in (9, 5):
-        killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
-        assert killed.returncode == -signal.SIGKILL
-    _refused_with_other_texts(pellucid, words, table, tmp_path / "other.csv")
-    assert _finish(pellucid, words, tmp_path / "run") == unbroken
-
-
-def _refused_with_other_texts(pellucid, words, table, other):
-    other.write_text(table.read_text(encoding="utf-8").replace("free", "fair"), "utf-8")
-    done = pellucid(words[0], other, *words[2:])
-    assert done.returncode == 3
-    assert "the data changed since the run was started (fingerprint was" in done.stderr
 
 
 @pytest.mark.slow

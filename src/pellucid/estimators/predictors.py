@@ -269,7 +269,7 @@ class ImageClassifier(Classifier):
         (5, 10)
         >>> classifier.score(digits.images[900:], digits.target[900:]) > 0.85
         True
-    """
+    """  # noqa: DOC601, DOC603  attributes that fit sets
 
     KIND = IMAGES
     PARAMETERS = f"{OF_PREDICTORS} {OF_CLASSIFIERS} {OF_IMAGES}"
@@ -291,7 +291,7 @@ class ImageRegressor(Regressor):
         (142,)
         >>> regressor.score(rows[300:], progression[300:]) > 0.3
         True
-    """
+    """  # noqa: DOC601, DOC603  attributes that fit sets
 
     KIND = IMAGES
     PARAMETERS = f"{OF_PREDICTORS} {OF_IMAGES}"
@@ -314,7 +314,7 @@ class TextClassifier(Classifier):
         ['good', 'bad']
         >>> classifier.predict_proba(["what a fine story"]).shape
         (1, 2)
-    """
+    """  # noqa: DOC601, DOC603  attributes that fit sets
 
     KIND = TEXTS
     PARAMETERS = f"{OF_PREDICTORS} {OF_CLASSIFIERS} {OF_TEXTS}"
@@ -334,7 +334,7 @@ class TextRegressor(Regressor):
         >>> fine, dull = regressor.predict(["what a fine story", "so dull"])
         >>> bool(fine > dull)
         True
-    """
+    """  # noqa: DOC601, DOC603  attributes that fit sets
 
     KIND = TEXTS
     PARAMETERS = f"{OF_PREDICTORS} {OF_TEXTS}"
