@@ -85,26 +85,6 @@ def test_refusals_come_before_the_data_is_read(tmp_path, monkeypatch, words, mes
     assert done.stderr.count("\n") == 1
 
 
-def test_settings_from_a_file(data, tmp_path):
-    config = tmp_path / "settings.toml"
-    config.write_text('model = "mlp"\ndepth = 0\nepochs = 1\nthreads = 1\nfolds = 2\n')
-    within.succeed(
-        "compare",
-        data,
-        "--vary",
-        "label-smoothing=0,0.1",
-        "--out",
-        tmp_path / "run",
-        "--config",
-        config,
-        "--seeds",
-        "1",
-    )
-    found = json.loads((tmp_path / "run" / "metrics.json").read_text())["compare"]
-    assert (found["folds"], found["trainings"]) == (2, 2)
-    assert {entry["epochs"] for entry in found["variants"].values()} == {1}
-
-
 def _trainings(run: Path, process: subprocess.Popen[str], number: int) -> None:
     """Wait until so many trainings are finished."""
     end = time.monotonic() + 120

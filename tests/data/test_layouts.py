@@ -174,7 +174,7 @@ def test_rows_in_cells_are_read_in_any_order(own_cache: Path) -> None:
         found = contents(listing.paths[row] for row in rows)  # type: ignore[index]
         for row, content in zip(rows, found, strict=True):
             assert isinstance(content, bytes)
-            np.testing.assert_array_equal(preprocessing.image(content), pixels[row])
+            np.testing.assert_array_equal(preprocessing.image_and_warning(content)[0], pixels[row])
 
 
 def test_groups_of_rows_are_read_one_after_the_other(tmp_path: Path, own_cache: Path) -> None:

@@ -120,16 +120,15 @@ def test_forms_that_trip_readers(tmp_path: Path, content: str, texts: list[str])
 
 
 def test_rows_beyond_those_that_columns_are_chosen_from(tmp_path: Path) -> None:
-    for name in ("t.csv", "t.jsonl", "t.parquet"):
-        rows = [(f"text number {number}", f"class {number % 7}") for number in range(11_234)]
-        if name == "t.csv":
-            path = written(tmp_path / name, as_csv(rows))
-        elif name == "t.jsonl":
-            lines = [json.dumps({"text": text, "label": label}) for text, label in rows]
-            path = written(tmp_path / name, "\n".join(lines))
-        else:
-            texts, labels = zip(*rows, strict=True)
-            path = written(tmp_path / name, as_parquet({"text": texts, "label": labels}))
+    rows = [(f"text number {number}", f"class {number % 7}") for number in range(11_234)]
+    texts, labels = zip(*rows, strict=True)
+    lines = [json.dumps({"text": text, "label": label}) for text, label in rows]
+    for name, content in {
+        "t.csv": as_csv(rows),
+        "t.jsonl": "\n".join(lines),
+        "t.parquet": as_parquet({"text": texts, "label": labels}),
+    }.items():
+        path = written(tmp_path / name, content)
         listing = read(path)
         assert list(zip(texts_of(listing), listing.labels, strict=True)) == rows
         assert listing.sources[-1] == f"{path}:{11_235 if name == 't.csv' else 11_234}"
@@ -139,7 +138,7 @@ def test_rows_beyond_those_that_columns_are_chosen_from(tmp_path: Path) -> None:
 # --- columns
 
 
-@pytest.mark.parametrize("name", ["text", "Review", "message", "BODY", "content", "sentence", "comment"])
+@pytest.mark.parametrize("name", ["Review", "BODY"])
 def test_a_column_of_a_usual_name_is_taken(tmp_path: Path, name: str) -> None:
     rows = [
         ("short", "far longer than the short text beside it", "a"),
@@ -228,11 +227,13 @@ def test_paths_of_images_that_are_missing_are_no_texts(tmp_path: Path) -> None:
     assert texts_of(listing) == ["it is a text", "and another one"]
 
 
-def test_a_task_that_the_data_is_not(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--task text: sample:fashion holds images; leave --task out or"):
-        read_data("sample:fashion", Settings(task="text"))
-    with pytest.raises(UsageError, match=r"--task image: sample:spam holds texts; .*give --task text"):
-        read_data("sample:spam", Settings(task="image"))
+def test_a_task_that_the_data_is_not() -> None:
+    for task, other in (
+        ("text", "fashion holds images; leave --task"),
+        ("image", "spam holds texts; .*text"),
+    ):
+        with pytest.raises(UsageError, match=f"--task {task}: sample:{other}"):
+            read_data(f"sample:{other.split()[0]}", Settings(task=task))
 
 
 def test_columns_without_names_and_without_values_are_passed_over(tmp_path: Path) -> None:
@@ -292,13 +293,6 @@ def test_a_split_that_begins_late_is_refused(tmp_path: Path) -> None:
     del rows[1200]["split"]
     rows[1300]["note"] = "seen late"
     assert len(read(written(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows))))) == 1500
-
-
-def test_numbers_are_predicted_from_texts(tmp_path: Path) -> None:
-    rows = [(f"it costs {number}", f"{number / 4}") for number in range(50)]
-    listing = read(written(tmp_path / "t.csv", as_csv(rows, ("text", "y"))))
-    assert listing.values is not None
-    assert listing.values[7] == 1.75
 
 
 # --- tables that name files of texts

@@ -84,12 +84,7 @@ def test_metrics_and_configuration_say_how_texts_were_read(run):
     assert "tokenizers" in config["versions"]
 
 
-def test_the_report_shows_texts_and_no_images(run):
-    report = (run / "report.html").read_text(encoding="utf-8")
-    assert "test texts" in report
-    assert "test images" not in report
-
-
+@pytest.mark.slow
 def test_the_command_in_the_report_repeats_the_run(run, pellucid, tmp_path):
     import shlex
 
@@ -132,12 +127,6 @@ def test_the_python_road_gives_the_same_run(run, table, tmp_path):
     assert finished.metrics["models"]["bag"]["test"] == metrics["models"]["bag"]["test"]
     assert "test texts correctly" in finished._repr_html_()
     assert finished.model.input_kind is TEXTS_KIND
-
-
-def test_describe_prints_layers_and_trains_nothing(pellucid, table):
-    done = pellucid.succeed("train", table, "--describe", "--model", "rnn", "--cell", "gru")
-    assert "gru" in done.stdout
-    assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
 
 @pytest.mark.parametrize(
@@ -221,6 +210,7 @@ def test_numbers_are_learnt_from_texts(pellucid, mails, tmp_path):
     assert "Errors are in the unit of the labels." in evaluated.stdout
 
 
+@pytest.mark.slow
 def test_compare_says_which_difference_is_real(pellucid, table, tmp_path):
     out = tmp_path / "compared"
     done = pellucid.succeed(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pellucid.evaluation.exchange_tests import splits_p_value
+from pellucid.evaluation.comparisons import splits_p_value
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.disagreement import contradiction, disagreement, worst_slice
 from pellucid.tasks import CLASSIFICATION, REGRESSION

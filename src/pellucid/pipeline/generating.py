@@ -38,7 +38,7 @@ from pellucid.pipeline.learners.time_limits import within_limit
 from pellucid.pipeline.results import Run
 from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.generated_sections import BESIDE_ADVERSARY, PLAIN
+from pellucid.reports.generated_sections import BRIEF_AUTOENCODER, PLAIN
 from pellucid.settings import ADVERSARIAL
 from pellucid.training.observers import read_snapshots
 
@@ -88,7 +88,7 @@ def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any
     if isinstance(model, AdversarialModel):
         other = baseline_autoencoder(context.settings, dataset).fit(dataset)[0].model
         assert isinstance(other, Generator)
-        makers[BESIDE_ADVERSARY] = other
+        makers[BRIEF_AUTOENCODER] = other
     return measured(makers, dataset, context.settings)
 
 

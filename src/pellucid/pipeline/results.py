@@ -19,7 +19,8 @@ from pellucid.data.ledger import write_rows
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.errors import StorageError
 from pellucid.files import link_folder, make_folder, write_file
-from pellucid.insight.findings import Course, find
+from pellucid.insight.findings import find
+from pellucid.insight.training_courses import Course
 from pellucid.pipeline.continual.forgetting import continual_sentences
 from pellucid.pipeline.judging.disagreement import contradiction, disagreement, worst_slice
 from pellucid.pipeline.judging.label_issues import as_json

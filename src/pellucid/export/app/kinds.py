@@ -4,7 +4,7 @@ import base64
 import copy
 import io
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from torch import nn
 from pellucid.bundle import ClassicalModel, ImageModel, Model, TextModel
 from pellucid.data.data_files import Stored
 from pellucid.data.listing import Listing
-from pellucid.data.tables.csv_tables import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
+from pellucid.data.tables.columns import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
 from pellucid.export.app.page_data import Tensors, encoder_page_data, terms_page_data, without_head
 from pellucid.insight.opened_networks import Opened, layered, open_network
 from pellucid.insight.reference_lines import CLOSED, taken_apart
@@ -38,17 +38,6 @@ _BY_LENGTH: dict[str, tuple[tuple[str, str], ...]] = {
     "turn": (("x_{{{last} - t", "x_{{{any_last} - t"),),
     "attention-weights": (("l=0}}^{{{last}}}", "l=0}}^{{{any_last}}}"),),
     "attention": (("j=0}}^{{{last}}}", "j=0}}^{{{any_last}}}"),),
-}
-
-ROOMS = {
-    "inputs/texts/encoding": (
-        *("bytes", "characters", "alignment", "words", "tokens"),
-        *("subwords", "ngrams", "terms", "pieces", "encoder"),
-    ),
-    "inputs/texts/layers": ("products", "sliding", "recurring", "attending", "sums", "places", "kinds"),
-    "inputs/texts/model": ("nearness", "lengths", "reading", "answering", "driving"),
-    "inputs/texts/page": ("tables", "shown", "highlight", "terms"),
-    "inputs/texts": ("start",),
 }
 
 
@@ -138,7 +127,6 @@ class AppKind(NamedTuple):
         template: in `page/`, the area where an input is handed over.
         below: another one, for what stands below the answer; empty for nothing.
         nothing: key of what is said before there is an input.
-        rooms: of modules in `script/`, in order; the last one starts the page.
     """
 
     refusal: Callable[[Model], str]
@@ -150,7 +138,6 @@ class AppKind(NamedTuple):
     template: str
     below: str
     nothing: str
-    rooms: Mapping[str, Sequence[str]]
 
 
 def _refusal_of_images(model: Model) -> str:
@@ -243,10 +230,6 @@ KINDS: dict[str, AppKind] = {
         template="images.html",
         below="",
         nothing="nothingYet",
-        rooms={
-            "inputs/images/features": ("pooling", "hog", "kinds", "places"),
-            "inputs/images": ("resampling", "drafting", "fitting", "decoding", "drawing", "start"),
-        },
     ),
     "texts": AppKind(
         refusal=refusal_of_texts,
@@ -258,6 +241,5 @@ KINDS: dict[str, AppKind] = {
         template="texts.html",
         below="texts_below.html",
         nothing="nothingTyped",
-        rooms=ROOMS,
     ),
 }

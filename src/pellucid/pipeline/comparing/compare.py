@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pellucid import cores
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset, folds, prepare
 from pellucid.data.reading.dispatch import require_existing
@@ -47,7 +48,7 @@ from pellucid.pipeline.run.journal import Journal, RunFolder, command_line, requ
 from pellucid.pipeline.run.stages import Stages, counting, interruptible
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
 from pellucid.settings import CLASSICAL, Settings
-from pellucid.training.hardware import choose_device, choose_precision, choose_threads, sharing
+from pellucid.training.hardware import choose_device, choose_precision
 
 SEEDS, FOLDS = 3, 3
 MOST_SEEDS = 100
@@ -250,8 +251,7 @@ def _design(
 def machine_for(settings: Settings) -> dict[str, Any]:
     """Threads, device and precision on this machine, for a resumed comparison to keep."""
     device = choose_device(settings)
-    with sharing(settings):
-        threads = choose_threads(settings)
+    threads = settings.threads or cores.asked() or cores.free()
     return {"threads": threads, "device": device, "precision": choose_precision(settings, device)}
 
 

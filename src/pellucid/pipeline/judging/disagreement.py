@@ -11,9 +11,8 @@ from pellucid.data import Dataset
 from pellucid.data.listing import TEST
 from pellucid.data.wording import quoted
 from pellucid.evaluation import Slices, holm, score_slices
-from pellucid.evaluation.comparisons import LEVEL, mcnemar
-from pellucid.evaluation.exchange_tests import flip_p_values, splits_p_value
-from pellucid.evaluation.model_comparison import ADDED
+from pellucid.evaluation.comparisons import LEVEL, flip_p_values, mcnemar, splits_p_value
+from pellucid.evaluation.recommendation import ADDED
 from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.reports.formatting import interval, read_score, scored

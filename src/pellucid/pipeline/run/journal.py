@@ -88,25 +88,41 @@ class RunFolder:
         if resume and overwrite:
             raise UsageError("--resume: contradicts --overwrite; give one of them")
         existed = self.path.is_dir()
+        made = [each for each in (self.path, *self.path.parents) if not os.path.lexists(each)]
+        had_lock = os.path.lexists(self.path / ".lock")
         make_folder(self.path)
         with locked(self.path), resumable():
-            if existed:
-                self._require_room(is_wanted=resume or overwrite)
-            # A run would write, prune and empty through a link what is not its own.
-            for parent, folders, _ in os.walk(self.path) if not overwrite else ():
-                for name in folders:
-                    if os.path.islink(os.path.join(parent, name)):
-                        raise unusable(Path(parent, name), "a link, where a run has a folder of its own")
-            self._remove_leftovers()
-            require_space(self.path, _SPACE)
-            # `metrics.json` goes first, so that the former run no longer counts as finished.
-            for name in ("metrics.json", *_NAMES) if overwrite else ():
-                path = self.path / name
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink(missing_ok=True)
-            yield
+            try:
+                if existed:
+                    self._require_room(is_wanted=resume or overwrite)
+                # A run would write, prune and empty through a link what is not its own.
+                for parent, folders, _ in os.walk(self.path) if not overwrite else ():
+                    for name in folders:
+                        if os.path.islink(os.path.join(parent, name)):
+                            raise unusable(Path(parent, name), "a link, where a run has a folder of its own")
+                self._remove_leftovers()
+                require_space(self.path, _SPACE)
+                # `metrics.json` goes first, so that the former run no longer counts as finished.
+                for name in ("metrics.json", *_NAMES) if overwrite else ():
+                    path = self.path / name
+                    if path.is_dir() and not path.is_symlink():
+                        shutil.rmtree(path)
+                    else:
+                        path.unlink(missing_ok=True)
+                yield
+            except BaseException:
+                if not had_lock and not (self.path / NAME).exists():
+                    self._remove_traces(made)
+                raise
+
+    def _remove_traces(self, made: Sequence[Path]) -> None:
+        """Remove the lock, and the folders that were made, of a run that was refused before it began."""
+        with contextlib.suppress(OSError):  # a folder that holds something else stays
+            (self.path / ".lock").unlink(missing_ok=True)
+            if made:
+                (self.path / FRAME_NAME).unlink(missing_ok=True)
+            for folder in made:
+                folder.rmdir()
 
     def _require_room(self, *, is_wanted: bool) -> None:
         """Refuse a folder that holds something else than a run, or a run that is not wanted."""
