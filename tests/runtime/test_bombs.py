@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from exported_models import content_of, exported
 from pellucid.errors import ModelFileError
 from pellucid.export.export import rows_at_once
+from pellucid.runtime import onnx_worker
 from pellucid.runtime.__main__ import main
 from pellucid.runtime.exported import load
 from small_models import write_digits
@@ -197,6 +199,15 @@ def test_a_bomb_is_refused_with_the_limit_before_it_takes_more(name, refusals):
     assert BOMBS[name][1] in said
     assert peak < MOST_BYTES
     assert 0.05 < seconds < MOST_SECONDS
+
+
+def test_a_system_that_does_not_limit_memory_is_watched(tmp_path, monkeypatch):
+    (tmp_path / "bomb.onnx").write_bytes(with_bomb(*places_of_maxima()))
+    monkeypatch.setattr(onnx_worker, "_PROGRAM", "unlimited_worker")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
+    monkeypatch.setenv("PELLUCID_MEMORY_GB", "0.05")
+    with pytest.raises(ModelFileError, match=r"takes more than 0\.1 GB of memory beside the weights"):
+        load(tmp_path / "bomb.onnx", 1).answer(IMAGE)
 
 
 def test_what_onnxruntime_cannot_compute_is_the_fault_of_the_file(tmp_path, capsys):

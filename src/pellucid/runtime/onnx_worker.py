@@ -12,6 +12,7 @@ import math
 import os
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -36,6 +37,8 @@ _STACK_BYTES = 16 << 20  # of a thread of onnxruntime, with room for its own all
 # Seconds of processor time for opening a file, and for a batch, on each thread: threads that wait spin.
 _SECONDS = 30
 
+# Seconds between two glances at the memory, and the exit code where it is too much.
+_PAUSE, _TOO_LARGE = 0.02, 99
 # Batches that go to the child together: a way there and back costs as much as computing a few small images.
 _MESSAGE_BYTES, _MESSAGE_BATCHES = 4 << 20, 16
 
@@ -224,6 +227,8 @@ class IsolatedSession:
         if how in ("ended by SIGXCPU", "ended by SIGKILL"):
             most = seconds_limit(self._threads)
             return f"refused: takes more than {most} seconds of processor time at once; {WORK.remedy}"
+        if how == f"ended with {_TOO_LARGE}":
+            return _too_large()
         return (
             f"refused: onnxruntime {how}, where it may take {memory_limit() / 1e9:g} GB of memory beside the "
             f"weights; {MEMORY.remedy}"
@@ -290,7 +295,8 @@ def _serve(channel: Channel) -> None:
     try:
         content = read_model(asked[0]["path"], place)
         memory = memory_limit() + _WEIGHTS * len(content) + _STACK_BYTES * (threads or usable())
-        confine(may_open=False, memory=memory)
+        if "the memory" in confine(may_open=False, memory=memory):
+            threading.Thread(target=_watch_memory, args=(memory,), daemon=True).start()
         begin_job(seconds)
         session = SessionHere(content, place, threads)
     except (ModelFileError, UsageError) as error:
@@ -311,6 +317,18 @@ def _serve(channel: Channel) -> None:
             refuse(error)
             continue
         channel.send({"forms": list(map(_forms, answers))}, _joined(itertools.chain(*answers)))
+
+
+def _watch_memory(most: int) -> None:
+    """End this process where it comes to hold so many bytes more, on a system that does not limit them."""
+    with contextlib.suppress(ImportError):  # Windows
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        first = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        while unit * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - first) <= most:
+            time.sleep(_PAUSE)
+        os._exit(_TOO_LARGE)
 
 
 if __name__ == "__main__":
