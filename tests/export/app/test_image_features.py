@@ -11,7 +11,8 @@ from pellucid.reference import LAYERS as LAYERS_OF_PYTHON
 from photographs import pieces
 
 FEATURES = """
-Object.assign(globalThis, { document: { getElementById: () => ({ textContent: '{"layers": []}' }) } });
+globalThis.document = { getElementById: () => ({ textContent: '{"layers": []}' }) };
+Object.defineProperty(globalThis, "navigator", { value: { language: "en" }, configurable: true });
 const { FEATURES } = await import("./pellucid/export/app/script/images/features.js");
 return given.map(({ kind, shape: [height, width, channels], pixels }) =>
   Array.from(FEATURES[kind]({ data: Uint8Array.from(pixels), height, width, channels })));

@@ -60,8 +60,12 @@ return given.texts.map((text) => {
     said,
     novelty,
     fields: Object.fromEntries(pageData.layers.filter(({ hidden }) => !hidden).map(({ name, shape }) => {
+      // What stands side by side sees different places: together they see those of the first and the last.
+      const seen = (place) => [0, shape[1] - 1].map((channel) => fieldOf(name, [place, channel]));
+      const joined = ([first, last]) => first && last && [
+        [Math.min(first[0][0], last[0][0]), Math.max(first[0][1], last[0][1])]];
       const places = shape.length === 2 ? shape[0] : 0;
-      return [name, Array.from({ length: places }, (_, place) => fieldOf(name, [place, 0]))];
+      return [name, Array.from({ length: places }, (_, place) => joined(seen(place)))];
     })),
     values: [...values].map(([name, { shape, data }]) => [name, shape, Array.from(data)]),
   };

@@ -80,7 +80,7 @@
 
 /**
  * An answer with the value of every layer that is opened, and of each member what it says and the features that it
- *   saw.
+ * saw.
  * @typedef {Answer & { values: Map<string, Whole>, parts: { said: number[], seen: Features }[] }} OpenedAnswer
  */
 

@@ -84,7 +84,7 @@ export const isCandidate = (name) => name.startsWith("candidate");
 
 /**
  * Sums inside the gates of recurrent units, gate by gate: those from the place, which begin at `at`, and those from
- *   the
+ * the
  * states before.
  * @typedef {{ ofPlace: ArrayLike<number>, ofStates: ArrayLike<number>, at: number, units: number }} GateSums
  */
@@ -126,7 +126,7 @@ export function resizingShares(before, after, at) {
 
 /**
  * What each n-gram of a bag counts, ids ascending: more where it is rare, more the oftener it occurs in the text,
- *   each
+ * each
  * group of n-grams brought to a length by itself.
  * @param {number[]} groups first id of each, and the id behind the last @param {Iterable<number>} ids
  * @param {(id: number) => number} rarity @returns {Pair[]} each id with its share

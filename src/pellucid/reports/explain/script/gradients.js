@@ -60,7 +60,7 @@ function termsByLine(layer, line, part, index) {
 
 /**
  * An operand of a step meets 1 where it is added, and the number before the step where it scales that; steps behind
- *   it
+ * it
  * scale both.
  * @param {Layer} layer @param {Pointwise[]} steps @param {number} part @param {number[]} index
  */

@@ -120,6 +120,23 @@ function functionOf({ kind, settings }, data, Kind) {
   return made;
 }
 
+/** The largest of each window, in single precision or double. @param {Layer} layer @param {Whole} maps @param {FloatsKind} Kind */
+function largestOfWindows({ shape, settings }, { data, shape: [, rows, columns] }, Kind) {
+  const [channels, height, width] = shape;
+  const [high, wide] = settings.window;
+  const made = new Kind(channels * height * width).fill(-Infinity);
+  for (let line = 0; line < channels * height; line += 1) {
+    const top = Math.floor(line / height) * rows + (line % height) * high;
+    for (let row = top; row < top + high; row += 1) {
+      for (let at = 0; at < width * wide; at += 1) {
+        const place = line * width + Math.floor(at / wide);
+        if (data[row * columns + at] > made[place]) made[place] = data[row * columns + at];
+      }
+    }
+  }
+  return made;
+}
+
 // Layers of texts.
 
 /** @type {WeakMap<Floats, Floats[]>} Kernels with the numbers of each neighbour in one piece, by the data they were made from. */
@@ -318,6 +335,7 @@ function resized({ shape }, image) {
 const BY_KIND = {
   convolution: convolved,
   dense: (_, [x], [weight, bias], Kind) => dense(x.data, weight, bias, Kind),
+  "max-pool": (layer, [x], _, Kind) => largestOfWindows(layer, x, Kind),
   neighbours: (_, [x], weights, Kind) => convolvedText(x, weights, Kind),
   lstm: recurrent,
   gru: recurrent,

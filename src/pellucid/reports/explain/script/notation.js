@@ -205,7 +205,7 @@ export const axesOfPlaces = (axes) => (axes.length === 3 ? axes.slice(1) : axes.
 
 /**
  * First and last place of the array `name`, along each of its axes of places, that a box of places of the result
- *   sees;
+ * sees;
  * may reach beyond its edges.
  * @param {Bound} layer @param {string} name @param {Pair[]} box @returns {Pair[]}
  */

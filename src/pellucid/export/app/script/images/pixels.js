@@ -170,7 +170,7 @@ export function drafted(image, start, [rows, columns]) {
 
 /**
  * Means of squares of pixels; beyond its border an image is as encoders fill up its last blocks, with its last
- *   pixels.
+ * pixels.
  * @param {Image8} image @param {number} side of the squares @param {number} orientation @returns {Image8}
  */
 function means({ data, height, width, channels }, side, orientation) {
