@@ -9,7 +9,8 @@ import pytest
 from every_model import AVERAGES, MODELS, average
 from models_with_detectors import with_detector
 from pellucid.bundle import AverageMember, AverageModel, Model
-from pellucid.export.export import metadata_of, serialised
+from pellucid.export.export import finished, metadata_of
+from pellucid.export.onnx_graph import graph_of
 from pellucid.runtime.exported import ExportedModel, opened
 from small_models import number_model, untrained_model
 from text_models import text_model
@@ -63,7 +64,7 @@ def content_of(name: str) -> bytes:
     """The file of a model."""
     look_operators_up_once()
     model = EVERY[name]()
-    return serialised(model, metadata_of(model, name))
+    return finished(graph_of(model), metadata_of(model, name))
 
 
 @functools.cache

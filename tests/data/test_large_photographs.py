@@ -9,7 +9,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 from made_images import context, decode_image, encoded
-from pellucid.data import decode_all, prepare, read_data
+from pellucid.data import decode_all, read_data
 from pellucid.data.images import decoding
 from pellucid.data.images.decoding import DRAFT_FROM, header_of
 from pellucid.data.images.pixels import fit_image
@@ -145,17 +145,3 @@ def test_a_header_is_read_without_the_pixels(
     monkeypatch.setattr(decoding, "open_regular", lambda name: io.BufferedReader(Counted(name)))
     assert header_of(path) == (1600, 1200, "colour")
     assert 0 < sum(read) < 20_000
-
-
-def test_a_set_of_photographs_is_prepared(photograph: Image.Image, tmp_path: Path, own_cache: Path) -> None:
-    for name in ("left", "right"):
-        (tmp_path / name).mkdir()
-        for number in range(10):
-            image = photograph.rotate(9 * number, resample=Image.Resampling.BILINEAR)
-            shown = image if name == "left" else image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-            shown.save(tmp_path / name / f"{number}.jpg", quality=90)
-    dataset, check = prepare(str(tmp_path), Settings())
-    assert check.training_size == (128, 128, 3)
-    assert check.sizes == ((1200, 1600, 20),)
-    assert check.duplicates == 0
-    assert len(dataset.labels) == 20

@@ -35,10 +35,6 @@ def test_arrays_of_the_right_form_are_not_copied() -> None:
     assert np.shares_memory(Preprocessing(28, 28, 1).arrays(pixels[..., 0]), pixels)
 
 
-def test_no_images_are_no_trouble() -> None:
-    assert Preprocessing(28, 28, 1).arrays(np.zeros((0, 8, 8))).shape == (0, 28, 28, 1)
-
-
 def test_values_outside_the_range_saturate() -> None:
     pixels = np.array([[[-5.0, 0.0, 8.0, 16.0, 99.0]]])
     scaled = Preprocessing(1, 5, 1, 0.0, 16.0).arrays(pixels)

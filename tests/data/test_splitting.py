@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from data.made import listing_of
 from pellucid.data.listing import Listing
-from pellucid.data.splitting import split, tabulated
+from pellucid.data.splitting import Shortage, split, tabulated, too_few_of_classes
 from pellucid.errors import DataError
 
 
@@ -186,3 +186,15 @@ def test_order_is_unrelated_to_data_made_with_the_same_seed(seed):
     made = np.random.default_rng(seed).random(2_000)
     ranks = tabulated(np.arange(2_000), np.zeros(2_000, np.int64), seed).ranks
     assert abs(np.corrcoef(made, ranks)[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("count", "lines", "last"), [(20, 21, "class 19' has 2 examples"), (250, 21, "and 231 more classes")]
+)
+def test_short_classes_are_named_in_twenty_lines(count, lines, last):
+    names = [f"class {number}" for number in range(count)]
+    short = [Shortage(name, 2, 2) for name in names]
+    found = str(too_few_of_classes("data.npz", names, short, ["test", "validation"])).splitlines()
+    assert len(found) == lines
+    assert found[1] == "  class 'class 0' has 2 examples"
+    assert found[-1].endswith(last)

@@ -9,10 +9,12 @@ from pellucid.data.labels import LARGEST
 
 
 def test_labels_up_to_the_bound_are_trained_on_and_reported(tmp_path):
-    rows = [(f"word{kind} sample {number % 7}", kind * LARGEST / 4) for number in range(40) for kind in (1, 2, 4)]
+    rows = [
+        (f"word{kind} text {number % 7}", kind * LARGEST / 4) for number in range(40) for kind in (1, 2, 4)
+    ]
     lines = "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows)
     (tmp_path / "large.jsonl").write_text(lines)
-    run = pellucid.train(tmp_path / "large.jsonl", out=tmp_path / "run", model="ridge", target="number", threads=1)
+    run = pellucid.train(tmp_path / "large.jsonl", out=tmp_path / "run", model="ridge", target="number")
     error = run.metrics["models"]["ridge"]["test"]["mean_absolute_error"]
     assert 0 <= error["low"] <= error["value"] <= error["high"] < LARGEST / 10
     page = (tmp_path / "run" / "report.html").read_text()

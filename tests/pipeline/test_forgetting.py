@@ -22,7 +22,6 @@ from runs_to_continue import (
     GENTLE,
     NEW,
     OLD,
-    TINY,
     home,
     old_images,
     old_numbers,
@@ -208,22 +207,16 @@ def record_of(run):
     return json.loads((run.folder / "config.json").read_text())["continual"]["earlier"]
 
 
-def test_old_test_examples_in_the_new_data_are_left_out_and_counted(tmp_path):
+def test_old_test_examples_in_the_new_data_are_left_out_and_counted():
     """New training data that holds 30 of the old test digits."""
+    start = starting_point(str(old_images()))
+    earlier = [read_earlier(record) for record in start.records]
+    continual = ContinualTraining(start, start.records, earlier)
     fit = np.concatenate([positions(NEW, slice(0, 400)), positions(OLD, slice(1300, None))[:30]])
-    names, test = np.array(CLASSES), positions(NEW, slice(1300, None))
-    np.savez(
-        tmp_path / "new.npz",
-        x_train=PIXELS[fit],
-        y_train=names[LABELS[fit]],
-        x_test=PIXELS[test],
-        y_test=names[LABELS[test]],
-    )
-    run = pellucid.train(tmp_path / "new.npz", out=tmp_path / "run", from_=old_images(), **GENTLE)
-    found = run.metrics["continual"]["forgetting"]
-    whole = len(positions(OLD, slice(1300, None)))
-    assert found["left_out"] == 30
-    assert found["examples"] == whole - 30
+    new = prepared([CLASSES[label] for label in LABELS[fit]], PIXELS[fit], known=continual.known.classes)
+    new = dataclasses.replace(new, train=np.arange(len(new.labels)), validation=new.validation[:0])
+    found, whole = old_test(continual, new), len(positions(OLD, slice(1300, None)))
+    assert (found.left_out, found.examples) == (30, whole - 30)
 
 
 def test_new_test_examples_that_the_network_knows_are_counted(tmp_path):
@@ -248,13 +241,11 @@ def test_a_model_folder_alone_leaves_nothing_to_measure(tmp_path):
 
 
 def test_changed_data_leaves_nothing_to_measure(tmp_path):
-    data = write_npz(tmp_path / "old.npz", OLD, slice(0, 300), slice(1300, None))
-    old = pellucid.train(data, out=tmp_path / "old", **{**TINY, "epochs": 1})
-    write_npz(tmp_path / "old.npz", OLD, slice(0, 320), slice(1300, None))
-    start = starting_point(str(old.folder))
-    (record,) = start.records
-    assert read_earlier(record).reason.endswith("is not what it was trained on: it has changed since")
-    (tmp_path / "old.npz").unlink()
+    place = write_npz(tmp_path / "old.npz", OLD, slice(0, 320), slice(1300, None))
+    (record,) = starting_point(str(old_images())).records
+    record = {**record, "data": {**record["data"], "place": str(place)}}
+    assert read_earlier(record).reason == f"{place} is not what it was trained on: it has changed since"
+    place.unlink()
     found = read_earlier(record)
     assert found.dataset is None
     assert found.reason.startswith("the data it was trained on cannot be read: ")

@@ -11,9 +11,9 @@ from pellucid.data import Dataset, prepare
 from pellucid.evaluation import judge_label_issues
 from pellucid.pipeline.judging import label_issues
 from pellucid.pipeline.judging.label_issues import (
-    BESIDE,
     FOLDS,
     FOLDS_OF_FEW,
+    SECOND,
     Judge,
     draw_folds,
     fold_judge,
@@ -117,7 +117,7 @@ def test_features_of_a_frozen_body_are_seen_where_they_serve_better(dataset):
     body = dataclasses.replace(alone, name="logistic-regression-on-eyes", features="pixels", stored=stored)
     judge = fold_judge([body], dataset, NOBODY, SETTINGS)
     assert judge is not None
-    assert (judge.name, judge.beside, judge.sees, judge.folds) == (body.name, BESIDE, "pixels", 5)
+    assert (judge.name, judge.second, judge.sees, judge.folds) == (body.name, SECOND, "pixels", 5)
     assert judge.positions.tolist() == known.tolist()
     assert accuracy(dataset.labels[known], judge.answers) > 0.8
     against = dataclasses.replace(body.held_out, answers=1 - body.held_out.answers)

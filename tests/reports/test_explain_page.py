@@ -51,7 +51,7 @@ def test_one_file_with_one_script_and_no_request(name):
     assert page == render_explanation(explained(name), "digits.npz:301")
     scripts = re.findall(r"<script(.*?)>(.*?)</script>", page, re.DOTALL)
     assert [attributes.strip() for attributes, _ in scripts] == [
-        'type="application/json" id="told"', 'type="text/plain" id="numbers"', "",
+        'type="application/json" id="page-data"', 'type="text/plain" id="numbers"', "",
     ]  # fmt: skip
     digest = base64.b64encode(hashlib.sha256(scripts[2][1].encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in page
@@ -74,7 +74,7 @@ def test_hostile_names_and_texts_are_text(name):
     assert "<img src=/stolen" not in page
     assert "\u202e" not in page
     assert "&lt;script&gt;document.title" in page
-    told = json.loads(re.search(r'id="told">(.*?)</script>', page, re.DOTALL)[1])
+    told = json.loads(re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL)[1])
     assert told["classes"][0].startswith("<script>document")
     assert "⟨U+202E⟩" in told["classes"][0]
     parsed = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
@@ -108,7 +108,12 @@ def test_a_large_network_says_what_it_leaves_out():
         network, np.random.default_rng(0).integers(0, 256, (1, 3, 64, 64)).astype(np.float32)
     )
     explanation = dataclasses.replace(
-        explained("cnn"), opened=opened, layers=layer_records(opened), backward=None, checks=(), driven=None
+        explained("cnn"),
+        opened=opened,
+        layers=layer_records(opened),
+        backward=None,
+        checks=(),
+        attributions=None,
     )
     every = pack(explanation, 1 << 30)
     assert not every.left_out
@@ -249,14 +254,18 @@ def test_the_page_of_an_average_shows_what_each_member_adds():
 
 def test_an_explanation_that_failed_says_so():
     explanation = explained("cnn")
-    first, *others = explanation.driven.drivers
+    first, *others = explanation.attributions.methods
     failed = dataclasses.replace(first, trial=dataclasses.replace(first.trial, likeness=0.9))
-    changed = dataclasses.replace(explanation, driven=explanation.driven._replace(drivers=[failed, *others]))
+    changed = dataclasses.replace(
+        explanation, attributions=explanation.attributions._replace(methods=[failed, *others])
+    )
     before, after = (render_explanation(each, "x") for each in (explanation, changed))
     assert after.count("not faithful here") == before.count("not faithful here") + 1
     assert "it shows the input more than the network" in after
     nothing = dataclasses.replace(first, trial=dataclasses.replace(first.trial, shows_nothing=True))
-    changed = dataclasses.replace(explanation, driven=explanation.driven._replace(drivers=[nothing]))
+    changed = dataclasses.replace(
+        explanation, attributions=explanation.attributions._replace(methods=[nothing])
+    )
     assert "and so shows nothing" in render_explanation(changed, "x")
 
 
@@ -286,7 +295,7 @@ def test_the_page_of_an_autoencoder_shows_draw_bound_and_traversals():
     decoded = [each["alt"] for each in found.all("img") if "moved by" in each["alt"]]
     assert len(decoded) == 9 * len(latents.traversals)
     assert decoded[0] == f"latent number {latents.traversals[0].number} moved by \u22122"
-    told = json.loads(re.search(r'id="told">(.*?)</script>', page, re.DOTALL)[1])
+    told = json.loads(re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL)[1])
     maps = [each["name"] for each in told["drivers"] if each["centred"]]
     assert maps == [f"latent-{each.number}" for each in latents.traversals]
     assert told["given"] == {"noise": [16], "class": [10]}

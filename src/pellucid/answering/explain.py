@@ -11,6 +11,7 @@ from pellucid.answering.training_examples import known_label, most_alike
 from pellucid.bundle import Generator, Inputs, Model, load_to_open
 from pellucid.data.reading.array_files import is_idx_folder
 from pellucid.data.reading.forms import PREFIX
+from pellucid.data.trees import DiskFolder
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.files import write_file
@@ -156,5 +157,5 @@ def _table_of(place: str) -> str | None:
             return before.split("/")[0]
         path = Path(before)
         if path.is_file():
-            return str(path.parent) if is_idx_folder(path.parent) else before
+            return str(path.parent) if is_idx_folder(DiskFolder(path.parent)) else before
     return None

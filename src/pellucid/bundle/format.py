@@ -102,12 +102,7 @@ KINDS = {
 
 # Plans: what `model.json` says of the parts of a model.
 
-_TITLES = {
-    WORDS: "words",
-    SUB_WORDS: "words and parts of words",
-    CHARACTERS: "characters",
-    BYTE: "bytes",
-}
+_TITLES = {WORDS: "words", SUB_WORDS: "words and parts of words", CHARACTERS: "characters", BYTE: "bytes"}
 
 
 @dataclass(frozen=True)
@@ -151,7 +146,7 @@ class EncodingPlan(Saved):
         return self.kind not in kinds and self.settings.get("tokens") != BYTE
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as JSON values: the kind, and every setting beside it."""
+        """The plan as JSON values: the kind and every setting."""
         return {"kind": self.kind, **self.settings}
 
 
@@ -196,53 +191,38 @@ _FEATURES = {IMAGES: tuple(FEATURES), TEXTS: (TF_IDF,), VECTORS: (VALUES,)}
 
 @dataclass(frozen=True, kw_only=True)
 class Description(Saved):
-    """Everything in `model.json` but its seal.
-
-    Attributes:
-        format: version of the format.
-        kind: key in `KINDS`.
-        architecture: the network to build; `None` in a classical model that stands on none.
-        predictor: the classical model to build; `None` in a network.
-        features: what a classical model sees; `None` in a network.
-        preprocessing: how an image becomes pixels or a text numbers; `None` in a model of feature
-            vectors, in one of texts that looks at none, and in an average of texts.
-        length: numbers in a feature vector, 0 where any will do; `None` in other models.
-        classes: class names in the order of the outputs; none where a number is predicted.
-        temperature: what the probabilities are calibrated with.
-        mirror: whether answers are averaged with the mirrored image's.
-        novelty: what its detector's `to_json` gave; checked by the detector itself. `None` in a model
-            without one.
-        held_out: what its held-out answers' `to_json` gave; checked by them. `None` in a model without.
-        joined_columns: columns of a table whose texts it reads as one; none where it reads one.
-        renamed: old names of classes in the data, and the new ones in `classes`; nothing where none was
-            renamed.
-        threshold: one of two classes and the probability from which on it is answered; nothing where the
-            most probable class is.
-        origin: where weights in it come from that others trained; `None` where there are none.
-        members: of an average, the one of the most weight first; none of any other model.
-        sha256: name of every other file to its SHA-256.
-    """
+    """Everything in `model.json` but its seal."""
 
     format: Annotated[int, OneOf((FORMAT,))] = FORMAT
     kind: Annotated[str, OneOf(tuple(KINDS))]
-    architecture: NetworkConfig | None
-    predictor: PredictorPlan | None
-    features: str | None
+    architecture: NetworkConfig | None  # None in a classical model that uses no network
+    predictor: PredictorPlan | None  # None in a network
+    features: str | None  # what a classical model sees; None in a network
+    # how an image becomes pixels or a text numbers; None in a model of feature vectors, in one of texts that
+    # takes none, and in an average of texts
     preprocessing: Annotated[Preprocessing | EncodingPlan | None, Read(_read_preprocessing)]
+    # numbers in a feature vector, 0 where any will do; None in other models
     length: Annotated[int, Whole(0, MOST_FEATURES)] | None
+    # in the order of the outputs; none where a number is predicted
     classes: Annotated[tuple[str, ...], Items(MOST_FEATURES, each=Text(SIZE_LIMIT), noun="names")]
     temperature: Annotated[float, Number(LEAST_TEMPERATURE, MOST_TEMPERATURE)]
-    mirror: bool
+    mirror: bool  # whether answers are averaged with the mirrored image's
+    # what the detector's and the held-out answers' `to_json` gave, checked by them; None without
     novelty: Annotated[Mapping[str, Any] | None, LEFT_OUT] = None
     held_out: Annotated[Mapping[str, Any] | None, LEFT_OUT] = None
+    # columns of a table whose texts it reads as one; none where it reads one
     joined_columns: Annotated[tuple[str, ...], Read(joined_columns_of), LEFT_OUT] = ()
-    renamed: Annotated[Mapping[str, str], LEFT_OUT] = field(default_factory=dict)
+    renamed: Annotated[Mapping[str, str], LEFT_OUT] = field(
+        default_factory=dict
+    )  # old names of classes to new
+    # one of two classes and the probability from which on it is answered; nothing where the most probable is
     threshold: Annotated[Mapping[str, float], LEFT_OUT] = field(default_factory=dict)
-    origin: Annotated[Origin | None, LEFT_OUT] = None
+    origin: Annotated[Origin | None, LEFT_OUT] = None  # of weights in it that others trained
+    # of an average, the one of the most weight first
     members: Annotated[
         tuple[MemberPlan, ...], Items(MOST_MEMBERS, LEAST_MEMBERS, field_of(MemberPlan), "models"), LEFT_OUT
     ] = ()
-    sha256: Annotated[Mapping[str, str], Read(_read_checksums)]
+    sha256: Annotated[Mapping[str, str], Read(_read_checksums)]  # of every other file by its name
 
     @property
     def is_of(self) -> ModelKind:
@@ -250,7 +230,7 @@ class Description(Saved):
         return KINDS[self.kind]
 
     def __post_init__(self) -> None:
-        """Require what a model of the kind has, and parts that speak of the same inputs and outputs."""
+        """Require what a model of the kind has, and parts of the same inputs and outputs."""
         kind = self.is_of
         network = not kind.is_average and (not kind.is_classical or self.features == HIDDEN)
         self._require("predictor", kind.is_classical)
@@ -401,7 +381,7 @@ _HEADER_LIMIT = 16 << 20
 
 
 def forms_of(tensors: Mapping[str, Tensor]) -> Forms:
-    """Type, as NumPy and torch call it, and shape of tensors, which may stand on the meta device."""
+    """Type, as NumPy and torch call it, and shape of tensors, which may be on the meta device."""
     return {
         name: (str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
         for name, tensor in tensors.items()
@@ -411,7 +391,7 @@ def forms_of(tensors: Mapping[str, Tensor]) -> Forms:
 def pack(tensors: Mapping[str, Tensor]) -> bytes:
     """Write tensors as safetensors, so that equal tensors give equal bytes.
 
-    They may stand on any device and in any memory layout; the file holds no metadata.
+    They may be on any device and in any memory layout; the file holds no metadata.
     """
     plain = {name: tensors[name].detach().cpu().contiguous().clone() for name in sorted(tensors)}
     return safetensors.torch.save(plain)
@@ -448,7 +428,15 @@ def check_header(file: BinaryIO, size: int, expected: Forms, place: str) -> None
         which = f"lacks {missing[0]!r}" if missing else f"holds {surplus[0]!r}, which does not belong to it"
         raise ModelFileError(f"{place}: does not fit the architecture: {which}; use an undamaged copy")
     position = 0
-    for name, entry in sorted(header.items(), key=lambda item: _place(item[1])):
+
+    def place_of(item: tuple[str, Any]) -> tuple[int, int]:
+        """Begin and end of a tensor, so that an empty one comes before what starts there too."""
+        match item[1]:
+            case {"data_offsets": [int(first), int(end)]}:
+                return first, end
+        return -1, -1  # malformed
+
+    for name, entry in sorted(header.items(), key=place_of):
         try:
             position = _end_of(name, entry, *expected[name], position)
         except ValueError as error:
@@ -458,14 +446,6 @@ def check_header(file: BinaryIO, size: int, expected: Forms, place: str) -> None
             f"{place}: {size} bytes, but its header announces {_LENGTH_BYTES + length + position}; "
             "use an undamaged copy"
         )
-
-
-def _place(entry: Any) -> tuple[int, int]:
-    """Sort key of a tensor: begin and end, so that an empty one comes before what starts there too."""
-    match entry:
-        case {"data_offsets": [int(first), int(end)]}:
-            return first, end
-    return -1, -1  # malformed
 
 
 def _end_of(name: str, entry: Any, dtype: str, shape: tuple[int, ...], position: int) -> int:

@@ -41,6 +41,7 @@ def _trials(*setups: tuple[str, Learner]) -> Baseline:
     return trials
 
 
+# `benchmarks/baselines.py` names the set-ups that Fashion-MNIST takes.
 _LOGISTIC = _trials(*((f"C = {each:g}", partial(logistic, strength=each)) for each in (0.01, 0.1, 0.001)))
 _RIDGE = _trials(*((f"penalty = {each:g}", partial(ridge, strength=each)) for each in (0.01, 0.1, 1.0)))
 _FOREST = _trials(*((f"leaves of at least {each}", partial(forest, least=each)) for each in (1, 2)))
@@ -146,8 +147,8 @@ def fit_baseline(
         deadline=deadline,
     )
     # One thread for each matrix product: several wait for each other, and where the processor is
-    # shared they wait a hundred times longer than they work. Configurations, pairs and trees run beside
-    # each other instead.
+    # shared they wait a hundred times longer than they work. Configurations, pairs and trees run at
+    # the same time instead.
     with warnings.catch_warnings(), threadpool_limits(1):
         # Steps are bounded by the budget; a solver that would go on is no fault of the user's.
         warnings.simplefilter("ignore", ConvergenceWarning)

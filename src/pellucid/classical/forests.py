@@ -37,11 +37,6 @@ class Forest(Predictor):
     # training examples of that class in the leaf; for a number the leaf's answer
     content: Int32[np.ndarray, " entries"] | Float64[np.ndarray, " entries"]
 
-    @property
-    def parameters(self) -> int:
-        """Features, thresholds and branches of the nodes, and what the leaves hold."""
-        return sum(array.size for array in self.arrays().values())
-
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Probabilities, or the number in column 0, for every row of length `inputs`."""
         rows = max(1, _BLOCK_VALUES // max(len(self.roots), self.outputs))
@@ -152,10 +147,7 @@ _LEAST_TREES = 10
 
 
 def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
-    """Train a random forest of classes, or of numbers where `work` knows no classes.
-
-    A leaf holds at least `least` examples.
-    """
+    """Train a random forest, of numbers where `work` knows no classes, with leaves of at least `least`."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     if features.shape[1] == 0 or (work.classes and len(np.unique(labels)) == 1):
@@ -192,11 +184,7 @@ def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predic
 
 
 def laid_out(model: Any, classes: int, is_weighted: bool = False) -> Forest:
-    """Forest in plain arrays that answers as scikit-learn's in single precision.
-
-    `classes` counts those that the model never saw too; it is 0 for numbers. A leaf of weighted examples
-    holds a million shares in their place.
-    """
+    """Forest in plain arrays that answers as scikit-learn's in single precision; of numbers for 0 classes."""
     parts: dict[str, list[np.ndarray]] = {name: [] for name in Forest.__dataclass_fields__}
     nodes = leaves = entries = 0
     for tree in (each.tree_ for each in model.estimators_):

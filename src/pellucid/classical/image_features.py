@@ -80,11 +80,11 @@ def _gradients(
 
 
 def _votes(
-    down: Float32[np.ndarray, "n height width"], across: Float32[np.ndarray, "n height width"], parted: Grid
+    down: Float32[np.ndarray, "n height width"], across: Float32[np.ndarray, "n height width"], division: Grid
 ) -> Float32[np.ndarray, "n rows columns orientations"]:
     """Add up the gradients of each cell by orientation, each shared by the two nearest bins."""
     count, height, width = down.shape
-    rows, columns, cell = parted.rows, parted.columns, parted.cell
+    rows, columns, cell = division.rows, division.columns, division.cell
     top, left = (height - rows * cell) // 2, (width - columns * cell) // 2
     down = down[:, top : top + rows * cell, left : left + columns * cell]
     across = across[:, top : top + rows * cell, left : left + columns * cell]
@@ -145,10 +145,7 @@ class ImageFeatureKind(NamedTuple):
 def pooled(
     pixels: UInt8[np.ndarray, "n height width channels"], longest: int
 ) -> Float32[np.ndarray, "n smaller_height smaller_width channels"]:
-    """Images (0 to 255) made smaller by the mean of square groups of pixels, until no side exceeds `longest`.
-
-    Small enough images stay as they are; rows and columns left over form smaller groups.
-    """
+    """Images made smaller by the mean of square groups of pixels, until no side exceeds `longest`."""
     _, height, width, _ = pixels.shape
     side = group(height, width, longest)
     if side == 1:
@@ -161,11 +158,7 @@ def pooled(
 
 
 def extract(kind: str, inputs: Shaped[np.ndarray, "n ..."]) -> Float32[np.ndarray, "n d"]:
-    """Features of inputs, a row for each, block by block; a memory-mapped array is never copied whole.
-
-    `kind` is a key in `FEATURES` for images, uint8 (n, height, width, channels), or one of `AS_THEY_ARE` for
-    vectors, float32 (n, d).
-    """
+    """Features, a row for each input, block by block; a memory-mapped array is never copied whole."""
     if kind in AS_THEY_ARE:
         return np.asarray(inputs, np.float32)
     described = FEATURES[kind]

@@ -50,6 +50,7 @@ class Kernel(Predictor):
     """Machine with a Gaussian kernel, of classes or of a number."""
 
     kind: ClassVar[str] = "kernel"
+    PLACES: ClassVar[tuple[str, ...]] = ("ends", "classes")
     inputs: int = field(init=False)  # features of a row
     number: bool  # whether a number is predicted
     outputs: Outputs  # classes, or 1 for a number
@@ -68,11 +69,6 @@ class Kernel(Predictor):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", len(self.mean))
-
-    @property
-    def parameters(self) -> int:
-        """Numbers stored, but for the classes of the points."""
-        return sum(array.size for name, array in self.arrays().items() if name not in ("ends", "classes"))
 
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Probabilities, or the number in column 0, for every row of length `inputs`."""
@@ -162,7 +158,7 @@ class Setup(NamedTuple):
 _Make = Callable[..., Kernel]
 
 
-class Pairs(NamedTuple):
+class PairMachines(NamedTuple):
     """Machines of all pairs of classes, laid out as scikit-learn does."""
 
     # positions of the examples that support any of them, class by class
@@ -174,11 +170,7 @@ class Pairs(NamedTuple):
 
 
 def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work, setup: Setup) -> Predictor:
-    """Train a support vector machine; a constant where all labels are one, or all features.
-
-    The rows of the features are in an order drawn by chance. Labels are class codes, or numbers where `work`
-    knows no classes.
-    """
+    """Train a support vector machine on rows in random order; a constant where nothing differs."""
     centre, scale = scaling(features, work.one_unit)
     variance = float(np.count_nonzero(scale))
     present = np.unique(labels)
@@ -237,10 +229,7 @@ def _for_classes(
     work: Work,
     options: dict[str, Any],
 ) -> Kernel:
-    """Machines of all pairs; the scale of the votes is found on examples that were held out.
-
-    Where models are only compared, the one that scored these examples stands for that of all.
-    """
+    """Machines of all pairs; the scale of the votes is found on examples that were held out."""
 
     def learnt_from(positions: Int64[np.ndarray, " learnt"]) -> Kernel:
         """Machines of all pairs, learnt from some of the examples."""
@@ -273,7 +262,7 @@ def _pairs(
     labels: Int64[np.ndarray, " n"],
     work: Work,
     options: dict[str, Any],
-) -> Pairs:
+) -> PairMachines:
     """Solve every pair of classes: of few examples all in one call, of many several at a time."""
     from sklearn.svm import SVC
 
@@ -283,7 +272,9 @@ def _pairs(
         whole = SVC(**options)
         whole.fit(rows.astype(np.float64), labels, work.weights)
         ends = np.cumsum(whole.n_support_)
-        return Pairs(whole.support_.astype(np.int64), whole.dual_coef_.T.copy(), whole.intercept_, ends)
+        return PairMachines(
+            whole.support_.astype(np.int64), whole.dual_coef_.T.copy(), whole.intercept_, ends
+        )
     members = [np.flatnonzero(labels == each) for each in range(classes)]
     weights = np.zeros((len(labels), classes - 1))
 
@@ -304,6 +295,6 @@ def _pairs(
         bias = np.array(list(pool.map(solve, combinations(range(classes), 2))))
     by_class = np.concatenate(members)
     supports = by_class[weights[by_class].any(axis=1)]
-    return Pairs(
+    return PairMachines(
         supports, weights[supports], bias, np.cumsum(np.bincount(labels[supports], minlength=classes))
     )

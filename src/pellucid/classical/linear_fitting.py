@@ -227,18 +227,15 @@ def scale_out_of_sample(
 # towards that of features that are independent and vary alike:
 #
 # $$z_k = x^\top \Sigma_\rho^{-1} \mu_k - \tfrac12 \mu_k^\top \Sigma_\rho^{-1} \mu_k + \ln \frac{n_k}{n},
-# \qquad
-# \Sigma_\rho = (1 - \rho)\, \Sigma + \rho\, \frac{\operatorname{tr} \Sigma}{d}\, I .$$
+# \qquad \Sigma_\rho = (1 - \rho)\, \Sigma + \rho\, \frac{\operatorname{tr} \Sigma}{d}\, I .$$
 #
 # Means and covariance are sums over many examples, so a few wrong labels hardly move them, and what is left
 # without a fold is all sums less that fold's: all folds together cost little more than learning once. Of a
-# few
-# shares $\rho$ the one is taken whose answers have the smallest log loss; one scale $s$ of
-# $\mathrm{softmax}(s z)$ serves all examples (`calibration.py`).
+# few shares $\rho$ the one is taken whose answers have the smallest log loss; one scale $s$ of
+# $\mathrm{softmax}(s z)$ serves all examples.
 #
 # Source: Friedman 1989, "Regularized Discriminant Analysis", equation 18; Hastie, Tibshirani and Friedman
-# 2009,
-# "The Elements of Statistical Learning", section 4.3.
+# 2009, "The Elements of Statistical Learning", section 4.3.
 
 SHRINKAGES = (0.1, 0.3, 0.6)
 
@@ -257,10 +254,7 @@ def discriminant_answers(
     classes: int,
     fold: Int64[np.ndarray, " n"],
 ) -> Float64[np.ndarray, "n classes"]:
-    """Probabilities of the examples of each fold by what was learnt from the others.
-
-    `fold` is the number of the fold of each example, from 0.
-    """
+    """Probabilities of the examples of each fold, numbered from 0, by what was learnt from the others."""
     # One thread for each matrix product, so that every number of threads gives the same bytes.
     with threadpool_limits(1):
         centre, scale = scaling(features, one_unit=False)

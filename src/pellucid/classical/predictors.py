@@ -27,10 +27,7 @@ def dense(rows: Rows, start: int, end: int) -> Float32[np.ndarray, "some d"]:
 
 
 class Predictor(Stored):
-    """Trained model in NumPy alone: features in, probabilities or a number out.
-
-    Its `kind` is its key in `PREDICTORS`.
-    """
+    """Trained model in NumPy alone: features in, probabilities or a number out."""
 
     # bounds of each thing that a predictor may count
     SIZES: ClassVar[Mapping[str, Whole]] = {
@@ -44,14 +41,15 @@ class Predictor(Stored):
         "leaves": Whole(1, 50_000_000),
         "entries": Whole(1, 100_000_000),
     }
+    PLACES: ClassVar[tuple[str, ...]] = ()  # arrays that only say where the numbers of others belong
     outputs: int  # classes, or 1 for a number
     number: bool  # whether a number is predicted
     inputs: int  # features of a row; 0 where any will do
 
     @property
-    @abstractmethod
     def parameters(self) -> int:
-        """Numbers stored."""
+        """Numbers stored, but for those that only say where others belong."""
+        return sum(array.size for name, array in self.arrays().items() if name not in self.PLACES)
 
     @abstractmethod
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
@@ -94,11 +92,6 @@ class Constant(Predictor):
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", len(self.answer))
 
-    @property
-    def parameters(self) -> int:
-        """Numbers of the answer."""
-        return len(self.answer)
-
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Same answer for every row, of any length."""
         return np.tile(self.answer, (features.shape[0], 1))
@@ -121,10 +114,7 @@ def spread(
     outputs: int,
     number: bool,
 ) -> Float64[np.ndarray, "n outputs"]:
-    """Answer of a predictor by the scores of its columns: the number as it is, or their softmax.
-
-    Classes without a column get the probability 0.
-    """
+    """Answer by the scores of the columns: the number, or their softmax, 0 for classes without a column."""
     if number:
         return scores
     found = np.zeros((len(scores), outputs))
@@ -141,6 +131,7 @@ class Linear(Predictor):
     """
 
     kind: ClassVar[str] = "linear"
+    PLACES: ClassVar[tuple[str, ...]] = ("classes",)
     inputs: int = field(init=False)
     number: bool
     outputs: Outputs
@@ -150,11 +141,6 @@ class Linear(Predictor):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", len(self.weights))
-
-    @property
-    def parameters(self) -> int:
-        """Weights and biases."""
-        return self.weights.size + self.bias.size
 
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Probabilities, or the number in column 0, for every row of length `inputs`."""

@@ -1,5 +1,6 @@
 """Search over set-ups: compare on few examples, then learn from all."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ from pellucid.classical.training_set import (
 from pellucid.tasks import REGRESSION, TEXTS, Target
 
 _NEGLIGIBLE = 0.02  # part of the log loss by which a set-up may be worse and count as good
+_SCREENING_PART = 4
 
 
 @dataclass
@@ -94,7 +96,7 @@ class Trial(NamedTuple):
     learn: Callable[[Rows, np.ndarray, Work], Predictor]
     most: int | None = None  # training examples that it can take; `None` for as many as the budget allows
     best: int | None = None  # n-grams of texts that it sees, those that say most; `None` for all
-    # whether its probabilities are honest enough to tell set-ups apart that the metric cannot
+    # whether its probabilities are calibrated enough to distinguish set-ups that the metric cannot
     calibrated: bool = False
     is_blind: bool = False  # whether it looks at no feature, so that none is computed
     # whether it learns from texts as slowly as from images, and is compared on as few of them
@@ -127,9 +129,9 @@ def search(
     metric: str | None,
     scale: float | None = None,
 ) -> SearchResult:
-    """Choose a set-up on validation by the metric, then learn; the usually best trial stands first.
+    """Choose a set-up on validation by the metric, then learn; the usually best trial comes first.
 
-    Each configuration learns from the first `screened` examples, within `for_screening`; the best of
+    Each configuration learns from the first `screened` examples, with fewer trees; the best of
     them (of equals the first; of calibrated ones see `_settled`) then learns from all that the budget
     allows. Without a validation split a fifth of the training examples is set aside for the comparison
     alone; where they are few, each fifth in turn. With nothing to compare, or too few examples to compare on,
@@ -182,11 +184,10 @@ def _screened(
     metric: str | None,
     scales: Sequence[Scale],
 ) -> list[Configuration]:
-    """Compare set-ups on few examples, as many at a time as there are threads, each on one.
-
-    Where one training_set serves the comparison, the scale of each set-up is kept.
-    """
-    alone = work._replace(budget=work.budget.for_screening, threads=1, for_comparison=True)
+    """Compare set-ups on few examples, as many at a time as there are threads, each on one."""
+    # A quarter of the trees is enough to distinguish configurations.
+    budget = dataclasses.replace(work.budget, trees=-(-work.budget.trees // _SCREENING_PART))
+    alone = work._replace(budget=budget, threads=1, for_comparison=True)
     training_set = compared[0]
     are_texts = training_set.input_kind is TEXTS
     tables = {
@@ -238,8 +239,8 @@ def _settled(configurations: Sequence[Configuration], losses: Float64[np.ndarray
 
     Set-ups of texts differ by less than chance does on a few hundred examples. Those within one standard
     error $\sqrt{p (1 - p) / n}$ of the best by the metric count as alike; the log loss, to which every
-    example contributes by degrees, tells them apart with much less noise. Of these the first is taken, which
-    usually serves best, whose mean log loss exceeds the smallest by a practically negligible part.
+    example contributes by degrees, distinguishes them with much less noise. Of these the first is taken,
+    which usually serves best, whose mean log loss exceeds the smallest by a practically negligible part.
     """
     count = losses.shape[1]
     best = max(each.score for each in configurations)

@@ -49,8 +49,8 @@ _TOLERANCE = 1e-2
 _SMOOTHED = 0.1  # added to counts, whose logarithm is then finite
 _INSENSITIVE = 0.1
 
-# Coordinate descent draws its order from one generator of the whole process: problems solved beside each
-# other would give other weights each time.
+# Coordinate descent draws its order from one generator of the whole process: problems solved at the same
+# time would give other weights each time.
 _DRAWING = Lock()
 
 
@@ -66,7 +66,7 @@ class TextSetup(NamedTuple):
     by_label: bool = False
 
 
-class _Columns(NamedTuple):
+class _ClassWeights(NamedTuple):
     """Weights and biases, one column for each class that was there."""
 
     weights: Float64[np.ndarray, "d columns"]
@@ -76,10 +76,7 @@ class _Columns(NamedTuple):
 def for_classes(
     features: scipy.sparse.csr_array, labels: Int64[np.ndarray, " n"], work: Work, setup: TextSetup
 ) -> Predictor:
-    """Train a linear model of classes, on rows in random order without negative features.
-
-    Where only one class is there, or no feature, the predictor answers with the shares of the classes.
-    """
+    """Train a linear model of classes on rows in random order; shares of classes where nothing differs."""
     present = np.unique(labels)
     if len(present) == 1 or features.nnz == 0:
         return constant(labels, work.classes, work.weights)
@@ -116,10 +113,7 @@ def for_classes(
 def for_numbers(
     features: scipy.sparse.csr_array, labels: Float64[np.ndarray, " n"], work: Work, setup: TextSetup
 ) -> Predictor:
-    """Train a linear model of numbers, brought to mean 0 and deviation 1 meanwhile.
-
-    Where all labels are one number, or no feature is there, the predictor answers with their mean.
-    """
+    """Train a linear model of numbers; a constant where nothing differs."""
     middle, deviation = moments(labels, work.weights)
     if features.nnz == 0 or deviation == 0:
         return constant(labels, 0, work.weights)
@@ -144,10 +138,10 @@ def _columns(
     present: Int64[np.ndarray, " columns"],
     work: Work,
     setup: TextSetup,
-) -> _Columns:
+) -> _ClassWeights:
     """Solve one problem for each class, several at a time; of two classes one problem is enough."""
     rows = features.astype(np.float64)
-    columns = _Columns(np.zeros((features.shape[1], len(present))), np.zeros(len(present)))
+    columns = _ClassWeights(np.zeros((features.shape[1], len(present))), np.zeros(len(present)))
 
     def solve(place: int) -> None:
         """Solve the problem of one class and put its weights and bias into their column."""
@@ -219,8 +213,8 @@ TREES_LEFT_OUT, _GROWN = 2, 8_000
 _SCREENED_PART, _LEAST_SCREENED = 16, 1_000
 
 _WITHOUT_SPACES = "characters"
-# C = 2 beside words and parts of words, each of them scaled to a length of 1 / sqrt(2), is C = 1 where both
-# have a length of 1. Figures: docs/benchmarks.md, "Parts of words in every linear model".
+# C = 2 for words and parts of words, each of them scaled to a length of 1 / sqrt(2), is C = 1 where both
+# have a length of 1. Figures: `benchmarks/text_setups.py --beside`.
 _MACHINES = (
     ("union", TextSetup(SVM, 1.0, by_label=True)),
     ("union", TextSetup(SVM, 0.3, by_label=True)),

@@ -2,7 +2,7 @@
 
 Scripts that put no spaces between words are read as runs of one to three characters, each of which counts as
 a word. Texts that are split otherwise are asked for by their words first, short ones by their parts of words.
-Of topics single words say most, pairs of words add the order of a few, parts of words beside both serve short
+Of topics single words say most, pairs of words add the order of a few, parts of words with both serve short
 texts, languages with many forms of a word and misspellings.
 """
 
@@ -136,10 +136,7 @@ def _counted(texts: Texts, positions: Int64[np.ndarray, " some"], shape: Shape) 
 def weights_at_hand(
     tfidf: Tfidf, texts: Texts, positions: Int64[np.ndarray, " some"]
 ) -> scipy.sparse.csr_array | None:
-    """Weights of texts of a store, as `Tfidf.transform` gives them, from counts that tables left.
-
-    `None` where these texts were not counted.
-    """
+    """Weights of texts of a store from counts that tables left; `None` where they were not counted."""
     known = _KNOWN.get(texts, {}).get(tfidf.shape)
     counts = None if known is None else known.counts_of(tfidf, positions)
     return None if counts is None else tfidf.weigh(counts)

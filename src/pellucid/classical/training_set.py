@@ -48,14 +48,13 @@ _LEAST = {
     "screened_texts": 200,
 }
 _OF_EXAMPLES = ("examples", "screened", "screened_texts", "grown", "supported")
-_SCREENING_PART = 4
 
 
 @dataclass(frozen=True)
 class Budget:
     """Bounds of what each classical model may see, try and store.
 
-    As it stands, all baselines together cost about as much as the network of the preset `standard`.
+    All baselines together cost less than the network of the preset `standard` (`benchmarks/baselines.py`).
     """
 
     examples: int = 60_000  # training examples that a model may see; where there are more, so many are drawn
@@ -66,7 +65,9 @@ class Budget:
     configurations: int = 6  # how many are compared
     iterations: int = 150  # steps of the solver of logistic regression
     trees: int = 100  # of a random forest
-    grown: int = 20_000  # training examples from which one tree of a forest grows; each tree draws its own
+    # training examples from which one tree of a forest grows; each tree draws its own (`--images-a-tree` of
+    # the same benchmark)
+    grown: int = 20_000
     components: int = 150  # principal components that a support vector machine sees
     supported: int = 12_000  # training examples of a support vector machine for numbers
     # pairs of classes that a support vector machine is trained on while configurations are compared;
@@ -80,11 +81,6 @@ class Budget:
         for name, count in dataclasses.asdict(self).items():
             if count < 1:
                 raise ValueError(f"budget: {name} is {count}; give at least 1")
-
-    @property
-    def for_screening(self) -> "Budget":
-        """Budget with a quarter of the trees: enough to tell configurations apart."""
-        return dataclasses.replace(self, trees=-(-self.trees // _SCREENING_PART))
 
     @classmethod
     def of_preset(cls, preset: str) -> "Budget":
@@ -277,10 +273,7 @@ class TrainingSet:
         return self._compared[seed]
 
     def table(self, features: str, draw: "Draw") -> "Table":
-        """Features and labels of the examples drawn, not to be changed; HOG and TF-IDF are computed once.
-
-        Pixels are not kept: they cost less than the memory that would hold them.
-        """
+        """Features and labels of the examples drawn, not to be changed; HOG and TF-IDF are kept."""
         if (features, draw) in self._kept:
             return self._kept[features, draw]
         inputs, chance = self.inputs, generator(draw.seed, Purpose.SEARCH)

@@ -198,10 +198,7 @@ def _fingerprint(
     classes: tuple[str, ...],
     positions: tuple[np.ndarray, ...],
 ) -> str:
-    """SHA-256 over everything about the data that decides the result of training.
-
-    Unlike the digests of copies, those of texts distinguish case and space.
-    """
+    """SHA-256 over all that decides a training; unlike digests of copies, it distinguishes case and space."""
     kept = None if content.preprocessing is None else content.preprocessing.to_json()
     digest = hashlib.sha256(json.dumps([classes, kept]).encode())
     label_bytes, texts = target_of(len(classes)).dtype, content.inputs

@@ -52,10 +52,7 @@ def content_of(
 def near_copies_of(
     listing: Listing, content: Content, positions: Int64[np.ndarray, " positions"]
 ) -> NearCopies:
-    """Search for near copies once; what was found for the same content from files is remembered.
-
-    `positions` ascend and hold one example of each exact content.
-    """
+    """Search for near copies once among ascending `positions`; what is found in files is remembered."""
     if listing.pixels is not None:
         return _searched(content, positions)
     rule = text_copies.RULE if content.preprocessing is None else (image_copies.RULE, content.preprocessing)
@@ -75,10 +72,7 @@ def near_copies_of(
 def remembered(
     kind: str, key: str, search: Callable[[], Int64[np.ndarray, "rows 2"]], least: int = 0
 ) -> Int64[np.ndarray, "rows 2"]:
-    """Pairs that a search found before under a key, or that it finds now and the cache keeps.
-
-    `kind` names the folder of the cache; fewer rows than `least` are not believed.
-    """
+    """Pairs that a search found before under a key, or finds now and the cache keeps in a folder `kind`."""
     path = cache_folder().parent / kind / f"{key[:40]}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):
         rows = np.load(io.BytesIO(read_sealed_bytes(path, MEMORY.value())), allow_pickle=False)

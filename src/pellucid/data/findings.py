@@ -75,10 +75,7 @@ def class_sentences(
 
 
 def class_table(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str]:
-    """Examples of each class in each split, aligned within 80 columns.
-
-    `counts` are by split. Lines: a heading, the largest classes, how many more there are, and the sum.
-    """
+    """Examples of the largest classes, and of the others together, in each split, within 80 columns."""
     parts = list(counts)
     rows = [(visible(name), [counts[part][code] for part in parts]) for code, name in enumerate(classes)]
     rest: list[tuple[str, list[int]]] = []
@@ -129,7 +126,7 @@ class TextFindings:
     characters: Lengths
     words: Lengths  # lengths in words, which spaces part
     # script of most letters of a text and number of such texts, commonest first; texts without a letter are
-    # under `no letters`. Only the first 1,000 characters of each are looked at
+    # under `no letters`. Only the first 1,000 characters of each count
     scripts: tuple[tuple[str, int], ...]
     longest: str  # source of the longest text
 

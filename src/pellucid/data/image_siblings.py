@@ -198,10 +198,7 @@ def of_one_scene(
 def likenesses(
     pixels: Pixels, suspected: Pairs, others: Int64[np.ndarray, "others 2"]
 ) -> tuple[Float32[np.ndarray, " pairs"], Float32[np.ndarray, " others"]]:
-    """Likeness of suspected pairs and of others, at most 1; 0 of those that are less alike than most others.
-
-    So no pair that was not compared closely is above those that were.
-    """
+    """Likeness of suspected pairs and of others, at most 1; 0 of those not compared closely."""
     pairs = np.concatenate([suspected, others])
     found, moved = np.ones(len(pairs), np.float32), np.zeros((len(pairs), 3), np.float32)
     for side, reach, share in _COMPARISONS:
@@ -220,7 +217,7 @@ def likenesses(
 
 
 def _cells(images: UInt8[np.ndarray, "m height width channels"], side: int) -> Cells:
-    """Means of equal cells; of large images some pixels stand for all."""
+    """Means of equal cells; of large images, of some pixels."""
     steps = [max(1, length // (4 * side)) for length in images.shape[1:3]]
     sampled = images[:, :: steps[0], :: steps[1]].astype(np.float32).transpose(0, 3, 1, 2)
     down, across = (averaging(length, side) for length in sampled.shape[2:])
@@ -257,8 +254,8 @@ def _best_shift(one: Cells, other: Cells, reach: int) -> Laid:
 #
 # 1. The camera's clock (EXIF): same make, model and serial number, at most 3 seconds after the one before.
 # 2. Numbered names: `IMG_0412.jpg` and `IMG_0413.jpg` of one folder, equal but for the last number in the
-# name, which is at most 3 further, or as far as the numbers of that folder usually are from each other (every
-# tenth frame of a video). Folders that only name a split (`train`, `test`) count as one.
+#    name, which is at most 3 further, or as far as the numbers of that folder usually are from each other
+#    (every tenth frame of a video). Folders that only name a split (`train`, `test`) count as one.
 #
 # Of each order an image is compared with the next one and the one after: a single blurred frame divides no
 # burst.
@@ -279,10 +276,7 @@ Order = Int64[np.ndarray, "n 2"]
 
 
 def bursts(listing: Listing, images: Images, positions: Positions) -> Int64[np.ndarray, "links 2"]:
-    """Link images of one scene that follow one another, by the rule above.
-
-    `positions` ascend and hold one usable image of each exact content.
-    """
+    """Link images, one of each exact content, of one scene that follow one another, by the rule above."""
     links = [np.zeros((0, 2), np.int64)]
     labels = np.zeros(len(listing), np.int64)
     if listing.values is None:
@@ -338,7 +332,7 @@ def _orders(
 
 
 def by_names(paths: Sequence[str]) -> Order:
-    """Sequence and number of each path by its name; names without a number stand in no sequence."""
+    """Sequence and number of each path by its name; names without a number are in no sequence."""
     sequences: dict[tuple[str, str, str], int] = {}
     order = np.full((len(paths), 2), -1, np.int64)
     for index, path in enumerate(paths):

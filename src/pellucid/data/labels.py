@@ -27,11 +27,7 @@ def number_text(value: float) -> str:
 
 
 def read_number(text: str) -> float | None:
-    """Read a number in decimal notation with a point.
-
-    Spaces around it do not count. `None` where the text is no number, or none that is finite and at most 1e30
-    in size.
-    """
+    """Read a decimal number with a point; `None` where it is none, or none of at most 1e30 in size."""
     number = text.strip()  # of more than what `float` takes for space
     if not NUMBER.fullmatch(number):
         return None
@@ -171,13 +167,13 @@ def source_codes(values: Iterable[object]) -> UInt64[np.ndarray, " values"]:
 # Read are, in one column all of one kind,
 #
 # - ISO 8601: `2024-03-01`, `2024-03`, `2024-03-01 14:05`, `2024-03-01T14:05:09.5+02:00`, also with `/`
-# between year, month and day, and `20240301`; years alone, `2024`;
+#   between year, month and day, and `20240301`; years alone, `2024`;
 # - seconds since 1970 (9 or 10 digits, with a fraction or not), milliseconds (12 or 13 digits);
 # - day, month and year as `1.3.2024`; with slashes (`3/14/2024`) only where some value shows which of the two
 #   is the month, and none speaks against it;
 # - `1 March 2024`, `Mar 1, 2024`, and the dates of mails, `Fri, 1 Mar 2024 14:05:09 +0100`.
 #
-# Times with a zone are compared as such, and never beside times without one.
+# Times with a zone are compared as such, and never mixed with times without one.
 
 _CLOCK = r"(?:[ T,]+(\d{1,2}:\d\d(?::\d\d(?:\.\d{1,9})?)?))?"
 _ISO = re.compile(
@@ -227,7 +223,7 @@ def _quoted_time(value: object) -> str:
 
 
 def _order_of_slashes(values: Sequence[object], place: str, source: Callable[[int], str]) -> bool | None:
-    """Whether the day stands before the month in `3/4/2024`; `None` where no value is of that form."""
+    """Whether the day is before the month in `3/4/2024`; `None` where no value is of that form."""
     shown: dict[bool, int] = {}
     doubtful = None
     for index, value in enumerate(values):

@@ -80,10 +80,7 @@ def _require_targets(
     needed: int,
     rare: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
-    """Refuse data with fewer classes than are needed, or a split of the user's that lost all it had.
-
-    `rare` are classes that were left out.
-    """
+    """Refuse data of too few classes, `rare` ones left out, or a user's split that lost all it had."""
     if rare and len({label for label in listing.labels if label not in rare} | set(known.classes)) < needed:
         raise DataError(
             f"{listing.place}: --min-examples leaves {count_of(len(rare), 'class')} out, the largest with "
@@ -123,10 +120,7 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
 
 
 def _require_trained(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
-    """Refuse numbers that are all the same in training, and classes that are scored and never answered.
-
-    An earlier model answers those it knows. Images without labels may be any.
-    """
+    """Refuse numbers that are all the same in training, and classes that are scored and never answered."""
     if dataset.target is REGRESSION:
         require_spread(dataset.labels[dataset.train], f"{listing.place}, {TRAIN} split", listing.noun)
     if dataset.target is not CLASSIFICATION:

@@ -11,10 +11,7 @@ from jaxtyping import Int64
 def together(
     pool: Int64[np.ndarray, " pool"], first: Int64[np.ndarray, " n"], groups: Sequence[str]
 ) -> Int64[np.ndarray, " pool"]:
-    """Number the sets of examples that copies, siblings and groups hold together, by first appearance.
-
-    `first` is the position of the first example that each one stays with. An empty group is none.
-    """
+    """Number the sets of examples that copies, siblings (`first`) and groups hold together, in order."""
     if any(groups):
         first = linked(first, first_of_groups(groups))
     _, leaders, of = np.unique(first[pool], return_index=True, return_inverse=True)
@@ -41,8 +38,8 @@ def first_of_sets(count: int, pairs: Int64[np.ndarray, "pairs 2"]) -> Int64[np.n
     first = np.arange(count, dtype=np.int64)
     while len(pairs):
         roots = np.sort(first[pairs], axis=1)
-        apart = roots[:, 0] != roots[:, 1]
-        pairs, roots = pairs[apart], roots[apart]
+        is_link = roots[:, 0] != roots[:, 1]
+        pairs, roots = pairs[is_link], roots[is_link]
         # Each later root hangs on an earlier one, so that no circle can arise; then all point to the root.
         np.minimum.at(first, roots[:, 1], roots[:, 0])
         while not np.array_equal(first, first[first]):

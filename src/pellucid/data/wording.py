@@ -14,10 +14,7 @@ _FEWEST = 10
 
 
 def visible(text: str) -> str:
-    r"""Replace every character that hides, turns or breaks a line by its code.
-
-    Control, format, surrogate and unassigned characters and line separators become `\n`, `\x1b` or `\u202e`.
-    """
+    r"""Replace every character that hides, turns or breaks a line by its code, such as `\\x1b`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -61,10 +58,7 @@ def some_quoted(names: Iterable[str], most: int = 3) -> str:
 
 
 def wrapped(text: str, columns: int = COLUMNS, indent: str = "") -> list[str]:
-    """A text in lines of so many columns, those behind the first indented, no word alone in the last.
-
-    A word or a name with hyphens is never broken, so that it can be copied.
-    """
+    """A text in lines of so many columns, no word broken, nor alone in the last."""
 
     def lines_of(size: int) -> list[str]:
         return textwrap.wrap(

@@ -185,7 +185,8 @@ def reliability(
 
 
 COLDEST, HOTTEST = 0.05, 20.0
-# Standard deviation of the logarithm of temperatures, as far as is known before any example is seen.
+# Standard deviation of the logarithm of temperatures, as far as is known before any example is seen;
+# calibration errors with it: `benchmarks/few_examples.py`.
 _SPREAD = 0.5
 # Examples from which on one of them moves a temperature too little to matter; parts below that.
 _MANY, _PARTS = 500, 5
@@ -292,10 +293,7 @@ def cross_fitted_average(
     outputs: Sequence[Float64[np.ndarray, "examples ..."]],
     seed: int = 0,
 ) -> Float64[np.ndarray, "examples ..."]:
-    """Answers of averages that no example took part in choosing for itself, of at least five examples.
-
-    `labels` and `outputs` are as for `chosen_weights`; `seed` draws the parts.
-    """
+    """Answers of averages that no example, of at least five, took part in choosing for itself."""
     part = generator(seed, Purpose.AVERAGE).permutation(len(labels)) % _PARTS
     found = np.empty_like(outputs[0])
     for mine in (part == number for number in range(_PARTS)):

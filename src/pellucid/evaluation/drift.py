@@ -184,10 +184,7 @@ class Gathering:
 
 
 def _by_ranks(superiority: float, counts: tuple[int, int], what: str) -> Shift:
-    """Shift of a chance that would be one half without drift, by numbers of inputs and validation examples.
-
-    The p-value is two-sided, and not adjusted.
-    """
+    """Shift, not adjusted, of a chance that would be one half without drift, by numbers of inputs."""
     examples, reference = counts
     deviation = math.sqrt((examples + reference + 1) / (12 * examples * reference))
     p_value = math.erfc(abs(superiority - 0.5) / deviation / math.sqrt(2))

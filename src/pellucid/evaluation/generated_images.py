@@ -56,8 +56,8 @@ def _frechet(first: Features, second: Features) -> float:
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     both = np.linalg.eigvalsh(root @ np.atleast_2d(covariances[1]) @ root)
     trace = sum(float(np.trace(np.atleast_2d(each))) for each in covariances)
-    apart = float(((means[0] - means[1]) ** 2).sum())
-    return max(0.0, apart + trace - 2 * float(np.sqrt(np.maximum(both, 0)).sum()))
+    of_means = float(((means[0] - means[1]) ** 2).sum())
+    return max(0.0, of_means + trace - 2 * float(np.sqrt(np.maximum(both, 0)).sum()))
 
 
 # Measures by nearest neighbours: coverage and density of made images, and whether they are copies.
@@ -119,10 +119,7 @@ def spread(real: Rows, made: Rows, neighbours: int = NEIGHBOURS) -> CoverageAndD
 
 
 def memorisation(train: Rows, held_out: Rows, others: Rows, made: Rows, seed: int) -> Memorisation:
-    """Compare distances of made images from training images and from as many held-out ones.
-
-    `others` are held-out images that are measured like the made ones; all rows are pixels.
-    """
+    """Compare distances of made images, and of `others` held out, from training and held-out images."""
     count = min(len(train), len(held_out))
     pool = np.concatenate([train[:count], held_out[:count]])
     shares, p_values, medians = [], [], []

@@ -124,10 +124,7 @@ class Groups:
         return 1 + (self.size - 1) * self.correlation(terms, rare)
 
     def effective(self, terms: Float64[np.ndarray, " examples"], rare: int) -> float:
-        """Number of independent examples whose interval by the normal quantile is as wide as it should be.
-
-        Less than `n / D`, since few groups say little of how much they differ: Student's quantile is due.
-        """
+        """Independent examples whose interval by the normal quantile is as wide as one by Student's."""
         return len(self.of) / self.design_effect(terms, rare) * (NORMAL_QUANTILE / self.quantile) ** 2
 
     @property
@@ -334,10 +331,7 @@ def studentised_interval(
 
 
 def span(interval: Interval, unit: str = "") -> str:
-    """A difference with its interval in words, all with the same decimals, as many as the width deserves.
-
-    Such as `1.9 points [1.1, 2.7]`, where `unit` is `points`.
-    """
+    """A difference with its interval in words, in as many decimals as the width deserves."""
     width, largest = interval.high - interval.low, max(abs(end) for end in interval)
     decimals = 1 - math.floor(math.log10(width / 2)) if width > 0 else 12 if largest > 0 else 0
     if largest > 0:

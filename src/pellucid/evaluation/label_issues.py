@@ -60,7 +60,7 @@ class LabelJudgement(NamedTuple):
         return self.agreed / self.examined if self.examined else 0.0
 
 
-class _Fit(NamedTuple):
+class _ShareAtTemperature(NamedTuple):
     """Likeliest share of wrong labels at a temperature, with the logarithm of its likelihood."""
 
     likelihood: float
@@ -104,7 +104,7 @@ def _at(logarithms: np.ndarray, temperature: float) -> Float64[np.ndarray, "exam
     return found
 
 
-def _likeliest(logarithms: np.ndarray, labels: np.ndarray, most: float) -> _Fit:
+def _likeliest(logarithms: np.ndarray, labels: np.ndarray, most: float) -> _ShareAtTemperature:
     """Likeliest temperature and share of wrong labels, which is at most `most`.
 
     Without wrong labels and with some there may be two peaks, so a grid of temperatures comes first.
@@ -121,7 +121,7 @@ def _likeliest(logarithms: np.ndarray, labels: np.ndarray, most: float) -> _Fit:
     return max(peak, _fit(logarithms, labels, float(np.exp(finer.x)), most), key=lambda each: each.likelihood)
 
 
-def _fit(logarithms: np.ndarray, labels: np.ndarray, temperature: float, most: float) -> _Fit:
+def _fit(logarithms: np.ndarray, labels: np.ndarray, temperature: float, most: float) -> _ShareAtTemperature:
     """Likeliest share of wrong labels at a temperature; the likelihood is concave in it."""
     right = np.maximum(_at(logarithms, temperature)[np.arange(len(labels)), labels], _SMALLEST)
     wrong = (1 - right) / (logarithms.shape[1] - 1)
@@ -137,7 +137,7 @@ def _fit(logarithms: np.ndarray, labels: np.ndarray, temperature: float, most: f
             lambda each: -likelihood(each), bounds=bounds, method="bounded", options=options
         )
         share = float(found.x)
-    return _Fit(likelihood(share), temperature, share)
+    return _ShareAtTemperature(likelihood(share), temperature, share)
 
 
 def _listed(right: np.ndarray, labels: np.ndarray, share: float) -> list[LabelError]:

@@ -1,7 +1,7 @@
 r"""Contributions of features to the answer of a classical model: terms that sum up to a number it computes.
 
 **Linear model.** With features $x$, weights $W$ and bias $b$, the score of class $k$ above the mean of all
-$K$ classes, which is what the softmax looks at, is
+$K$ classes, which decides the softmax, is
 
 $$z_k - \bar z = \sum_i x_i (W_{ik} - \bar W_i) + (b_k - \bar b), \qquad \hat y = \sum_i x_i W_i + b$$
 
@@ -37,10 +37,10 @@ from pellucid.classical.predictors import Constant, Linear, dense
 class Contributions:
     """Contributions that add up to one number.
 
-    `how`: what is added up, in words; `names`: of the terms; `features`: the value of each feature; none
+    `how`: what is added up, in words; `names`: of the terms; `features`: the value of each feature, none
     where terms are no features; `scores`: the terms; `start`: what they are added to; `total`: the sum of
-    all; `map_shape`: rows and columns of an image that the terms can be drawn as; empty where they cannot;
-    `on_map`: the cell of the image that each term belongs to; none without one.
+    all; `map_shape`: rows and columns of an image that the terms can be drawn as, empty where they cannot;
+    `on_map`: the cell of the image that each term belongs to, none without one.
     """
 
     how: str
@@ -67,7 +67,7 @@ class Contributions:
 
 
 def contributions_of(model: ClassicalModel, inputs: Inputs, target: int | None) -> Contributions | None:
-    """Terms of a classical model's answer; `None` of a model that looks at nothing.
+    """Terms of a classical model's answer; `None` of one with a constant answer.
 
     `inputs` holds one input; `target` is the class in question, `None` where a number is predicted.
     """

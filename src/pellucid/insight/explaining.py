@@ -134,7 +134,7 @@ def _of_generator(
         given[MADE] = made.numpy()
         notes += [
             f"The made image is made of noise of seed {CONTEST_SEED} by the averaged generator.",
-            "The discriminator stands here three times with the same weights. In training a weight of it "
+            "The discriminator is here three times with the same weights. In training a weight of it "
             "gets the sum of its gradients on the given and on the made image, and none on the way to the "
             "generator.",
         ]
@@ -197,10 +197,12 @@ def _of_predictor(model: Model, inputs: Inputs, target: int | None, truth: int |
     contributions = contributions_of(model, inputs, target) if isinstance(model, ClassicalModel) else None
     given = inputs[0]
     is_constant = isinstance(model, ClassicalModel) and model.predictor.kind == "constant"
-    driven = None
+    attributions = None
     if model.input_kind is not VALUES and not is_constant:
         of_image, of_text = attributions_of_image, attributions_of_text
-        driven = of_text(model, given, target) if isinstance(given, str) else of_image(model, given, target)
+        attributions = (
+            of_text(model, given, target) if isinstance(given, str) else of_image(model, given, target)
+        )
     shown = opened_model(model)
     opened = _network_of(shown, inputs, against)
     notes, mean = [*opened.pop("notes", ())], None
@@ -230,11 +232,11 @@ def _of_predictor(model: Model, inputs: Inputs, target: int | None, truth: int |
         target=target,
         truth=truth,
         inputs=given if isinstance(given, str) else np.asarray(given),
-        driven=driven,
+        attributions=attributions,
         contributions=contributions,
         mean=mean,
         notes=tuple(notes),
-        **_pieces(shown, inputs, driven),
+        **_pieces(shown, inputs, attributions),
         **opened,
     )
 
@@ -261,7 +263,7 @@ def _mean_of(model: AverageModel, inputs: Inputs, target: int | None) -> Mean:
     return Mean(terms, model.temperature, names[0] if names else "")
 
 
-def _pieces(model: Model, inputs: Inputs, driven: Attributions | None) -> dict[str, Any]:
+def _pieces(model: Model, inputs: Inputs, attributions: Attributions | None) -> dict[str, Any]:
     """Tokens that a network read of a text, and the pieces that explanations give numbers to."""
     text = inputs[0]
     if not isinstance(text, str):
@@ -274,12 +276,12 @@ def _pieces(model: Model, inputs: Inputs, driven: Attributions | None) -> dict[s
             piece = encoder.entries[number - FIRST]
         tokens.append(piece)
     pieces: list[str] = []
-    if driven is not None and isinstance(driven.pieces, WordPieces):
-        pieces = [*driven.pieces.words]
-    elif driven is not None and isinstance(driven.pieces, TokenPieces):
+    if attributions is not None and isinstance(attributions.pieces, WordPieces):
+        pieces = [*attributions.pieces.words]
+    elif attributions is not None and isinstance(attributions.pieces, TokenPieces):
         is_bag = isinstance(model, TextModel) and bool(model.network.config.groups)
-        joined: list[list[str]] = [[] for _ in range(driven.pieces.shape[0])]
-        for token, at in zip(tokens, driven.pieces.piece_of.tolist(), strict=True):
+        joined: list[list[str]] = [[] for _ in range(attributions.pieces.shape[0])]
+        for token, at in zip(tokens, attributions.pieces.piece_of.tolist(), strict=True):
             if token not in joined[at] or not is_bag:
                 joined[at].append(token)
         pieces = [" ".join(each) for each in joined]
@@ -321,7 +323,7 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
             "layers are opened on the image as it is, so their probabilities may differ a little."
         )
     if isinstance(model, TextModel) and model.network.config.groups:
-        notes.append("The network reads n-grams: how often each stands in the text, not in which order.")
+        notes.append("The network reads n-grams: how often each occurs in the text, not in which order.")
     return {
         "opened": opened,
         "layers": layer_records(opened),

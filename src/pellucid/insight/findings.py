@@ -9,7 +9,7 @@ from pellucid.insight.training_courses import Course, Finding
 
 # Overfitting, a generalisation gap, underfitting and training that ended too early.
 
-# Rise of the validation loss over its lowest that says overfitting, where the train loss fell meanwhile.
+# Rise of the validation loss over its lowest that means overfitting, where the train loss fell meanwhile.
 WORSE = 0.2
 
 FALLEN = 0.1
@@ -163,7 +163,7 @@ SMALL_UPDATE = 1e-4
 # Rise of a loss from its lowest, relative to its first, that goes with updates that large.
 RISE = 0.05
 
-# Rise of the train loss that says enough by itself.
+# Rise of the train loss that is enough by itself.
 STEEP_RISE = 0.5
 
 _LEARNT = 0.9
@@ -294,7 +294,7 @@ def _lowest_to_last(course: Course) -> list[float]:
 
 # Dead and saturated units, which give the same for every input.
 
-# Share of a layer's relu units that may be dead; a rate too high kills as many, says CS231n.
+# Share of a layer's relu units that may be dead; a rate too high kills as many (notes of CS231n).
 DEAD = 0.4
 
 # Share of a layer's sigmoid or tanh outputs that may be saturated.
@@ -309,7 +309,7 @@ def dead_units(course: Course) -> Finding | None:
     return Finding(
         "dead-units",
         "Many units are dead: they are zero for every example, and no gradient brings them back.",
-        f"In {name} {100 * share:.0f} % of the units were zero for every example that was looked at.",
+        f"In {name} {100 * share:.0f} % of the units were zero for every example that was measured.",
         course.remedy(
             "Lower the learning rate; if that does not help, use leaky-relu or gelu, or keep batch "
             "normalisation on."
@@ -328,8 +328,8 @@ def saturated_units(course: Course) -> Finding | None:
         return None
     return Finding(
         "saturated-units",
-        "A layer is saturated: most of its outputs lie where the slope is next to nothing, so that what "
-        "stands below hardly learns.",
+        "A layer is saturated: most of its outputs lie where the slope is next to nothing, so that "
+        "the layers below hardly learn.",
         f"In {name} {100 * share:.0f} % of the outputs lie at an end of the function.",
         course.remedy("Lower the learning rate, keep batch normalisation on, or use relu or gelu."),
         f"Found where more than {100 * SATURATED:.0f} % of a layer are saturated at the last measured epoch: "

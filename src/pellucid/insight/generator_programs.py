@@ -8,16 +8,17 @@ from torch import nn
 
 from pellucid.insight.opened_networks import still
 from pellucid.insight.unfolded_layers import (
-    Clamp,
-    DensityOfDraw,
-    Draw,
     Levels,
-    Part,
+    Plain,
     PriorOfClass,
     Program,
     Reconstruction,
-    SideBySide,
     Step,
+    clamp,
+    density_of_draw,
+    draw,
+    part,
+    side_by_side,
 )
 from pellucid.networks import Adversarial, Autoencoder
 from pellucid.networks.adversarial import HALF_RANGE
@@ -38,7 +39,7 @@ OF_REAL, OF_FAKE, OF_GENERATOR = "loss_of_given", "loss_of_made", "loss_of_gener
 
 
 def autoencoder_program(network: Autoencoder, label: int) -> Program:
-    """Take an autoencoder apart for images of one class, by its position; 0 where there are none.
+    """Autoencoder as a program for images of one class, by its position; 0 where there are none.
 
     Its values are those of the network to the last bit, and weights keep their names; of the prior only the
     class's own mixture is there.
@@ -46,21 +47,23 @@ def autoencoder_program(network: Autoencoder, label: int) -> Program:
     own = still(network)
     assert isinstance(own.standardise, Standardise)  # images are standardised
     has_classes = own.config.conditions > 1
-    log_variances = OrderedDict(part=Part(own.latent, 2 * own.latent), clamp=Clamp(LOWEST, HIGHEST))
-    with_class = Step("with_class", "latent numbers", SideBySide(), ("draw", CLASS))
+    log_variances = OrderedDict[str, nn.Module](
+        part=part(own.latent, 2 * own.latent), clamp=clamp(LOWEST, HIGHEST)
+    )
+    with_class = Step("with_class", "latent numbers", side_by_side(), ("draw", CLASS))
     return Program(
         [
             Step("standardise", "encoder", own.standardise, ("inputs",)),
             Step("body", "encoder", own.body, ("standardise",)),
             Step("head", "encoder", own.head, ("body",)),
-            Step("means", "latent numbers", Part(0, own.latent), ("head",)),
+            Step("means", "latent numbers", part(0, own.latent), ("head",)),
             Step("log_variances", "latent numbers", nn.Sequential(log_variances), ("head",)),
-            Step("draw", "latent numbers", Draw(), ("means", "log_variances", NOISE)),
+            Step("draw", "latent numbers", draw(), ("means", "log_variances", NOISE)),
             *([with_class] if has_classes else []),
             Step("decoder", "decoder", own.decoder, ("with_class" if has_classes else "draw",)),
             Step("levels", "decoder", Levels(own.standardise), ("decoder",)),
             Step(RECONSTRUCTION, "bound", Reconstruction(own.variance), ("inputs", "levels")),
-            Step(OF_DRAW, "bound", DensityOfDraw(), ("log_variances", NOISE)),
+            Step(OF_DRAW, "bound", density_of_draw(), ("log_variances", NOISE)),
             Step(OF_PRIOR, "bound", PriorOfClass(own.prior, label), ("draw",)),
         ],
         given=("inputs", NOISE, CLASS) if has_classes else ("inputs", NOISE),
@@ -70,7 +73,7 @@ def autoencoder_program(network: Autoencoder, label: int) -> Program:
 
 
 def adversarial_program(network: Adversarial, label: int) -> Program:
-    """Take generator and discriminator apart for images of one class, by position; 0 where there are none.
+    """Generator and discriminator as a program for images of one class, by position; 0 without classes.
 
     Its values are those of the network, and weights keep their names. The discriminator is there three times
     with the same weights, because its losses ask it three times: of the given image, of the made one as it
@@ -85,15 +88,15 @@ def adversarial_program(network: Adversarial, label: int) -> Program:
     for buffer in (scale.mean, scale.std):
         buffer.copy_(torch.full_like(buffer, HALF_RANGE))
 
-    def score() -> Part:
-        return Part(label, label + 1)
+    def score() -> Plain:
+        return part(label, label + 1)
 
     def discriminator() -> nn.Sequential:
-        parts = {"standardise": own.standardise, "body": own.body, "head": own.head, "score": score()}
-        return nn.Sequential(OrderedDict((name, copy.deepcopy(part)) for name, part in parts.items()))
+        layers = {"standardise": own.standardise, "body": own.body, "head": own.head, "score": score()}
+        return nn.Sequential(OrderedDict((name, copy.deepcopy(layer)) for name, layer in layers.items()))
 
     made, judged = "discriminator on the made image", "the made image as the generator learns from it"
-    with_class = Step("with_class", generator, SideBySide(), (NOISE, CLASS))
+    with_class = Step("with_class", generator, side_by_side(), (NOISE, CLASS))
     return Program(
         [
             *([with_class] if has_classes else []),

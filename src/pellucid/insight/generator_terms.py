@@ -44,7 +44,7 @@ Vector = Float32[np.ndarray, " latent"]
 class Term(NamedTuple):
     """Term of a loss, in nats, computed three times.
 
-    `arithmetic`: of the layer that gives it, by hand, beside the network's own value; `reference`: by
+    `arithmetic`: of the layer that gives it, by hand, with the network's own value; `reference`: by
     `pellucid.reference`, from the image on, in double precision.
     """
 
@@ -62,7 +62,7 @@ class Traversal(NamedTuple):
 
     `number`: which latent number; `images`: one for each of `STEPS`; `change`: root of the mean squared
     difference of the first and the last, in grey levels; `difference`: the last minus the first, by pixel, in
-    grey levels; the mean over channels.
+    grey levels, the mean over channels.
     """
 
     number: int
@@ -75,8 +75,8 @@ class Traversal(NamedTuple):
 class Latents:
     """Latent numbers of one image, their prior, the terms of the bound, and what is decoded from them.
 
-    `label`: position of the class that it is opened as; 0 where there are none; `bounds`: classes by
-    position, each with minus its bound in nats by the same noise, the best first; of many classes those whose
+    `label`: position of the class that it is opened as, 0 where there are none; `bounds`: classes by
+    position, each with minus its bound in nats by the same noise, the best first, of many classes those whose
     prior fits best; `noise`: by which the numbers are `drawn`; `prior_means`: of each number under the prior
     of the class; `from_draw`: image decoded from the draw; `error`: root of the mean squared error of
     `from_means`, in grey levels; `traversals`: the numbers that change most first.
@@ -193,13 +193,13 @@ def traversals_of(
 ) -> list[Traversal]:
     """Effects of latent numbers, the greatest first, as many as a page has room for.
 
-    Of very many latent numbers only those are tried of which the encoder is surest beside the prior.
+    Of very many latent numbers only those are tried of which the encoder is surest relative to the prior.
     """
     surest = np.argsort(log_variances - 2 * np.log(np.maximum(prior_deviations, 1e-6)), kind="stable")
     tried = surest[:_MOST_TRIED]
     ends = _decoded(model, means, tried, (STEPS[0], STEPS[-1]), prior_deviations, labels)
-    apart = (ends[:, 1].astype(np.float64) - ends[:, 0]).reshape(len(tried), -1)
-    changes = np.sqrt((apart**2).mean(axis=1))
+    difference = (ends[:, 1].astype(np.float64) - ends[:, 0]).reshape(len(tried), -1)
+    changes = np.sqrt((difference**2).mean(axis=1))
     count = max(FEWEST_SHOWN, min(MOST_SHOWN, _LARGEST_SHOWN // (len(STEPS) * int(np.prod(model.shape)))))
     order = np.argsort(-changes, kind="stable")[:count]
     strips = _decoded(model, means, tried[order], STEPS, prior_deviations, labels)
@@ -238,7 +238,7 @@ CONTEST_SEED = 0
 class Contest:
     """A given image and a made one of the same class, as the discriminator scores them.
 
-    `label`: position of the class; 0 where there are none; `noise`: that the made image is made of; `made`:
+    `label`: position of the class, 0 where there are none; `noise`: that the made image is made of; `made`:
     the image; `score`: of the given image, positive where it is taken for a real one; `score_of_made`: of the
     made one; `of_given`: what the given image adds to the loss of the discriminator, in nats; `of_made`: what
     the made one adds; `of_generator`: loss of the generator, likewise.

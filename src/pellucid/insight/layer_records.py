@@ -81,7 +81,7 @@ def _formula_of_steps(declared: tuple[Pointwise, ...], shape: tuple[int, ...], s
     }
     text, conditions = f"x_{{{index}}}", ""
     for operation, symbol, *_ in declared:
-        # Settings stand in braces that hold their names; all other braces are LaTeX's.
+        # Braces around the name of a setting are placeholders; all others are LaTeX's.
         for name, number in numbers.items():
             symbol = symbol.replace(f"{{{name}}}", number)
         symbol = symbol.replace("@", f"_{{{index}}}")
@@ -185,7 +185,7 @@ _WORDS = {
     "attention-weights": "attention weights of each head",
     "attention": "attention: values of all tokens, weighted",
     "unit-length": "scaled to length 1",
-    "present": "where tokens stand",
+    "present": "mask of the tokens",
     "turned-places": "places from last to first",
     "turn": "the text turned around",
     "weighed-sum": "weighted sum of n-grams",
@@ -278,7 +278,7 @@ def layer_records(opened: Opened) -> list[LayerRecord]:
 
 
 def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
-    """A layer in a few words for people, with its sizes where they tell one from another."""
+    """A layer in a few words for people, with its sizes where they distinguish layers."""
     if line.kind == "convolution":
         groups, (filters, channels, height, width) = line.settings.get("groups", 1), weights[0]
         size = f"convolution {height}\u00d7{width}"

@@ -23,7 +23,7 @@ Box = tuple[Range, ...]
 # Lines of which each number comes from one number alone.
 _PASSING = frozenset({"side-by-side", "relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh", "softplus"})
 
-# Lines that say where ids stand and not which.
+# Masks and orders of ids, which do not depend on what the ids are.
 _UNSEEING = frozenset({"present", "turned-places"})
 
 # Lines of which each number sees all that there are, though there are as many.
@@ -67,7 +67,7 @@ def field_of(opened: Opened, name: str, box: Box) -> Box:
     if name == "inputs":
         return box
     if name in opened.given:
-        raise ValueError(f"{name}: is given beside the input, and sees nothing of it")
+        raise ValueError(f"{name}: is given besides the input, and sees nothing of it")
     opened.line(name)
     boxes: dict[str, Box] = {name: box}
     for line in reversed(opened.lines):

@@ -7,20 +7,14 @@ import numpy as np
 from torch import fx, nn
 
 from pellucid.insight.unfolded_layers import (
-    Clamp,
     Closed,
-    DensityOfDraw,
-    Draw,
     KnownWords,
     Levels,
     PaddedConvolution,
-    Part,
+    Plain,
     PriorOfClass,
     Program,
     Reconstruction,
-    Resize,
-    SideBySide,
-    Sum,
 )
 from pellucid.networks import Network
 from pellucid.networks.initialisation import WhiteningStem
@@ -48,8 +42,8 @@ CLOSED = "closed"
 class Same(NamedTuple):
     """Counterpart in the reference of a layer of torch.
 
-    `kind`: key of `LAYERS`, or how to tell it from the layer; `weights`: names of its tensors, in the order
-    in which the reference takes them; `settings`: keywords, from the layer.
+    `kind`: key of `LAYERS`, or a function of the layer that gives it; `weights`: names of its tensors, in the
+    order in which the reference takes them; `settings`: keywords, from the layer.
     """
 
     kind: str | Callable[[Any], str]
@@ -108,17 +102,11 @@ SAME: dict[type[nn.Module], Same] = {
     nn.Flatten: Same("flatten"),
     nn.Unflatten: Same("unflatten", (), lambda layer: {"shape": tuple(layer.unflattened_size)}),
     nn.ConvTranspose2d: Same("transposed-convolution", _AFFINE, _of_transposed),
-    Part: Same("part", (), lambda layer: {"start": layer.start, "stop": layer.stop}),
-    Clamp: Same("clamp", (), lambda layer: {"low": layer.low, "high": layer.high}),
-    Draw: Same("reparametrised"),
+    Plain: Same(lambda layer: layer.kind, (), lambda layer: layer.settings),
     Levels: Same("rescale", ("mean", "std")),
     Reconstruction: Same("reconstruction", (), lambda layer: {"variance": layer.variance.item()}),
-    DensityOfDraw: Same("density-of-draw"),
     PriorOfClass: Same("mixture-density", ("means", "log_variances", "logits")),
     Add: Same("add"),
-    Sum: Same("add"),
-    SideBySide: Same("side-by-side"),
-    Resize: Same("resize", (), lambda layer: {"size": layer.size, "channels": layer.channels}),
     Closed: Same(CLOSED, (), lambda layer: {"what": layer.what}),
     Divide: Same("divide", (), lambda layer: {"divisor": layer.divisor}),
     Standardise: Same("standardise", ("mean", "std")),
@@ -154,7 +142,7 @@ def is_known(layer: nn.Module) -> bool:
 
 
 def taken_apart(network: Network | Program) -> tuple[list[Line], str]:
-    """Lines of a network, training or answering as it stands, and the name of the one that gives its answer.
+    """Lines of a network, in its present mode, and the name of the one that gives its answer.
 
     Raises: `ValueError` if a layer is of a kind that the reference does not have, as those of a backbone.
     """

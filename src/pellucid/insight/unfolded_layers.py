@@ -1,6 +1,7 @@
 """Programs, and the layers into which networks are unfolded where neither torch nor our networks have one."""
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,25 +20,72 @@ from pellucid.reference.autoencoder import NOISE_VARIANCE
 Pair = tuple[int, int]
 
 
-class Resize(nn.Module):
+class Plain(nn.Module):
+    """Layer without weights that the reference has and torch has none for.
+
+    `kind`: key of `LAYERS`; `compute`: what it does; `settings`: of the layer in the reference.
+    """
+
+    def __init__(
+        self, kind: str, compute: Callable[..., Tensor], settings: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        self.kind, self.compute, self.settings = kind, compute, dict(settings or {})
+
+    def forward(self, *given: Tensor) -> Tensor:
+        """Result for a batch."""
+        return self.compute(*given)
+
+
+def resize(size: Pair, channels: int) -> Plain:
     """Scaling of images, as `ScaleAndStandardise` does it; a grey one may be repeated for more channels."""
 
-    def __init__(self, size: Pair, channels: int) -> None:
-        super().__init__()
-        self.size, self.channels = size, channels
-
-    def forward(
-        self, images: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch new_channels new_height new_width"]:
-        """Scaled images."""
-        images = images.expand(-1, self.channels, -1, -1)
+    def resized(images: Float[Tensor, "batch channels height width"]) -> Tensor:
+        images = images.expand(-1, channels, -1, -1)
         own = (images.shape[2], images.shape[3])
-        if own == self.size:
+        if own == size:
             return images
-        is_smaller = self.size[0] < own[0] or self.size[1] < own[1]
+        is_smaller = size[0] < own[0] or size[1] < own[1]
         return functional.interpolate(
-            images, self.size, mode="bilinear", align_corners=False, antialias=is_smaller
+            images, size, mode="bilinear", align_corners=False, antialias=is_smaller
         )
+
+    return Plain("resize", resized, {"size": size, "channels": channels})
+
+
+def add() -> Plain:
+    """Addition of a shortcut, both terms left as they are."""
+    return Plain("add", operator.add)
+
+
+def side_by_side() -> Plain:
+    """Concatenation of feature vectors."""
+    return Plain("side-by-side", lambda *parts: torch.cat(parts, dim=1))
+
+
+def part(start: int, stop: int) -> Plain:
+    """Neighbouring numbers of a vector, from `start` to before `stop`."""
+    return Plain("part", lambda numbers: numbers[:, start:stop], {"start": start, "stop": stop})
+
+
+def clamp(low: float, high: float) -> Plain:
+    """Numbers kept within bounds."""
+    return Plain("clamp", lambda numbers: numbers.clamp(low, high), {"low": low, "high": high})
+
+
+def draw() -> Plain:
+    """Reparametrised draw from normal distributions, of means and log variances, by noise."""
+    return Plain("reparametrised", lambda means, logs, noise: Gaussian(means, logs).drawn(noise))
+
+
+def density_of_draw() -> Plain:
+    """Logarithm of the density of a draw under its distribution, of log variances and noise."""
+
+    def density(log_variances: Tensor, noise: Tensor) -> Tensor:
+        centred = Gaussian(torch.zeros_like(log_variances), log_variances)  # the means do not matter
+        return centred.log_density_of_draw(noise)[:, None]
+
+    return Plain("density-of-draw", density)
 
 
 class PaddedConvolution(nn.Conv2d):
@@ -64,24 +112,6 @@ class PaddedConvolution(nn.Conv2d):
         return super().forward(functional.pad(input, (left, right, top, bottom)))
 
 
-class Sum(nn.Module):
-    """Addition of a shortcut, both terms left as they are."""
-
-    def forward(
-        self, maps: Float[Tensor, "*shape"], shortcut: Float[Tensor, "*shape"]
-    ) -> Float[Tensor, "*shape"]:
-        """Sum."""
-        return maps + shortcut
-
-
-class SideBySide(nn.Module):
-    """Several feature vectors beside one another."""
-
-    def forward(self, *parts: Float[Tensor, "batch _"]) -> Float[Tensor, "batch features"]:
-        """All features."""
-        return torch.cat(parts, dim=1)
-
-
 class Closed(nn.Module):
     """Step of a backbone, a layer or function, that is computed, but not opened.
 
@@ -95,54 +125,6 @@ class Closed(nn.Module):
     def forward(self, *given: Any, **settings: Any) -> Any:
         """Result of the step."""
         return self.step(*given, **settings)
-
-
-class Part(nn.Module):
-    """Neighbouring numbers of a vector, from `start` to before `stop`."""
-
-    def __init__(self, start: int, stop: int) -> None:
-        super().__init__()
-        self.start, self.stop = start, stop
-
-    def forward(self, numbers: Float[Tensor, "batch numbers"]) -> Float[Tensor, "batch kept"]:
-        """The numbers."""
-        return numbers[:, self.start : self.stop]
-
-
-class Clamp(nn.Module):
-    """Numbers kept within `low` and `high`."""
-
-    def __init__(self, low: float, high: float) -> None:
-        super().__init__()
-        self.low, self.high = low, high
-
-    def forward(self, numbers: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """The numbers, within bounds."""
-        return numbers.clamp(self.low, self.high)
-
-
-class Draw(nn.Module):
-    """Reparametrised draw from normal distributions, by noise."""
-
-    def forward(
-        self,
-        means: Float[Tensor, "batch latent"],
-        log_variances: Float[Tensor, "batch latent"],
-        noise: Float[Tensor, "batch latent"],
-    ) -> Float[Tensor, "batch latent"]:
-        """The draw."""
-        return Gaussian(means, log_variances).drawn(noise)
-
-
-class DensityOfDraw(nn.Module):
-    """Logarithm of the density of a draw under the distribution that it is drawn from."""
-
-    def forward(
-        self, log_variances: Float[Tensor, "batch latent"], noise: Float[Tensor, "batch latent"]
-    ) -> Float[Tensor, "batch 1"]:
-        """One number for each example."""
-        centred = Gaussian(torch.zeros_like(log_variances), log_variances)  # the means do not matter
-        return centred.log_density_of_draw(noise)[:, None]
 
 
 class Levels(nn.Module):
@@ -263,8 +245,8 @@ class Step(NamedTuple):
 class Program(nn.Module):
     """Network of several parts, such as encoder and decoder, step by step; its loss is a sum of some steps.
 
-    `steps`: in the order of computation, their layers by name; names of weights are theirs; `given`: names of
-    what it is given; `inputs` is the image; `output`: name of the step that gives its answer; `terms`: steps
+    `steps`: in the order of computation, their layers by name, names of weights are theirs; `given`: names of
+    what it is given, `inputs` is the image; `output`: name of the step that gives its answer; `terms`: steps
     that add up to the loss, each a number for each example, and the factor of each.
     """
 

@@ -1,5 +1,6 @@
-"""Arithmetic of one number of a network by hand: sums, choices and steps, beside the network's own number."""
+"""Arithmetic of one number of a network by hand: sums, choices and steps, with the network's own number."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ class Step(NamedTuple):
 class Weighing(NamedTuple):
     r"""Weighted sum: $\sum_j w_j x_j$ and a bias.
 
-    `name`: of the sum; empty where there is one alone; `patch`: $x$, what the unit sees: (channel, row,
+    `name`: of the sum, empty where there is one alone; `patch`: $x$, what the unit sees: (channel, row,
     column) of maps, (place, number) of a text, or (input,) of a vector; `weights`: $w$, in the same shape;
     `bias`: added to the sum.
     """
@@ -93,28 +94,28 @@ class Arithmetic:
     """Calculation of one unit on one input, by hand and in double precision.
 
     Attributes:
-        layer: name of the layer.
-        kind: what it does, a key of `pellucid.reference.LAYERS`.
-        unit: index of the number in the layer's value.
         value: by hand.
-        network: what the network itself gave.
         magnitude: of all that was added up; what a difference is measured against.
         weighings: the sums it is made of; several in a recurrent layer, one for each gate.
         choice: what was chosen from, in a pool that takes the largest.
         steps: what else is done, in order.
         source: index in the layer's input, where a number is only passed on or bent.
+        layer: name of the layer.
+        kind: what it does, a key of `pellucid.reference.LAYERS`.
+        unit: index of the number in the layer's value.
+        network: what the network itself gave.
     """
 
-    layer: str
-    kind: str
-    unit: tuple[int, ...]
     value: float
-    network: float
     magnitude: float
     weighings: tuple[Weighing, ...] = ()
     choice: Choice | None = None
     steps: tuple[Step, ...] = ()
     source: tuple[int, ...] | None = None
+    layer: str = ""
+    kind: str = ""
+    unit: tuple[int, ...] = ()
+    network: float = math.nan
 
     @property
     def difference(self) -> float:
@@ -145,17 +146,6 @@ class Arithmetic:
 
 def _index(index: Sequence[int | np.integer]) -> str:
     return "(" + ", ".join(str(int(each)) for each in index) + ")"
-
-
-class Parts(NamedTuple):
-    """Calculation of a unit without the network's own value; see `Arithmetic` for each part."""
-
-    value: float
-    magnitude: float
-    weighings: tuple[Weighing, ...] = ()
-    choice: Choice | None = None
-    steps: tuple[Step, ...] = ()
-    source: tuple[int, ...] | None = None
 
 
 class Asked(NamedTuple):

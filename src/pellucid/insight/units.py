@@ -1,4 +1,4 @@
-"""One unit of any layer opened: the very numbers it saw, and every step from them to its value.
+"""One unit of any layer opened: the numbers it saw, and every step from them to its value.
 
 Everything is computed from what the network itself gave in the layers before, in double precision, by what
 `pellucid.reference` declares of the layer: its line of index notation, or its steps. Layers that have neither
@@ -7,6 +7,7 @@ are opened by hand: `_BY_HAND`.
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -14,19 +15,19 @@ from jaxtyping import Float64
 from pellucid.arithmetic.rounding import with_minus
 from pellucid.insight.opened_networks import Opened
 from pellucid.insight.reference_lines import CLOSED
-from pellucid.insight.unit_arithmetic import Arithmetic, Asked, Choice, Parts, Step, Weighing, wide
+from pellucid.insight.unit_arithmetic import Arithmetic, Asked, Choice, Step, Weighing, wide
 from pellucid.reference import LAYERS
 from pellucid.reference.activations import sigmoid
 from pellucid.reference.attention import parts
 from pellucid.reference.autoencoder import NOISE_VARIANCE
-from pellucid.reference.lstm import one_later
 from pellucid.reference.notation import Bound, Pointwise
+from pellucid.reference.recurrent import one_later
 
 _SIGNS = {"+": "+", "-": "\u2212", "*": "\u00d7", "/": "÷", "/√": "÷"}
 
 
 def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
-    """Compute one number of a layer by hand, beside the network's own.
+    """Compute one number of a layer by hand, with the network's own for comparison.
 
     `unit` is the index of the number: (channel, row, column), (place, channel) or (unit,).
 
@@ -35,7 +36,11 @@ def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
     line, index = opened.line(name), tuple(int(each) for each in unit)
     value = opened.value(name)
     if line.kind not in OPENED:
-        what = "is computed by a layer that is closed" if line.kind == CLOSED else "says where ids stand"
+        what = (
+            "is computed by a layer that is closed"
+            if line.kind == CLOSED
+            else "is a mask or an order of tokens"
+        )
         raise ValueError(f"{name}: {what}, and has no units to open")
     if len(index) != value.ndim or any(
         not 0 <= at < size for at, size in zip(index, value.shape, strict=True)
@@ -51,10 +56,10 @@ def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
         if line.kind in ("lstm", "gru"):
             asked.taken.append(value)  # a place of a recurrent layer takes the states of the place before
         found = _BY_HAND[line.kind](asked)
-    return Arithmetic(name, line.kind, index, network=float(value[index]), **found._asdict())
+    return replace(found, layer=name, kind=line.kind, unit=index, network=float(value[index]))
 
 
-def _by_line(bound: Bound, unit: tuple[int, ...]) -> Parts:
+def _by_line(bound: Bound, unit: tuple[int, ...]) -> Arithmetic:
     """A number by the line of its layer: what is weighed and added up, the largest, or the one passed on."""
     sums = bound.unit(unit)
     if bound.is_copy:
@@ -66,12 +71,12 @@ def _by_line(bound: Bound, unit: tuple[int, ...]) -> Parts:
         winner = tuple(int(each) for each in np.unravel_index(best, window.shape))
         place = tuple(int(each.ravel()[best]) for each in sums.places)
         value = float(window[winner])
-        return Parts(value, abs(value), choice=Choice(window, winner, place), source=place)
+        return Arithmetic(value, abs(value), choice=Choice(window, winner, place), source=place)
     weighing = Weighing("", sums.patch, sums.weights, sums.bias)
-    return Parts(weighing.value, weighing.magnitude, weighings=(weighing,))
+    return Arithmetic(weighing.value, weighing.magnitude, weighings=(weighing,))
 
 
-def _by_steps(kind: str, declared: tuple[Pointwise, ...], asked: Asked) -> Parts:
+def _by_steps(kind: str, declared: tuple[Pointwise, ...], asked: Asked) -> Arithmetic:
     """A number by the steps of its layer from the one in its place."""
     x = float(asked.taken[0][asked.unit])
     steps, value, magnitude = [Step("x", x)], x, abs(x)
@@ -105,14 +110,14 @@ def _by_steps(kind: str, declared: tuple[Pointwise, ...], asked: Asked) -> Parts
         else:
             value, magnitude = value / number, magnitude / abs(number)
         steps.append(Step(f"{_SIGNS[operation]} {text}", value))
-    return Parts(value, magnitude, steps=tuple(steps), source=asked.unit)
+    return Arithmetic(value, magnitude, steps=tuple(steps), source=asked.unit)
 
 
-def _passed(value: float, words: str, source: tuple[int, ...]) -> Parts:
-    return Parts(value, abs(value), steps=(Step(words, value),), source=source)
+def _passed(value: float, words: str, source: tuple[int, ...]) -> Arithmetic:
+    return Arithmetic(value, abs(value), steps=(Step(words, value),), source=source)
 
 
-def _concatenated(asked: Asked) -> Parts:
+def _concatenated(asked: Asked) -> Arithmetic:
     channel = asked.unit[-1]
     for number, part in enumerate(asked.taken, start=1):
         if channel < part.shape[-1]:
@@ -122,13 +127,13 @@ def _concatenated(asked: Asked) -> Parts:
     raise AssertionError("a unit that open_unit found within the layer is within one of its parts")
 
 
-def _embedded(asked: Asked) -> Parts:
+def _embedded(asked: Asked) -> Arithmetic:
     (tokens, weight), (place, number) = asked.taken, asked.unit
     token = int(tokens[place])
     return _passed(float(weight[token, number]), f"number {number} of the vector of id {token}", (place,))
 
 
-def _softmax(asked: Asked) -> Parts:
+def _softmax(asked: Asked) -> Arithmetic:
     logits, (unit,) = wide(asked.taken[0]), asked.unit
     powers = np.exp(logits - logits.max())
     value = float(powers[unit] / powers.sum())
@@ -138,10 +143,10 @@ def _softmax(asked: Asked) -> Parts:
         Step("sum of these powers over all classes", float(powers.sum())),
         Step("the one divided by the sum", value),
     )
-    return Parts(value, 1.0, steps=steps, source=asked.unit)
+    return Arithmetic(value, 1.0, steps=steps, source=asked.unit)
 
 
-def _layer_norm(asked: Asked) -> Parts:
+def _layer_norm(asked: Asked) -> Arithmetic:
     """A number of a layer norm; mean and variance are those of the vector that it belongs to."""
     inputs, *weights = asked.taken
     unit, epsilon = asked.unit, asked.settings["epsilon"]
@@ -158,17 +163,17 @@ def _layer_norm(asked: Asked) -> Parts:
         Step(f"+ shift {shift:.6g}", scaled + shift),
     )
     magnitude = (abs(x) + float(np.abs(vector).mean())) * abs(scale) / deviation + abs(shift)
-    return Parts(steps[-1].value, magnitude, steps=steps, source=unit)
+    return Arithmetic(steps[-1].value, magnitude, steps=steps, source=unit)
 
 
-def _unit_length(asked: Asked) -> Parts:
+def _unit_length(asked: Asked) -> Arithmetic:
     vector, unit = wide(asked.taken[0]), asked.unit
     x, length = float(vector[unit]), max(float(np.sqrt((vector**2).sum())), 1e-12)
     steps = (Step("x", x), Step(f"÷ length {length:.6g} of the vector", x / length))
-    return Parts(x / length, abs(x / length), steps=steps, source=unit)
+    return Arithmetic(x / length, abs(x / length), steps=steps, source=unit)
 
 
-def _attention_weight(asked: Asked) -> Parts:
+def _attention_weight(asked: Asked) -> Arithmetic:
     """A weight of a head from token i to token j: the product of query and key, and its softmax.
 
     The weights of a query add up to 1, which is what a difference is measured against.
@@ -186,7 +191,7 @@ def _attention_weight(asked: Asked) -> Parts:
         Step(f"sum of these powers over all {int(present.sum())} tokens", float(powers.sum())),
         Step("the one divided by the sum", value),
     )
-    return Parts(value, 1.0, (product,), steps=steps)
+    return Arithmetic(value, 1.0, (product,), steps=steps)
 
 
 # Recurrent layers. Each gate of a unit has two sums, of the place's vector and of the states before.
@@ -195,7 +200,7 @@ _LSTM = ("input gate i", "forget gate f", "candidate g", "output gate o")
 _GRU = ("reset gate r", "update gate z", "candidate g")
 
 
-def _lstm(asked: Asked) -> Parts:
+def _lstm(asked: Asked) -> Arithmetic:
     place, (of_inputs, of_state) = asked.unit[0], _gate_sums(asked, len(_LSTM))
     sums = of_inputs + of_state
     i, f, g, o = sigmoid(sums[0]), sigmoid(sums[1]), np.tanh(sums[2]), sigmoid(sums[3])
@@ -211,7 +216,7 @@ def _lstm(asked: Asked) -> Parts:
     return _recurrent(asked, _LSTM, (i, f, g, o), value, steps)
 
 
-def _gru(asked: Asked) -> Parts:
+def _gru(asked: Asked) -> Arithmetic:
     (place, number), (of_inputs, of_state) = asked.unit, _gate_sums(asked, len(_GRU))
     r, z = sigmoid(of_inputs[0] + of_state[0]), sigmoid(of_inputs[1] + of_state[1])
     g = np.tanh(of_inputs[2] + r * of_state[2])
@@ -234,7 +239,7 @@ def _gate_sums(asked: Asked, gates: int) -> list[Float64[np.ndarray, "gate place
 
 def _recurrent(
     asked: Asked, names: Sequence[str], gates: Sequence[np.ndarray], value: float, steps: tuple[Step, ...]
-) -> Parts:
+) -> Arithmetic:
     """A state with the sums inside each gate, and each gate after its function."""
     inputs, input_weight, state_weight, input_bias, state_bias, states = asked.taken
     (place, number), before = asked.unit, one_later(states[None])[0]
@@ -251,7 +256,7 @@ def _recurrent(
         bent = "tanh" if name.startswith("candidate") else "the sigmoid"
         after.append(Step(f"{name}, after {bent}", float(gate[place])))
     magnitude = max(each.magnitude for each in weighings) + abs(value)
-    return Parts(value, magnitude, tuple(weighings), steps=(*after, *steps))
+    return Arithmetic(value, magnitude, tuple(weighings), steps=(*after, *steps))
 
 
 # Networks that make images. A term of the bound is one number, and its steps are the sums that it is made of.
@@ -260,7 +265,7 @@ def _recurrent(
 _MOST_COMPONENTS = 12
 
 
-def _reparametrised(asked: Asked) -> Parts:
+def _reparametrised(asked: Asked) -> Arithmetic:
     """A latent number, drawn: the mean, and the noise times the deviation."""
     mean, log_variance, noise = (float(each[asked.unit]) for each in asked.taken)
     deviation = math.exp(log_variance / 2)
@@ -272,10 +277,10 @@ def _reparametrised(asked: Asked) -> Parts:
         Step("\u03c3 \u00d7 \u03b5", deviation * noise),
         Step("z = \u03bc + \u03c3 \u00d7 \u03b5", mean + deviation * noise),
     )
-    return Parts(steps[-1].value, abs(mean) + abs(deviation * noise), steps=steps, source=asked.unit)
+    return Arithmetic(steps[-1].value, abs(mean) + abs(deviation * noise), steps=steps, source=asked.unit)
 
 
-def _reconstruction(asked: Asked) -> Parts:
+def _reconstruction(asked: Asked) -> Arithmetic:
     """Minus the logarithm of the probability of the grey levels."""
     images, rebuilt = (wide(each) for each in asked.taken)
     variance, count = asked.settings["variance"], images.size
@@ -292,10 +297,10 @@ def _reconstruction(asked: Asked) -> Parts:
         Step("D / 2 \u00d7 ln(2 \u03c0 v)", density),
         Step("reconstruction: the sum of these two, in nats", density + of_errors),
     )
-    return Parts(density + of_errors, abs(density) + of_errors, steps=steps)
+    return Arithmetic(density + of_errors, abs(density) + of_errors, steps=steps)
 
 
-def _density_of_draw(asked: Asked) -> Parts:
+def _density_of_draw(asked: Asked) -> Arithmetic:
     """Logarithm of the density of the draw under the distribution that it is drawn from."""
     log_variances, noise = (wide(each) for each in asked.taken)
     squares, spreads = float((noise**2).sum()), float(log_variances.sum())
@@ -308,10 +313,10 @@ def _density_of_draw(asked: Asked) -> Parts:
         Step("ln q(z|x) = \u2212 half of the sum of these three, in nats", value),
     )
     magnitude = (squares + float(np.abs(log_variances).sum()) + constant) / 2
-    return Parts(value, magnitude, steps=steps)
+    return Arithmetic(value, magnitude, steps=steps)
 
 
-def _mixture_density(asked: Asked) -> Parts:
+def _mixture_density(asked: Asked) -> Arithmetic:
     """Logarithm of the density of the draw under the prior of the class."""
     latent, means, log_variances, logits = (wide(each) for each in asked.taken)
     log_shares = logits[0] - _log_sum(logits[0])
@@ -333,7 +338,7 @@ def _mixture_density(asked: Asked) -> Parts:
     steps.append(Step("ln p(z|y) = ln of the sum of e to the power of these, in nats", value))
     best = order[0]
     magnitude = abs(log_shares[best]) + float(squares[best].sum() + np.abs(log_variances[0, best]).sum()) / 2
-    return Parts(value, float(magnitude) + constant / 2, steps=tuple(steps))
+    return Arithmetic(value, float(magnitude) + constant / 2, steps=tuple(steps))
 
 
 def _log_sum(powers: np.ndarray) -> float:
@@ -342,7 +347,7 @@ def _log_sum(powers: np.ndarray) -> float:
     return highest + math.log(float(np.exp(powers - highest).sum()))
 
 
-_BY_HAND: dict[str, Callable[[Asked], Parts]] = {
+_BY_HAND: dict[str, Callable[[Asked], Arithmetic]] = {
     "layer-norm": _layer_norm,
     "side-by-side": _concatenated,
     "embedding": _embedded,

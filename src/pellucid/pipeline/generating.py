@@ -38,7 +38,7 @@ from pellucid.pipeline.learners.time_limits import within_limit
 from pellucid.pipeline.results import Run
 from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.generated_sections import BESIDE_ADVERSARY, PLAIN
+from pellucid.reports.generated_sections import BRIEF_AUTOENCODER, PLAIN
 from pellucid.settings import ADVERSARIAL
 from pellucid.training.observers import read_snapshots
 
@@ -48,12 +48,7 @@ _DETECTOR_SECONDS = 4.0  # of its largest matrix, on one thread
 
 
 def make_generator(check: Check, context: RunContext) -> None:
-    """Plan, train and judge a generator, and write its results; `metrics.json` comes last.
-
-    Raises: `UsageError` if settings contradict the data or this machine, or time is too short;
-    `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came; `StorageError` if the
-    disk is full or not writable.
-    """
+    """Plan, train and judge a generator, and write its results; `metrics.json` comes last."""
     learner, material = network_of_run(context), context.dataset
     planned = learner.planned(material)
     context.journal.begin()  # nothing that may be refused comes after this
@@ -82,7 +77,7 @@ def make_generator(check: Check, context: RunContext) -> None:
 
 
 def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any] | None:
-    """Measures of the model's images beside others' and real ones; `None` where too few are held out."""
+    """Measures of the model's images, of others' and of real ones; `None` where too few are held out."""
     dataset = context.dataset
     if not can_be_measured(dataset):
         return None
@@ -91,9 +86,9 @@ def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any
     )
     makers: dict[str, Maker] = {name: model, PLAIN: plain}
     if isinstance(model, AdversarialModel):
-        beside = baseline_autoencoder(context.settings, dataset).fit(dataset)[0].model
-        assert isinstance(beside, Generator)
-        makers[BESIDE_ADVERSARY] = beside
+        other = baseline_autoencoder(context.settings, dataset).fit(dataset)[0].model
+        assert isinstance(other, Generator)
+        makers[BRIEF_AUTOENCODER] = other
     return measured(makers, dataset, context.settings)
 
 

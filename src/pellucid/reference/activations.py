@@ -1,7 +1,7 @@
 r"""Activation functions, value by value, and softmax, row by row.
 
 Each backward function multiplies the gradient of the result by the slope: $\bar x = \bar y \, f'(x)$.
-Softmax, $p_k = e^{z_k} / \sum_j e^{z_j}$, stands in `arithmetic/probabilities.py`, since scores need it, too.
+Softmax, $p_k = e^{z_k} / \sum_j e^{z_j}$, is in `arithmetic/probabilities.py`, since scores need it, too.
 """
 
 import math
@@ -132,10 +132,7 @@ def softplus(inputs: Values) -> Values:
 
 
 def softplus_backward(gradient: Values, inputs: Values) -> Values:
-    r"""Gradient of `softplus`: $\bar x = \bar y \, \sigma(x)$.
-
-    Source: the derivative of $y$.
-    """
+    r"""Gradient of `softplus`: $\bar x = \bar y \, \sigma(x)$."""
     of_inputs: np.ndarray = gradient * sigmoid(inputs)
     return of_inputs
 

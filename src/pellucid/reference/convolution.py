@@ -5,9 +5,9 @@ The patches of an image that a sliding window sees, and patches laid over one an
 $$P_{nirckl} = x_{n,\,i,\,rs + k - p,\,cs' + l - p'}$$
 
 for example $n$, channel $i$, row $r$ and column $c$ of the window's places, $k$ and $l$ inside the
-window, strides $s, s'$ and paddings $p, p'$ above and to the left; beyond the image's edge stand zeros.
+window, strides $s, s'$ and paddings $p, p'$ above and to the left; beyond the image's edge are zeros.
 Laying patches over one another is the transpose of this linear map: every pixel collects from all patches
-that it stands in.
+that it is in.
 
 Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", section 9.5, eq. 9.8.
 
@@ -26,7 +26,7 @@ $$\bar W_{oikl} = \sum_n \sum_r \sum_c \bar y_{norc} \, P_{nirckl}, \quad
 
 and $\bar x$ is $\bar P$ laid over one another.
 
-In groups, channels and filters are parted into as many equal runs, and each filter sees only the channels of
+In groups, channels and filters are split into as many equal runs, and each filter sees only the channels of
 its own run: $i$ then counts inside it. A depthwise convolution has as many groups as channels, so that each
 filter sees a single map.
 
@@ -145,7 +145,7 @@ def convolution(
     if groups == 1:
         sums: np.ndarray = np.einsum("oikl,nirckl->norc", weight, seen, optimize=True)
     else:
-        grouped = np.einsum("goikl,ngirckl->ngorc", _parted(weight, 0, groups), _parted(seen, 1, groups))
+        grouped = np.einsum("goikl,ngirckl->ngorc", _split(weight, 0, groups), _split(seen, 1, groups))
         sums = grouped.reshape(len(inputs), len(weight), *seen.shape[2:4])
     return sums if bias is None else sums + bias[:, None, None]
 
@@ -170,14 +170,14 @@ def convolution_backward(
         of_weight = np.einsum("norc,nirckl->oikl", gradient, seen, optimize=True)
         of_patches = np.einsum("norc,oikl->nirckl", gradient, weight, optimize=True)
     else:
-        above = _parted(gradient, 1, groups)
-        of_weight = np.einsum("ngorc,ngirckl->goikl", above, _parted(seen, 1, groups)).reshape(weight.shape)
-        of_patches = np.einsum("ngorc,goikl->ngirckl", above, _parted(weight, 0, groups)).reshape(seen.shape)
+        above = _split(gradient, 1, groups)
+        of_weight = np.einsum("ngorc,ngirckl->goikl", above, _split(seen, 1, groups)).reshape(weight.shape)
+        of_patches = np.einsum("ngorc,goikl->ngirckl", above, _split(weight, 0, groups)).reshape(seen.shape)
     of_inputs = overlaid(of_patches, (inputs.shape[2], inputs.shape[3]), stride, padding, padding_after)
     return of_inputs, of_weight, gradient.sum(axis=(0, 2, 3))
 
 
-def _parted(array: np.ndarray, axis: int, groups: int) -> np.ndarray:
+def _split(array: np.ndarray, axis: int, groups: int) -> np.ndarray:
     """Split an axis of channels or filters into groups and what is within one."""
     shape = array.shape
     return array.reshape(*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
@@ -219,10 +219,7 @@ def transposed_convolution_backward(
     padding: Pair = (0, 0),
     more: Pair = (0, 0),
 ) -> tuple[SmallMaps, TransposedKernels, Bias]:
-    r"""Gradients of `transposed_convolution`, as at the top of this file.
-
-    Source: the transpose of the formulas of `convolution`.
-    """
+    r"""Gradients of `transposed_convolution`, as at the top of this file."""
     rows, columns = inputs.shape[2], inputs.shape[3]
     seen = patches(gradient, _kernel(weight), stride, padding)[:, :, :rows, :columns]
     of_inputs = np.einsum("norckl,iokl->nirc", seen, weight, optimize=True)

@@ -58,9 +58,9 @@ def dense_backward(
 
 
 def dropout(inputs: Values, mask: Mask, *, probability: float) -> Values:
-    r"""Let the values of a mask stand: $y_j = m_j x_j / (1 - p)$.
+    r"""Keep the values of a mask: $y_j = m_j x_j / (1 - p)$.
 
-    `inputs`: $x$; `mask`: $m$, true where a value stands; `probability`: $p$, of falling, below 1.
+    `inputs`: $x$; `mask`: $m$, true where a value is kept; `probability`: $p$, of dropping it, below 1.
 
     Source: Srivastava et al. 2014, section 4.
     """
@@ -80,7 +80,8 @@ def draw_mask(
 ) -> Bool[np.ndarray, "..."]:
     r"""Draw the mask: $m_j \sim \mathrm{Bernoulli}(1 - p)$.
 
-    `shape`: of the mask; `probability`: $p$, of falling; `generator`: source of the draws; result: $m$.
+    `shape`: of the mask; `probability`: $p$, of dropping a value; `generator`: source of the draws; result:
+    $m$.
 
     Source: Srivastava et al. 2014, section 4.
     """

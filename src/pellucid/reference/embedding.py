@@ -7,16 +7,16 @@ $$y_{nti} = E_{vi} \quad \text{with } v = x_{nt}, \qquad
 
 for text $n$ and place $t$. It is a dense layer over one-hot inputs, without the multiplications by zero.
 Padding's vector is given no gradient and stays as it is. A layer that reads all places at once does not
-see their order; vectors $P$ of the places, added to those of the ids, tell it:
+see their order; vectors $P$ of the places, added to those of the ids, encode it:
 
 $$y_{nti} = x_{nti} + P_{ti}, \qquad \bar P_{ti} = \sum_n \bar y_{nti}$$
 
 Source: Bengio, Ducharme, Vincent and Jauvin 2003, "A neural probabilistic language model", JMLR 3,
 section 2; Devlin, Chang, Lee and Toutanova 2018, arXiv:1810.04805, section 3, for the places.
 
-A weighed sum of the vectors of a text's n-grams: TF-IDF as a layer.
+A weighted sum of the vectors of a text's n-grams: TF-IDF as a layer.
 
-With $n_t$ how often id $t$ stands in the text, $d_t$ in how many of the $N$ training texts, and groups $g$
+With $n_t$ how often id $t$ is in the text, $d_t$ in how many of the $N$ training texts, and groups $g$
 of ids (words, pairs of words):
 
 $$r_t = 1 + \ln \frac{1 + N}{1 + d_t}, \quad w_t = (1 + \ln n_t) \, r_t, \quad
@@ -25,7 +25,7 @@ $$r_t = 1 + \ln \frac{1 + N}{1 + d_t}, \quad w_t = (1 + \ln n_t) \, r_t, \quad
 
 $$a_1 = 1, \quad a_g = \min\Bigl(1, \frac{1}{2} \sqrt{|g| / |g_1|}\Bigr)$$
 
-An id that is not in the text has $A_t = 0$, and so have padding and unknown, which stand in no group.
+An id that is not in the text has $A_t = 0$, and so have padding and unknown, which are in no group.
 
 Source: Salton and Buckley 1988, "Term-weighting approaches in automatic text retrieval", Information
 Processing & Management 24(5), table 1.
@@ -59,7 +59,7 @@ def embedding(tokens: Tokens, weight: Table) -> Vectors:
 
 
 def embedding_backward(gradient: Vectors, tokens: Tokens, weight: Table) -> tuple[None, Table]:
-    r"""Gradient of `embedding`: an id's vector collects from all places where the id stands."""
+    r"""Gradient of `embedding`: an id's vector collects from all places of the id."""
     of_weight = np.zeros(weight.shape, gradient.dtype)
     for n, t in np.ndindex(tokens.shape):
         if tokens[n, t] != 0:
@@ -150,8 +150,6 @@ def embedding_bag_backward(
     r"""Gradients of `embedding_bag`, those of a dense layer with inputs $A$.
 
     $$\bar E_{to} = \sum_n A_{nt} \bar y_{no}, \quad \bar b_o = \sum_n \bar y_{no}$$
-
-    Source: the gradient of a dense layer; see `dense.py`.
     """
     of_weight = np.einsum("nt,no->to", factors(tokens, rarity, groups=groups), gradient)
     return None, of_weight, gradient.sum(axis=0), None

@@ -1,6 +1,6 @@
 r"""Layers that join paths, change shapes or the order of a text.
 
-Layers that join paths and change shapes: add a shortcut, stand side by side, flatten and back, a part.
+Layers that join paths and change shapes: add a shortcut, concatenate, flatten and back, take a part.
 
 $$\text{add: } y = x + h, \qquad \text{side by side: } y = (x_1, \dots, x_m), \qquad
   \text{flatten: } y_{n,\,(iR + r)C + c} = x_{nirc}$$
@@ -53,7 +53,7 @@ def add_backward(gradient: Values, inputs: Values, shortcut: Values) -> tuple[Va
 
 
 def side_by_side(*parts: Part) -> Joined:
-    r"""Put the channels of several arrays beside one another: $y = (x_1, \dots, x_m)$.
+    r"""Concatenate the channels of several arrays: $y = (x_1, \dots, x_m)$.
 
     `*parts`: $x_1, \dots, x_m$, channels last.
     """

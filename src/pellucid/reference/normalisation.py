@@ -19,7 +19,7 @@ With the $m$ numbers $x_1, \dots, x_m$ of one vector:
 $$\mu = \frac{1}{m} \sum_i x_i, \quad \sigma^2 = \frac{1}{m} \sum_i (x_i - \mu)^2, \quad
   \hat x_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \epsilon}}, \quad y_i = \gamma_i \hat x_i + \beta_i$$
 
-Unlike batch normalisation it looks at one vector alone, so that training and answering compute the same.
+Unlike batch normalisation it depends on one vector alone, so that training and answering compute the same.
 
 Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450, eq. 3 and 4.
 
@@ -82,8 +82,8 @@ def batch_norm_backward(
     Source: Ioffe and Szegedy 2015, section 3.
     """
     axes, m = _all_but_channels(inputs), inputs.size // inputs.shape[1]
-    mean, variance = (_beside(each, inputs) for each in batch_statistics(inputs))
-    of_normalised = gradient * _beside(scale, inputs)
+    mean, variance = (_by_channel(each, inputs) for each in batch_statistics(inputs))
+    of_normalised = gradient * _by_channel(scale, inputs)
     of_variance = -0.5 * (variance + epsilon) ** -1.5
     of_variance = of_variance * (of_normalised * (inputs - mean)).sum(axis=axes, keepdims=True)
     of_mean = -((variance + epsilon) ** -0.5) * of_normalised.sum(axis=axes, keepdims=True)
@@ -109,8 +109,8 @@ def fixed_norm(
 
     Source: Ioffe and Szegedy 2015, algorithm 2, step 11.
     """
-    normalised = (inputs - _beside(mean, inputs)) / np.sqrt(_beside(variance, inputs) + epsilon)
-    outputs: np.ndarray = _beside(scale, inputs) * normalised + _beside(shift, inputs)
+    normalised = (inputs - _by_channel(mean, inputs)) / np.sqrt(_by_channel(variance, inputs) + epsilon)
+    outputs: np.ndarray = _by_channel(scale, inputs) * normalised + _by_channel(shift, inputs)
     return outputs
 
 
@@ -130,9 +130,9 @@ def fixed_norm_backward(
       \bar \gamma = \sum_j \bar y_j \hat x_j, \quad \bar \beta = \sum_j \bar y_j$$
     """
     axes = _all_but_channels(inputs)
-    deviation = np.sqrt(_beside(variance, inputs) + epsilon)
-    normalised = (inputs - _beside(mean, inputs)) / deviation
-    of_inputs = gradient * _beside(scale, inputs) / deviation
+    deviation = np.sqrt(_by_channel(variance, inputs) + epsilon)
+    normalised = (inputs - _by_channel(mean, inputs)) / deviation
+    of_inputs = gradient * _by_channel(scale, inputs) / deviation
     return of_inputs, (gradient * normalised).sum(axis=axes), gradient.sum(axis=axes), None, None
 
 
@@ -169,8 +169,8 @@ def _all_but_channels(inputs: np.ndarray) -> tuple[int, ...]:
     return (0, *range(2, inputs.ndim))
 
 
-def _beside(of_channel: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """One number per channel, in a shape that stands beside the inputs."""
+def _by_channel(of_channel: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """One number per channel, in a shape that broadcasts with the inputs."""
     return of_channel.reshape(1, -1, *[1] * (inputs.ndim - 2))
 
 
@@ -203,8 +203,6 @@ def layer_norm_backward(
     $$\bar \gamma_i = \sum_t \bar y_{ti} \hat x_{ti}, \quad \bar \beta_i = \sum_t \bar y_{ti}$$
 
     The sums over $t$ are those over all vectors.
-
-    Source: the chain rule through Ba et al. 2016, eq. 3 and 4.
     """
     values, deviation = normalised(inputs, epsilon)
     of_normalised = gradient * scale

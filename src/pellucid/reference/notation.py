@@ -1,6 +1,6 @@
 r"""Index notation: one line that is a layer, and what follows from it.
 
-A line names every number of a result and says what it is the sum of, as in
+A line names every number of a result and what it is the sum of, as in
 
     y[o,r,c] = W[o,i,k,l] * x[i,S*r+k-P,s*c+l-p] + b[o]
 

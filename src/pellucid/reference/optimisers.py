@@ -53,7 +53,7 @@ def momentum(weight: Values, gradient: Values, memory: Memory, numbers: Numbers)
 
     Source: Polyak 1964, "Some methods of speeding up the convergence of iteration methods"; Sutskever,
         Martens, Dahl and Hinton 2013, "On the importance of initialization and momentum", ICML, eq. 1
-        and 2, where $\eta$ stands inside $v$.
+        and 2, where $\eta$ is inside $v$.
     """
     g = gradient + numbers.weight_decay * weight
     v = numbers.momentum * memory.first + g

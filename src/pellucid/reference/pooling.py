@@ -18,7 +18,7 @@ recognition", section II.B, for average; Lin, Chen and Yan 2013, arXiv:1312.4400
 
 Pooling over the places of a text, padding left out.
 
-With $T_n$ the places of text $n$ where ids stand:
+With $T_n$ the places of text $n$ without padding:
 
 $$\text{max: } y_{ni} = \max_{t \in T_n} x_{nti}, \qquad
   \text{average: } y_{ni} = \frac{1}{|T_n|} \sum_{t \in T_n} x_{nti}$$

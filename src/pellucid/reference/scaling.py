@@ -67,7 +67,7 @@ def mean_and_deviation(inputs: Inputs) -> tuple[Channels, Channels]:
 
     $$\mu = \frac{1}{m} \sum_j x_j, \quad \sigma = \sqrt{\frac{1}{m} \sum_j (x_j - \mu)^2}$$
 
-    Where $\sigma$ is less than single precision can tell beside $\mu$, it is 1: a constant becomes 0.
+    Where $\sigma$ is less than single precision resolves at $\mu$, it is 1: a constant becomes 0.
 
     Both have a length of 1 for rows and for columns.
 

@@ -24,7 +24,7 @@ _WRITTEN = {
     "all-minilm-l6-v2": "all-MiniLM-L6-v2",
     "glove-6b-50d": "GloVe 6B",
 }
-# Share of the rarer of two classes up to which scores of rankings are shown beside the others.
+# Share of the rarer of two classes up to which scores of rankings are shown too.
 IMBALANCED = 0.2
 
 
@@ -119,7 +119,7 @@ class Pairing:
     """Two models compared on the same test examples.
 
     `difference`: score of the first minus score of the second; `bar`: the same on the list's common scale,
-    zero marked; `None` where it lies off the scale; `p_value`: adjusted for the number of pairs; `verdict`:
+    zero marked, `None` where it lies off the scale; `p_value`: adjusted for the number of pairs; `verdict`:
     in words; `word`: `better`, `worse` or `inconclusive`, of the first.
     """
 

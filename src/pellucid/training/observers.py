@@ -26,10 +26,16 @@ from pellucid.training.state import State, save_checkpoint
 
 @contextlib.contextmanager
 def signals_to(receive: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Give Ctrl-C and SIGTERM to a signal handler for a while, where this is the main thread."""
+    """Give Ctrl-C, SIGTERM and SIGHUP to a signal handler for a while, where this is the main thread.
+
+    A SIGHUP that is ignored stays so: `nohup` asks for that.
+    """
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
     former: dict[signal.Signals, Any] = {}
     try:
-        for each in (signal.SIGINT, signal.SIGTERM):
+        for each in signals:
             former[each] = signal.signal(each, receive)
     except ValueError:  # only the main thread may; elsewhere the caller's handlers stay
         former.clear()
@@ -105,7 +111,7 @@ class HistoryFile(Observer):
 
 
 class StopOnSignal(Observer):
-    """End of training after the step under way when Ctrl-C or SIGTERM comes, checkpoint first.
+    """End of training after the step under way when Ctrl-C, SIGTERM or SIGHUP comes, checkpoint first.
 
     A second Ctrl-C stops at once.
     """
@@ -131,7 +137,7 @@ class StopOnSignal(Observer):
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the two signals over for a while, where this is the main thread."""
+        """Take the signals over for a while, where this is the main thread."""
         with signals_to(self._receive):
             yield
 

@@ -99,10 +99,7 @@ def mix(batch: Batch, probability: float, generator: np.random.Generator) -> Flo
 def _rectangles(
     batch: Batch, generator: np.random.Generator, largest: float, longest: float
 ) -> Callable[[int], tuple[slice, slice]]:
-    """Draw a rectangle of each image: its rows and columns by the image's index.
-
-    Of 2 % to `largest` of the area, and sides that differ up to `longest` times.
-    """
+    """Draw rectangles of 2 % of the area or more, each by its image's index, as rows and columns."""
     count, height, width, _ = batch.shape
     area = generator.uniform(0.02, largest, count) * height * width
     aspect = np.exp(generator.uniform(-np.log(longest), np.log(longest), count))
@@ -291,11 +288,7 @@ def probe_variations(
     shift: int,
     generator: np.random.Generator,
 ) -> tuple[VariationProbe, VariationProbe]:
-    """Ask the training data whether mirroring keeps the number, and whether shifting does.
-
-    `indices` are the training split, two images at least; `shift` is the largest one, in pixels; `generator`
-    draws the images that are asked, and the shifts.
-    """
+    """Ask some training images whether mirroring keeps the number, and whether shifting does."""
     chosen = np.sort(generator.permutation(indices)[:_EXAMPLES])
     labels = numbers[chosen]
 

@@ -55,7 +55,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """Decoded images as they lie in the cache."""
 
     pixels: np.ndarray  # memory-mapped, read-only
@@ -91,7 +91,7 @@ def decode_all(
         gathered = _gathered(plan, (lambda _: None) if is_ready else parts.append, progress)
         pixels = given.view() if is_ready else np.concatenate(parts)
         pixels.flags.writeable = False
-        entry = Entry(pixels, plan.preprocessing, *gathered)
+        entry = CacheEntry(pixels, plan.preprocessing, *gathered)
     else:
         root = cache_folder()
         is_lasting = all(path.container.path for path in listing.paths or () if isinstance(path, Stored))
@@ -245,7 +245,7 @@ def clear_leftovers(home: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def open_entry(home: Path, count: int) -> Entry | None:
+def open_entry(home: Path, count: int) -> CacheEntry | None:
     """Open an entry of `count` images and check it; `None` when there is none or it is damaged."""
     data = home / "data"
     try:
@@ -269,7 +269,7 @@ def open_entry(home: Path, count: int) -> Entry | None:
     except (OSError, ValueError, LookupError, TypeError):
         return None
     reasons, notes = dict(document["reasons"]), dict(document["notes"])
-    return Entry(pixels, preprocessing, columns, document["mode_names"], reasons, notes)
+    return CacheEntry(pixels, preprocessing, columns, document["mode_names"], reasons, notes)
 
 
 def cache_folder() -> Path:
@@ -296,7 +296,7 @@ def cache_limit() -> int:
 
 def _open_or_write(
     root: Path, listing: Listing, settings: Settings, progress: Progress | None, fixed: Preprocessing | None
-) -> Entry:
+) -> CacheEntry:
     """Find the entry, or make it while no other process does."""
     home = root / _key(listing, settings, fixed)
     entry = open_entry(home, len(listing))

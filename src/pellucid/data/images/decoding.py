@@ -25,7 +25,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -172,19 +172,7 @@ class Decoded(NamedTuple):
     taken: Taken = UNKNOWN  # when and by which camera it was taken
 
 
-@overload
-def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decoded: ...
-
-
-@overload
-def decode_content(
-    content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Found]
-) -> Found: ...
-
-
-def decode_content(
-    content: bytes, size: tuple[int, int] | None = None, then: Callable[[Decoded], Any] = lambda image: image
-) -> Any:
+def decode_content(content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Found]) -> Found:
     """Decode one image from the bytes of its file, within `quiet_pillow()`.
 
     `size` is the height and width it will be fitted to; it lets large JPEGs be decoded at a fraction of their
@@ -198,7 +186,8 @@ def decode_content(
         return _decode_in_subprocess(room, content, size, then)
     try:
         with _open(io.BytesIO(content), content[:2]) as image:
-            mode, warning, own_size = _mode_name(image), _frames_warning(image), upright_size(image)
+            mode = _MODE_NAMES.get(image.mode, image.mode)
+            warning, own_size = _frames_warning(image), upright_size(image)
             if image.format in _JPEGS:
                 _require_few_scans(content)
                 if size is not None and image.width * image.height >= DRAFT_FROM:
@@ -221,8 +210,8 @@ def decode_content(
 
 
 def _decode_in_subprocess(
-    room: Room, content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Any]
-) -> Any:
+    room: Room, content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Found]
+) -> Found:
     """Bytes go to a child process, pixels come back; its share of the memory is held meanwhile."""
     with contextlib.ExitStack() as held:
         with room.child() as child:
@@ -262,10 +251,7 @@ def read_content(source: Path | bytes) -> bytes:
 
 
 def header_of(source: Path | bytes) -> tuple[int, int, str]:
-    """Height and width of the upright image, and its kind as in `Decoded.mode`, pixels not decoded.
-
-    Of a file no more is read than its format needs: of a JPEG what comes before the pixels.
-    """
+    """Height, width and kind of the upright image, of a file by what comes before its pixels."""
     room = current()
     if room is not None:
         content = read_content(source)
@@ -283,7 +269,7 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
             raise _unreadable(error) from error
         try:
             with _open(file, _not_empty(start)[:2]) as image:
-                return (*upright_size(image), _mode_name(image))
+                return (*upright_size(image), _MODE_NAMES.get(image.mode, image.mode))
         except DataError:
             raise
         except Exception as error:  # Pillow's decoders raise almost any type on damaged bytes
@@ -327,10 +313,6 @@ def _formats() -> tuple[str, ...]:
     """Those of `FORMATS` that this build of Pillow has (AVIF came with 11.3)."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-def _mode_name(image: Image.Image) -> str:
-    return _MODE_NAMES.get(image.mode, image.mode)
 
 
 # The head of a scan of a JPEG: its marker, its length and the number of its components.

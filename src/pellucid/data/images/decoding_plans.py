@@ -80,10 +80,7 @@ class Plan:
 
 
 def plan_files(paths: Sequence[File], settings: Settings, fixed: Preprocessing | None = None) -> Plan:
-    """Read the header of every file, decide the size, and prepare to decode.
-
-    With `fixed`, the size and channels to fit them to, no header is read.
-    """
+    """Read the header of every file, unless size and channels are `fixed`, and prepare to decode."""
     if fixed is None:
         headers = [each for chunk in _in_threads(_headers, _chunks(paths), settings) for each in chunk]
         size = training_size(np.array([each[:2] for each in headers], np.int32).reshape(-1, 2), settings)
@@ -173,11 +170,7 @@ def plan_arrays(
     settings: Settings,
     fixed: Preprocessing | None = None,
 ) -> Plan:
-    """Decide size and range for images in an array.
-
-    The range of values is taken from training images alone. `fixed` is the size, channels and range to fit
-    them to; by default rules decide.
-    """
+    """Decide size and range for images in an array by training images, unless they are `fixed`."""
     if fixed is None:
         size = training_size(np.array([pixels.shape[1:3]], np.int32), settings)
         is_training = np.array([split not in (VALIDATION, TEST) for split in splits], bool)

@@ -46,7 +46,7 @@ def taken_of(image: Image.Image) -> Taken:
         return UNKNOWN
     if milliseconds <= 0:
         return UNKNOWN
-    # Below 2**63, so that it stands in the same array as the time.
+    # Below 2**63, so that it fits into the array of the time.
     return Taken(milliseconds, int.from_bytes(hashlib.blake2b(camera, digest_size=8).digest()) >> 1)
 
 
@@ -178,10 +178,7 @@ def largest_side(settings: Settings) -> int:
 
 
 def inner_size(own: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    """Size of an image once it is fitted inside another with its aspect kept.
-
-    Sizes are height and width; the result is at least 1 and at most `size`.
-    """
+    """Height and width, at least 1, of an image once it is fitted inside another with its aspect kept."""
     scale = min(size[0] / own[0], size[1] / own[1])
     height, width = (min(most, max(1, round(side * scale))) for side, most in zip(own, size, strict=True))
     return height, width

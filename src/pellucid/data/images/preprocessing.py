@@ -137,10 +137,7 @@ def value_range(
 
 
 def scale_values(pixels: Shaped[np.ndarray, "..."], low: float, high: float) -> UInt8[np.ndarray, "..."]:
-    """Scale values so that low becomes 0 and high 255; 8-bit values stay as they are.
-
-    Values are finite; what is below `low` or above `high` is cut. An 8-bit array comes back as the very same.
-    """
+    """Scale finite values so that low becomes 0 and high 255, cut there; 8-bit values stay as they are."""
     if pixels.dtype == np.uint8:
         return pixels
     if high <= low:
@@ -175,10 +172,7 @@ _GREY_WEIGHTS = np.array([299.0, 587.0, 114.0])  # ITU-R 601, in thousandths
 
 
 def image_digest(pixels: UInt8[np.ndarray, "height width channels"]) -> bytes:
-    """Fingerprint of a decoded image at its own size: BLAKE2b, 16 bytes, over shape and pixels.
-
-    A colour image whose three channels are equal counts as grey.
-    """
+    """Fingerprint, 16 bytes, of a decoded image; one whose three channels are equal counts as grey."""
     if pixels.shape[2] == 3:
         red = pixels[:, :, 0]
         if np.array_equal(red, pixels[:, :, 1]) and np.array_equal(red, pixels[:, :, 2]):

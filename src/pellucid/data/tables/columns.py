@@ -13,20 +13,20 @@ The labels, where only one column can hold them:
 2. A column of a usual name; or the only one left, empty ones not counted.
 3. Otherwise the only one that can hold labels: values that differ in every row are names of rows, long ones
    and nearly all different ones of several words are texts, what is mostly empty is something else, and a
-   column such as `user_id` tells which examples belong together. Where two can, none is chosen.
+   column such as `user_id` names groups of examples. Where two can, none is chosen.
 """
 
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from pellucid.data.data_files import TEXT_SUFFIX, ends_like_image
 from pellucid.data.labels import read_number
-from pellucid.data.tables.table import Table, inputs_of
+from pellucid.data.tables.table import Table
 from pellucid.data.wording import quoted, some, visible
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings, likely_meant
@@ -49,7 +49,7 @@ LABEL_NAMES = ("label", "class", "category", "target", "y", "labels", "species")
 # Columns that are used without being asked for.
 SPLIT_NAME, GROUP_NAME = "split", "group"
 
-# Names of columns that tell which examples belong together, the narrowest first; in small letters, without
+# Names of columns that group examples which belong together, the narrowest first; in small letters, without
 # signs.
 SOURCE_NAMES = (
     # One talk: its parts answer and quote one another.
@@ -75,7 +75,7 @@ def is_usual(name: str) -> bool:
 
 
 def names_source(name: str) -> bool:
-    """Detect a column that tells which examples belong together by its name: `user_id`, `tweet.user.id`."""
+    """Detect a column that groups related examples by its name: `user_id`, `tweet.user.id`."""
     return _source(name) in SOURCE_NAMES
 
 
@@ -161,22 +161,24 @@ _NEARLY_AS_LONG = 2 / 3
 _FEWEST_TO_COMPARE = 20  # texts from which on repetition counts
 
 
-def why_input(table: Table, holds: str, name: str, settings: Settings) -> str:
-    """Reason for a column of texts that neither the user nor its name decided; empty elsewhere."""
-    if settings.input_column is not None or holds != TEXTS or len(table.names) == 1:
-        return ""
-    if name == table.marked.get("input"):
-        return "marked so in the file"
-    return "" if name.lower() in TEXT_NAMES else "the longest texts"
+class ChosenInput(NamedTuple):
+    """The column of the inputs."""
+
+    holds: str  # `IMAGES`, `TEXTS` or `TEXT_FILES`
+    name: str  # as it was asked for
+    parts: tuple[str, ...]  # the columns whose texts are joined, or the one
+    why: str = ""  # reason where neither the user nor the name decided
+
+    def clause(self, hint: str = "") -> str:
+        """The choice, for people; `hint` follows the reason, if there is one."""
+        if len(self.parts) > 1:
+            return f"{self.holds} joined from columns {' and '.join(map(quoted, self.parts))}"
+        why = f" ({self.why}{hint})" if self.why else ""
+        return f"{self.holds} from column {quoted(self.name)}{why}"
 
 
-def because(reason: str) -> str:
-    """A reason in brackets; nothing without one."""
-    return f" ({reason})" if reason else ""
-
-
-def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, str]:
-    """Choose the column of the inputs, by `input_column` and `task` of the settings: its kind, and its name.
+def choose_input(table: Table, folder: Path, settings: Settings) -> ChosenInput:
+    """Choose the column of the inputs, by `input_column` and `task` of the settings.
 
     Raises: `DataError` if the column asked for is not there, or none can be chosen.
     """
@@ -184,7 +186,7 @@ def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, s
     if asked is not None and len(joined_names(table.names, asked)) > 1:
         if settings.task == "image":
             raise UsageError(f"--input-column {asked}: images are not joined; name one column")
-        return TEXTS, asked
+        return ChosenInput(TEXTS, asked, joined_names(table.names, asked))
     usual = [name for name in table.names if name.lower() in IMAGE_NAMES]
     if settings.task == "image":
         found = [asked] if asked else _image_columns(table, folder) or usual
@@ -193,7 +195,7 @@ def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, s
                 f"{table.place}: no column holds paths of images; columns are {_listed(table)}; "
                 "name one with --input-column"
             )
-        return IMAGES, found[0]
+        return ChosenInput(IMAGES, found[0], (found[0],))
     if settings.task == "auto":
         if asked is not None:
             found = [asked] if _names_images(table, asked, folder) else []
@@ -202,9 +204,15 @@ def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, s
             if not found and not any(name.lower() in TEXT_NAMES for name in table.names):
                 found = [name for name in usual if _names_images(table, name, folder)]
         if found:
-            return IMAGES, found[0]
+            return ChosenInput(IMAGES, found[0], (found[0],))
     name = asked or _text_column(table, settings)
-    return (TEXT_FILES if _share(table, name, _ends_like_text) > 0.5 else TEXTS), name
+    if _share(table, name, _ends_like_text) > 0.5:
+        return ChosenInput(TEXT_FILES, name, (name,))
+    is_marked = name == table.marked.get("input")
+    why = "marked so in the file" if is_marked else "the longest texts"
+    is_usual = name.lower() in TEXT_NAMES and not is_marked
+    is_clear = asked is not None or is_usual or len(table.names) == 1
+    return ChosenInput(TEXTS, name, (name,), "" if is_clear else why)
 
 
 def _image_columns(table: Table, folder: Path) -> list[str]:
@@ -371,47 +379,34 @@ def _can_be_labels(values: Sequence[object]) -> bool:
 class Columns:
     """The columns that are read."""
 
-    holds: str  # what the inputs are: `IMAGES`, `TEXTS` or `TEXT_FILES`
-    input: str  # of the images or texts; several names, comma-separated, of texts that are joined
+    input: ChosenInput
     label: str
     split: str | None
     group: str | None
-    sources: tuple[str, ...] = ()  # those that tell which examples belong together
+    sources: tuple[str, ...] = ()  # those that group related examples
     time: str | None = None
     slice: str | None = None  # by whose values scores are reported separately
-    joined: tuple[str, ...] = ()  # whose texts are joined; none where one column holds the inputs
-    # reasons of inputs and labels that neither the user nor a name decided, with the flag that names another
-    why_input: str = ""
-    why_label: str = ""
+    why_label: str = ""  # reason where neither the user nor the name decided
     left_out: str = ""  # end of the sentence: what else is in a table without names of columns
 
     @property
     def names(self) -> Sequence[str]:
         """The columns, each once."""
-        chosen = (*self.parts, self.label, self.split, self.group, *self.sources, self.time, self.slice)
+        chosen = (*self.input.parts, self.label, self.split, self.group, *self.sources, self.time, self.slice)
         return list(dict.fromkeys(name for name in chosen if name is not None))
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """The columns that an input is made of."""
-        return self.joined or (self.input,)
-
-    def inputs(self, columns: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
-        """Inputs of some rows: values of a column, or of several that are joined."""
-        return inputs_of(columns, self.parts)
+    def joined(self) -> tuple[str, ...]:
+        """The columns whose texts are joined; none where one column holds the inputs."""
+        return self.input.parts if len(self.input.parts) > 1 else ()
 
     def sentence(self) -> str:
         """The choice, for people."""
-        chosen = [
-            (self.holds, None if self.joined else self.input, self.why_input),
-            ("labels", self.label, self.why_label), ("splits", self.split, ""), ("groups", self.group, ""),
-            ("times", self.time, ""), ("slices", self.slice, ""),
-        ]  # fmt: skip
-        clauses = [
-            f"{use} from column {quoted(name)}{because(why)}" for use, name, why in chosen if name is not None
-        ]
-        if self.joined:
-            clauses.insert(0, f"{self.holds} joined from columns {' and '.join(map(quoted, self.joined))}")
+        clauses = [self.input.clause("; --input-column names another")]
+        why = f" ({self.why_label}; --label-column names another)" if self.why_label else ""
+        uses = {"splits": self.split, "groups": self.group, "times": self.time, "slices": self.slice}
+        clauses.append(f"labels from column {quoted(self.label)}{why}")
+        clauses += [f"{use} from column {quoted(name)}" for use, name in uses.items() if name is not None]
         if self.sources:
             first = quoted(min(self.sources, key=place_of_source))
             flag = f"--group-column {first} keeps each in one split"
@@ -425,9 +420,8 @@ def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
     Raises: `DataError` if a column asked for is not there, or one cannot be chosen; `UsageError` if one asked
     for holds something else.
     """
-    holds, name = choose_input(table, folder, settings)
-    parts = joined_names(table.names, name)
-    reason = why_input(table, holds, name, settings)
+    chosen = choose_input(table, folder, settings)
+    holds, name, parts, _ = chosen
     label, why_label = _choose_label(table, parts, settings)
     split = _named_column(table, settings.split_column, "--split-column", SPLIT_NAME)
     group = _named_column(table, settings.group_column, "--group-column", GROUP_NAME)
@@ -446,17 +440,14 @@ def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
         taken = (*parts, label, split, group)
         sources = tuple(name for name in table.names if name not in taken and names_source(name))
     return Columns(
-        holds=holds,
-        input=name,
+        input=chosen,
         label=label,
         split=split,
         group=group,
         sources=sources,
         time=time,
         slice=slices,
-        joined=parts if len(parts) > 1 else (),
-        why_input=reason and f"{reason}; --input-column names another",
-        why_label=why_label and f"{why_label}; --label-column names another",
+        why_label=why_label,
         left_out=_left_out(table, holds, parts, {label, split, group, time, slices}),
     )
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pellucid import cores
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset, folds, prepare
 from pellucid.data.reading.dispatch import require_existing
@@ -47,7 +48,7 @@ from pellucid.pipeline.run.journal import Journal, RunFolder, command_line, requ
 from pellucid.pipeline.run.stages import Stages, counting, interruptible
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
 from pellucid.settings import CLASSICAL, Settings
-from pellucid.training.hardware import choose_device, choose_precision, choose_threads, sharing
+from pellucid.training.hardware import choose_device, choose_precision
 
 SEEDS, FOLDS = 3, 3
 MOST_SEEDS = 100
@@ -75,9 +76,6 @@ def fitted_on_folds(settings: Settings, parts: Sequence[Dataset], kept: Path | N
     """Train the model of some settings on each fold's training examples and score it on its test examples.
 
     The arrays of each outcome are `scores/NAME`; `kept` is that of `cross_fit`.
-
-    Raises: `UsageError` if settings contradict the data, the model or each other; `DivergedError` if the loss
-    stopped being finite.
     """
 
     def fit(material: Dataset) -> Sequence[Candidate]:
@@ -228,10 +226,7 @@ def _design(
     given: Mapping[str, Any],
     journal: Journal,
 ) -> Design:
-    """Design of the comparison: as given, or as in the comparison being resumed.
-
-    Raises: `UsageError` if what is given differs from the comparison being resumed, or there is none.
-    """
+    """Design of the comparison: as given, or as in the comparison being resumed."""
     if journal.is_resumed and "design" not in journal:
         raise UsageError(f"{run}: holds a run of train, not of compare; choose another --out, or --overwrite")
     asked = {name.replace("-", "_"): list(values) for name, values in vary.items()}
@@ -256,8 +251,7 @@ def _design(
 def machine_for(settings: Settings) -> dict[str, Any]:
     """Threads, device and precision on this machine, for a resumed comparison to keep."""
     device = choose_device(settings)
-    with sharing(settings):
-        threads = choose_threads(settings)
+    threads = settings.threads or cores.asked() or cores.free()
     return {"threads": threads, "device": device, "precision": choose_precision(settings, device)}
 
 

@@ -26,7 +26,7 @@ IDENTICAL = "the same in every training"
 ALIKE = "no difference that matters"
 UNDECIDED = "too few trainings to tell"
 
-# Words about the best contender beside others, by finding.
+# Words about the best contender and the others, by finding.
 _AGAINST = {
     BETTER: "better beyond chance than {}",
     IDENTICAL: "the same in every training as {}",

@@ -11,9 +11,8 @@ from pellucid.data import Dataset
 from pellucid.data.listing import TEST
 from pellucid.data.wording import quoted
 from pellucid.evaluation import Slices, holm, score_slices
-from pellucid.evaluation.comparisons import LEVEL, mcnemar
-from pellucid.evaluation.exchange_tests import flip_p_values, splits_p_value
-from pellucid.evaluation.model_comparison import ADDED
+from pellucid.evaluation.comparisons import LEVEL, flip_p_values, mcnemar, splits_p_value
+from pellucid.evaluation.recommendation import ADDED
 from pellucid.pipeline.judging.testing import Tested, groups_of_test
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.reports.formatting import interval, read_score, scored
@@ -75,6 +74,8 @@ def disagreement(
 
 def _reason(dataset: Dataset, settings: Mapping[str, Any], *, is_worse: bool) -> str:
     """What may make the splits differ, by who made them, and what to go by."""
+    drawn = "Both were drawn at random from the same data, so it is groups that no column names"
+    why, remedy = f"{drawn}, or that validation judged a model that had learned from fewer examples", ""
     if TEST in dataset.given_splits:
         why = (
             "The test came with the data: it may be of another source, other groups (people, devices, "
@@ -89,14 +90,8 @@ def _reason(dataset: Dataset, settings: Mapping[str, Any], *, is_worse: bool) ->
         remedy = "train on more groups"
     elif is_worse:
         why = (
-            "Both were drawn at random from the same data, so it is groups that no column names (people, "
-            "devices, places), or the choice of model and epoch by validation, which flatters its score"
-        )
-        remedy = "name groups by --group-column"
-    else:
-        why = (
-            "Both were drawn at random from the same data, so it is groups that no column names, or that "
-            "validation judged a model that had learned from fewer examples"
+            f"{drawn} (people, devices, places), or the choice of model and epoch by validation, which "
+            "flatters its score"
         )
         remedy = "name groups by --group-column"
     return f"{why}. Go by the test score" + (f"; {remedy}." if is_worse else ".")

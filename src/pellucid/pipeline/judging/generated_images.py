@@ -119,8 +119,6 @@ def measured(makers: Mapping[str, Maker], dataset: Dataset, settings: Settings) 
     """Measures of every maker, and of real images, by name, and what they were taken with.
 
     The form of `generators` in `metrics.json`; `None` where too few images are held out.
-
-    Raises: `DivergedError` if the loss of a judging classifier stopped being finite.
     """
     if not can_be_measured(dataset):
         return None
@@ -295,14 +293,14 @@ _PAIRS, _WALKS, _STEPS, _POINTS = 16, 4, 8, 1_000
 
 
 def generated_facts(model: Generator, dataset: Dataset, seed: int) -> GeneratedFacts:
-    """Samples of every class, each beside its neighbour in training, and what else such a model can show."""
+    """Samples of every class, each with its neighbour in training, and what else such a model can show."""
     inputs = np.asarray(dataset.inputs)
     # Images of every class, as `pellucid generate` makes them with the seed of the run.
     names = model.classes or ("",)
     labels = model.turns(len(names) * _PER_CLASS if model.classes else _WITHOUT_CLASSES)
     images = model.sample(labels, seed)
     samples = {names[code]: list(images[labels == code]) for code in range(min(len(names), _MOST_CLASSES))}
-    # Samples beside the training image that is nearest to each.
+    # Samples, each with the training image that is nearest to each.
     turns = model.turns(_NEAREST)
     made = model.sample(turns, seed)
     train = dataset.train[:: -(-len(dataset.train) // _MOST_SEARCHED)]

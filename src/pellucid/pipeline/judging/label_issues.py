@@ -39,7 +39,7 @@ _WIDEST = 3_000
 # Judges that are quick, and whose probabilities are nearer to the truth than those of others as accurate
 # (docs/statistics.md). One learns where classes divide, the other where their means lie, so that they err on
 # other examples. The set-up of the first is chosen by accuracy: log loss prefers penalties that fit errors.
-LEARNER, BESIDE = "logistic-regression", "linear-discriminant"
+LEARNER, SECOND = "logistic-regression", "linear-discriminant"
 
 # Of images that no backbone has seen.
 _FEATURES = "hog"
@@ -61,13 +61,13 @@ class Judge(NamedTuple):
     # times that models of the same kind were trained for it, on parts of the examples; 0 where it was
     # trained once, on others
     folds: int = 0
-    beside: str | None = None  # name of a second model, where the answers are the mean of both
+    second: str | None = None  # name of a second model, where the answers are the mean of both
     is_drawn: bool = False  # whether there were more examples, of which chance chose these
 
     @property
     def names(self) -> str:
         """Its models in words."""
-        return self.name if self.beside is None else f"{self.name} and {self.beside}"
+        return self.name if self.second is None else f"{self.name} and {self.second}"
 
 
 def held_out_judge(
@@ -89,7 +89,7 @@ def fold_judge(
 ) -> Judge | None:
     """Logistic regression, trained anew for each fold of the training examples on the others.
 
-    Of images, and on the features of a backbone, linear discriminant analysis answers beside it. At most
+    Of images, and on the features of a backbone, linear discriminant analysis answers too. At most
     20,000 training examples are judged, `within` where there is no time for more, and none that `known` has
     judged; chance draws them where there are more. `None` where there are too few left to learn from.
     """
@@ -130,7 +130,7 @@ def fold_judge(
     judge = Judge(name, sees, positions, answers, folds, is_drawn=len(positions) < len(left))
     if not isinstance(seen, np.ndarray) or seen.shape[1] > _WIDEST:
         return judge
-    return judge._replace(answers=with_discriminant(answers, material, fold), beside=BESIDE)
+    return judge._replace(answers=with_discriminant(answers, material, fold), second=SECOND)
 
 
 def _best_body(candidates: Sequence[Candidate], dataset: Dataset) -> Candidate | None:
@@ -210,8 +210,8 @@ def with_discriminant(
     """Mean of a model's answers and of linear discriminant analysis, each at the temperature that fits."""
     assert isinstance(material.inputs, np.ndarray)
     rows, labels = material.inputs[material.train], material.labels[material.train].astype(np.int64)
-    beside = discriminant_answers(rows, labels, len(material.classes), fold)
-    both = [at_temperature(each, fit_temperature(labels, each)) for each in (answers, beside)]
+    second = discriminant_answers(rows, labels, len(material.classes), fold)
+    both = [at_temperature(each, fit_temperature(labels, each)) for each in (answers, second)]
     mean: Float64[np.ndarray, "train classes"] = np.mean(both, axis=0)
     return mean
 
@@ -254,7 +254,7 @@ def judge_labels(
                 judgement, noun = judged[-1].judgement, f"training {dataset.noun}"
                 stage.words = (
                     f"judged the labels of {count_of(judgement.examined, noun)} by {judge.names}, "
-                    f"{'which agrees' if judge.beside is None else 'whose mean agrees'} with "
+                    f"{'which agrees' if judge.second is None else 'whose mean agrees'} with "
                     f"{figure(100 * judgement.accuracy)} %: {count_of(len(judgement.found), 'label')} "
                     "likely wrong"
                 )
@@ -287,7 +287,7 @@ def judge_labels(
         judges=[
             {
                 "name": judge.name,
-                "beside": judge.beside,
+                "beside": judge.second,
                 "by_folds": judge.folds > 0,
                 "examined": judgement.examined,
                 "accuracy": judgement.accuracy,
@@ -306,7 +306,7 @@ def _judged(judge: Judge, what: str, dataset: Dataset) -> _JudgedLabels:
     if not judgement.examined:
         return _JudgedLabels(judge, judgement, f"There was nothing to judge of {what}.")
     sees = "" if judge.sees is None else f" on {judge.sees}"
-    who, agree = ("it", "it agrees") if judge.beside is None else ("they", "their mean agrees")
+    who, agree = ("it", "it agrees") if judge.second is None else ("they", "their mean agrees")
     folds = f", trained {judge.folds} times on a part and asked about the rest," if judge.folds else ""
     follows = (
         f"About {figure(100 * judgement.share, 2)} % of these labels seem wrong, and "

@@ -154,7 +154,7 @@ def trainings_of_network(
     """The network of the run, judged on `most` folds, and the simple models on its last hidden layer."""
     known = {each.name: each for each in simple}
 
-    def beside(trained: Candidate, part: Dataset) -> Sequence[Candidate]:
+    def build_on(trained: Candidate, part: Dataset) -> Sequence[Candidate]:
         """Train the simple models on the last hidden layer of a network that learnt a part."""
         if not simple:
             return []
@@ -164,7 +164,7 @@ def trainings_of_network(
     learner = learner_on_part(network, settings, keeps_best=False)
     seconds = sum(record["seconds"] for record in network.session.state.history)
     seconds += sum(max(0.0, each.train_seconds - seconds) for each in simple) + network.prepare_seconds
-    learner = dataclasses.replace(learner, beside=beside)
+    learner = dataclasses.replace(learner, build_on=build_on)
     return FoldTrainings(learner, is_watched=True, most=most, seconds=seconds)
 
 
@@ -187,8 +187,6 @@ def judged_by_folds(
     `trainings` are of all models, each once. What is finished is kept in the folder of the run and
     taken over after a kill. Under a time limit models without time for a fold are left out. With them comes
     the history of the network that was validated on the first fold, nothing without one.
-
-    Raises: `DivergedError` if the loss stopped being finite.
     """
     done: dict[str, Candidate] = {}
     history: Sequence[Record] = ()
@@ -229,7 +227,7 @@ def judged_by_folds(
 def _on_folds(
     training: FoldTrainings, later: float, is_any_judged: bool, folds: Folds, context: RunContext
 ) -> tuple[Sequence[Dataset], list[Fit]]:
-    """Judge models on as many folds as there is time for beside one of those that take `later` seconds.
+    """Judge models on as many folds as there is time for besides one for those that take `later` seconds.
 
     The folds, and the answers about each; none where not even one fits and others were judged.
     """

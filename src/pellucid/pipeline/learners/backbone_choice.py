@@ -175,22 +175,17 @@ def taken_over(
 
 
 def require_backbone(settings: Settings) -> None:
-    """Refuse a backbone that was asked for and is not here, before the data is read.
-
-    Raises: `UsageError` if it is not known or its package is not installed; `ModelFileError` if a file of it
-    is missing or not the published one.
-    """
+    """Refuse a backbone that was asked for and is not here, before the data is read."""
     if not settings.builds_on_backbone:
         return
-    name = str(settings.backbone)
+    name, known = str(settings.backbone), [*OF_IMAGES, *OF_TEXTS]
     if settings.weights is not None:
-        if not Path(settings.weights).exists():
-            raise ModelFileError(
-                f"{settings.weights}: there is no such file; give a .safetensors file for images, a sentence "
-                "encoder's folder or word vectors for texts"
-            )
-        return
-    known = [*OF_IMAGES, *OF_TEXTS]
+        if Path(settings.weights).exists():
+            return
+        raise ModelFileError(
+            f"{settings.weights}: there is no such file; give a .safetensors file for images, a sentence "
+            "encoder's folder or word vectors for texts"
+        )
     if name not in known:
         meant = likely_meant(name[:64], known)
         raise UsageError(
@@ -209,9 +204,11 @@ def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
     why = "The images look like photographs"
     if material.takes == "texts":
         why = f"There are only {count_of(count, 'text')} to learn from"
-    reason = f"{why}, so {name}, which is installed, is considered too{part}; --backbone none leaves it out."
-    if is_asked_for:
-        reason = f"{name} was asked for."
+    reason = f"{name} was asked for."
+    if not is_asked_for:
+        reason = (
+            f"{why}, so {name}, which is installed, is considered too{part}; --backbone none leaves it out."
+        )
     train = stratified_sample(material, count if is_asked_for else _MOST_IMAGES, settings.seed)
     outputs = max(1, len(material.classes))
     if isinstance(material.inputs, Texts):
@@ -230,9 +227,8 @@ def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
             f"--backbone: {name[:64]!r} comes with no weights of its own; give them with --weights "
             f"FILE.safetensors, or choose {', '.join(OF_IMAGES)}"
         )
-    backbone = (
-        packaged_backbone(name) if settings.weights is None else timm_backbone(name, Path(settings.weights))
-    )
+    own = settings.weights
+    backbone = packaged_backbone(name) if own is None else timm_backbone(name, Path(own))
     config = backbone.config_for(outputs, settings, (kept.channels, *kept.size))
     return BackboneChoice(config, backbone.origin, backbone.network, kept, train, is_asked_for, reason)
 
@@ -246,7 +242,6 @@ def _of_texts(
             f"--backbone: {name} takes images, and the inputs are texts; choose {', '.join(OF_TEXTS)}"
         )
     place = installed(name) if settings.weights is None else Path(settings.weights)
-    is_folder = name in SENTENCES or (name not in WORDS and place.is_dir())
-    if is_folder:
+    if name in SENTENCES or (name not in WORDS and place.is_dir()):
         return read_sentence_folder(place, settings.length)
     return read_word_vectors(place, texts, train, settings.length)

@@ -28,7 +28,8 @@ from pellucid.training.hardware import choose_threads, keep_freed_memory, pinned
 from pellucid.training.loop import SHARES
 from pellucid.training.recipe import batches_per_epoch
 
-# Examples shown, unless epochs are given; none with the preset `quick`.
+# Examples shown, unless epochs are given; none with the preset `quick`. What they gain:
+# `benchmarks/backbones.py --tuning`.
 _PASSES = {"quick": 0, "standard": 3_000, "best": 12_000}
 
 _MOST_EPOCHS = 20
@@ -97,7 +98,7 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
     )
 
 
-# Share of the time that is planned; the rest is for a busy machine (`benchmarks/backbones.py`).
+# Share of the time that is planned; the rest is for a busy machine.
 _MARGIN = 0.88
 _WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
 _LEAST, _LEAST_PER_CLASS = 40, 4
@@ -160,10 +161,7 @@ class Measured:
         return self.cost.needed(self.cost.least)
 
     def require(self, seconds: float) -> None:
-        """Refuse a backbone asked for by name for which there is too little time.
-
-        Raises: `UsageError` if not even a small part of the training examples fits.
-        """
+        """Refuse a backbone asked for by name for which there is too little time."""
         if self.least <= seconds:
             return
         cost = self.cost

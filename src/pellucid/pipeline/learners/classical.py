@@ -50,7 +50,7 @@ FitResult = TypeVar("FitResult")
 # Seconds of the whole budget on an idle machine with two cores, and the data it was measured on
 # (`benchmarks/baselines.py`); larger images are made smaller first.
 _FULL_SECONDS, _FULL_EXAMPLES, _FULL_VALUES, _FULL_CORES, _LARGEST = 150.0, 55_000, 28 * 28, 2, 2.0
-_SECONDS_A_BYTE = 2e-6  # of texts (`benchmarks/text_setups.py`)
+_SECONDS_A_BYTE = 2e-6  # of texts
 
 # Classical models of which that is the time, and of these those that learn.
 _TOGETHER, _LEARNING = 4, 3
@@ -90,7 +90,7 @@ class TrainingSets:
 
 
 def _fit_of(name: str, training_set: TrainingSet, settings: Settings, material: Dataset) -> "FitBaseline":
-    """`fit_baseline` with what the settings say of it; weights of classes as asked for, never by a rule."""
+    """`fit_baseline` with what the settings decide; weights of classes as asked for, never by a rule."""
     weights = None  # as probabilities would be less honest
     if material.classes:
         weights = weights_of_classes(settings.class_weight, material.labels[material.train], material.classes)

@@ -51,8 +51,9 @@ def has_curve(settings: Settings) -> bool:
     return settings.baselines and parse_duration(settings.time_limit) is None
 
 
-# Below so many validation examples models are judged on folds; their number; value of `--folds` that leaves
-# the validation split to judge; seconds that judging may take besides the training's own time.
+# Below so many validation examples models are judged on folds (`benchmarks/few_examples.py`); their number;
+# value of `--folds` that leaves the validation split to judge; seconds that judging may take besides the
+# training's own time.
 FEW, FOLDS, OFF, _FREE_SECONDS = 500, 5, 0, 5.0
 
 
@@ -129,8 +130,6 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
     validation split judges where it has 500 examples or more and the test split is not of few groups, where
     training stops by it (`patience`), where it is later than training (`time_column`), in continual training,
     and where a class has a single example.
-
-    Raises: `DataError` if examples cannot be divided into the folds asked for.
     """
     if settings.folds:
         return Folds(dataset, parts_of(dataset, settings.folds, settings.seed), are_asked_for=True)

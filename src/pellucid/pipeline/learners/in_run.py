@@ -242,7 +242,7 @@ def network_of_run(context: RunContext) -> NetworkLearner:
         context.settings,
         decide=decide,
         train=partial(train_in_run, context=context),
-        beside=partial(simple_in_run, context=context),
+        build_on=partial(simple_in_run, context=context),
     )
 
 

@@ -139,7 +139,7 @@ class NetworkLearner:
     decide: Callable[[Prepared], Plan] | None = None  # plans layers and recipe for what was made ready
     train: Callable[[Planned], object] = lambda network: network.session.run()  # with observers or without
     # trains what builds on the trained network; by default nothing
-    beside: Callable[[Candidate, Dataset], Sequence[Candidate]] = lambda network, material: ()
+    build_on: Callable[[Candidate, Dataset], Sequence[Candidate]] = lambda network, material: ()
     # the same network, planned for all the material of which this one learns a part; None where it is
     # planned afresh
     whole: Planned | None = None
@@ -221,7 +221,7 @@ class NetworkLearner:
         # Detectors use the examples that simple models learn from: these pass the network anyway.
         stored = stored_for(model, material, drawn_for_simple_models(material, self.settings))
         candidate = with_validation(dataclasses.replace(candidate, stored=stored), material)
-        return [candidate, *self.beside(candidate, material)]
+        return [candidate, *self.build_on(candidate, material)]
 
     def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
         """Plan, shorten the recipe to what fits, and train."""
@@ -297,10 +297,7 @@ _SEEN_BY_BASELINE, _MOST_EPOCHS_OF_BASELINE = 200_000, 20
 
 
 def require_enough_images(settings: Settings, count: int, place: str) -> None:
-    """Refuse fewer training images than a batch, or than make a distribution.
-
-    Raises: `DataError` if they are too few for any batch; `UsageError` if for the one asked for.
-    """
+    """Refuse fewer training images than a batch, or than make a distribution."""
     if count < LEAST_IMAGES:
         raise DataError(
             f"{place}: {count_of(count, 'image')} to train on, and {settings.model} needs at least "

@@ -30,6 +30,7 @@ _SHARE, _OF_SIMPLE, _MOST_OF_SIMPLE = 0.3, 0.12, 0.2
 
 # Seconds on an idle machine of a report, of a model saved, and of each test example that a model is scored
 # on; times that a test example passes a model, its novelty included; the most of a limit that is reserved.
+# `benchmarks/honest_answer.py` shows the seconds of these parts.
 _REPORT, _MODEL, _SCORED, _ASKED, _MOST_RESERVED = 1.0, 0.06, 6e-5, 1.6, 0.4
 
 # Models that a network brings: itself, and simple ones on its last hidden layer.

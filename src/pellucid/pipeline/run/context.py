@@ -16,7 +16,6 @@ from pellucid.pipeline.run.journal import NOTES, Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings, parse_duration
 from pellucid.tasks import GENERATION, TEXTS
-from pellucid.training.hardware import sharing
 
 # Of a time limit, what training a network gets in any case, even where the time is up before.
 LEAST_SHARE = 0.1
@@ -117,7 +116,7 @@ def free_cores(settings: Settings, journal: Journal, stages: Stages) -> Iterator
     A second thread on a core that is taken makes each step wait for the slower of the two. Nothing is counted
     where the user says how many threads to use.
     """
-    with sharing(settings, lambda: journal.decided("free_cores", cores.free)) as found:
+    with cores.sharing(settings.threads, lambda: journal.decided("free_cores", cores.free)) as found:
         usable = cores.usable()
         if found is not None and found < usable:
             stages.paragraph(
@@ -131,10 +130,7 @@ _LIBRARIES = ("pellucid", "torch", "numpy", "pillow", "safetensors")
 
 
 def require_same_data(place: str, dataset: Dataset, journal: Journal, stages: Stages) -> None:
-    """Enter data and versions into the journal; refuse to resume on other data, warn of other versions.
-
-    Raises: `DataError` naming what changed.
-    """
+    """Enter data and versions into the journal; refuse to resume on other data, warn of other versions."""
     fitted = dataset.preprocessing  # None for texts, which every model makes ready in its own way
     identity = data_identity(dataset)
     kept = None if fitted is None else fitted.to_json()

@@ -162,18 +162,18 @@ Background = TypeVar("Background")
 
 
 def side_by_side(
-    here: Callable[[], Main], beside: Callable[[Callable[[], bool]], Background]
+    here: Callable[[], Main], background: Callable[[Callable[[], bool]], Background]
 ) -> tuple[Main, Background]:
-    """Results of two pieces of work, one in the main thread, which takes the signals, one beside it.
+    """Results of two pieces of work, one in the main thread, which takes the signals, one in the background.
 
-    `beside` is given a function that says whether it should stop early: what was done here has failed, or a
-    signal came. That error is raised once it has stopped; where nothing failed here, its own.
+    `background` is given a function that reports whether it should stop early: what was done here has failed,
+    or a signal came. That error is raised once it has stopped; where nothing failed here, its own.
     """
     stopped = threading.Event()
     # Each would put filters of warnings and the threads of matrix products back to what it found, which the
     # other may have set: so both find here what they would set.
     with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as pool:
-        other = pool.submit(beside, stopped.is_set)
+        other = pool.submit(background, stopped.is_set)
         try:
             return here(), other.result()
         except BaseException:
