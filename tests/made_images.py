@@ -28,4 +28,4 @@ def encoded(pixels: np.ndarray | Image.Image, form: str = "PNG", **options: Any)
 def decode_image(source: Path | bytes, size: tuple[int, int] | None = None) -> Decoded:
     """Decode one image, a file or its content."""
     with quiet_pillow():
-        return decode_content(read_content(source), size)
+        return decode_content(read_content(source), size, lambda image: image)

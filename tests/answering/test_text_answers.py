@@ -21,9 +21,9 @@ from text_models import text_model, texts, trained_text_model
 TEXTS, LABELS = texts(), digits()[1]
 
 
-@pytest.fixture(scope="module", params=["text-cnn", "bag"])
-def run(request, tmp_path_factory):
-    folder, model = tmp_path_factory.mktemp("run"), trained_text_model(request.param)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder, model = tmp_path_factory.mktemp("run"), trained_text_model("bag")
     save(model, folder / "model", {})
     return folder, model
 
@@ -157,12 +157,6 @@ def test_typed_texts_come_behind_the_inputs(run, tmp_path):
     assert [row["label"] for row in rows[:2]] == named(model, [5, 7])
     assert rows[2]["error"] == "holds no text"
     assert (done.labelled, done.unreadable) == (2, 1)
-
-
-def test_typed_texts_alone(run, tmp_path):
-    folder, model = run
-    _done, rows = ask(folder, [], tmp_path, typed=[TEXTS[7]])
-    assert [row["label"] for row in rows] == named(model, [7])
     with pytest.raises(UsageError, match="nothing to label"):
         ask(folder, [], tmp_path)
 

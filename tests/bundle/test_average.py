@@ -144,10 +144,7 @@ def test_an_average_is_no_member_of_another(folder, tmp_path):
     (tmp_path / "inner").rename(folder / "members" / "cnn")
     members = document_of(folder)["members"]
     digest = hashlib.sha256((folder / "members" / "cnn" / "model.json").read_bytes()).hexdigest()
-    reseal(
-        folder,
-        members=[each | {"sha256": digest} if each["name"] == "cnn" else each for each in members],
-    )
+    reseal(folder, members=[each | {"sha256": digest} if each["name"] == "cnn" else each for each in members])
     require_refused(folder, "an average, which is no member of another")
 
 

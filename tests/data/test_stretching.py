@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 
 import pellucid
-from pellucid import runtime
 from pellucid.bundle import save
-from pellucid.cli.main import main
 from pellucid.data import Preprocessing, prepare
 from pellucid.data.reading.dispatch import read_data
+from pellucid.export.export import metadata_of, serialised
+from pellucid.runtime.exported import opened
 from pellucid.settings import Settings
 from small_models import untrained_model
 
@@ -64,7 +64,6 @@ def test_model_runtime_and_predict_agree(tmp_path):
     save(model, tmp_path / "model", {})
     classifier = pellucid.load(tmp_path / "model")
     assert classifier.model_.preprocessing.stretch
-    assert main(["export", str(tmp_path / "model"), "--out", str(tmp_path / "model.onnx")]) == 0
-    exported = runtime.load(tmp_path / "model.onnx")
+    exported = opened(serialised(model, metadata_of(model, "mlp")), "model.onnx", 1)
     assert exported.preprocessing == classifier.model_.preprocessing
     np.testing.assert_allclose(exported.predict_proba(files), classifier.predict_proba(files), atol=1e-5)

@@ -65,14 +65,6 @@ def test_of_an_average_the_terms_add_up_and_its_heaviest_network_is_opened(tmp_p
     assert "times 3 of 7 adds" in found._repr_html_()
 
 
-def test_of_an_average_of_numbers_the_terms_add_up(tmp_path):
-    made = average({"ridge-on-cnn": 2, "ridge": 1})
-    save(made, tmp_path / "model", {})
-    found = pellucid.explain(tmp_path / "model", PIXELS[5, :, :, 0])
-    assert found.mean.of(None) == pytest.approx(made.predict_values(PIXELS[5:6])[0])
-    assert (found.mean.opened, found.backward) == ("ridge-on-cnn", None)
-
-
 def test_it_shows_itself_in_a_notebook(folder):
     found = pellucid.explain(folder, PIXELS[5, :, :, 0])
     shown = found._repr_html_()

@@ -4,7 +4,6 @@ import json
 import re
 import zlib
 from base64 import b64decode
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -18,9 +17,8 @@ from every_model import MODELS
 from models_with_detectors import with_detector
 from pellucid.errors import StorageError, UsageError
 from pellucid.export.app import exporting
-from pellucid.export.app.content import card_of, page_of, refusal, script_of
+from pellucid.export.app.content import card_of, page_of, refusal
 from pellucid.export.app.exporting import AppProof, _answers, export_app
-from pellucid.export.app.kinds import KINDS
 from pellucid.export.app.page_data import Tensors, stepped
 from pellucid.export.export import metadata_of
 from pellucid.export.proof import DisagreeingError
@@ -60,12 +58,6 @@ def test_vectors_and_what_is_asked_for_stay_in_single_precision():
         0,
     ]
     assert np.frombuffer(content, "<f4", 1, tensors.places["bias"]["at"])[0] == np.float32(0.1)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_no_two_modules_of_a_page_share_a_name(kind):
-    found = re.findall(r"^(?:async )?(?:function\*?|const|let|class) (\w+)", script_of(kind), re.MULTILINE)
-    assert [name for name, count in Counter(found).items() if count > 1] == []
 
 
 def test_a_page_asks_nobody_and_is_small():

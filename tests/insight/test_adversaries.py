@@ -87,7 +87,7 @@ def test_every_layer_agrees_with_autograd_and_weights_three_ways():
         assert check.relative_error < 1e-5, check
 
 
-def test_what_is_made_is_what_generate_makes_and_is_told_in_words():
+def test_what_is_made_is_what_generate_makes_and_sees_nothing_of_the_image():
     model, found = trained_generator(2, model="gan"), explained("gan")
     contest = found.contest
     assert found.makes_images
@@ -99,6 +99,11 @@ def test_what_is_made_is_what_generate_makes_and_is_told_in_words():
     assert contest.score == pytest.approx(
         model.scores(PIXELS[700:701], np.array([contest.label]))[0], rel=1e-5
     )
+    found = explained("gan")
+    assert found.layer("averaged.linear").receptive_field == ()
+    assert found.layer("body.conv1").receptive_field == (4, 4)
+    with pytest.raises(ValueError, match="sees nothing of it"):
+        found.field("averaged.up1", (0, 3, 3))
 
 
 def test_the_class_is_the_one_asked_for_else_the_true_one_else_the_highest_scored():
@@ -107,11 +112,3 @@ def test_the_class_is_the_one_asked_for_else_the_true_one_else_the_highest_score
     assert explain_model(model, image).contest.label == int(scores.argmax())
     assert explain_model(model, image, truth=4).contest.label == 4
     assert explain_model(model, image, target=7, truth=4).contest.label == 7
-
-
-def test_layers_of_the_generator_see_nothing_of_the_image():
-    found = explained("gan")
-    assert found.layer("averaged.linear").receptive_field == ()
-    assert found.layer("body.conv1").receptive_field == (4, 4)
-    with pytest.raises(ValueError, match="sees nothing of it"):
-        found.field("averaged.up1", (0, 3, 3))

@@ -8,8 +8,8 @@ from insight.backbones import drawn, given, linear_copy, lite, opened_lite, phot
 from insight.small_networks import opened
 from pellucid.bundle import ClassicalModel
 from pellucid.classical.predictors import Linear
+from pellucid.insight.attribution import grad_cam, has_maps
 from pellucid.insight.explaining import explain_model
-from pellucid.insight.gradient_attribution import grad_cam, has_maps
 from pellucid.insight.gradients import WeightChecker, go_back
 from pellucid.insight.layer_records import layer_records
 from pellucid.insight.opened_networks import layered, open_network, still

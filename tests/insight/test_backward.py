@@ -76,17 +76,13 @@ def test_the_terms_of_any_weight_add_up(name):
         assert check.relative_error < 1e-6 or abs(check.by_autograd - check.by_difference) < 1e-9, check
 
 
-def test_a_shared_weight_collects_from_every_place():
+def test_a_shared_weight_collects_from_every_place_and_an_unread_one_from_none():
     checker = WeightChecker(model("cnn").network, opened("cnn"), backward_of("cnn"))
     check = checker.check("body.block1.conv1.weight", (1, 2, 0, 1))
     assert len(check.above) == 49  # every place of the map
     assert check.layer == "body.block1.conv1"
     assert check.weight == pytest.approx(float(opened("cnn").weights["body.block1.conv1.weight"][1, 2, 0, 1]))
     assert "by hand" in repr(check)
-
-
-def test_a_kink_is_not_hidden():
-    """A weight that moves nothing has three zeros, and no error."""
     checker = WeightChecker(model("text-cnn").network, opened("text-cnn"), backward_of("text-cnn"))
     unread = int(np.setdiff1d(np.arange(2, 20), opened("text-cnn").value("inputs"))[0])
     check = checker.check("body.filters.embedding.weight", (unread, 0))

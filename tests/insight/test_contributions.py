@@ -74,23 +74,17 @@ def pair_decisions(predictor: Kernel, features, target) -> np.ndarray:
     return np.array(found)
 
 
-def test_the_map_holds_every_term():
+def test_terms_are_on_the_map_by_colour_or_are_words():
     for name in ("logistic-regression", "random-forest"):
         model = CLASSICAL[name]()
         found = contributions_of(model, inputs_of(model, 1), 4)
         assert found.drawn.shape == found.map_shape
         assert found.drawn.sum() == pytest.approx(found.scores.sum())
-
-
-def test_terms_of_colours_have_names_of_their_own():
     model = next(made for made in (each() for each in CLASSICAL.values()) if made.features == "pixels")
     names = _names(model, 12, (2, 2), np.repeat(np.arange(4), 3))
     assert names[4] == "pixel at row 0, column 1, green"
     assert len(set(names)) == 12
     assert _names(model, 4, (2, 2), np.arange(4))[1] == "pixel at row 0, column 1"
-
-
-def test_terms_of_texts_are_words():
     model = CLASSICAL["logistic-regression of texts"]()
     text = "zero is a number here"
     found = contributions_of(model, [text], 0)

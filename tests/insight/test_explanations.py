@@ -6,16 +6,19 @@ import torch
 
 from insight.small_networks import asked, model
 from pellucid.bundle import ImageModel
-from pellucid.insight.attribution import attributions_of_image, attributions_of_text, ids_of, randomised
-from pellucid.insight.explanation import nearest
-from pellucid.insight.gradient_attribution import (
+from pellucid.insight.attribution import (
     _collect,
+    attributions_of_image,
+    attributions_of_text,
     grad_cam,
     has_maps,
+    ids_of,
     integrated_gradients_of_image,
     integrated_gradients_of_text,
     log_odds,
+    randomised,
 )
+from pellucid.insight.explanation import nearest
 from pellucid.insight.input_pieces import (
     MOST_PIECES,
     ImagePieces,
@@ -75,7 +78,9 @@ def test_the_order_of_ids_in_a_bag_does_not_matter():
     np.testing.assert_allclose(turned.scores[::-1], straight.scores, atol=1e-6)
 
 
-def test_grad_cam_by_hand():
+def test_grad_cam_by_hand_and_none_of_perceptrons():
+    found = [has_maps(model(name).network) for name in ("cnn", "lenet", "mlp", "bag")]
+    assert found == [True, True, False, False]
     made, image = model("cnn"), asked("cnn")[0]
     kept = []
     handle = made.network.body.global_pool.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
@@ -91,11 +96,6 @@ def test_grad_cam_by_hand():
     assert found.max() <= by_hand.max() + 1e-6
     assert found.mean() == pytest.approx(by_hand.mean(), rel=0.35)
     assert found.min() >= 0
-
-
-def test_a_perceptron_has_no_maps():
-    found = [has_maps(model(name).network) for name in ("cnn", "lenet", "mlp", "bag")]
-    assert found == [True, True, False, False]
 
 
 class Stub(WithoutDetector):
@@ -117,7 +117,7 @@ class Stub(WithoutDetector):
         return self
 
 
-def test_occlusion_finds_the_corner_that_a_model_looks_at():
+def test_occlusion_finds_the_corner_or_word_that_a_model_uses():
     class Corner(Stub):
         def predict_values(self, images):
             return images[:, :2, :2].mean(axis=(1, 2, 3))
@@ -128,8 +128,6 @@ def test_occlusion_finds_the_corner_that_a_model_looks_at():
     assert scores[:2, :2].min() > 0
     assert np.abs(scores[4:, 4:]).max() == 0
 
-
-def test_leaving_a_word_out():
     class Counts(Stub):
         def predict_values(self, asked_texts):
             return np.array([float(text.count("money")) for text in asked_texts])
@@ -196,14 +194,11 @@ def test_a_randomised_network_keeps_only_the_scales():
         assert all(torch.equal(weight, again[at]) for at, weight in other.state_dict().items())
 
 
-def test_mirrored_models_are_asked_as_they_answer():
+def test_mirrored_models_are_asked_as_they_answer_and_the_nearest_are_nearest():
     mirrored = ImageModel(model("cnn").network, model("cnn").preprocessing, model("cnn").classes, mirror=True)
     pieces = ImagePieces(mirrored, digits()[0][300], 3)
     whole = pieces.ask(np.ones((1, 64), bool))
     assert whole[0] == pytest.approx(mirrored.predict_proba(digits()[0][300:301])[0, 3])
-
-
-def test_the_nearest_are_the_nearest():
     examples = np.array([[0, 0], [3, 4], [1, 0], [6, 8]], np.float32)
     found = nearest(np.zeros((1, 2), np.float32), examples, 3)
     assert [each.row for each in found] == [0, 2, 1]

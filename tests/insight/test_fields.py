@@ -77,9 +77,6 @@ def test_fields_by_hand():
     assert receptive_field(network, "body.block1.conv1", (0, 0, 4)) == ((0, 2), (3, 6))
     assert receptive_field(network, "body.block1.pool", (0, 0, 2)) == ((0, 3), (3, 7))
     assert receptive_field(network, "head.linear", (7,)) == ((0, 7), (0, 7))
-
-
-def test_fields_of_texts_by_hand():
     length = asked("text-cnn").shape[1]
     assert receptive_field(opened("text-cnn"), "body.filters.conv4", (3, 0)) == ((2, 5),)
     assert receptive_field(opened("text-cnn"), "body.filters.pool", (3,)) == ((0, length - 1),)

@@ -42,7 +42,7 @@ ILL = {
 
 
 # The rules are checked on histories made by hand (`test_findings.py`); by default few trainings are run.
-QUICK = ("learning-rate-too-low", "dead-units", "cut-short", "cnn", "exclusive or")
+QUICK = ("learning-rate-too-low", "dead-units", "cut-short", "softmax regression", "exclusive or")
 
 
 def of_each(runs):

@@ -32,7 +32,7 @@ def test_parameters_and_shapes_are_those_of_the_description(name):
         assert record.values.shape == record.output_shape
 
 
-def test_formulas_have_the_sizes_of_the_layer():
+def test_formulas_and_costs_by_hand():
     records = by_name("cnn")
     assert records["body.block1.conv1"].formula == (
         r"y_{o r c} = \sum_{i=1}^{8} \sum_{k=0}^{2} \sum_{l=0}^{2} W_{o i k l} x_{i, r + k - 1, c + l - 1}"
@@ -45,9 +45,6 @@ def test_formulas_have_the_sizes_of_the_layer():
         r"y_{t o} = \sum_{i=1}^{128} \sum_{k=0}^{1} W_{o i k} x_{t + k, i} + b_{o}"
     )
     assert by_name("cnn")["body.activation"].formula == r"y_{o r c} = x_{o r c} \Phi(x_{o r c})"
-
-
-def test_what_a_convolution_saves_by_hand():
     cost = by_name("cnn-average-no-norm")["body.block1.conv1"].cost
     assert cost.parameters == 8 * 8 * 9 + 8
     assert cost.multiply_adds == 7 * 7 * 8 * 8 * 9

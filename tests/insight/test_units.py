@@ -16,7 +16,7 @@ from pellucid.reference import LAYERS
 from pellucid.reference.notation import Declaration
 from pellucid.settings import Settings
 
-UNITS = 300
+UNITS = 400
 
 
 def units_of(network, count, generator):
@@ -44,8 +44,7 @@ def test_the_answer_and_hundreds_of_units_are_the_networks_which_stays_as_it_was
     np.testing.assert_allclose(network.value(network.output), answer[0], rtol=1e-6, atol=1e-6)
 
 
-def test_every_kind_is_declared_once():
-    """By a line or steps in the reference, or by hand; tables by kind hold none twice, and no other."""
+def test_every_kind_is_declared_once_and_opened():
     declared = {kind for kind, layer in LAYERS.items() if layer.declared}
     answering = OPENED | {"present", "turned-places"}
     by_hand = units._BY_HAND.keys()
@@ -58,24 +57,13 @@ def test_every_kind_is_declared_once():
         assert set(table) <= answering
     kinds = {same.kind for same in reference_lines.SAME.values() if isinstance(same.kind, str)}
     assert kinds <= answering | {"dropout", reference_lines.CLOSED}
-
-
-def test_every_layer_of_an_answering_network_can_be_opened():
     of_training = {"batch-norm", "dropout"}
     losses = {kind for kind in LAYERS if kind.startswith(("cross", "squared")) or kind.endswith("-loss")}
     without_units = {"present", "turned-places"}
     assert OPENED == LAYERS.keys() - of_training - losses - without_units
 
 
-def test_a_wrong_network_is_found_out():
-    network = open_network(model("cnn").network, asked("cnn"))
-    name = "body.block1.conv1"
-    network.values[name][0, 0, 2, 3] += 1e-3
-    assert not open_unit(network, name, (0, 2, 3)).agrees
-    assert open_unit(network, name, (0, 2, 2)).agrees
-
-
-def test_a_convolution_by_hand():
+def test_a_convolution_by_hand_and_a_wrong_one():
     network = opened("cnn")
     maps, weight = network.value("body.activation"), network.weights["body.block1.conv1.weight"]
     found = open_unit(network, "body.block1.conv1", (1, 0, 3))
@@ -91,6 +79,11 @@ def test_a_convolution_by_hand():
     assert "60 smaller products" in text
     assert "by channel: " in text
     assert text == repr(found)
+    network = open_network(model("cnn").network, asked("cnn"))
+    name = "body.block1.conv1"
+    network.values[name][0, 0, 2, 3] += 1e-3
+    assert not open_unit(network, name, (0, 2, 3)).agrees
+    assert open_unit(network, name, (0, 2, 2)).agrees
 
 
 def test_the_winner_of_a_pool_is_where_it_says():
@@ -103,9 +96,6 @@ def test_the_winner_of_a_pool_is_where_it_says():
     whole = open_unit(network, "body.global_pool", (3,))
     assert whole.choice.window.shape == network.value("body.block2.activation2").shape[1:]
     assert "of what is pooled" in whole.as_text()
-
-
-def test_the_filter_of_a_text_names_the_words_that_won():
     network = opened("text-cnn")
     place, channel = open_unit(network, "body.filters.pool", (9,)).choice.place
     filters = network.value("body.filters.activation")
@@ -141,7 +131,7 @@ def test_what_cannot_be_opened_is_named():
         open_unit(network, "head", (10,))
     with pytest.raises(ValueError, match=r"head: unit \(1, 2\) is not within"):
         open_unit(network, "head", (1, 2))
-    with pytest.raises(ValueError, match=r"present: says where ids stand, and has no units"):
+    with pytest.raises(ValueError, match=r"present: is a mask or an order of tokens, and has no units"):
         open_unit(network, "body.filters.present", (0,))
 
 

@@ -11,11 +11,7 @@ from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.data import Dataset
 from pellucid.evaluation import cross_fitted, fit_temperature
 from pellucid.evaluation.calibration import cross_fitted_average
-from pellucid.pipeline.concluding import (
-    average_of,
-    with_average,
-    with_averages_tested,
-)
+from pellucid.pipeline.concluding import average_of, with_average, with_averages_tested
 from pellucid.pipeline.judging import testing
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.judging.testing import with_held_out

@@ -202,7 +202,7 @@ def test_what_cannot_be_trained_is_refused_before_any_training(data, tmp_path, m
 
 def test_a_network_against_a_classical_model(data, tmp_path):
     given = {name: value for name, value in TINY.items() if name != "model"}
-    compare(data, out=tmp_path / "run", vary={"model": ["mlp", "majority"]}, seeds=1, **given)
+    compare(data, out=tmp_path / "run", vary={"model": ["mlp", "majority"]}, seeds=2, **given)
     found = read(tmp_path / "run")[0]["compare"]
     assert found["best"] == "model=mlp"
     assert found["variants"]["model=majority"]["steps"] == 0

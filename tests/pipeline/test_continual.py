@@ -29,6 +29,7 @@ from runs_to_continue import NEW, OLD, old_images, old_numbers, old_texts, write
 from small_models import digits
 
 QUIET = Stages(quiet=True)
+GONE = Earlier("old.csv", None, "it is gone")
 SETTINGS = Settings(from_="old", threads=1, epochs=1, baselines=False)
 
 
@@ -91,7 +92,8 @@ def test_vectors_that_were_kept_stay_kept(tmp_path):
     dataset, (own, *_) = read_on(continual, str(data), SETTINGS)[0], continual.records
     for tunes in (True, False):
         first = {**own, "settings": {**own["settings"], "tune_vectors": tunes}}
-        network = planned(dataclasses.replace(continual, records=[own, first]), dataset).network
+        known = dataclasses.replace(continual, records=[own, first], earlier=[GONE])
+        network = planned(known, dataset).network
         (table,) = (each for each in network.modules() if isinstance(each, nn.Embedding))
         assert table.weight.requires_grad == tunes
     assert continual.start.model.network.training is False
@@ -137,8 +139,7 @@ def prepare_old():
 
 
 def test_numbers_in_another_unit_are_warned_of():
-    gone = [Earlier("old.csv", None, "it is gone")]
-    continual = dataclasses.replace(continuing_from(old_numbers()), earlier=gone)
+    continual = dataclasses.replace(continuing_from(old_numbers()), earlier=[GONE])
     labels = np.random.default_rng(0).uniform(0, 5, 200)
     listing = listing_of([str(row) for row in range(200)], pixels=images_of(200, side=8))
     dataset, _ = prepare(dataclasses.replace(listing, values=labels), Settings(), known=EarlierConstraints())

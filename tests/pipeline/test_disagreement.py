@@ -106,7 +106,7 @@ def test_the_p_value_is_that_of_fishers_exact_test():
 CODES = np.random.default_rng(0).integers(0, 2, 400)
 
 
-def tested(right, sure):
+def of_model(right, sure):
     """A model that is right on so many of the first of each hundred, and always as sure."""
     is_right = np.arange(400) % 100 < right
     of_label = np.where(is_right, sure, 1 - sure)
@@ -122,29 +122,29 @@ def contradicted(metric=None, **models):
         is_regression=False,
         sets_among=lambda positions: None,
     )
-    return contradiction("cnn", {"cnn": tested(80, 0.7), **models}, data, metric, 0)
+    return contradiction("cnn", {"cnn": of_model(80, 0.7), **models}, data, metric, 0)
 
 
 @pytest.mark.parametrize("name", ["svm", "average"])
 def test_who_is_right_more_often_beyond_chance_contradicts(name):
-    said = contradicted(**{name: tested(90, 0.7)})
+    said = contradicted(**{name: of_model(90, 0.7)})
     assert (said["model"], said["metric"]) == (name, "accuracy")
     assert said["words"].startswith(f"The test contradicts the choice: {name} is better there beyond chance")
     assert (said["value"], said["recommended_value"]) == (0.9, 0.8)
 
 
 def test_who_loses_less_as_often_right_contradicts():
-    surer = tested(80, 0.8)
+    surer = of_model(80, 0.8)
     assert (contradicted(svm=surer)["model"], contradicted(svm=surer)["metric"]) == ("svm", "log_loss")
 
 
 def test_what_is_practically_nothing_is_no_contradiction():
     """Every example loses a little less, which is beyond chance and not worth a word."""
-    assert contradicted(average=tested(80, 0.71)) is None
+    assert contradicted(average=of_model(80, 0.71)) is None
 
 
 def test_only_the_metric_that_was_asked_for_contradicts():
-    surer, right = tested(80, 0.8), tested(90, 0.7)
+    surer, right = of_model(80, 0.8), of_model(90, 0.7)
     assert contradicted("accuracy", svm=surer) is None
     assert contradicted("accuracy", svm=right)["metric"] == "accuracy"
     assert contradicted("log-loss", svm=surer)["metric"] == "log_loss"
@@ -152,8 +152,8 @@ def test_only_the_metric_that_was_asked_for_contradicts():
 
 
 def test_what_chance_explains_is_no_contradiction():
-    assert contradicted(svm=tested(81, 0.7)) is None
-    assert contradicted(svm=tested(60, 0.7)) is None
+    assert contradicted(svm=of_model(81, 0.7)) is None
+    assert contradicted(svm=of_model(60, 0.7)) is None
 
 
 def slices(*scores):

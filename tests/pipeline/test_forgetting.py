@@ -214,7 +214,7 @@ def test_old_test_examples_in_the_new_data_are_left_out_and_counted():
     continual = ContinualTraining(start, start.records, earlier)
     fit = np.concatenate([positions(NEW, slice(0, 400)), positions(OLD, slice(1300, None))[:30]])
     new = prepared([CLASSES[label] for label in LABELS[fit]], PIXELS[fit], known=continual.known.classes)
-    new = dataclasses.replace(new, train=np.arange(len(fit)), validation=new.validation[:0])
+    new = dataclasses.replace(new, train=np.arange(len(new.labels)), validation=new.validation[:0])
     found, whole = old_test(continual, new), len(positions(OLD, slice(1300, None)))
     assert (found.left_out, found.examples) == (30, whole - 30)
 

@@ -7,12 +7,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from pellucid.networks.text_layers import TokenConv1d
-from pellucid.reference.convolution import (
-    conv1d,
-    convolution,
-    overlaid,
-    patches,
-)
+from pellucid.reference.convolution import conv1d, convolution, overlaid, patches
 from pellucid.reference.pooling import winners
 from reference.agreement import assert_agrees
 from reference.cases import draw

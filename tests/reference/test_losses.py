@@ -8,10 +8,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from pellucid.reference.dense import draw_mask, dropout
-from pellucid.reference.losses import (
-    cross_entropy,
-    cross_entropy_backward,
-)
+from pellucid.reference.losses import cross_entropy, cross_entropy_backward
 from reference.agreement import assert_agrees
 from reference.cases import draw
 

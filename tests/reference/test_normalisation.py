@@ -11,11 +11,7 @@ from pellucid.networks import initialisation
 from pellucid.networks.initialisation import WhiteningStem
 from pellucid.networks.layers import Standardise
 from pellucid.reference.convolution import patches
-from pellucid.reference.normalisation import (
-    patch_covariance,
-    running_statistics,
-    whitening_filters,
-)
+from pellucid.reference.normalisation import patch_covariance, running_statistics, whitening_filters
 from pellucid.reference.scaling import mean_and_deviation
 from reference.agreement import assert_agrees
 from reference.cases import draw

@@ -11,6 +11,28 @@ from pellucid.reports.report import SECTIONS, environment
 VOID = {"meta", "link", "img", "wbr"}
 SHAPES = {"line", "rect", "path", "circle", "use", "image"}
 
+# Names that a page shows and does not obey.
+HOSTILE = [
+    "<script>document.title = 'owned'</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style><script>alert(1)</script>",
+    "</title><svg/onload=alert(1)>",
+    "--><b>bold</b><!--",
+    "{{ 7 * 7 }} {% raw %}",
+    "javascript:alert(1)",
+    "&lt;b&gt;&#x27;",
+    "=cmd|' /C calc'!A0",
+    "photo\u202egpj.exe",
+    "nul\x00 bell\x07 tab\t line\nend",
+    "zero\u200bwidth\ufeff",
+    "lone surrogate \ud800",
+    "👩\u200d👩\u200d👧 🏴\u200d☠️",
+    "مرحبا بالعالم",
+    "Z\u0337\u031ba\u0338l\u0335g\u0336o",
+    "long" * 100,
+]
+
 
 class Page(HTMLParser):
     """Collects what a browser would build, and refuses unbalanced markup."""

@@ -1,96 +1,87 @@
-"""The explain page's script: its files can be joined into one, and its types name what Python tells."""
+"""Scripts of pages: their modules can be joined into one, and their types name what Python writes."""
 
 import json
-import posixpath
 import re
 from collections import Counter
+from importlib.resources import files
 
 import pytest
 
-from pellucid.insight import units as units
+from pellucid.export.app.kinds import KINDS
+from pellucid.insight import units
 from pellucid.reports.explain import page, render_explanation
-from pellucid.reports.explain.page import FOLDER, ROOMS, joined_script
+from pellucid.reports.explain.page import joined_script, modules_from
 from reports.explained import explained, explained_large
 
-FILES = [f"{room}/{name}.js" for room, in_room in ROOMS.items() for name in in_room]
-TYPES = "types.js"
-LARGEST_ROOM = 14
-
-
-def text_of(file):
-    """What stands in a file of the script."""
-    return (FOLDER / file).read_text(encoding="utf-8")
+PACKAGE = files("pellucid")
+STARTS = ["reports/explain/script/start.js", *(f"export/app/script/{kind}/start.js" for kind in KINDS)]
+TYPES = "reports/explain/script/types.js"
 
 
 def declared(code):
     """Names that some code declares outside any function."""
-    pattern = r"^(?:export )?(?:async )?(?:const|let|function|class) (\w+)"
-    return re.findall(pattern, code, re.MULTILINE)
+    return re.findall(r"^(?:export )?(?:async )?(?:const|let|function|class) (\w+)", code, re.MULTILINE)
 
 
 def test_every_file_is_joined_but_the_types():
-    found = [path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.*")]
-    assert sorted(found) == sorted([*FILES, TYPES])
+    joined = {path for start in STARTS for path in modules_from(start)}
+    found = [
+        path.relative_to(PACKAGE).as_posix()
+        for folder in ("reports/explain/script", "export/app/script")
+        for path in (PACKAGE / folder).rglob("*.*")
+    ]
+    assert sorted(path for path in found if path not in joined) == sorted(
+        path for path in found if path.endswith("types.js")
+    )
 
 
-def test_no_room_is_crowded():
-    assert {room for room, in_room in ROOMS.items() if len(in_room) > LARGEST_ROOM} == set()
-
-
-def test_a_file_imports_from_those_before_it_alone():
-    importing = set()
-    for file in FILES:
-        for names, source in re.findall(r'^import \{([^}]*)\} from "([^"]*)";$', text_of(file), re.MULTILINE):
-            imported = posixpath.normpath(posixpath.join(posixpath.dirname(file), source))
-            assert imported in FILES[: FILES.index(file)], f"{file} imports {imported}"
-            assert " as " not in names, f"{file}: the joined script knows a name by itself alone"
-            importing.add(file)
-    assert len(importing) > len(FILES) / 2
-
-
-def test_a_name_means_one_thing_in_all_files():
-    names = [name for file in FILES for name in declared(text_of(file))]
+@pytest.mark.parametrize("start", STARTS)
+def test_a_joined_script_knows_each_name_once_and_nothing_of_a_module_is_left(start):
+    modules, script = modules_from(start), joined_script(start)
+    names = [name for text in modules.values() for name in declared(text)]
     assert len(names) > 100
-    assert {name for name, count in Counter(names).items() if count > 1} == set()
-    assert declared(joined_script()) == names
-
-
-def test_nothing_of_a_module_is_left():
-    assert re.findall(r"^\s*(?:import|export)\b.*", joined_script(), re.MULTILINE) == []
-    assert "@param" not in joined_script()
-    assert "</script" not in joined_script().lower()
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+    assert declared(script) == names
+    before = set()
+    for path, text in modules.items():
+        for imported, source in re.findall(r'^import \{([^}]*)\} from "([^"]*)";$', text, re.MULTILINE):
+            assert " as " not in imported, f"{path}: the joined script knows a name by itself alone"
+            assert source.rsplit("/", 1)[1] in {each.rsplit("/", 1)[1] for each in before}, path
+        before.add(path)
+    assert re.findall(r"^\s*(?:import|export)\b.*", script, re.MULTILINE) == []
+    assert "@param" not in script
+    assert "</script" not in script.lower()
 
 
 def properties(type_name):
     """Names of the properties that a type of the script has."""
-    block = re.search(rf"@typedef {{object}} {type_name}\b(.*?)\*/", text_of(TYPES), re.DOTALL)
+    text = (PACKAGE / TYPES).read_text(encoding="utf-8")
+    block = re.search(rf"@typedef {{object}} {type_name}\b(.*?)\*/", text, re.DOTALL)
     assert block is not None, type_name
     return set(re.findall(r"^ \* @property {.*} ([\w-]+)", block[1], re.MULTILINE))
 
 
-def told_by(explanation):
+def page_data_of(explanation):
     """The data document of a page."""
     html = render_explanation(explanation, "x")
-    return json.loads(re.search(r'id="told">(.*?)</script>', html, re.DOTALL)[1])
+    return json.loads(re.search(r'id="page-data">(.*?)</script>', html, re.DOTALL)[1])
 
 
 @pytest.mark.parametrize("name", ["cnn", "text-cnn", "vae"])
-def test_the_types_name_all_that_python_tells(name):
-    told = told_by(explained(name))
-    assert told.keys() == properties("Told")
-    for layer in told["layers"]:
-        assert layer.keys() == properties("LayerFacts") | {"kind", "settings", "hidden"}
-        assert layer["hidden"] or layer["kind"] in properties("SettingsOf")
-    assert {key for driver in told["drivers"] for key in driver} <= {"name", "centred"}
+def test_the_types_name_all_that_python_writes(name):
+    data = page_data_of(explained(name))
+    assert data.keys() == properties("PageData")
+    assert all(layer.keys() == properties("LayerFacts") | {"hidden"} for layer in data["layers"])
+    assert {key for driver in data["drivers"] for key in driver} <= {"name", "centred"}
 
 
-def test_the_types_name_all_that_python_tells_of_chosen_units(monkeypatch):
+def test_the_types_name_all_that_python_writes_of_chosen_units(monkeypatch):
     monkeypatch.setattr(page, "BUDGET", 300_000)
-    chosen = [unit for layer in told_by(explained_large())["chosen"].values() for unit in layer]
+    chosen = [unit for layer in page_data_of(explained_large())["chosen"].values() for unit in layer]
     assert chosen
-    for unit in chosen:
-        assert unit.keys() == properties("ChosenUnit")
+    assert all(unit.keys() == properties("ChosenUnit") for unit in chosen)
 
 
-def test_every_kind_of_layer_that_python_opens_opens_on_the_page():
-    assert units.OPENED == properties("SettingsOf")
+def test_every_kind_of_layer_that_python_opens_by_hand_opens_on_the_page():
+    by_hand = re.search(r"@typedef {([^}]*)} HandKind", (PACKAGE / TYPES).read_text(encoding="utf-8"))
+    assert set(re.findall(r'"([\w-]+)"', by_hand[1])) == set(units._BY_HAND)

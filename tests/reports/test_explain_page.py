@@ -51,7 +51,7 @@ def test_one_file_with_one_script_and_no_request(name):
     assert page == render_explanation(explained(name), "digits.npz:301")
     scripts = re.findall(r"<script(.*?)>(.*?)</script>", page, re.DOTALL)
     assert [attributes.strip() for attributes, _ in scripts] == [
-        'type="application/json" id="told"', 'type="text/plain" id="numbers"', "",
+        'type="application/json" id="page-data"', 'type="text/plain" id="numbers"', "",
     ]  # fmt: skip
     digest = base64.b64encode(hashlib.sha256(scripts[2][1].encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in page
@@ -74,7 +74,7 @@ def test_hostile_names_and_texts_are_text(name):
     assert "<img src=/stolen" not in page
     assert "\u202e" not in page
     assert "&lt;script&gt;document.title" in page
-    told = json.loads(re.search(r'id="told">(.*?)</script>', page, re.DOTALL)[1])
+    told = json.loads(re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL)[1])
     assert told["classes"][0].startswith("<script>document")
     assert "⟨U+202E⟩" in told["classes"][0]
     parsed = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
@@ -295,7 +295,7 @@ def test_the_page_of_an_autoencoder_shows_draw_bound_and_traversals():
     decoded = [each["alt"] for each in found.all("img") if "moved by" in each["alt"]]
     assert len(decoded) == 9 * len(latents.traversals)
     assert decoded[0] == f"latent number {latents.traversals[0].number} moved by \u22122"
-    told = json.loads(re.search(r'id="told">(.*?)</script>', page, re.DOTALL)[1])
+    told = json.loads(re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL)[1])
     maps = [each["name"] for each in told["drivers"] if each["centred"]]
     assert maps == [f"latent-{each.number}" for each in latents.traversals]
     assert told["given"] == {"noise": [16], "class": [10]}

@@ -29,7 +29,7 @@ def test_sections_follow_the_argument(rich_facts: ReportFacts) -> None:
     assert [f"#{section.key}" for section in SECTIONS] == links[1 : 1 + len(SECTIONS)]
 
 
-def test_landmarks_headings_and_language(page: Page) -> None:
+def test_landmarks_headings_identifiers_and_tables(page: Page) -> None:
     assert page.all("html") == [{"lang": "en"}]
     assert [len(page.all(tag)) for tag in ("main", "header", "footer", "title")] == [1] * 4
     assert page.all("nav")[0]["aria-label"]
@@ -38,18 +38,12 @@ def test_landmarks_headings_and_language(page: Page) -> None:
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
     assert (levels[0], levels.count(1)) == (1, 1)
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
-
-
-def test_every_identifier_is_unique_and_every_reference_is_met(page: Page) -> None:
     names = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(names) == len(set(names))
     wanted = [link["href"][1:] for link in page.all("a") if link["href"].startswith("#")]
     for attribute in ("aria-labelledby", "aria-describedby", "popovertarget"):
         wanted += [attributes[attribute] for _, attributes in page.elements if attribute in attributes]
     assert set(wanted) <= set(names)
-
-
-def test_tables_have_captions_or_names_and_scoped_headers(page: Page) -> None:
     assert len(page.all("table")) >= 6
     assert all(header.get("scope") in ("row", "col") for header in page.all("th"))
     regions = [part for part in page.all("div") if part.get("class") == "scroll"]
@@ -176,35 +170,34 @@ def test_without_a_test_split_nothing_is_claimed(digit_facts: ReportFacts) -> No
     assert "errors" not in [section["id"] for section in page.all("section")]
 
 
-def test_numbers_that_are_not_finite_are_not_shown(digit_facts: ReportFacts) -> None:
+def test_a_history_without_finite_numbers_or_very_long(digit_facts: ReportFacts) -> None:
     history = [{**line, "validation_loss": float("nan"), "train_loss": None} for line in digit_facts.history]
     page = Page(render(dataclasses.replace(digit_facts, history=history)))
     assert "nan" not in page.text.lower().split()
     plots = [plot.get("aria-label", "").split(":")[0] for plot in page.all("svg")]
     assert {"Accuracy", "Learning rate"} <= set(plots)
     assert "Loss" not in plots
+    history = [{**digit_facts.history[0], "epoch": epoch} for epoch in range(1, 10_001)]
+    html = render(dataclasses.replace(digit_facts, history=history))
+    assert "200 of 10,000 epochs" in Page(html).text
+    assert ">10,000</th>" in html
+    assert len(html.encode()) < 500_000
 
 
-def test_guessing_is_called_guessing(digit_facts: ReportFacts) -> None:
+def test_guessing_leaks_and_siblings_are_in_the_verdict(
+    digit_facts: ReportFacts, named_facts: Callable[[Sequence[str]], ReportFacts], rich_facts: ReportFacts
+) -> None:
     score = {"value": 0.12, "low": 0.08, "high": 0.17}
     models = {"cnn": {**digit_facts.metrics["models"]["cnn"], "test": {"accuracy": score}}}
     text = part(digit_facts, "verdict", models=models).text
     assert "cnn is not significantly better than always predicting the most frequent class." in text
     assert "Nothing yet" in text
-
-
-def test_leaks_are_in_the_verdict_with_both_scores(
-    named_facts: Callable[[Sequence[str]], ReportFacts],
-) -> None:
     facts = named_facts(["cat", "dog", "owl"])
     models = {"cnn": dict(facts.metrics["models"]["cnn"])}
     models["cnn"]["test_without_leaked"] = {"accuracy": {"value": 0.7, "low": 0.6, "high": 0.78}}
     text = part(facts, "verdict", models=models).text
     assert "unseen images correctly, but 3 of them are also in its training data." in text
     assert "0.700 [0.600, 0.780] without the leaked images" in text
-
-
-def test_the_score_without_siblings_is_in_verdict_and_table(rich_facts: ReportFacts) -> None:
     without = rich_facts.model["test_without_siblings"]["accuracy"]["value"]
     words = rf"{without:.3f} \[[\d., ]+\] without the images that have a copy or a sibling in training"
     assert re.search(words, part(rich_facts, "verdict").text)
@@ -265,14 +258,7 @@ def test_many_classes_get_a_list_of_pairs(
     assert len(html.encode()) < 3_000_000
 
 
-def test_a_very_long_history_is_thinned(digit_facts: ReportFacts) -> None:
-    history = [{**digit_facts.history[0], "epoch": epoch} for epoch in range(1, 10_001)]
-    html = render(dataclasses.replace(digit_facts, history=history))
-    assert "200 of 10,000 epochs" in Page(html).text
-    assert ">10,000</th>" in html
-    assert len(html.encode()) < 500_000
-
-
+@pytest.mark.slow
 def test_rendering_loads_neither_torch_nor_a_learner_nor_a_plotting_library() -> None:
     code = (
         "import sys, pellucid.reports.report;"

@@ -2,17 +2,15 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any
 
 import pytest
 
 from pellucid.evaluation import Interval
 from pellucid.reports import ReportFacts, model_sections, render, scored_models
 from pellucid.reports.generated_sections import verdict_of_generator
+from pellucid.reports.model_sections import judge
 from pellucid.reports.scored_models import pairings, read_pair
-from pellucid.reports.verdicts import judge
 from pellucid.settings import METRICS
 from reports.report_page import Page, part, with_metrics
 from reports.rich_facts import made_folds
@@ -27,20 +25,39 @@ def page(rich_facts: ReportFacts) -> Page:
     return Page(render(rich_facts))
 
 
-def test_the_verdict_names_model_score_leaks_baseline_and_reason(page: Page, rich_facts: ReportFacts) -> None:
+def test_verdict_and_table_name_score_leaks_baseline_reason_and_configurations(
+    page: Page, rich_facts: ReportFacts
+) -> None:
     assert "cnn classifies 95.3 % of 697 unseen images correctly, but 12 of them are also in its" in page.text
     assert "Recommended: cnn. Test accuracy 0.953 [0.934, 0.966]; 0.952" in page.text
     assert "without the leaked images" in page.text
     assert "The best of the others, svm, reached an accuracy of 0.924" in page.text
     assert f"Why this one. {rich_facts.metrics['reason']}" in page.text
+    assert "400 fewer" in page.text
+    assert "svm was trained on fewer images than there are: 400 of 800." in page.text
+    assert "cnn was trained on fewer" not in page.text
+    assert "Configurations that were tried" in page.text
+    assert "hog, C = 0.1" in page.text
+    assert len(re.findall(r"C = 3 chosen0\.930", page.text)) == 5, "one for each model that had a choice"
 
 
-def test_a_classical_winner_is_called_one_and_the_network_is_named_too(rich_facts: ReportFacts) -> None:
+def test_what_is_recommended_is_named_as_what_it_is(rich_facts: ReportFacts) -> None:
     text = part(rich_facts, "verdict", recommended="random-forest").text
     assert "random-forest, a classical model, classifies" in text
     assert "The network, cnn, reached an accuracy of 0.953" in text
     training = part(rich_facts, "training", recommended="random-forest").text
     assert "This is how cnn was trained, the network; random-forest, which is recommended" in training
+    text = part(rich_facts, "verdict", recommended="majority").text
+    assert "No trained model is significantly better than always predicting the most frequent class." in text
+    assert "Nothing: it predicts the same for every image." in text
+    assert "would reach" not in text
+    assert judge(with_metrics(rich_facts, recommended="majority"))["trusted"]["shown"] == []
+    name = "logistic-regression-on-efficientnet-lite0"
+    models = {**rich_facts.metrics["models"], name: rich_facts.metrics["models"]["cnn"]}
+    text = part(rich_facts, "verdict", recommended=name, models=models).text
+    assert "EfficientNet-Lite0 features + logistic regression classifies 95.3 %" in text
+    assert f"Recommended: {name}." in text
+    assert "a classical model" not in text
 
 
 @pytest.mark.parametrize(
@@ -54,14 +71,6 @@ def test_what_speaks_against_the_choice_comes_first(rich_facts: ReportFacts, key
     text = part(rich_facts, "verdict", **{key: {"words": words}}).text
     assert text.index(words) < text.index("Why this one.") < text.index("Trust it for")
     assert words[:20] not in part(rich_facts, "verdict", **{key: None}).text
-
-
-def test_nothing_better_than_the_commonest_class(rich_facts: ReportFacts) -> None:
-    text = part(rich_facts, "verdict", recommended="majority").text
-    assert "No trained model is significantly better than always predicting the most frequent class." in text
-    assert "Nothing: it predicts the same for every image." in text
-    assert "would reach" not in text
-    assert judge(with_metrics(rich_facts, recommended="majority"))["trusted"]["shown"] == []
 
 
 def test_the_table_has_the_recommended_model_first_then_by_score_on_a_scale_of_the_good_ones(
@@ -81,15 +90,6 @@ def test_the_table_has_the_recommended_model_first_then_by_score_on_a_scale_of_t
     assert words in page.text
 
 
-def test_a_model_that_saw_fewer_examples_is_marked_in_words_and_configurations_are_shown(page: Page) -> None:
-    assert "400 fewer" in page.text
-    assert "svm was trained on fewer images than there are: 400 of 800." in page.text
-    assert "cnn was trained on fewer" not in page.text
-    assert "Configurations that were tried" in page.text
-    assert "hog, C = 0.1" in page.text
-    assert len(re.findall(r"C = 3 chosen0\.930", page.text)) == 5, "one for each model that had a choice"
-
-
 def test_a_model_that_learned_from_its_judges_says_so(rich_facts: ReportFacts) -> None:
     found = rich_facts.metrics["models"]
     again = {name: {**entry, "trained_again": name == "svm"} for name, entry in found.items()}
@@ -99,22 +99,9 @@ def test_a_model_that_learned_from_its_judges_says_so(rich_facts: ReportFacts) -
     assert "7 models were trained and tested on the same test images" in text
 
 
-@pytest.mark.parametrize(
-    ("entry", "fewer"),
-    [
-        ({"train_examples": 10}, True),
-        ({"train_examples": 800}, False),
-        ({"train_examples": 10, "saw_fewer": False}, False),
-        ({}, False),
-    ],
-)
-def test_old_metrics_are_judged_by_their_counts(
-    rich_facts: ReportFacts, entry: Mapping[str, Any], fewer: bool
+def test_pairs_are_seen_from_the_recommended_model_with_one_word_the_nearest_first(
+    rich_facts: ReportFacts,
 ) -> None:
-    assert scored_models.saw_fewer(rich_facts, entry) is fewer
-
-
-def test_pairs_are_seen_from_the_recommended_model_the_nearest_first(rich_facts: ReportFacts) -> None:
     found = pairings(rich_facts, rich_facts.metrics["comparisons"])
     assert found is not None
     assert (len(found.first), len(found.rest)) == (6, 15)
@@ -124,9 +111,6 @@ def test_pairs_are_seen_from_the_recommended_model_the_nearest_first(rich_facts:
     assert found.first[-1].second == "majority"
     assert found.first[-1].bar is None, "the baseline does not stretch the scale of the others"
     assert all(pair.bar for pair in found.first[:-1])
-
-
-def test_a_pair_is_turned_with_its_interval(rich_facts: ReportFacts) -> None:
     facts = with_metrics(rich_facts, recommended="svm")
     comparison = {"a": "cnn", "b": "svm", "accuracy_difference": {"value": 0.2, "low": 0.1, "high": 0.4}}
     found = pairings(facts, [comparison])
@@ -137,6 +121,23 @@ def test_a_pair_is_turned_with_its_interval(rich_facts: ReportFacts) -> None:
     assert pair.p_value is None
     assert pairings(facts, []) is None
     assert pairings(facts, None) is None
+    difference = {"value": 0.05, "low": 0.02, "high": 0.08}
+    pair = {
+        "a": "svm", "b": "cnn", "accuracy_difference": difference, "p_value": 0.001, "p_value_holm": 0.002,
+        "verdict": "",
+    }  # fmt: skip
+    found = read_pair(pair, "cnn", METRICS["accuracy"])
+    assert (found.first, found.second, found.word) == ("cnn", "svm", "worse")
+    assert found.difference == Interval(-0.05, -0.08, -0.02)
+    errors = {
+        "a": "ridge",
+        "b": "mean",
+        "root_mean_squared_error_difference": {"value": -0.4},
+        "p_value": 0.01,
+    }
+    measure = METRICS["root_mean_squared_error"]
+    assert read_pair(errors, "ridge", measure).word == "better"
+    assert read_pair(errors | {"p_value_holm": 0.06}, "ridge", measure).word == "inconclusive"
 
 
 def test_one_model_alone_says_so_in_one_line(digit_facts: ReportFacts) -> None:
@@ -147,7 +148,7 @@ def test_one_model_alone_says_so_in_one_line(digit_facts: ReportFacts) -> None:
     assert "The same on" not in page.text
 
 
-def test_folds_show_each_fold_and_the_corrected_interval(page: Page, rich_facts: ReportFacts) -> None:
+def test_folds_show_each_fold_on_a_scale_and_pairs_with_the_best(page: Page, rich_facts: ReportFacts) -> None:
     found = model_sections.read_folds(rich_facts)
     assert found is not None
     assert [row["name"] for row in found["rows"]] == ["cnn", "svm", "random-forest", "majority"]
@@ -157,17 +158,11 @@ def test_folds_show_each_fold_and_the_corrected_interval(page: Page, rich_facts:
     assert "880 images to learn from and 220 to score each time" in page.text
     dots = [circle for circle in page.all("circle") if circle.get("class") == "dot"]
     assert len(dots) == 20
-
-
-def test_folds_without_the_recommended_model_tell_of_the_best(rich_facts: ReportFacts) -> None:
     found = model_sections.read_folds(with_metrics(rich_facts, recommended="svm-on-cnn"))
     assert found is not None
     assert len(found["pairs"]) == 3
     assert all("cnn" in (pair.first, pair.second) for pair in found["pairs"])
     assert model_sections.read_folds(with_metrics(rich_facts, folds=None)) is None
-
-
-def test_folds_of_equal_scores_have_a_scale(rich_facts: ReportFacts) -> None:
     flat = made_folds("accuracy", {"cnn": 0.5})
     flat["models"]["cnn"] = {"scores": [0.5] * 5, "mean": {"value": 0.5, "low": 0.5, "high": 0.5}}
     found = model_sections.read_folds(with_metrics(rich_facts, folds=flat))
@@ -186,20 +181,6 @@ def test_a_model_has_one_colour_everywhere(page: Page, rich_facts: ReportFacts) 
         != scored_models.colour("svm")
     )
     assert scored_models.colour("ridge") == scored_models.colour("logistic-regression")
-
-
-@pytest.mark.parametrize(("theme", "ground"), [(0, 0.9638), (1, 0.0077)])
-def test_colours_of_models_stand_out_from_the_ground(theme: int, ground: float) -> None:
-    css = files("pellucid.reports").joinpath("page/models.css").read_text(encoding="utf-8")
-    colours = re.findall(r"#[0-9a-f]{6}", re.findall(r":root \{(.*?)\}", css)[theme])
-    assert len(colours) == 8
-    for colour in colours:
-        light = 0.0
-        for weight, place in ((0.2126, 1), (0.7152, 3), (0.0722, 5)):
-            part = int(colour[place : place + 2], 16) / 255
-            light += weight * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
-        darker, lighter = sorted((light, ground))
-        assert (lighter + 0.05) / (darker + 0.05) >= 3, colour
 
 
 def test_numbers_speak_of_the_typical_error(number_facts: ReportFacts) -> None:
@@ -251,15 +232,6 @@ def test_a_generator_no_better_than_its_baseline_says_so_in_the_headline() -> No
     assert verdict(0.80, 0.92).endswith("baseline 92.0 %: no significant gain over it.")
 
 
-def test_features_of_a_pretrained_network_are_named_in_the_headline(rich_facts: ReportFacts) -> None:
-    name = "logistic-regression-on-efficientnet-lite0"
-    models = {**rich_facts.metrics["models"], name: rich_facts.metrics["models"]["cnn"]}
-    text = part(rich_facts, "verdict", recommended=name, models=models).text
-    assert "EfficientNet-Lite0 features + logistic regression classifies 95.3 %" in text
-    assert f"Recommended: {name}." in text
-    assert "a classical model" not in text
-
-
 def test_models_of_other_classes_are_not_compared_and_the_headline_is_of_all(rich_facts: ReportFacts) -> None:
     accuracy = {"accuracy": {"value": 0.7, "low": 0.6, "high": 0.8}}
     together = {"test": accuracy, "examples": 697, "new": 500, "old": 197, "model": "cnn"}
@@ -275,26 +247,6 @@ def test_models_of_other_classes_are_not_compared_and_the_headline_is_of_all(ric
     page = Page(render(with_metrics(rich_facts, continual=alone, comparisons=[])))
     assert "unseen images of the new data correctly" in page.text
     assert "Not tested: 2 old classes" in page.text
-
-
-def test_a_comparison_has_one_direction_and_one_word(rich_facts: ReportFacts) -> None:
-    difference = {"value": 0.05, "low": 0.02, "high": 0.08}
-    pair = {
-        "a": "svm", "b": "cnn", "accuracy_difference": difference, "p_value": 0.001, "p_value_holm": 0.002,
-        "verdict": "",
-    }  # fmt: skip
-    found = read_pair(pair, "cnn", METRICS["accuracy"])
-    assert (found.first, found.second, found.word) == ("cnn", "svm", "worse")
-    assert found.difference == Interval(-0.05, -0.08, -0.02)
-    errors = {
-        "a": "ridge",
-        "b": "mean",
-        "root_mean_squared_error_difference": {"value": -0.4},
-        "p_value": 0.01,
-    }
-    measure = METRICS["root_mean_squared_error"]
-    assert read_pair(errors, "ridge", measure).word == "better"
-    assert read_pair(errors | {"p_value_holm": 0.06}, "ridge", measure).word == "inconclusive"
 
 
 def test_who_was_asked_about_fewer_examples_is_named(rich_facts: ReportFacts) -> None:

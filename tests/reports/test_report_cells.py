@@ -59,8 +59,8 @@ def _stored(page: Page) -> dict[str, bytes]:
     }
 
 
-def test_every_cell_with_examples_opens_to_exactly_its_examples(
-    page: Galleries, digit_facts: ReportFacts
+def test_every_cell_with_examples_opens_to_exactly_its_examples_and_says_so(
+    page: Page, digit_facts: ReportFacts
 ) -> None:
     cells = opened(digit_facts)
     assert len(cells) > 20
@@ -72,9 +72,6 @@ def test_every_cell_with_examples_opens_to_exactly_its_examples(
         expected = {(each.label, each.predicted) for each in (*digit_facts.cells, *digit_facts.mistakes)}
         assert (cell.true, cell.predicted) in expected
         assert {(each.label, each.predicted) for each in cell.examples} == {(cell.true, cell.predicted)}
-
-
-def test_cells_are_hidden_until_they_are_the_target(page: Page) -> None:
     rules = "".join(text for tag, text in page.texts if tag == "style")
     assert ".cell { display: none;" in rules
     assert ".cell:target { display: block; }" in rules
@@ -83,9 +80,6 @@ def test_cells_are_hidden_until_they_are_the_target(page: Page) -> None:
         part["role"] == "group" and part["aria-labelledby"] == f"{part['id']}-title" for part in groups
     )
     assert all(f":root:has(#{part['id']}:target)" in rules for part in groups)
-
-
-def test_an_opened_cell_names_truth_answer_and_count(page: Page, digit_facts: ReportFacts) -> None:
     cells = (each for each in opened(digit_facts) if not each.is_right and len(each.examples) < each.count)
     wrong = next(cells)
     assert (
@@ -96,18 +90,15 @@ def test_an_opened_cell_names_truth_answer_and_count(page: Page, digit_facts: Re
     assert "digit 3 classified correctly" in page.text
 
 
-def test_the_galleries_hold_what_the_facts_say(page: Galleries, digit_facts: ReportFacts) -> None:
+def test_galleries_show_every_content_once_where_it_belongs_with_a_description(
+    page: Page, digit_facts: ReportFacts
+) -> None:
     assert digit_facts.label_issues is not None
     assert page.sources["mistakes"] == [each.source for each in digit_facts.mistakes]
     assert page.sources["uncertain"] == [each.source for each in digit_facts.uncertain]
     assert page.sources["labels"] == [each.source for each in digit_facts.label_issues.shown]
     assert "28 more of the worst mistakes" in page.text
     assert "12 more of the most uncertain" in page.text
-
-
-def test_every_content_is_embedded_once_and_drawn_where_it_belongs(
-    page: Galleries, digit_facts: ReportFacts
-) -> None:
     assert digit_facts.label_issues is not None
     stored = _stored(page)
     shown = [*digit_facts.mistakes, *digit_facts.uncertain, *digit_facts.label_issues.shown]
@@ -121,9 +112,6 @@ def test_every_content_is_embedded_once_and_drawn_where_it_belongs(
     worst = digit_facts.mistakes[0]
     assert first in page.drawn[f"cell-{places(worst.label)}-{places(worst.predicted)}"]
     assert page.drawn["labels"][0] == first
-
-
-def test_images_are_described(page: Page, digit_facts: ReportFacts) -> None:
     images = [each for each in page.all("svg") if each.get("class", "").startswith("frame")]
     assert all(each["role"] == "img" and each["aria-label"] for each in images)
     first = digit_facts.mistakes[0]

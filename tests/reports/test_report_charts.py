@@ -7,15 +7,7 @@ import pytest
 from pellucid.evaluation import CurvePoint, Interval, LearningCurve, Reliability, ReliabilityBin
 from pellucid.reports import CalibrationFacts, ReportFacts
 from pellucid.reports import trust_sections as section
-from pellucid.reports.plots import (
-    CURVE_BOTTOM,
-    CURVE_TOP,
-    SIDE,
-    SQUARE_LEFT,
-    SQUARE_TOP,
-    reliability_plot,
-    round_bounds,
-)
+from pellucid.reports.plots import CURVE_BOTTOM, CURVE_TOP, SIDE, SQUARE_LEFT, SQUARE_TOP, reliability_plot
 from pellucid.reports.plots import curve_plot as curve_plot_of
 from reports.report_page import drawn, part
 
@@ -67,7 +59,9 @@ def test_whether_probabilities_can_be_believed(
     assert said in calibrated(digit_facts, 1.4, after)
 
 
-def test_the_temperature_has_its_one_line_meaning(digit_facts: ReportFacts) -> None:
+def test_the_temperature_is_explained_where_there_is_a_test_and_classes(
+    digit_facts: ReportFacts, number_facts: ReportFacts
+) -> None:
     after = binned(0.5, 0.9, error=Interval(0.01, 0.0, 0.03))
     hot, cold, none = (calibrated(digit_facts, temperature, after) for temperature in (1.4, 0.7, 1.0))
     assert "is 1.40: as trained it was overconfident" in hot
@@ -76,11 +70,6 @@ def test_the_temperature_has_its_one_line_meaning(digit_facts: ReportFacts) -> N
     assert "so its probabilities were left as they were" in none
     assert "As trained at temperature 1" in none
     assert "Before at temperature 1" not in none
-
-
-def test_reliability_needs_a_test_split_and_classes(
-    digit_facts: ReportFacts, number_facts: ReportFacts
-) -> None:
     empty = CalibrationFacts(1.0, Reliability((), Interval(0, 0, 0)), Reliability((), Interval(0, 0, 0)))
     assert section.reliability_section(dataclasses.replace(digit_facts, calibration=empty)) is None
     assert section.reliability_section(dataclasses.replace(digit_facts, calibration=None)) is None
@@ -137,15 +126,3 @@ def test_the_outlook_is_first_and_every_point_in_a_table(
     page = part(dataclasses.replace(digit_facts, learning_curve=short), "curve")
     assert "It cannot be told." in page.text
     assert not [each for each in page.all("div") if each.get("class") == "chart-body"]
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "bounds"),
-    [(22.1, 36.9, (20, 40)), (0.931, 0.968, (0.93, 0.97)), (0, 1, (0, 1)), (3, 3, (2.5, 3.5))],
-)
-def test_round_bounds(low: float, high: float, bounds: tuple[float, float]) -> None:
-    found = round_bounds(low, high)
-    assert found[0] <= low
-    assert high <= found[1]
-    if low < high:
-        assert found == pytest.approx(bounds)

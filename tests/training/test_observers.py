@@ -8,7 +8,14 @@ import pytest
 from rich.console import Console
 
 from pellucid.errors import InterruptedRun
-from pellucid.training.observers import BarProgress, Checkpointer, HistoryFile, PlainProgress, StopOnSignal
+from pellucid.training.observers import (
+    BarProgress,
+    Checkpointer,
+    HistoryFile,
+    PlainProgress,
+    StopOnSignal,
+    signals_to,
+)
 from training.sessions import After
 
 
@@ -20,7 +27,7 @@ def test_the_history_file_has_one_line_per_epoch_and_none_twice(begin, tmp_path)
     assert records == session.state.history
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_training_after_a_checkpoint(begin, tmp_path, number):
     session = begin(epochs=3)
     checkpointer = Checkpointer(tmp_path, {}, session.batches.recipe.total_steps)
@@ -32,6 +39,16 @@ def test_a_signal_ends_training_after_a_checkpoint(begin, tmp_path, number):
     assert caught.value.exit_code == 128 + number
     assert (tmp_path / "step-000000007" / "state.json").is_file()
     assert signal.getsignal(number) == before
+
+
+def test_a_hang_up_that_is_ignored_stays_so():
+    """As `nohup` asks for."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_to(lambda *_: pytest.fail("heard")):
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_checkpoints_are_spaced_in_time_but_the_last_epoch_always_has_one(begin, tmp_path):

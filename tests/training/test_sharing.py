@@ -109,16 +109,14 @@ def test_running_means_are_those_of_the_parts(begin):
     session = begin(threads=2, batch_size=WHOLE)
     alone = begin(threads=1, batch_size=WHOLE)
     batch = first_batch(session)
-    borders = [
-        part.examples for part in DataParallelWorkers(session.network, session.batches.recipe).parts(WHOLE)
-    ]
+    team = DataParallelWorkers(session.network, session.batches.recipe)
     norm = "body.block1.norm1"
     seen = []
     hook = alone.network.get_submodule(norm).register_forward_pre_hook(
         lambda _, inputs: seen.append(inputs[0].detach())
     )
-    for border in borders:
-        alone.network.train()(batch.inputs[border])
+    for part in team.parts(WHOLE):
+        alone.network.train()(batch.inputs[part.examples])
     hook.remove()
     assert len(seen) == 2
     shares = [len(part) / WHOLE for part in seen]
@@ -132,23 +130,17 @@ def test_running_means_are_those_of_the_parts(begin):
 
 
 def test_parts_are_alike_in_size_and_none_is_small(begin):
-    team = DataParallelWorkers(
-        begin(threads=2, batch_size=WHOLE).network, begin(threads=2, batch_size=WHOLE).batches.recipe
-    )
-    for examples, sizes in (
-        (WHOLE, [89, 89]),
-        (2 * OF_IMAGES, [64, 64]),
-        (2 * OF_IMAGES - 1, [127]),
-        (3, [3]),
-    ):
-        parts = team.parts(examples)
-        assert [part.examples.stop - part.examples.start for part in parts] == sizes
+    def sizes(examples, **given):
+        session = begin(threads=2, batch_size=WHOLE, **given)
+        parts = DataParallelWorkers(session.network, session.batches.recipe).parts(examples)
         assert parts[0].examples.start == 0
+        return [part.examples.stop - part.examples.start for part in parts]
 
-
-def test_small_networks_are_not_shared(begin):
-    session = begin(threads=2, batch_size=WHOLE, model="mlp")
-    assert len(DataParallelWorkers(session.network, session.batches.recipe).parts(WHOLE)) == 1
+    assert sizes(WHOLE) == [89, 89]
+    assert sizes(2 * OF_IMAGES) == [64, 64]
+    assert sizes(2 * OF_IMAGES - 1) == [127]
+    assert sizes(3) == [3]
+    assert sizes(WHOLE, model="mlp") == [WHOLE]  # small networks are not shared
 
 
 def test_the_same_threads_give_the_same_weights_and_torch_has_its_own_as_before(begin):

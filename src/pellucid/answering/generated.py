@@ -87,7 +87,7 @@ def generate(
     labels = _labels(model, count, class_name, run)
     is_empty_folder = out.is_dir() and not any(out.iterdir())
     if not is_empty_folder and (out.exists() or out.is_symlink()):
-        raise StorageError(f"{out}: stands there and is no empty folder; choose another --out")
+        raise StorageError(f"{out}: is there already and is no empty folder; choose another --out")
     images = model.sample(labels, seed)
     width = max(5, len(str(count)))
     names = [f"{number:0{width}d}.png" for number in range(1, count + 1)]
@@ -235,7 +235,7 @@ def inspect_odd(
             "the column novelty of pellucid predict says)"
         )
     elif model.columns_seen == 0:
-        reason = "makes images and has no encoder to look at any; give a run of train --model vae"
+        reason = "makes images and has no encoder to rank any by; give a run of train --model vae"
     elif model.detector is None:
         reason = (
             "keeps no detector, since it was saved before there were any, or fewer than 20 images were held "
@@ -246,7 +246,7 @@ def inspect_odd(
     settings = dataclasses.replace(settings, model=model.name)  # which does without labels
     listing = read_data(place, settings)
     if listing.input_kind is TEXTS:
-        raise DataError(f"{place}: holds texts, and {run} looks at images; give images")
+        raise DataError(f"{place}: holds texts, and {run} ranks images; give images")
     dataset, check = prepare(listing, settings, progress=progress)
     return check, _ranked(run, model, place, listing, dataset)
 

@@ -117,7 +117,7 @@ def incoming(
     """Open the images or texts, as the model takes them, of files, folders, globs, tables or archives.
 
     They are read as their blocks are asked for; `settings` say column and encoding of tables. Where
-    standard input may be read (`may_pipe`), the place `-` stands for it. Behind the places come texts that
+    standard input may be read (`may_pipe`), the place `-` is it. Behind the places come texts that
     were `typed`, named `text:1`, `text:2` and so on.
 
     Raises: `DataError` if a place does not exist or holds nothing the model takes; `UsageError` if texts are

@@ -228,5 +228,5 @@ def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:
         return ()
     return (
         f"warning: {run} recommends {recommended}, which gives every {noun} the same answer; "
-        f"the other models stand in {run / 'models'}",
+        f"the other models are in {run / 'models'}",
     )

@@ -132,7 +132,7 @@ def resumable_output(
     folder = folder_of(out)
     try:
         if os.path.lexists(out) and not out.is_file():
-            raise FileExistsError(17, "what stands there is not a regular file")
+            raise FileExistsError(17, "what is there is not a regular file")
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise storage_error(out, error) from error

@@ -54,8 +54,7 @@ class AverageModel(Model):
         self.input_kind, self.preprocessing = first.input_kind, first.preprocessing
         self.classes, self.joined_columns = first.classes, first.joined_columns
         self.renamed, self.threshold = first.renamed, first.threshold
-        self.columns_seen, self.sort_seen = first.columns_seen, first.sort_seen
-        self.sees_through = first.sees_through
+        self.sort_seen, self.sees_through = first.sort_seen, first.sees_through
         self.temperature = checked_temperature(temperature, self.classes)
         encoders: list[Encoder | Tfidf] = []  # those that give the same numbers once
         groups: dict[Hashable, list[int]] = {}
@@ -69,6 +68,11 @@ class AverageModel(Model):
             sorted(each, key=lambda place: not isinstance(self.members[place].model, OnNetwork))
             for each in groups.values()
         ]
+
+    @property
+    def columns_seen(self) -> int:
+        """Features that the member of the most weight has for a detector."""
+        return self.heaviest.model.columns_seen
 
     @property
     def name(self) -> str:

@@ -102,12 +102,7 @@ KINDS = {
 
 # Plans: what `model.json` says of the parts of a model.
 
-_TITLES = {
-    WORDS: "words",
-    SUB_WORDS: "words and parts of words",
-    CHARACTERS: "characters",
-    BYTE: "bytes",
-}
+_TITLES = {WORDS: "words", SUB_WORDS: "words and parts of words", CHARACTERS: "characters", BYTE: "bytes"}
 
 
 @dataclass(frozen=True)

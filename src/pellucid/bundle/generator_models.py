@@ -142,10 +142,11 @@ class AutoencoderModel(Generator):
     network: Autoencoder
     sort_seen = "image"
 
-    def __init__(self, network: Autoencoder, preprocessing: Preprocessing, classes: Sequence[str]) -> None:
-        super().__init__(network, preprocessing, classes)
-        assert isinstance(network.head, nn.Linear)  # every encoder ends in one
-        self.columns_seen = network.head.in_features
+    @property
+    def columns_seen(self) -> int:
+        """Values of the encoder's last hidden layer."""
+        assert isinstance(self.network.head, nn.Linear)  # every encoder ends in one
+        return self.network.head.in_features
 
     @torch.inference_mode()
     def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
@@ -183,10 +184,7 @@ class AutoencoderModel(Generator):
         return self._images(self.network.decode, latent, labels)
 
     def walk(
-        self,
-        ends: UInt8[np.ndarray, "2 height width channels"],
-        labels: Int64[np.ndarray, " 2"],
-        steps: int,
+        self, ends: UInt8[np.ndarray, "2 height width channels"], labels: Int64[np.ndarray, " 2"], steps: int
     ) -> UInt8[np.ndarray, "steps height width channels"]:
         """Images on the straight way between the latent numbers, and the classes, of two images."""
         way = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]

@@ -153,8 +153,7 @@ class Model:
     classes: tuple[str, ...]  # in the order of the probabilities; none where a number is predicted
     temperature: float  # of the probabilities, 0.01 to 100; 1 leaves them as they are
     has_hidden_layer: bool = True  # whether `transform` has values to give
-    columns_seen: int = 0  # features that a detector takes; 0 where the model has no inputs
-    sort_seen: FeatureKind  # of these features
+    sort_seen: FeatureKind  # of the features that a detector takes
     sees_through: Hashable  # cache key of these features: equal for models that see the same of an input
     detector: Detector | None = None  # of inputs that are unlike the training data
     held_out: HeldOut | None = None  # answers about examples that it did not learn from
@@ -172,6 +171,11 @@ class Model:
     def target(self) -> Target:
         """Target of the answers: classes or a number."""
         return target_of(len(self.classes))
+
+    @property
+    def columns_seen(self) -> int:
+        """Features that a detector takes; 0 where the model takes none."""
+        return 0
 
     @property
     @abstractmethod

@@ -45,9 +45,13 @@ class OnNetwork(Model):
 
     def __init__(self, network: Network, classes: Sequence[str], *, temperature: float = 1.0) -> None:
         self.network = self.sees_through = network
-        self.columns_seen = hidden_units(network.config)
         self.classes = tuple(classes)
         self.temperature = checked_temperature(temperature, classes)
+
+    @property
+    def columns_seen(self) -> int:
+        """Units of the last hidden layer, which a detector takes."""
+        return hidden_units(self.network.config)
 
     @property
     def parameters(self) -> int:
@@ -141,9 +145,7 @@ class ImageModel(OnNetwork):
         return answer_in_batches(self.network, require_images(inputs, self.preprocessing), question)
 
     def _averaged(
-        self,
-        batch: Float[Tensor, "batch channels height width"],
-        outputs: Float[Tensor, "batch outputs"],
+        self, batch: Float[Tensor, "batch channels height width"], outputs: Float[Tensor, "batch outputs"]
     ) -> Float[Tensor, "batch outputs"]:
         return (outputs + self.network(batch.flip(3))) / 2 if self.mirror else outputs
 
@@ -242,12 +244,16 @@ class ClassicalModel(Model):
         if network is not None:
             self.sort_seen = "layer"
             self.length = network.config.input_shape[0] if self.input_kind is VALUES else 0
-        self.columns_seen = predictor.inputs
         self._require_agreement()
 
     def _look_through(self, network: Network | None, tfidf: Tfidf | None) -> None:
         self.network, self.tfidf = network, tfidf
         self.sees_through = network or tfidf or (self.features, self.preprocessing)
+
+    @property
+    def columns_seen(self) -> int:
+        """Features of the predictor; none where it takes no inputs."""
+        return self.predictor.inputs
 
     @property
     def parameters(self) -> int:

@@ -147,8 +147,8 @@ def fit_baseline(
         deadline=deadline,
     )
     # One thread for each matrix product: several wait for each other, and where the processor is
-    # shared they wait a hundred times longer than they work. Configurations, pairs and trees run beside
-    # each other instead.
+    # shared they wait a hundred times longer than they work. Configurations, pairs and trees run at
+    # the same time instead.
     with warnings.catch_warnings(), threadpool_limits(1):
         # Steps are bounded by the budget; a solver that would go on is no fault of the user's.
         warnings.simplefilter("ignore", ConvergenceWarning)

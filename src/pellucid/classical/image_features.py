@@ -80,11 +80,11 @@ def _gradients(
 
 
 def _votes(
-    down: Float32[np.ndarray, "n height width"], across: Float32[np.ndarray, "n height width"], parted: Grid
+    down: Float32[np.ndarray, "n height width"], across: Float32[np.ndarray, "n height width"], division: Grid
 ) -> Float32[np.ndarray, "n rows columns orientations"]:
     """Add up the gradients of each cell by orientation, each shared by the two nearest bins."""
     count, height, width = down.shape
-    rows, columns, cell = parted.rows, parted.columns, parted.cell
+    rows, columns, cell = division.rows, division.columns, division.cell
     top, left = (height - rows * cell) // 2, (width - columns * cell) // 2
     down = down[:, top : top + rows * cell, left : left + columns * cell]
     across = across[:, top : top + rows * cell, left : left + columns * cell]

@@ -96,7 +96,7 @@ class Trial(NamedTuple):
     learn: Callable[[Rows, np.ndarray, Work], Predictor]
     most: int | None = None  # training examples that it can take; `None` for as many as the budget allows
     best: int | None = None  # n-grams of texts that it sees, those that say most; `None` for all
-    # whether its probabilities are honest enough to tell set-ups apart that the metric cannot
+    # whether its probabilities are calibrated enough to distinguish set-ups that the metric cannot
     calibrated: bool = False
     is_blind: bool = False  # whether it looks at no feature, so that none is computed
     # whether it learns from texts as slowly as from images, and is compared on as few of them
@@ -129,7 +129,7 @@ def search(
     metric: str | None,
     scale: float | None = None,
 ) -> SearchResult:
-    """Choose a set-up on validation by the metric, then learn; the usually best trial stands first.
+    """Choose a set-up on validation by the metric, then learn; the usually best trial comes first.
 
     Each configuration learns from the first `screened` examples, with fewer trees; the best of
     them (of equals the first; of calibrated ones see `_settled`) then learns from all that the budget
@@ -239,8 +239,8 @@ def _settled(configurations: Sequence[Configuration], losses: Float64[np.ndarray
 
     Set-ups of texts differ by less than chance does on a few hundred examples. Those within one standard
     error $\sqrt{p (1 - p) / n}$ of the best by the metric count as alike; the log loss, to which every
-    example contributes by degrees, tells them apart with much less noise. Of these the first is taken, which
-    usually serves best, whose mean log loss exceeds the smallest by a practically negligible part.
+    example contributes by degrees, distinguishes them with much less noise. Of these the first is taken,
+    which usually serves best, whose mean log loss exceeds the smallest by a practically negligible part.
     """
     count = losses.shape[1]
     best = max(each.score for each in configurations)

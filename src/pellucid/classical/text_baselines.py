@@ -49,8 +49,8 @@ _TOLERANCE = 1e-2
 _SMOOTHED = 0.1  # added to counts, whose logarithm is then finite
 _INSENSITIVE = 0.1
 
-# Coordinate descent draws its order from one generator of the whole process: problems solved beside each
-# other would give other weights each time.
+# Coordinate descent draws its order from one generator of the whole process: problems solved at the same
+# time would give other weights each time.
 _DRAWING = Lock()
 
 
@@ -213,7 +213,7 @@ TREES_LEFT_OUT, _GROWN = 2, 8_000
 _SCREENED_PART, _LEAST_SCREENED = 16, 1_000
 
 _WITHOUT_SPACES = "characters"
-# C = 2 beside words and parts of words, each of them scaled to a length of 1 / sqrt(2), is C = 1 where both
+# C = 2 for words and parts of words, each of them scaled to a length of 1 / sqrt(2), is C = 1 where both
 # have a length of 1. Figures: `benchmarks/text_setups.py --beside`.
 _MACHINES = (
     ("union", TextSetup(SVM, 1.0, by_label=True)),

@@ -2,7 +2,7 @@
 
 Scripts that put no spaces between words are read as runs of one to three characters, each of which counts as
 a word. Texts that are split otherwise are asked for by their words first, short ones by their parts of words.
-Of topics single words say most, pairs of words add the order of a few, parts of words beside both serve short
+Of topics single words say most, pairs of words add the order of a few, parts of words with both serve short
 texts, languages with many forms of a word and misspellings.
 """
 

@@ -73,7 +73,7 @@ class Related(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """Findings about data; copies and sources stand in the order of the data."""
+    """Findings about data; copies and sources in the order of the data."""
 
     place: str  # DATA as the user gave it
     form: str  # kind of DATA, such as `class folders`

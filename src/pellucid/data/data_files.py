@@ -107,8 +107,13 @@ def is_note(name: str) -> bool:
 # The bytes at a position of an open container.
 Read = Callable[[int], bytes]
 
-# Errors of reading an archive that is damaged, or cut short.
+# Errors of reading a file that is not there, damaged or cut short.
 DAMAGED = (OSError, EOFError, zlib.error)
+
+
+def unreadable(error: Exception) -> str:
+    """Reason of a file that raised one of `DAMAGED`."""
+    return f"cannot be read ({(getattr(error, 'strerror', None) or str(error)).lower()})"
 
 
 class Container(ABC):
@@ -175,6 +180,5 @@ def contents(files: Iterable[File]) -> Iterator[Path | bytes | DataError]:
             except DataError as error:
                 found = error
             except DAMAGED as error:
-                reason = getattr(error, "strerror", None) or str(error)
-                found = DataError(f"cannot be read ({reason.lower()})")
+                found = DataError(unreadable(error))
             yield found

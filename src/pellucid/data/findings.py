@@ -126,7 +126,7 @@ class TextFindings:
     characters: Lengths
     words: Lengths  # lengths in words, which spaces part
     # script of most letters of a text and number of such texts, commonest first; texts without a letter are
-    # under `no letters`. Only the first 1,000 characters of each are looked at
+    # under `no letters`. Only the first 1,000 characters of each count
     scripts: tuple[tuple[str, int], ...]
     longest: str  # source of the longest text
 

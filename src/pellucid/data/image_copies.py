@@ -126,7 +126,7 @@ def _candidates(blocks: Float32[np.ndarray, "m 64"], hashes: UInt64[np.ndarray, 
     components = around @ np.linalg.eigh(around.T @ around)[1][:, : -_COMPONENTS - 1 : -1]
     order = np.argsort(components[:, 0], kind="stable")
     components, centred, hashes = components[order], centred[order], hashes[order]
-    # Unit vectors of correlation r are sqrt(2 - 2r) apart, and their projections at most.
+    # The distance of unit vectors of correlation r is sqrt(2 - 2r), and that of their projections at most.
     reach = np.float32(np.sqrt(2 - 2 * CORRELATION) + 1e-4)
     ends = np.searchsorted(components[:, 0], components[:, 0] + reach, side="right")
     half_norm = (components**2).sum(axis=1, keepdims=True) / 2

@@ -217,7 +217,7 @@ def likenesses(
 
 
 def _cells(images: UInt8[np.ndarray, "m height width channels"], side: int) -> Cells:
-    """Means of equal cells; of large images some pixels stand for all."""
+    """Means of equal cells; of large images, of some pixels."""
     steps = [max(1, length // (4 * side)) for length in images.shape[1:3]]
     sampled = images[:, :: steps[0], :: steps[1]].astype(np.float32).transpose(0, 3, 1, 2)
     down, across = (averaging(length, side) for length in sampled.shape[2:])
@@ -332,7 +332,7 @@ def _orders(
 
 
 def by_names(paths: Sequence[str]) -> Order:
-    """Sequence and number of each path by its name; names without a number stand in no sequence."""
+    """Sequence and number of each path by its name; names without a number are in no sequence."""
     sequences: dict[tuple[str, str, str], int] = {}
     order = np.full((len(paths), 2), -1, np.int64)
     for index, path in enumerate(paths):

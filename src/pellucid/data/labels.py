@@ -173,7 +173,7 @@ def source_codes(values: Iterable[object]) -> UInt64[np.ndarray, " values"]:
 #   is the month, and none speaks against it;
 # - `1 March 2024`, `Mar 1, 2024`, and the dates of mails, `Fri, 1 Mar 2024 14:05:09 +0100`.
 #
-# Times with a zone are compared as such, and never beside times without one.
+# Times with a zone are compared as such, and never mixed with times without one.
 
 _CLOCK = r"(?:[ T,]+(\d{1,2}:\d\d(?::\d\d(?:\.\d{1,9})?)?))?"
 _ISO = re.compile(
@@ -223,7 +223,7 @@ def _quoted_time(value: object) -> str:
 
 
 def _order_of_slashes(values: Sequence[object], place: str, source: Callable[[int], str]) -> bool | None:
-    """Whether the day stands before the month in `3/4/2024`; `None` where no value is of that form."""
+    """Whether the day is before the month in `3/4/2024`; `None` where no value is of that form."""
     shown: dict[bool, int] = {}
     doubtful = None
     for index, value in enumerate(values):

@@ -125,7 +125,7 @@ class TextWriter:
 
 # Scripts of characters, and those that put no spaces between words.
 
-# Characters that stand for a word or a part of one, from the first to the last of each range.
+# Characters that are a word or a part of one, from the first to the last of each range.
 WITHOUT_SPACES = (
     (0x0E00, 0x0FFF),  # Thai, Lao, Tibetan
     (0x1000, 0x109F),  # Myanmar
@@ -210,7 +210,7 @@ _PICTOGRAMS = ((0x2600, 0x27BF), (0x1F000, 0x1FAFF))
 
 
 class TextUnits(NamedTuple):
-    """Words, or characters that stand for themselves, of some texts."""
+    """Words, or single characters, of some texts."""
 
     # 64 bits for each unit, in the order of the texts; equal units have equal hashes, others practically
     # never
@@ -259,7 +259,7 @@ def sums(
 
 @functools.cache
 def _kinds() -> UInt8[np.ndarray, " code_points"]:
-    """Kind of each code point; the last entry stands for the rare Chinese characters beyond."""
+    """Kind of each code point; the last entry is that of the rare Chinese characters beyond."""
     kinds = np.array(
         [_IN_WORD if unicodedata.category(chr(code))[0] in "LMN" else _NOTHING for code in range(_KNOWN)]
         + [_ALONE],

@@ -38,8 +38,8 @@ def first_of_sets(count: int, pairs: Int64[np.ndarray, "pairs 2"]) -> Int64[np.n
     first = np.arange(count, dtype=np.int64)
     while len(pairs):
         roots = np.sort(first[pairs], axis=1)
-        apart = roots[:, 0] != roots[:, 1]
-        pairs, roots = pairs[apart], roots[apart]
+        is_link = roots[:, 0] != roots[:, 1]
+        pairs, roots = pairs[is_link], roots[is_link]
         # Each later root hangs on an earlier one, so that no circle can arise; then all point to the root.
         np.minimum.at(first, roots[:, 1], roots[:, 0])
         while not np.array_equal(first, first[first]):

@@ -158,9 +158,9 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
 
 # Quotes: a text that holds most of another one in lines that begin with `>`.
 #
-# Lines of quotation are set against what every text says in its own lines, in runs of five words, so that
+# Lines of quotation are compared with what every text says in its own lines, in runs of five words, so that
 # lines broken at other places do not matter. Text A is quoted by B where at least half of A's runs, and at
-# least 10 of them, stand in B's quotations. Runs that more than 20 texts quote, or more than two say
+# least 10 of them, are in B's quotations. Runs that more than 20 texts quote, or more than two say
 # themselves, are common property, such as the foot of a mailing list, and say nothing.
 
 SHARE_QUOTED = 0.5
@@ -266,7 +266,7 @@ def confirmed_chains(
         is_in[far] = resemble(asked)
         taken = members[is_in[members]]
         links.append(np.stack([first[taken], taken], axis=1))
-        # Only pairs of two that stand outside can make further sets.
+        # Only pairs of two outside of all sets can make further ones.
         pairs = pairs[~is_in[pairs].any(axis=1)]
     return np.concatenate(links)
 

@@ -356,7 +356,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
     examples are divided again: as many as for other splits are kept back for validation, the rest is trained
     on. Every class gives its share to each fold, and at least one example; sets stay together.
 
-    Raises: `DataError` if a class has too few examples, or too few sets that must stay together, to stand in
+    Raises: `DataError` if a class has too few examples, or too few sets that must stay together, to be in
     every fold.
     """
     pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
@@ -388,7 +388,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
 
 
 def _require_enough(dataset: Dataset, units: Units, strata: Int64[np.ndarray, " pool"], count: int) -> None:
-    """Refuse to divide too few numbers, and classes that cannot stand in every fold."""
+    """Refuse to divide too few numbers, and classes that cannot be in every fold."""
     if dataset.target is REGRESSION:
         if len(units.ranks) < 2 * count:
             raise DataError(

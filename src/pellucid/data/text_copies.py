@@ -14,7 +14,7 @@ its lines. They are found in three steps, each passing on few to the next:
 3. They are near copies when their words overlap by at least 0.8, both counted as often as they
    occur and counted once each, and their shingles by at least 0.5.
 
-Not looked at: texts of fewer than 8 words or 16 characters, which resemble one another by chance, and
+Not compared: texts of fewer than 8 words or 16 characters, which resemble one another by chance, and
 what follows after 20,000 characters (fewer where very many texts are long). Not found: a text
 inside a much longer one.
 
@@ -168,7 +168,7 @@ def confirmed_texts(
     """Step 3: which of the pairs are near copies on their words, and whether all were compared.
 
     With two or more `steps` they may differ as much as copies of copies do. Of each text no more than the
-    `longest` characters are looked at.
+    `longest` characters count.
     """
     sizes = np.minimum(np.diff(texts.offsets), longest)[pairs].sum(axis=1)
     running = np.cumsum(sizes)

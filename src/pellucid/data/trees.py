@@ -5,14 +5,13 @@ The order is that of the code points of names, whatever the locale and the file 
 
 import contextlib
 import os
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import Any
 
-from pellucid.budgets import FOLDERS_DEEP, UNPACKED, unpacked_limit
+from pellucid.budgets import FOLDERS_DEEP, unpacked_limit, unpacks_to_more
 from pellucid.data.archives import START_BYTES, Member, tar_members, tar_reader, zip_members, zip_reader
 from pellucid.data.data_files import (
     DAMAGED,
@@ -24,6 +23,7 @@ from pellucid.data.data_files import (
     ends_like_image,
     is_clutter,
     is_note,
+    unreadable,
 )
 from pellucid.data.wording import quoted, some_quoted
 from pellucid.errors import DataError
@@ -67,11 +67,9 @@ class Folder(ABC):
         return {name: entry for name, entry in self.entries.items() if isinstance(entry, Folder)}
 
     @property
-    def files(self) -> dict[str, File]:
-        """Files that lie in the folder itself, by name."""
-        return {
-            name: self.file(name) for name, entry in self.entries.items() if not isinstance(entry, Folder)
-        }
+    def files(self) -> list[str]:
+        """Names of the files that lie in the folder itself."""
+        return [name for name, entry in self.entries.items() if not isinstance(entry, Folder)]
 
     def walk(self, kind: FileKind) -> Iterator[tuple[File, bool]]:
         """Go through the files in it and its sub-folders: each, and whether it is of the kind.
@@ -134,10 +132,7 @@ class DiskFolder(Folder):
             with os.scandir(self.path) as scanned:
                 found = sorted((entry.name, entry) for entry in scanned if not is_clutter(entry.name))
         except OSError as error:
-            raise DataError(
-                f"{self.path}: cannot be read ({(error.strerror or str(error)).lower()}); "
-                "allow reading or leave it out"
-            ) from error
+            raise DataError(f"{self.path}: {unreadable(error)}; allow reading or leave it out") from error
         entries: dict[str, Folder | None] = {}
         for name, entry in found:
             is_folder = os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
@@ -152,8 +147,7 @@ class DiskFolder(Folder):
         try:
             status = self.path.stat()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise DataError(f"{self.path}: cannot be read ({reason})") from error
+            raise DataError(f"{self.path}: {unreadable(error)}") from error
         return status.st_dev, status.st_ino
 
     def start_of(self, name: str) -> bytes:
@@ -268,7 +262,7 @@ def enclosed(folder: Folder, splits: Collection[str]) -> tuple[Folder, list[str]
     """
     notes: list[str] = []
     for _ in range(FOLDERS_DEEP):
-        inner, others = folder.folders, list(folder.files)
+        inner, others = folder.folders, folder.files
         if len(inner) != 1 or not all(map(is_note, others)):
             break
         name, only = next(iter(inner.items()))
@@ -306,9 +300,8 @@ def members_of(path: Path) -> Iterator[Member]:
                 yield from zip_members(file)
             else:
                 yield from tar_members(_unpacked(path, file))
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"cannot be read ({reason.lower()})") from error
+    except DAMAGED as error:
+        raise DataError(unreadable(error)) from error
 
 
 class _Archive(Container):
@@ -363,7 +356,7 @@ def open_archive(path: Path, place: str) -> Folder:
         for member in members_of(path):
             claimed += member.size
             if claimed > limit:
-                raise DataError(f"unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
+                raise DataError(unpacks_to_more(limit))
             if member.leaves:
                 raise DataError(
                     f"the name {quoted(member.name)} leaves the archive; pack it under a plain name"

@@ -22,7 +22,7 @@ from pellucid.tasks import REGRESSION, TEXTS
 EXPECTED_FAILED_CHECKS: dict[str, str] = {
     "check_sample_weight_equivalence_on_dense_data": (
         "networks learn in batches drawn by chance: an example of weight 2 counts twice in the loss of one "
-        "batch, a repeated one stands in two batches; only in the mean is that the same. Weight 0 leaves an "
+        "batch, a repeated one is in two batches; only in the mean is that the same. Weight 0 leaves an "
         "example out exactly"
     ),
 }

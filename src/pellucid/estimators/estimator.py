@@ -182,12 +182,12 @@ class Estimator(
             folder: where to; its parent must exist. A former model folder is replaced as a whole.
 
         Raises:
-            StorageError: the disk is full, permission is denied, or something else stands there.
+            StorageError: the disk is full, permission is denied, or something else is there.
         """
         check_is_fitted(self)
         path = Path(folder)
         if path.exists() and not (path / FILE_NAME).is_file():
-            raise StorageError(f"{path}: stands there and is no model folder; choose another name")
+            raise StorageError(f"{path}: is there already and is no model folder; choose another name")
         save(self.model_, path, {} if self._loaded else {"Trained with": " ".join(repr(self).split())})
 
     def __repr__(self, *arguments: Any, **options: Any) -> str:
@@ -276,9 +276,9 @@ def _give_constructor(estimator: type[Estimator]) -> None:
     estimator.__doc__ = text.replace("{parameters}", "Args:\n" + "\n".join(lines))
 
 
-# Advice to those who train in a program of their own beside busy ones: given once, where it would help.
+# Advice to those who train in a program of their own while others are busy: given once, where it would help.
 
-_LONG = 5.0  # seconds: of less nobody needs to hear
+_LONG = 5.0  # seconds: a shorter training needs no advice
 _BUSY = 0.5  # of a core
 
 _has_advised = False

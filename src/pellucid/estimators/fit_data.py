@@ -109,7 +109,7 @@ def read_numbers(
         assert_all_finite(plain, input_name="y")
     except ValueError as error:
         position = int(np.flatnonzero(~np.isfinite(plain))[0])
-        raise DataError(f"y: {error} The first stands at position {position}") from error
+        raise DataError(f"y: {error} The first is at position {position}") from error
     if np.abs(plain).max(initial=0.0) > LARGEST:
         position = int(np.flatnonzero(np.abs(plain) > LARGEST)[0])
         raise DataError(

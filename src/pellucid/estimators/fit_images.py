@@ -71,7 +71,7 @@ def as_array(inputs: Any) -> Shaped[np.ndarray, "..."]:
     try:
         return np.asarray(inputs)
     except ValueError as error:
-        raise DataError(f"images of different sizes cannot stand in one array ({error})") from error
+        raise DataError(f"images of different sizes cannot be one array ({error})") from error
 
 
 def fit_images(images: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "n height width channels"]:

@@ -60,7 +60,7 @@ class ImageGenerator(Estimator):
         """Train one model from scratch.
 
         Args:
-            X: images or a path, in any form said above.
+            X: images or a path, in any of the forms above.
             y: one label for each image, or none; none for a path.
 
         Returns:

@@ -20,7 +20,7 @@ from pellucid.tasks import IMAGES, TEXTS, InputKind
 AnyClassifier = TypeVar("AnyClassifier", bound="Classifier")
 AnyRegressor = TypeVar("AnyRegressor", bound="Regressor")
 
-# What the four classes document alike stands here once, and in their docstrings in the place of `{about}`.
+# What the four classes document alike, in their docstrings in the place of `{about}`.
 
 _INPUTS = {
     IMAGES: """\
@@ -117,7 +117,7 @@ class Classifier(
         """Train one model from scratch.
 
         Args:
-            X: examples or a path, in any form said above.
+            X: examples or a path, in any of the forms above.
             y: one label for each example: texts, whole numbers or truth values; none for a path.
             sample_weight: weight of each example in the loss, 0 leaves it out; equal by default. It is
                 multiplied by that of the class. Validation examples choose epochs and set-ups without it.
@@ -216,7 +216,7 @@ class Regressor(
         """Train one model from scratch.
 
         Args:
-            X: examples or a path, in any form said above.
+            X: examples or a path, in any of the forms above.
             y: one finite number for each example; none for a path.
             sample_weight: weight of each example in the loss, 0 leaves it out; equal by default. Validation
                 examples choose epochs and set-ups without it.
@@ -269,7 +269,7 @@ class ImageClassifier(Classifier):
         (5, 10)
         >>> classifier.score(digits.images[900:], digits.target[900:]) > 0.85
         True
-    """
+    """  # noqa: DOC601, DOC603  attributes that fit sets
 
     KIND = IMAGES
     PARAMETERS = f"{OF_PREDICTORS} {OF_CLASSIFIERS} {OF_IMAGES}"
@@ -291,7 +291,7 @@ class ImageRegressor(Regressor):
         (142,)
         >>> regressor.score(rows[300:], progression[300:]) > 0.3
         True
-    """
+    """  # noqa: DOC601, DOC603  attributes that fit sets
 
     KIND = IMAGES
     PARAMETERS = f"{OF_PREDICTORS} {OF_IMAGES}"
@@ -314,7 +314,7 @@ class TextClassifier(Classifier):
         ['good', 'bad']
         >>> classifier.predict_proba(["what a fine story"]).shape
         (1, 2)
-    """
+    """  # noqa: DOC601, DOC603  attributes that fit sets
 
     KIND = TEXTS
     PARAMETERS = f"{OF_PREDICTORS} {OF_CLASSIFIERS} {OF_TEXTS}"
@@ -334,7 +334,7 @@ class TextRegressor(Regressor):
         >>> fine, dull = regressor.predict(["what a fine story", "so dull"])
         >>> bool(fine > dull)
         True
-    """
+    """  # noqa: DOC601, DOC603  attributes that fit sets
 
     KIND = TEXTS
     PARAMETERS = f"{OF_PREDICTORS} {OF_TEXTS}"

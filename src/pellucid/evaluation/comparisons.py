@@ -117,18 +117,18 @@ def exchange_p_value(
     first, second = predicted
     counts = [class_counts(labels, each, classes) for each in predicted]
     seen = abs(float(metric(counts[0])) - float(metric(counts[1])))
-    apart = np.flatnonzero(first != second)
-    if len(apart) == 0:
+    unlike = np.flatnonzero(first != second)
+    if len(unlike) == 0:
         return 1.0
-    change = _changes(labels[apart], first[apart], second[apart], classes)
+    change = _changes(labels[unlike], first[unlike], second[unlike], classes)
     cells = [np.concatenate([each.hits, each.predicted]) for each in counts]
     generator, as_large = np.random.default_rng(seed), 1
 
     def scores(cells: np.ndarray) -> np.ndarray:
         return metric(ClassCounts(cells[:, :classes], counts[0].labelled, cells[:, classes:]))
 
-    for rows in block_rows(EXCHANGES, len(apart)):
-        moved = np.asarray((change @ flips(generator, rows, len(apart)).T).T)
+    for rows in block_rows(EXCHANGES, len(unlike)):
+        moved = np.asarray((change @ flips(generator, rows, len(unlike)).T).T)
         gaps = np.abs(scores(cells[0] + moved) - scores(cells[1] - moved))
         as_large += int((gaps >= seen - 1e-12).sum())
     return as_large / (EXCHANGES + 1)
@@ -155,7 +155,7 @@ def resampled_p_value(
 ) -> float:
     """Two-sided p-value, above 0, of the difference of two rankings of the same examples, resampling these.
 
-    How far apart two models' probabilities lie says nothing about their rankings, so answers cannot be
+    How much two models' probabilities differ says nothing about their rankings, so answers cannot be
     exchanged between them.
     """
     first, second = (ranked(is_positive, each) for each in scores)
@@ -194,7 +194,11 @@ def best_by_chance(
 
     Source: Westfall and Young 1993, "Resampling-Based Multiple Testing", section 2.3.
     """
-    return _shuffled(lambda rows: gains(rows).max(axis=1), labels, seed)
+    seen, generator, as_large = float(gains(labels[None])[0].max()), np.random.default_rng(seed), 1
+    for rows in block_rows(SHUFFLES, len(labels)):
+        shuffled = generator.permuted(np.tile(labels, (rows, 1)), axis=1)
+        as_large += int((gains(shuffled).max(axis=1) >= seen - 1e-12).sum())
+    return as_large / (SHUFFLES + 1)
 
 
 def splits_p_value(
@@ -216,18 +220,9 @@ def splits_p_value(
     def gaps(chosen: np.ndarray) -> np.ndarray:
         of_sum, of_count = chosen @ sums, chosen @ sizes
         found: np.ndarray = np.abs(of_sum / of_count - (total - of_sum) / (count - of_count))
-        return found
+        return found[:, None]
 
-    return _shuffled(gaps, (keys % 2).astype(np.float64), seed)
-
-
-def _shuffled(statistic: Callable[[np.ndarray], np.ndarray], values: np.ndarray, seed: int) -> float:
-    """Share of orders of some values, the given one among them, of a statistic at least as large."""
-    seen, generator, as_large = float(statistic(values[None])[0]), np.random.default_rng(seed), 1
-    for rows in block_rows(SHUFFLES, len(values)):
-        shuffled = generator.permuted(np.tile(values, (rows, 1)), axis=1)
-        as_large += int((statistic(shuffled) >= seen - 1e-12).sum())
-    return as_large / (SHUFFLES + 1)
+    return best_by_chance(gaps, (keys % 2).astype(np.float64), seed)
 
 
 # Comparisons of every pair of models.

@@ -56,8 +56,8 @@ def _frechet(first: Features, second: Features) -> float:
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     both = np.linalg.eigvalsh(root @ np.atleast_2d(covariances[1]) @ root)
     trace = sum(float(np.trace(np.atleast_2d(each))) for each in covariances)
-    apart = float(((means[0] - means[1]) ** 2).sum())
-    return max(0.0, apart + trace - 2 * float(np.sqrt(np.maximum(both, 0)).sum()))
+    of_means = float(((means[0] - means[1]) ** 2).sum())
+    return max(0.0, of_means + trace - 2 * float(np.sqrt(np.maximum(both, 0)).sum()))
 
 
 # Measures by nearest neighbours: coverage and density of made images, and whether they are copies.

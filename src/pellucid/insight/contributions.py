@@ -37,10 +37,10 @@ from pellucid.classical.predictors import Constant, Linear, dense
 class Contributions:
     """Contributions that add up to one number.
 
-    `how`: what is added up, in words; `names`: of the terms; `features`: the value of each feature; none
+    `how`: what is added up, in words; `names`: of the terms; `features`: the value of each feature, none
     where terms are no features; `scores`: the terms; `start`: what they are added to; `total`: the sum of
-    all; `map_shape`: rows and columns of an image that the terms can be drawn as; empty where they cannot;
-    `on_map`: the cell of the image that each term belongs to; none without one.
+    all; `map_shape`: rows and columns of an image that the terms can be drawn as, empty where they cannot;
+    `on_map`: the cell of the image that each term belongs to, none without one.
     """
 
     how: str

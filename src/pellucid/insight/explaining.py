@@ -134,7 +134,7 @@ def _of_generator(
         given[MADE] = made.numpy()
         notes += [
             f"The made image is made of noise of seed {CONTEST_SEED} by the averaged generator.",
-            "The discriminator stands here three times with the same weights. In training a weight of it "
+            "The discriminator is here three times with the same weights. In training a weight of it "
             "gets the sum of its gradients on the given and on the made image, and none on the way to the "
             "generator.",
         ]
@@ -323,7 +323,7 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
             "layers are opened on the image as it is, so their probabilities may differ a little."
         )
     if isinstance(model, TextModel) and model.network.config.groups:
-        notes.append("The network reads n-grams: how often each stands in the text, not in which order.")
+        notes.append("The network reads n-grams: how often each occurs in the text, not in which order.")
     return {
         "opened": opened,
         "layers": layer_records(opened),

@@ -25,8 +25,8 @@ class Like:
     """Training example that a model finds like the input.
 
     `source`: path, or file and row; `label`: its class or number, as text; `distance`: in the last hidden
-    layer, relative to the median of all that were compared; `inputs`: the image (height, width, channels)
-    or the text.
+    layer, relative to the median of all that were compared; `inputs`: the image (height, width, channels) or
+    the text.
     """
 
     source: str
@@ -58,8 +58,8 @@ class Term:
 class Mean:
     """The weighted mean of several models from which an average makes its answer.
 
-    `terms`: of the members, the one of the most weight first; `temperature`: of the mean; 1 leaves it as it
-    is; `opened`: name of the member whose network is opened; empty where none has one.
+    `terms`: of the members, the one of the most weight first; `temperature`: of the mean, 1 leaves it as it
+    is; `opened`: name of the member whose network is opened, empty where none has one.
     """
 
     terms: tuple[Term, ...]

@@ -309,7 +309,7 @@ def dead_units(course: Course) -> Finding | None:
     return Finding(
         "dead-units",
         "Many units are dead: they are zero for every example, and no gradient brings them back.",
-        f"In {name} {100 * share:.0f} % of the units were zero for every example that was looked at.",
+        f"In {name} {100 * share:.0f} % of the units were zero for every example that was measured.",
         course.remedy(
             "Lower the learning rate; if that does not help, use leaky-relu or gelu, or keep batch "
             "normalisation on."
@@ -328,8 +328,8 @@ def saturated_units(course: Course) -> Finding | None:
         return None
     return Finding(
         "saturated-units",
-        "A layer is saturated: most of its outputs lie where the slope is next to nothing, so that what "
-        "stands below hardly learns.",
+        "A layer is saturated: most of its outputs lie where the slope is next to nothing, so that "
+        "the layers below hardly learn.",
         f"In {name} {100 * share:.0f} % of the outputs lie at an end of the function.",
         course.remedy("Lower the learning rate, keep batch normalisation on, or use relu or gelu."),
         f"Found where more than {100 * SATURATED:.0f} % of a layer are saturated at the last measured epoch: "

@@ -62,7 +62,7 @@ class Traversal(NamedTuple):
 
     `number`: which latent number; `images`: one for each of `STEPS`; `change`: root of the mean squared
     difference of the first and the last, in grey levels; `difference`: the last minus the first, by pixel, in
-    grey levels; the mean over channels.
+    grey levels, the mean over channels.
     """
 
     number: int
@@ -75,8 +75,8 @@ class Traversal(NamedTuple):
 class Latents:
     """Latent numbers of one image, their prior, the terms of the bound, and what is decoded from them.
 
-    `label`: position of the class that it is opened as; 0 where there are none; `bounds`: classes by
-    position, each with minus its bound in nats by the same noise, the best first; of many classes those whose
+    `label`: position of the class that it is opened as, 0 where there are none; `bounds`: classes by
+    position, each with minus its bound in nats by the same noise, the best first, of many classes those whose
     prior fits best; `noise`: by which the numbers are `drawn`; `prior_means`: of each number under the prior
     of the class; `from_draw`: image decoded from the draw; `error`: root of the mean squared error of
     `from_means`, in grey levels; `traversals`: the numbers that change most first.
@@ -238,7 +238,7 @@ CONTEST_SEED = 0
 class Contest:
     """A given image and a made one of the same class, as the discriminator scores them.
 
-    `label`: position of the class; 0 where there are none; `noise`: that the made image is made of; `made`:
+    `label`: position of the class, 0 where there are none; `noise`: that the made image is made of; `made`:
     the image; `score`: of the given image, positive where it is taken for a real one; `score_of_made`: of the
     made one; `of_given`: what the given image adds to the loss of the discriminator, in nats; `of_made`: what
     the made one adds; `of_generator`: loss of the generator, likewise.

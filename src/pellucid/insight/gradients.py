@@ -16,10 +16,9 @@ from pellucid.insight.unfolded_layers import Program
 from pellucid.networks import Network
 from pellucid.reference import LAYERS, Line, walk, walk_back
 from pellucid.reference.autoencoder import mixture_density_backward
-from pellucid.reference.gru import gru_sum_gradients
-from pellucid.reference.lstm import lstm_sum_gradients
 from pellucid.reference.normalisation import normalised
 from pellucid.reference.notation import Declaration
+from pellucid.reference.recurrent import gru_sum_gradients, lstm_sum_gradients
 from pellucid.reference.walk import best_step
 
 _LOSS = "loss"
@@ -32,11 +31,11 @@ _States = tuple[Tensor, object]
 class Backward:
     """Gradients of one loss.
 
-    `target`: the class that the loss is against; `None` where a number is predicted, or an image made;
-    `loss`: its value; the number itself where one is predicted; `values`: of every line, by hand, for a batch
+    `target`: the class that the loss is against, `None` where a number is predicted, or an image made;
+    `loss`: its value, the number itself where one is predicted; `values`: of every line, by hand, for a batch
     of one; `gradients`: by name of a value (for a batch of one) or of a weight, by hand; `by_autograd`: the
     same by torch, for what torch has a layer or a weight for; `terms`: layers whose numbers add up to the
-    loss, each with its factor; none where the loss is of the output; `sums`: by name of a recurrent layer,
+    loss, each with its factor, none where the loss is of the output; `sums`: by name of a recurrent layer,
     the gradients at the sums inside its gates (step, gate): those that the input's weights meet, and those
     that the state's weights meet.
     """

@@ -185,7 +185,7 @@ _WORDS = {
     "attention-weights": "attention weights of each head",
     "attention": "attention: values of all tokens, weighted",
     "unit-length": "scaled to length 1",
-    "present": "where tokens stand",
+    "present": "mask of the tokens",
     "turned-places": "places from last to first",
     "turn": "the text turned around",
     "weighed-sum": "weighted sum of n-grams",

@@ -67,7 +67,7 @@ def field_of(opened: Opened, name: str, box: Box) -> Box:
     if name == "inputs":
         return box
     if name in opened.given:
-        raise ValueError(f"{name}: is given beside the input, and sees nothing of it")
+        raise ValueError(f"{name}: is given besides the input, and sees nothing of it")
     opened.line(name)
     boxes: dict[str, Box] = {name: box}
     for line in reversed(opened.lines):

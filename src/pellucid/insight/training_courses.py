@@ -22,8 +22,9 @@ class Course:
         chance: share of the largest class among the training examples; 0 where numbers are predicted.
         guessing: train loss of one who knows only how often each class is, or the mean number; 0 if unknown.
         validated: validation examples; 0 if unknown.
-        label_issues: labels, of those `examined`, that may well be wrong.
-        agreed: examined labels that the judging models would have given themselves.
+        label_issues: labels that may well be wrong.
+        examined: labels that were judged.
+        agreed: of these the ones that the judging models would have given themselves.
         label_precision: share of `label_issues` that is expected to be wrong.
         is_pretrained: whether a backbone was trained further, whose layers cannot be chosen.
     """
@@ -111,7 +112,7 @@ class Course:
 class Finding:
     """Fault of a training, in words and numbers.
 
-    `name`: such as `dead-units`; stays the same; `sentence`: what went wrong, in words; `evidence`: what was
+    `name`: such as `dead-units`, stays the same; `sentence`: what went wrong, in words; `evidence`: what was
     measured, in words and numbers; `remedy`: what to do about it; `method`: how it is found, with the
     threshold and where that comes from; `numbers`: what was measured, by name.
     """
@@ -145,7 +146,7 @@ class AdversarialCourse:
 
     `told_apart`: share of real and made images that the discriminator classified correctly, by epoch;
     `generator_losses`: mean loss of the generator, likewise; `coverage`: share of held-out images that have a
-    made one near; `None` if it was not measured; `real_coverage`: the same of as many real images.
+    made one near, `None` if it was not measured; `real_coverage`: the same of as many real images.
     """
 
     told_apart: Sequence[float]

@@ -245,8 +245,8 @@ class Step(NamedTuple):
 class Program(nn.Module):
     """Network of several parts, such as encoder and decoder, step by step; its loss is a sum of some steps.
 
-    `steps`: in the order of computation, their layers by name; names of weights are theirs; `given`: names of
-    what it is given; `inputs` is the image; `output`: name of the step that gives its answer; `terms`: steps
+    `steps`: in the order of computation, their layers by name, names of weights are theirs; `given`: names of
+    what it is given, `inputs` is the image; `output`: name of the step that gives its answer; `terms`: steps
     that add up to the loss, each a number for each example, and the factor of each.
     """
 

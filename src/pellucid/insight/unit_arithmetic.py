@@ -24,7 +24,7 @@ class Step(NamedTuple):
 class Weighing(NamedTuple):
     r"""Weighted sum: $\sum_j w_j x_j$ and a bias.
 
-    `name`: of the sum; empty where there is one alone; `patch`: $x$, what the unit sees: (channel, row,
+    `name`: of the sum, empty where there is one alone; `patch`: $x$, what the unit sees: (channel, row,
     column) of maps, (place, number) of a text, or (input,) of a vector; `weights`: $w$, in the same shape;
     `bias`: added to the sum.
     """

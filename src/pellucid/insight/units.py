@@ -20,8 +20,8 @@ from pellucid.reference import LAYERS
 from pellucid.reference.activations import sigmoid
 from pellucid.reference.attention import parts
 from pellucid.reference.autoencoder import NOISE_VARIANCE
-from pellucid.reference.lstm import one_later
 from pellucid.reference.notation import Bound, Pointwise
+from pellucid.reference.recurrent import one_later
 
 _SIGNS = {"+": "+", "-": "\u2212", "*": "\u00d7", "/": "÷", "/√": "÷"}
 
@@ -36,7 +36,11 @@ def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
     line, index = opened.line(name), tuple(int(each) for each in unit)
     value = opened.value(name)
     if line.kind not in OPENED:
-        what = "is computed by a layer that is closed" if line.kind == CLOSED else "says where ids stand"
+        what = (
+            "is computed by a layer that is closed"
+            if line.kind == CLOSED
+            else "is a mask or an order of tokens"
+        )
         raise ValueError(f"{name}: {what}, and has no units to open")
     if len(index) != value.ndim or any(
         not 0 <= at < size for at, size in zip(index, value.shape, strict=True)

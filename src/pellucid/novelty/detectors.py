@@ -49,7 +49,7 @@ class Detector(Stored):
     spread: Float64[np.ndarray, " signals"]  # from there to the 95 % quantile; positive
     # how foreign the validation examples are, ascending; of many, some at equal steps
     reference: Float64[np.ndarray, " references"]
-    # what the model said of the validation examples: how often each class, or numbers, ascending, of
+    # what the model answered about the validation examples: how often each class, or numbers, ascending, of
     # many some at equal steps
     answers: Float64[np.ndarray, " answers"]
 
@@ -136,7 +136,7 @@ def combined(
 FeatureKind = Literal["layer", "image", "values"]
 
 FALSE_ALARM_RATE = 0.05
-# With fewer to learn from, or fewer validation examples, nothing can be said about a rate of 5 %.
+# With fewer to learn from, or fewer validation examples, nothing is known about a rate of 5 %.
 LEAST_EXAMPLES = 20
 
 _MOST_VALUES = 400_000  # of the axes, which are saved with the model
@@ -161,7 +161,7 @@ def fit_measure(
         return None
     _, codes = np.unique(labels, return_inverse=True)
     if isinstance(rows, np.ndarray):
-        # Of very many classes one centre stands for all: their own would fill the model folder.
+        # Of very many classes one centre serves all: their own would fill the model folder.
         return _directions(rows, codes if codes.max() < MOST_CENTRES else np.zeros_like(codes), sort)
     return _neighbours(scipy.sparse.csr_array(rows), codes, seed)
 
@@ -238,7 +238,7 @@ def _some(ascending: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " fewer"]
 def _directions(rows: np.ndarray, codes: Int64[np.ndarray, " n"], sort: FeatureKind) -> Directions:
     """Distance from the classes, with their shared covariance shrunk towards a sphere."""
     columns = rows.shape[1]
-    if columns > _MOST_SQUARE:  # so that the matrix to take apart stays small
+    if columns > _MOST_SQUARE:  # so that the matrix to decompose stays small
         rows, codes = rows[:_MOST_SQUARE], codes[:_MOST_SQUARE]
     scale = np.ones(columns, np.float32)
     if sort == "values":
@@ -259,8 +259,8 @@ def _directions(rows: np.ndarray, codes: Int64[np.ndarray, " n"], sort: FeatureK
     covariance += _SHRINKAGE * typical * np.eye(len(covariance))
     whitening = np.linalg.cholesky(np.linalg.inv(covariance))
     left = columns - axes.shape[1]
-    beside = max(0.0, float((scaled**2).sum() - (along**2).sum())) / len(scaled)
-    rest = max(beside / left, _SHRINKAGE * typical) if left else 0.0
+    remaining = max(0.0, float((scaled**2).sum() - (along**2).sum())) / len(scaled)
+    rest = max(remaining / left, _SHRINKAGE * typical) if left else 0.0
     return Directions(
         of_layer=sort == "layer",
         scale=scale,

@@ -75,14 +75,14 @@ class Directions(Measure):
         "centres": Whole(1, MOST_CENTRES),
     }
     columns: int = field(init=False)  # features of a row
-    of_layer: bool  # whether the features are a hidden layer, whose length is looked at by itself
+    of_layer: bool  # whether the features are a hidden layer, whose length is a signal by itself
     scale: Float32[np.ndarray, " columns"]  # what each feature is divided by; positive
     mean: Float32[np.ndarray, " columns"]  # of the scaled features of the training examples
     axes: Float32[np.ndarray, "columns axes"]  # orthonormal columns, the directions in which these vary most
     # from coordinates along the axes to those in which a class has variance 1
     whitening: Float32[np.ndarray, "axes axes"]
     centres: Float32[np.ndarray, "centres axes"]  # of each class, in whitened coordinates
-    rest: Float32[np.ndarray, "1"]  # variance in every direction beside the axes; 0 where there is none
+    rest: Float32[np.ndarray, "1"]  # variance in every direction but the axes; 0 where there is none
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", len(self.mean))
@@ -105,8 +105,8 @@ class Directions(Measure):
         squared = (white**2).sum(axis=1, keepdims=True) - 2 * white @ centres.T + (centres**2).sum(axis=1)
         distance: np.ndarray = np.maximum(squared.min(axis=1), 0)
         if self.rest[0] > 0:
-            beside = (offset**2).sum(axis=1) - (along**2).sum(axis=1)
-            distance += np.maximum(beside, 0) / float(self.rest[0])
+            remaining = (offset**2).sum(axis=1) - (along**2).sum(axis=1)
+            distance += np.maximum(remaining, 0) / float(self.rest[0])
         np.sqrt(distance, out=distance)
         if not self.of_layer:
             return distance[:, np.newaxis]

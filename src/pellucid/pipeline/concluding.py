@@ -21,13 +21,7 @@ from pellucid.pipeline.judging.label_issues import FOLDS_OF_FEW, LEARNER, judge_
 from pellucid.pipeline.judging.novelty_detectors import judge_detectors, with_detectors
 from pellucid.pipeline.judging.refitting import draw_curve
 from pellucid.pipeline.judging.report_facts import Outcome
-from pellucid.pipeline.judging.testing import (
-    Tested,
-    test_once,
-    text_facts,
-    with_held_out,
-    with_test_answers,
-)
+from pellucid.pipeline.judging.testing import Tested, test_once, text_facts, with_held_out, with_test_answers
 from pellucid.pipeline.learners.candidates import (
     Candidate,
     Features,
@@ -169,12 +163,7 @@ def _members(candidate: Candidate) -> set[str]:
     return {each.name for each in model.members} if isinstance(model, AverageModel) else set()
 
 
-def conclude(
-    learned: Learned,
-    check: Check,
-    folds: Folds,
-    context: RunContext,
-) -> Outcome:
+def conclude(learned: Learned, check: Check, folds: Folds, context: RunContext) -> Outcome:
     """Calibrate and recommend by what was held out, draw the learning curve, and use the test split once."""
     folder, dataset, settings, stages, journal, _ = context
     config, network, continual = journal.content, learned.network, learned.continual

@@ -48,12 +48,7 @@ _DETECTOR_SECONDS = 4.0  # of its largest matrix, on one thread
 
 
 def make_generator(check: Check, context: RunContext) -> None:
-    """Plan, train and judge a generator, and write its results; `metrics.json` comes last.
-
-    Raises: `UsageError` if settings contradict the data or this machine, or time is too short;
-    `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came; `StorageError` if the
-    disk is full or not writable.
-    """
+    """Plan, train and judge a generator, and write its results; `metrics.json` comes last."""
     learner, material = network_of_run(context), context.dataset
     planned = learner.planned(material)
     context.journal.begin()  # nothing that may be refused comes after this

@@ -39,13 +39,7 @@ from pellucid.pipeline.learners.refusals import (
 from pellucid.pipeline.learners.time_limits import STANDING_ON, seconds_of_conclusion
 from pellucid.pipeline.learning import learn, plan_learning
 from pellucid.pipeline.results import Run, say_end, write_results
-from pellucid.pipeline.run.context import (
-    RunContext,
-    TimeBudget,
-    free_cores,
-    require_same_data,
-    slowdown,
-)
+from pellucid.pipeline.run.context import RunContext, TimeBudget, free_cores, require_same_data, slowdown
 from pellucid.pipeline.run.journal import (
     Journal,
     RunFolder,
@@ -207,10 +201,7 @@ def describe_network(data: str, given: Mapping[str, Any]) -> str:
 
 
 def preview(
-    place: str,
-    given: Mapping[str, Any],
-    page: Path,
-    progress: Callable[[int, int], None] | None = None,
+    place: str, given: Mapping[str, Any], page: Path, progress: Callable[[int, int], None] | None = None
 ) -> Sequence[str]:
     """Read, check and split the data, and write the page; sentences on what a training would take.
 

@@ -132,10 +132,7 @@ def softplus(inputs: Values) -> Values:
 
 
 def softplus_backward(gradient: Values, inputs: Values) -> Values:
-    r"""Gradient of `softplus`: $\bar x = \bar y \, \sigma(x)$.
-
-    Source: the derivative of $y$.
-    """
+    r"""Gradient of `softplus`: $\bar x = \bar y \, \sigma(x)$."""
     of_inputs: np.ndarray = gradient * sigmoid(inputs)
     return of_inputs
 

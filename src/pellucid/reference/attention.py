@@ -46,8 +46,6 @@ def attention_weights_backward(
     $$\bar s_{hij} = a_{hij} \Bigl(\bar a_{hij} - \sum_l \bar a_{hil} a_{hil}\Bigr), \quad
       \bar q_{hic} = \frac{1}{\sqrt d} \sum_j \bar s_{hij} k_{hjc}, \quad
       \bar k_{hjc} = \frac{1}{\sqrt d} \sum_i \bar s_{hij} q_{hic}$$
-
-    Source: the chain rule through Vaswani et al. 2017, eq. 1.
     """
     query, key, value = parts(projected, heads)
     weights = attention_weights(projected, places, heads=heads)
@@ -76,8 +74,6 @@ def attention_backward(
     r"""Gradients of `attention`: of the values that are mixed, and of the weights that mix them.
 
     $$\bar v_{hjc} = \sum_i a_{hij} \bar y_{hic}, \quad \bar a_{hij} = \sum_c \bar y_{hic} v_{hjc}$$
-
-    Source: the chain rule through Vaswani et al. 2017, eq. 1.
     """
     query, key, value = parts(projected, weights.shape[1])
     batch, heads, length, size = value.shape

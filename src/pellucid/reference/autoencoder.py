@@ -67,8 +67,6 @@ def reparametrised_backward(
     r"""Gradients of `reparametrised`.
 
     $$\bar \mu = \bar z, \qquad \bar \lambda = \tfrac{1}{2} e^{\lambda / 2} \varepsilon \, \bar z$$
-
-    Source: the chain rule on Kingma and Welling 2014, section 2.4.
     """
     return gradient, gradient * noise * np.exp(log_variances / 2) / 2, None
 
@@ -79,18 +77,13 @@ def density_of_draw(log_variances: Latent, noise: Latent) -> float:
     $$Q = -\frac{1}{2n} \sum_i \sum_j \left( \varepsilon_{ij}^2 + \lambda_{ij} + \ln 2\pi \right)$$
 
     `log_variances`: $\lambda$; `noise`: $\varepsilon$; result: $Q$.
-
-    Source: the density of a normal distribution.
     """
     terms = noise**2 + log_variances + math.log(2 * math.pi)
     return float(-terms.sum() / (2 * len(noise)))
 
 
 def density_of_draw_backward(gradient: float, log_variances: Latent, noise: Latent) -> tuple[Latent, None]:
-    r"""Gradient of `density_of_draw`: $\bar \lambda = -\frac{1}{2n} \bar Q$.
-
-    Source: the derivative of the density.
-    """
+    r"""Gradient of `density_of_draw`: $\bar \lambda = -\frac{1}{2n} \bar Q$."""
     return np.full_like(log_variances, -gradient / (2 * len(noise))), None
 
 
@@ -177,8 +170,6 @@ def reconstruction_backward(
 
     The same where $v = \hat v$, which depends on $\hat x$: at the best variance the loss is level in it. So
     the gradient of an error grows by itself as the reconstructions get better.
-
-    Source: the derivative of Rybkin et al. 2021, section 3.2.
     """
     v = best_variance(images, reconstructed) if variance is None else variance
     return None, (reconstructed - images) * (gradient / (len(images) * v))

@@ -219,10 +219,7 @@ def transposed_convolution_backward(
     padding: Pair = (0, 0),
     more: Pair = (0, 0),
 ) -> tuple[SmallMaps, TransposedKernels, Bias]:
-    r"""Gradients of `transposed_convolution`, as at the top of this file.
-
-    Source: the transpose of the formulas of `convolution`.
-    """
+    r"""Gradients of `transposed_convolution`, as at the top of this file."""
     rows, columns = inputs.shape[2], inputs.shape[3]
     seen = patches(gradient, _kernel(weight), stride, padding)[:, :, :rows, :columns]
     of_inputs = np.einsum("norckl,iokl->nirc", seen, weight, optimize=True)

@@ -150,8 +150,6 @@ def embedding_bag_backward(
     r"""Gradients of `embedding_bag`, those of a dense layer with inputs $A$.
 
     $$\bar E_{to} = \sum_n A_{nt} \bar y_{no}, \quad \bar b_o = \sum_n \bar y_{no}$$
-
-    Source: the gradient of a dense layer; see `dense.py`.
     """
     of_weight = np.einsum("nt,no->to", factors(tokens, rarity, groups=groups), gradient)
     return None, of_weight, gradient.sum(axis=0), None

@@ -119,8 +119,6 @@ def squared_error_of_probabilities_backward(
     r"""Gradient of `squared_error_of_probabilities`, through the softmax.
 
     $$\bar p_{ik} = \frac{2 w_{y_i}}{\sum_i w_{y_i}} (p_{ik} - \delta_{k y_i}) \, \bar L$$
-
-    Source: the chain rule on Brier 1950, eq. 2.
     """
     w = _weights(logits, class_weights)[labels]
     errors = softmax(logits) - _smoothed(logits, labels, 0.0)
@@ -159,8 +157,6 @@ def discriminator_loss_backward(gradient: float, real: Scores, made: Scores) -> 
 
     $$\bar s_i = -\frac{1}{n} (1 - \sigma(s_i)) \, \bar L_D, \qquad
       \bar{\tilde s}_i = \frac{1}{n} \sigma(\tilde s_i) \, \bar L_D$$
-
-    Source: the derivative of the softplus.
     """
     return -gradient * sigmoid(-real) / len(real), gradient * sigmoid(made) / len(made)
 
@@ -179,7 +175,5 @@ def generator_loss_backward(gradient: float, made: Scores) -> Scores:
     r"""Gradient of `generator_loss`: largest where the discriminator is sure that the image is made.
 
     $$\bar{\tilde s}_i = -\frac{1}{n} (1 - \sigma(\tilde s_i)) \, \bar L_G$$
-
-    Source: the derivative of the softplus.
     """
     return -gradient * sigmoid(-made) / len(made)

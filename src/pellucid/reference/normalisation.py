@@ -203,8 +203,6 @@ def layer_norm_backward(
     $$\bar \gamma_i = \sum_t \bar y_{ti} \hat x_{ti}, \quad \bar \beta_i = \sum_t \bar y_{ti}$$
 
     The sums over $t$ are those over all vectors.
-
-    Source: the chain rule through Ba et al. 2016, eq. 3 and 4.
     """
     values, deviation = normalised(inputs, epsilon)
     of_normalised = gradient * scale

@@ -61,12 +61,11 @@ from pellucid.reference import (
     convolution,
     dense,
     embedding,
-    gru,
     joining,
     losses,
-    lstm,
     normalisation,
     pooling,
+    recurrent,
     scaling,
 )
 from pellucid.reference.notation import Declaration, Pointwise, Sizes
@@ -251,8 +250,8 @@ LAYERS: dict[str, Layer] = {
         joining.turn,
         Declaration(("y[t,o] = x[L-t,o]",), "x-", constants=lambda sizes: {"L": sizes.shape[0] - 1}),
     ),
-    "lstm": _layer(lstm.lstm),
-    "gru": _layer(gru.gru),
+    "lstm": _layer(recurrent.lstm),
+    "gru": _layer(recurrent.gru),
     "weighed-sum": _layer(
         embedding.embedding_bag,
         Declaration(

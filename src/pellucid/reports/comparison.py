@@ -52,7 +52,7 @@ class VariantRow:
     """A line of the table of variants.
 
     `mean`: of the score that decides; `bar`: the mean on the table's common scale; `dots`: the score of each
-    training on that scale, in per cent; `pair`: the variant with the best mean minus this one; `None` of the
+    training on that scale, in per cent; `pair`: the variant with the best mean minus this one, `None` of the
     best itself; `finding`: what their comparison found, in words; `facts`: its entry in `metrics.json`.
     """
 

@@ -48,9 +48,9 @@ class LatentMap:
 class GeneratedFacts:
     """Images that a generator made.
 
-    `samples`: some of each class, by name; of an empty name without classes; `nearest`: samples, each beside
+    `samples`: some of each class, by name, of an empty name without classes; `nearest`: samples, each beside
     the training image that is nearest; `reconstructions`: held-out images, each beside what was rebuilt of
-    it; `walks`: ways between held-out images; `latent`: held-out images by their latent numbers; `None` where
+    it; `walks`: ways between held-out images; `latent`: held-out images by their latent numbers, `None` where
     there are none; `over_time`: images of the same noise by the epoch after which they were made.
     """
 
@@ -83,9 +83,9 @@ class Check(Protocol):
 class Answered:
     """An example and what the recommended model predicted.
 
-    `shown`: an image with one or three channels, as the model saw it; or the text; `source`: path or
+    `shown`: an image with one or three channels, as the model saw it, or the text; `source`: path or
     `file:row`; `label`: true class, or true number as text; `predicted`: class answered, or number as text;
-    `probability`: of the answer, 0 to 1; `None` for numbers; `probability_of_label`: likewise of the true
+    `probability`: of the answer, 0 to 1, `None` for numbers; `probability_of_label`: likewise of the true
     class.
     """
 
@@ -101,7 +101,7 @@ class Answered:
 class LabelIssue:
     """An example whose label is likely wrong, by a model that never saw it.
 
-    `shown`: an image with one or three channels; or the text; `source`: path or `file:row`; `split`: `train`,
+    `shown`: an image with one or three channels, or the text; `source`: path or `file:row`; `split`: `train`,
     `validation` or `test`; `label`: its label; `suggested`: the class it likely belongs to; `probability`: of
     the suggested class, 0 to 1; `probability_of_label`: of its label, 0 to 1; `probability_wrong`: that its
     label is wrong, by the model and by how often labels are, 0 to 1.
@@ -124,7 +124,7 @@ class LabelIssues:
     `shown`: the likeliest first, at most 40; `count`: how many were found; `examined`: how many examples were
     examined; `method`: which models judged what, how well they agree with the labels, and what follows;
     `agreed`: how many of these examples the judging models label as they are labelled; `precision`: share of
-    the listed labels that is expected to be wrong; `None` where none is listed; `judges`: one entry for each
+    the listed labels that is expected to be wrong, `None` where none is listed; `judges`: one entry for each
     judge, as `metrics.json` has them.
     """
 
@@ -150,9 +150,9 @@ class CalibrationFacts:
 class AbstentionFacts:
     """Answers of the recommended model on the test split, when it may abstain.
 
-    `curve`: error among the answered against their share, the fewest first; the last is all of them;
-    `examples`: held-out examples that thresholds are chosen from; 0 where the model has none; `promises`: for
-    each largest error the threshold chosen on held-out examples and checked on the test split; `None` where
+    `curve`: error among the answered against their share, the fewest first, the last is all of them;
+    `examples`: held-out examples that thresholds are chosen from, 0 where the model has none; `promises`: for
+    each largest error the threshold chosen on held-out examples and checked on the test split, `None` where
     the held-out examples are too few.
     """
 

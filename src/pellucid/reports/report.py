@@ -14,10 +14,8 @@ from pellucid.reports import (
     formatting,
     generated_sections,
     model_sections,
-    run_sections,
     training_sections,
     trust_sections,
-    verdicts,
 )
 from pellucid.reports.facts import Answered, ReportFacts
 from pellucid.settings import METRICS
@@ -78,7 +76,7 @@ class Section(NamedTuple):
     """A section of the page.
 
     `key`: anchor, and name of the template `page/KEY.html`; `title`: heading, and entry in the page's
-    navigation; `build`: takes the facts and returns what the template needs; `None` leaves the section out.
+    navigation; `build`: takes the facts and returns what the template needs, `None` leaves the section out.
     """
 
     key: str
@@ -87,7 +85,7 @@ class Section(NamedTuple):
 
 
 SECTIONS: tuple[Section, ...] = (
-    Section("verdict", "Verdict", verdicts.verdict_section),
+    Section("verdict", "Verdict", model_sections.verdict_section),
     Section("models", "Models compared", model_sections.model_table),
     Section("continual", "Kept and forgotten", model_sections.forgetting),
     Section("errors", "Mistakes", error_sections.mistakes),
@@ -97,9 +95,9 @@ SECTIONS: tuple[Section, ...] = (
     Section("abstention", "Letting it say \u201cI don\u2019t know\u201d", trust_sections.abstention_section),
     Section("curve", "Would more data help?", trust_sections.curve_section),
     Section("training", "How training went", training_sections.training_section),
-    Section("network", "The network", run_sections.network_section),
-    Section("data", "The data", run_sections.data_section),
-    Section("repeat", "How to repeat it", run_sections.repetition),
+    Section("network", "The network", training_sections.network_section),
+    Section("data", "The data", training_sections.data_section),
+    Section("repeat", "How to repeat it", training_sections.repetition),
 )
 
 # Sections of a run that made images.

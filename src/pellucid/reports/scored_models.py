@@ -119,7 +119,7 @@ class Pairing:
     """Two models compared on the same test examples.
 
     `difference`: score of the first minus score of the second; `bar`: the same on the list's common scale,
-    zero marked; `None` where it lies off the scale; `p_value`: adjusted for the number of pairs; `verdict`:
+    zero marked, `None` where it lies off the scale; `p_value`: adjusted for the number of pairs; `verdict`:
     in words; `word`: `better`, `worse` or `inconclusive`, of the first.
     """
 

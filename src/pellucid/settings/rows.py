@@ -75,10 +75,8 @@ def row(
     meaning: str,
     *,
     choices: tuple[str, ...] = (),
-    low: float | None = None,
-    high: float | None = None,
-    read: Callable[[str], Mapping[str, Any]] | None = None,
-    form: str = "",
+    bounds: tuple[float | None, float | None] = (None, None),
+    from_text: tuple[Callable[[str], Mapping[str, Any]] | None, str] = (None, ""),
     belongs_to: tuple[str, ...] = (),
     not_with: tuple[str, ...] = (),
     off: Any = None,
@@ -86,10 +84,12 @@ def row(
 ) -> Any:
     """Field of the table, whose name and type are in the declaration; arguments as the attributes of `Row`.
 
-    What steers a network or its training has no use with classical models, unless it is not `of_networks`.
+    `bounds` are `low` and `high`, `from_text` is `read` and `form`. What steers a network or its training has
+    no use with classical models, unless it is not `of_networks`.
     """
     if of_networks and group in ("network", "training"):
         not_with = (CLASSICAL_MODELS, *not_with)
+    (low, high), (read, form) = bounds, from_text
     admitted = {"choices": choices, "low": low, "high": high, "read": read, "form": form}
     fits = {"belongs_to": belongs_to, "not_with": not_with, "off": off}
     return field(default=default, metadata={"group": group, "meaning": meaning, **admitted, **fits})

@@ -111,8 +111,7 @@ class Settings:
         "data",
         "Folders that name a class where class folders hold further folders: 1 takes the first (alphabet), 2 "
         "the first two (alphabet/character); default: 1 where only one reading is likely",
-        low=1,
-        high=8,
+        bounds=(1, 8),
     )
     group_column: str | None = row(
         None, "data", "Table column of groups: rows with equal values stay in one split"
@@ -140,11 +139,10 @@ class Settings:
         "data",
         "Table of old and new names of classes (CSV, TSV or JSON): what it names is renamed, and two classes "
         "of one new name become one",
-        read=parse_names,
-        form="FILE",
+        from_text=(parse_names, "FILE"),
     )
     min_examples: int | None = row(
-        None, "data", "Leave classes with fewer examples out", low=1, high=1_000_000_000
+        None, "data", "Leave classes with fewer examples out", bounds=(1, 1_000_000_000)
     )
     encoding: str | None = row(None, "data", "Text encoding of tables and text files; default: detected")
     skip_bad: bool = row(False, "data", "Leave unreadable examples out instead of refusing the data")
@@ -201,8 +199,7 @@ class Settings:
         None,
         "network",
         "Most tokens of a text that are read; default: a rule from the data",
-        low=1,
-        high=65_536,
+        bounds=(1, 65_536),
         belongs_to=(*NEURAL_OF_TEXTS, BACKBONES),
     )
     vectors: str | None = row(
@@ -229,7 +226,7 @@ class Settings:
         not_with=(GENERATORS, BACKBONES),
     )
     dropout: float | None = row(
-        None, "network", "Probability of zeroing a unit", low=0.0, high=0.95, not_with=(GENERATORS,), off=0.0
+        None, "network", "Probability of zeroing a unit", bounds=(0.0, 0.95), not_with=(GENERATORS,), off=0.0
     )
     batch_norm: bool = row(
         True, "network", "Normalise each channel over the batch", belongs_to=(IMAGES,), not_with=(BACKBONES,)
@@ -239,24 +236,21 @@ class Settings:
         "network",
         "Units of a hidden layer (mlp, rnn, bag), channels of the first block (cnn) or of the first "
         "convolution (lenet, vae, gan), or filters of each size (text-cnn)",
-        low=1,
-        high=4096,
+        bounds=(1, 4096),
     )
     depth: int | None = row(
         None,
         "network",
         "Hidden layers (mlp, bag, before the head of text-cnn), blocks (cnn), convolutions of the encoder "
         "(vae, gan) or recurrent layers (rnn); an mlp of depth 0 is linear",
-        low=0,
-        high=64,
+        bounds=(0, 64),
     )
     latent: int | None = row(
         None,
         "network",
         "Numbers by which vae describes an image (default: a rule from its size), or of which gan makes one "
         "(default: 64)",
-        low=2,
-        high=4096,
+        bounds=(2, 4096),
         belongs_to=GENERATIVE,
     )
     # training
@@ -267,19 +261,19 @@ class Settings:
         choices=("quick", "standard", "best"),
         of_networks=False,
     )
-    epochs: int | None = row(None, "training", "Passes over the training split", low=1, high=100_000)
+    epochs: int | None = row(None, "training", "Passes over the training split", bounds=(1, 100_000))
     time_limit: str | None = row(
         None, "training", "Bound on the whole command, such as 90s, 10m or 1h", of_networks=False
     )
-    batch_size: int | None = row(None, "training", "Examples per step", low=1, high=1_000_000)
+    batch_size: int | None = row(None, "training", "Examples per step", bounds=(1, 1_000_000))
     optimizer: str | None = row(
         None,
         "training",
         "Optimiser; gd takes the whole training split in each step",
         choices=("gd", "sgd", "momentum", "nesterov", "adam", "adamw"),
     )
-    learning_rate: float | None = row(None, "training", "Largest learning rate", low=1e-9, high=1e3)
-    weight_decay: float | None = row(None, "training", "Weight decay", low=0.0, high=10.0)
+    learning_rate: float | None = row(None, "training", "Largest learning rate", bounds=(1e-9, 1e3))
+    weight_decay: float | None = row(None, "training", "Weight decay", bounds=(0.0, 10.0))
     schedule: str | None = row(
         None, "training", "Course of the learning rate", choices=("one-cycle", "cosine", "constant")
     )
@@ -295,8 +289,7 @@ class Settings:
         "training",
         "Weight of the divergence in the loss of vae; default: 1, with which the loss is the evidence lower "
         "bound",
-        low=0.0,
-        high=1000.0,
+        bounds=(0.0, 1000.0),
         belongs_to=("vae",),
     )
     rehearse: bool | None = row(
@@ -310,8 +303,7 @@ class Settings:
         None,
         "training",
         "Share of each target spread over all classes",
-        low=0.0,
-        high=0.9,
+        bounds=(0.0, 0.9),
         not_with=(GENERATORS,),
     )
     class_weight: Mapping[str, float] | str | None = row(
@@ -321,10 +313,8 @@ class Settings:
         "each (spam=5,ham=1; a class that is not named weighs 1); default: balanced in networks when the "
         "largest class has more than five times the examples of the smallest, but never for texts",
         choices=("none", "balanced"),
-        low=1e-6,
-        high=1e6,
-        read=parse_numbers_by_class,
-        form="CLASS=WEIGHT,...",
+        bounds=(1e-6, 1e6),
+        from_text=(parse_numbers_by_class, "CLASS=WEIGHT,..."),
         not_with=(GENERATORS,),
         off="none",
         of_networks=False,
@@ -334,10 +324,8 @@ class Settings:
         "training",
         "Of two classes answer this one where its probability is at least so large, and the other elsewhere; "
         "default: the more probable one",
-        low=0.0,
-        high=1.0,
-        read=parse_numbers_by_class,
-        form="CLASS=PROBABILITY",
+        bounds=(0.0, 1.0),
+        from_text=(parse_numbers_by_class, "CLASS=PROBABILITY"),
         not_with=(GENERATORS,),
         of_networks=False,
     )
@@ -362,8 +350,7 @@ class Settings:
         "training",
         "Epochs without a better validation score before training stops; "
         "default: never, the schedule runs to its end",
-        low=1,
-        high=100_000,
+        bounds=(1, 100_000),
     )
     metric: str | None = row(
         None,
@@ -375,13 +362,12 @@ class Settings:
         of_networks=False,
     )
     # run
-    seed: int = row(0, "run", "Seed of every random draw", low=0, high=2**32 - 1)
+    seed: int = row(0, "run", "Seed of every random draw", bounds=(0, 2**32 - 1))
     threads: int | None = row(
         None,
         "run",
         "Processor threads; default: OMP_NUM_THREADS, or one per core that is free",
-        low=1,
-        high=1024,
+        bounds=(1, 1024),
     )
     precision: str = row(
         "auto",
@@ -415,8 +401,7 @@ class Settings:
         "run",
         "Judge models on so many folds of all that is not for the test, 0 for on the validation split alone; "
         "default: 5 folds where validation has fewer than 500 examples",
-        low=0,
-        high=50,
+        bounds=(0, 50),
         not_with=(GENERATORS,),
         off=0,
     )

@@ -140,31 +140,51 @@ class Defaults(NamedTuple):
     frozen_from: float | None = None
 
 
+def _of_pixels(
+    settings: Settings,
+    around: Surroundings,
+    optimizer: str,
+    *,
+    whole: int,
+    largest: int,
+    adam: float | None = None,
+) -> Defaults:
+    """Defaults of networks of images: epochs where 50,000 images get `whole`, and batches up to `largest`.
+
+    Small data gets more epochs, in proportion to the square root of what it lacks to 50,000 examples, up to
+    twenty times as many; above a quarter more, up to 11,250 images passed for each of `whole`. The batch is
+    at most a 64th of the training split, a power of two from 16 on. `adam` is the learning rate of an Adam,
+    decoupled or not, where it is not the usual one.
+    """
+    examples = len(around.train_labels)
+    factor = min(20.0, math.sqrt(_WHOLE / max(1, examples)))
+    factor = max(1.0, min(factor, max(_FACTOR, _MOST_PASSES / max(1, examples))))
+    return Defaults(
+        epochs=round(whole * factor),
+        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=largest),
+        learning_rate=adam if adam and optimizer in _ADAMS else _LEARNING_RATES[optimizer],
+        weight_decay=_WEIGHT_DECAY if optimizer == "adamw" else 0.0,
+        precision=around.precision,
+        threads=around.threads,
+    )
+
+
 def of_images(settings: Settings, around: Surroundings) -> Defaults:
     """Defaults for images.
 
-    Small data gets more epochs, in proportion to the square root of what it lacks to 50,000
-    examples, up to twenty times the preset's; above a quarter more, up to 11,250 images passed
-    for each of the preset's. The batch is at most a 64th of the training split, a power of two
-    from 16 to 512; where `cnn` learns for fewer than 8 epochs to 256, since more steps then teach it more.
-    Its first block, the dearest, learns for two thirds of the epochs where there are 40,000 images or more.
+    The batch is at most 512; where `cnn` learns for fewer than 8 epochs 256, since more steps then teach it
+    more. Its first block, the dearest, learns for two thirds of the epochs where there are 40,000 images or
+    more.
     """
-    preset, examples = PRESETS[settings.preset], len(around.train_labels)
-    optimizer = settings.optimizer or "adamw"
+    preset, optimizer = PRESETS[settings.preset], settings.optimizer or "adamw"
     is_cnn = around.model == "cnn"
-    are_many = is_cnn and examples >= _MANY
-    epochs = _epochs_of_images(preset.epochs_of_many if are_many else preset.epochs, examples)
-    largest = 256 if is_cnn and (settings.epochs or epochs) < FEW_EPOCHS else 512
-    return Defaults(
-        epochs=epochs,
-        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=largest),
-        learning_rate=_LEARNING_RATES[optimizer],
-        weight_decay=_WEIGHT_DECAY if optimizer == "adamw" else 0.0,
-        label_smoothing=_LABEL_SMOOTHING,
-        precision=around.precision,
-        threads=around.threads,
-        frozen_from=FROZEN_FROM if are_many and optimizer != "gd" else None,
-    )
+    are_many = is_cnn and len(around.train_labels) >= _MANY
+    whole = preset.epochs_of_many if are_many else preset.epochs
+    found = _of_pixels(settings, around, optimizer, whole=whole, largest=512)
+    if is_cnn and (settings.epochs or found.epochs) < FEW_EPOCHS:
+        found = _of_pixels(settings, around, optimizer, whole=whole, largest=256)
+    frozen_from = FROZEN_FROM if are_many and optimizer != "gd" else None
+    return found._replace(label_smoothing=_LABEL_SMOOTHING, frozen_from=frozen_from)
 
 
 def of_values(settings: Settings, around: Surroundings) -> Defaults:
@@ -226,41 +246,26 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
 def of_autoencoders(settings: Settings, around: Surroundings) -> Defaults:
     """Defaults for `vae`.
 
-    As many epochs as for a classifier of images. The batch is at most a 64th of the training split, a power
-    of two from 16 to 128: a generator gains by more steps, not by larger ones. Fp32 unless asked otherwise:
-    at maps of a few pixels bf16 gains nothing on processors, and some have convolutions that are a hundred
-    times slower in it.
+    As many epochs as for a classifier of images. The batch is at most 128: a generator gains by more steps,
+    not by larger ones. Fp32 unless asked otherwise: at maps of a few pixels bf16 gains nothing on processors,
+    and some have convolutions that are a hundred times slower in it.
     """
-    preset, examples = PRESETS[settings.preset], len(around.train_labels)
-    optimizer = settings.optimizer or "adamw"
-    return Defaults(
-        epochs=_epochs_of_images(preset.epochs, examples),
-        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=128),
-        learning_rate=_RATE_OF_AUTOENCODERS if optimizer in _ADAMS else _LEARNING_RATES[optimizer],
-        weight_decay=_WEIGHT_DECAY if optimizer == "adamw" else 0.0,
-        precision="fp32" if settings.precision == "auto" else around.precision,
-        threads=around.threads,
-    )
+    whole, optimizer = PRESETS[settings.preset].epochs, settings.optimizer or "adamw"
+    found = _of_pixels(settings, around, optimizer, whole=whole, largest=128, adam=_RATE_OF_AUTOENCODERS)
+    return found._replace(precision="fp32") if settings.precision == "auto" else found
 
 
 def of_adversaries(settings: Settings, around: Surroundings) -> Defaults:
     """Defaults for `gan`.
 
-    Twice the epochs of a classifier of images. The batch is at most a 64th of the training split, a power of
-    two from 16 to 64: the two networks follow each other in many small steps. One thread unless asked
-    otherwise: a second makes such steps a third faster on a quiet machine, and many times slower next to
-    another program.
+    Twice the epochs of a classifier of images. The batch is at most 64: the two networks follow each other in
+    many small steps. One thread unless asked otherwise: a second makes such steps a third faster on a quiet
+    machine, and many times slower next to another program.
     """
-    preset, examples = PRESETS[settings.preset], len(around.train_labels)
-    optimizer = settings.optimizer or "adam"
-    return Defaults(
-        epochs=2 * _epochs_of_images(preset.epochs, examples),
-        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=64),
-        learning_rate=_RATE_OF_ADVERSARIES if optimizer in _ADAMS else _LEARNING_RATES[optimizer],
-        weight_decay=0.0,
-        precision=around.precision,
-        threads=1 if settings.threads is None else around.threads,
-    )
+    whole, optimizer = PRESETS[settings.preset].epochs, settings.optimizer or "adam"
+    found = _of_pixels(settings, around, optimizer, whole=whole, largest=64, adam=_RATE_OF_ADVERSARIES)
+    threads = 1 if settings.threads is None else around.threads
+    return found._replace(epochs=2 * found.epochs, weight_decay=0.0, threads=threads)
 
 
 # For networks that make images, by their family; for the others by what they take.
@@ -273,12 +278,6 @@ DEFAULTS: dict[InputName, Callable[[Settings, Surroundings], Defaults]] = {
     "texts": of_texts,
     "values": of_values,
 }
-
-
-def _epochs_of_images(whole: int, examples: int) -> int:
-    """Epochs for so many examples, where 50,000 get `whole`."""
-    factor = min(20.0, math.sqrt(_WHOLE / max(1, examples)))
-    return round(whole * max(1.0, min(factor, max(_FACTOR, _MOST_PASSES / max(1, examples)))))
 
 
 def _batch_size(examples: int, part: int, smallest: int, largest: int) -> int:

@@ -22,9 +22,9 @@ from pellucid.export.app.page_data import encoder_page_data, terms_page_data
 from pellucid.settings import Settings
 from text_models import PIECES
 
-_FOLDER = "./pellucid/export/app/script/inputs/texts/encoding"
+_FOLDER = "./pellucid/export/app/script/texts"
 ENCODE = f'import {{ encoderOf }} from "{_FOLDER}/encoder.js";'
-TERMS = f'import {{ termsReader, termWeights }} from "{_FOLDER}/terms.js";'
+TERMS = f'import {{ termsReader, termWeights }} from "{_FOLDER}/grams.js";'
 CHARACTERS = f'import {{ knowCharacters, normalised }} from "{_FOLDER}/characters.js";'
 CHINESE = (
     "我喜欢这家酒店，房间很干净。",
@@ -71,14 +71,14 @@ def encoder(kind: str) -> Encoder:
 
 
 @functools.cache
-def told(kind: str) -> dict[str, Any]:
+def facts(kind: str) -> dict[str, Any]:
     return encoder_page_data(encoder(kind))
 
 
 def ids_of(node: Node, kind: str, texts: list[str]) -> list[list[int]]:
-    code = """const encode = encoderOf(given.told);
+    code = """const encode = encoderOf(given.facts);
         return given.texts.map((text) => encode(text).found.map(({ id }) => id));"""
-    return node.run(ENCODE, code, {"told": told(kind), "texts": texts})
+    return node.run(ENCODE, code, {"facts": facts(kind), "texts": texts})
 
 
 def ids_by_python(kind: str, texts: list[str]) -> list[list[int]]:
@@ -121,29 +121,29 @@ def _drawn(chance: np.random.Generator) -> str:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "word-pieces"])
 def test_every_id_says_where_it_comes_from(node: Node, kind: str) -> None:
-    code = """const encode = encoderOf(given.told);
+    code = """const encode = encoderOf(given.facts);
         const piecesOf = (text) => encode(text).found.map(({ start, end }) => text.slice(start, end));
         return given.texts.map(piecesOf);"""
     texts = [*mails()[:10], *CHINESE, "l’homme a\u0301 ﬁn Straße ＡＢＣ so\u00adft 👍🏽"]
-    found = node.run(ENCODE, code, {"told": told(kind), "texts": texts})
+    found = node.run(ENCODE, code, {"facts": facts(kind), "texts": texts})
     for text, pieces in zip(texts, found, strict=True):
         assert pieces == [piece for piece, _ in encoder(kind).explain(text)], text[:200]
 
 
 def test_what_is_cut_is_said(node: Node) -> None:
-    code = "return given.texts.map((text) => encoderOf(given.told)(text).cut);"
+    code = "return given.texts.map((text) => encoderOf(given.facts)(text).cut);"
     texts = ["word " * 700, "word " * 701]
-    assert node.run(ENCODE, code, {"told": told("words"), "texts": texts}) == [False, True]
+    assert node.run(ENCODE, code, {"facts": facts("words"), "texts": texts}) == [False, True]
 
 
 @pytest.mark.parametrize("shape", [Shape(1), Shape(2), Shape(1, 2, 4), Shape(3)])
 def test_weights_of_terms_are_those_of_python(node: Node, shape: Shape) -> None:
     texts = [text for text in read_texts() if text]
     tfidf = fit_tfidf(Texts.of(list(mails())), np.arange(200), shape, 5_000).tfidf
-    code = """const read = termsReader(given.told);
+    code = """const read = termsReader(given.facts);
         const columnsOf = (text) => read(text).map(({ id }) => id);
-        return given.texts.map((text) => termWeights(columnsOf(text), given.idf, given.told));"""
-    given = {"told": terms_page_data(tfidf), "idf": tfidf.idf.astype(float).tolist(), "texts": texts}
+        return given.texts.map((text) => termWeights(columnsOf(text), given.idf, given.facts));"""
+    given = {"facts": terms_page_data(tfidf), "idf": tfidf.idf.astype(float).tolist(), "texts": texts}
     ours = tfidf.transform(texts)
     for row, theirs in enumerate(node.run(TERMS, code, given)):
         start, end = ours.indptr[row], ours.indptr[row + 1]
@@ -158,6 +158,6 @@ def test_every_character_is_normalised_as_by_python(node: Node) -> None:
     characters = [chr(point) for point in range(0x110000)]
     texts = [f"Α{c}Σ {c} a{c}\u0301 Σ{c}a" for c in characters if unicodedata.category(c) != "Cn"]
     texts += [f"{c}É" for c in characters[:0x3FFFF] if unicodedata.category(c) == "Cn"]
-    given = {"characters": told("words")["characters"], "texts": texts}
+    given = {"characters": facts("words")["characters"], "texts": texts}
     for text, theirs in zip(texts, node.run(CHARACTERS, code, given), strict=True):
         assert theirs == normalise(text), [hex(ord(each)) for each in text]

@@ -1,15 +1,19 @@
 """Computations of pages for images under node: what classical models see, and layers computed fast."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from export.app.node import Node
 from pellucid.classical import extract
+from pellucid.reference import LAYERS as LAYERS_OF_PYTHON
 from photographs import pieces
 
 FEATURES = """
-Object.assign(globalThis, { document: { getElementById: () => ({ textContent: "{}" }) } });
-const { FEATURES } = await import("./pellucid/export/app/script/inputs/images/features/kinds.js");
+globalThis.document = { getElementById: () => ({ textContent: '{"layers": []}' }) };
+Object.defineProperty(globalThis, "navigator", { value: { language: "en" }, configurable: true });
+const { FEATURES } = await import("./pellucid/export/app/script/images/features.js");
 return given.map(({ kind, shape: [height, width, channels], pixels }) =>
   Array.from(FEATURES[kind]({ data: Uint8Array.from(pixels), height, width, channels })));
 """
@@ -35,29 +39,48 @@ def test_features_of_images_are_those_of_python(node: Node) -> None:
 
 LAYERS = """
 Object.assign(globalThis, { document: { getElementById: () => ({ textContent: '{"layers": []}' }) } });
-const folder = "./pellucid/export/app/script/engine";
-const { geluLayer } = await import(`${folder}/gelu.js`);
-const { maxPoolLayer } = await import(`${folder}/pointwise.js`);
-const whole = ({ shape, numbers }) => ({ shape, data: Float32Array.from(numbers) });
-const pool = { shape: given.pooled, settings: { window: given.window } };
-return {
-  gelu: Array.from(geluLayer({ kind: "gelu", settings: {} }, [whole(given.numbers)])),
-  pool: Array.from(maxPoolLayer(pool, [whole(given.maps)])),
-};
+const { computed } = await import("./pellucid/reports/explain/script/layers.js");
+const { wholeOf } = await import("./pellucid/reports/explain/script/arrays.js");
+return given.map(({ layer, takes: [[shape, numbers], ...weights] }) => {
+  const tensors = weights.map(([own, data]) => wholeOf(own, Float32Array.from(data)));
+  const x = wholeOf(shape, Float32Array.from(numbers));
+  return Array.from(computed(layer, [x], tensors, Float32Array).data);
+});
 """
 
 
-def test_fast_layers_are_those_of_torch(node: Node) -> None:
-    numbers = torch.cat([torch.linspace(-9, 9, 5001), torch.tensor([0.0, -8.0, 8.0, 1e-7, 1e4, -1e4])])
-    maps = torch.from_numpy(np.random.default_rng(0).normal(size=(3, 7, 9)).astype(np.float32))
-    pooled = torch.nn.functional.max_pool2d(maps[None], (2, 3))[0]
-    given = {
-        "numbers": {"shape": [len(numbers)], "numbers": numbers.tolist()},
-        "maps": {"shape": [*maps.shape], "numbers": maps.ravel().tolist()},
-        "pooled": [*pooled.shape],
-        "window": [2, 3],
-    }
-    found = node.run("", LAYERS, given)
-    ours = torch.nn.functional.gelu(numbers.double())
-    np.testing.assert_allclose(found["gelu"], ours, rtol=1.2e-7, atol=1e-9)
-    assert np.array_equal(found["pool"], pooled.ravel())
+def layer_of(kind: str, settings: dict[str, Any], takes: list[np.ndarray], shape: tuple[int, ...]) -> dict:
+    """A layer and what it takes, as a page has them."""
+    declared = LAYERS_OF_PYTHON[kind].declared
+    if isinstance(declared, tuple):
+        declaration: dict[str, Any] = {"steps": [list(each) for each in declared]}
+    else:
+        declaration = declared.bind(takes, shape, settings).to_json()
+    facts = {"kind": kind, "settings": settings, "shape": shape, "declaration": declaration}
+    return {"layer": facts, "takes": [[each.shape, each.ravel().tolist()] for each in takes]}
+
+
+def test_layers_are_those_of_torch(node: Node) -> None:
+    """Those that follow from their line alone, and those that are computed fast."""
+    rng = np.random.default_rng(0)
+    functional = torch.nn.functional
+    numbers = np.r_[np.linspace(-9, 9, 5001), 0.0, -8.0, 8.0, 1e-7, 1e4, -1e4].astype(np.float32)
+    maps = rng.normal(size=(3, 7, 9)).astype(np.float32)
+    kernels, small = rng.normal(size=(3, 2, 4, 3)).astype(np.float32), rng.normal(size=2).astype(np.float32)
+    sides = {"stride": (2, 1), "padding": (1, 1)}
+    given = torch.from_numpy(maps)[None]
+    laid = functional.conv_transpose2d(given, torch.tensor(kernels), torch.tensor(small), (2, 1), (1, 1))[0]
+    cases = [
+        (layer_of("gelu", {}, [numbers], numbers.shape), functional.gelu(torch.tensor(numbers).double())),
+        (
+            layer_of("max-pool", {"window": (2, 3)}, [maps], (3, 3, 3)),
+            functional.max_pool2d(given, (2, 3))[0],
+        ),
+        (
+            layer_of("average-pool", {"window": (2, 3)}, [maps], (3, 3, 3)),
+            functional.avg_pool2d(given, (2, 3))[0],
+        ),
+        (layer_of("transposed-convolution", sides, [maps, kernels, small], tuple(laid.shape)), laid),
+    ]
+    for found, (_, ours) in zip(node.run("", LAYERS, [case for case, _ in cases]), cases, strict=True):
+        np.testing.assert_allclose(found, ours.ravel(), rtol=1e-6, atol=1e-6)

@@ -10,7 +10,7 @@ from pellucid.data.reading.inputs import list_texts
 from pellucid.data.tables.columns import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
 from pellucid.settings import Settings
 
-READ = 'import { textsOfFile } from "./pellucid/export/app/script/inputs/texts/page/tables.js";'
+READ = 'import { textsOfFile } from "./pellucid/export/app/script/texts/tables.js";'
 USUAL = {"texts": [*TEXT_NAMES, *LESSER_TEXT_NAMES], "labels": [*LABEL_NAMES], "joined": []}
 TABLES = {
     "plain.csv": "label,text\nham,see you at noon\nspam,FREE money\n",

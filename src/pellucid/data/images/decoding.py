@@ -25,7 +25,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -172,19 +172,7 @@ class Decoded(NamedTuple):
     taken: Taken = UNKNOWN  # when and by which camera it was taken
 
 
-@overload
-def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decoded: ...
-
-
-@overload
-def decode_content(
-    content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Found]
-) -> Found: ...
-
-
-def decode_content(
-    content: bytes, size: tuple[int, int] | None = None, then: Callable[[Decoded], Any] = lambda image: image
-) -> Any:
+def decode_content(content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Found]) -> Found:
     """Decode one image from the bytes of its file, within `quiet_pillow()`.
 
     `size` is the height and width it will be fitted to; it lets large JPEGs be decoded at a fraction of their
@@ -222,8 +210,8 @@ def decode_content(
 
 
 def _decode_in_subprocess(
-    room: Room, content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Any]
-) -> Any:
+    room: Room, content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Found]
+) -> Found:
     """Bytes go to a child process, pixels come back; its share of the memory is held meanwhile."""
     with contextlib.ExitStack() as held:
         with room.child() as child:

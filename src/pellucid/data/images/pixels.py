@@ -46,7 +46,7 @@ def taken_of(image: Image.Image) -> Taken:
         return UNKNOWN
     if milliseconds <= 0:
         return UNKNOWN
-    # Below 2**63, so that it stands in the same array as the time.
+    # Below 2**63, so that it fits into the array of the time.
     return Taken(milliseconds, int.from_bytes(hashlib.blake2b(camera, digest_size=8).digest()) >> 1)
 
 

@@ -13,7 +13,6 @@ import re
 import struct
 import sys
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,8 +21,8 @@ from typing import IO, BinaryIO, NamedTuple, cast
 import numpy as np
 from jaxtyping import Shaped
 
-from pellucid.budgets import NAMED, UNPACKED, unpacked_limit
-from pellucid.data.data_files import File, Stored
+from pellucid.budgets import NAMED, unpacked_limit, unpacks_to_more
+from pellucid.data.data_files import DAMAGED, File, Stored
 from pellucid.data.images.preprocessing import with_channel_axis
 from pellucid.data.labels import label_texts
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
@@ -63,10 +62,10 @@ _UNSIGNED_BYTE = 8
 def _idx_files(folder: Folder, what: str) -> dict[str, File]:
     """Files of `images` or `labels` by split, in their order; an unpacked file comes before its `.gz`."""
     found: dict[str, File] = {}
-    for name, file in folder.files.items():
+    for name in folder.files:
         match = _NAME.fullmatch(name)
         if match and what in name:
-            found.setdefault(match[1], file)
+            found.setdefault(match[1], folder.file(name))
     return {part: found[part] for part in ("train", "t10k", "test") if part in found}
 
 
@@ -140,7 +139,7 @@ def _opened(file: File) -> Iterator[tuple[IO[bytes], int]]:
             if str(file).endswith(".gz"):
                 opened = stack.enter_context(cast(BinaryIO, Unpacking(opened)))
             yield opened, size
-    except (OSError, EOFError, zlib.error, DataError) as error:
+    except (*DAMAGED, DataError) as error:
         if str(error).startswith(f"{file}: "):
             raise
         raise DataError(f"{file}: damaged or unreadable ({error}); copy it again") from error
@@ -163,7 +162,7 @@ def _checked_idx(file: File, dimensions: int) -> _IdxFile:
             f"{file}: the header claims {_words(shape)} bytes, but the file has {size:,}; copy it again"
         )
     if claimed > limit:
-        raise DataError(f"{file}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
+        raise DataError(f"{file}: {unpacks_to_more(limit)}")
     if 0 in shape[1:]:
         raise DataError(f"{file}: the header claims images of {_words(shape[1:])} pixels")
     return _IdxFile(file, shape)
@@ -210,7 +209,7 @@ _SPLIT_OF_PART = {
     "train": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST,
 }  # fmt: skip
 _MOST_MEMBERS, _MOST_SIDES = 1_000, 8
-_NPZ_ERRORS = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, ValueError)
+_NPZ_ERRORS = (*DAMAGED, zipfile.BadZipFile, RuntimeError, ValueError)
 
 
 class _Member(NamedTuple):
@@ -284,7 +283,7 @@ def _members(path: Path, place: str) -> dict[str, _Member]:
             raise DataError(f"{place}: holds {quoted(min(repeated))} twice; leave one out")
         limit = unpacked_limit(path.stat().st_size)
         if sum(info.file_size for info in infos) > limit:
-            raise DataError(f"{place}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
+            raise DataError(f"{place}: {unpacks_to_more(limit)}")
         return {info.filename.removesuffix(".npy"): _member(archive, info, place) for info in infos}
 
 
@@ -300,7 +299,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Mem
             is_short = np.lib.format.read_magic(file) == (1, 0)
             read = np.lib.format.read_array_header_1_0 if is_short else np.lib.format.read_array_header_2_0
             shape, _, dtype = read(file)
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, MemoryError):
+        except (*DAMAGED, zipfile.BadZipFile, RuntimeError, MemoryError):
             raise
         except Exception as error:  # NumPy evaluates the header as Python's literals, which raises anything
             reason = " ".join(str(error).split())[:200]
@@ -333,7 +332,7 @@ def _npz_labels(path: Path, place: str, part: str, members: dict[str, _Member]) 
         raise DataError(f"{place}: {name} has the shape {labels.shape}; give one label for each image")
     _require_one_each(members[f"x_{part}"].shape[0], len(labels), f"labels in {name}", place)
     if labels.dtype.kind == "U" and labels.dtype.itemsize:
-        # Numbers that stand for no character break Python's own texts.
+        # Numbers beyond the last character break Python's own texts.
         codes = np.ascontiguousarray(labels).view(np.uint32)
         codes = codes if labels.dtype.isnative else codes.byteswap()
         wrong = np.flatnonzero((codes.reshape(len(labels), -1) > sys.maxunicode).any(axis=1))

@@ -72,10 +72,10 @@ def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND, depth: 
 
 
 def _split_folders(folder: Folder) -> dict[str, Folder]:
-    """Sub-folders that stand for splits, by split; their names are those of `SPLIT_OF_NAME` in either case.
+    """Sub-folders that are splits, by split; their names are those of `SPLIT_OF_NAME` in either case.
 
-    Empty when the folder is no folder of splits, that is unless it has `train` with sub-folders of its own,
-    and beside it a folder for testing or validation, or nothing at all.
+    Empty where the folder holds no splits, that is unless it has `train` with sub-folders of its own, and
+    either a folder for testing or validation too, or no other folder.
     """
     folders = folder.folders
     named = {name: inner for name, inner in folders.items() if name.lower() in SPLIT_OF_NAME}
@@ -210,7 +210,7 @@ def _class_folders(folder: Folder, place: str, split: str, kind: FileKind, depth
         labels=labels,
         splits=[split] * len(paths),
         paths=paths,
-        warnings=_warnings(place, list(folder.files), others, kind),
+        warnings=_warnings(place, folder.files, others, kind),
     )
 
 

@@ -28,7 +28,7 @@ from pellucid.data.reading.shards import (
 from pellucid.data.reading.table_folders import read_any_folder, read_table
 from pellucid.data.tables.table_files import is_table, open_table
 from pellucid.data.targets import renamed, with_target
-from pellucid.data.trees import DiskFolder, Folder, enclosed, enclosed_warning, is_archive, open_archive
+from pellucid.data.trees import DiskFolder, enclosed, enclosed_warning, is_archive, open_archive
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -140,12 +140,11 @@ def _read_folder(folder: DiskFolder, place: str, settings: Settings) -> Listing:
     return dataclasses.replace(listing, warnings=(enclosed_warning(place, inner, notes), *listing.warnings))
 
 
-def _archives_alone(folder: Folder) -> list[Path]:
+def _archives_alone(folder: DiskFolder) -> list[Path]:
     """Archives in a folder that holds nothing else but files of notes; empty where it does."""
-    paths = [file for file in folder.files.values() if isinstance(file, Path)]
-    if folder.folders or any(ends_like_image(path.name) or is_table(path) for path in paths):
+    if folder.folders or any(ends_like_image(name) or is_table(folder.file(name)) for name in folder.files):
         return []
-    return list(filter(is_archive, paths))
+    return [folder.file(name) for name in folder.files if is_archive(Path(name))]
 
 
 def _read_archive(path: Path, place: str, settings: Settings) -> Listing:
@@ -167,8 +166,7 @@ def _read_archives(paths: Sequence[Path], place: str, settings: Settings) -> Lis
     require_all_named([path.name for path in paths], splits, place, "archives")
     parts: list[Listing] = []
     for path, split in zip(paths, splits, strict=True):
-        part = _read_archive(path, str(path), settings)
-        parts.append(dataclasses.replace(part, splits=[split] * len(part)) if split else part)
+        parts.append(_read_archive(path, str(path), settings).in_split(split))
     taken = {each for part in parts for each in part.warnings if TAKEN in each}
     if len({each.partition(": ")[2] for each in taken}) > 1:
         raise DataError(

@@ -69,10 +69,10 @@ FASHION_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
 
-# IDX files of the bundled slice; its README says how they were made.
+# IDX files of the bundled slice; its README describes how they were made.
 FASHION_FOLDER = Path(__file__).parent.parent / "fashion"
 
-# Table of the bundled mails; the README beside it says how it was made.
+# Table of the bundled mails; the README in its folder describes how it was made.
 SPAM_FILE = Path(__file__).parent.parent / "spam" / "spam.jsonl.gz"
 
 PREFIX = "sample:"
@@ -129,7 +129,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def require_local(place: str) -> None:
-    """Refuse an address on a network, and an empty name, which would stand for the current folder.
+    """Refuse an address on a network, and an empty name, which would mean the current folder.
 
     Raises: `DataError` or, of an empty name, `UsageError`, with what to do.
     """

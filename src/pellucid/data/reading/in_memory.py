@@ -36,7 +36,7 @@ _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")
 
 def is_in_memory(data: object) -> bool:
     """True of a data set of one of the two libraries, or a mapping of splits to such."""
-    if isinstance(data, Mapping):  # so are some sparse matrices, of which none says whether it is empty
+    if isinstance(data, Mapping):  # so are some sparse matrices, which have no truth value
         parts = list(data.items())
         return bool(parts) and all(isinstance(name, str) and is_in_memory(part) for name, part in parts)
     torch_data = sys.modules.get("torch.utils.data")
@@ -68,10 +68,7 @@ def read_in_memory(data: Any, settings: Settings) -> Listing:
             for name, part in data.items()
         ]
         return read_shards(shards, place, settings)
-    parts = [
-        dataclasses.replace(read_one(part, f"{place}/{name}"), splits=[splits[name]] * len(part))
-        for name, part in data.items()
-    ]
+    parts = [read_one(part, f"{place}/{name}").in_split(splits[name]) for name, part in data.items()]
     return dataclasses.replace(joined(parts), place=place)
 
 

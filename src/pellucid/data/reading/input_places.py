@@ -1,4 +1,4 @@
-"""INPUT, as people give it to label something new: each place opened, its inputs gone through one by one.
+"""INPUT, what a model is to label: each place is opened, and its inputs follow one by one.
 
 Places are files, folders (sub-folders included), globs, tables, archives, `.npz` files, IDX folders, samples
 and `-`, which is standard input. What lies in them is listed while it is asked for, so that memory does not
@@ -75,14 +75,14 @@ class Opened(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """Manner in which places are to be read."""
+    """How places are to be read."""
 
-    kind: FileKind  # the files that are looked for
+    kind: FileKind  # the files that are wanted
     settings: Settings  # column and encoding of tables
 
     @property
     def is_of_texts(self) -> bool:
-        """Texts are looked for, not images."""
+        """Texts are wanted, not images."""
         return self.kind is TEXT_KIND
 
 
@@ -93,11 +93,11 @@ def open_places(
     stdin: BufferedIOBase | None = None,
     typed: Sequence[str] = (),
 ) -> Opened:
-    """Open every place that holds images or texts; none is read yet, but each is looked at.
+    """Open every place that holds images or texts; no input is read yet.
 
-    Of `settings` it takes column and encoding of tables. Places stand as given, files of a folder and matches
-    of a glob by the code points of their paths, rows and files of an archive in their own order. Without
-    `stdin` the place `-` is a file of that name. Texts that were `typed` come last.
+    `settings` have the column and the encoding of tables. Places keep their order, files of a folder and
+    matches of a glob follow the code points of their paths, rows and files of an archive their own order.
+    Without `stdin` the place `-` is a file of that name. Texts that were `typed` come last.
 
     Raises: `DataError` if a place does not exist, holds nothing of the kind, or cannot be read.
     """
@@ -167,7 +167,7 @@ def _joined(opened: Sequence[Opened]) -> Opened:
 
 
 def _stamp_of(path: Path) -> str:
-    """Size and time of change of a file; empty where it cannot be looked at."""
+    """Size and time of change of a file; empty where there is none."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -270,7 +270,7 @@ def _packed_files(path: Path, place: str, kind: FileKind, warnings: list[str]) -
     """Go through the files of a kind in an archive; clutter is passed over, others are counted in a warning.
 
     Where the archive itself turns out to be damaged after the first of them, one more input named like the
-    archive tells so.
+    archive reports it.
     """
     others, passed = 0, 0
     stamp = _stamp_of(path)

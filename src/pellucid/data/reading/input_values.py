@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.budgets import MEMORY, NAMED
-from pellucid.data.data_files import contents, is_image_start
+from pellucid.data.data_files import contents, is_image_start, unreadable
 from pellucid.data.labels import MOST_ROWS, is_encodable
 from pellucid.data.listing import Listing, Problem
 from pellucid.data.raw_texts import Texts, TextWriter
@@ -83,7 +83,7 @@ def read_text(source: Path | bytes, encoding: str | None) -> tuple[str, str, str
         try:
             source = read_regular(source, MEMORY.value() // _TIMES)
         except OSError as error:
-            return "", f"cannot be read ({(error.strerror or str(error)).lower()})", ""
+            return "", unreadable(error), ""
     text, reason, used = _from_bytes(source, encoding)
     return text.replace("\r\n", "\n").replace("\r", "\n"), reason, used
 
@@ -224,7 +224,10 @@ FLAGS = "--input-column and --label-column name others"
 
 
 def packed_column(table: Table, settings: Settings) -> str | None:
-    """The column whose cells hold the images; `None` where there is none, or another is asked for."""
+    """The column whose cells hold the images; `None` where there is none, or another is asked for.
+
+    Raises: `DataError` if there are several.
+    """
     if settings.task == "text" or not table.images:
         return None
     if settings.input_column is not None:
@@ -237,9 +240,15 @@ def packed_column(table: Table, settings: Settings) -> str | None:
     return next(iter(table.images))
 
 
-def with_only_label(table: Table, settings: Settings) -> Settings:
-    """Settings that ask for the one column of labels with names in the file, unless they ask for another."""
-    names = [name for name in table.classes if name in table.names]
-    if settings.label_column is not None or len(names) != 1:
-        return settings
-    return dataclasses.replace(settings, label_column=names[0])
+def with_marked_columns(table: Table, settings: Settings) -> Settings:
+    """Settings that ask for the columns of images, and of labels with names, which the file itself marks.
+
+    Only where there is one of them, and the settings ask for no other.
+
+    Raises: `DataError` as `packed_column`.
+    """
+    named = [name for name in table.classes if name in table.names]
+    if settings.label_column is None and len(named) == 1:
+        settings = dataclasses.replace(settings, label_column=named[0])
+    packed = packed_column(table, settings)
+    return settings if packed is None else dataclasses.replace(settings, input_column=packed, task="image")

@@ -43,7 +43,7 @@ from pellucid.strict import parse_line
 
 _COUNTED = re.compile(r"(?P<label>.*?[^\W\d_])(?P<sign>[._ -]*)\d[^/]*(?P<ending>\.\w+)", re.DOTALL)
 _NAME = re.compile(r"(?P<start>|.*[_.-])(?P<what>texts?|labels?)\.txt", re.IGNORECASE | re.DOTALL)
-# Files that name the classes of the tables beside them, where they hold names at all.
+# Files that name the classes of the tables in their folder, where they hold names at all.
 CLASS_NAMES = ("categories.json", "classes.json", "class_names.json", "label_names.json")
 _MOST_BYTES = 1 << 20
 
@@ -169,7 +169,9 @@ def _pairs_of(folder: Folder, above: str) -> Pairs:
             kinds[match["what"].lower().rstrip("s")][match["start"].lower()] = name
     texts, labels = kinds["text"], kinds["label"]
     found = {
-        above + texts[key]: Pair(files[texts[key]], files[labels[key]]) for key in texts if key in labels
+        above + name: Pair(folder.file(name), folder.file(labels[key]))
+        for key, name in texts.items()
+        if key in labels
     }
     alone = [name for key, name in labels.items() if key not in texts]
     if found and alone:
@@ -177,7 +179,7 @@ def _pairs_of(folder: Folder, above: str) -> Pairs:
             f"{folder}: {some_quoted(alone)} without the texts, which are expected in "
             f"{quoted(re.sub('labels?', 'text', alone[0]))}; put them there, or move the labels elsewhere"
         )
-    names = next((files[name] for name in files if name.lower() == "mapping.txt"), None)
+    names = next((folder.file(name) for name in files if name.lower() == "mapping.txt"), None)
     return Pairs(found, [above + name for key, name in texts.items() if key not in labels], names)
 
 

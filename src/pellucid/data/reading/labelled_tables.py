@@ -21,7 +21,7 @@ from pellucid.data.reading.input_values import (
     packed_column,
     paths_of,
     read_texts,
-    with_only_label,
+    with_marked_columns,
 )
 from pellucid.data.tables.columns import IMAGES, TEXT_FILES, ChosenInput, Columns, choose_columns
 from pellucid.data.tables.table import Table, inputs_of
@@ -166,11 +166,13 @@ class RowReader:
 
 
 def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
-    """List the images or texts of a table; paths in it count from a folder."""
-    asked, packed = with_only_label(table, settings), packed_column(table, settings)
-    if packed is not None:
-        columns = choose_columns(table, folder, dataclasses.replace(asked, input_column=packed, task="image"))
-        # The images are read one by one later: here the labels stand in for them.
+    """List the images or texts of a table; paths in it count from a folder.
+
+    Raises: `DataError` if its columns cannot be chosen, or a row has no label or image.
+    """
+    columns = choose_columns(table, folder, with_marked_columns(table, settings))
+    if (packed := packed_column(table, settings)) is not None:
+        # The images are read one by one later: here the labels take their place.
         stand_in = ChosenInput(IMAGES, columns.label, (columns.label,))
         rows, _ = RowReader(table, dataclasses.replace(columns, input=stand_in)).all()
         return dataclasses.replace(
@@ -178,7 +180,6 @@ def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
             paths=[Stored(table.images[packed], position) for position in range(len(rows))],
             warnings=(*table.warnings, f"{table.place}: {columns.sentence()}; {FLAGS}"),
         )
-    columns = choose_columns(table, folder, asked)
     if columns.input.holds != IMAGES:
         return list_texts_of(table, columns, folder, settings)
     warnings = (*table.warnings, f"{table.place}: {columns.sentence()}")
@@ -217,8 +218,7 @@ def _with_paths(reader: RowReader, folder: Path, settings: Settings) -> Listing:
 
 def with_test(listing: Listing, test: Listing) -> Listing:
     """Join a second listing as the test split."""
-    test = dataclasses.replace(test, splits=[TEST] * len(test))
-    return dataclasses.replace(joined([listing, test]), times=None)
+    return dataclasses.replace(joined([listing, test.in_split(TEST)]), times=None)
 
 
 def joined(parts: Sequence[Listing]) -> Listing:

@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 from pellucid.data.data_files import TEXT_KIND, File, Stored, contents, ends_like_image
 from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
-from pellucid.data.reading.input_values import packed_column, read_texts, with_only_label
+from pellucid.data.reading.input_values import packed_column, read_texts, with_marked_columns
 from pellucid.data.reading.labelled_tables import RowReader, joined, list_table
 from pellucid.data.tables.columns import LABEL_NAMES, choose_columns
 from pellucid.data.tables.table import Block, Table, table_of_batches
@@ -132,19 +132,23 @@ def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> List
     ordered = sorted(shards, key=lambda shard: shard.split not in (TRAIN, UNDECIDED))
     # The columns of the first table are those of all.
     first = ordered[0].open()
-    chosen, packed = with_only_label(first, settings), packed_column(first, settings)
-    if packed is not None:
-        chosen = dataclasses.replace(chosen, input_column=packed, task="image")
-    columns = choose_columns(first, ordered[0].folder, chosen)
-    chosen = dataclasses.replace(chosen, input_column=columns.input.name, label_column=columns.label)
+    columns = choose_columns(first, ordered[0].folder, with_marked_columns(first, settings))
+    chosen = dataclasses.replace(
+        settings,
+        input_column=columns.input.name,
+        label_column=columns.label,
+        task="image" if packed_column(first, settings) else settings.task,
+    )
     label = quoted(columns.label)
     parts, empty = [], []
     for shard in ordered:
-        if not _is_labelled(shard.open(), columns.label):
-            empty.append(shard.name)
-            continue
-        part = list_table(shard.open(), shard.folder, chosen)
-        parts.append(dataclasses.replace(part, splits=[shard.split] * len(part)) if shard.split else part)
+        table = first if shard is ordered[0] else shard.open()
+        if not any(value is not None for value in table.head.columns.get(columns.label, ())):
+            later = shard.open().read([columns.label]) if columns.label in table.names else ()
+            if all(value is None for block in later for value in block.columns[columns.label]):
+                empty.append(shard.name)
+                continue
+        parts.append(list_table(table, shard.folder, chosen).in_split(shard.split))
     if not parts:
         raise DataError(f"{place}: no table has labels in column {label}; name another")
     # Which columns were chosen is the same in all parts, and reported once.
@@ -160,19 +164,10 @@ def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> List
     return dataclasses.replace(joined(parts), place=place, form="tables", warnings=tuple(warnings))
 
 
-def _is_labelled(table: Table, name: str) -> bool:
-    """True of a table that has a label in some row."""
-    if name not in table.names:
-        return False
-    if any(value is not None for value in table.head.columns[name]):
-        return True
-    return any(value is not None for block in table.read([name]) for value in block.columns[name])
-
-
 _CLASS, _OBJECT, _TEXT = "cls", "json", "txt"
 _LABELS = (_CLASS, _OBJECT, _TEXT)
 _KEY = "__key__"
-TAKEN = "read as WebDataset"  # marks the warning that tells what of a WebDataset was taken
+TAKEN = "read as WebDataset"  # marks the warning about what of a WebDataset was taken
 _ROWS = 1000
 _MOST_LABEL_BYTES = 1 << 20
 

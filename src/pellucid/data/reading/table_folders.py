@@ -204,12 +204,12 @@ def _sidecar_tables(folder: Folder) -> dict[str, File]:
     """
     folders = folder.folders
     below = {
-        f"{name}/{file_name}": inner.files[file_name]
+        f"{name}/{file_name}": inner.file(file_name)
         for name, inner in folders.items()
         for file_name in _METADATA_FILES
-        if file_name in inner.files
+        if not isinstance(inner.entries.get(file_name, inner), Folder)
     }
-    own = {name: file for name, file in folder.files.items() if is_table(Path(name))}
+    own = {name: folder.file(name) for name in folder.files if is_table(Path(name))}
     metadata = {name: file for name, file in own.items() if _stem(name).lower() == "metadata"}
     if below or metadata:
         return {**metadata, **below}

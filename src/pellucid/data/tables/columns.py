@@ -13,7 +13,7 @@ The labels, where only one column can hold them:
 2. A column of a usual name; or the only one left, empty ones not counted.
 3. Otherwise the only one that can hold labels: values that differ in every row are names of rows, long ones
    and nearly all different ones of several words are texts, what is mostly empty is something else, and a
-   column such as `user_id` tells which examples belong together. Where two can, none is chosen.
+   column such as `user_id` names groups of examples. Where two can, none is chosen.
 """
 
 import math
@@ -49,7 +49,7 @@ LABEL_NAMES = ("label", "class", "category", "target", "y", "labels", "species")
 # Columns that are used without being asked for.
 SPLIT_NAME, GROUP_NAME = "split", "group"
 
-# Names of columns that tell which examples belong together, the narrowest first; in small letters, without
+# Names of columns that group examples which belong together, the narrowest first; in small letters, without
 # signs.
 SOURCE_NAMES = (
     # One talk: its parts answer and quote one another.
@@ -75,7 +75,7 @@ def is_usual(name: str) -> bool:
 
 
 def names_source(name: str) -> bool:
-    """Detect a column that tells which examples belong together by its name: `user_id`, `tweet.user.id`."""
+    """Detect a column that groups related examples by its name: `user_id`, `tweet.user.id`."""
     return _source(name) in SOURCE_NAMES
 
 
@@ -383,7 +383,7 @@ class Columns:
     label: str
     split: str | None
     group: str | None
-    sources: tuple[str, ...] = ()  # those that tell which examples belong together
+    sources: tuple[str, ...] = ()  # those that group related examples
     time: str | None = None
     slice: str | None = None  # by whose values scores are reported separately
     why_label: str = ""  # reason where neither the user nor the name decided

@@ -175,8 +175,10 @@ def _batches(rows: Iterable[tuple[int, object]], place: str) -> Iterator[_Object
             )
         batch.objects.append(value)
         batch.numbers.append(number)
-        texts = [given] if isinstance(given, str) else value.values()
-        characters += sum(len(text) for text in texts if isinstance(text, str))
+        if isinstance(given, str):
+            characters += len(given)
+        else:
+            characters += sum(len(text) for text in value.values() if isinstance(text, str))
         cells += len(value)
         if len(batch.numbers) == size or characters > BLOCK_BYTES or cells > CELLS:
             yield batch

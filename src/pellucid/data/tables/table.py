@@ -275,7 +275,7 @@ def _columns_of_frame(frame: Any, place: str) -> dict[str, list[Any]]:
 
 
 def table_of_frame(frame: Any, place: str) -> Table:
-    """A frame as a table; rows count from 1, whatever its index says.
+    """A frame as a table; rows count from 1, whatever its index is.
 
     Raises: `DataError` if it has no rows, or two columns share a name.
     """

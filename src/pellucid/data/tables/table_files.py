@@ -8,14 +8,13 @@ import dataclasses
 import itertools
 import os
 import re
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pellucid.budgets import rows_limit
-from pellucid.data.data_files import ends_like_image
+from pellucid.data.data_files import DAMAGED, ends_like_image
 from pellucid.data.tables.columnar_files import ImageCells, open_columns
 from pellucid.data.tables.columns import numbered_columns
 from pellucid.data.tables.csv_tables import CsvBatch, open_csv, why_no_header
@@ -211,7 +210,7 @@ def _is_fasttext(path: Path) -> bool:
     try:
         with open_binary(path) as file:
             start = file.read(64)
-    except (OSError, EOFError, zlib.error, DataError):
+    except (*DAMAGED, DataError):
         return False
     return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_MARK.encode())
 

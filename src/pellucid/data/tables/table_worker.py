@@ -22,8 +22,8 @@ from pellucid.budgets import (
     ROWS_ANYWAY,
     ROWS_BYTES,
     ROWS_PER_BYTE,
-    UNPACKED,
     unpacked_limit,
+    unpacks_to_more,
 )
 from pellucid.data.data_files import is_image_start
 from pellucid.data.tables.table import is_binary, names_in_schema, require_different, struct_of_image
@@ -172,7 +172,7 @@ class ColumnarFile:
         raise NotImplementedError
 
     def _fitting_rows(self, leaves: Sequence[str], row: int, size: int) -> int:
-        """Rows from one on that take so many bytes, as far as the file tells; one at least."""
+        """Rows from one on that take so many bytes, as far as the file shows; one at least."""
         del leaves, row
         return size
 
@@ -194,9 +194,6 @@ class ColumnarFile:
                 "use an undamaged copy"
             )
 
-    def _too_many_bytes(self) -> DataError:
-        return DataError(f"{self._place}: unpacks to more than {self._most / 1e6:,.0f} MB; {UNPACKED.remedy}")
-
     def facts(self) -> dict[str, Any]:
         """Columns of images, names of integer labels, and how many rows there are, as the file claims."""
         images = {}
@@ -213,7 +210,7 @@ class ColumnarFile:
         return {"images": images, "classes": classes, "rows": self.rows}
 
     def _require_images(self, images: Mapping[str, str]) -> None:
-        """Refuse images that unpack to more than they may, where the file tells."""
+        """Refuse images that unpack to more than they may, where the file shows it."""
 
     def block(
         self, names: Sequence[str] | None, rows: int, unread: Collection[str], row: int
@@ -275,7 +272,7 @@ class ColumnarFile:
             column = column.dictionary_decode()
         self._left -= column.nbytes
         if self._left < 0:
-            raise self._too_many_bytes()
+            raise DataError(f"{self._place}: {unpacks_to_more(self._most)}")
         try:
             values: list[Any] = column.to_pylist()
         except (ValueError, OverflowError):
@@ -396,7 +393,7 @@ class ParquetFile(ColumnarFile):
     def _require_images(self, images: Mapping[str, str]) -> None:
         for leaf in images.values():
             if sum(self._unpacked(leaf, group) for group in range(len(self._groups) - 1)) > self._most:
-                raise self._too_many_bytes()
+                raise DataError(f"{self._place}: {unpacks_to_more(self._most)}")
 
     def _unpacked(self, leaf: str, group: int) -> int:
         """Bytes of a column in a group of rows, as the footer claims."""

@@ -7,13 +7,13 @@ import io
 import itertools
 import os
 import sys
-import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from pellucid.budgets import LINE_BYTES, ROWS_BYTES, UNPACKED, unpacked_limit
+from pellucid.budgets import LINE_BYTES, ROWS_BYTES, unpacked_limit, unpacks_to_more
+from pellucid.data.data_files import DAMAGED, unreadable
 from pellucid.errors import DataError
 from pellucid.files import Unpacking, open_regular
 
@@ -44,7 +44,7 @@ def open_binary(path: Path, meter: Meter | None = None) -> io.BufferedReader:
     identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     if status.st_size * _MOST_TO_ONE > limit and _is_bomb(path, identity, limit):
         file.close()
-        raise _bomb(path, limit)
+        raise DataError(f"{path}: {unpacks_to_more(limit)}")
     return io.BufferedReader(_Bounded(cast(BinaryIO, Unpacking(file)), path, meter, limit), _BLOCK)
 
 
@@ -57,14 +57,10 @@ def _is_bomb(path: Path, identity: tuple[int, ...], limit: int) -> bool:
     del identity
     size = 0
     # Damage is named where the rows are read.
-    with contextlib.suppress(OSError, EOFError, zlib.error), Unpacking(open_regular(path)) as unpacked:
+    with contextlib.suppress(*DAMAGED), Unpacking(open_regular(path)) as unpacked:
         while size <= limit and (block := unpacked.read(_BLOCK)):
             size += len(block)
     return size > limit
-
-
-def _bomb(path: Path, limit: int) -> DataError:
-    return DataError(f"{path}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
 
 
 class _Bounded(io.RawIOBase):
@@ -92,7 +88,7 @@ class _Bounded(io.RawIOBase):
         buffer[: len(content)] = content
         self._read += len(content)
         if self._read > self._most:
-            raise _bomb(self._path, self._most)
+            raise DataError(f"{self._path}: {unpacks_to_more(self._most)}")
         if self._meter is not None:
             self._meter.read = self._read
             end = max(content.rfind(b"\n"), content.rfind(b"\r"))
@@ -122,9 +118,8 @@ def naming_unreadable(place: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{place}: cannot be read ({reason.lower()})") from error
+    except DAMAGED as error:
+        raise DataError(f"{place}: {unreadable(error)}") from error
 
 
 # Encodings.
@@ -162,7 +157,7 @@ def detected_encoding(start: bytes) -> str:
 
 
 def require_known(encoding: str | None, place: str) -> None:
-    """Refuse a name that stands for no encoding.
+    """Refuse a name that is that of no encoding.
 
     Raises: `DataError` with names that are known.
     """
@@ -222,7 +217,7 @@ class TextFile:
     def lines(
         self, newline: str, count_rows: Callable[[Iterator[str]], int], meter: Meter | None = None
     ) -> Generator[Iterator[str], None, None]:
-        """Open the file and read its lines; what goes wrong meanwhile becomes an error that tells where.
+        """Open the file and read its lines; what goes wrong meanwhile becomes an error that names the place.
 
         Lines come without the byte order mark. `newline` is as for `open`: empty for every usual line end,
         none of them changed; `count_rows` counts the row on which lines end; `meter` counts the bytes read.

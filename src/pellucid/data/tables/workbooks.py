@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pellucid.budgets import BLOCK_BYTES, CELLS, SHEET_ROWS, UNPACKED, unpacked_limit
+from pellucid.budgets import BLOCK_BYTES, CELLS, SHEET_ROWS, unpacked_limit, unpacks_to_more
 from pellucid.data.tables.columnar_files import TableFile
 from pellucid.data.tables.table import ROWS_FIRST, ROWS_LATER, Block, Table, require_different
 from pellucid.data.wording import quoted, some_quoted
@@ -62,7 +62,7 @@ class Workbook:
             limit = unpacked_limit(os.fstat(self._file.fileno()).st_size)
             with zipfile.ZipFile(self._file) as archive:
                 if sum(info.file_size for info in archive.infolist()) > limit:
-                    raise DataError(f"unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
+                    raise DataError(unpacks_to_more(limit))
             import openpyxl
 
             self._book = openpyxl.load_workbook(self._file, read_only=True, data_only=True, keep_links=False)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +25,7 @@ from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import layer_records
 from pellucid.insight.opened_networks import Opened
 from pellucid.novelty import Detector
-from pellucid.reports.explain.page import FOLDER, ROOMS, joined, mathml, modules_of, page_environment
+from pellucid.reports.explain.page import joined_script, mathml, page_environment
 from pellucid.reports.explain.page_data import HIDDEN, Packed, described
 from pellucid.reports.formatting import interval, read_score, scored
 from pellucid.runtime.metadata import Metadata
@@ -38,7 +37,7 @@ from pellucid.settings.metrics import METRICS
 NOVELTY = "novelty."
 
 # Facts of a layer that is computed without being shown.
-_COMPUTED = ("name", "kind", "takes", "weights", "settings", "shape", "hidden")
+_COMPUTED = ("name", "kind", "takes", "weights", "settings", "declaration", "shape", "hidden")
 
 
 class Body(NamedTuple):
@@ -167,7 +166,7 @@ def _body(
 
 
 def layers_page_data(metadata: Metadata, opened: Opened | None) -> dict[str, Any]:
-    """What the explain page's script reads of the layers of a network; the document `told` of a page."""
+    """What the explain page's script reads of the layers of a network; the document `page-data` of a page."""
     if opened is None:
         return {"layers": [], "places": {}}
     return described(explanation_of(metadata, opened), Packed())
@@ -199,29 +198,8 @@ def _detector(detector: Detector, tensors: Tensors) -> dict[str, Any]:
     return {"kind": detector.measure.kind, "rate": detector.rate, "settings": detector.measure.to_json()}
 
 
-# Rooms of modules that every page has, behind those of the explain page.
-APP_ROOMS = {
-    # What the page says of the model beside its layers, and the weights, opened.
-    "facts": ("app", "weights"),
-    # The network, computed fast.
-    "engine": ("products", "convolving", "pointwise", "gelu", "layers", "network"),
-    # Classical models, on features or on the last hidden layer of a network.
-    "classical": ("kernel", "predictors"),
-    # From an input to what each member says of it, and to an answer.
-    "answering": ("probabilities", "novelty", "answer"),
-    # Every string that people read, in each language.
-    "words": ("english", "chinese", "language"),
-    # How a classical model comes to its answer, opened.
-    "decision": ("tables", "naming", "linear", "kernel", "forest", "decision"),
-    # What people see and do, whatever the model takes.
-    "page": ("bars", "members", "glass", "tray", "begin"),
-}
-
 # Parts of the page that are long where a network is deep, and so are deflated: by the id of their place.
 _PARTS = {"strip": "strip.html", "layer-facts-of-all": "layer_facts.html"}
-
-_EXPLAIN_ONLY = {"drivers", "start"}
-_FOLDER = files("pellucid.export.app") / "script"
 
 
 @dataclass(frozen=True)
@@ -231,19 +209,19 @@ class Page:
     Attributes:
         values: of the template.
         app: the document `app`, without the proof.
-        told: the document `told`.
+        page_data: the document `page-data`.
     """
 
     values: Mapping[str, Any]
     app: Mapping[str, Any]
-    told: str
+    page_data: str
 
     def html(self, proof: Mapping[str, Any] | None) -> bytes:
         """The file. `proof` says on how many held-out examples it was proved; `None` where it was not."""
         shown = _PARTS if self.values["layers"] else {}
         parts = {id: _rendered(name, self.values) for id, name in shown.items()}
         app = json.dumps({**self.app, "proof": proof}, allow_nan=False)
-        documents = json.dumps({"documents": {"told": self.told, "app": app}, "parts": parts})
+        documents = json.dumps({"documents": {"page-data": self.page_data, "app": app}, "parts": parts})
         return _rendered("app.html", {**self.values, "documents": deflated(documents.encode())}).encode()
 
 
@@ -258,7 +236,7 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactl
     facts = app_facts(model, kind, metadata, bodies, tensors)
     opened = bodies[opened_place(bodies)].opened
     explanation = explanation_of(metadata, opened)
-    script = script_of(model.input_kind.name)
+    script = joined_script(f"export/app/script/{model.input_kind.name}/start.js")
     # Formula of every layer by its name.
     values = {
         "explanation": explanation,
@@ -278,18 +256,6 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any], *, exactl
         "weights": tensors.text,
     }
     return Page(values, facts, json.dumps(layers_page_data(metadata, opened), allow_nan=False))
-
-
-@cache
-def script_of(name: str) -> str:
-    """The whole script of a page for a kind of input."""
-    explain = {room: [each for each in names if each not in _EXPLAIN_ONLY] for room, names in ROOMS.items()}
-    own = {**APP_ROOMS, **KINDS[name].rooms}
-    first = modules_of({"facts": ("inflating",)}, _FOLDER)
-    element = modules_of({"dom": ("element",)}, FOLDER)
-    explain["dom"].remove("element")
-    modules = [*element, *first, *modules_of(explain, FOLDER), *modules_of(own, _FOLDER)]
-    return joined(modules, waits=True)
 
 
 def _rendered(name: str, values: Mapping[str, Any]) -> str:

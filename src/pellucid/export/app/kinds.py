@@ -4,7 +4,7 @@ import base64
 import copy
 import io
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -38,17 +38,6 @@ _BY_LENGTH: dict[str, tuple[tuple[str, str], ...]] = {
     "turn": (("x_{{{last} - t", "x_{{{any_last} - t"),),
     "attention-weights": (("l=0}}^{{{last}}}", "l=0}}^{{{any_last}}}"),),
     "attention": (("j=0}}^{{{last}}}", "j=0}}^{{{any_last}}}"),),
-}
-
-ROOMS = {
-    "inputs/texts/encoding": (
-        *("bytes", "characters", "alignment", "words", "tokens"),
-        *("subwords", "ngrams", "terms", "pieces", "encoder"),
-    ),
-    "inputs/texts/layers": ("products", "sliding", "recurring", "attending", "sums", "places", "kinds"),
-    "inputs/texts/model": ("nearness", "lengths", "reading", "answering", "driving"),
-    "inputs/texts/page": ("tables", "shown", "highlight", "terms"),
-    "inputs/texts": ("start",),
 }
 
 
@@ -138,7 +127,6 @@ class AppKind(NamedTuple):
         template: in `page/`, the area where an input is handed over.
         below: another one, for what stands below the answer; empty for nothing.
         nothing: key of what is said before there is an input.
-        rooms: of modules in `script/`, in order; the last one starts the page.
     """
 
     refusal: Callable[[Model], str]
@@ -150,7 +138,6 @@ class AppKind(NamedTuple):
     template: str
     below: str
     nothing: str
-    rooms: Mapping[str, Sequence[str]]
 
 
 def _refusal_of_images(model: Model) -> str:
@@ -243,10 +230,6 @@ KINDS: dict[str, AppKind] = {
         template="images.html",
         below="",
         nothing="nothingYet",
-        rooms={
-            "inputs/images/features": ("pooling", "hog", "kinds", "places"),
-            "inputs/images": ("resampling", "drafting", "fitting", "decoding", "drawing", "start"),
-        },
     ),
     "texts": AppKind(
         refusal=refusal_of_texts,
@@ -258,6 +241,5 @@ KINDS: dict[str, AppKind] = {
         template="texts.html",
         below="texts_below.html",
         nothing="nothingTyped",
-        rooms=ROOMS,
     ),
 }

@@ -239,25 +239,25 @@ def _spread(found: UInt8[np.ndarray, " points"]) -> UInt8[np.ndarray, " points"]
 
 
 def encoder_page_data(encoder: Encoder) -> dict[str, Any]:
-    """Encoder of a network as an object of JSON, of the form `ToldEncoder` in the script's types."""
-    told: dict[str, Any] = {"length": encoder.length}
+    """Encoder of a network as an object of JSON, of the form `EncoderFacts` in the script's types."""
+    length: dict[str, Any] = {"length": encoder.length}
     if isinstance(encoder, NgramEncoder):
         names = base64.b64encode(encoder.names.astype("<u8").tobytes()).decode("ascii")
         grams = {**encoder.shape._asdict(), "kept": [*encoder.kept], "names": names}
-        return {"kind": "n-grams", **told, "characters": packed_characters(), **grams}
+        return {"kind": "n-grams", **length, "characters": packed_characters(), **grams}
     if isinstance(encoder, WordPieceEncoder):
         kinds, listed = read_characters(encoder)
         pieces = {"entries": [*encoder.entries], "read": packed_runs(kinds), "listed": listed}
-        return {"kind": "word-pieces", **told, **pieces}
+        return {"kind": "word-pieces", **length, **pieces}
     assert isinstance(encoder, TokenEncoder)  # there is no other
     if encoder.tokens == SUB_WORDS:
         merges = [list(pair) for pair in encoder.merges]
-        return {"kind": SUB_WORDS, **told, "characters": packed_characters(), "merges": merges}
+        return {"kind": SUB_WORDS, **length, "characters": packed_characters(), "merges": merges}
     entries = {"characters": packed_characters(), "entries": [*encoder.entries]}
-    return {"kind": encoder.tokens, **told, **({} if encoder.tokens == BYTE else entries)}
+    return {"kind": encoder.tokens, **length, **({} if encoder.tokens == BYTE else entries)}
 
 
 def terms_page_data(terms: TermWeights) -> dict[str, Any]:
-    """N-grams of TF-IDF as an object of JSON, of the form `ToldTerms` in the script's types."""
+    """N-grams of TF-IDF as an object of JSON, of the form `TermsFacts` in the script's types."""
     shape = terms.shape._asdict()
     return {**shape, "characters": packed_characters(), "terms": [list(group) for group in terms.terms]}

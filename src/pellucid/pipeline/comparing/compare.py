@@ -76,9 +76,6 @@ def fitted_on_folds(settings: Settings, parts: Sequence[Dataset], kept: Path | N
     """Train the model of some settings on each fold's training examples and score it on its test examples.
 
     The arrays of each outcome are `scores/NAME`; `kept` is that of `cross_fit`.
-
-    Raises: `UsageError` if settings contradict the data, the model or each other; `DivergedError` if the loss
-    stopped being finite.
     """
 
     def fit(material: Dataset) -> Sequence[Candidate]:
@@ -229,10 +226,7 @@ def _design(
     given: Mapping[str, Any],
     journal: Journal,
 ) -> Design:
-    """Design of the comparison: as given, or as in the comparison being resumed.
-
-    Raises: `UsageError` if what is given differs from the comparison being resumed, or there is none.
-    """
+    """Design of the comparison: as given, or as in the comparison being resumed."""
     if journal.is_resumed and "design" not in journal:
         raise UsageError(f"{run}: holds a run of train, not of compare; choose another --out, or --overwrite")
     asked = {name.replace("-", "_"): list(values) for name, values in vary.items()}

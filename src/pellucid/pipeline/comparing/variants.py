@@ -121,11 +121,7 @@ def naming_variant(name: str) -> Iterator[None]:
 
 
 def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -> list[Variant]:
-    """Every combination of the varied settings, with the fixed ones, the last varied changing fastest.
-
-    Raises: `UsageError` if nothing is varied, a setting is varied and fixed, has a single value or one
-    value twice, a value is unfit, or the settings of a variant contradict each other.
-    """
+    """Every combination of the varied settings, with the fixed ones, the last varied changing fastest."""
     Settings.from_mapping(given, "settings")
     for name, why in _NOT_GIVEN.items():
         if given.get(name) is not None:

@@ -84,9 +84,6 @@ def restored(place: str, sha256: str, checkpoints: Path) -> StartingPoint:
     """Find the network that a run being resumed started from: the copy among its checkpoints, or RUN itself.
 
     `sha256` is that of the weights when the run was started.
-
-    Raises: `ModelFileError` if there is no copy, and RUN is gone or damaged; `UsageError` if there is no
-    copy, and RUN has changed.
     """
     if (checkpoints / _KEPT).exists():
         model = load(checkpoints / _KEPT)
@@ -145,10 +142,7 @@ _OF_THE_NETWORK = [
 
 
 def require_place_of_its_own(settings: Settings, out: Path, *, is_network: bool) -> None:
-    """Refuse what `--from` cannot go with, before anything in the run's folder is touched.
-
-    Raises: `UsageError` naming what to leave out.
-    """
+    """Refuse what `--from` cannot go with, before anything in the run's folder is touched."""
     if settings.from_ is None:
         if settings.rehearse is not None:
             flag = "--rehearse" if settings.rehearse else "--no-rehearse"
@@ -178,8 +172,6 @@ def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> 
     """Refuse settings that would make another network than the one that continues training.
 
     What agrees with the network, or repeats what its run was given, is no contradiction.
-
-    Raises: `UsageError` naming them, and how it is there.
     """
     model = start.model
     joined = ",".join(model.joined_columns)
@@ -236,8 +228,6 @@ def prepare_for(
     """Make data ready for continual training, as `prepare` does for a fresh network.
 
     `known` has the classes and the preprocessing of the network. The data set has all classes, old and new.
-
-    Raises: `DataError` if the data holds other inputs or labels than the network takes, or cannot be used.
     """
     # Numbers are read by the network's rule, whatever the settings ask for.
     given = "class" if target is REGRESSION else settings.target

@@ -106,9 +106,6 @@ def begin(
 
     `given` are the settings that were given. A run being resumed keeps the network in `checkpoints`; no run
     is begun where there is no journal.
-
-    Raises: `ModelFileError` if RUN holds no model, or a damaged one; `UsageError` if settings contradict the
-    network, or RUN holds none.
     """
     place = settings.from_
     if place is None:
@@ -133,26 +130,15 @@ def begin(
 
 
 def read_on(continual: ContinualTraining, place: str, settings: Settings) -> tuple[Dataset, Check]:
-    """Make new data ready for the network: with all classes, old and new.
-
-    Raises: `DataError` if the data is of another kind than the network takes, or cannot be used.
-    """
+    """Make new data ready for the network: with all classes, old and new."""
     model = continual.start.model
     return prepare_for(place, settings, continual.known, model.input_kind, model.target)
 
 
 def recall(
-    continual: ContinualTraining,
-    dataset: Dataset,
-    settings: Settings,
-    journal: Journal,
-    stages: Stages,
+    continual: ContinualTraining, dataset: Dataset, settings: Settings, journal: Journal, stages: Stages
 ) -> ContinualTraining:
-    """Read what the network learned before, and choose by the settings and the seed what it rehearses.
-
-    Raises: `DataError` if the run being resumed rehearses data that is not at hand any more; `UsageError` if
-    a rehearsal is asked for, and no earlier data is at hand.
-    """
+    """Read what the network learned before, and choose by the settings and the seed what it rehearses."""
     place = continual.start.place
     with stages.stage(f"reading what {place} was trained on") as stage:
         continual = dataclasses.replace(continual, earlier=[*map(read_earlier, continual.records)])
@@ -183,10 +169,7 @@ def recall(
 
 
 def recommended_on(
-    continual: ContinualTraining | None,
-    candidates: Sequence[Candidate],
-    dataset: Dataset,
-    settings: Settings,
+    continual: ContinualTraining | None, candidates: Sequence[Candidate], dataset: Dataset, settings: Settings
 ) -> Recommendation:
     """The model to use, and why; where old classes are missing, only the network that knows them may be.
 

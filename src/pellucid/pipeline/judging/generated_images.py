@@ -119,8 +119,6 @@ def measured(makers: Mapping[str, Maker], dataset: Dataset, settings: Settings) 
     """Measures of every maker, and of real images, by name, and what they were taken with.
 
     The form of `generators` in `metrics.json`; `None` where too few images are held out.
-
-    Raises: `DivergedError` if the loss of a judging classifier stopped being finite.
     """
     if not can_be_measured(dataset):
         return None

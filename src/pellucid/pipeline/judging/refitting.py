@@ -187,8 +187,6 @@ def judged_by_folds(
     `trainings` are of all models, each once. What is finished is kept in the folder of the run and
     taken over after a kill. Under a time limit models without time for a fold are left out. With them comes
     the history of the network that was validated on the first fold, nothing without one.
-
-    Raises: `DivergedError` if the loss stopped being finite.
     """
     done: dict[str, Candidate] = {}
     history: Sequence[Record] = ()

@@ -175,11 +175,7 @@ def taken_over(
 
 
 def require_backbone(settings: Settings) -> None:
-    """Refuse a backbone that was asked for and is not here, before the data is read.
-
-    Raises: `UsageError` if it is not known or its package is not installed; `ModelFileError` if a file of it
-    is missing or not the published one.
-    """
+    """Refuse a backbone that was asked for and is not here, before the data is read."""
     if not settings.builds_on_backbone:
         return
     name, known = str(settings.backbone), [*OF_IMAGES, *OF_TEXTS]

@@ -161,10 +161,7 @@ class Measured:
         return self.cost.needed(self.cost.least)
 
     def require(self, seconds: float) -> None:
-        """Refuse a backbone asked for by name for which there is too little time.
-
-        Raises: `UsageError` if not even a small part of the training examples fits.
-        """
+        """Refuse a backbone asked for by name for which there is too little time."""
         if self.least <= seconds:
             return
         cost = self.cost

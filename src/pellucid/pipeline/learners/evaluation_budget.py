@@ -130,8 +130,6 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
     validation split judges where it has 500 examples or more and the test split is not of few groups, where
     training stops by it (`patience`), where it is later than training (`time_column`), in continual training,
     and where a class has a single example.
-
-    Raises: `DataError` if examples cannot be divided into the folds asked for.
     """
     if settings.folds:
         return Folds(dataset, parts_of(dataset, settings.folds, settings.seed), are_asked_for=True)

@@ -297,10 +297,7 @@ _SEEN_BY_BASELINE, _MOST_EPOCHS_OF_BASELINE = 200_000, 20
 
 
 def require_enough_images(settings: Settings, count: int, place: str) -> None:
-    """Refuse fewer training images than a batch, or than make a distribution.
-
-    Raises: `DataError` if they are too few for any batch; `UsageError` if for the one asked for.
-    """
+    """Refuse fewer training images than a batch, or than make a distribution."""
     if count < LEAST_IMAGES:
         raise DataError(
             f"{place}: {count_of(count, 'image')} to train on, and {settings.model} needs at least "

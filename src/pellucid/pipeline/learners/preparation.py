@@ -75,8 +75,6 @@ def network_name(settings: Settings, material: Dataset) -> str:
 
     The rule: `cnn` for images, `mlp` for feature vectors; for texts `bag`, which learns any in seconds, or
     the next one that has every setting that was given.
-
-    Raises: `UsageError` if the network asked for, or another setting, does not go with such inputs.
     """
     require_fitting_inputs(settings, material.takes)
     if settings.model != "auto":
@@ -87,11 +85,7 @@ def network_name(settings: Settings, material: Dataset) -> str:
 
 
 def prepared_for(name: str, material: Dataset, settings: Settings) -> Prepared:
-    """Make data ready for one network.
-
-    Raises: `UsageError` if a setting contradicts the data; `DataError` if the file of word vectors cannot
-    be used.
-    """
+    """Make data ready for one network."""
     if not isinstance(material.inputs, Texts):
         examples = examples_of(material.inputs, material, generates=name in GENERATIVE)
         return Prepared(name, examples, material.preprocessing)
@@ -176,10 +170,7 @@ class Plan:
 
 
 def make_plan(settings: Settings, prepared: Prepared) -> Plan:
-    """Decide the network and the recipe, before any time limit; in continual training it keeps its layers.
-
-    Raises: `UsageError` if settings contradict the data, each other or this machine.
-    """
+    """Decide the network and the recipe, before any time limit; in continual training it keeps its layers."""
     recipe, reasons = make_recipe(settings, prepared)
     trained = prepared.trained
     network = design(prepared.name, settings, prepared.facts) if trained is None else trained.config
@@ -187,10 +178,7 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
 
 
 def make_recipe(settings: Settings, prepared: Prepared) -> tuple[Recipe, tuple[str, ...]]:
-    """Decide how a fresh network is trained, and say in sentences which variations keep the label.
-
-    Raises: `UsageError` if settings contradict the data, each other or this machine.
-    """
+    """Decide how a fresh network is trained, and say in sentences which variations keep the label."""
     examples, images = prepared.examples, prepared.images
     keeps: tuple[bool, bool, bool] = (False, False, False)
     reasons: tuple[str, ...] = ()

@@ -153,10 +153,7 @@ def _require_room_for_backbone(settings: Settings, takes: str) -> None:
 
 
 def networks_with(settings: Settings, names: Sequence[str]) -> list[str]:
-    """Networks of texts, of those named, that have every setting which was given; in the same order.
-
-    Raises: `UsageError` if no network has them all.
-    """
+    """Networks of texts, of those named, that have every setting which was given; in the same order."""
     given = [row for row in _TOKENS if row.is_used(settings)]
     fitting = [network for network in names if all(network in row.belongs_to for row in given)]
     if not fitting:

@@ -130,10 +130,7 @@ _LIBRARIES = ("pellucid", "torch", "numpy", "pillow", "safetensors")
 
 
 def require_same_data(place: str, dataset: Dataset, journal: Journal, stages: Stages) -> None:
-    """Enter data and versions into the journal; refuse to resume on other data, warn of other versions.
-
-    Raises: `DataError` naming what changed.
-    """
+    """Enter data and versions into the journal; refuse to resume on other data, warn of other versions."""
     fitted = dataset.preprocessing  # None for texts, which every model makes ready in its own way
     identity = data_identity(dataset)
     kept = None if fitted is None else fitted.to_json()

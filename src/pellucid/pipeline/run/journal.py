@@ -88,7 +88,8 @@ class RunFolder:
         if resume and overwrite:
             raise UsageError("--resume: contradicts --overwrite; give one of them")
         existed = self.path.is_dir()
-        missing = [each for each in (self.path, *self.path.parents) if not os.path.lexists(each)]
+        made = [each for each in (self.path, *self.path.parents) if not os.path.lexists(each)]
+        had_lock = os.path.lexists(self.path / ".lock")
         make_folder(self.path)
         with locked(self.path), resumable():
             try:
@@ -110,18 +111,18 @@ class RunFolder:
                         path.unlink(missing_ok=True)
                 yield
             except BaseException:
-                if not existed:
-                    self._remove_if_not_begun(missing)
+                if not had_lock and not (self.path / NAME).exists():
+                    self._remove_traces(made)
                 raise
 
-    def _remove_if_not_begun(self, made: Sequence[Path]) -> None:
-        """Remove the folders made for a run that was refused before it wrote anything but its data."""
-        if {entry.name for entry in self.path.iterdir()} <= {".lock", FRAME_NAME}:
-            with contextlib.suppress(OSError):  # a folder that holds something else stays
-                for name in (FRAME_NAME, ".lock"):
-                    (self.path / name).unlink(missing_ok=True)
-                for folder in made:
-                    folder.rmdir()
+    def _remove_traces(self, made: Sequence[Path]) -> None:
+        """Remove the lock, and the folders that were made, of a run that was refused before it began."""
+        with contextlib.suppress(OSError):  # a folder that holds something else stays
+            (self.path / ".lock").unlink(missing_ok=True)
+            if made:
+                (self.path / FRAME_NAME).unlink(missing_ok=True)
+            for folder in made:
+                folder.rmdir()
 
     def _require_room(self, *, is_wanted: bool) -> None:
         """Refuse a folder that holds something else than a run, or a run that is not wanted."""
@@ -151,10 +152,7 @@ class RunFolder:
 
 
 def place_of(data: Any, folder: RunFolder) -> Any:
-    """A frame as the path of the file in the run that will hold it; other DATA as it is.
-
-    Raises: `UsageError` if it is a frame that is still to be computed.
-    """
+    """A frame as the path of the file in the run that will hold it; other DATA as it is."""
     if is_frame(data):
         return str(folder.path / FRAME_NAME)
     if is_lazy(data):
@@ -163,11 +161,7 @@ def place_of(data: Any, folder: RunFolder) -> Any:
 
 
 def keep_frame(data: Any, place: Any, *, resume: bool) -> None:
-    """Write a frame where `place_of` says; a run being resumed has it already.
-
-    Raises: `DataError` if the frame cannot be kept, or is another than that of the run being resumed;
-    `StorageError` if it cannot be written.
-    """
+    """Write a frame where `place_of` says; a run being resumed has it already."""
     if not is_frame(data):
         return
     path = Path(place)
@@ -305,11 +299,7 @@ class Journal:
 
 
 def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
-    """Settings of this run, checked: those given, or those of the run being resumed.
-
-    Raises: `UsageError` if a setting is unfit, or differs from the run being resumed, or that is a
-    comparison.
-    """
+    """Settings of this run, checked: those given, or those of the run being resumed."""
     if "design" in journal:
         raise UsageError(
             "--resume: what stands there is a comparison, not a run of train; choose another --out, "
@@ -323,10 +313,7 @@ def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
 
 
 def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
-    """Refuse settings that differ from those a run was started with.
-
-    Raises: `UsageError` naming each that differs.
-    """
+    """Refuse settings that differ from those a run was started with."""
     changed = [
         f"{name} was {getattr(before, name)}, is {value}"
         for name, value in given.items()
@@ -339,10 +326,7 @@ def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
 
 
 def command_line(
-    words: Sequence[str],
-    given: Mapping[str, Any],
-    show: Callable[[Any], str] = str,
-    last: Sequence[str] = (),
+    words: Sequence[str], given: Mapping[str, Any], show: Callable[[Any], str] = str, last: Sequence[str] = ()
 ) -> str:
     """A command line, quoted for a shell: words, the flags of given settings, and what comes last."""
     flags = {row.name: row.flag for row in ROWS}

@@ -4,11 +4,11 @@ import base64
 import hashlib
 import json
 import math
+import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any
 
 import numpy as np
@@ -25,66 +25,43 @@ from pellucid.reports.album import Album, bind
 from pellucid.reports.explain.page_data import BUDGET, HIDDEN, Packed, chosen_units, described, pack
 from pellucid.reports.report import environment
 
-# The script of the explain page, joined from its files into one that knows no names outside itself.
+# Scripts of pages, joined from modules that a browser could load as they are.
 
-# Folders and files in the order in which they are joined: each imports only from those before it.
-ROOMS = {
-    # The document: its elements, controls and tables, and numbers as people read them.
-    "dom": ("element", "controls", "tables", "numbers"),
-    # What the page holds: the data document, and the numbers behind it as arrays.
-    "data": ("missing", "arrays", "told", "stored", "tokens"),
-    # One unit of any layer computed by hand, in double precision.
-    "arithmetic": (
-        *("values", "activations", "fields", "weighing", "windows", "shares"),
-        *("opening", "attention", "sums", "pointwise", "passing", "cells"),
-    ),
-    "arithmetic/kinds": ("recurrent", "generating", "units"),
-    # The gradient of one weight, by the chain rule and by running the network with the weight moved.
-    "gradients": ("chains", "running", "attending", "runs", "difference", "three_ways"),
-    # Numbers as colours, laid out and drawn into canvases.
-    "drawing": ("colours", "scales", "layout", "paint", "thumbnail"),
-    # What is shown of a unit, of a whole layer, and of the error flowing back.
-    "views": ("actions",),
-    "views/unit": ("products", "squares", "parts", "gates", "attention", "arithmetic"),
-    "views/layer": ("steps", "winners", "words", "kernels"),
-    "views/gradient": ("chain", "weight_tables", "weight", "backward"),
-    # What a click or a key does, and the address that remembers the place.
-    "page": (
-        *("state", "address", "field", "maps", "layer", "unit"),
-        *("tabs", "pinning", "strip", "drivers", "copying", "start"),
-    ),
-}
+# Scripts lie in this package; `joined_script` takes paths within it.
+_PACKAGE = files("pellucid")
+_START = "reports/explain/script/start.js"
 
-FOLDER = files("pellucid.reports.explain") / "script"
-
-_JS_IMPORT = re.compile(r'^import \{[^}]*\} from "[^"]*";\n', re.MULTILINE)
+_JS_IMPORT = re.compile(r'^import \{[^}]*\} from "([^"]*)";\n', re.MULTILINE)
 _JS_TYPES = re.compile(r"^ */\*\*(?:(?!\*/).)*\*/\n", re.MULTILINE | re.DOTALL)
 _JS_EXPORT = re.compile(r"^export (?=async function |function |const )", re.MULTILINE)
 
 
+def modules_from(start: str) -> dict[str, str]:
+    """Texts by path of a module and of all that it imports, in the order in which a browser runs them."""
+    modules: dict[str, str] = {}
+
+    def add(path: str) -> None:
+        text = (_PACKAGE / path).read_text(encoding="utf-8")
+        for source in _JS_IMPORT.findall(text):
+            imported = posixpath.normpath(posixpath.join(posixpath.dirname(path), source))
+            if imported not in modules:
+                add(imported)
+        modules[path] = text
+
+    add(start)
+    return modules
+
+
 @cache
-def joined_script() -> str:
-    """Return the whole script of the explain page."""
-    return joined(modules_of(ROOMS, FOLDER))
+def joined_script(start: str = _START) -> str:
+    """One script of a module and of all that it imports.
 
-
-def modules_of(rooms: Mapping[str, Sequence[str]], folder: Traversable) -> list[str]:
-    """Texts of the modules of some rooms in a folder, in their order."""
-    return [
-        (folder / f"{room}/{name}.js").read_text(encoding="utf-8")
-        for room, in_room in rooms.items()
-        for name in in_room
-    ]
-
-
-def joined(modules: Iterable[str], *, waits: bool = False) -> str:
-    """Join modules, each of which imports only from those before it, into one script.
-
-    Without their imports, exports and types they share one function's names, so that one script with one
-    checksum does for the page's policy. `waits` is true where a module has to wait for something before the
-    next one may begin.
+    Without imports, exports and types they share one function's names, so that one script with one checksum
+    does for the page's policy. It waits where one of them waits.
     """
+    modules = modules_from(start).values()
     parts = [_JS_EXPORT.sub("", _JS_TYPES.sub("", _JS_IMPORT.sub("", module))) for module in modules]
+    waits = any(re.search(r"^await ", part, re.MULTILINE) for part in parts)
     function = "async () =>" if waits else "() =>"
     return f'"use strict";\n({function} {{\n' + "\n".join(parts) + "})();\n"
 
@@ -265,12 +242,12 @@ def render_explanation(explanation: Explanation, source: str) -> str:
 def _rendered(explanation: Explanation, source: str, budget: int) -> str:
     """The page with so many bytes of numbers."""
     packed = pack(explanation, budget) if explanation.opened is not None else Packed()
-    told: dict[str, Any] = {"layers": [], "tokens": [], "places": packed.places}
+    page_data: dict[str, Any] = {"layers": [], "tokens": [], "places": packed.places}
     if explanation.opened is not None:
-        told = described(explanation, packed)
-        told["chosen"] = chosen_units(explanation, packed)
+        page_data = described(explanation, packed)
+        page_data["chosen"] = chosen_units(explanation, packed)
     contributions = _contributions(explanation)
-    told["drivers"] = _attribution_data(explanation, contributions, packed)
+    page_data["drivers"] = _attribution_data(explanation, contributions, packed)
     loss = _LOSS if explanation.latents is None else _LOSS_OF_BOUND
     if explanation.contest is not None:
         loss = _LOSS_OF_CONTEST
@@ -303,7 +280,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             gradients_left_out=packed.gradients_left_out,
             script=Markup(script),  # our own file
             checksum=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-            told=_as_json(told),
+            page_data=_as_json(page_data),
             numbers=packed.text,
         )
     )
@@ -333,9 +310,9 @@ def _terms(check: WeightCheck) -> list[tuple[float, float]]:
     return [(float(check.above[at]), float(check.seen[at])) for at in order]
 
 
-def _as_json(told: dict[str, Any]) -> Markup:
+def _as_json(page_data: dict[str, Any]) -> Markup:
     """Write JSON that no HTML parser can take for anything else."""
-    text = json.dumps(told, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(page_data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # no character is left that means anything in HTML

@@ -10,7 +10,6 @@ from jaxtyping import Shaped
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import LayerRecord
 from pellucid.insight.opened_networks import Opened
-from pellucid.insight.receptive_fields import Range, fields_of_all
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import open_unit
@@ -195,9 +194,8 @@ def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
     """Everything the page's script needs but the numbers: layers, receptive fields, places of the numbers."""
     opened = explanation.opened
     assert opened is not None  # asked for opened networks only
-    fields = fields_of_all(opened)
     return {
-        "layers": [_layer(explanation, opened, each, fields) for each in explanation.layers],
+        "layers": [_layer(explanation, opened, each) for each in explanation.layers],
         "inputs": list(opened.value("inputs").shape),
         "given": {name: list(opened.value(name).shape) for name in opened.given if name != "inputs"},
         "ids": opened.value("inputs").tolist() if explanation.tokens else [],
@@ -213,12 +211,7 @@ def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
     }
 
 
-def _layer(
-    explanation: Explanation,
-    opened: Opened,
-    record: LayerRecord,
-    fields: Mapping[str, list[list[Range]] | None],
-) -> dict[str, Any]:
+def _layer(explanation: Explanation, opened: Opened, record: LayerRecord) -> dict[str, Any]:
     """Facts of one layer for the page's script."""
     line = opened.line(record.name)
     backward = explanation.backward
@@ -238,7 +231,6 @@ def _layer(
         "declaration": record.declaration,
         "shape": list(record.output_shape),
         "hidden": record.kind in HIDDEN,
-        "field": None if record.kind in (*HIDDEN, "flatten") else fields.get(record.name),
         "norm": None if backward is None else backward.norm(record.name),
         "disagreement": None if backward is None else backward.disagreement(record.name),
     }
@@ -286,8 +278,14 @@ def _unit_data(found: Arithmetic, name: str, packed: Packed) -> dict[str, Any]:
     for number, weighing in enumerate(found.weighings):
         packed.add(f"{name}:{number}:patch", weighing.patch.ravel())
         packed.add(f"{name}:{number}:weights", weighing.weights.ravel())
-        told = {"name": weighing.name, "shape": list(weighing.patch.shape), "bias": weighing.bias}
-        weighings.append({**told, "at": f"{name}:{number}"})
+        weighings.append(
+            {
+                "name": weighing.name,
+                "shape": list(weighing.patch.shape),
+                "bias": weighing.bias,
+                "at": f"{name}:{number}",
+            }
+        )
     choice = None
     if found.choice is not None:
         packed.add(f"{name}:window", np.maximum(found.choice.window.ravel(), np.finfo(np.float32).min))

@@ -7,6 +7,12 @@
  */
 
 /**
+ * What the page was opened with: its weights, and what others hear who wait for it.
+ * @typedef {{ resolve: (page: object) => void, reject: (reason: Error) => void, weights: (tensors: Record<string,
+ *   TensorPlace>) => Promise<Map<string, Whole>> }} Opening
+ */
+
+/**
  * @typedef {object} NoveltyFacts
  * @property {string} kind of the measure
  * @property {number} rate share of inputs like the training data that may count as foreign
@@ -73,7 +79,8 @@
 /** @typedef {{ column: number, value: number, threshold: number, isYes: boolean }} Question of a tree, answered */
 
 /**
- * An answer with the value of every layer that is opened, and of each member what it says and the features that it saw.
+ * An answer with the value of every layer that is opened, and of each member what it says and the features that it
+ * saw.
  * @typedef {Answer & { values: Map<string, Whole>, parts: { said: number[], seen: Features }[] }} OpenedAnswer
  */
 

@@ -5,6 +5,7 @@
  * @typedef {number[]} Shape sizes of the axes of an array
  * @typedef {number[]} Unit index of one number: (channel, row, column), (place, channel) or (unit)
  * @typedef {Float32Array | Float64Array} Floats in single precision as stored, in double as computed
+ * @typedef {Float32ArrayConstructor | Float64ArrayConstructor} FloatsKind
  */
 
 /**
@@ -19,67 +20,14 @@
  */
 
 /**
- * What each kind of layer is set to, beside its weights.
- * @typedef {object} SettingsOf
- * @property {{ stride: Pair, padding: Pair, padding_after?: Pair, groups?: number }} convolution padding above
- *   and to the left
- * @property {{ stride: Pair, padding: Pair, more?: Pair }} transposed-convolution more: rows and columns below
- *   and to the right
- * @property {{}} dense
- * @property {{}} neighbours
- * @property {{ groups: number[] }} weighed-sum
- * @property {{}} embedding
- * @property {{}} places
- * @property {{ heads: number }} attention-weights
- * @property {{}} attention
- * @property {{ window: Pair }} max-pool
- * @property {{ window: Pair }} average-pool
- * @property {{ window?: undefined }} global-max
- * @property {{ window?: undefined }} global-average
- * @property {{ window?: undefined }} text-max
- * @property {{ window?: undefined }} text-average
- * @property {{ epsilon: number }} fixed-norm
- * @property {{ size: Pair, channels: number }} resize
- * @property {{ epsilon: number }} layer-norm
- * @property {{}} standardise
- * @property {{}} rescale
- * @property {{ divisor: number }} divide
- * @property {{}} unit-length
- * @property {{}} relu
- * @property {{}} relu6
- * @property {{ slope: number }} leaky-relu
- * @property {{}} gelu
- * @property {{}} sigmoid
- * @property {{}} tanh
- * @property {{}} softplus
- * @property {{}} add
- * @property {{}} flatten
- * @property {{ shape: Shape }} unflatten
- * @property {{ start: number, stop: number }} part
- * @property {{ low: number, high: number }} clamp
- * @property {{}} reparametrised
- * @property {{ variance: number }} reconstruction
- * @property {{}} density-of-draw
- * @property {{}} mixture-density
- * @property {{}} side-by-side
- * @property {{}} turn
- * @property {{}} lstm
- * @property {{}} gru
- * @property {{}} softmax
+ * What a layer is set to beside its weights: stride and padding, heads, epsilon, whatever its kind has.
+ * @typedef {Record<string, any>} Settings
  */
 
 /**
- * @typedef {keyof SettingsOf} Kind
- * @typedef {"relu" | "relu6" | "leaky-relu" | "gelu" | "sigmoid" | "tanh" | "softplus"} ActivationKind
- * @typedef {"max-pool" | "global-max" | "text-max"} LargestKind
- * @typedef {"average-pool" | "global-average" | "text-average"} MeanKind
- * @typedef {"lstm" | "gru"} RecurrentKind
- * @typedef {"flatten" | "unflatten" | "part" | "side-by-side" | "turn"} CopyKind whose numbers are those of others
- * @typedef {"dense" | "convolution" | "transposed-convolution" | "neighbours" | "weighed-sum"} SumKind
- * @typedef {SumKind | MeanKind | "attention" | "resize"} WeighedKind whose units are one weighed sum
- * @typedef {"fixed-norm" | "layer-norm"} NormKind
- * @typedef {SumKind | NormKind | "embedding" | "places" | "mixture-density" | RecurrentKind} LearntKind whose weights
- *   are learnt
+ * Kinds of layers that no declaration describes: their units open by a function of their own.
+ * @typedef {"layer-norm" | "side-by-side" | "embedding" | "attention-weights" | "unit-length" | "softmax" | "lstm" |
+ *   "gru" | "reparametrised" | "reconstruction" | "density-of-draw" | "mixture-density"} HandKind
  */
 
 /**
@@ -108,27 +56,19 @@
 /**
  * @typedef {object} LayerFacts
  * @property {string} name
+ * @property {string} kind
  * @property {string} words what it does, for people
  * @property {string[]} takes names of the layers whose values it takes; "inputs" for what the model is given
  * @property {string[]} weights names of its tensors
+ * @property {Settings} settings
  * @property {Shape} shape of what it gives
  * @property {Declaration | null} declaration the layer as Python declares it; null of kinds by hand
- * @property {Pair[][] | null} field for each axis the first and last place that is seen, from each place
- *   along it; null where every unit sees everything
  * @property {number | null} norm length of the gradient at the layer
  * @property {number | null} disagreement of it by hand and by autograd, as a share of its largest entry
  */
 
-/**
- * A layer of one kind, or of any.
- * @template {Kind} [K=Kind]
- * @typedef {{ [P in K]: LayerFacts & { kind: P, settings: SettingsOf[P], hidden: false } }[K]} Layer
- */
-
-/**
- * A line of the network that holds no numbers to look at.
- * @typedef {LayerFacts & { kind: "present" | "turned-places" | "closed", settings: {}, hidden: true }} HiddenLayer
- */
+/** @typedef {LayerFacts & { hidden: false }} Layer */
+/** @typedef {LayerFacts & { hidden: true }} HiddenLayer a line of the network that holds no numbers to look at */
 
 /**
  * Where an array lies among the numbers of the page.
@@ -148,8 +88,8 @@
  */
 
 /**
- * The page's data document: all that Python tells of the network but the numbers.
- * @typedef {object} Told
+ * The page's data document: all that Python writes of the network but the numbers.
+ * @typedef {object} PageData
  * @property {(Layer | HiddenLayer)[]} layers in the order of computation
  * @property {Shape} inputs shape of what the model is given
  * @property {Record<string, Shape>} given shapes of what it is given beside that, such as noise

@@ -1,5 +1,5 @@
 // The language of the page: that of the browser, until another one is asked for.
-import { byId } from "../../../../reports/explain/script/dom/element.js";
+import { byId } from "../../../../reports/explain/script/dom.js";
 import { CHINESE } from "./chinese.js";
 import { ENGLISH } from "./english.js";
 
@@ -9,8 +9,7 @@ const spoken = { isChinese: navigator.language.toLowerCase().startsWith("zh") };
 
 /**
  * A string of the page in its language.
- * @param {Word} key
- * @param {Record<string, string | number>} [parts] what is filled in
+ * @param {Word} key @param {Record<string, string | number>} [parts] what is filled in
  */
 export function say(key, parts = {}) {
   const text = (spoken.isChinese ? CHINESE : ENGLISH)[key];

@@ -1,0 +1,229 @@
+// Classical models on features: linear models, forests, kernel machines, and the same answer always.
+import { softmaxOf } from "../../../reports/explain/script/functions.js";
+/** @import { Floats, Numbers } from "../../../reports/explain/script/types.js" */
+/** @import { Arrays, Features, Predictor, Question } from "./types.js" */
+
+// Kernel machine: likeness to a number of kept examples, weighted and added up.
+//
+// Of classes every pair has a decision, in which only examples of the two have a weight; a decision is a vote that is
+// nearly 0 or 1, and the softmax of the votes, scaled, are the probabilities.
+
+/** Makes each vote nearly 0 or 1. */
+const SHARPNESS = 5;
+
+/** @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf */
+function byKernel({ outputs, number }, features, arrayOf) {
+  const near = likenessOf(features, arrayOf);
+  if (number) {
+    const weights = arrayOf("weights").data;
+    return [near.reduce((sum, each, point) => sum + each * weights[point], arrayOf("bias").data[0])];
+  }
+  const scale = arrayOf("scale").data[0];
+  const shares = softmaxOf(votesOf(decisionsOf(near, arrayOf)).map((vote) => vote * scale));
+  const said = new Array(outputs).fill(0);
+  arrayOf("classes").data.forEach((/** @type {number} */ of, /** @type {number} */ at) => {
+    said[of] = shares[at];
+  });
+  return said;
+}
+
+/** How near every kept example is, 0 to 1. @param {Features} features @param {Arrays} arrayOf */
+export function likenessOf({ values }, arrayOf) {
+  const place = projected(values, arrayOf("mean").data, arrayOf("projection"));
+  const { data, shape } = arrayOf("points");
+  const gamma = arrayOf("gamma").data[0];
+  return Array.from({ length: shape[0] }, (_, point) => {
+    let distance = 0;
+    for (let axis = 0; axis < place.length; axis += 1) {
+      distance += (place[axis] - data[point * place.length + axis]) ** 2;
+    }
+    return Math.exp(-gamma * distance);
+  });
+}
+
+/** @param {ArrayLike<number>} values @param {Floats} mean @param {Numbers} projection */
+function projected(values, mean, { data, shape: [, space] }) {
+  const found = new Float64Array(space);
+  for (let at = 0; at < values.length; at += 1) {
+    const offset = values[at] - mean[at];
+    for (let to = 0; to < space; to += 1) found[to] += offset * data[at * space + to];
+  }
+  return found;
+}
+
+/**
+ * The decision of every pair of columns: above 0 for the first, below 0 for the second.
+ * @param {number[]} near @param {Arrays} arrayOf
+ */
+export function decisionsOf(near, arrayOf) {
+  const bias = arrayOf("bias").data;
+  const sums = sumsOf(near, arrayOf("weights"), arrayOf("ends").data);
+  const decisions = sums.map(() => new Float64Array(sums.length));
+  let pair = 0;
+  for (let first = 0; first < sums.length; first += 1) {
+    for (let second = first + 1; second < sums.length; second += 1) {
+      decisions[first][second] = sums[first][second] + sums[second][first] + bias[pair];
+      decisions[second][first] = -decisions[first][second];
+      pair += 1;
+    }
+  }
+  return decisions;
+}
+
+/**
+ * For every class and every other the sum over the examples of the first.
+ * @param {number[]} near @param {Numbers} weights one column for each class but the example's own
+ * @param {Floats} ends where the examples of each class end
+ */
+function sumsOf(near, { data, shape: [, others] }, ends) {
+  const sums = Array.from(ends, () => new Float64Array(ends.length));
+  let point = 0;
+  ends.forEach((/** @type {number} */ end, /** @type {number} */ own) => {
+    for (; point < end; point += 1) {
+      for (let column = 0; column < others; column += 1) {
+        sums[own][column < own ? column : column + 1] += near[point] * data[point * others + column];
+      }
+    }
+  });
+  return sums;
+}
+
+/**
+ * What a decision counts for the first of its pair: 0 to 1, nearly always one of both.
+ * @param {number} decision
+ */
+export const voteOf = (decision) => 0.5 + Math.tanh((SHARPNESS / 2) * decision) / 2;
+
+/** The votes of each column, one from each other column. @param {Float64Array[]} decisions */
+export const votesOf = (decisions) =>
+  decisions.map((row, own) =>
+    row.reduce((sum, decision, other) => (other === own ? sum : sum + voteOf(decision)), 0),
+  );
+
+// Classical models on features: the weighed sum of a linear model, the trees of a forest, the same answer always.
+//
+// Features are the numbers that differ from 0 and the columns they stand in; those of a hidden layer stand in all.
+
+/**
+ * The scores of the classes that were there to learn; their softmax are the probabilities, all others are 0.
+ * @param {Features} features @param {Arrays} arrayOf
+ */
+function scoresOf({ columns, values }, arrayOf) {
+  const { data, shape } = arrayOf("weights");
+  const scores = Float64Array.from(arrayOf("bias").data);
+  const width = shape[1];
+  for (let at = 0; at < columns.length; at += 1) {
+    for (let c = 0; c < width; c += 1) scores[c] += values[at] * data[columns[at] * width + c];
+  }
+  return scores;
+}
+
+/** @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf */
+function linear({ outputs, number }, features, arrayOf) {
+  const scores = scoresOf(features, arrayOf);
+  if (number) return Array.from(scores);
+  const said = new Array(outputs).fill(0);
+  const shares = softmaxOf(scores);
+  arrayOf("classes").data.forEach((/** @type {number} */ of, /** @type {number} */ at) => {
+    said[of] = shares[at];
+  });
+  return said;
+}
+
+/**
+ * The mean over the trees of what the leaves answer.
+ * @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf
+ */
+function forest({ outputs, number }, features, arrayOf) {
+  const walk = walker(features, arrayOf);
+  const held = leafReader(arrayOf);
+  const roots = arrayOf("roots").data;
+  const said = new Array(outputs).fill(0);
+  for (const root of roots) {
+    const leaf = held(walk(root));
+    const whole = number ? 1 : leaf.reduce((sum, { content }) => sum + content, 0);
+    for (const { entry, content } of leaf) said[entry] += content / whole / roots.length;
+  }
+  return said;
+}
+
+/**
+ * The way from a root to its leaf: to the left where the feature is at most the threshold.
+ * @param {Features} features @param {Arrays} arrayOf
+ */
+export function walker({ columns, values }, arrayOf) {
+  const seen = new Map(columns.map((column, at) => [column, values[at]]));
+  const [feature, threshold, left, right] = ["feature", "threshold", "left", "right"].map(
+    (name) => arrayOf(name).data,
+  );
+  /** @param {number} root @param {Question[]} [asked] questions on the way are added to it */
+  return (root, asked) => {
+    let place = root;
+    while (place >= 0) {
+      const value = seen.get(feature[place]) || 0;
+      const isYes = value <= threshold[place];
+      if (asked) asked.push({ column: feature[place], value, threshold: threshold[place], isYes });
+      place = isYes ? left[place] : right[place];
+    }
+    return -1 - place;
+  };
+}
+
+/** What a leaf holds: training examples by class, or the one number. @param {Arrays} arrayOf */
+export function leafReader(arrayOf) {
+  const [ends, entry, content] = ["ends", "entry", "content"].map((name) => arrayOf(name).data);
+  /** @param {number} leaf */
+  return (leaf) => {
+    const held = [];
+    for (let at = leaf ? ends[leaf - 1] : 0; at < ends[leaf]; at += 1) {
+      held.push({ entry: entry[at], content: content[at] });
+    }
+    return held;
+  };
+}
+
+/** @type {Record<Predictor["kind"], (facts: Predictor, features: Features, arrayOf: Arrays) => number[]>} */
+const PREDICTORS = {
+  linear,
+  forest,
+  kernel: byKernel,
+  constant: (_, __, arrayOf) => Array.from(arrayOf("answer").data),
+};
+
+/**
+ * What a predictor says of some features: probabilities, or the one number predicted.
+ * @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf
+ */
+export const predicted = (facts, features, arrayOf) => PREDICTORS[facts.kind](facts, features, arrayOf);
+
+/**
+ * Probabilities made bolder, below 1, or more cautious, above 1.
+ * @param {number[]} probabilities @param {number} temperature
+ */
+export function tempered(probabilities, temperature) {
+  if (temperature === 1) return probabilities;
+  const most = Math.max(...probabilities);
+  const powers = probabilities.map((probability) => (probability / most) ** (1 / temperature));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
+}
+
+/**
+ * Weights and bias of a linear model for a class, less their means over all classes: the part of its score that the
+ * softmax looks at, as on the explain page. Of numbers as they are.
+ * @param {Arrays} arrayOf @param {number} best position of the class
+ */
+export function linearFor(arrayOf, best) {
+  const { data, shape } = arrayOf("weights");
+  const biases = Array.from(arrayOf("bias").data);
+  const own = Array.from(arrayOf("classes").data).indexOf(best);
+  const count = shape[1];
+  /** @param {number[]} values */
+  const above = (values) =>
+    values[own] - (count > 1 ? values.reduce((sum, each) => sum + each, 0) / count : 0);
+  return {
+    bias: above(biases),
+    /** @param {number} column */
+    weightOf: (column) => above(Array.from(data.subarray(column * count, (column + 1) * count))),
+  };
+}
