@@ -416,6 +416,9 @@ class FewEntries(nn.Module):
     Attributes:
         columns: of the entries of each row, (rows, most), padded with 0.
         values: of the entries, padded with 0, which adds nothing.
+
+    Args:
+        rows: all of them.
     """
 
     columns: Tensor
